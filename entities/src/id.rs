@@ -1,0 +1,55 @@
+//! One newtype per table's id, so that an event's id can't be passed where a booking's belongs.
+
+use std::fmt;
+
+use sea_orm::{DbErr, DeriveValueType, TryFromU64};
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, DeriveValueType)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A new UUIDv7: ids made later sort later, which keeps index inserts at one end.
+            #[must_use]
+            #[expect(clippy::new_without_default, reason = "each call gives another id")]
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+
+        // SeaORM asks every primary key for this; ids here are never database-made integers.
+        impl TryFromU64 for $name {
+            fn try_from_u64(_: u64) -> Result<Self, DbErr> {
+                Err(DbErr::ConvertFromU64(stringify!($name)))
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// Id of a row in `users`.
+    UserId
+    /// Id of a row in `sessions`.
+    SessionId
+    /// Id of a row in `refresh_tokens`.
+    RefreshTokenId
+    /// Id of a row in `events`.
+    EventId
+    /// Id of a row in `bookings`.
+    BookingId
+}

@@ -1,0 +1,25 @@
+//! A refresh token, good for one use. The token itself is only ever in its owner's cookie.
+
+use sea_orm::entity::prelude::*;
+
+use crate::{RefreshTokenId, SessionId};
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "refresh_tokens")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: RefreshTokenId,
+    pub session_id: SessionId,
+    /// SHA-256 of the token, 32 bytes.
+    #[sea_orm(unique)]
+    pub token_hash: Vec<u8>,
+    pub created_at: DateTimeUtc,
+    pub expires_at: DateTimeUtc,
+    /// When it was exchanged for its successor.
+    pub used_at: Option<DateTimeUtc>,
+    #[sea_orm(belongs_to, from = "session_id", to = "id")]
+    pub session: BelongsTo<super::session::Entity>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

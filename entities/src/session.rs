@@ -1,0 +1,27 @@
+//! One sign-in on one device: the family that its rotating refresh tokens form.
+//!
+//! The row is what a rotation locks and what a revocation marks, so that revoking a family is one
+//! update that no concurrent rotation can slip past.
+
+use sea_orm::entity::prelude::*;
+
+use crate::{SessionId, UserId};
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "sessions")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: SessionId,
+    pub user_id: UserId,
+    pub created_at: DateTimeUtc,
+    /// When the newest refresh token expires; pushed on by each rotation.
+    pub expires_at: DateTimeUtc,
+    pub revoked_at: Option<DateTimeUtc>,
+    #[sea_orm(belongs_to, from = "user_id", to = "id")]
+    pub user: BelongsTo<super::user::Entity>,
+    #[sea_orm(has_many)]
+    pub refresh_tokens: HasMany<super::refresh_token::Entity>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,26 @@
+//! Rowlock's database schema, one migration per step, the same on SQLite and PostgreSQL.
+//!
+//! The constraints here are the last line of the booking guarantee: whatever the server does, no
+//! count leaves `0..=total` and no user holds two confirmed bookings of one event.
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+mod m20261101_000001_accounts;
+mod m20261101_000002_events;
+mod m20261101_000003_bookings;
+
+/// Every migration, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261101_000001_accounts::Migration),
+            Box::new(m20261101_000002_events::Migration),
+            Box::new(m20261101_000003_bookings::Migration),
+        ]
+    }
+}

@@ -1,0 +1,101 @@
+//! Events with their ticket counts, and an index for each order they are listed in.
+
+use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[derive(DeriveIden)]
+pub(crate) enum Events {
+    Table,
+    Id,
+    Title,
+    TitleKey,
+    Description,
+    Venue,
+    StartsAt,
+    TotalTickets,
+    RemainingTickets,
+    CountVersion,
+    PriceMinor,
+    Currency,
+    CreatedAt,
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let postgres = manager.get_database_backend() == DbBackend::Postgres;
+
+        // Bytewise on both engines, so that pages and cursors do not depend on a database's locale.
+        let mut title_key = text(Events::TitleKey);
+        if postgres {
+            title_key.extra("COLLATE \"C\"");
+        }
+        let within_total = Expr::col(Events::RemainingTickets)
+            .gte(0)
+            .and(Expr::col(Events::RemainingTickets).lte(Expr::col(Events::TotalTickets)));
+
+        manager
+            .create_table(
+                Table::create()
+                    .table(Events::Table)
+                    .col(pk_uuid(Events::Id))
+                    .col(text(Events::Title))
+                    .col(title_key)
+                    .col(text(Events::Description))
+                    .col(text(Events::Venue))
+                    .col(timestamp_with_time_zone(Events::StartsAt))
+                    .col(integer(Events::TotalTickets))
+                    .col(integer(Events::RemainingTickets))
+                    .col(big_integer(Events::CountVersion).default(0))
+                    .col(big_integer(Events::PriceMinor))
+                    .col(text(Events::Currency))
+                    .col(timestamp_with_time_zone(Events::CreatedAt))
+                    .check(("events_total_tickets", Expr::col(Events::TotalTickets).gte(0)))
+                    .check(("events_remaining_tickets", within_total))
+                    .check(("events_count_version", Expr::col(Events::CountVersion).gte(0)))
+                    .check(("events_price_minor", Expr::col(Events::PriceMinor).gte(0)))
+                    .check((
+                        "events_currency",
+                        Expr::expr(Func::char_length(Expr::col(Events::Currency))).eq(3),
+                    ))
+                    .to_owned(),
+            )
+            .await?;
+
+        // One per order; each serves both directions.
+        for (name, key) in [
+            ("events_by_date", Events::StartsAt),
+            ("events_by_price", Events::PriceMinor),
+            ("events_by_title", Events::TitleKey),
+        ] {
+            manager
+                .create_index(
+                    Index::create()
+                        .name(name)
+                        .table(Events::Table)
+                        .col(key)
+                        .col(Events::Id)
+                        .to_owned(),
+                )
+                .await?;
+        }
+
+        // Finds a piece of a title without reading every title. SQLite reads them all.
+        if postgres {
+            let db = manager.get_connection();
+            db.execute_unprepared("CREATE EXTENSION IF NOT EXISTS pg_trgm").await?;
+            db.execute_unprepared(
+                "CREATE INDEX events_title_search ON events USING gin (title_key gin_trgm_ops)",
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    // The pg_trgm extension stays: another schema in the database may use it.
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_table(Table::drop().table(Events::Table).to_owned()).await
+    }
+}

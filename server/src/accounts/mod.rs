@@ -1,0 +1,9 @@
+//! People: registering, signing in, and sessions that last by rotating a refresh token.
+
+pub(crate) mod graphql;
+mod password;
+mod refresh_token;
+mod service;
+mod store;
+
+pub use service::{Accounts, AccountsError, SignedIn};

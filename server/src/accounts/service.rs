@@ -1,0 +1,446 @@
+//! Decides who may have an account and a session.
+
+use std::time::Duration as StdDuration;
+
+use chrono::{DateTime, Duration, Utc};
+use email_address::EmailAddress;
+use rowlock_entities::{RefreshTokenId, SessionId, UserId, refresh_token, session, user};
+use sea_orm::{ConnectionTrait, DbErr, SqlErr};
+
+use super::{
+    password::{PasswordError, Passwords},
+    refresh_token::RefreshToken,
+    store,
+};
+use crate::{
+    auth::{AccessToken, AccessTokens},
+    clock::Clock,
+    database::Database,
+    error::{ApiError, FieldProblem},
+};
+
+/// How long a session lasts without being used.
+pub(crate) const SESSION_LIFE: Duration = Duration::days(7);
+/// How long after its use a refresh token still gives a session's next one: two tabs that wake at
+/// the same time both send the same cookie, and neither is a thief.
+const REUSE_GRACE: Duration = Duration::seconds(10);
+/// How often sessions that are over are cleared away.
+const CLEAR_EVERY: StdDuration = StdDuration::from_secs(3_600);
+
+const SHORTEST_NAME: usize = 2;
+const LONGEST_NAME: usize = 100;
+const SHORTEST_PASSWORD: usize = 8;
+const LONGEST_PASSWORD: usize = 128;
+const LONGEST_EMAIL: usize = 254;
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountsError {
+    #[error("the input is not valid")]
+    Invalid(Vec<FieldProblem>),
+    #[error("the email has an account")]
+    EmailTaken,
+    #[error("no account has this email and password")]
+    InvalidCredentials,
+    #[error("the session has ended")]
+    SessionEnded,
+    #[error("no turn for a password check")]
+    Busy,
+    #[error(transparent)]
+    Database(#[from] DbErr),
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<AccountsError> for ApiError {
+    fn from(error: AccountsError) -> Self {
+        match error {
+            AccountsError::Invalid(problems) => Self::BadUserInput(problems),
+            AccountsError::EmailTaken => Self::EmailTaken,
+            AccountsError::InvalidCredentials => Self::InvalidCredentials,
+            AccountsError::SessionEnded => {
+                Self::Unauthenticated("The session has ended. Please sign in again.")
+            }
+            AccountsError::Busy => Self::busy(),
+            AccountsError::Database(error) => error.into(),
+            AccountsError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<PasswordError> for AccountsError {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Busy => Self::Busy,
+            PasswordError::Hash(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<jsonwebtoken::errors::Error> for AccountsError {
+    fn from(error: jsonwebtoken::errors::Error) -> Self {
+        Self::Internal(format!("signing an access token: {error}"))
+    }
+}
+
+/// A session that was just begun or continued.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    pub user: user::Model,
+    pub access_token: AccessToken,
+    /// For the cookie.
+    pub(crate) refresh_token: RefreshToken,
+}
+
+/// Accounts and their sessions. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    db: Database,
+    clock: Clock,
+    passwords: Passwords,
+    access_tokens: AccessTokens,
+}
+
+impl Accounts {
+    #[must_use]
+    pub fn new(db: Database, clock: Clock, access_tokens: AccessTokens) -> Self {
+        Self { db, clock, passwords: Passwords::new(), access_tokens }
+    }
+
+    /// Makes an account and signs it in.
+    ///
+    /// # Errors
+    /// `Invalid` names each field that is wrong; `EmailTaken`.
+    pub async fn register(
+        &self,
+        email: &str,
+        password: &str,
+        name: &str,
+    ) -> Result<SignedIn, AccountsError> {
+        let email = normalised_email(email);
+        let name = name.trim();
+        let problems: Vec<FieldProblem> =
+            [email_problem(&email), password_problem(password), name_problem(name)]
+                .into_iter()
+                .flatten()
+                .collect();
+        if !problems.is_empty() {
+            return Err(AccountsError::Invalid(problems));
+        }
+        // Before the costly hash; the unique index has the last word.
+        if store::find_user_by_email(self.db.reads()?, &email).await?.is_some() {
+            return Err(AccountsError::EmailTaken);
+        }
+        let user = user::Model {
+            id: UserId::new(),
+            email,
+            name: name.to_owned(),
+            password_hash: self.passwords.hash(password.to_owned()).await?,
+            created_at: self.clock.now(),
+        };
+        let tx = self.db.begin().await?;
+        store::insert_user(&tx, user.clone()).await.map_err(|error| match error.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(_)) => AccountsError::EmailTaken,
+            _ => error.into(),
+        })?;
+        let signed_in = self.begin_session(&tx, user).await?;
+        tx.commit().await?;
+        Ok(signed_in)
+    }
+
+    /// Begins a session.
+    ///
+    /// # Errors
+    /// `InvalidCredentials`, in the same time whether the email or the password is wrong.
+    pub async fn login(&self, email: &str, password: &str) -> Result<SignedIn, AccountsError> {
+        let email = normalised_email(email);
+        // What no account can have is not looked up, but costs the same.
+        let possible = email.len() <= LONGEST_EMAIL
+            && !email.contains('\0')
+            && password.len() <= 4 * LONGEST_PASSWORD;
+        let user = match possible {
+            true => store::find_user_by_email(self.db.reads()?, &email).await?,
+            false => None,
+        };
+        let password = if possible { password.to_owned() } else { String::new() };
+        let stored = user.as_ref().map(|user| user.password_hash.clone());
+        let right = self.passwords.verify(password, stored).await?;
+        let user = user.filter(|_| right).ok_or(AccountsError::InvalidCredentials)?;
+
+        let tx = self.db.begin().await?;
+        let signed_in = self.begin_session(&tx, user).await?;
+        tx.commit().await?;
+        Ok(signed_in)
+    }
+
+    /// Exchanges a refresh token, as the cookie has it, for the session's next one.
+    ///
+    /// A token that was used before ends its whole session, since one of the two who had it is not
+    /// its owner; except within a few seconds, when it gives another one.
+    ///
+    /// # Errors
+    /// `SessionEnded` when the token is unknown, expired, used or revoked.
+    pub async fn refresh(&self, cookie: &str) -> Result<SignedIn, AccountsError> {
+        let token = RefreshToken::parse(cookie).ok_or(AccountsError::SessionEnded)?;
+        let hash = token.hash();
+        let now = self.clock.now();
+
+        let tx = self.db.begin().await?;
+        let found = store::find_refresh_token(&tx, &hash).await?;
+        let session_id = found.ok_or(AccountsError::SessionEnded)?.session_id;
+        let session = store::lock_session(&tx, session_id).await?;
+        // Again, now that no other rotation of this session can run.
+        let token = store::find_refresh_token(&tx, &hash).await?;
+        let (Some(session), Some(token)) = (session, token) else {
+            return Err(AccountsError::SessionEnded);
+        };
+
+        if session.revoked_at.is_some() || token.expires_at <= now {
+            return Err(AccountsError::SessionEnded);
+        }
+        if token.used_at.is_some_and(|used_at| now - used_at > REUSE_GRACE) {
+            tracing::warn!(user = %session.user_id, session = %session.id,
+                "a used refresh token came again; its session is revoked");
+            store::revoke_session(&tx, session, now).await?;
+            tx.commit().await?;
+            return Err(AccountsError::SessionEnded);
+        }
+        let user = store::find_user(&tx, session.user_id).await?;
+        let user = user.ok_or(AccountsError::SessionEnded)?;
+        if token.used_at.is_none() {
+            store::mark_used(&tx, token, now).await?;
+        }
+        let (session_id, expires_at) = (session.id, now + SESSION_LIFE);
+        store::extend_session(&tx, session, expires_at).await?;
+        let signed_in = self.give_tokens(&tx, user, session_id, now).await?;
+        tx.commit().await?;
+        Ok(signed_in)
+    }
+
+    /// Ends the session that a refresh token belongs to; nothing happens when there is none.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn logout(&self, cookie: &str) -> Result<(), AccountsError> {
+        let Some(token) = RefreshToken::parse(cookie) else { return Ok(()) };
+        let tx = self.db.begin().await?;
+        if let Some(token) = store::find_refresh_token(&tx, &token.hash()).await?
+            && let Some(session) = store::lock_session(&tx, token.session_id).await?
+            && session.revoked_at.is_none()
+        {
+            store::revoke_session(&tx, session, self.clock.now()).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// The user with this id, if there still is one.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn find_user(&self, id: UserId) -> Result<Option<user::Model>, AccountsError> {
+        Ok(store::find_user(self.db.reads()?, id).await?)
+    }
+
+    /// Makes `count` accounts for load tests and gives an access token for each. They share one
+    /// random password that nobody is told.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn create_load_users(&self, count: u32) -> Result<Vec<String>, AccountsError> {
+        let password_hash = self.passwords.hash(RefreshToken::random().as_text()).await?;
+        let now = self.clock.now();
+        let users: Vec<user::Model> = (1..=count)
+            .map(|number| {
+                let id = UserId::new();
+                user::Model {
+                    id,
+                    email: format!("load-{id}@example.test"),
+                    name: format!("Load user {number}"),
+                    password_hash: password_hash.clone(),
+                    created_at: now,
+                }
+            })
+            .collect();
+        let tokens = users
+            .iter()
+            .map(|user| Ok(self.access_tokens.issue(user.id)?.token))
+            .collect::<Result<_, AccountsError>>()?;
+        let tx = self.db.begin().await?;
+        store::insert_users(&tx, users).await?;
+        tx.commit().await?;
+        Ok(tokens)
+    }
+
+    /// Makes an account with a given id unless it, or its email, is there already; says whether it
+    /// was made.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub(crate) async fn ensure_demo_user(
+        &self,
+        id: UserId,
+        email: &str,
+        password: &str,
+        name: &str,
+    ) -> Result<bool, AccountsError> {
+        if store::find_user_by_email(self.db.reads()?, email).await?.is_some() {
+            return Ok(false);
+        }
+        let password_hash = self.passwords.hash(password.to_owned()).await?;
+        let tx = self.db.begin().await?;
+        let user = user::Model {
+            id,
+            email: email.to_owned(),
+            name: name.to_owned(),
+            password_hash,
+            created_at: self.clock.now(),
+        };
+        store::insert_user(&tx, user).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Clears away sessions that are over, every hour, for as long as the server runs.
+    pub async fn clear_expired_sessions(self) {
+        let mut tick = tokio::time::interval(CLEAR_EVERY);
+        loop {
+            tick.tick().await;
+            let now = self.clock.now();
+            let cleared = match self.db.begin().await {
+                Ok(tx) => match store::delete_sessions_expired_before(&tx, now).await {
+                    Ok(count) => tx.commit().await.map(|()| count),
+                    Err(error) => Err(error),
+                },
+                Err(error) => Err(error),
+            };
+            match cleared {
+                Ok(count) => tracing::debug!(count, "cleared expired sessions"),
+                Err(error) => tracing::warn!(%error, "could not clear expired sessions"),
+            }
+        }
+    }
+
+    async fn begin_session(
+        &self,
+        tx: &impl ConnectionTrait,
+        user: user::Model,
+    ) -> Result<SignedIn, AccountsError> {
+        let now = self.clock.now();
+        let session = session::Model {
+            id: SessionId::new(),
+            user_id: user.id,
+            created_at: now,
+            expires_at: now + SESSION_LIFE,
+            revoked_at: None,
+        };
+        let session_id = session.id;
+        store::insert_session(tx, session).await?;
+        self.give_tokens(tx, user, session_id, now).await
+    }
+
+    async fn give_tokens(
+        &self,
+        tx: &impl ConnectionTrait,
+        user: user::Model,
+        session_id: SessionId,
+        now: DateTime<Utc>,
+    ) -> Result<SignedIn, AccountsError> {
+        let refresh_token = RefreshToken::random();
+        let row = refresh_token::Model {
+            id: RefreshTokenId::new(),
+            session_id,
+            token_hash: refresh_token.hash(),
+            created_at: now,
+            expires_at: now + SESSION_LIFE,
+            used_at: None,
+        };
+        store::insert_refresh_token(tx, row).await?;
+        let access_token = self.access_tokens.issue(user.id)?;
+        Ok(SignedIn { user, access_token, refresh_token })
+    }
+}
+
+/// The one form of an email that is stored and compared.
+fn normalised_email(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
+fn email_problem(email: &str) -> Option<FieldProblem> {
+    let valid = email.len() <= LONGEST_EMAIL
+        && EmailAddress::parse_with_options(
+            email,
+            email_address::Options::default().without_display_text(),
+        )
+        .is_ok()
+        && !email.contains(|c: char| c.is_control() || c == '"');
+    (!valid)
+        .then(|| FieldProblem::new("email", "Please enter an email address, like ada@example.org."))
+}
+
+fn password_problem(password: &str) -> Option<FieldProblem> {
+    let length = password.chars().count();
+    let message = if length < SHORTEST_PASSWORD {
+        format!("The password needs {SHORTEST_PASSWORD} characters or more.")
+    } else if length > LONGEST_PASSWORD {
+        format!("The password has at most {LONGEST_PASSWORD} characters.")
+    } else if !password.chars().any(char::is_alphabetic) {
+        "The password needs a letter.".to_owned()
+    } else if !password.chars().any(|c| c.is_ascii_digit()) {
+        "The password needs a digit.".to_owned()
+    } else {
+        return None;
+    };
+    Some(FieldProblem::new("password", message))
+}
+
+fn name_problem(name: &str) -> Option<FieldProblem> {
+    let length = name.chars().count();
+    let message = if length < SHORTEST_NAME {
+        format!("The name needs {SHORTEST_NAME} characters or more.")
+    } else if length > LONGEST_NAME {
+        format!("The name has at most {LONGEST_NAME} characters.")
+    } else if name.contains(char::is_control) {
+        "The name has a character that can't be shown.".to_owned()
+    } else {
+        return None;
+    };
+    Some(FieldProblem::new("name", message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn emails_are_trimmed_lower_case_and_plausible() {
+        assert_eq!(normalised_email(" Ada@Example.ORG "), "ada@example.org");
+        for good in ["ada@example.org", "a+b@x.io", "ünï@exämple.de"] {
+            assert_eq!(email_problem(good), None, "{good}");
+        }
+        let long = format!("{}@example.org", "a".repeat(250));
+        for bad in
+            ["", "ada", "@example.org", "ada@", "a b@x.org", "Ada <a@x.org>", "a\0@x.org", &long]
+        {
+            assert!(email_problem(bad).is_some(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_password_has_8_characters_a_letter_and_a_digit() {
+        for good in ["passw0rd", "pässwörter1", &"a1".repeat(64)] {
+            assert_eq!(password_problem(good), None, "{good}");
+        }
+        for bad in ["", "passw0r", "password", "12345678", &"a1".repeat(65)] {
+            assert!(password_problem(bad).is_some(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_has_2_characters() {
+        assert_eq!(name_problem("Al"), None);
+        for bad in ["", "A", "a\nb", &"a".repeat(101)] {
+            assert!(name_problem(bad).is_some(), "{bad:?}");
+        }
+    }
+}

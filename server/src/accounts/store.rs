@@ -1,0 +1,114 @@
+//! Users, sessions and refresh tokens in the database.
+
+use chrono::{DateTime, Utc};
+use rowlock_entities::{SessionId, UserId, refresh_token, session, user};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait,
+    IntoActiveModel, QueryFilter, QuerySelect, sea_query::LockType,
+};
+
+pub(crate) async fn find_user(
+    db: &impl ConnectionTrait,
+    id: UserId,
+) -> Result<Option<user::Model>, DbErr> {
+    user::Entity::find_by_id(id).one(db).await
+}
+
+pub(crate) async fn find_user_by_email(
+    db: &impl ConnectionTrait,
+    email: &str,
+) -> Result<Option<user::Model>, DbErr> {
+    user::Entity::find().filter(user::Column::Email.eq(email)).one(db).await
+}
+
+pub(crate) async fn insert_user(db: &impl ConnectionTrait, user: user::Model) -> Result<(), DbErr> {
+    user::Entity::insert(user.into_active_model()).exec_without_returning(db).await.map(drop)
+}
+
+/// Users with these ids, in no order; in statements of a size that both engines take.
+pub(crate) async fn insert_users(
+    db: &impl ConnectionTrait,
+    users: Vec<user::Model>,
+) -> Result<(), DbErr> {
+    const ROWS_PER_STATEMENT: usize = 1_000;
+    let mut users = users.into_iter().map(IntoActiveModel::into_active_model).peekable();
+    while users.peek().is_some() {
+        let some: Vec<user::ActiveModel> = users.by_ref().take(ROWS_PER_STATEMENT).collect();
+        user::Entity::insert_many(some).exec_without_returning(db).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn insert_session(
+    db: &impl ConnectionTrait,
+    session: session::Model,
+) -> Result<(), DbErr> {
+    session::Entity::insert(session.into_active_model()).exec_without_returning(db).await.map(drop)
+}
+
+pub(crate) async fn insert_refresh_token(
+    db: &impl ConnectionTrait,
+    token: refresh_token::Model,
+) -> Result<(), DbErr> {
+    refresh_token::Entity::insert(token.into_active_model())
+        .exec_without_returning(db)
+        .await
+        .map(drop)
+}
+
+pub(crate) async fn find_refresh_token(
+    db: &impl ConnectionTrait,
+    hash: &[u8],
+) -> Result<Option<refresh_token::Model>, DbErr> {
+    refresh_token::Entity::find().filter(refresh_token::Column::TokenHash.eq(hash)).one(db).await
+}
+
+/// Locks the session until the transaction ends, so that rotating and revoking take turns.
+pub(crate) async fn lock_session(
+    tx: &impl ConnectionTrait,
+    id: SessionId,
+) -> Result<Option<session::Model>, DbErr> {
+    session::Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx).await
+}
+
+pub(crate) async fn mark_used(
+    tx: &impl ConnectionTrait,
+    token: refresh_token::Model,
+    at: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let mut token = token.into_active_model();
+    token.used_at = Set(Some(at));
+    token.update(tx).await.map(drop)
+}
+
+pub(crate) async fn extend_session(
+    tx: &impl ConnectionTrait,
+    session: session::Model,
+    expires_at: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let mut session = session.into_active_model();
+    session.expires_at = Set(expires_at);
+    session.update(tx).await.map(drop)
+}
+
+pub(crate) async fn revoke_session(
+    tx: &impl ConnectionTrait,
+    session: session::Model,
+    at: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let mut session = session.into_active_model();
+    session.revoked_at = Set(Some(at));
+    session.update(tx).await.map(drop)
+}
+
+/// Forgets sessions, and with them their tokens, that ended before `before`; says how many.
+pub(crate) async fn delete_sessions_expired_before(
+    db: &impl ConnectionTrait,
+    before: DateTime<Utc>,
+) -> Result<u64, DbErr> {
+    let deleted = session::Entity::delete_many()
+        .filter(session::Column::ExpiresAt.lt(before))
+        .exec(db)
+        .await?;
+    Ok(deleted.rows_affected)
+}

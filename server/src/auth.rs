@@ -1,0 +1,186 @@
+//! Who is asking: access tokens, and the viewer that each request carries.
+
+use std::fmt;
+
+use async_graphql::Context;
+use chrono::{DateTime, Duration, Utc};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use rowlock_entities::UserId;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{clock::Clock, config::JwtSecret, error::ApiError};
+
+/// How long an access token is good for.
+pub(crate) const ACCESS_TOKEN_LIFE: Duration = Duration::minutes(15);
+
+/// Signs and checks access tokens: JWT, HS256.
+#[derive(Clone)]
+pub struct AccessTokens {
+    signing: EncodingKey,
+    checking: DecodingKey,
+    validation: Validation,
+    clock: Clock,
+}
+
+/// An access token and when it ends.
+#[derive(Clone)]
+pub struct AccessToken {
+    pub token: String,
+    pub expires_at: DateTime<Utc>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    sub: Uuid,
+    iat: i64,
+    exp: i64,
+}
+
+impl AccessTokens {
+    #[must_use]
+    pub fn new(secret: &JwtSecret, clock: Clock) -> Self {
+        let mut validation = Validation::new(Algorithm::HS256);
+        // Checked against this server's clock below.
+        validation.validate_exp = false;
+        validation.set_required_spec_claims(&["exp", "sub"]);
+        Self {
+            signing: EncodingKey::from_secret(secret.as_bytes()),
+            checking: DecodingKey::from_secret(secret.as_bytes()),
+            validation,
+            clock,
+        }
+    }
+
+    /// A token for `user`, good for 15 minutes from now.
+    ///
+    /// # Errors
+    /// Only on a defect of the signing library.
+    pub fn issue(&self, user: UserId) -> Result<AccessToken, jsonwebtoken::errors::Error> {
+        let issued_at = self.clock.now();
+        let expires_at = issued_at + ACCESS_TOKEN_LIFE;
+        let claims =
+            Claims { sub: user.0, iat: issued_at.timestamp(), exp: expires_at.timestamp() };
+        let token = encode(&Header::new(Algorithm::HS256), &claims, &self.signing)?;
+        Ok(AccessToken { token, expires_at })
+    }
+
+    /// The viewer that an `Authorization` header's value stands for.
+    #[must_use]
+    pub fn viewer(&self, authorization: Option<&str>) -> Viewer {
+        let Some(authorization) = authorization else { return Viewer::Anonymous };
+        match self.check(authorization) {
+            Some(user) => Viewer::User(user),
+            None => Viewer::Rejected,
+        }
+    }
+
+    fn check(&self, authorization: &str) -> Option<UserId> {
+        let (scheme, token) = authorization.trim().split_once(' ')?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return None;
+        }
+        let claims = decode::<Claims>(token.trim(), &self.checking, &self.validation).ok()?.claims;
+        (claims.exp > self.clock.now().timestamp()).then_some(UserId(claims.sub))
+    }
+}
+
+impl fmt::Debug for AccessTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessTokens(…)")
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+/// Who a request speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Viewer {
+    /// Nobody: there was no token.
+    Anonymous,
+    /// There was a token, and it is expired or not one of ours. What anyone may see is still
+    /// answered; whatever depends on the viewer is refused, so that a client notices.
+    Rejected,
+    User(UserId),
+}
+
+/// What resolvers ask of the request around them.
+pub(crate) trait ViewerExt {
+    /// The signed-in user, or `None` when nobody is signed in.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` when there was a token that is not good.
+    fn viewer(&self) -> Result<Option<UserId>, ApiError>;
+
+    /// The signed-in user.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` when there is none.
+    fn signed_in_user(&self) -> Result<UserId, ApiError> {
+        self.viewer()?.ok_or(ApiError::Unauthenticated("Please sign in first."))
+    }
+}
+
+impl ViewerExt for Context<'_> {
+    fn viewer(&self) -> Result<Option<UserId>, ApiError> {
+        match self.data_opt::<Viewer>() {
+            None | Some(Viewer::Anonymous) => Ok(None),
+            Some(Viewer::User(user)) => Ok(Some(*user)),
+            Some(Viewer::Rejected) => Err(ApiError::Unauthenticated(
+                "The access token is expired or not valid. Refresh it or sign in again.",
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(secret: &str) -> (AccessTokens, Clock) {
+        let clock = Clock::default();
+        (AccessTokens::new(&secret.parse().unwrap(), clock.clone()), clock)
+    }
+
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+    #[test]
+    fn a_token_is_good_for_15_minutes() {
+        let (tokens, clock) = tokens(SECRET);
+        let user = UserId::new();
+        let header = format!("Bearer {}", tokens.issue(user).unwrap().token);
+        assert_eq!(tokens.viewer(Some(&header)), Viewer::User(user));
+        clock.advance(Duration::seconds(15 * 60 - 2));
+        assert_eq!(tokens.viewer(Some(&header)), Viewer::User(user));
+        clock.advance(Duration::seconds(3));
+        assert_eq!(tokens.viewer(Some(&header)), Viewer::Rejected);
+    }
+
+    #[test]
+    fn a_token_of_another_secret_algorithm_or_scheme_is_rejected() {
+        let (tokens, _) = tokens(SECRET);
+        let user = UserId::new();
+        let good = tokens.issue(user).unwrap().token;
+        let (others, _) = self::tokens("another-secret-that-is-32-bytes-or-more");
+        let foreign = others.issue(user).unwrap().token;
+        let claims = good.split('.').nth(1).unwrap();
+        let unsigned = format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{claims}.");
+        let altered = format!("{good}x");
+        for header in [
+            format!("Bearer {foreign}"),
+            format!("Bearer {unsigned}"),
+            format!("Bearer {altered}"),
+            format!("Basic {good}"),
+            good,
+            "Bearer".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(tokens.viewer(Some(&header)), Viewer::Rejected, "{header}");
+        }
+        assert_eq!(tokens.viewer(None), Viewer::Anonymous);
+    }
+}

@@ -1,0 +1,183 @@
+//! What each subcommand does.
+
+use std::{
+    fs,
+    io::{BufWriter, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result, bail};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    bookings::audit,
+    clock::Clock,
+    config::{
+        Cli, Command, CreateUsersArgs, DatabaseArgs, DatabaseUrl, JwtSecret, LogFormat,
+        MigrateArgs, ServeArgs, UsersCommand,
+    },
+    database::Database,
+    events, schema,
+    server::Server,
+    services::Services,
+};
+
+/// Runs what the command line asks for.
+///
+/// # Errors
+/// In words for the person at the terminal.
+pub async fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        None => serve(cli.serve).await,
+        Some(Command::Serve(args)) => serve(*args).await,
+        Some(Command::Migrate(args)) => migrate(args).await,
+        Some(Command::Seed(args)) => seed(args).await,
+        Some(Command::Schema) => print(&schema::sdl()),
+        Some(Command::Audit(args)) => audit(args).await,
+        Some(Command::Users(UsersCommand::Create(args))) => create_users(args).await,
+    }
+}
+
+async fn serve(args: ServeArgs) -> Result<ExitCode> {
+    start_log(&args)?;
+    let secret = args.secret.for_serving(&args.database.database_url)?;
+    let db = Database::open(&args.database).await.context("opening the database")?;
+    if matches!(args.database.database_url, DatabaseUrl::Sqlite(_)) {
+        // The embedded database has no operator of its own.
+        db.migrate(None).await.context("migrating the database")?;
+    }
+    let listener = tokio::net::TcpListener::bind(args.listen_addr)
+        .await
+        .with_context(|| format!("listening on {}", args.listen_addr))?;
+    let services = Services::new(db, Clock::default(), &secret, args.booking_delay());
+    let server = Server::new(services, &args);
+    tracing::info!(
+        database = %args.database.database_url,
+        "serving on http://{}",
+        listener.local_addr()?
+    );
+    server.run(listener, stop_signal()).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn migrate(args: MigrateArgs) -> Result<ExitCode> {
+    let db = reachable_database(&args.database).await?;
+    db.migrate(args.down).await?;
+    let done = match args.down {
+        None => "the schema is up to date".to_owned(),
+        Some(steps) => format!("undid {steps} migrations"),
+    };
+    db.close().await;
+    print(&format!("{}: {done}\n", args.database.database_url))
+}
+
+async fn seed(args: DatabaseArgs) -> Result<ExitCode> {
+    let db = migrated_database(&args).await?;
+    let services =
+        Services::new(db, Clock::default(), &JwtSecret::random(), std::time::Duration::ZERO);
+    let seeded = events::seed(&services.db, &services.accounts, &services.clock).await?;
+    services.db.close().await;
+    print(&format!(
+        "{}: added {} demo events and {} demo users\n",
+        args.database_url, seeded.events, seeded.users
+    ))
+}
+
+async fn audit(args: DatabaseArgs) -> Result<ExitCode> {
+    let db = migrated_database(&args).await?;
+    let audit = audit::audit(&db).await?;
+    db.close().await;
+    let mut out = std::io::stdout().lock();
+    for violation in &audit.violations {
+        writeln!(out, "{violation}")?;
+    }
+    writeln!(
+        out,
+        "{}: {} events and {} bookings checked, {} violations",
+        args.database_url,
+        audit.events,
+        audit.bookings,
+        audit.violations.len()
+    )?;
+    Ok(if audit.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn create_users(args: CreateUsersArgs) -> Result<ExitCode> {
+    let secret = args.secret.required()?;
+    // Before any user is made: a file that can't be written should leave nothing behind.
+    let file = fs::File::create(&args.tokens)
+        .with_context(|| format!("writing {}", args.tokens.display()))?;
+    let db = migrated_database(&args.database).await?;
+    let services = Services::new(db, Clock::default(), &secret, std::time::Duration::ZERO);
+    let tokens = services.accounts.create_load_users(args.count).await?;
+    services.db.close().await;
+    let mut file = BufWriter::new(file);
+    for token in &tokens {
+        writeln!(file, "{token}")?;
+    }
+    file.flush()?;
+    print(&format!(
+        "created {} users; their access tokens, good for 15 minutes, are in {}\n",
+        tokens.len(),
+        args.tokens.display()
+    ))
+}
+
+/// The database, after a sign of life.
+async fn reachable_database(args: &DatabaseArgs) -> Result<Database> {
+    let db = Database::open(args).await.context("opening the database")?;
+    if let Err(cause) = db.probe().await {
+        bail!("the database {} can't be reached: {cause}", args.database_url);
+    }
+    Ok(db)
+}
+
+/// The database, if its schema is up to date.
+async fn migrated_database(args: &DatabaseArgs) -> Result<Database> {
+    let db = reachable_database(args).await?;
+    let pending = db.pending_migrations().await?;
+    if pending > 0 {
+        bail!(
+            "the database {} misses {pending} migrations: run `rowlock migrate` first",
+            args.database_url
+        );
+    }
+    Ok(db)
+}
+
+fn start_log(args: &ServeArgs) -> Result<()> {
+    let filter = EnvFilter::try_new(&args.log_level)
+        .with_context(|| format!("LOG_LEVEL {:?} is not a filter", args.log_level))?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match args.log_format {
+        LogFormat::Text => log.with_target(false).init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}
+
+/// Ends with Ctrl-C or SIGTERM.
+async fn stop_signal() {
+    use tokio::signal::{
+        ctrl_c,
+        unix::{SignalKind, signal},
+    };
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = ctrl_c() => {}
+            _ = terminate.recv() => {}
+        },
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM can't be watched; only Ctrl-C stops the server");
+            let _ = ctrl_c().await;
+        }
+    }
+}
+
+fn print(text: &str) -> Result<ExitCode> {
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}

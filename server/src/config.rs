@@ -1,0 +1,373 @@
+//! The command line and every setting, each a flag and an environment variable.
+//!
+//! What is wrong with a setting is said here, in one line, before anything starts.
+
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use axum::http::HeaderValue;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Event booking that never oversells.
+#[derive(Debug, Parser)]
+#[command(name = "rowlock", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// `rowlock` alone is `rowlock serve`.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API, the IDE and the web client (also what `rowlock` alone does)
+    Serve(Box<ServeArgs>),
+    /// Bring the database's schema up to date
+    Migrate(MigrateArgs),
+    /// Put the demo events and demo users into the database; those that are there stay as they are
+    Seed(DatabaseArgs),
+    /// Print the GraphQL schema; needs no database
+    Schema,
+    /// Check every event's count against its bookings; list what does not fit and exit with 1
+    Audit(DatabaseArgs),
+    /// Manage users
+    #[command(subcommand)]
+    Users(UsersCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum UsersCommand {
+    /// Create users for load tests and write an access token for each
+    Create(CreateUsersArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Undo this many of the newest migrations instead; their tables' data is lost
+    #[arg(long, value_name = "N")]
+    pub down: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub struct CreateUsersArgs {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    #[command(flatten)]
+    pub secret: SecretArgs,
+    /// How many users to create
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub count: u32,
+    /// File that gets one access token a line
+    #[arg(long, value_name = "FILE")]
+    pub tokens: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    #[command(flatten)]
+    pub secret: SecretArgs,
+    #[command(flatten)]
+    pub limits: Limits,
+
+    /// Address and port to listen on
+    #[arg(long, env, default_value = "127.0.0.1:8080", value_name = "IP:PORT")]
+    pub listen_addr: SocketAddr,
+
+    /// Web origins besides Rowlock's own that may call the API from a browser, separated by commas
+    #[arg(long, env, default_value = "", hide_default_value = true, value_name = "ORIGIN,…")]
+    pub allowed_origins: Origins,
+
+    /// Hold each booking's row lock this long, to make races visible; 0 for real use
+    #[arg(long, env, default_value_t = 0, value_name = "MS")]
+    pub booking_delay_ms: u64,
+
+    /// Folder with the built web client
+    #[arg(long, env, default_value = "web/dist", value_name = "DIR")]
+    pub web_dir: PathBuf,
+
+    /// How log lines look
+    #[arg(long, env, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+
+    /// Which log lines appear, as in `info` or `rowlock=debug,sqlx=warn`
+    #[arg(long, env, default_value = "info,sea_orm_migration=warn", value_name = "FILTER")]
+    pub log_level: String,
+}
+
+/// Where the data is.
+#[derive(Clone, Debug, Args)]
+pub struct DatabaseArgs {
+    /// `sqlite:FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`
+    #[arg(
+        long,
+        env,
+        default_value = "sqlite:data/rowlock.db",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub database_url: DatabaseUrl,
+
+    /// Connections for reading
+    #[arg(long, env, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub database_read_connections: u32,
+
+    /// Connections for transactions on PostgreSQL; SQLite has one writer
+    #[arg(long, env, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub database_write_connections: u32,
+}
+
+/// The key that access tokens are signed with.
+#[derive(Clone, Debug, Args)]
+pub struct SecretArgs {
+    /// Signs access tokens: 32 bytes or more, the same on every server. Required with PostgreSQL;
+    /// with SQLite the default is another random one at each start
+    #[arg(long, env, value_name = "SECRET", hide_env_values = true)]
+    jwt_secret: Option<JwtSecret>,
+}
+
+/// How much one caller may ask for.
+#[derive(Clone, Debug, Args)]
+pub struct Limits {
+    /// Largest request body in bytes
+    #[arg(long, env, default_value_t = 65_536, value_name = "BYTES")]
+    pub max_body_bytes: usize,
+
+    /// Deepest nesting of a query
+    #[arg(long, env, default_value_t = 12, value_name = "N")]
+    pub max_query_depth: usize,
+
+    /// Largest complexity of a query: fields, those of lists counted once per item asked for
+    #[arg(long, env, default_value_t = 2_000, value_name = "N")]
+    pub max_query_complexity: usize,
+
+    /// Sign-in attempts (login and register) a minute from one address
+    #[arg(long, env, default_value_t = 1_200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub sign_ins_per_minute_per_address: u32,
+
+    /// Login attempts a minute for one email
+    #[arg(long, env, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub logins_per_minute_per_email: u32,
+
+    /// Bookings and cancellations a minute by one user
+    #[arg(long, env, default_value_t = 240, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub bookings_per_minute_per_user: u32,
+}
+
+impl ServeArgs {
+    /// How long `bookEvent` and `cancelBooking` may hold each row lock besides their own work.
+    #[must_use]
+    pub fn booking_delay(&self) -> Duration {
+        Duration::from_millis(self.booking_delay_ms)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line, for machines
+    Json,
+}
+
+/// A database address that one of the two engines understands.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// The file's path.
+    Sqlite(PathBuf),
+    /// A whole `postgres://` URL.
+    Postgres(String),
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = anyhow::Error;
+
+    fn from_str(url: &str) -> Result<Self> {
+        if let Some(rest) = url.strip_prefix("sqlite:") {
+            let path = rest.strip_prefix("//").unwrap_or(rest);
+            let path = path.split_once('?').map_or(path, |(path, _)| path);
+            if path.is_empty() || path == ":memory:" {
+                bail!("name a file, as in sqlite:data/rowlock.db; bookings do not live in memory");
+            }
+            return Ok(Self::Sqlite(path.into()));
+        }
+        if let Some(rest) =
+            url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://"))
+        {
+            if rest.is_empty() {
+                bail!("name a host and a database, as in postgres://user:password@host/rowlock");
+            }
+            return Ok(Self::Postgres(format!("postgres://{rest}")));
+        }
+        bail!("it starts with sqlite: or postgres://")
+    }
+}
+
+// Both leave out what a log must not hold: a PostgreSQL URL can carry a password.
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(url) => {
+                let shown = url.rsplit_once('@').map_or_else(
+                    || url.trim_start_matches("postgres://"),
+                    |(_credentials, rest)| rest,
+                );
+                let shown = shown.split_once('?').map_or(shown, |(shown, _)| shown);
+                write!(f, "postgres://{shown}")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// At least 32 bytes that only the servers know.
+#[derive(Clone)]
+pub struct JwtSecret(Vec<u8>);
+
+impl JwtSecret {
+    const SHORTEST: usize = 32;
+
+    /// A secret that no one else has; tokens signed with it end with this process.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(rand::random::<[u8; 32]>().to_vec())
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl FromStr for JwtSecret {
+    type Err = anyhow::Error;
+
+    fn from_str(secret: &str) -> Result<Self> {
+        if secret.len() < Self::SHORTEST {
+            bail!(
+                "it needs {} bytes or more and has {}; `openssl rand -base64 48` makes a good one",
+                Self::SHORTEST,
+                secret.len()
+            );
+        }
+        Ok(Self(secret.as_bytes().to_vec()))
+    }
+}
+
+impl fmt::Debug for JwtSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JwtSecret(…)")
+    }
+}
+
+impl SecretArgs {
+    /// The secret to serve with: as set, or on SQLite a random one.
+    ///
+    /// # Errors
+    /// With PostgreSQL and no secret: several servers must share one.
+    pub fn for_serving(&self, database: &DatabaseUrl) -> Result<JwtSecret> {
+        match (&self.jwt_secret, database) {
+            (Some(secret), _) => Ok(secret.clone()),
+            (None, DatabaseUrl::Sqlite(_)) => Ok(JwtSecret::random()),
+            (None, DatabaseUrl::Postgres(_)) => self.required(),
+        }
+    }
+
+    /// The secret as set.
+    ///
+    /// # Errors
+    /// When it isn't.
+    pub fn required(&self) -> Result<JwtSecret> {
+        self.jwt_secret.clone().context(
+            "JWT_SECRET is not set; give every server the same 32 random bytes or more, \
+             as from `openssl rand -base64 48`",
+        )
+    }
+}
+
+/// Web origins such as `https://tickets.example.org`, as browsers send them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origins(pub Vec<HeaderValue>);
+
+impl FromStr for Origins {
+    type Err = anyhow::Error;
+
+    fn from_str(origins: &str) -> Result<Self> {
+        origins
+            .split(',')
+            .map(str::trim)
+            .filter(|origin| !origin.is_empty())
+            .map(origin_header)
+            .collect::<Result<_>>()
+            .map(Self)
+    }
+}
+
+fn origin_header(origin: &str) -> Result<HeaderValue> {
+    let host = origin
+        .strip_prefix("https://")
+        .or_else(|| origin.strip_prefix("http://"))
+        .with_context(|| format!("{origin:?} does not start with https:// or http://"))?;
+    if host.is_empty() || host.contains(['/', '*', '@', ' ']) {
+        bail!(
+            "{origin:?} is not a scheme, a host and perhaps a port, as in https://a.example:8443"
+        );
+    }
+    Ok(HeaderValue::from_str(&origin.to_ascii_lowercase())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_url_names_one_of_the_two_engines() {
+        for (url, file) in [
+            ("sqlite:data/a.db", "data/a.db"),
+            ("sqlite://data/a.db?mode=rwc", "data/a.db"),
+            ("sqlite:///var/a.db", "/var/a.db"),
+        ] {
+            assert_eq!(url.parse::<DatabaseUrl>().unwrap(), DatabaseUrl::Sqlite(file.into()));
+        }
+        assert_eq!(
+            "postgresql://u@h/d".parse::<DatabaseUrl>().unwrap(),
+            DatabaseUrl::Postgres("postgres://u@h/d".into())
+        );
+        for url in ["", "mysql://h/d", "sqlite:", "sqlite::memory:", "postgres://"] {
+            assert!(url.parse::<DatabaseUrl>().is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_shown_database_url_has_no_password() {
+        let url: DatabaseUrl = "postgres://bob:s3cr@t@db:5432/d?password=x".parse().unwrap();
+        assert_eq!(url.to_string(), "postgres://db:5432/d");
+        assert_eq!(format!("{url:?}"), "postgres://db:5432/d");
+    }
+
+    #[test]
+    fn a_short_jwt_secret_is_refused_and_a_good_one_is_never_shown() {
+        assert!("x".repeat(31).parse::<JwtSecret>().is_err());
+        let secret: JwtSecret = "x".repeat(32).parse().unwrap();
+        assert!(!format!("{secret:?}").contains('x'));
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let origins: Origins = "https://a.example:8443, http://b.example,".parse().unwrap();
+        assert_eq!(origins.0, ["https://a.example:8443", "http://b.example"]);
+        assert_eq!("".parse::<Origins>().unwrap(), Origins::default());
+        for origin in ["*", "a.example", "https://", "https://a.example/", "https://*.example"] {
+            assert!(origin.parse::<Origins>().is_err(), "{origin}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The pools of both engines, how a transaction begins, and whether the database can be reached.
+//!
+//! Reading and writing have pools of their own, so that page loads never queue behind bookings
+//! that wait for a row lock. On SQLite the writing pool is the one writer, first come first served.
+
+mod fault;
+mod health;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+pub(crate) use fault::Fault;
+pub use health::Health;
+use rowlock_migration::{Migrator, MigratorTrait};
+use sea_orm::{
+    ColumnTrait, ConnAcquireErr, ConnectOptions, DatabaseConnection, DatabaseTransaction,
+    DbBackend, DbErr, ExprTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    Value,
+    sea_query::{Expr, ValueType, extension::postgres::PgFunc, postgres_array::NotU8},
+    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
+
+use crate::config::{DatabaseArgs, DatabaseUrl};
+
+/// Longest wait for a reading connection.
+const READ_WAIT: Duration = Duration::from_secs(5);
+/// Longest wait for a writing connection, and for another transaction's row lock.
+pub(crate) const WRITE_WAIT: Duration = Duration::from_secs(30);
+
+/// A database of either engine. Clones share its pools.
+#[derive(Clone, Debug)]
+pub struct Database {
+    reads: DatabaseConnection,
+    writes: DatabaseConnection,
+    /// A connection that nobody else uses: what it waits for is the database, not a busy pool.
+    probe: DatabaseConnection,
+    health: Arc<Health>,
+}
+
+impl Database {
+    /// Prepares the pools. Connects only when a connection is first needed, so this succeeds while
+    /// PostgreSQL is away; an SQLite file and its folder are made where they are missing.
+    ///
+    /// # Errors
+    /// When the URL can't be understood, or the SQLite file's folder can't be made.
+    pub async fn open(args: &DatabaseArgs) -> Result<Self, DbErr> {
+        let (reads, writes, probe) = match &args.database_url {
+            DatabaseUrl::Sqlite(file) => {
+                create_folder_of(file)?;
+                let connect = |connections, wait| sqlite_options(file, connections, wait);
+                (
+                    connect(args.database_read_connections, READ_WAIT),
+                    connect(1, WRITE_WAIT),
+                    connect(1, READ_WAIT),
+                )
+            }
+            DatabaseUrl::Postgres(url) => {
+                let connect = |connections, wait| postgres_options(url, connections, wait);
+                (
+                    connect(args.database_read_connections, READ_WAIT),
+                    connect(args.database_write_connections, WRITE_WAIT),
+                    connect(1, READ_WAIT),
+                )
+            }
+        };
+        Ok(Self {
+            reads: sea_orm::Database::connect(reads).await?,
+            writes: sea_orm::Database::connect(writes).await?,
+            probe: sea_orm::Database::connect(probe).await?,
+            health: Arc::default(),
+        })
+    }
+
+    /// Which engine this is.
+    #[must_use]
+    pub fn backend(&self) -> DbBackend {
+        self.reads.get_database_backend()
+    }
+
+    /// For statements outside transactions.
+    ///
+    /// # Errors
+    /// At once, without waiting for a connection, while the database is known to be away.
+    pub fn reads(&self) -> Result<&DatabaseConnection, DbErr> {
+        self.refuse_while_away()?;
+        Ok(&self.reads)
+    }
+
+    /// Begins a transaction that may lock rows and write: READ COMMITTED on PostgreSQL, where a
+    /// lock that had to wait then sees the latest row instead of failing, and IMMEDIATE on SQLite,
+    /// which ignores `FOR UPDATE` and fails a transaction that turns into a writer too late.
+    ///
+    /// # Errors
+    /// When no connection is to be had, at once while the database is known to be away.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.refuse_while_away()?;
+        self.writes
+            .begin_with_options(TransactionOptions {
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            })
+            .await
+    }
+
+    /// Applies the migrations that are missing, or undoes the newest `down` ones.
+    ///
+    /// # Errors
+    /// When the database is away or a migration fails.
+    pub async fn migrate(&self, down: Option<u32>) -> Result<(), DbErr> {
+        match down {
+            None => Migrator::up(&self.writes, None).await,
+            Some(steps) => Migrator::down(&self.writes, Some(steps)).await,
+        }
+    }
+
+    /// How many migrations are missing.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn pending_migrations(&self) -> Result<usize, DbErr> {
+        Ok(Migrator::get_pending_migrations_read_only(&self.probe).await?.len())
+    }
+
+    /// What the watch over the database last found.
+    #[must_use]
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// Ends all connections, once their work is done.
+    pub async fn close(&self) {
+        for pool in [&self.probe, &self.reads, &self.writes] {
+            if let Err(error) = pool.close_by_ref().await {
+                tracing::warn!(%error, "a database pool did not close cleanly");
+            }
+        }
+    }
+
+    fn refuse_while_away(&self) -> Result<(), DbErr> {
+        if self.health.is_away() {
+            return Err(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed));
+        }
+        Ok(())
+    }
+}
+
+fn create_folder_of(file: &Path) -> Result<(), DbErr> {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder)
+            .map_err(|e| DbErr::Custom(format!("can't make the folder {}: {e}", folder.display()))),
+        _ => Ok(()),
+    }
+}
+
+fn sqlite_options(file: &Path, connections: u32, wait: Duration) -> ConnectOptions {
+    let file = file.to_owned();
+    let mut options = pool_options("sqlite:", connections, wait);
+    options.map_sqlx_sqlite_opts(move |sqlite| {
+        sqlite
+            .filename(&file)
+            .create_if_missing(true)
+            // Readers go on while the writer commits.
+            .journal_mode(SqliteJournalMode::Wal)
+            // An acknowledged booking survives a power cut.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(wait)
+    });
+    options
+}
+
+fn postgres_options(url: &str, connections: u32, wait: Duration) -> ConnectOptions {
+    let mut options = pool_options(url, connections, wait);
+    options.map_sqlx_postgres_opts(|postgres| {
+        postgres.application_name("rowlock").options([
+            // As a session default it costs no round trip per transaction.
+            ("default_transaction_isolation", "read committed".to_owned()),
+            ("lock_timeout", WRITE_WAIT.as_millis().to_string()),
+        ])
+    });
+    options
+}
+
+fn pool_options(url: &str, connections: u32, wait: Duration) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .acquire_timeout(wait)
+        .connect_lazy(true)
+        .sqlx_logging(false);
+    options
+}
+
+/// `column` is one of `values`. On PostgreSQL the values are one array, so that the statement's text,
+/// and with it the prepared plan, is the same however many there are.
+pub(crate) fn any_of<V>(backend: DbBackend, column: impl ColumnTrait, values: Vec<V>) -> Expr
+where
+    V: Into<Value> + ValueType + NotU8,
+{
+    match backend {
+        DbBackend::Postgres => column.into_expr().eq(PgFunc::any(Expr::val(values))),
+        _ => column.is_in(values),
+    }
+}

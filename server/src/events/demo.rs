@@ -1,0 +1,224 @@
+//! The demo data: what a fresh installation shows, and what the documentation's examples use.
+//!
+//! Ids are fixed, so that seeding again finds what is there and examples can name an event.
+
+use chrono::{DateTime, Days, NaiveTime, Utc};
+use rowlock_entities::{EventId, UserId, event};
+use uuid::Uuid;
+
+use super::{service::title_key, store};
+use crate::{
+    accounts::{Accounts, AccountsError},
+    clock::Clock,
+    database::Database,
+};
+
+/// How much of the demo data was not there yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seeded {
+    pub events: usize,
+    pub users: usize,
+}
+
+struct DemoEvent {
+    id: Uuid,
+    title: &'static str,
+    description: &'static str,
+    venue: &'static str,
+    in_days: u64,
+    at: (u32, u32),
+    tickets: i32,
+    price_minor: i64,
+    currency: &'static str,
+}
+
+const fn demo_id(number: u128) -> Uuid {
+    Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0000 + number)
+}
+
+const EVENTS: [DemoEvent; 12] = [
+    DemoEvent {
+        id: demo_id(1),
+        title: "Limited Concert",
+        description: "A string quartet in a living room. There are two chairs for guests.",
+        venue: "Salon Weber, Berlin",
+        in_days: 21,
+        at: (19, 0),
+        tickets: 2,
+        price_minor: 49_90,
+        currency: "EUR",
+    },
+    DemoEvent {
+        id: demo_id(2),
+        title: "Systems Programming Conference",
+        description: "Two days of talks on databases, schedulers and the locks between them.",
+        venue: "Kongresshalle, Leipzig",
+        in_days: 90,
+        at: (8, 0),
+        tickets: 250,
+        price_minor: 299_00,
+        currency: "EUR",
+    },
+    DemoEvent {
+        id: demo_id(3),
+        title: "Summer Open Air",
+        description: "Six bands, one field, and the sun going down behind the stage.",
+        venue: "Donauinsel, Vienna",
+        in_days: 200,
+        at: (14, 0),
+        tickets: 5_000,
+        price_minor: 89_00,
+        currency: "EUR",
+    },
+    DemoEvent {
+        id: demo_id(4),
+        title: "Jazz Night",
+        description: "The house trio with a different guest in each set.",
+        venue: "Blue Door, New York",
+        in_days: 10,
+        at: (23, 30),
+        tickets: 80,
+        price_minor: 35_00,
+        currency: "USD",
+    },
+    DemoEvent {
+        id: demo_id(5),
+        title: "Kabuki Evening",
+        description: "Two acts from the classical repertoire, with an introduction in English.",
+        venue: "Minamiza, Kyoto",
+        in_days: 60,
+        at: (9, 30),
+        tickets: 400,
+        price_minor: 9_000,
+        currency: "JPY",
+    },
+    DemoEvent {
+        id: demo_id(6),
+        title: "Film Premiere: The Last Seat",
+        description: "The thriller about a sold-out train, with the director present.",
+        venue: "Kino International, Berlin",
+        in_days: 14,
+        at: (18, 30),
+        tickets: 100,
+        price_minor: 18_00,
+        currency: "EUR",
+    },
+    DemoEvent {
+        id: demo_id(7),
+        title: "Chess Masterclass",
+        description: "A grandmaster plays everyone at once and says afterwards what went wrong.",
+        venue: "Marshall Club, New York",
+        in_days: 30,
+        at: (17, 0),
+        tickets: 12,
+        price_minor: 120_00,
+        currency: "USD",
+    },
+    DemoEvent {
+        id: demo_id(8),
+        title: "Stand-up in the Cellar",
+        description: "Five comedians try out what will be on television next year.",
+        venue: "The Vault, London",
+        in_days: 5,
+        at: (20, 0),
+        tickets: 60,
+        price_minor: 12_50,
+        currency: "GBP",
+    },
+    DemoEvent {
+        id: demo_id(9),
+        title: "Sourdough Workshop",
+        description: "Bring a jar. You go home with a starter and two loaves.",
+        venue: "Backstube am Markt, Graz",
+        in_days: 17,
+        at: (9, 0),
+        tickets: 8,
+        price_minor: 75_00,
+        currency: "EUR",
+    },
+    DemoEvent {
+        id: demo_id(10),
+        title: "Night at the Observatory",
+        description: "Saturn, its rings, and someone who has pointed telescopes for forty years.",
+        venue: "Pic du Midi, Bagnères-de-Bigorre",
+        in_days: 45,
+        at: (20, 30),
+        tickets: 24,
+        price_minor: 55_00,
+        currency: "EUR",
+    },
+    DemoEvent {
+        id: demo_id(11),
+        title: "City Marathon",
+        description: "42.195 km through every district. The price includes a pasta dinner.",
+        venue: "Town Hall Square, Copenhagen",
+        in_days: 150,
+        at: (7, 0),
+        tickets: 12_000,
+        price_minor: 650_00,
+        currency: "DKK",
+    },
+    DemoEvent {
+        id: demo_id(12),
+        title: "Open Library Day",
+        description: "Behind the scenes of the stacks, the bindery and the map room. Free.",
+        venue: "Chester Beatty, Dublin",
+        in_days: 35,
+        at: (10, 0),
+        tickets: 150,
+        price_minor: 0,
+        currency: "EUR",
+    },
+];
+
+/// Email, password and name. The README tells them.
+const USERS: [(u128, &str, &str, &str); 3] = [
+    (101, "ada@example.org", "ada-demo-1", "Ada"),
+    (102, "grace@example.org", "grace-demo-1", "Grace"),
+    (103, "alan@example.org", "alan-demo-1", "Alan"),
+];
+
+/// Adds what is missing of the demo data; what is there stays as it is.
+///
+/// # Errors
+/// When the database fails.
+pub async fn seed(
+    db: &Database,
+    accounts: &Accounts,
+    clock: &Clock,
+) -> Result<Seeded, AccountsError> {
+    let now = clock.now();
+    let mut seeded = Seeded::default();
+    let tx = db.begin().await?;
+    for demo in &EVENTS {
+        seeded.events += usize::from(store::insert_if_absent(&tx, demo.row(now)).await?);
+    }
+    tx.commit().await?;
+    for (number, email, password, name) in USERS {
+        let id = UserId(demo_id(number));
+        let made = accounts.ensure_demo_user(id, email, password, name).await?;
+        seeded.users += usize::from(made);
+    }
+    Ok(seeded)
+}
+
+impl DemoEvent {
+    fn row(&self, now: DateTime<Utc>) -> event::Model {
+        let day = now.date_naive() + Days::new(self.in_days);
+        let at = NaiveTime::from_hms_opt(self.at.0, self.at.1, 0).unwrap_or_default();
+        event::Model {
+            id: EventId(self.id),
+            title: self.title.to_owned(),
+            title_key: title_key(self.title),
+            description: self.description.to_owned(),
+            venue: self.venue.to_owned(),
+            starts_at: day.and_time(at).and_utc(),
+            total_tickets: self.tickets,
+            remaining_tickets: self.tickets,
+            count_version: 0,
+            price_minor: self.price_minor,
+            currency: self.currency.to_owned(),
+            created_at: now,
+        }
+    }
+}

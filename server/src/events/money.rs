@@ -1,0 +1,49 @@
+//! Prices: integer minor units in the database, exact decimals in the schema.
+
+use async_graphql::SimpleObject;
+use iso_currency::Currency;
+
+use crate::scalars::Decimal;
+
+/// An amount of money in one currency.
+#[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
+pub(crate) struct Money {
+    /// Exact, with the currency's own number of decimals: "49.90" in EUR, "5000" in JPY.
+    amount: Decimal,
+    /// ISO 4217 code, such as EUR.
+    currency: String,
+}
+
+impl Money {
+    /// `minor` units of `currency`, an ISO 4217 code; a code that isn't one counts as having two
+    /// decimals, as most do.
+    pub(crate) fn from_minor(minor: i64, currency: &str) -> Self {
+        let decimals = Currency::from_code(currency).and_then(Currency::exponent).unwrap_or(2);
+        Self {
+            amount: Decimal(rust_decimal::Decimal::new(minor, decimals.into())),
+            currency: currency.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_has_its_currencys_decimals() {
+        for (minor, currency, amount) in [
+            (4990, "EUR", "49.90"),
+            (0, "USD", "0.00"),
+            (5000, "JPY", "5000"),
+            (1234, "KWD", "1.234"),
+            (i64::MAX, "EUR", "92233720368547758.07"),
+        ] {
+            assert_eq!(
+                Money::from_minor(minor, currency).amount.0.to_string(),
+                amount,
+                "{currency}"
+            );
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Events in the database.
+
+use chrono::{DateTime, Utc};
+use rowlock_entities::{EventId, event};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, IntoActiveModel, Order,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::{Expr, LikeExpr, LockType, OnConflict},
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{database::any_of, pagination::PageRequest};
+
+/// What a list of events is sorted by. The id settles ties.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SortKey {
+    Date,
+    Price,
+    Title,
+}
+
+/// An event's value of a [`SortKey`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum SortValue {
+    #[serde(rename = "d", with = "chrono::serde::ts_microseconds")]
+    Date(DateTime<Utc>),
+    #[serde(rename = "p")]
+    Price(i64),
+    #[serde(rename = "t")]
+    Title(String),
+}
+
+/// An event's place in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Position {
+    pub(crate) value: SortValue,
+    pub(crate) id: Uuid,
+}
+
+impl SortKey {
+    fn column(self) -> event::Column {
+        match self {
+            Self::Date => event::Column::StartsAt,
+            Self::Price => event::Column::PriceMinor,
+            Self::Title => event::Column::TitleKey,
+        }
+    }
+
+    /// Where `event` stands in a list sorted by this key.
+    pub(crate) fn position(self, event: &event::Model) -> Position {
+        let value = match self {
+            Self::Date => SortValue::Date(event.starts_at),
+            Self::Price => SortValue::Price(event.price_minor),
+            Self::Title => SortValue::Title(event.title_key.clone()),
+        };
+        Position { value, id: event.id.0 }
+    }
+
+    /// Whether a position is one of a list sorted by this key.
+    pub(crate) fn owns(self, position: &Position) -> bool {
+        matches!(
+            (self, &position.value),
+            (Self::Date, SortValue::Date(_))
+                | (Self::Price, SortValue::Price(_))
+                | (Self::Title, SortValue::Title(_))
+        )
+    }
+}
+
+impl SortValue {
+    fn into_expr(self) -> Expr {
+        match self {
+            Self::Date(date) => Expr::val(date),
+            Self::Price(price) => Expr::val(price),
+            Self::Title(title) => Expr::val(title),
+        }
+    }
+}
+
+/// Which events a list has, and in which order.
+#[derive(Clone, Debug)]
+pub(crate) struct EventFilter {
+    /// In lower case; empty finds all.
+    pub(crate) search: String,
+    pub(crate) key: SortKey,
+    pub(crate) descending: bool,
+}
+
+impl EventFilter {
+    fn select(&self) -> Select<event::Entity> {
+        let select = event::Entity::find();
+        if self.search.is_empty() {
+            return select;
+        }
+        select.filter(event::Column::TitleKey.like(contains(&self.search)))
+    }
+}
+
+/// `LIKE`'s pattern for a text that has `part` in it, whatever characters that is made of.
+fn contains(part: &str) -> LikeExpr {
+    let mut pattern = String::with_capacity(part.len() + 2);
+    pattern.push('%');
+    for c in part.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    LikeExpr::new(pattern).escape('\\')
+}
+
+/// The rows of a page in the direction it is read, and one more where there is one.
+pub(crate) async fn find_page(
+    db: &impl ConnectionTrait,
+    filter: &EventFilter,
+    page: &PageRequest<Position>,
+) -> Result<Vec<event::Model>, DbErr> {
+    let column = filter.key.column();
+    let beyond = |position: &Position, descending: bool| {
+        let place =
+            Expr::tuple([position.value.clone().into_expr(), Expr::val(EventId(position.id))]);
+        let row = Expr::tuple([Expr::col(column), Expr::col(event::Column::Id)]);
+        if descending { row.lt(place) } else { row.gt(place) }
+    };
+    let bounds = Condition::all()
+        .add_option(page.after.as_ref().map(|p| beyond(p, filter.descending)))
+        .add_option(page.before.as_ref().map(|p| beyond(p, !filter.descending)));
+    let order = if filter.descending == page.backwards { Order::Asc } else { Order::Desc };
+
+    filter
+        .select()
+        .filter(bounds)
+        .order_by(column, order.clone())
+        .order_by(event::Column::Id, order)
+        .offset((page.offset > 0).then_some(page.offset))
+        .limit(page.size + 1)
+        .all(db)
+        .await
+}
+
+pub(crate) async fn count(db: &impl ConnectionTrait, filter: &EventFilter) -> Result<u64, DbErr> {
+    filter.select().count(db).await
+}
+
+pub(crate) async fn find_events(
+    db: &impl ConnectionTrait,
+    ids: Vec<EventId>,
+) -> Result<Vec<event::Model>, DbErr> {
+    let these = any_of(db.get_database_backend(), event::Column::Id, ids);
+    event::Entity::find().filter(these).all(db).await
+}
+
+/// Locks events until the transaction ends, always in the order of their ids, so that two
+/// transactions never wait for each other. Weaker than `FOR UPDATE`, which would also wait for the
+/// share lock that inserting a booking takes through its foreign key.
+pub(crate) async fn lock_events(
+    tx: &impl ConnectionTrait,
+    ids: Vec<EventId>,
+) -> Result<Vec<event::Model>, DbErr> {
+    let these = any_of(tx.get_database_backend(), event::Column::Id, ids);
+    event::Entity::find()
+        .filter(these)
+        .order_by_asc(event::Column::Id)
+        .lock(LockType::NoKeyUpdate)
+        .all(tx)
+        .await
+}
+
+/// Stores the counts of an event that is locked.
+pub(crate) async fn update_count(
+    tx: &impl ConnectionTrait,
+    event: &event::Model,
+) -> Result<(), DbErr> {
+    event::Entity::update_many()
+        .col_expr(event::Column::RemainingTickets, Expr::val(event.remaining_tickets))
+        .col_expr(event::Column::CountVersion, Expr::val(event.count_version))
+        .filter(event::Column::Id.eq(event.id))
+        .exec(tx)
+        .await
+        .map(drop)
+}
+
+/// Inserts an event unless its id is there already; says whether it did.
+pub(crate) async fn insert_if_absent(
+    db: &impl ConnectionTrait,
+    event: event::Model,
+) -> Result<bool, DbErr> {
+    let inserted = event::Entity::insert(event.into_active_model())
+        .on_conflict(OnConflict::column(event::Column::Id).do_nothing().to_owned())
+        .exec_without_returning(db)
+        .await?;
+    Ok(inserted > 0)
+}

@@ -1,0 +1,279 @@
+//! GraphQL over HTTP, as <https://graphql.github.io/graphql-over-http/draft/> has it.
+//!
+//! async-graphql's stock extractor takes `text/plain` bodies, which other sites' pages may send, runs
+//! mutations that come by GET, and takes batches of any size; this handler does none of that.
+
+use async_graphql::{Request, parser::types::OperationType};
+use async_graphql_axum::GraphQLProtocol;
+use axum::{
+    body::{Body, Bytes},
+    extract::{
+        RawQuery, State,
+        rejection::BytesRejection,
+        ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
+    },
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tracing::Instrument;
+
+use super::{App, Peer, is_loopback, origin_may_call, websocket};
+use crate::{
+    accounts::graphql::SessionCookie,
+    error::ApiError,
+    rate_limit::ClientAddress,
+    schema::{RequestId, code_of},
+};
+
+const JSON: &str = "application/json";
+const GRAPHQL_JSON: &str = "application/graphql-response+json";
+
+/// A query by POST, its parameters a JSON object.
+pub(super) async fn post(
+    State(app): State<App>,
+    peer: Peer,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    if !is_json(&headers) {
+        return refuse(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ApiError::field("query", "Send the request as application/json in UTF-8."),
+        );
+    }
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => {
+            return refuse(
+                rejection.status(),
+                ApiError::field("query", format!("The request's body: {}.", rejection.body_text())),
+            );
+        }
+    };
+    match serde_json::from_slice::<Parameters>(&body) {
+        Ok(parameters) => answer(app, peer, &headers, parameters, false).await,
+        Err(error) => refuse(
+            StatusCode::BAD_REQUEST,
+            ApiError::field(
+                "query",
+                format!("The body is not a JSON object with a query: {error}."),
+            ),
+        ),
+    }
+}
+
+/// A query by GET, its parameters in the URL; or the start of a WebSocket.
+pub(super) async fn get_or_upgrade(
+    State(app): State<App>,
+    peer: Peer,
+    RawQuery(query): RawQuery,
+    protocol: Result<GraphQLProtocol, StatusCode>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    headers: HeaderMap,
+) -> Response {
+    if let Ok(upgrade) = upgrade {
+        return websocket::serve(app, peer, &headers, protocol.ok(), upgrade);
+    }
+    let query = query.unwrap_or_default();
+    if query.is_empty() && accepts(&headers, "text/html") {
+        return Redirect::to("/playground").into_response();
+    }
+    match Parameters::from_url(&query) {
+        Ok(parameters) => answer(app, peer, &headers, parameters, true).await,
+        Err(problem) => refuse(StatusCode::BAD_REQUEST, problem),
+    }
+}
+
+/// What a request says, whichever way it says it.
+#[derive(Deserialize)]
+struct Parameters {
+    query: String,
+    #[serde(default, rename = "operationName")]
+    operation_name: Option<String>,
+    #[serde(default)]
+    variables: Option<serde_json::Map<String, Value>>,
+    #[serde(default)]
+    extensions: Option<serde_json::Map<String, Value>>,
+}
+
+impl Parameters {
+    fn from_url(query: &str) -> Result<Self, ApiError> {
+        let mut found =
+            Self { query: String::new(), operation_name: None, variables: None, extensions: None };
+        let object = |name: &'static str, text: &str| {
+            if text.is_empty() {
+                return Ok(None);
+            }
+            serde_json::from_str(text).map_err(|error| {
+                ApiError::field(name, format!("{name} is not a JSON object: {error}."))
+            })
+        };
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "query" => found.query = value.into_owned(),
+                "operationName" => {
+                    found.operation_name = Some(value.into_owned()).filter(|n| !n.is_empty())
+                }
+                "variables" => found.variables = object("variables", &value)?,
+                "extensions" => found.extensions = object("extensions", &value)?,
+                _ => {}
+            }
+        }
+        if found.query.is_empty() {
+            return Err(ApiError::field("query", "There is no query."));
+        }
+        Ok(found)
+    }
+
+    fn into_request(self) -> Request {
+        let mut request = Request::new(self.query);
+        if let Some(name) = self.operation_name {
+            request = request.operation_name(name);
+        }
+        if let Some(variables) = self.variables {
+            request = request.variables(async_graphql::Variables::from_json(variables.into()));
+        }
+        request
+    }
+}
+
+async fn answer(
+    app: App,
+    peer: Peer,
+    headers: &HeaderMap,
+    parameters: Parameters,
+    is_get: bool,
+) -> Response {
+    let Some(media_type) = negotiate(headers) else {
+        return refuse(
+            StatusCode::NOT_ACCEPTABLE,
+            ApiError::field("query", format!("This API answers as {GRAPHQL_JSON} or {JSON}.")),
+        );
+    };
+    let mut request = parameters.into_request();
+    if is_get && is_mutation(&mut request) {
+        let mut response = refuse(
+            StatusCode::METHOD_NOT_ALLOWED,
+            ApiError::field("query", "A mutation must be sent by POST."),
+        );
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        return response;
+    }
+
+    let id = RequestId::new();
+    let authorization = headers.get(header::AUTHORIZATION).map(|v| v.to_str().unwrap_or_default());
+    let cookies = headers.get(header::COOKIE).and_then(|cookies| cookies.to_str().ok());
+    // A page of another origin gets no use of its visitor's session.
+    let cookies = cookies.filter(|_| origin_may_call(headers, &app.allowed_origins));
+    let request = request
+        .data(app.services.access_tokens.viewer(authorization))
+        .data(SessionCookie {
+            refresh_token: cookies.and_then(SessionCookie::find_refresh_token),
+            secure: !is_loopback(headers),
+        })
+        .data(ClientAddress(peer.0.ip()))
+        .data(id.clone());
+    let span = tracing::info_span!("request", id = %id.0);
+    let response = app.schema.execute(request).instrument(span).await;
+
+    let mut answer = encode(&response, media_type);
+    answer.headers_mut().extend(response.http_headers);
+    if let Ok(id) = HeaderValue::from_str(&id.0) {
+        answer.headers_mut().insert("x-request-id", id);
+    }
+    answer
+}
+
+fn encode(response: &async_graphql::Response, media_type: &'static str) -> Response {
+    // Errors without a place in the answer came before anything was executed.
+    let never_ran = !response.errors.is_empty()
+        && response.data == async_graphql::Value::Null
+        && response.errors.iter().all(|error| error.path.is_empty());
+    let (status, body) = if never_ran {
+        let status =
+            if media_type == GRAPHQL_JSON { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+        (status, serde_json::to_vec(&json!({ "errors": response.errors })))
+    } else {
+        (StatusCode::OK, serde_json::to_vec(response))
+    };
+    match body {
+        Ok(body) => respond(status, media_type, body),
+        Err(error) => {
+            refuse(StatusCode::INTERNAL_SERVER_ERROR, ApiError::Internal(error.to_string()))
+        }
+    }
+}
+
+/// An answer to a request that is not executed at all.
+pub(super) fn refuse(status: StatusCode, error: ApiError) -> Response<Body> {
+    let error = async_graphql::Error::from(error).into_server_error(async_graphql::Pos::default());
+    tracing::debug!(status = status.as_u16(), code = code_of(&error), "refused a request");
+    let error = json!({ "message": error.message, "extensions": error.extensions });
+    respond(status, JSON, json!({ "errors": [error] }).to_string().into_bytes())
+}
+
+fn respond(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> Response {
+    let content_type = match media_type {
+        GRAPHQL_JSON => "application/graphql-response+json; charset=utf-8",
+        _ => "application/json; charset=utf-8",
+    };
+    let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-store")];
+    (status, headers, body).into_response()
+}
+
+fn is_mutation(request: &mut Request) -> bool {
+    let name = request.operation_name.clone();
+    // What can't be parsed is no mutation, and is refused when it is executed.
+    let Ok(document) = request.parsed_query() else { return false };
+    document
+        .operations
+        .iter()
+        .filter(|(operation, _)| match (&name, operation) {
+            (Some(wanted), Some(operation)) => wanted == operation.as_str(),
+            _ => true,
+        })
+        .any(|(_, operation)| operation.node.ty == OperationType::Mutation)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let Some(content_type) = content_type else { return false };
+    let mut parts = content_type.split(';').map(str::trim);
+    parts.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case(JSON))
+        && parts.all(|parameter| match parameter.split_once('=') {
+            Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+                value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+            }
+            _ => true,
+        })
+}
+
+/// The media type to answer in; `None` when the client takes neither.
+fn negotiate(headers: &HeaderMap) -> Option<&'static str> {
+    if !headers.contains_key(header::ACCEPT) {
+        return Some(GRAPHQL_JSON);
+    }
+    if accepts(headers, GRAPHQL_JSON) {
+        Some(GRAPHQL_JSON)
+    } else if accepts(headers, JSON) || accepts(headers, "application/*") || accepts(headers, "*/*")
+    {
+        Some(JSON)
+    } else {
+        None
+    }
+}
+
+fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
+    headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            parts.next().is_some_and(|range| range.eq_ignore_ascii_case(media_type))
+                && !parts.any(|parameter| matches!(parameter, "q=0" | "q=0.0"))
+        })
+}

@@ -1,0 +1,164 @@
+//! HTTP: the routes, and what holds for every answer.
+
+mod graphql;
+mod playground;
+mod site;
+mod websocket;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{DefaultBodyLimit, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, uri::Authority},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tower_http::{
+    catch_panic::CatchPanicLayer, cors::CorsLayer, set_header::SetResponseHeaderLayer,
+};
+
+use crate::{
+    config::{Origins, ServeArgs},
+    error::ApiError,
+    schema::ApiSchema,
+    services::Services,
+};
+
+/// What handlers work with.
+#[derive(Clone)]
+struct App {
+    schema: ApiSchema,
+    services: Services,
+    allowed_origins: Arc<Origins>,
+}
+
+/// Every route.
+pub(crate) fn router(services: &Services, schema: ApiSchema, args: &ServeArgs) -> Router {
+    let app = App {
+        schema,
+        services: services.clone(),
+        allowed_origins: Arc::new(args.allowed_origins.clone()),
+    };
+    Router::new()
+        .route("/graphql", get(graphql::get_or_upgrade).post(graphql::post))
+        .route("/playground", get(playground::page))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .merge(site::routes(&args.web_dir))
+        .layer(cors(&args.allowed_origins))
+        .layer(CatchPanicLayer::custom(after_panic))
+        .layer(DefaultBodyLimit::max(args.limits.max_body_bytes))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
+        .with_state(app)
+}
+
+/// Other sites' pages may call the API only from the allowed origins.
+fn cors(allowed: &Origins) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(allowed.0.clone())
+        .allow_credentials(true)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+}
+
+/// Alive: the process answers.
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Ready: the database answers and has the schema that this server knows.
+async fn readyz(State(app): State<App>) -> Response {
+    let unready = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
+    if let Err(cause) = app.services.db.probe().await {
+        tracing::debug!(cause, "not ready");
+        return unready("the database can't be reached\n".to_owned());
+    }
+    match app.services.db.pending_migrations().await {
+        Ok(0) => "ready\n".into_response(),
+        Ok(pending) => {
+            unready(format!("{pending} migrations are missing: run `rowlock migrate`\n"))
+        }
+        Err(_) => unready("the database has no schema yet: run `rowlock migrate`\n".to_owned()),
+    }
+}
+
+/// A panic is a defect: it is logged, and its caller gets an answer all the same.
+fn after_panic(panic: Box<dyn std::any::Any + Send + 'static>) -> Response<Body> {
+    let cause = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("of an unknown kind");
+    graphql::refuse(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        ApiError::Internal(format!("panic: {cause}")),
+    )
+}
+
+fn authority_of(headers: &HeaderMap) -> Option<Authority> {
+    headers.get(header::HOST)?.to_str().ok()?.parse().ok()
+}
+
+/// Whether the client reached this server as its own machine, where there is no HTTPS to ask for.
+fn is_loopback(headers: &HeaderMap) -> bool {
+    let Some(authority) = authority_of(headers) else { return false };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether the page that sent this request may: one of this server's own, one of an allowed origin,
+/// or no page at all.
+fn origin_may_call(headers: &HeaderMap, allowed: &Origins) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    if allowed.0.contains(origin) {
+        return true;
+    }
+    let origin_host = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    match (origin_host, headers.get(header::HOST).and_then(|host| host.to_str().ok())) {
+        (Some((_, origin)), Some(host)) => origin.eq_ignore_ascii_case(host),
+        _ => false,
+    }
+}
+
+/// Where a connection came from, as axum tells it.
+type Peer = axum::extract::ConnectInfo<SocketAddr>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(header::HeaderName, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(k, v)| (k.clone(), HeaderValue::from_static(v))).collect()
+    }
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for host in ["localhost:8080", "127.0.0.1", "[::1]:8080", "a.localhost"] {
+            assert!(is_loopback(&headers(&[(header::HOST, host)])), "{host}");
+        }
+        for host in ["example.org", "localhost.example.org", "10.0.0.1:80", ""] {
+            assert!(!is_loopback(&headers(&[(header::HOST, host)])), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_another_origin_may_call_only_where_it_is_allowed() {
+        let allowed: Origins = "https://shop.example".parse().unwrap();
+        let from = |origin| headers(&[(header::HOST, "a.example:1"), (header::ORIGIN, origin)]);
+        assert!(origin_may_call(&headers(&[(header::HOST, "a.example")]), &allowed));
+        assert!(origin_may_call(&from("http://a.example:1"), &allowed));
+        assert!(origin_may_call(&from("https://shop.example"), &allowed));
+        for origin in
+            ["https://evil.example", "http://a.example", "null", "https://a.example:1.evil"]
+        {
+            assert!(!origin_may_call(&from(origin), &allowed), "{origin}");
+        }
+    }
+}

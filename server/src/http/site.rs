@@ -1,0 +1,59 @@
+//! The web client's files, as `cargo xtask web` made them.
+
+use std::path::Path;
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderValue, StatusCode, header},
+    middleware::{self, Next},
+    response::{Html, IntoResponse, Response},
+};
+use tower_http::services::{ServeDir, ServeFile};
+
+use super::App;
+
+/// Names under here carry a hash of their content, so a browser may keep them for good.
+const HASHED: &str = "/assets/";
+
+/// Files from `dir`, already compressed where the browser takes that; the client's one page for
+/// every other path, since the client has pages of its own.
+pub(super) fn routes(dir: &Path) -> Router<App> {
+    let page = dir.join("index.html");
+    if !page.is_file() {
+        tracing::warn!(
+            "there is no web client in {}: build it with `cargo xtask web`, or set WEB_DIR",
+            dir.display()
+        );
+        return Router::new().fallback(missing);
+    }
+    let files = |path: &str| {
+        ServeDir::new(dir.join(path))
+            .precompressed_br()
+            .precompressed_gzip()
+            .call_fallback_on_method_not_allowed(false)
+    };
+    Router::new()
+        .nest_service("/assets", files("assets"))
+        .nest_service("/ide", files("ide"))
+        .fallback_service(ServeFile::new(page).precompressed_br().precompressed_gzip())
+        .layer(middleware::from_fn(cache))
+}
+
+async fn cache(request: Request, next: Next) -> Response {
+    let hashed = request.uri().path().starts_with(HASHED);
+    let mut response = next.run(request).await;
+    let rule = match response.status() {
+        status if hashed && status.is_success() => "public, max-age=31536000, immutable",
+        _ => "no-cache",
+    };
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(rule));
+    response
+}
+
+async fn missing() -> Response {
+    let page = "<!doctype html><title>Rowlock</title><p>The API is at <a href=\"/playground\">\
+                /playground</a>. The web client is not built: run <code>cargo xtask web</code>, or \
+                set <code>WEB_DIR</code>.";
+    (StatusCode::NOT_FOUND, Html(page)).into_response()
+}

@@ -1,0 +1,55 @@
+//! GraphQL over WebSocket, in both subprotocols that clients speak: `graphql-transport-ws`, and
+//! `graphql-ws` of the older ones, GraphQL Playground among them.
+
+use async_graphql::{Data, http::ALL_WEBSOCKET_PROTOCOLS};
+use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
+use axum::{
+    extract::ws::WebSocketUpgrade,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+use serde_json::Value;
+
+use super::{App, Peer, graphql::refuse, origin_may_call};
+use crate::{auth::AccessTokens, error::ApiError, rate_limit::ClientAddress};
+
+pub(super) fn serve(
+    app: App,
+    peer: Peer,
+    headers: &HeaderMap,
+    protocol: Option<GraphQLProtocol>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    if !origin_may_call(headers, &app.allowed_origins) {
+        let error = "This page's origin may not open a socket here: add it to ALLOWED_ORIGINS.";
+        return refuse(StatusCode::FORBIDDEN, ApiError::Forbidden(error));
+    }
+    let Some(protocol) = protocol else {
+        let error = format!("Ask for the subprotocol {}.", ALL_WEBSOCKET_PROTOCOLS.join(" or "));
+        return refuse(StatusCode::BAD_REQUEST, ApiError::field("sec-websocket-protocol", error));
+    };
+    let address = ClientAddress(peer.0.ip());
+    let tokens = app.services.access_tokens;
+    upgrade.protocols(ALL_WEBSOCKET_PROTOCOLS).on_upgrade(move |socket| {
+        GraphQLWebSocket::new(socket, app.schema, protocol)
+            .on_connection_init(move |payload| async move {
+                let mut data = Data::default();
+                data.insert(viewer(&tokens, &payload));
+                data.insert(address);
+                Ok(data)
+            })
+            .serve()
+    })
+}
+
+/// Who the payload of `connection_init` speaks for. Clients spell the header in either case, and
+/// some put headers one level down.
+fn viewer(tokens: &AccessTokens, payload: &Value) -> crate::auth::Viewer {
+    let header = ["Authorization", "authorization"]
+        .iter()
+        .flat_map(|name| [payload.get(name), payload.get("headers").and_then(|h| h.get(name))])
+        .flatten()
+        .next();
+    // Anything but a text is a token that is not good.
+    tokens.viewer(header.map(|header| header.as_str().unwrap_or_default()))
+}

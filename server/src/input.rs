@@ -1,0 +1,88 @@
+//! Reads what callers send: ids and texts become checked values, or a problem with the field's name.
+
+use std::borrow::Cow;
+
+use async_graphql::{ID, InputType, InputValueError, InputValueResult, Value, registry::Registry};
+use uuid::Uuid;
+
+use crate::error::ApiError;
+
+/// The id that `raw` spells.
+///
+/// # Errors
+/// `BAD_USER_INPUT` for `field` when it isn't a UUID.
+pub(crate) fn id<T: From<Uuid>>(field: &str, raw: &ID) -> Result<T, ApiError> {
+    Uuid::try_parse(raw).map(T::from).map_err(|_| {
+        ApiError::field(field, format!("{field} is not an id: a UUID as this API gives them."))
+    })
+}
+
+/// Refuses a text that is longer than `most` characters or that no database column can hold.
+///
+/// # Errors
+/// `BAD_USER_INPUT` for `field`.
+pub(crate) fn text(field: &str, raw: &str, most: usize) -> Result<(), ApiError> {
+    if raw.chars().nth(most).is_some() {
+        return Err(ApiError::field(field, format!("{field} has at most {most} characters.")));
+    }
+    // PostgreSQL stores no NUL in a text.
+    if raw.contains('\0') {
+        return Err(ApiError::field(field, format!("{field} contains a NUL character.")));
+    }
+    Ok(())
+}
+
+/// An `Int` argument that takes any integer and stops at the ends of what an `Int` can hold.
+///
+/// async-graphql's own `i32` refuses what is larger without saying which argument it was; with this
+/// one the range check behind it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Int(pub(crate) i32);
+
+impl InputType for Int {
+    type RawValueType = Self;
+
+    fn type_name() -> Cow<'static, str> {
+        <i32 as InputType>::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <i32 as InputType>::create_type_info(registry)
+    }
+
+    fn parse(value: Option<Value>) -> InputValueResult<Self> {
+        match value.unwrap_or_default() {
+            Value::Number(number) if !number.is_f64() => {
+                // Beyond an i64 there are only larger positive ones.
+                let wide = number.as_i64().unwrap_or(i64::MAX);
+                let bounded = wide.clamp(i32::MIN.into(), i32::MAX.into());
+                Ok(Self(i32::try_from(bounded).unwrap_or(i32::MAX)))
+            }
+            other => Err(InputValueError::expected_type(other)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        self.0.into()
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_integer_of_any_size_is_read_and_a_fraction_is_not() {
+        let parse =
+            |json: serde_json::Value| Int::parse(Value::from_json(json).ok()).map(|int| int.0).ok();
+        assert_eq!(parse(7.into()), Some(7));
+        assert_eq!(parse(i64::MIN.into()), Some(i32::MIN));
+        assert_eq!(parse(u64::MAX.into()), Some(i32::MAX));
+        assert_eq!(parse(serde_json::json!(1.5)), None);
+        assert_eq!(parse("7".into()), None);
+    }
+}

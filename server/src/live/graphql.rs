@@ -1,0 +1,96 @@
+//! The `remainingTickets` subscription.
+
+use std::collections::HashSet;
+
+use async_graphql::{Context, ID, Object, Subscription};
+use futures_util::{Stream, StreamExt, stream::BoxStream};
+use rowlock_entities::EventId;
+
+use super::{Hub, TicketCount};
+use crate::{
+    error::ApiError,
+    events::{Events, graphql::Event},
+    input,
+};
+
+/// Most events that one subscription names.
+const MOST_EVENTS: usize = 200;
+
+#[derive(Default)]
+pub(crate) struct LiveSubscription;
+
+#[Subscription]
+impl LiveSubscription {
+    /// First the current count of each event asked for, then every later state; without `eventIds`,
+    /// changes of all events. A slow client skips intermediate counts, never the last.
+    ///
+    /// Errors: `BAD_USER_INPUT`, `NOT_FOUND`, `UNAVAILABLE`.
+    async fn remaining_tickets(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The events to watch, 1 to 200; all of them when left out.")]
+        event_ids: Option<Vec<ID>>,
+    ) -> Result<impl Stream<Item = TicketUpdate> + use<>, ApiError> {
+        let hub = ctx.data_unchecked::<Hub>();
+        let counts: BoxStream<'static, TicketCount> = match event_ids {
+            None => hub.watch_all().boxed(),
+            Some(raw) => watch_some(ctx, hub, &raw).await?.boxed(),
+        };
+        Ok(counts.map(TicketUpdate))
+    }
+}
+
+async fn watch_some(
+    ctx: &Context<'_>,
+    hub: &Hub,
+    raw: &[ID],
+) -> Result<impl Stream<Item = TicketCount> + Send + use<>, ApiError> {
+    if !(1..=MOST_EVENTS).contains(&raw.len()) {
+        return Err(ApiError::field(
+            "eventIds",
+            format!("eventIds names 1 to {MOST_EVENTS} events."),
+        ));
+    }
+    let ids =
+        raw.iter().map(|id| input::id("eventIds", id)).collect::<Result<HashSet<EventId>, _>>()?;
+    // Watch first, read then: a change in between is newer than what is read, and wins.
+    let watch = hub.watch(ids.iter().copied());
+    let events = ctx.data_unchecked::<Events>().find_all(ids.iter().copied().collect()).await?;
+    if events.len() < ids.len() {
+        return Err(ApiError::NotFound("event"));
+    }
+    hub.publish(events.iter().map(TicketCount::of));
+    Ok(watch.into_stream())
+}
+
+pub(crate) struct TicketUpdate(TicketCount);
+
+/// An event's tickets at one moment.
+#[Object]
+impl TicketUpdate {
+    /// The event's id.
+    async fn event_id(&self) -> ID {
+        self.0.event_id.0.into()
+    }
+
+    /// How many tickets are left.
+    async fn remaining_tickets(&self) -> i32 {
+        self.0.remaining
+    }
+
+    /// How many tickets there are altogether.
+    async fn total_tickets(&self) -> i32 {
+        self.0.total
+    }
+
+    /// Grows with every change of this event's count, across all servers: an update with a lower one
+    /// is older.
+    async fn version(&self) -> i32 {
+        i32::try_from(self.0.version).unwrap_or(i32::MAX)
+    }
+
+    /// The event, read now: its count may be newer than this update's.
+    async fn event(&self, ctx: &Context<'_>) -> Result<Event, ApiError> {
+        Event::load(ctx, self.0.event_id).await
+    }
+}

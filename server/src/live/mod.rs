@@ -1,0 +1,6 @@
+//! Live counts: what every open page is told when a ticket is booked or returned.
+
+pub(crate) mod graphql;
+mod hub;
+
+pub use hub::{Hub, TicketCount};
