@@ -1,1 +1,58 @@
-fn main() {}
+//! Rowlock's chores. Light on purpose: everything is done by the programs that are called.
+
+mod postgres;
+mod race;
+mod run;
+mod shell;
+mod test;
+mod tools;
+mod web;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Rowlock's chores.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Build everything and serve it, with demo data, on an embedded SQLite file in data/
+    Run(run::Args),
+    /// Check format and lints, build the web client, and run every test; installs or starts what
+    /// that needs
+    Test(test::Args),
+    /// Write schema.graphql from the server's code
+    Schema,
+    /// Build the web client and the IDE into web/dist
+    Web,
+}
+
+fn main() -> ExitCode {
+    match chore(Cli::parse().chore) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn chore(chore: Chore) -> Result<()> {
+    shell::enter_repository()?;
+    match chore {
+        Chore::Run(args) => run::run(&args),
+        Chore::Test(args) => test::test(&args),
+        Chore::Schema => {
+            let sdl = shell::read("cargo", &["run", "--quiet", "-p", "rowlock", "--", "schema"])?;
+            Ok(std::fs::write("schema.graphql", sdl)?)
+        }
+        Chore::Web => web::build(),
+    }
+}

@@ -1,7 +1,6 @@
 //! HTTP: the routes, and what holds for every answer.
 
 mod graphql;
-mod playground;
 mod site;
 mod websocket;
 
@@ -43,7 +42,6 @@ pub(crate) fn router(services: &Services, schema: ApiSchema, args: &ServeArgs) -
     };
     Router::new()
         .route("/graphql", get(graphql::get_or_upgrade).post(graphql::post))
-        .route("/playground", get(playground::page))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .merge(site::routes(&args.web_dir))

@@ -1,4 +1,4 @@
-//! The web client's files, as `cargo xtask web` made them.
+//! The files that browsers load, as `cargo xtask web` made them: the web client and the IDE.
 
 use std::path::Path;
 
@@ -27,16 +27,12 @@ pub(super) fn routes(dir: &Path) -> Router<App> {
         );
         return Router::new().fallback(missing);
     }
-    let files = |path: &str| {
-        ServeDir::new(dir.join(path))
-            .precompressed_br()
-            .precompressed_gzip()
-            .call_fallback_on_method_not_allowed(false)
-    };
+    let files = |path| ServeDir::new(dir.join(path)).precompressed_br();
     Router::new()
         .nest_service("/assets", files("assets"))
         .nest_service("/ide", files("ide"))
-        .fallback_service(ServeFile::new(page).precompressed_br().precompressed_gzip())
+        .route_service("/playground", ServeFile::new(dir.join("ide/playground/index.html")))
+        .fallback_service(ServeFile::new(page).precompressed_br())
         .layer(middleware::from_fn(cache))
 }
 

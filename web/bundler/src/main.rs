@@ -1,1 +1,140 @@
-fn main() {}
+//! Makes the folder that `rowlock` serves: JavaScript bindings for the compiled client, names that
+//! carry a hash of their content, and everything compressed once instead of at each request.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use sha2::{Digest, Sha256};
+use wasm_bindgen_cli_support::Bindgen;
+
+/// Turn the compiled web client into the files that a browser loads.
+#[derive(Parser)]
+struct Args {
+    /// The client as cargo compiled it for wasm32-unknown-unknown
+    #[arg(long, value_name = "FILE")]
+    wasm: PathBuf,
+    /// Folder with index.html, start.js and the styles
+    #[arg(long, value_name = "DIR")]
+    pages: PathBuf,
+    /// Folder to copy to `ide/`, as it is
+    #[arg(long, value_name = "DIR")]
+    ide: Option<PathBuf>,
+    /// Folder to make anew
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    if args.out.exists() {
+        fs::remove_dir_all(&args.out)?;
+    }
+    let mut bundle = Bundle::new(&args.out)?;
+
+    let mut bindings = Bindgen::new()
+        .input_path(&args.wasm)
+        .web(true)?
+        .typescript(false)
+        .omit_default_module_path(true)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .generate_output()
+        .context("making the JavaScript bindings")?;
+    let wasm = bindings.wasm_mut().emit_wasm();
+    bundle.add("app.wasm", &wasm)?;
+    bundle.add("app.js", bindings.js().as_bytes())?;
+
+    // In an order in which each names only those before it.
+    for name in ["favicon.svg", "style.css", "start.js"] {
+        let text = read(&args.pages.join(name))?;
+        bundle.add(name, bundle.with_names(&text).as_bytes())?;
+    }
+    let page = read(&args.pages.join("index.html"))?;
+    write_compressed(&args.out.join("index.html"), bundle.with_names(&page).as_bytes())?;
+
+    if let Some(ide) = &args.ide {
+        copy_compressed(ide, &args.out.join("ide"))?;
+    }
+    bundle.report()
+}
+
+/// The hashed files so far.
+struct Bundle<'a> {
+    out: &'a Path,
+    /// From the name in the sources to the path in the browser.
+    names: BTreeMap<String, String>,
+    bytes: usize,
+}
+
+impl<'a> Bundle<'a> {
+    fn new(out: &'a Path) -> Result<Self> {
+        fs::create_dir_all(out.join("assets"))
+            .with_context(|| format!("making {}", out.display()))?;
+        Ok(Self { out, names: BTreeMap::new(), bytes: 0 })
+    }
+
+    fn add(&mut self, name: &str, content: &[u8]) -> Result<()> {
+        let hash = Sha256::digest(content);
+        let hash: String = hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let (stem, extension) = name.split_once('.').context("a name has an extension")?;
+        let path = format!("assets/{stem}-{hash}.{extension}");
+        self.bytes += write_compressed(&self.out.join(&path), content)?;
+        self.names.insert(name.to_owned(), format!("/{path}"));
+        Ok(())
+    }
+
+    /// The text with each `{{name}}` as the browser must ask for it.
+    fn with_names(&self, text: &str) -> String {
+        self.names.iter().fold(text.to_owned(), |text, (name, path)| {
+            text.replace(&format!("{{{{{name}}}}}"), path)
+        })
+    }
+
+    fn report(&self) -> Result<()> {
+        writeln!(
+            std::io::stdout(),
+            "{}: {:.0} kB in brotli",
+            self.out.display(),
+            self.bytes as f64 / 1_000.0
+        )?;
+        Ok(())
+    }
+}
+
+fn read(file: &Path) -> Result<String> {
+    fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))
+}
+
+fn copy_compressed(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_compressed(&entry.path(), &target)?;
+        } else {
+            write_compressed(&target, &fs::read(entry.path())?)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the file, and beside it the same in brotli; gives the latter's size.
+fn write_compressed(file: &Path, content: &[u8]) -> Result<usize> {
+    const QUALITY: u32 = 9;
+    const WINDOW_BITS: u32 = 22;
+    fs::write(file, content).with_context(|| format!("writing {}", file.display()))?;
+    let mut compressed = Vec::new();
+    brotli::CompressorWriter::new(&mut compressed, 64 * 1024, QUALITY, WINDOW_BITS)
+        .write_all(content)?;
+    let mut name = file.as_os_str().to_owned();
+    name.push(".br");
+    fs::write(&name, &compressed)?;
+    Ok(compressed.len())
+}

@@ -1,0 +1,269 @@
+//! A user of the API: requests over HTTP, counts over a WebSocket.
+
+use std::{future::IntoFuture, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use cynic::{
+    GraphQlError, GraphQlResponse, MutationBuilder, Operation, QueryBuilder, SubscriptionBuilder,
+};
+use futures_util::{Stream, StreamExt};
+use graphql_ws_client::Client;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tokio::time::{Instant, sleep};
+use tokio_tungstenite::{
+    connect_async,
+    tungstenite::{client::IntoClientRequest, http::HeaderValue},
+};
+
+use crate::queries::{
+    BookEvent, BookEventInput, BookEventResult, BookEventVariables, Booking, CancelBooking,
+    CancelBookingInput, CancelBookingResult, CancelBookingVariables, Event, EventById,
+    EventVariables, EventWithBooking, Events, EventsVariables, Login, LoginInput, LoginVariables,
+    Register, RegisterInput, RegisterVariables, RemainingTickets, RemainingTicketsVariables,
+    TicketUpdate,
+};
+
+/// Longest wait for one answer.
+const ANSWER: Duration = Duration::from_secs(60);
+/// Longest wait for a server that is starting.
+const START: Duration = Duration::from_secs(30);
+/// After this long an access token, good for 15 minutes, is replaced.
+const TOKEN_USE: Duration = Duration::from_secs(10 * 60);
+
+/// What the API puts into an error's extensions.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Extensions {
+    code: String,
+    retry_after: Option<u64>,
+}
+
+type ApiError = GraphQlError<Extensions>;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Refused(ApiError),
+    Broken(anyhow::Error),
+}
+
+impl Failure {
+    /// In one or two words, for a table.
+    pub(crate) fn kind(&self) -> String {
+        match self {
+            Self::Refused(error) => match &error.extensions {
+                Some(extensions) if !extensions.code.is_empty() => extensions.code.clone(),
+                _ => error.message.clone(),
+            },
+            Self::Broken(error) => format!("no answer: {error:#}"),
+        }
+    }
+
+    fn has_code(&self, code: &str) -> bool {
+        matches!(self, Self::Refused(error)
+            if error.extensions.as_ref().is_some_and(|extensions| extensions.code == code))
+    }
+
+    /// How long the server asks us to stay away, if it does.
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused(error) if self.has_code("RATE_LIMITED") => {
+                let seconds = error.extensions.as_ref()?.retry_after?;
+                Some(Duration::from_secs(seconds))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<Failure> for anyhow::Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Broken(error) => error,
+            refused @ Failure::Refused(_) => anyhow::anyhow!(refused.kind()),
+        }
+    }
+}
+
+/// A server's API.
+#[derive(Clone)]
+pub(crate) struct Api {
+    http: reqwest::Client,
+    url: reqwest::Url,
+}
+
+impl Api {
+    /// `url` is the server's, as in `http://127.0.0.1:8080`.
+    pub(crate) fn new(url: &reqwest::Url) -> Result<Self> {
+        let http = reqwest::Client::builder()
+            .timeout(ANSWER)
+            .no_proxy()
+            .pool_max_idle_per_host(usize::MAX)
+            .build()?;
+        Ok(Self { http, url: url.join("graphql")? })
+    }
+
+    /// Waits until the server is ready.
+    pub(crate) async fn wait_until_ready(&self) -> Result<()> {
+        let deadline = Instant::now() + START;
+        let ready = self.url.join("readyz")?;
+        loop {
+            let answer = self.http.get(ready.clone()).send().await;
+            let why = match answer {
+                Ok(answer) if answer.status().is_success() => return Ok(()),
+                Ok(answer) => answer.text().await.unwrap_or_default(),
+                Err(error) => format!("{:#}", anyhow::Error::from(error)),
+            };
+            if Instant::now() > deadline {
+                bail!("{} is not ready after {} s: {}", self.url, START.as_secs(), why.trim());
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Every event that fits the search.
+    pub(crate) async fn events(&self, search: Option<&str>) -> Result<Vec<Event>> {
+        let (mut events, mut after) = (Vec::new(), None);
+        loop {
+            let variables = EventsVariables { after, search: search.map(str::to_owned) };
+            let page = self.send(Events::build(variables), None).await?.events;
+            events.extend(page.nodes);
+            after = page.page_info.end_cursor;
+            if !page.page_info.has_next_page {
+                return Ok(events);
+            }
+        }
+    }
+
+    /// Live counts of one event, the current one first. Ends when the socket does.
+    pub(crate) async fn watch(
+        &self,
+        event: cynic::Id,
+    ) -> Result<impl Stream<Item = TicketUpdate> + use<>> {
+        let mut url = self.url.clone();
+        let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
+        url.set_scheme(scheme).ok().context("the URL is not http")?;
+        let mut request = url.as_str().into_client_request()?;
+        let protocol = HeaderValue::from_static("graphql-transport-ws");
+        request.headers_mut().insert("sec-websocket-protocol", protocol);
+        let (socket, _) = connect_async(request).await.context("opening a WebSocket")?;
+        let (client, actor) = Client::build(socket).await?;
+        tokio::spawn(actor.into_future());
+        let variables = RemainingTicketsVariables { event_ids: Some(vec![event]) };
+        let updates = client.subscribe(RemainingTickets::build(variables)).await?;
+        Ok(updates.filter_map(move |update| {
+            // The socket closes with its client.
+            let _ = &client;
+            std::future::ready(update.ok().and_then(|u| u.data).map(|data| data.remaining_tickets))
+        }))
+    }
+
+    async fn send<Q, V>(
+        &self,
+        operation: Operation<Q, V>,
+        token: Option<&str>,
+    ) -> Result<Q, Failure>
+    where
+        Q: DeserializeOwned + 'static,
+        V: Serialize,
+    {
+        let mut request = self.http.post(self.url.clone()).json(&operation);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let broken = |error: reqwest::Error| Failure::Broken(error.into());
+        let answer = request.send().await.map_err(broken)?;
+        let answer: GraphQlResponse<Q, Extensions> = answer.json().await.map_err(broken)?;
+        match (answer.data, answer.errors.and_then(|mut errors| errors.pop())) {
+            (_, Some(error)) => Err(Failure::Refused(error)),
+            (Some(data), None) => Ok(data),
+            (None, None) => Err(Failure::Broken(anyhow::anyhow!("neither data nor errors"))),
+        }
+    }
+}
+
+/// Somebody with an account, signed in.
+pub(crate) struct User {
+    api: Api,
+    pub(crate) name: String,
+    email: String,
+    token: String,
+    token_since: Instant,
+}
+
+impl User {
+    const PASSWORD: &'static str = "load-test-1";
+
+    /// Registers the user, or signs them in where they are known from an earlier run.
+    pub(crate) async fn enter(api: &Api, name: String) -> Result<Self> {
+        let email = format!("{name}@example.test");
+        loop {
+            let input = RegisterInput {
+                email: email.clone(),
+                password: Self::PASSWORD.to_owned(),
+                name: name.clone(),
+            };
+            let registered = api.send(Register::build(RegisterVariables { input }), None).await;
+            let entered = match registered {
+                Ok(answer) => Ok(answer.register.access_token),
+                Err(failure) if failure.has_code("EMAIL_TAKEN") => Self::login(api, &email).await,
+                Err(failure) => Err(failure),
+            };
+            match entered {
+                Ok(token) => {
+                    let token_since = Instant::now();
+                    return Ok(Self { api: api.clone(), name, email, token, token_since });
+                }
+                Err(failure) => match failure.retry_after() {
+                    Some(pause) => sleep(pause).await,
+                    None => {
+                        return Err(
+                            anyhow::Error::from(failure).context(format!("signing {name} in"))
+                        );
+                    }
+                },
+            }
+        }
+    }
+
+    async fn login(api: &Api, email: &str) -> Result<String, Failure> {
+        let input = LoginInput { email: email.to_owned(), password: Self::PASSWORD.to_owned() };
+        Ok(api.send(Login::build(LoginVariables { input }), None).await?.login.access_token)
+    }
+
+    /// Signs in again if the access token is getting old.
+    pub(crate) async fn stay_signed_in(&mut self) -> Result<()> {
+        if self.token_since.elapsed() > TOKEN_USE {
+            self.token = Self::login(&self.api, &self.email).await?;
+            self.token_since = Instant::now();
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn book(
+        &self,
+        event_id: cynic::Id,
+        quantity: i32,
+    ) -> Result<BookEventResult, Failure> {
+        let key = uuid::Uuid::now_v7().to_string();
+        let input = BookEventInput { event_id, quantity, idempotency_key: Some(key) };
+        let operation = BookEvent::build(BookEventVariables { input });
+        Ok(self.api.send(operation, Some(&self.token)).await?.book_event)
+    }
+
+    pub(crate) async fn cancel(&self, booking_id: cynic::Id) -> Result<Booking> {
+        let input = CancelBookingInput { booking_id };
+        let operation = CancelBooking::build(CancelBookingVariables { input });
+        match self.api.send(operation, Some(&self.token)).await?.cancel_booking {
+            CancelBookingResult::CancelBookingSuccess(success) => Ok(success.booking),
+            CancelBookingResult::BookingClosed(closed) => bail!(closed.message),
+            CancelBookingResult::Other => bail!("cancelBooking answered with an unknown type"),
+        }
+    }
+
+    /// The event as this user sees it.
+    pub(crate) async fn look_at(&self, id: cynic::Id) -> Result<EventWithBooking> {
+        let operation = EventById::build(EventVariables { id });
+        self.api.send(operation, Some(&self.token)).await?.event.context("the event is gone")
+    }
+}

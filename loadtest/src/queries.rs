@@ -1,0 +1,210 @@
+//! Every operation that the load test sends, checked against `schema.graphql` when it is compiled.
+
+#[cynic::schema("rowlock")]
+mod schema {}
+
+// Sign in.
+
+#[derive(cynic::InputObject, Debug)]
+pub(crate) struct RegisterInput {
+    pub(crate) email: String,
+    pub(crate) password: String,
+    pub(crate) name: String,
+}
+
+#[derive(cynic::QueryVariables, Debug)]
+pub(crate) struct RegisterVariables {
+    pub(crate) input: RegisterInput,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Mutation", variables = "RegisterVariables")]
+pub(crate) struct Register {
+    #[arguments(input: $input)]
+    pub(crate) register: AuthPayload,
+}
+
+#[derive(cynic::InputObject, Debug)]
+pub(crate) struct LoginInput {
+    pub(crate) email: String,
+    pub(crate) password: String,
+}
+
+#[derive(cynic::QueryVariables, Debug)]
+pub(crate) struct LoginVariables {
+    pub(crate) input: LoginInput,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Mutation", variables = "LoginVariables")]
+pub(crate) struct Login {
+    #[arguments(input: $input)]
+    pub(crate) login: AuthPayload,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+pub(crate) struct AuthPayload {
+    pub(crate) access_token: String,
+}
+
+// Look.
+
+#[derive(cynic::QueryVariables, Debug)]
+pub(crate) struct EventsVariables {
+    pub(crate) after: Option<String>,
+    pub(crate) search: Option<String>,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Query", variables = "EventsVariables")]
+pub(crate) struct Events {
+    #[arguments(first: 50, after: $after, search: $search)]
+    pub(crate) events: EventConnection,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+pub(crate) struct EventConnection {
+    pub(crate) nodes: Vec<Event>,
+    pub(crate) page_info: PageInfo,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+pub(crate) struct PageInfo {
+    pub(crate) has_next_page: bool,
+    pub(crate) end_cursor: Option<String>,
+}
+
+#[derive(cynic::QueryFragment, Clone, Debug)]
+pub(crate) struct Event {
+    pub(crate) id: cynic::Id,
+    pub(crate) title: String,
+    pub(crate) total_tickets: i32,
+}
+
+#[derive(cynic::QueryVariables, Debug)]
+pub(crate) struct EventVariables {
+    pub(crate) id: cynic::Id,
+}
+
+/// An event, and the viewer's booking of it.
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Query", variables = "EventVariables")]
+pub(crate) struct EventById {
+    #[arguments(id: $id)]
+    pub(crate) event: Option<EventWithBooking>,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Event")]
+pub(crate) struct EventWithBooking {
+    pub(crate) remaining_tickets: i32,
+    pub(crate) my_booking: Option<Booking>,
+}
+
+#[derive(cynic::QueryFragment, Clone, Debug)]
+pub(crate) struct Booking {
+    pub(crate) id: cynic::Id,
+    pub(crate) quantity: i32,
+}
+
+// Book and cancel.
+
+#[derive(cynic::InputObject, Debug)]
+pub(crate) struct BookEventInput {
+    pub(crate) event_id: cynic::Id,
+    pub(crate) quantity: i32,
+    #[cynic(skip_serializing_if = "Option::is_none")]
+    pub(crate) idempotency_key: Option<String>,
+}
+
+#[derive(cynic::QueryVariables, Debug)]
+pub(crate) struct BookEventVariables {
+    pub(crate) input: BookEventInput,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Mutation", variables = "BookEventVariables")]
+pub(crate) struct BookEvent {
+    #[arguments(input: $input)]
+    pub(crate) book_event: BookEventResult,
+}
+
+#[derive(cynic::InlineFragments, Clone, Debug)]
+pub(crate) enum BookEventResult {
+    BookEventSuccess(BookEventSuccess),
+    SoldOut(SoldOut),
+    AlreadyBooked(AlreadyBooked),
+    BookingClosed(BookingClosed),
+    #[cynic(fallback)]
+    Other,
+}
+
+#[derive(cynic::QueryFragment, Clone, Debug)]
+pub(crate) struct BookEventSuccess {
+    pub(crate) booking: Booking,
+}
+
+#[derive(cynic::QueryFragment, Clone, Debug)]
+pub(crate) struct SoldOut {
+    pub(crate) remaining_tickets: i32,
+}
+
+#[derive(cynic::QueryFragment, Clone, Debug)]
+pub(crate) struct AlreadyBooked {
+    pub(crate) message: String,
+}
+
+#[derive(cynic::QueryFragment, Clone, Debug)]
+pub(crate) struct BookingClosed {
+    pub(crate) message: String,
+}
+
+#[derive(cynic::InputObject, Debug)]
+pub(crate) struct CancelBookingInput {
+    pub(crate) booking_id: cynic::Id,
+}
+
+#[derive(cynic::QueryVariables, Debug)]
+pub(crate) struct CancelBookingVariables {
+    pub(crate) input: CancelBookingInput,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Mutation", variables = "CancelBookingVariables")]
+pub(crate) struct CancelBooking {
+    #[arguments(input: $input)]
+    pub(crate) cancel_booking: CancelBookingResult,
+}
+
+#[derive(cynic::InlineFragments, Debug)]
+pub(crate) enum CancelBookingResult {
+    CancelBookingSuccess(CancelBookingSuccess),
+    BookingClosed(BookingClosed),
+    #[cynic(fallback)]
+    Other,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+pub(crate) struct CancelBookingSuccess {
+    pub(crate) booking: Booking,
+}
+
+// Watch.
+
+#[derive(cynic::QueryVariables, Debug)]
+pub(crate) struct RemainingTicketsVariables {
+    pub(crate) event_ids: Option<Vec<cynic::Id>>,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Subscription", variables = "RemainingTicketsVariables")]
+pub(crate) struct RemainingTickets {
+    #[arguments(eventIds: $event_ids)]
+    pub(crate) remaining_tickets: TicketUpdate,
+}
+
+#[derive(cynic::QueryFragment, Clone, Copy, Debug)]
+pub(crate) struct TicketUpdate {
+    pub(crate) remaining_tickets: i32,
+    pub(crate) version: i32,
+}

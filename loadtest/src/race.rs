@@ -1,0 +1,364 @@
+//! The race: many users ask for an event's last tickets in the same moment.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use futures_util::{StreamExt, TryStreamExt, pin_mut, stream};
+use tokio::{
+    sync::{Barrier, mpsc},
+    task::JoinSet,
+    time::timeout,
+};
+
+use crate::{
+    api::{Api, Failure, User},
+    queries::{BookEventResult, Event, TicketUpdate},
+};
+
+/// Users that sign in, look or cancel at the same time, outside the race itself.
+const AT_ONCE: usize = 16;
+/// Most users that get a line each.
+const MOST_LINES: usize = 20;
+/// How soon the subscription must show the final count.
+const LIVE_WITHIN: Duration = Duration::from_secs(5);
+/// Most tickets in one booking.
+const MOST_PER_BOOKING: i32 = 10;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The server; it must be on this machine
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    url: reqwest::Url,
+    /// How many users ask, one ticket each
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=5_000))]
+    users: u16,
+    /// How many tickets there are for them
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=5_000))]
+    tickets: u16,
+    /// Part of the title of the event to use; without it, one that has just so many tickets, or one
+    /// with more, of which the rest is booked away first
+    #[arg(long, value_name = "TITLE")]
+    event: Option<String>,
+    /// How many races, one after the other
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    rounds: u16,
+    /// Leave the last round's bookings as they are instead of cancelling them
+    #[arg(long)]
+    keep: bool,
+}
+
+/// Runs the rounds; says whether all of them passed.
+pub(crate) async fn race(args: Args) -> Result<bool> {
+    ensure!(
+        matches!(args.url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")),
+        "load goes to this machine only, and {} is another",
+        args.url
+    );
+    let api = Api::new(&args.url)?;
+    api.wait_until_ready().await?;
+    let tickets = i32::from(args.tickets);
+    let racers = enter("race", args.users.into(), &api).await?;
+    let mut course = Course { racers, event: find_event(&args, &api).await?, tickets };
+    course.return_tickets().await?;
+    let fillers = course.book_away_the_rest(&api).await?;
+    println!(
+        "{}: {} users for {} of {} tickets",
+        course.event.title,
+        course.racers.len(),
+        tickets,
+        course.event.total_tickets
+    );
+
+    let mut failed = 0;
+    for round in 1..=args.rounds {
+        let report = course.run(&api).await?;
+        report.print(round, args.rounds);
+        failed += u16::from(!report.passed());
+        if round < args.rounds || !args.keep {
+            course.return_tickets().await?;
+        }
+    }
+    course.free(fillers).await?;
+    let rounds = args.rounds;
+    match failed {
+        0 => println!("\nPASS: {rounds} of {rounds} rounds"),
+        _ => println!("\nFAIL: {failed} of {rounds} rounds failed"),
+    }
+    Ok(failed == 0)
+}
+
+/// Who races for what.
+struct Course {
+    racers: Vec<User>,
+    event: Event,
+    tickets: i32,
+}
+
+/// What one user got, and how long it took.
+struct Answer {
+    user: String,
+    got: Result<BookEventResult, Failure>,
+    after: Duration,
+}
+
+struct Report {
+    answers: Vec<Answer>,
+    /// Each thing that must hold, what it was, and what it should have been.
+    checks: Vec<(&'static str, String, String)>,
+}
+
+/// Registers users, or signs them in.
+async fn enter(kind: &str, count: usize, api: &Api) -> Result<Vec<User>> {
+    let begun = Instant::now();
+    let entering = (1..=count).map(|number| User::enter(api, format!("{kind}-{number:04}")));
+    let mut users = Vec::with_capacity(count);
+    let mut entered = stream::iter(entering).buffered(AT_ONCE);
+    while let Some(user) = entered.next().await {
+        users.push(user?);
+        if users.len() % 100 == 0 {
+            println!("{} of {count} users signed in", users.len());
+        }
+    }
+    println!("{count} users signed in after {:.1} s", begun.elapsed().as_secs_f64());
+    Ok(users)
+}
+
+/// The event with the fewest tickets that has enough of them.
+async fn find_event(args: &Args, api: &Api) -> Result<Event> {
+    let wanted = i32::from(args.tickets);
+    let events = api.events(args.event.as_deref()).await?;
+    let enough = events.into_iter().filter(|event| event.total_tickets >= wanted);
+    enough.min_by_key(|event| event.total_tickets).with_context(|| match &args.event {
+        Some(title) => format!("no event with {title:?} in its title has {wanted} tickets"),
+        None => format!("no event has {wanted} tickets; `rowlock seed` adds the demo events"),
+    })
+}
+
+impl Course {
+    /// Cancels what earlier rounds or runs left.
+    async fn return_tickets(&mut self) -> Result<()> {
+        for racer in &mut self.racers {
+            racer.stay_signed_in().await?;
+        }
+        let event = &self.event.id;
+        stream::iter(&self.racers)
+            .map(|racer| async move {
+                match racer.look_at(event.clone()).await?.my_booking {
+                    Some(booking) => racer.cancel(booking.id).await.map(drop),
+                    None => Ok(()),
+                }
+            })
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    /// Lets others book until just the tickets of the race are left.
+    async fn book_away_the_rest(&self, api: &Api) -> Result<Vec<User>> {
+        let remaining = self.remaining().await?;
+        let mut rest = remaining - self.tickets;
+        if rest < 0 {
+            bail!(
+                "{} has {remaining} tickets left and the race needs {}: cancel some, or name another \
+                 event with --event",
+                self.event.title,
+                self.tickets
+            );
+        }
+        if rest == 0 {
+            return Ok(Vec::new());
+        }
+        let count = rest.div_euclid(MOST_PER_BOOKING) + 1;
+        let fillers = enter("filler", usize::try_from(count)?, api).await?;
+        for filler in &fillers {
+            if rest == 0 {
+                break;
+            }
+            let quantity = rest.min(MOST_PER_BOOKING);
+            match filler.book(self.event.id.clone(), quantity).await? {
+                BookEventResult::BookEventSuccess(success) => rest -= success.booking.quantity,
+                BookEventResult::AlreadyBooked(_) => {}
+                other => bail!("booking the rest away: {other:?}"),
+            }
+        }
+        ensure!(
+            self.remaining().await? == self.tickets,
+            "{} is booked by others at the same time; name another event with --event",
+            self.event.title
+        );
+        Ok(fillers)
+    }
+
+    /// Cancels what the fillers booked.
+    async fn free(&self, fillers: Vec<User>) -> Result<()> {
+        for filler in fillers {
+            if let Some(booking) = filler.look_at(self.event.id.clone()).await?.my_booking {
+                filler.cancel(booking.id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn remaining(&self) -> Result<i32> {
+        let anyone = self.racers.first().context("there are no users")?;
+        Ok(anyone.look_at(self.event.id.clone()).await?.remaining_tickets)
+    }
+
+    /// One race, watched by a subscription.
+    async fn run(&mut self, api: &Api) -> Result<Report> {
+        let (told, mut updates) = mpsc::unbounded_channel();
+        let counts = api.watch(self.event.id.clone()).await?;
+        let watching = tokio::spawn(async move {
+            pin_mut!(counts);
+            while let Some(count) = counts.next().await {
+                if told.send(count).is_err() {
+                    break;
+                }
+            }
+        });
+        let first = timeout(LIVE_WITHIN, updates.recv()).await.ok().flatten();
+        let first = first.context("the subscription did not begin with the current count")?;
+
+        let answers = self.all_at_once().await?;
+        let booked = answers.iter().filter(|answer| answer.booked()).count();
+        let expected = i32::try_from(self.racers.len())?.min(self.tickets);
+        let left = self.tickets - expected;
+        let seen = read_until(&mut updates, first, left).await;
+        watching.abort();
+
+        let refused =
+            answers.iter().filter(|a| matches!(a.got, Ok(BookEventResult::SoldOut(_)))).count();
+        let holders = self.count_holders().await?;
+        let in_order = seen.windows(2).all(|two| two[0].version < two[1].version);
+        let in_range =
+            seen.iter().all(|count| (0..=self.tickets).contains(&count.remaining_tickets));
+        let last = seen.last().map_or(first, |count| *count);
+        let check = |what, was: &dyn ToString, should: &dyn ToString| {
+            (what, was.to_string(), should.to_string())
+        };
+        let refusals = self.racers.len() - usize::try_from(expected)?;
+        Ok(Report {
+            checks: vec![
+                check("booked", &booked, &expected),
+                check("refused as sold out", &refused, &refusals),
+                check("remaining in the query", &self.remaining().await?, &left),
+                check("remaining in the subscription", &last.remaining_tickets, &left),
+                check("users who hold a booking", &holders, &booked),
+                check("live versions only grow", &in_order, &true),
+                check("live counts within range", &in_range, &true),
+            ],
+            answers,
+        })
+    }
+
+    /// Everybody asks in the same moment.
+    async fn all_at_once(&mut self) -> Result<Vec<Answer>> {
+        let start = Arc::new(Barrier::new(self.racers.len()));
+        let mut asking = JoinSet::new();
+        for (place, racer) in self.racers.drain(..).enumerate() {
+            let (start, event) = (Arc::clone(&start), self.event.id.clone());
+            asking.spawn(async move {
+                start.wait().await;
+                let asked = Instant::now();
+                let got = racer.book(event, 1).await;
+                let answer = Answer { user: racer.name.clone(), got, after: asked.elapsed() };
+                (place, racer, answer)
+            });
+        }
+        let mut done = asking.join_all().await;
+        done.sort_by_key(|(place, ..)| *place);
+        let (racers, answers) = done.into_iter().map(|(_, racer, answer)| (racer, answer)).unzip();
+        self.racers = racers;
+        Ok(answers)
+    }
+
+    async fn count_holders(&self) -> Result<usize> {
+        let event = &self.event.id;
+        let holding: Vec<bool> = stream::iter(&self.racers)
+            .map(|racer| async move {
+                anyhow::Ok(racer.look_at(event.clone()).await?.my_booking.is_some())
+            })
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await?;
+        Ok(holding.into_iter().filter(|holds| *holds).count())
+    }
+}
+
+/// The counts that the subscription tells until it tells `left`, or for as long as it may take.
+async fn read_until(
+    updates: &mut mpsc::UnboundedReceiver<TicketUpdate>,
+    first: TicketUpdate,
+    left: i32,
+) -> Vec<TicketUpdate> {
+    let mut seen = vec![first];
+    let reading = async {
+        while let Some(count) = updates.recv().await {
+            seen.push(count);
+            if count.remaining_tickets == left {
+                break;
+            }
+        }
+    };
+    // Running out of time shows as a wrong last count.
+    let _ = timeout(LIVE_WITHIN, reading).await;
+    seen
+}
+
+impl Answer {
+    fn booked(&self) -> bool {
+        matches!(self.got, Ok(BookEventResult::BookEventSuccess(_)))
+    }
+
+    /// For the table.
+    fn in_words(&self) -> String {
+        match &self.got {
+            Ok(BookEventResult::BookEventSuccess(_)) => "booked".to_owned(),
+            Ok(BookEventResult::SoldOut(sold_out)) => {
+                format!("SoldOut ({} left)", sold_out.remaining_tickets)
+            }
+            Ok(BookEventResult::AlreadyBooked(refusal)) => refusal.message.clone(),
+            Ok(BookEventResult::BookingClosed(refusal)) => refusal.message.clone(),
+            Ok(BookEventResult::Other) => "an unknown type".to_owned(),
+            Err(failure) => failure.kind(),
+        }
+    }
+}
+
+impl Report {
+    fn passed(&self) -> bool {
+        self.checks.iter().all(|(_, was, should)| was == should)
+    }
+
+    fn print(&self, round: u16, rounds: u16) {
+        println!("\nRound {round} of {rounds}");
+        if self.answers.len() <= MOST_LINES {
+            println!("  {:<12} {:<24} {:>8}", "user", "got", "ms");
+            for answer in &self.answers {
+                let millis = answer.after.as_secs_f64() * 1_000.0;
+                println!("  {:<12} {:<24} {millis:>8.1}", answer.user, answer.in_words());
+            }
+        } else {
+            let mut kinds: BTreeMap<String, Vec<Duration>> = BTreeMap::new();
+            for answer in &self.answers {
+                kinds.entry(answer.in_words()).or_default().push(answer.after);
+            }
+            println!("  {:<24} {:>6} {:>8} {:>8}", "got", "users", "median", "slowest");
+            for (kind, mut times) in kinds {
+                times.sort_unstable();
+                let millis = |time: Duration| time.as_secs_f64() * 1_000.0;
+                let (median, slowest) =
+                    (millis(times[times.len() / 2]), millis(times[times.len() - 1]));
+                println!("  {kind:<24} {:>6} {median:>6.1}ms {slowest:>6.1}ms", times.len());
+            }
+        }
+        for (what, was, should) in &self.checks {
+            let verdict = if was == should { "ok" } else { "WRONG" };
+            println!("  {what:<32} {was:>6}  of {should:>6}  {verdict}");
+        }
+    }
+}

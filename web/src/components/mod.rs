@@ -1,0 +1,3 @@
+//! Pieces that pages are made of.
+
+pub(crate) mod event_card;

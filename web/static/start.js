@@ -1,0 +1,3 @@
+import init from "{{app.js}}";
+
+init({ module_or_path: "{{app.wasm}}" });

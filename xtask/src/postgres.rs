@@ -1,0 +1,142 @@
+//! A PostgreSQL server of our own, for one run of the tests: new, on a free port, gone afterwards.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    shell::{finish, heading, read},
+    tools::need_package,
+};
+
+const USER: &str = "rowlock";
+
+/// The server; it stops when this is dropped.
+pub(crate) struct Postgres {
+    process: Child,
+    folder: PathBuf,
+    port: u16,
+}
+
+impl Postgres {
+    /// Starts it. Its data need not survive a power cut, so it does not wait for the disk.
+    pub(crate) fn start() -> Result<Self> {
+        need_package(find_binaries().is_some(), "PostgreSQL", &["postgresql"])?;
+        let binaries =
+            find_binaries().context("PostgreSQL is installed and its server not found")?;
+        heading("Starting a throw-away PostgreSQL");
+        let folder = PathBuf::from(read("mktemp", &["-d", "/tmp/rowlock-postgres.XXXXXX"])?.trim());
+        if is_root()? {
+            finish(Command::new("chown").arg("postgres").arg(&folder))?;
+        }
+        let data = folder.join("data");
+        finish(
+            command(&binaries.join("initdb"))?
+                .args(["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"])
+                .args(["--username", USER])
+                .arg("--pgdata")
+                .arg(&data)
+                .stdout(Stdio::null()),
+        )?;
+        // Bound for a moment to learn which port is free.
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let process = command(&binaries.join("postgres"))?
+            .arg("-D")
+            .arg(&data)
+            .args(["-c", "listen_addresses=127.0.0.1", "-c", &format!("port={port}")])
+            .args(["-c", &format!("unix_socket_directories={}", folder.display())])
+            .args(["-c", "fsync=off", "-c", "max_connections=400"])
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(folder.join("log"))?)
+            .spawn()
+            .context("starting postgres")?;
+        let server = Self { process, folder, port };
+        server.wait_until_ready(&binaries)?;
+        Ok(server)
+    }
+
+    /// The URL of one of its databases.
+    pub(crate) fn url(&self, database: &str) -> String {
+        format!("postgres://{USER}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Makes an empty database and gives its URL.
+    pub(crate) fn create_database(&self, name: &str) -> Result<String> {
+        let binaries = find_binaries().context("PostgreSQL was found before")?;
+        finish(
+            Command::new(binaries.join("createdb"))
+                .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", USER])
+                .arg(name),
+        )?;
+        Ok(self.url(name))
+    }
+
+    fn wait_until_ready(&self, binaries: &Path) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let ready = Command::new(binaries.join("pg_isready"))
+                .args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()])
+                .status()?;
+            if ready.success() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+                bail!("PostgreSQL did not start:\n{log}");
+            }
+            sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // Its own process, by the id that it wrote down: ours may be the shell around it. SIGINT is
+        // what PostgreSQL takes for a fast shutdown.
+        let pid = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default();
+        if let Some(pid) = pid.lines().next() {
+            let _ = Command::new("kill").args(["-INT", pid]).status();
+        }
+        let _ = self.process.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The folder with the server's programs, of the newest version that is installed.
+fn find_binaries() -> Option<PathBuf> {
+    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let newest = debian
+        .filter_map(|version| {
+            let number: u32 = version.file_name().to_str()?.parse().ok()?;
+            Some((number, version.path().join("bin")))
+        })
+        .filter(|(_, bin)| bin.join("initdb").is_file())
+        .max();
+    if let Some((_, bin)) = newest {
+        return Some(bin);
+    }
+    let bin = Command::new("pg_config").arg("--bindir").output().ok()?.stdout;
+    let bin = PathBuf::from(String::from_utf8(bin).ok()?.trim());
+    bin.join("initdb").is_file().then_some(bin)
+}
+
+/// A command that runs as somebody PostgreSQL accepts: it refuses root.
+fn command(program: &Path) -> Result<Command> {
+    if !is_root()? {
+        return Ok(Command::new(program));
+    }
+    let mut command = Command::new("runuser");
+    command.args(["-u", "postgres", "--"]).arg(program).current_dir("/");
+    Ok(command)
+}
+
+fn is_root() -> Result<bool> {
+    Ok(read("id", &["-u"])?.trim() == "0")
+}

@@ -1,0 +1,61 @@
+//! Calling programs, with an error that names what was called.
+
+use std::{
+    env,
+    path::Path,
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use anyhow::{Context, Result, bail};
+
+/// All paths in xtask are from the repository's root, wherever it was called.
+pub(crate) fn enter_repository() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask is in a folder")?;
+    env::set_current_dir(root).with_context(|| format!("entering {}", root.display()))
+}
+
+/// Says what comes next.
+pub(crate) fn heading(text: &str) {
+    eprintln!("\n── {text}");
+}
+
+/// Runs a program to its end, its output passed through.
+pub(crate) fn call(program: &str, args: &[&str]) -> Result<()> {
+    finish(Command::new(program).args(args))
+}
+
+/// Runs a prepared command to its end, its output passed through; says how long a slow one took.
+pub(crate) fn finish(command: &mut Command) -> Result<()> {
+    let begun = Instant::now();
+    let status = command.status().with_context(|| format!("starting {}", line(command)))?;
+    if !status.success() {
+        bail!("{} ended with {status}", line(command));
+    }
+    if begun.elapsed().as_secs() >= 5 {
+        eprintln!("   took {} s", begun.elapsed().as_secs());
+    }
+    Ok(())
+}
+
+/// Runs a program to its end and gives what it printed.
+pub(crate) fn read(program: &str, args: &[&str]) -> Result<String> {
+    let mut command = Command::new(program);
+    command.args(args).stderr(Stdio::inherit());
+    let output = command.output().with_context(|| format!("starting {}", line(&command)))?;
+    if !output.status.success() {
+        bail!("{} ended with {}", line(&command), output.status);
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Whether a program of this name can be started.
+pub(crate) fn has(program: &str) -> bool {
+    env::var_os("PATH")
+        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+}
+
+fn line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}

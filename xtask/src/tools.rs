@@ -1,0 +1,39 @@
+//! Installs what is missing where that can be done, and says what to install where it can't.
+
+use anyhow::{Result, bail};
+
+use crate::shell::{call, has, heading, read};
+
+const WASM: &str = "wasm32-unknown-unknown";
+
+/// The target that the web client is compiled for.
+pub(crate) fn need_wasm_target() -> Result<()> {
+    if !has("rustup") {
+        return Ok(()); // Some other installation of Rust, which has it or says that it hasn't.
+    }
+    if !read("rustup", &["target", "list", "--installed"])?.contains(WASM) {
+        heading("Installing the WebAssembly target");
+        call("rustup", &["target", "add", WASM])?;
+    }
+    Ok(())
+}
+
+/// A Debian package that brings `program`.
+pub(crate) fn need_package(
+    program_is_there: bool,
+    what_for: &str,
+    packages: &[&str],
+) -> Result<()> {
+    if program_is_there {
+        return Ok(());
+    }
+    let names = packages.join(" ");
+    if !has("apt-get") || read("id", &["-u"])?.trim() != "0" {
+        bail!("{what_for} is missing; on Debian: sudo apt-get install {names}");
+    }
+    heading(&format!("Installing {what_for}"));
+    call("apt-get", &["update", "-qq"])?;
+    let mut args = vec!["install", "-y", "-qq", "--no-install-recommends"];
+    args.extend(packages);
+    call("apt-get", &args)
+}

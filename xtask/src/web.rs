@@ -1,0 +1,93 @@
+//! Builds what `rowlock` serves to browsers: the web client, and the IDE as its makers publish it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    shell::{call, has, heading, read},
+    tools::need_wasm_target,
+};
+
+/// GraphQL Playground's package on npm, and the hash of what it must hold.
+const PLAYGROUND: &str = "graphql-playground-react";
+const PLAYGROUND_VERSION: &str = "1.7.28";
+const PLAYGROUND_INTEGRITY: &str = "sha512-YPR33Ph9kuKlFOMpc8mKGsL/fOiX0ltgzV1BokXYNsBLtTVQnhdCSKQuZg80CcxWKD8syNuWXDkGZSAdFkwmRg==";
+
+/// Everything into web/dist.
+pub(crate) fn build() -> Result<()> {
+    need_wasm_target()?;
+    heading("Building the web client");
+    let target = "wasm32-unknown-unknown";
+    call("cargo", &["build", "-p", "rowlock-web", "--profile", "wasm", "--target", target])?;
+
+    let ide = assemble_ide()?;
+    let wasm = target_folder().join(target).join("wasm/rowlock-web.wasm");
+    let mut args = vec!["run", "--quiet", "-p", "rowlock-web-bundler", "--"];
+    let wasm = wasm.to_string_lossy();
+    args.extend(["--wasm", &wasm, "--pages", "web/static", "--out", "web/dist"]);
+    let ide = ide.as_ref().map(|ide| ide.to_string_lossy());
+    if let Some(ide) = &ide {
+        args.extend(["--ide", ide]);
+    }
+    call("cargo", &args)
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target_folder() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from)
+}
+
+/// The IDE's pages with the package's files beside them; `None`, with a line that says so, where
+/// there is no npm.
+fn assemble_ide() -> Result<Option<PathBuf>> {
+    if !has("npm") {
+        eprintln!("   npm is missing, so /playground will be empty: install Node.js to have it");
+        return Ok(None);
+    }
+    let package = fetch_playground()?;
+    let ide = target_folder().join("ide");
+    if ide.exists() {
+        fs::remove_dir_all(&ide)?;
+    }
+    let playground = ide.join("playground");
+    fs::create_dir_all(&playground)?;
+    for entry in fs::read_dir("ide/playground")? {
+        let entry = entry?;
+        fs::copy(entry.path(), playground.join(entry.file_name()))?;
+    }
+    for file in ["static/js/middleware.js", "static/css/middleware.css", "favicon.png"] {
+        let from = package.join("build").join(file);
+        let name = Path::new(file).file_name().context("a file has a name")?;
+        fs::copy(&from, playground.join(name))
+            .with_context(|| format!("copying {}", from.display()))?;
+    }
+    Ok(Some(ide))
+}
+
+/// Downloads the package once, without what it was built from, and checks that it is the one that
+/// was looked at.
+fn fetch_playground() -> Result<PathBuf> {
+    let folder = target_folder().join(format!("{PLAYGROUND}-{PLAYGROUND_VERSION}"));
+    let package = folder.join("package");
+    if package.is_dir() {
+        return Ok(package);
+    }
+    heading("Fetching GraphQL Playground");
+    let download = folder.with_extension("download");
+    fs::create_dir_all(&download)?;
+    let wanted = format!("{PLAYGROUND}@{PLAYGROUND_VERSION}");
+    let into = download.to_string_lossy();
+    let report = read("npm", &["pack", &wanted, "--json", "--pack-destination", &into])?;
+    if !report.contains(PLAYGROUND_INTEGRITY) {
+        bail!("{wanted} is not what it was: its hash is not {PLAYGROUND_INTEGRITY}");
+    }
+    let archive = download.join(format!("{PLAYGROUND}-{PLAYGROUND_VERSION}.tgz"));
+    call("tar", &["-xzf", &archive.to_string_lossy(), "-C", &into])?;
+    fs::remove_file(archive)?;
+    fs::rename(&download, &folder)?;
+    Ok(package)
+}
