@@ -138,7 +138,7 @@ pub struct Limits {
     pub max_body_bytes: usize,
 
     /// Deepest nesting of a query
-    #[arg(long, env, default_value_t = 12, value_name = "N")]
+    #[arg(long, env, default_value_t = 16, value_name = "N")]
     pub max_query_depth: usize,
 
     /// Largest complexity of a query: fields, those of lists counted once per item asked for

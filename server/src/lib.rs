@@ -4,6 +4,7 @@
 //! decides, a store that speaks SeaORM and a `graphql` module that translates. ARCHITECTURE.md in
 //! the repository's root walks one booking through all of it.
 
+mod absent_variables;
 pub mod accounts;
 pub mod auth;
 pub mod bookings;

@@ -7,8 +7,8 @@ use async_graphql::{
     ServerResult, ValidationResult, Value, Variables,
     dataloader::DataLoader,
     extensions::{
-        Extension, ExtensionContext, ExtensionFactory, NextParseQuery, NextRequest, NextSubscribe,
-        NextValidation,
+        Extension, ExtensionContext, ExtensionFactory, NextExecute, NextParseQuery, NextRequest,
+        NextSubscribe, NextValidation,
     },
     parser::types::ExecutableDocument,
 };
@@ -17,6 +17,7 @@ use futures_util::{StreamExt, stream::BoxStream};
 use uuid::Uuid;
 
 use crate::{
+    absent_variables,
     accounts::graphql::{AccountsMutation, AccountsQuery},
     bookings::{
         graphql::{BookingsMutation, Problem},
@@ -93,15 +94,14 @@ impl ExtensionFactory for EveryOperation {
     }
 }
 
-/// The id by which a request's log lines and its errors are matched.
+/// The id by which a request's log lines and its errors are matched; on a WebSocket, the socket's.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(pub(crate) String);
 
 #[async_trait]
 impl Extension for EveryOperation {
     async fn request(&self, ctx: &ExtensionContext<'_>, next: NextRequest<'_>) -> Response {
-        let response = next.run(ctx).await;
-        complete(ctx, response)
+        with_codes(next.run(ctx).await)
     }
 
     fn subscribe<'s>(
@@ -110,8 +110,20 @@ impl Extension for EveryOperation {
         stream: BoxStream<'s, Response>,
         next: NextSubscribe<'_>,
     ) -> BoxStream<'s, Response> {
-        let id = request_id(ctx);
-        next.run(ctx, stream).map(move |response| with_request_id(&id, response)).boxed()
+        let id = ctx.data_opt::<RequestId>().cloned();
+        next.run(ctx, stream)
+            .map(move |response| with_request_id(id.as_ref(), with_codes(response)))
+            .boxed()
+    }
+
+    async fn execute(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        operation_name: Option<&str>,
+        next: NextExecute<'_>,
+    ) -> Response {
+        let response = next.run(ctx, operation_name).await;
+        with_request_id(ctx.data_opt::<RequestId>(), response)
     }
 
     async fn parse_query(
@@ -121,7 +133,12 @@ impl Extension for EveryOperation {
         variables: &Variables,
         next: NextParseQuery<'_>,
     ) -> ServerResult<ExecutableDocument> {
-        next.run(ctx, query, variables).await.map_err(|error| with_field(error, "query".to_owned()))
+        let mut document = next
+            .run(ctx, query, variables)
+            .await
+            .map_err(|error| with_field(error, "query".to_owned()))?;
+        absent_variables::leave_out(&mut document, variables);
+        Ok(document)
     }
 
     async fn validation(
@@ -142,10 +159,9 @@ impl Extension for EveryOperation {
             let message = format!(
                 "The query's {what} is {is}, and at most {most} is allowed: ask for less at once."
             );
-            Err(vec![
-                async_graphql::Error::from(ApiError::TooComplex(message))
-                    .into_server_error(async_graphql::Pos::default()),
-            ])
+            let error = async_graphql::Error::from(ApiError::TooComplex(message));
+            let extensions = error.extensions;
+            Err(vec![ServerError { extensions, ..ServerError::new(error.message, None) }])
         };
         if result.depth > self.max_depth {
             return too_much("depth", result.depth, self.max_depth);
@@ -157,29 +173,27 @@ impl Extension for EveryOperation {
     }
 }
 
-/// Gives a code to what async-graphql itself refused, and the request's id to what failed inside.
-fn complete(ctx: &ExtensionContext<'_>, mut response: Response) -> Response {
+/// Gives a code to what async-graphql itself refused.
+fn with_codes(mut response: Response) -> Response {
     for error in &mut response.errors {
         if code_of(error).is_none() {
             let field = argument_named_in(&error.message).unwrap_or_else(|| "query".to_owned());
             *error = with_field(error.clone(), field);
         }
     }
-    with_request_id(&request_id(ctx), response)
-}
-
-fn with_request_id(id: &RequestId, mut response: Response) -> Response {
-    for error in &mut response.errors {
-        if code_of(error) == Some(code::INTERNAL) {
-            error.extensions.get_or_insert_default().set("requestId", id.0.as_str());
-        }
-    }
     response
 }
 
-/// The request's own id, or a new one on a WebSocket, where one request carries many operations.
-fn request_id(ctx: &ExtensionContext<'_>) -> RequestId {
-    ctx.data_opt::<RequestId>().cloned().unwrap_or_else(RequestId::new)
+/// Gives the request's id to what failed inside.
+fn with_request_id(id: Option<&RequestId>, mut response: Response) -> Response {
+    if let Some(RequestId(id)) = id {
+        for error in &mut response.errors {
+            if code_of(error) == Some(code::INTERNAL) {
+                error.extensions.get_or_insert_default().set("requestId", id.as_str());
+            }
+        }
+    }
+    response
 }
 
 impl RequestId {
@@ -188,7 +202,7 @@ impl RequestId {
     }
 }
 
-pub(crate) fn code_of(error: &ServerError) -> Option<&str> {
+fn code_of(error: &ServerError) -> Option<&str> {
     match error.extensions.as_ref()?.get("code")? {
         Value::String(code) => Some(code),
         _ => None,

@@ -10,6 +10,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 pub(crate) use fault::Fault;
 pub use health::Health;
+use log::LevelFilter;
 use rowlock_migration::{Migrator, MigratorTrait};
 use sea_orm::{
     ColumnTrait, ConnAcquireErr, ConnectOptions, DatabaseConnection, DatabaseTransaction,
@@ -186,7 +187,7 @@ fn pool_options(url: &str, connections: u32, wait: Duration) -> ConnectOptions {
         .max_connections(connections)
         .acquire_timeout(wait)
         .connect_lazy(true)
-        .sqlx_logging(false);
+        .sqlx_logging_level(LevelFilter::Debug);
     options
 }
 

@@ -3,7 +3,10 @@
 //! async-graphql's stock extractor takes `text/plain` bodies, which other sites' pages may send, runs
 //! mutations that come by GET, and takes batches of any size; this handler does none of that.
 
-use async_graphql::{Request, parser::types::OperationType};
+use async_graphql::{
+    Request,
+    parser::{parse_query, types::OperationType},
+};
 use async_graphql_axum::GraphQLProtocol;
 use axum::{
     body::{Body, Bytes},
@@ -21,10 +24,7 @@ use tracing::Instrument;
 
 use super::{App, Peer, is_loopback, origin_may_call, websocket};
 use crate::{
-    accounts::graphql::SessionCookie,
-    error::ApiError,
-    rate_limit::ClientAddress,
-    schema::{RequestId, code_of},
+    accounts::graphql::SessionCookie, error::ApiError, rate_limit::ClientAddress, schema::RequestId,
 };
 
 const JSON: &str = "application/json";
@@ -152,8 +152,7 @@ async fn answer(
             ApiError::field("query", format!("This API answers as {GRAPHQL_JSON} or {JSON}.")),
         );
     };
-    let mut request = parameters.into_request();
-    if is_get && is_mutation(&mut request) {
+    if is_get && is_mutation(&parameters) {
         let mut response = refuse(
             StatusCode::METHOD_NOT_ALLOWED,
             ApiError::field("query", "A mutation must be sent by POST."),
@@ -167,7 +166,8 @@ async fn answer(
     let cookies = headers.get(header::COOKIE).and_then(|cookies| cookies.to_str().ok());
     // A page of another origin gets no use of its visitor's session.
     let cookies = cookies.filter(|_| origin_may_call(headers, &app.allowed_origins));
-    let request = request
+    let request = parameters
+        .into_request()
         .data(app.services.access_tokens.viewer(authorization))
         .data(SessionCookie {
             refresh_token: cookies.and_then(SessionCookie::find_refresh_token),
@@ -208,8 +208,8 @@ fn encode(response: &async_graphql::Response, media_type: &'static str) -> Respo
 
 /// An answer to a request that is not executed at all.
 pub(super) fn refuse(status: StatusCode, error: ApiError) -> Response<Body> {
-    let error = async_graphql::Error::from(error).into_server_error(async_graphql::Pos::default());
-    tracing::debug!(status = status.as_u16(), code = code_of(&error), "refused a request");
+    let error = async_graphql::Error::from(error);
+    tracing::debug!(status = status.as_u16(), error.message, "refused a request");
     let error = json!({ "message": error.message, "extensions": error.extensions });
     respond(status, JSON, json!({ "errors": [error] }).to_string().into_bytes())
 }
@@ -223,14 +223,13 @@ fn respond(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> Respo
     (status, headers, body).into_response()
 }
 
-fn is_mutation(request: &mut Request) -> bool {
-    let name = request.operation_name.clone();
+fn is_mutation(parameters: &Parameters) -> bool {
     // What can't be parsed is no mutation, and is refused when it is executed.
-    let Ok(document) = request.parsed_query() else { return false };
+    let Ok(document) = parse_query(&parameters.query) else { return false };
     document
         .operations
         .iter()
-        .filter(|(operation, _)| match (&name, operation) {
+        .filter(|(operation, _)| match (&parameters.operation_name, operation) {
             (Some(wanted), Some(operation)) => wanted == operation.as_str(),
             _ => true,
         })

@@ -9,9 +9,10 @@ use axum::{
     response::Response,
 };
 use serde_json::Value;
+use tracing::Instrument;
 
 use super::{App, Peer, graphql::refuse, origin_may_call};
-use crate::{auth::AccessTokens, error::ApiError, rate_limit::ClientAddress};
+use crate::{auth::AccessTokens, error::ApiError, rate_limit::ClientAddress, schema::RequestId};
 
 pub(super) fn serve(
     app: App,
@@ -30,15 +31,19 @@ pub(super) fn serve(
     };
     let address = ClientAddress(peer.0.ip());
     let tokens = app.services.access_tokens;
+    let id = RequestId::new();
+    let span = tracing::info_span!("socket", id = %id.0);
     upgrade.protocols(ALL_WEBSOCKET_PROTOCOLS).on_upgrade(move |socket| {
         GraphQLWebSocket::new(socket, app.schema, protocol)
             .on_connection_init(move |payload| async move {
                 let mut data = Data::default();
                 data.insert(viewer(&tokens, &payload));
                 data.insert(address);
+                data.insert(id);
                 Ok(data)
             })
             .serve()
+            .instrument(span)
     })
 }
 

@@ -1,0 +1,321 @@
+//! Registering, signing in, and sessions.
+
+use std::time::Instant;
+
+use chrono::Duration;
+use reqwest::{Response, header};
+use serde_json::{Value, json};
+
+use crate::{
+    app::{App, code_and_fields, refresh_cookie},
+    on_both_engines,
+    socket::Socket,
+};
+
+const REGISTER: &str = "mutation($input: RegisterInput!) { register(input: $input) {
+    accessToken accessTokenExpiresAt user { id email name } } }";
+const LOGIN: &str =
+    "mutation($input: LoginInput!) { login(input: $input) { accessToken user { name } } }";
+const REFRESH: &str = "mutation { refresh { accessToken user { name } } }";
+const LOGOUT: &str = "mutation { logout }";
+const ME: &str = "{ me { name email } }";
+
+on_both_engines! {
+    a_registered_user_is_signed_in
+    each_wrong_field_of_a_registration_is_named
+    an_email_is_taken_whatever_its_case
+    registering_one_email_at_the_same_time_makes_one_account
+    a_login_compares_the_email_without_regard_to_case
+    a_wrong_password_and_an_unknown_email_look_and_cost_the_same
+    me_is_null_for_nobody
+    the_refresh_cookie_is_out_of_reach_of_scripts_and_other_sites
+    refreshing_rotates_the_cookie_and_gives_a_good_token
+    two_tabs_that_refresh_at_once_both_stay_signed_in
+    a_used_refresh_token_that_comes_again_ends_its_session
+    a_session_ends_a_week_after_its_last_use
+    logging_out_ends_the_session_and_clears_the_cookie
+    a_bad_token_is_refused_where_a_user_is_needed_and_only_there
+    an_access_token_ends_after_15_minutes
+    a_token_of_a_deleted_user_is_refused
+    refresh_tokens_are_stored_hashed
+    session_mutations_are_refused_on_a_socket_that_can_set_no_cookie
+    logins_for_one_email_are_limited
+}
+
+async fn register(app: &App, email: &str) -> Response {
+    let input = json!({ "email": email, "password": "passw0rd", "name": "Ann" });
+    app.request(None, REGISTER, json!({ "input": input })).send().await.unwrap()
+}
+
+async fn with_cookie(app: &App, query: &str, cookie: &str) -> Response {
+    app.request(None, query, json!({})).header(header::COOKIE, cookie).send().await.unwrap()
+}
+
+/// A registered user's cookie.
+async fn session(app: &App) -> String {
+    refresh_cookie(&register(app, "ann@example.org").await).0
+}
+
+async fn code(response: Response) -> Value {
+    response.json::<Value>().await.unwrap()["errors"][0]["extensions"]["code"].take()
+}
+
+async fn a_registered_user_is_signed_in(app: App) {
+    let input = json!({ "email": " Ann@Example.org", "password": "passw0rd", "name": " Ann " });
+    let data = app.data(None, REGISTER, json!({ "input": input })).await;
+    let registered = &data["register"];
+    assert_eq!(registered["user"]["email"], "ann@example.org");
+    assert_eq!(registered["user"]["name"], "Ann");
+    let token = registered["accessToken"].as_str();
+    let me = app.data(token, ME, json!({})).await;
+    assert_eq!(me["me"]["email"], "ann@example.org");
+}
+
+async fn each_wrong_field_of_a_registration_is_named(app: App) {
+    let good = json!({ "email": "ann@example.org", "password": "passw0rd", "name": "Ann" });
+    let long = "a1".repeat(30_000);
+    for (field, bad) in [
+        ("email", ""),
+        ("email", "ann"),
+        ("email", "ann@"),
+        ("email", &long),
+        ("email", "a\0@example.org"),
+        ("password", "passw0r"),
+        ("password", "password"),
+        ("password", "12345678"),
+        ("password", &long),
+        ("name", "A"),
+        ("name", "   "),
+        ("name", &long),
+        ("name", "A\0B"),
+    ] {
+        let mut input = good.clone();
+        input[field] = bad.into();
+        let error = app.error(None, REGISTER, json!({ "input": input })).await;
+        assert_eq!(code_and_fields(&error), ("BAD_USER_INPUT", vec![field]), "{bad:.20}");
+    }
+    let input = json!({ "email": "", "password": "", "name": "" });
+    let error = app.error(None, REGISTER, json!({ "input": input })).await;
+    assert_eq!(code_and_fields(&error).1, ["email", "password", "name"]);
+    assert!(register(&app, "ann@example.org").await.status().is_success(), "nothing was stored");
+}
+
+async fn an_email_is_taken_whatever_its_case(app: App) {
+    register(&app, "ann@example.org").await;
+    assert_eq!(code(register(&app, "ANN@example.org").await).await, "EMAIL_TAKEN");
+}
+
+async fn registering_one_email_at_the_same_time_makes_one_account(app: App) {
+    let answers =
+        futures_util::future::join_all((0..6).map(|_| async {
+            register(&app, "ann@example.org").await.json::<Value>().await.unwrap()
+        }))
+        .await;
+    let made = answers.iter().filter(|answer| answer["data"]["register"].is_object()).count();
+    let taken = answers
+        .iter()
+        .filter(|answer| answer["errors"][0]["extensions"]["code"] == "EMAIL_TAKEN")
+        .count();
+    assert_eq!((made, taken), (1, 5), "{answers:?}");
+}
+
+async fn a_login_compares_the_email_without_regard_to_case(app: App) {
+    let input = json!({ "email": "ADA@Example.Org ", "password": "ada-demo-1" });
+    let data = app.data(None, LOGIN, json!({ "input": input })).await;
+    assert_eq!(data["login"]["user"]["name"], "Ada");
+}
+
+async fn a_wrong_password_and_an_unknown_email_look_and_cost_the_same(app: App) {
+    let long = "x".repeat(50_000);
+    let attempt = async |email: &str, password: &str| {
+        let begun = Instant::now();
+        let input = json!({ "email": email, "password": password });
+        let error = app.error(None, LOGIN, json!({ "input": input })).await;
+        (error, begun.elapsed())
+    };
+    let mut wrong = Vec::new();
+    let mut unknown = Vec::new();
+    for _ in 0..7 {
+        let (wrong_error, wrong_time) = attempt("ada@example.org", "wrong-pass-1").await;
+        let (unknown_error, unknown_time) = attempt("nobody@example.org", "wrong-pass-1").await;
+        assert_eq!(wrong_error, unknown_error);
+        assert_eq!(code_and_fields(&wrong_error).0, "INVALID_CREDENTIALS");
+        wrong.push(wrong_time);
+        unknown.push(unknown_time);
+    }
+    wrong.sort();
+    unknown.sort();
+    // The fastest of each, least disturbed by what else runs: hashing is most of it.
+    let ratio = unknown[0].as_secs_f64() / wrong[0].as_secs_f64();
+    assert!((0.5..2.0).contains(&ratio), "{ratio}: {unknown:?} against {wrong:?}");
+    for (email, password) in [(&*long, "x"), ("ada@example.org", &long), ("a\0@b", "x"), ("", "")] {
+        let (error, _) = attempt(email, password).await;
+        assert_eq!(code_and_fields(&error).0, "INVALID_CREDENTIALS");
+    }
+}
+
+async fn me_is_null_for_nobody(app: App) {
+    assert_eq!(app.data(None, ME, json!({})).await["me"], Value::Null);
+}
+
+async fn the_refresh_cookie_is_out_of_reach_of_scripts_and_other_sites(app: App) {
+    let (_, attributes) = refresh_cookie(&register(&app, "ann@example.org").await);
+    assert_eq!(attributes, "Path=/graphql; Max-Age=604800; HttpOnly; SameSite=Strict");
+    let input = json!({ "email": "ann@example.org", "password": "passw0rd" });
+    let public = app.request(None, LOGIN, json!({ "input": input }));
+    let public = public.header(header::HOST, "tickets.example.org").send().await.unwrap();
+    let (cookie, attributes) = refresh_cookie(&public);
+    assert!(attributes.ends_with("; Secure"), "{attributes}");
+
+    // A page of another origin gets no use of it, were it ever sent.
+    let foreign = app.request(None, REFRESH, json!({})).header(header::COOKIE, &cookie);
+    let foreign = foreign.header(header::ORIGIN, "https://evil.example").send().await.unwrap();
+    assert_eq!(code(foreign).await, "UNAUTHENTICATED");
+}
+
+async fn refreshing_rotates_the_cookie_and_gives_a_good_token(app: App) {
+    let first = session(&app).await;
+    let response = with_cookie(&app, REFRESH, &first).await;
+    let (second, _) = refresh_cookie(&response);
+    assert_ne!(first, second);
+    let answer: Value = response.json().await.unwrap();
+    let token = answer["data"]["refresh"]["accessToken"].as_str();
+    assert_eq!(app.data(token, ME, json!({})).await["me"]["name"], "Ann");
+    let (third, _) = refresh_cookie(&with_cookie(&app, REFRESH, &second).await);
+    assert_ne!(second, third);
+
+    for cookie in ["rowlock_refresh=", "rowlock_refresh=abc", "other=1", &first[..first.len() - 1]]
+    {
+        assert_eq!(code(with_cookie(&app, REFRESH, cookie).await).await, "UNAUTHENTICATED");
+    }
+}
+
+async fn two_tabs_that_refresh_at_once_both_stay_signed_in(app: App) {
+    let cookie = session(&app).await;
+    let tabs =
+        futures_util::future::join_all((0..4).map(|_| with_cookie(&app, REFRESH, &cookie))).await;
+    for tab in &tabs {
+        let (next, _) = refresh_cookie(tab);
+        refresh_cookie(&with_cookie(&app, REFRESH, &next).await);
+    }
+}
+
+async fn a_used_refresh_token_that_comes_again_ends_its_session(app: App) {
+    let stolen = session(&app).await;
+    let (current, _) = refresh_cookie(&with_cookie(&app, REFRESH, &stolen).await);
+    app.clock.advance(Duration::seconds(11));
+    assert_eq!(code(with_cookie(&app, REFRESH, &stolen).await).await, "UNAUTHENTICATED");
+    assert_eq!(code(with_cookie(&app, REFRESH, &current).await).await, "UNAUTHENTICATED");
+
+    // Another session of the same person goes on.
+    let input = json!({ "email": "ann@example.org", "password": "passw0rd" });
+    let login = app.request(None, LOGIN, json!({ "input": input })).send().await.unwrap();
+    refresh_cookie(&with_cookie(&app, REFRESH, &refresh_cookie(&login).0).await);
+}
+
+async fn a_session_ends_a_week_after_its_last_use(app: App) {
+    let cookie = session(&app).await;
+    app.clock.advance(Duration::days(6));
+    let (cookie, _) = refresh_cookie(&with_cookie(&app, REFRESH, &cookie).await);
+    app.clock.advance(Duration::days(6));
+    let (cookie, _) = refresh_cookie(&with_cookie(&app, REFRESH, &cookie).await);
+    app.clock.advance(Duration::days(7));
+    assert_eq!(code(with_cookie(&app, REFRESH, &cookie).await).await, "UNAUTHENTICATED");
+}
+
+async fn logging_out_ends_the_session_and_clears_the_cookie(app: App) {
+    let cookie = session(&app).await;
+    let response = with_cookie(&app, LOGOUT, &cookie).await;
+    let (cleared, attributes) = refresh_cookie(&response);
+    assert_eq!(cleared, "rowlock_refresh=");
+    assert!(attributes.contains("Max-Age=0"), "{attributes}");
+    assert_eq!(response.json::<Value>().await.unwrap()["data"]["logout"], true);
+    assert_eq!(code(with_cookie(&app, REFRESH, &cookie).await).await, "UNAUTHENTICATED");
+    assert_eq!(app.data(None, LOGOUT, json!({})).await["logout"], true, "even without a session");
+}
+
+async fn a_bad_token_is_refused_where_a_user_is_needed_and_only_there(app: App) {
+    let event = app.event("Concert", 5).await;
+    let huge = "x".repeat(6_000);
+    for token in ["x", "eyJ.eyJ.x", "", "ä", &huge] {
+        let me = app.error(Some(token), ME, json!({})).await;
+        assert_eq!(code_and_fields(&me).0, "UNAUTHENTICATED", "{token:.10}");
+        let input = json!({ "input": { "eventId": event } });
+        let book = app.error(Some(token), crate::app::BOOK, input).await;
+        assert_eq!(code_and_fields(&book).0, "UNAUTHENTICATED");
+        let cancel = json!({ "input": { "bookingId": event } });
+        let cancel = app.error(Some(token), crate::app::CANCEL, cancel).await;
+        assert_eq!(code_and_fields(&cancel).0, "UNAUTHENTICATED");
+        app.data(Some(token), "{ events { nodes { title } } }", json!({})).await;
+    }
+    assert_eq!(app.remaining(&event).await, 5);
+}
+
+async fn an_access_token_ends_after_15_minutes(app: App) {
+    let token = app.user().await;
+    app.clock.advance(Duration::seconds(14 * 60));
+    app.data(Some(&token), ME, json!({})).await;
+    app.clock.advance(Duration::seconds(61));
+    let error = app.error(Some(&token), ME, json!({})).await;
+    assert_eq!(code_and_fields(&error).0, "UNAUTHENTICATED");
+    let query = "{ events { nodes { title myBooking { id } } } }";
+    let answer = app.send(Some(&token), query, json!({})).await;
+    assert!(answer["data"]["events"]["nodes"][0]["title"].is_string(), "anyone may look");
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
+}
+
+async fn a_token_of_a_deleted_user_is_refused(app: App) {
+    let event = app.event("Concert", 5).await;
+    let token = app.user().await;
+    app.sql("DELETE FROM users").await;
+    let error = app.error(Some(&token), ME, json!({})).await;
+    assert_eq!(code_and_fields(&error).0, "UNAUTHENTICATED");
+    let input = json!({ "input": { "eventId": event } });
+    let error = app.error(Some(&token), crate::app::BOOK, input).await;
+    assert_eq!(code_and_fields(&error).0, "UNAUTHENTICATED");
+    assert_eq!(app.remaining(&event).await, 5);
+}
+
+async fn refresh_tokens_are_stored_hashed(app: App) {
+    use rowlock_entities::refresh_token;
+    use sea_orm::EntityTrait;
+
+    let cookie = session(&app).await;
+    let token = cookie.strip_prefix("rowlock_refresh=").unwrap();
+    assert_eq!(token.len(), 43, "256 bits in base64");
+    let rows = refresh_token::Entity::find().all(app.db()).await.unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].token_hash.len(), 32);
+    assert!(!format!("{rows:?}").contains(token));
+}
+
+async fn session_mutations_are_refused_on_a_socket_that_can_set_no_cookie(app: App) {
+    let mut socket = Socket::open(&app.url, "graphql-transport-ws", json!({})).await;
+    for mutation in [
+        REFRESH,
+        LOGOUT,
+        "mutation { login(input: { email: \"ada@example.org\", password: \"ada-demo-1\" }) { accessToken } }",
+    ] {
+        let answer = socket.run(mutation, json!({})).await;
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "FORBIDDEN", "{answer}");
+    }
+}
+
+async fn logins_for_one_email_are_limited(app: App) {
+    let input = json!({ "email": "ada@example.org", "password": "wrong-pass-1" });
+    // As aliases of few requests, which must count like many requests.
+    let many: String =
+        (0..5).map(|n| format!("a{n}: login(input: $input) {{ accessToken }} ")).collect();
+    let many = format!("mutation($input: LoginInput!) {{ {many} }}");
+    let mut codes = Vec::new();
+    for _ in 0..25 {
+        let answer = app.send(None, &many, json!({ "input": input })).await;
+        let error = &answer["errors"][0];
+        codes.push(error["extensions"]["code"].clone());
+        if error["extensions"]["code"] == "RATE_LIMITED" {
+            assert!(error["extensions"]["retryAfter"].as_i64().unwrap() >= 1);
+            return;
+        }
+    }
+    panic!("never limited: {codes:?}");
+}

@@ -1,0 +1,317 @@
+//! A server for one test, and what the tests say to it.
+
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use chrono::Utc;
+use clap::Parser;
+use reqwest::{RequestBuilder, Response, header::SET_COOKIE};
+use rowlock::{
+    bookings::audit::{self, Audit},
+    clock::Clock,
+    config::{Cli, JwtSecret, ServeArgs},
+    database::Database,
+    events,
+    server::Server,
+    services::Services,
+};
+use rowlock_entities::{EventId, event};
+use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, IntoActiveModel};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::OnceCell, task::JoinHandle};
+
+pub(crate) const SECRET: &str = "only-for-tests-and-known-to-everybody";
+
+/// Runs each test once on SQLite and once on PostgreSQL.
+#[macro_export]
+macro_rules! on_both_engines {
+    ($($test:ident)*) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test($crate::app::App::start($crate::app::Engine::Sqlite).await).await;
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test($crate::app::App::start($crate::app::Engine::Postgres).await).await;
+            })*
+        }
+    };
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// A running server with the demo data, and nobody else in its database.
+pub(crate) struct App {
+    pub(crate) url: String,
+    pub(crate) services: Services,
+    pub(crate) clock: Clock,
+    pub(crate) database_url: String,
+    pub(crate) http: reqwest::Client,
+    serving: JoinHandle<()>,
+    _folder: TempDir,
+}
+
+impl App {
+    pub(crate) async fn start(engine: Engine) -> Self {
+        Self::start_with(engine, &[]).await
+    }
+
+    /// With more flags for `rowlock serve`.
+    pub(crate) async fn start_with(engine: Engine, flags: &[&str]) -> Self {
+        let folder = TempDir::new().unwrap();
+        let url = new_database(engine, &folder).await;
+        Self::start_on(url, folder, flags).await
+    }
+
+    /// On a database that may be reached some other way, such as through a proxy.
+    pub(crate) async fn start_on(database_url: String, folder: TempDir, flags: &[&str]) -> Self {
+        let args = serve_args(&database_url, flags);
+        let clock = Clock::default();
+        let db = Database::open(&args.database).await.unwrap();
+        let secret: JwtSecret = SECRET.parse().unwrap();
+        let services = Services::new(db, clock.clone(), &secret, args.booking_delay());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = Server::new(services.clone(), &args);
+        let serving = tokio::spawn(async move {
+            server.run(listener, std::future::pending()).await.unwrap();
+        });
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { url, services, clock, database_url, http, serving, _folder: folder }
+    }
+
+    /// Sends an operation and gives the whole answer.
+    pub(crate) async fn send(&self, token: Option<&str>, query: &str, variables: Value) -> Value {
+        let response = self.request(token, query, variables).send().await.unwrap();
+        response.json().await.unwrap()
+    }
+
+    /// Sends an operation that must succeed and gives its data.
+    pub(crate) async fn data(&self, token: Option<&str>, query: &str, variables: Value) -> Value {
+        let answer = self.send(token, query, variables).await;
+        assert_eq!(answer.get("errors"), None, "{query}");
+        answer["data"].clone()
+    }
+
+    /// Sends an operation that must fail and gives its only error.
+    pub(crate) async fn error(&self, token: Option<&str>, query: &str, variables: Value) -> Value {
+        let mut answer = self.send(token, query, variables).await;
+        let errors = answer["errors"].take();
+        assert_eq!(errors.as_array().map(Vec::len), Some(1), "{query}: {errors}");
+        errors[0].clone()
+    }
+
+    pub(crate) fn request(
+        &self,
+        token: Option<&str>,
+        query: &str,
+        variables: Value,
+    ) -> RequestBuilder {
+        let request = self
+            .http
+            .post(format!("{}/graphql", self.url))
+            .json(&json!({ "query": query, "variables": variables }));
+        match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// Access tokens of so many new users.
+    pub(crate) async fn users(&self, count: u32) -> Vec<String> {
+        self.services.accounts.create_load_users(count).await.unwrap()
+    }
+
+    /// The access token of a new user.
+    pub(crate) async fn user(&self) -> String {
+        self.users(1).await.remove(0)
+    }
+
+    /// A new event that starts in a week; gives its id.
+    pub(crate) async fn event(&self, title: &str, tickets: i32) -> String {
+        self.event_with(|event| {
+            event.title = title.to_owned();
+            event.title_key = title.to_lowercase();
+            event.total_tickets = tickets;
+            event.remaining_tickets = tickets;
+        })
+        .await
+    }
+
+    pub(crate) async fn event_with(&self, change: impl FnOnce(&mut event::Model)) -> String {
+        let mut event = event::Model {
+            id: EventId::new(),
+            title: "Concert".to_owned(),
+            title_key: "concert".to_owned(),
+            description: "Music.".to_owned(),
+            venue: "Hall".to_owned(),
+            starts_at: Utc::now() + chrono::Duration::days(7),
+            total_tickets: 10,
+            remaining_tickets: 10,
+            count_version: 0,
+            price_minor: 1_000,
+            currency: "EUR".to_owned(),
+            created_at: Utc::now(),
+        };
+        change(&mut event);
+        let id = event.id.to_string();
+        event::Entity::insert(event.into_active_model())
+            .exec_without_returning(self.db())
+            .await
+            .unwrap();
+        id
+    }
+
+    /// For what the API has no way to do or to see.
+    pub(crate) fn db(&self) -> &DatabaseConnection {
+        self.services.db.reads().unwrap()
+    }
+
+    /// Runs a statement that the API has no way to run.
+    pub(crate) async fn sql(&self, sql: &str) {
+        self.db().execute_unprepared(sql).await.unwrap();
+    }
+
+    pub(crate) async fn remaining(&self, event: &str) -> i64 {
+        let query = "query($id: ID!) { event(id: $id) { remainingTickets } }";
+        let data = self.data(None, query, json!({ "id": event })).await;
+        data["event"]["remainingTickets"].as_i64().unwrap()
+    }
+
+    /// Books and gives `bookEvent`'s answer.
+    pub(crate) async fn book(&self, token: &str, event: &str, quantity: i64) -> Value {
+        let input = json!({ "eventId": event, "quantity": quantity });
+        self.data(Some(token), BOOK, json!({ "input": input })).await["bookEvent"].take()
+    }
+
+    /// Cancels and gives `cancelBooking`'s answer.
+    pub(crate) async fn cancel(&self, token: &str, booking: &str) -> Value {
+        let input = json!({ "bookingId": booking });
+        self.data(Some(token), CANCEL, json!({ "input": input })).await["cancelBooking"].take()
+    }
+
+    pub(crate) async fn audit(&self) -> Audit {
+        audit::audit(&self.services.db).await.unwrap()
+    }
+
+    /// Every count fits its bookings.
+    pub(crate) async fn assert_nothing_oversold(&self) {
+        let violations = self.audit().await.violations;
+        assert!(violations.is_empty(), "{violations:?}");
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+pub(crate) const BOOK: &str = "mutation($input: BookEventInput!) { bookEvent(input: $input) {
+    __typename
+    ... on BookEventSuccess { booking { id quantity status createdAt cancelledAt event { id } } }
+    ... on SoldOut { message remainingTickets event { id } }
+    ... on AlreadyBooked { message booking { id quantity status } }
+    ... on BookingClosed { message event { id } }
+} }";
+
+pub(crate) const CANCEL: &str =
+    "mutation($input: CancelBookingInput!) { cancelBooking(input: $input) {
+    __typename
+    ... on CancelBookingSuccess { booking { id quantity status cancelledAt } }
+    ... on BookingClosed { message event { id } }
+} }";
+
+/// What `rowlock serve` with these flags is set to.
+pub(crate) fn serve_args(database_url: &str, flags: &[&str]) -> ServeArgs {
+    let always = ["rowlock", "--database-url", database_url, "--web-dir", WEB_DIR];
+    Cli::try_parse_from(always.iter().chain(flags)).unwrap().serve
+}
+
+/// The built web client, from the server's folder, where cargo runs the tests.
+pub(crate) const WEB_DIR: &str = "../web/dist";
+
+/// A migrated database with the demo data, for one test only.
+pub(crate) async fn new_database(engine: Engine, folder: &TempDir) -> String {
+    match engine {
+        Engine::Sqlite => {
+            static TEMPLATE: OnceCell<(TempDir, PathBuf)> = OnceCell::const_new();
+            let (_, template) = TEMPLATE
+                .get_or_init(|| async {
+                    let folder = TempDir::new().unwrap();
+                    let file = folder.path().join("template.db");
+                    prepare(&format!("sqlite:{}", file.display())).await;
+                    (folder, file)
+                })
+                .await;
+            let file = folder.path().join("rowlock.db");
+            std::fs::copy(template, &file).unwrap();
+            format!("sqlite:{}", file.display())
+        }
+        Engine::Postgres => {
+            static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+            let template = TEMPLATE
+                .get_or_init(|| async {
+                    let name = format!("template_{}", uuid::Uuid::now_v7().simple());
+                    postgres_admin(&format!("CREATE DATABASE {name}")).await;
+                    prepare(&postgres_url(&name)).await;
+                    name
+                })
+                .await;
+            static NUMBER: AtomicU32 = AtomicU32::new(1);
+            let name = format!("{template}_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+            postgres_admin(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+            postgres_url(&name)
+        }
+    }
+}
+
+async fn prepare(url: &str) {
+    let db = Database::open(&serve_args(url, &[]).database).await.unwrap();
+    db.migrate(None).await.unwrap();
+    let secret = JwtSecret::random();
+    let services = Services::new(db, Clock::default(), &secret, Duration::ZERO);
+    events::seed(&services.db, &services.accounts, &services.clock).await.unwrap();
+    services.db.close().await;
+}
+
+/// The URL of one of the test server's databases.
+pub(crate) fn postgres_url(database: &str) -> String {
+    let admin = std::env::var("TEST_POSTGRES_URL")
+        .expect("TEST_POSTGRES_URL names a PostgreSQL to test with: run `cargo xtask test`");
+    let (server, _) = admin.rsplit_once('/').unwrap();
+    format!("{server}/{database}")
+}
+
+/// Runs a statement in the test server's own database.
+pub(crate) async fn postgres_admin(sql: &str) {
+    let admin = sea_orm::Database::connect(postgres_url("postgres")).await.unwrap();
+    admin.execute_unprepared(sql).await.unwrap();
+    admin.close().await.unwrap();
+}
+
+/// The refresh cookie that an answer sets, as the browser would send it back, and its attributes.
+pub(crate) fn refresh_cookie(response: &Response) -> (String, String) {
+    let header = response.headers().get(SET_COOKIE).expect("the answer sets a cookie");
+    let (pair, attributes) = header.to_str().unwrap().split_once("; ").unwrap();
+    (pair.to_owned(), attributes.to_owned())
+}
+
+/// The code of an error, and the fields that it names.
+pub(crate) fn code_and_fields(error: &Value) -> (&str, Vec<&str>) {
+    let extensions = &error["extensions"];
+    let fields = extensions["fields"].as_array();
+    let fields = fields.map(|fields| fields.iter().filter_map(|f| f["field"].as_str()).collect());
+    (extensions["code"].as_str().unwrap_or("none"), fields.unwrap_or_default())
+}

@@ -1,0 +1,247 @@
+//! The program `rowlock` as it is called.
+
+use std::{
+    path::Path,
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
+
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+use crate::app::{App, Engine, SECRET, new_database, postgres_admin, postgres_url};
+
+/// In an empty folder, with no setting from outside.
+fn rowlock(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rowlock"));
+    command.current_dir(folder).env_clear().stdin(Stdio::null());
+    command
+}
+
+fn text(output: &[u8]) -> String {
+    String::from_utf8(output.to_vec()).unwrap()
+}
+
+/// It failed, and said why in one line.
+fn failed_with_one_line(output: &Output) -> String {
+    assert!(!output.status.success());
+    let line = text(&output.stderr);
+    assert_eq!(line.trim_end().lines().count(), 1, "{line}");
+    line
+}
+
+#[test]
+fn every_subcommand_and_setting_is_in_the_help() {
+    let folder = TempDir::new().unwrap();
+    let help = |args: &[&str]| {
+        text(&rowlock(folder.path()).args(args).arg("--help").output().unwrap().stdout)
+    };
+    let main = help(&[]);
+    for subcommand in ["serve", "migrate", "seed", "schema", "audit", "users"] {
+        assert!(main.contains(&format!("\n  {subcommand}")), "{subcommand} is not in\n{main}");
+    }
+    let serve = help(&["serve"]);
+    for setting in [
+        "DATABASE_URL",
+        "LISTEN_ADDR",
+        "JWT_SECRET",
+        "ALLOWED_ORIGINS",
+        "BOOKING_DELAY_MS",
+        "DATABASE_READ_CONNECTIONS",
+        "DATABASE_WRITE_CONNECTIONS",
+        "MAX_BODY_BYTES",
+        "LOGINS_PER_MINUTE_PER_EMAIL",
+        "LOG_FORMAT",
+    ] {
+        assert!(serve.contains(&format!("[env: {setting}")), "{setting} is not in\n{serve}");
+    }
+    assert!(help(&["users", "create"]).contains("--tokens <FILE>"));
+}
+
+#[test]
+fn the_schema_is_printed_without_a_database() {
+    let folder = TempDir::new().unwrap();
+    let output = rowlock(folder.path()).arg("schema").output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(text(&output.stdout), rowlock::schema::sdl());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it leaves nothing");
+}
+
+#[test]
+fn a_wrong_setting_is_one_clear_line() {
+    let folder = TempDir::new().unwrap();
+    for (name, value, said) in [
+        ("DATABASE_URL", "mysql://h/d", "it starts with sqlite: or postgres://"),
+        ("DATABASE_URL", "sqlite::memory:", "name a file"),
+        ("LISTEN_ADDR", "nowhere", "LISTEN_ADDR"),
+        ("JWT_SECRET", "short", "it needs 32 bytes or more and has 5"),
+        ("ALLOWED_ORIGINS", "*", "does not start with https:// or http://"),
+        ("BOOKING_DELAY_MS", "-1", "BOOKING_DELAY_MS"),
+        ("DATABASE_READ_CONNECTIONS", "0", "not in 1..=1000"),
+        ("LOG_FORMAT", "xml", "[possible values: text, json]"),
+    ] {
+        let output = rowlock(folder.path()).env(name, value).output().unwrap();
+        assert!(!output.status.success());
+        let line = text(&output.stderr);
+        let flag = format!("--{}", name.to_lowercase().replace('_', "-"));
+        assert!(line.contains(said) || line.contains(&flag), "{name}={value}: {line}");
+        assert!(line.contains(&flag), "{name}={value}: {line}");
+        assert!(!line.contains("panicked"));
+    }
+    let secret_is_missing = rowlock(folder.path()).env("DATABASE_URL", "postgres://h/d").output();
+    let line = failed_with_one_line(&secret_is_missing.unwrap());
+    assert!(line.starts_with("rowlock: JWT_SECRET is not set"), "{line}");
+    let filter = rowlock(folder.path()).env("LOG_LEVEL", "a=b=c").output().unwrap();
+    assert!(failed_with_one_line(&filter).contains("LOG_LEVEL"));
+}
+
+#[test]
+fn a_database_that_cannot_be_reached_is_one_clear_line() {
+    let folder = TempDir::new().unwrap();
+    for command in ["migrate", "seed", "audit"] {
+        let url = "postgres://me:s3cret@127.0.0.1:1/rowlock";
+        let output = rowlock(folder.path()).arg(command).env("DATABASE_URL", url).output().unwrap();
+        let line = failed_with_one_line(&output);
+        assert!(line.contains("postgres://127.0.0.1:1/rowlock can't be reached"), "{line}");
+        assert!(!line.contains("s3cret"), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_migrations_run_up_and_down_and_up_on_both_engines() {
+    let folder = TempDir::new().unwrap();
+    let database = format!("migrations_{}", uuid::Uuid::now_v7().simple());
+    postgres_admin(&format!("CREATE DATABASE {database}")).await;
+    for url in ["sqlite:data/m.db".to_owned(), postgres_url(&database)] {
+        let run = |args: &[&str]| {
+            let output =
+                rowlock(folder.path()).args(args).env("DATABASE_URL", &url).output().unwrap();
+            (output.status.success(), text(&output.stdout) + &text(&output.stderr))
+        };
+        let (ok, said) = run(&["seed"]);
+        assert!(!ok && said.contains("run `rowlock migrate` first"), "{said}");
+        assert!(run(&["migrate"]).0);
+        assert!(run(&["migrate"]).0, "again changes nothing");
+        let (ok, said) = run(&["seed"]);
+        assert!(ok && said.contains("added 12 demo events and 3 demo users"), "{said}");
+        let (ok, said) = run(&["seed"]);
+        assert!(ok && said.contains("added 0 demo events and 0 demo users"), "{said}");
+        let (ok, said) = run(&["audit"]);
+        assert!(ok && said.contains("12 events and 0 bookings checked, 0 violations"), "{said}");
+        let (ok, said) = run(&["migrate", "--down", "3"]);
+        assert!(ok, "{said}");
+        assert!(run(&["migrate"]).0);
+        assert!(run(&["seed"]).1.contains("added 12 demo events"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_finds_a_count_that_does_not_fit_its_bookings() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let app = App::start(engine).await;
+        let event = app.event("Concert", 5).await;
+        app.book(&app.user().await, &event, 2).await;
+        let folder = TempDir::new().unwrap();
+        let audit = || {
+            let mut audit = rowlock(folder.path());
+            let output =
+                audit.arg("audit").env("DATABASE_URL", &app.database_url).output().unwrap();
+            (output.status.code(), text(&output.stdout))
+        };
+        let (code, said) = audit();
+        assert_eq!(code, Some(0), "{said}");
+        app.sql("UPDATE events SET remaining_tickets = 4 WHERE title = 'Concert'").await;
+        let (code, said) = audit();
+        assert_eq!(code, Some(1));
+        let line =
+            format!("event {event} (Concert): 5 tickets, 2 booked, but 4 remaining instead of 3");
+        assert!(said.contains(&line), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn created_users_have_tokens_that_a_server_with_the_same_secret_takes() {
+    let app = App::start(Engine::Sqlite).await;
+    let folder = TempDir::new().unwrap();
+    let create = |secret: Option<&str>| {
+        let mut command = rowlock(folder.path());
+        command.args(["users", "create", "--count", "1500", "--tokens", "tokens"]);
+        command.env("DATABASE_URL", &app.database_url).envs(secret.map(|s| ("JWT_SECRET", s)));
+        command.output().unwrap()
+    };
+    assert!(failed_with_one_line(&create(None)).contains("JWT_SECRET is not set"));
+    let output = create(Some(SECRET));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let tokens = std::fs::read_to_string(folder.path().join("tokens")).unwrap();
+    assert_eq!(tokens.lines().count(), 1500);
+    let data = app.data(tokens.lines().last(), "{ me { email } }", json!({})).await;
+    assert!(data["me"]["email"].as_str().unwrap().ends_with("@example.test"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rowlock_alone_serves_from_an_empty_folder_and_stops_when_told() {
+    let folder = TempDir::new().unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut server = rowlock(folder.path())
+        .env("LISTEN_ADDR", format!("127.0.0.1:{port}"))
+        .env("LOG_FORMAT", "json")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while http.get(format!("http://127.0.0.1:{port}/readyz")).send().await.is_err() {
+        assert!(Instant::now() < deadline, "never ready");
+        sleep(Duration::from_millis(20)).await;
+    }
+    Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
+    let status = server.wait().unwrap();
+    assert!(status.success(), "{status}");
+    let mut log = String::new();
+    std::io::Read::read_to_string(&mut server.stderr.take().unwrap(), &mut log).unwrap();
+    for line in log.lines() {
+        serde_json::from_str::<serde_json::Value>(line).expect("each line is JSON");
+    }
+    assert!(log.contains(&format!("serving on http://127.0.0.1:{port}")), "{log}");
+}
+
+/// The constraints hold without the server.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_itself_refuses_what_breaks_the_guarantee() {
+    use sea_orm::ConnectionTrait;
+
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let folder = TempDir::new().unwrap();
+        let url = new_database(engine, &folder).await;
+        let app = App::start_on(url, folder, &[]).await;
+        let event = app.event("Concert", 5).await;
+        let user = app.user().await;
+        app.book(&user, &event, 2).await;
+        for sql in [
+            "UPDATE events SET remaining_tickets = -1",
+            "UPDATE events SET remaining_tickets = total_tickets + 1",
+            "UPDATE events SET total_tickets = 1 WHERE title = 'Concert'",
+            "UPDATE events SET price_minor = -1",
+            "UPDATE events SET currency = 'EURO'",
+            "UPDATE bookings SET quantity = 0",
+            "UPDATE bookings SET quantity = 11",
+            "UPDATE bookings SET status = 'LOST'",
+            "UPDATE bookings SET status = 'CANCELLED'",
+            "DELETE FROM events WHERE title = 'Concert'",
+            "DELETE FROM users",
+        ] {
+            assert!(app.db().execute_unprepared(sql).await.is_err(), "{engine:?}: {sql}");
+        }
+        let again = "INSERT INTO bookings (id, event_id, user_id, quantity, status, created_at) \
+                     SELECT event_id, event_id, user_id, 1, 'CONFIRMED', created_at FROM bookings";
+        assert!(app.db().execute_unprepared(again).await.is_err(), "{engine:?}: two confirmed");
+        let cancelled = again
+            .replace("'CONFIRMED', created_at", "'CANCELLED', created_at, created_at")
+            .replace("created_at)", "created_at, cancelled_at)");
+        assert!(
+            app.db().execute_unprepared(&cancelled).await.is_ok(),
+            "{engine:?}: cancelled ones"
+        );
+    }
+}

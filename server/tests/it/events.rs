@@ -1,0 +1,330 @@
+//! Finding and listing events.
+
+use serde_json::{Value, json};
+
+use crate::{
+    app::{App, code_and_fields},
+    on_both_engines,
+};
+
+const LIST: &str = "query($first: Int, $after: String, $last: Int, $before: String, $offset: Int,
+    $search: String, $orderBy: EventOrder) {
+    events(first: $first, after: $after, last: $last, before: $before, offset: $offset,
+        search: $search, orderBy: $orderBy) {
+        nodes { title }
+        edges { cursor node { title } }
+        pageInfo { hasPreviousPage hasNextPage startCursor endCursor }
+        totalCount
+    } }";
+
+on_both_engines! {
+    without_arguments_the_ten_soonest_events_are_listed
+    pages_in_either_direction_show_every_event_once_in_every_order
+    numbered_pages_show_every_event_once
+    a_page_beyond_the_end_is_empty
+    a_search_finds_any_part_of_a_title_in_any_case
+    a_search_takes_every_character_literally
+    each_bad_argument_is_named
+    a_cursor_of_another_order_is_refused
+    an_event_is_found_by_its_id_and_null_without_one
+    a_price_has_its_currencys_decimals
+    my_booking_is_the_viewers_own
+}
+
+fn titles(nodes: &Value) -> Vec<String> {
+    let nodes = nodes.as_array().unwrap();
+    nodes.iter().map(|node| node["title"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn list(app: &App, variables: Value) -> Value {
+    app.data(None, LIST, variables).await["events"].take()
+}
+
+/// Instead of the demo events: 23, with equal dates and prices among them.
+async fn many_events(app: &App) {
+    app.sql("DELETE FROM events").await;
+    for number in 0..23_i64 {
+        app.event_with(|event| {
+            event.title =
+                format!("{} {number}", ["Äpfel", "banana", "Cherry"][number as usize % 3]);
+            event.title_key = event.title.to_lowercase();
+            event.price_minor = number % 4 * 100;
+            // With and without fractions of a second.
+            event.starts_at =
+                "2027-01-01T10:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap()
+                    + chrono::Duration::milliseconds(number % 5 * 250);
+        })
+        .await;
+    }
+}
+
+async fn without_arguments_the_ten_soonest_events_are_listed(app: App) {
+    let events = list(&app, json!({})).await;
+    let titles = titles(&events["nodes"]);
+    assert_eq!(titles.len(), 10);
+    assert_eq!(titles[0], "Stand-up in the Cellar");
+    assert_eq!(events["totalCount"], 12);
+    assert_eq!(events["pageInfo"]["hasNextPage"], true);
+    assert_eq!(events["pageInfo"]["hasPreviousPage"], false);
+}
+
+async fn pages_in_either_direction_show_every_event_once_in_every_order(app: App) {
+    many_events(&app).await;
+    for field in ["DATE", "PRICE", "TITLE"] {
+        let mut whole = Vec::new();
+        for direction in ["ASC", "DESC"] {
+            let order = json!({ "field": field, "direction": direction });
+            let all = list(&app, json!({ "first": 50, "orderBy": order })).await;
+            let all = titles(&all["nodes"]);
+            assert_eq!(all.len(), 23);
+            whole.push(all.clone());
+
+            let (mut forwards, mut after) = (Vec::new(), Value::Null);
+            loop {
+                let page =
+                    list(&app, json!({ "first": 4, "after": after, "orderBy": order })).await;
+                assert_eq!(page["pageInfo"]["hasPreviousPage"], !forwards.is_empty());
+                forwards.extend(titles(&page["nodes"]));
+                after = page["pageInfo"]["endCursor"].clone();
+                if page["pageInfo"]["hasNextPage"] == false {
+                    break;
+                }
+            }
+            assert_eq!(forwards, all, "{field} {direction} forwards");
+
+            let (mut backwards, mut before) = (Vec::new(), Value::Null);
+            loop {
+                let page =
+                    list(&app, json!({ "last": 4, "before": before, "orderBy": order })).await;
+                assert_eq!(page["pageInfo"]["hasNextPage"], !backwards.is_empty());
+                let mut titles = titles(&page["nodes"]);
+                titles.append(&mut backwards);
+                backwards = titles;
+                before = page["pageInfo"]["startCursor"].clone();
+                if page["pageInfo"]["hasPreviousPage"] == false {
+                    break;
+                }
+            }
+            assert_eq!(backwards, all, "{field} {direction} backwards");
+
+            // Between two cursors, either way.
+            let edges = list(&app, json!({ "first": 10, "orderBy": order })).await["edges"].take();
+            let (after, before) = (&edges[2]["cursor"], &edges[8]["cursor"]);
+            let within = json!({ "after": after, "before": before, "orderBy": order });
+            assert_eq!(titles(&list(&app, within).await["nodes"]), all[3..8]);
+        }
+        whole[1].reverse();
+        assert_eq!(whole[0], whole[1], "{field}: one way is the other reversed");
+    }
+}
+
+async fn numbered_pages_show_every_event_once(app: App) {
+    many_events(&app).await;
+    let all = titles(&list(&app, json!({ "first": 50 })).await["nodes"]);
+    let mut numbered = Vec::new();
+    for page in 0..3 {
+        let page = list(&app, json!({ "first": 9, "offset": page * 9 })).await;
+        assert_eq!(page["pageInfo"]["hasPreviousPage"], !numbered.is_empty());
+        numbered.extend(titles(&page["nodes"]));
+    }
+    assert_eq!(numbered, all);
+}
+
+async fn a_page_beyond_the_end_is_empty(app: App) {
+    let page = list(&app, json!({ "offset": 1_000_000_000 })).await;
+    assert_eq!(page["nodes"], json!([]));
+    assert_eq!(page["pageInfo"]["endCursor"], Value::Null);
+    assert_eq!(page["pageInfo"]["hasNextPage"], false);
+    assert_eq!(page["pageInfo"]["hasPreviousPage"], true);
+    assert_eq!(page["totalCount"], 12);
+}
+
+async fn a_search_finds_any_part_of_a_title_in_any_case(app: App) {
+    app.event("ÉTÉ à Zürich", 5).await;
+    for (search, found) in [
+        ("limited", "Limited Concert"),
+        ("D CONC", "Limited Concert"),
+        (" jazz ", "Jazz Night"),
+        ("été À zür", "ÉTÉ à Zürich"),
+    ] {
+        let events = list(&app, json!({ "search": search })).await;
+        assert_eq!(titles(&events["nodes"]), [found], "{search}");
+        assert_eq!(events["totalCount"], 1);
+    }
+    assert_eq!(list(&app, json!({ "search": "no such thing" })).await["nodes"], json!([]));
+    assert_eq!(list(&app, json!({ "search": "" })).await["totalCount"], 13);
+}
+
+async fn a_search_takes_every_character_literally(app: App) {
+    app.event(r"100% _real_ \ 'quoted' 東京 🎟", 5).await;
+    for search in ["100%", "_real_", "\\", "'", "東京", "🎟"] {
+        let events = list(&app, json!({ "search": search })).await;
+        assert_eq!(events["totalCount"], 1, "{search}");
+    }
+    for search in ["100_", "%real", "_", "1%_"] {
+        let found = list(&app, json!({ "search": search })).await["totalCount"].as_i64().unwrap();
+        assert_eq!(found, i64::from(search == "_"), "{search}");
+    }
+}
+
+async fn each_bad_argument_is_named(app: App) {
+    let long = "x".repeat(201);
+    let huge = "x".repeat(40_000);
+    for (variables, fields) in [
+        (json!({ "first": 0 }), vec!["first"]),
+        (json!({ "first": 51 }), vec!["first"]),
+        (json!({ "first": -1 }), vec!["first"]),
+        (json!({ "first": 9_999_999_999_i64 }), vec!["first"]),
+        (json!({ "last": i64::MIN }), vec!["last"]),
+        (json!({ "first": 1, "last": 1 }), vec!["last"]),
+        (json!({ "offset": -1 }), vec!["offset"]),
+        (json!({ "offset": 5, "last": 5 }), vec!["offset"]),
+        (json!({ "after": "nonsense" }), vec!["after"]),
+        (json!({ "before": "" }), vec!["before"]),
+        (json!({ "after": huge }), vec!["after"]),
+        (json!({ "search": long }), vec!["search"]),
+        (json!({ "search": huge }), vec!["search"]),
+        (json!({ "search": "a\0b" }), vec!["search"]),
+        (json!({ "orderBy": { "field": "COLOUR" } }), vec!["orderBy.field"]),
+        (json!({ "orderBy": { "field": "DATE", "direction": "UP" } }), vec!["orderBy.direction"]),
+        (json!({ "first": 1.5 }), vec!["first"]),
+        (json!({ "search": 7 }), vec!["search"]),
+    ] {
+        let error = &app.send(None, LIST, variables.clone()).await["errors"][0];
+        assert_eq!(code_and_fields(error), ("BAD_USER_INPUT", fields), "{variables:.100}");
+    }
+}
+
+async fn a_cursor_of_another_order_is_refused(app: App) {
+    let cursor = list(&app, json!({ "first": 1 })).await["pageInfo"]["endCursor"].take();
+    let by_price = json!({ "after": cursor, "orderBy": { "field": "PRICE" } });
+    let error = app.error(None, LIST, by_price).await;
+    assert_eq!(code_and_fields(&error), ("BAD_USER_INPUT", vec!["after"]));
+}
+
+async fn an_event_is_found_by_its_id_and_null_without_one(app: App) {
+    let query = "query($id: ID!) { event(id: $id) { title startsAt } }";
+    let id = "01990000-0000-7000-8000-000000000001";
+    let event = app.data(None, query, json!({ "id": id })).await;
+    assert_eq!(event["event"]["title"], "Limited Concert");
+    assert!(event["event"]["startsAt"].as_str().unwrap().ends_with("T19:00:00Z"));
+    let none = app.data(None, query, json!({ "id": id.replace('1', "2") })).await;
+    assert_eq!(none["event"], Value::Null);
+    let huge = "0".repeat(50_000);
+    for bad in ["", "1", "01990000-0000-7000-8000-00000000000g", &huge] {
+        let error = app.error(None, query, json!({ "id": bad })).await;
+        assert_eq!(code_and_fields(&error), ("BAD_USER_INPUT", vec!["id"]));
+    }
+}
+
+async fn a_price_has_its_currencys_decimals(app: App) {
+    let query = "query($search: String) { events(search: $search) { nodes { price { amount currency } } } }";
+    for (search, amount, currency) in
+        [("Limited", "49.90", "EUR"), ("Kabuki", "9000", "JPY"), ("Library", "0.00", "EUR")]
+    {
+        let data = app.data(None, query, json!({ "search": search })).await;
+        let price = json!({ "amount": amount, "currency": currency });
+        assert_eq!(data["events"]["nodes"][0]["price"], price);
+    }
+}
+
+async fn my_booking_is_the_viewers_own(app: App) {
+    let (one, two) = (app.event("One", 5).await, app.event("Two", 5).await);
+    let users = app.users(2).await;
+    app.book(&users[0], &one, 2).await;
+    let booking = app.book(&users[1], &two, 1).await["booking"]["id"].take();
+    app.book(&users[0], &two, 3).await;
+    app.cancel(&users[1], booking.as_str().unwrap()).await;
+
+    let query = "{ events(first: 50) { nodes { title myBooking { quantity event { title } } } } }";
+    let seen = async |token: Option<&str>| {
+        let data = app.data(token, query, json!({})).await;
+        let nodes = data["events"]["nodes"].as_array().unwrap().clone();
+        let booked = nodes.into_iter().filter(|node| !node["myBooking"].is_null());
+        let mut booked: Vec<(String, i64)> = booked
+            .map(|node| {
+                assert_eq!(node["title"], node["myBooking"]["event"]["title"]);
+                let quantity = node["myBooking"]["quantity"].as_i64().unwrap();
+                (node["title"].as_str().unwrap().to_owned(), quantity)
+            })
+            .collect();
+        booked.sort();
+        booked
+    };
+    assert_eq!(seen(Some(&users[0])).await, [("One".to_owned(), 2), ("Two".to_owned(), 3)]);
+    assert_eq!(seen(Some(&users[1])).await, []);
+    assert_eq!(seen(None).await, []);
+}
+
+/// What a request asks of the database, counted.
+mod statements {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use serde_json::json;
+    use tracing::{Event, Metadata, Subscriber, span};
+
+    use crate::app::{App, Engine};
+
+    /// Counts the statements that sqlx logs on this thread, where all tasks of the test run.
+    #[derive(Clone, Default)]
+    struct Counter(Arc<AtomicUsize>);
+
+    impl Subscriber for Counter {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            metadata.target() == "sqlx::query"
+        }
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+        fn event(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        fn enter(&self, _: &span::Id) {}
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    async fn count(app: &App, token: Option<&str>, query: &str) -> usize {
+        let counter = Counter::default();
+        let _listening = tracing::subscriber::set_default(counter.clone());
+        app.data(token, query, json!({})).await;
+        counter.0.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test]
+    async fn the_total_is_counted_only_when_asked_for() {
+        let app = App::start(Engine::Postgres).await;
+        let page = "{ events { nodes { title } pageInfo { hasNextPage endCursor } } }";
+        let total = "{ events { nodes { title } totalCount } }";
+        count(&app, None, page).await; // Connects.
+        assert_eq!(count(&app, None, page).await, 1);
+        assert_eq!(count(&app, None, total).await, 2);
+    }
+
+    #[tokio::test]
+    async fn the_viewers_bookings_of_a_whole_page_are_one_statement() {
+        let app = App::start(Engine::Postgres).await;
+        let token = app.user().await;
+        let query = "{ events { nodes { title myBooking { id } } } }";
+        count(&app, Some(&token), query).await; // Connects.
+        assert_eq!(count(&app, Some(&token), query).await, 2);
+        assert_eq!(count(&app, None, query).await, 1, "nobody has no bookings to read");
+    }
+
+    #[tokio::test]
+    async fn the_events_of_many_bookings_are_one_statement() {
+        let app = App::start(Engine::Postgres).await;
+        let token = app.user().await;
+        for _ in 0..5 {
+            let event = app.event("Concert", 5).await;
+            app.book(&token, &event, 1).await;
+        }
+        let query = "{ me { bookings { nodes { event { title } } } } }";
+        count(&app, Some(&token), query).await; // Connects.
+        assert_eq!(count(&app, Some(&token), query).await, 3);
+    }
+}

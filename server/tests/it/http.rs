@@ -1,0 +1,230 @@
+//! GraphQL over HTTP, and the other paths.
+
+use reqwest::{StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::{
+    app::{App, BOOK, Engine, code_and_fields},
+    on_both_engines,
+};
+
+on_both_engines! {
+    a_query_comes_by_post_or_get_and_a_mutation_only_by_post
+    only_json_is_taken
+    a_body_that_is_no_request_is_refused_with_a_code
+    a_query_that_cannot_run_is_refused_with_a_code
+    a_query_that_asks_for_too_much_is_refused
+    an_answer_comes_in_the_media_type_that_was_asked_for
+    other_origins_are_told_nothing_unless_they_are_allowed
+    health_and_readiness_are_told
+    every_answer_has_a_request_id
+}
+
+async fn a_query_comes_by_post_or_get_and_a_mutation_only_by_post(app: App) {
+    let event = app.event("Concert", 5).await;
+    let user = app.user().await;
+    let get = async |query: &str, variables: Value| {
+        let query = [("query", query), ("variables", &variables.to_string()), ("unknown", "x")];
+        let request = app.http.get(format!("{}/graphql", app.url)).query(&query);
+        request.bearer_auth(&user).send().await.unwrap()
+    };
+    let query = "query($id: ID!) { event(id: $id) { title } }";
+    let answer: Value = get(query, json!({ "id": event })).await.json().await.unwrap();
+    assert_eq!(answer["data"]["event"]["title"], "Concert");
+
+    let refused = get(BOOK, json!({ "input": { "eventId": event } })).await;
+    assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(refused.headers()[header::ALLOW], "POST");
+    // Nor beside a query, whichever of them is named.
+    let both = format!("query Q {{ __typename }} {}", BOOK.replacen("mutation", "mutation M", 1));
+    let refused = get(&both, json!({ "input": { "eventId": event } })).await;
+    assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(app.remaining(&event).await, 5);
+}
+
+async fn only_json_is_taken(app: App) {
+    let event = app.event("Concert", 5).await;
+    let user = app.user().await;
+    let body = json!({ "query": BOOK, "variables": { "input": { "eventId": event } } }).to_string();
+    let types = [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "application/json; charset=latin1",
+    ];
+    for content_type in types {
+        let request = app.http.post(format!("{}/graphql", app.url)).body(body.clone());
+        let request = request.header(header::CONTENT_TYPE, content_type).bearer_auth(&user);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{content_type}");
+        let answer: Value = answer.json().await.unwrap();
+        assert_eq!(code_and_fields(&answer["errors"][0]).0, "BAD_USER_INPUT");
+    }
+    assert_eq!(app.remaining(&event).await, 5);
+}
+
+async fn a_body_that_is_no_request_is_refused_with_a_code(app: App) {
+    let too_long = format!("{{\"query\": \"{{ __typename }} {}\"}}", "#".repeat(70_000));
+    let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
+    let batch = "[{\"query\": \"{ __typename }\"}]";
+    for (body, status) in [
+        ("", StatusCode::BAD_REQUEST),
+        ("{", StatusCode::BAD_REQUEST),
+        ("null", StatusCode::BAD_REQUEST),
+        ("{}", StatusCode::BAD_REQUEST),
+        ("{\"query\": 7}", StatusCode::BAD_REQUEST),
+        ("{\"query\": \"{ __typename }\", \"variables\": []}", StatusCode::BAD_REQUEST),
+        (batch, StatusCode::BAD_REQUEST),
+        (&deep, StatusCode::BAD_REQUEST),
+        (&too_long, StatusCode::PAYLOAD_TOO_LARGE),
+    ] {
+        let request = app.http.post(format!("{}/graphql", app.url)).body(body.to_owned());
+        let request = request.header(header::CONTENT_TYPE, "application/json");
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), status, "{body:.50}");
+        let answer: Value = answer.json().await.unwrap();
+        assert_eq!(code_and_fields(&answer["errors"][0]), ("BAD_USER_INPUT", vec!["query"]));
+    }
+}
+
+async fn a_query_that_cannot_run_is_refused_with_a_code(app: App) {
+    let braces = "{a".repeat(5_000);
+    for (query, field) in [
+        ("", "query"),
+        ("{", "query"),
+        (&*braces, "query"),
+        ("{ colour }", "query"),
+        ("{ event { title } }", "query"),
+        ("query($id: ID!) { event(id: $id) { title } }", "query"),
+        ("query { event(id: 7.5) { title } }", "id"),
+        ("query { events(size: 3) { nodes { title } } }", "size"),
+        ("query A { __typename } query B { __typename }", "query"),
+        ("{ ...F } fragment F on Query { ...F }", "query"),
+    ] {
+        let error = app.send(None, query, json!({})).await["errors"][0].take();
+        assert_eq!(
+            code_and_fields(&error),
+            ("BAD_USER_INPUT", vec![field]),
+            "{query:.60}: {error}"
+        );
+    }
+}
+
+async fn a_query_that_asks_for_too_much_is_refused(app: App) {
+    let user = app.user().await;
+    let deep =
+        (0..8).fold("title".to_owned(), |inner, _| format!("myBooking {{ event {{ {inner} }} }}"));
+    let deep = format!("{{ events {{ nodes {{ {deep} }} }} }}");
+    let wide = "{ me { bookings(first: 50) { nodes { id event { id myBooking { id event { id title venue } } } } \
+                edges { cursor node { event { description } } } } } a: events(first: 50) { nodes { id title \
+                venue description startsAt price { amount currency } myBooking { id } } } b: events(last: 50) \
+                { nodes { id title venue description startsAt price { amount currency } myBooking { id event \
+                { id title venue description startsAt } } } } c: events(first: 50) { nodes { id title venue \
+                description startsAt price { amount currency } myBooking { id event { id title } } } } }";
+    for query in [&*deep, wide] {
+        let error = app.error(Some(&user), query, json!({})).await;
+        assert_eq!(code_and_fields(&error).0, "QUERY_TOO_COMPLEX", "{error}");
+    }
+    // A page size that is out of range on purpose costs no panic.
+    for first in [i32::MIN, -1, i32::MAX] {
+        let query = "query($first: Int) { events(first: $first) { nodes { id } } }";
+        let error = app.error(None, query, json!({ "first": first })).await;
+        assert_eq!(code_and_fields(&error).0, "BAD_USER_INPUT");
+    }
+}
+
+async fn an_answer_comes_in_the_media_type_that_was_asked_for(app: App) {
+    let ask = async |accept: &str, query: &str| {
+        let request = app.request(None, query, json!({})).header(header::ACCEPT, accept);
+        let answer = request.send().await.unwrap();
+        let content_type = answer.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+        (answer.status().as_u16(), content_type, answer.json::<Value>().await.unwrap())
+    };
+    const NEW: &str = "application/graphql-response+json";
+    let (status, content_type, _) = ask(NEW, "{ __typename }").await;
+    assert_eq!((status, &*content_type), (200, "application/graphql-response+json; charset=utf-8"));
+    let (status, content_type, _) = ask("application/json", "{ __typename }").await;
+    assert_eq!((status, &*content_type), (200, "application/json; charset=utf-8"));
+    let (status, _, answer) = ask(NEW, "{ colour }").await;
+    assert_eq!((status, answer.get("data")), (400, None));
+    assert_eq!(ask("application/json", "{ colour }").await.0, 200);
+    assert_eq!(ask(NEW, "{ event(id: \"x\") { title } }").await.0, 200, "it ran");
+    assert_eq!(ask("text/html", "{ __typename }").await.0, 406);
+}
+
+async fn other_origins_are_told_nothing_unless_they_are_allowed(app: App) {
+    let allowed =
+        App::start_with(Engine::Sqlite, &["--allowed-origins", "https://shop.example"]).await;
+    let told = async |app: &App, origin: &str| {
+        let request = app.request(None, "{ __typename }", json!({})).header(header::ORIGIN, origin);
+        let headers = request.send().await.unwrap().headers().clone();
+        headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN).cloned()
+    };
+    assert_eq!(told(&app, "https://shop.example").await, None);
+    assert_eq!(told(&allowed, "https://shop.example").await.unwrap(), "https://shop.example");
+    assert_eq!(told(&allowed, "https://evil.example").await, None);
+}
+
+async fn health_and_readiness_are_told(app: App) {
+    let get = async |path: &str| {
+        let answer = app.http.get(format!("{}{path}", app.url)).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    assert_eq!(get("/healthz").await, (200, "ok\n".to_owned()));
+    assert_eq!(get("/readyz").await, (200, "ready\n".to_owned()));
+    app.services.db.migrate(Some(1)).await.unwrap();
+    assert_eq!(get("/healthz").await.0, 200);
+    let (status, why) = get("/readyz").await;
+    assert_eq!((status, &*why), (503, "1 migrations are missing: run `rowlock migrate`\n"));
+}
+
+async fn every_answer_has_a_request_id(app: App) {
+    let mut ids = std::collections::HashSet::new();
+    for _ in 0..3 {
+        let answer = app.request(None, "{ __typename }", json!({})).send().await.unwrap();
+        ids.insert(answer.headers()["x-request-id"].clone());
+    }
+    assert_eq!(ids.len(), 3);
+
+    // A defect tells its id and nothing else.
+    app.sql("DROP TABLE bookings").await;
+    let user = app.user().await;
+    let answer = app.request(Some(&user), "{ me { bookings { nodes { id } } } }", json!({}));
+    let answer = answer.send().await.unwrap();
+    let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+    let error = answer.json::<Value>().await.unwrap()["errors"][0].take();
+    assert_eq!(code_and_fields(&error).0, "INTERNAL");
+    assert_eq!(error["extensions"]["requestId"], id);
+    assert!(!error.to_string().contains("bookings\\\""), "{error}");
+    assert!(error["message"].as_str().unwrap().starts_with("Something went wrong on our side."));
+}
+
+#[tokio::test]
+async fn the_web_client_is_served_compressed_and_cached_by_its_hash() {
+    let app = App::start(Engine::Sqlite).await;
+    let get = async |path: &str| {
+        let request = app.http.get(format!("{}{path}", app.url));
+        request.header(header::ACCEPT_ENCODING, "br").send().await.unwrap()
+    };
+    let plain = app.http.get(format!("{}/", app.url)).send().await.unwrap();
+    assert_eq!(plain.headers()[header::CACHE_CONTROL], "no-cache");
+    let page = plain.text().await.unwrap();
+    let assets: Vec<&str> = page.split('"').filter(|text| text.starts_with("/assets/")).collect();
+    assert!(assets.len() >= 5, "{page}");
+    for asset in assets {
+        let answer = get(asset).await;
+        assert_eq!(answer.status(), 200, "{asset}");
+        assert_eq!(answer.headers()[header::CONTENT_ENCODING], "br");
+        assert_eq!(answer.headers()[header::CACHE_CONTROL], "public, max-age=31536000, immutable");
+    }
+    assert_eq!(get("/events/anything").await.status(), 200, "the client has pages of its own");
+    assert_eq!(get("/assets/missing.js").await.status(), 404);
+    for path in [
+        "/assets/../../Cargo.toml",
+        "/assets/%2e%2e/%2e%2e/Cargo.toml",
+        "/ide/..%2f..%2fsrc/main.rs",
+    ] {
+        let answer = get(path).await;
+        assert!(!answer.text().await.unwrap().contains("[package]"), "{path}");
+    }
+}

@@ -1,0 +1,92 @@
+//! A WebSocket client that shows every message, in either subprotocol.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message, client::IntoClientRequest, http::HeaderValue},
+};
+
+/// Longest wait for a message that must come.
+const SOON: Duration = Duration::from_secs(10);
+
+pub(crate) struct Socket {
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    legacy: bool,
+    last_id: u32,
+}
+
+impl Socket {
+    /// Opens a socket, says who it is, and waits for the welcome.
+    pub(crate) async fn open(url: &str, protocol: &'static str, payload: Value) -> Self {
+        let url = format!("{}/graphql", url.replacen("http", "ws", 1));
+        let mut request = url.into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(protocol));
+        let (stream, response) = connect_async(request).await.unwrap();
+        assert_eq!(response.headers()["sec-websocket-protocol"], protocol);
+        let mut socket = Self { stream, legacy: protocol == "graphql-ws", last_id: 0 };
+        socket.send(json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(socket.receive().await["type"], "connection_ack");
+        socket
+    }
+
+    /// Starts an operation.
+    pub(crate) async fn start(&mut self, query: &str, variables: Value) -> u32 {
+        self.last_id += 1;
+        let kind = if self.legacy { "start" } else { "subscribe" };
+        let payload = json!({ "query": query, "variables": variables });
+        self.send(json!({ "type": kind, "id": self.last_id.to_string(), "payload": payload }))
+            .await;
+        self.last_id
+    }
+
+    /// Ends an operation.
+    pub(crate) async fn stop(&mut self, id: u32) {
+        let kind = if self.legacy { "stop" } else { "complete" };
+        self.send(json!({ "type": kind, "id": id.to_string() })).await;
+    }
+
+    /// Runs an operation that answers once.
+    pub(crate) async fn run(&mut self, query: &str, variables: Value) -> Value {
+        self.start(query, variables).await;
+        let answer = self.next().await;
+        assert_eq!(self.receive().await["type"], "complete");
+        answer
+    }
+
+    /// The next result of any operation.
+    pub(crate) async fn next(&mut self) -> Value {
+        loop {
+            let mut message = self.receive().await;
+            match message["type"].as_str().unwrap() {
+                "next" | "data" | "error" => return message["payload"].take(),
+                // Of an operation that was stopped.
+                "complete" => {}
+                _ => panic!("{message}"),
+            }
+        }
+    }
+
+    pub(crate) async fn send(&mut self, message: Value) {
+        self.stream.send(Message::text(message.to_string())).await.unwrap();
+    }
+
+    pub(crate) async fn receive(&mut self) -> Value {
+        loop {
+            let message = timeout(SOON, self.stream.next()).await.expect("a message in time");
+            match message.expect("the socket is open").unwrap() {
+                Message::Text(text) => {
+                    let message: Value = serde_json::from_str(&text).unwrap();
+                    if message["type"] != "ka" {
+                        return message;
+                    }
+                }
+                Message::Close(frame) => panic!("closed: {frame:?}"),
+                _ => {}
+            }
+        }
+    }
+}
