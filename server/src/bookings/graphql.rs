@@ -7,7 +7,7 @@ use rowlock_entities::{BookingId, UserId, booking};
 
 use super::{
     Bookings,
-    service::{Booked, Cancelled},
+    service::{BookAnswer, CancelAnswer},
     store::BookingFilter,
 };
 use crate::{
@@ -240,13 +240,13 @@ pub(crate) struct CancelBookingSuccess {
     booking: Booking,
 }
 
-impl From<Booked> for BookEventResult {
-    fn from(booked: Booked) -> Self {
-        match booked {
-            Booked::Success(booking) => {
+impl From<BookAnswer> for BookEventResult {
+    fn from(answer: BookAnswer) -> Self {
+        match answer {
+            BookAnswer::Success(booking) => {
                 Self::Success(BookEventSuccess { booking: Booking(booking) })
             }
-            Booked::SoldOut(event) => Self::SoldOut(SoldOut {
+            BookAnswer::SoldOut(event) => Self::SoldOut(SoldOut {
                 message: match event.remaining_tickets {
                     0 => format!("Sorry, {} is sold out.", event.title),
                     1 => format!("Sorry, only 1 ticket is left for {}.", event.title),
@@ -255,11 +255,11 @@ impl From<Booked> for BookEventResult {
                 remaining_tickets: event.remaining_tickets,
                 event: Event(event),
             }),
-            Booked::AlreadyBooked(booking) => Self::AlreadyBooked(AlreadyBooked {
+            BookAnswer::AlreadyBooked(booking) => Self::AlreadyBooked(AlreadyBooked {
                 message: "You have already booked this event.".to_owned(),
                 booking: Booking(booking),
             }),
-            Booked::Closed(event) => Self::Closed(BookingClosed {
+            BookAnswer::Closed(event) => Self::Closed(BookingClosed {
                 message: format!("{} has started; it can't be booked any more.", event.title),
                 event: Event(event),
             }),
@@ -267,13 +267,13 @@ impl From<Booked> for BookEventResult {
     }
 }
 
-impl From<Cancelled> for CancelBookingResult {
-    fn from(cancelled: Cancelled) -> Self {
-        match cancelled {
-            Cancelled::Success(booking) => {
+impl From<CancelAnswer> for CancelBookingResult {
+    fn from(answer: CancelAnswer) -> Self {
+        match answer {
+            CancelAnswer::Success(booking) => {
                 Self::Success(CancelBookingSuccess { booking: Booking(booking) })
             }
-            Cancelled::Closed(event) => Self::Closed(BookingClosed {
+            CancelAnswer::Closed(event) => Self::Closed(BookingClosed {
                 message: format!("{} has started; it can't be cancelled any more.", event.title),
                 event: Event(event),
             }),

@@ -72,7 +72,7 @@ impl From<BookingsError> for ApiError {
 
 /// An answer to `bookEvent`.
 #[derive(Clone, Debug)]
-pub(crate) enum Booked {
+pub(crate) enum BookAnswer {
     Success(booking::Model),
     SoldOut(event::Model),
     AlreadyBooked(booking::Model),
@@ -81,7 +81,7 @@ pub(crate) enum Booked {
 
 /// An answer to `cancelBooking`.
 #[derive(Clone, Debug)]
-pub(crate) enum Cancelled {
+pub(crate) enum CancelAnswer {
     Success(booking::Model),
     Closed(event::Model),
 }
@@ -109,14 +109,14 @@ impl Bookings {
         event_id: EventId,
         quantity: i32,
         idempotency_key: Option<String>,
-    ) -> Result<Booked, BookingsError> {
+    ) -> Result<BookAnswer, BookingsError> {
         let booking_id = BookingId::new();
         let request = BookRequest { booking_id, user_id, event_id, quantity, idempotency_key };
         match self.settle_one(Request::Book(request)).await? {
-            Outcome::Booked(booking) => Ok(Booked::Success(booking)),
-            Outcome::SoldOut(event) => Ok(Booked::SoldOut(event)),
-            Outcome::AlreadyBooked(booking) => Ok(Booked::AlreadyBooked(booking)),
-            Outcome::Closed(event) => Ok(Booked::Closed(event)),
+            Outcome::Booked(booking) => Ok(BookAnswer::Success(booking)),
+            Outcome::SoldOut(event) => Ok(BookAnswer::SoldOut(event)),
+            Outcome::AlreadyBooked(booking) => Ok(BookAnswer::AlreadyBooked(booking)),
+            Outcome::Closed(event) => Ok(BookAnswer::Closed(event)),
             other => Err(refusal(other)),
         }
     }
@@ -126,11 +126,11 @@ impl Bookings {
         &self,
         user_id: UserId,
         booking_id: BookingId,
-    ) -> Result<Cancelled, BookingsError> {
+    ) -> Result<CancelAnswer, BookingsError> {
         let request = CancelRequest { booking_id, user_id };
         match self.settle_one(Request::Cancel(request)).await? {
-            Outcome::Cancelled(booking) => Ok(Cancelled::Success(booking)),
-            Outcome::Closed(event) => Ok(Cancelled::Closed(event)),
+            Outcome::Cancelled(booking) => Ok(CancelAnswer::Success(booking)),
+            Outcome::Closed(event) => Ok(CancelAnswer::Closed(event)),
             other => Err(refusal(other)),
         }
     }

@@ -45,7 +45,7 @@ const EVENTS: [DemoEvent; 12] = [
         in_days: 21,
         at: (19, 0),
         tickets: 2,
-        price_minor: 49_90,
+        price_minor: 4_990,
         currency: "EUR",
     },
     DemoEvent {
@@ -56,7 +56,7 @@ const EVENTS: [DemoEvent; 12] = [
         in_days: 90,
         at: (8, 0),
         tickets: 250,
-        price_minor: 299_00,
+        price_minor: 29_900,
         currency: "EUR",
     },
     DemoEvent {
@@ -67,7 +67,7 @@ const EVENTS: [DemoEvent; 12] = [
         in_days: 200,
         at: (14, 0),
         tickets: 5_000,
-        price_minor: 89_00,
+        price_minor: 8_900,
         currency: "EUR",
     },
     DemoEvent {
@@ -78,7 +78,7 @@ const EVENTS: [DemoEvent; 12] = [
         in_days: 10,
         at: (23, 30),
         tickets: 80,
-        price_minor: 35_00,
+        price_minor: 3_500,
         currency: "USD",
     },
     DemoEvent {
@@ -100,7 +100,7 @@ const EVENTS: [DemoEvent; 12] = [
         in_days: 14,
         at: (18, 30),
         tickets: 100,
-        price_minor: 18_00,
+        price_minor: 1_800,
         currency: "EUR",
     },
     DemoEvent {
@@ -111,7 +111,7 @@ const EVENTS: [DemoEvent; 12] = [
         in_days: 30,
         at: (17, 0),
         tickets: 12,
-        price_minor: 120_00,
+        price_minor: 12_000,
         currency: "USD",
     },
     DemoEvent {
@@ -122,7 +122,7 @@ const EVENTS: [DemoEvent; 12] = [
         in_days: 5,
         at: (20, 0),
         tickets: 60,
-        price_minor: 12_50,
+        price_minor: 1_250,
         currency: "GBP",
     },
     DemoEvent {
@@ -133,7 +133,7 @@ const EVENTS: [DemoEvent; 12] = [
         in_days: 17,
         at: (9, 0),
         tickets: 8,
-        price_minor: 75_00,
+        price_minor: 7_500,
         currency: "EUR",
     },
     DemoEvent {
@@ -144,7 +144,7 @@ const EVENTS: [DemoEvent; 12] = [
         in_days: 45,
         at: (20, 30),
         tickets: 24,
-        price_minor: 55_00,
+        price_minor: 5_500,
         currency: "EUR",
     },
     DemoEvent {
@@ -155,7 +155,7 @@ const EVENTS: [DemoEvent; 12] = [
         in_days: 150,
         at: (7, 0),
         tickets: 12_000,
-        price_minor: 650_00,
+        price_minor: 65_000,
         currency: "DKK",
     },
     DemoEvent {

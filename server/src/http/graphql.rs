@@ -114,7 +114,7 @@ impl Parameters {
             match &*name {
                 "query" => found.query = value.into_owned(),
                 "operationName" => {
-                    found.operation_name = Some(value.into_owned()).filter(|n| !n.is_empty())
+                    found.operation_name = Some(value.into_owned()).filter(|n| !n.is_empty());
                 }
                 "variables" => found.variables = object("variables", &value)?,
                 "extensions" => found.extensions = object("extensions", &value)?,

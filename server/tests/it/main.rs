@@ -3,6 +3,13 @@
 //!
 //! `cargo xtask test` starts the PostgreSQL that these tests need and says where it is.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test can't go on without fails it"
+)]
+
 mod accounts;
 mod app;
 mod bookings;

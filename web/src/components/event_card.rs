@@ -11,11 +11,12 @@ use crate::{
 #[component]
 pub(crate) fn EventCard(event: Event, tickets: RwSignal<Tickets>) -> impl IntoView {
     let Event { id, title, venue, starts_at, price, .. } = event;
+    let when = local_date_time(&starts_at.0);
     view! {
         <article class="card" data-event-id=id.into_inner()>
             <h2>{title}</h2>
             <p class="when">
-                <time datetime=starts_at.0.clone()>{local_date_time(&starts_at.0)}</time>
+                <time datetime=starts_at.0>{when}</time>
             </p>
             <p class="where">{venue}</p>
             <div class="card-foot">
