@@ -133,7 +133,7 @@ pub struct SecretArgs {
 /// How much one caller may ask for.
 #[derive(Clone, Debug, Args)]
 pub struct Limits {
-    /// Largest request body in bytes
+    /// Largest request body, and largest message on a WebSocket, in bytes
     #[arg(long, env, default_value_t = 65_536, value_name = "BYTES")]
     pub max_body_bytes: usize,
 

@@ -11,15 +11,15 @@ use anyhow::Result;
 
 use crate::{
     postgres::Postgres,
-    shell::{call, finish, heading},
+    shell::{finish, heading},
     web::target_folder,
 };
 
 const SECRET: &str = "only-for-tests-and-known-to-everybody";
 
-/// A short form of the races: ten users for two tickets, three times on each engine.
+/// A short form of the races: ten users for two tickets, three times on each engine. The programs are
+/// built.
 pub(crate) fn on_both_engines(postgres: &Postgres) -> Result<()> {
-    call("cargo", &["build", "--quiet", "-p", "rowlock", "-p", "rowlock-loadtest"])?;
     let folder = target_folder().join("race");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;

@@ -32,11 +32,19 @@ pub(crate) fn test(args: &Args) -> Result<()> {
     need_package(has("npm"), "npm", &["nodejs", "npm"])?;
     web::build()?;
 
+    // Programs and tests in one go, or their dependencies would be built twice, with the features
+    // that each of them needs. The two left out are running already.
+    let workspace =
+        ["--workspace", "--all-targets", "--exclude", "xtask", "--exclude", "rowlock-web-bundler"];
+    heading("Building the programs and their tests");
+    finish(Command::new("cargo").arg("build").args(workspace))?;
+
     let postgres = Postgres::start()?;
     heading("Tests");
     finish(
         Command::new("cargo")
-            .args(["test", "--workspace"])
+            .arg("test")
+            .args(workspace)
             .args(&args.filter)
             .env("TEST_POSTGRES_URL", postgres.url("postgres")),
     )?;

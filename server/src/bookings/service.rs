@@ -180,8 +180,8 @@ impl Bookings {
                 // What it conflicted with is committed, so the next attempt sees it.
                 Fault::Lost | Fault::Conflict => true,
                 // Before a commit nothing happened, and the caller can try again better than we can.
-                Fault::Away => in_doubt,
-                Fault::Busy | Fault::Other => false,
+                Fault::Away | Fault::Busy => in_doubt,
+                Fault::Other => false,
             };
             if !again || Instant::now() + pause > deadline {
                 return Err(if in_doubt { BookingsError::InDoubt } else { error.into() });

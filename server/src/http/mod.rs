@@ -31,6 +31,7 @@ struct App {
     schema: ApiSchema,
     services: Services,
     allowed_origins: Arc<Origins>,
+    max_message_bytes: usize,
 }
 
 /// Every route.
@@ -39,6 +40,7 @@ pub(crate) fn router(services: &Services, schema: ApiSchema, args: &ServeArgs) -
         schema,
         services: services.clone(),
         allowed_origins: Arc::new(args.allowed_origins.clone()),
+        max_message_bytes: args.limits.max_body_bytes,
     };
     Router::new()
         .route("/graphql", get(graphql::get_or_upgrade).post(graphql::post))

@@ -33,7 +33,11 @@ pub(super) fn serve(
     let tokens = app.services.access_tokens;
     let id = RequestId::new();
     let span = tracing::info_span!("socket", id = %id.0);
-    upgrade.protocols(ALL_WEBSOCKET_PROTOCOLS).on_upgrade(move |socket| {
+    let upgrade = upgrade
+        .max_message_size(app.max_message_bytes)
+        .max_frame_size(app.max_message_bytes)
+        .protocols(ALL_WEBSOCKET_PROTOCOLS);
+    upgrade.on_upgrade(move |socket| {
         GraphQLWebSocket::new(socket, app.schema, protocol)
             .on_connection_init(move |payload| async move {
                 let mut data = Data::default();
