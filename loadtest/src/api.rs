@@ -246,15 +246,28 @@ impl User {
         quantity: i32,
     ) -> Result<BookEventResult, Failure> {
         let key = uuid::Uuid::now_v7().to_string();
-        let input = BookEventInput { event_id, quantity, idempotency_key: Some(key) };
-        let operation = BookEvent::build(BookEventVariables { input });
-        Ok(self.api.send(operation, Some(&self.token)).await?.book_event)
+        loop {
+            let (event_id, idempotency_key) = (event_id.clone(), Some(key.clone()));
+            let input = BookEventInput { event_id, quantity, idempotency_key };
+            let operation = BookEvent::build(BookEventVariables { input });
+            match self.api.send(operation, Some(&self.token)).await {
+                Ok(answer) => return Ok(answer.book_event),
+                // Many rounds in a minute: a person would wait as well.
+                Err(failure) => sleep(failure.retry_after().ok_or(failure)?).await,
+            }
+        }
     }
 
     pub(crate) async fn cancel(&self, booking_id: cynic::Id) -> Result<Booking> {
-        let input = CancelBookingInput { booking_id };
-        let operation = CancelBooking::build(CancelBookingVariables { input });
-        match self.api.send(operation, Some(&self.token)).await?.cancel_booking {
+        let answer = loop {
+            let input = CancelBookingInput { booking_id: booking_id.clone() };
+            let operation = CancelBooking::build(CancelBookingVariables { input });
+            match self.api.send(operation, Some(&self.token)).await {
+                Ok(answer) => break answer.cancel_booking,
+                Err(failure) => sleep(failure.retry_after().ok_or(failure)?).await,
+            }
+        };
+        match answer {
             CancelBookingResult::CancelBookingSuccess(success) => Ok(success.booking),
             CancelBookingResult::BookingClosed(closed) => bail!(closed.message),
             CancelBookingResult::Other => bail!("cancelBooking answered with an unknown type"),

@@ -172,17 +172,19 @@ impl Course {
         if rest == 0 {
             return Ok(Vec::new());
         }
-        let count = rest.div_euclid(MOST_PER_BOOKING) + 1;
-        let fillers = enter("filler", usize::try_from(count)?, api).await?;
-        for filler in &fillers {
-            if rest == 0 {
-                break;
-            }
+        let mut fillers = Vec::new();
+        while rest > 0 {
+            let filler = User::enter(api, format!("filler-{:04}", fillers.len() + 1)).await?;
             let quantity = rest.min(MOST_PER_BOOKING);
             match filler.book(self.event.id.clone(), quantity).await? {
                 BookEventResult::BookEventSuccess(success) => rest -= success.booking.quantity,
+                // Left by a run that was interrupted, and not among the remaining ones.
                 BookEventResult::AlreadyBooked(_) => {}
                 other => bail!("booking the rest away: {other:?}"),
+            }
+            fillers.push(filler);
+            if fillers.len() % 100 == 0 {
+                println!("{rest} tickets still to be booked away");
             }
         }
         ensure!(

@@ -108,6 +108,15 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
+        manager
+            .create_index(
+                Index::create()
+                    .name("refresh_tokens_expires_at")
+                    .table(RefreshTokens::Table)
+                    .col(RefreshTokens::ExpiresAt)
+                    .to_owned(),
+            )
+            .await?;
         // A session's tokens, for the cascade.
         manager
             .create_index(

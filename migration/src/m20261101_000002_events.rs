@@ -52,6 +52,11 @@ impl MigrationTrait for Migration {
                     .col(big_integer(Events::PriceMinor))
                     .col(text(Events::Currency))
                     .col(timestamp_with_time_zone(Events::CreatedAt))
+                    // A cursor carries the title.
+                    .check((
+                        "events_title",
+                        Expr::expr(Func::char_length(Expr::col(Events::Title))).lte(200),
+                    ))
                     .check(("events_total_tickets", Expr::col(Events::TotalTickets).gte(0)))
                     .check(("events_remaining_tickets", within_total))
                     .check(("events_count_version", Expr::col(Events::CountVersion).gte(0)))

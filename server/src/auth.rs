@@ -70,18 +70,18 @@ impl AccessTokens {
     pub fn viewer(&self, authorization: Option<&str>) -> Viewer {
         let Some(authorization) = authorization else { return Viewer::Anonymous };
         match self.check(authorization) {
-            Some(user) => Viewer::User(user),
+            Some(claims) => Viewer::User { id: UserId(claims.sub), until: claims.exp },
             None => Viewer::Rejected,
         }
     }
 
-    fn check(&self, authorization: &str) -> Option<UserId> {
+    fn check(&self, authorization: &str) -> Option<Claims> {
         let (scheme, token) = authorization.trim().split_once(' ')?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return None;
         }
         let claims = decode::<Claims>(token.trim(), &self.checking, &self.validation).ok()?.claims;
-        (claims.exp > self.clock.now().timestamp()).then_some(UserId(claims.sub))
+        (claims.exp > self.clock.now().timestamp()).then_some(claims)
     }
 }
 
@@ -105,7 +105,8 @@ pub enum Viewer {
     /// There was a token, and it is expired or not one of ours. What anyone may see is still
     /// answered; whatever depends on the viewer is refused, so that a client notices.
     Rejected,
-    User(UserId),
+    /// A user, until the second since 1970 in which the token ends: a socket outlives it.
+    User { id: UserId, until: i64 },
 }
 
 /// What resolvers ask of the request around them.
@@ -127,10 +128,11 @@ pub(crate) trait ViewerExt {
 
 impl ViewerExt for Context<'_> {
     fn viewer(&self) -> Result<Option<UserId>, ApiError> {
+        let now = || self.data_unchecked::<Clock>().now().timestamp();
         match self.data_opt::<Viewer>() {
             None | Some(Viewer::Anonymous) => Ok(None),
-            Some(Viewer::User(user)) => Ok(Some(*user)),
-            Some(Viewer::Rejected) => Err(ApiError::Unauthenticated(
+            Some(Viewer::User { id, until }) if *until > now() => Ok(Some(*id)),
+            Some(Viewer::User { .. } | Viewer::Rejected) => Err(ApiError::Unauthenticated(
                 "The access token is expired or not valid. Refresh it or sign in again.",
             )),
         }
@@ -153,9 +155,9 @@ mod tests {
         let (tokens, clock) = tokens(SECRET);
         let user = UserId::new();
         let header = format!("Bearer {}", tokens.issue(user).unwrap().token);
-        assert_eq!(tokens.viewer(Some(&header)), Viewer::User(user));
+        assert!(matches!(tokens.viewer(Some(&header)), Viewer::User { id, .. } if id == user));
         clock.advance(Duration::seconds(15 * 60 - 2));
-        assert_eq!(tokens.viewer(Some(&header)), Viewer::User(user));
+        assert!(matches!(tokens.viewer(Some(&header)), Viewer::User { id, .. } if id == user));
         clock.advance(Duration::seconds(3));
         assert_eq!(tokens.viewer(Some(&header)), Viewer::Rejected);
     }

@@ -78,8 +78,8 @@ async fn seed(args: DatabaseArgs) -> Result<ExitCode> {
     let seeded = events::seed(&services.db, &services.accounts, &services.clock).await?;
     services.db.close().await;
     print(&format!(
-        "{}: added {} demo events and {} demo users\n",
-        args.database_url, seeded.events, seeded.users
+        "{}: added {} demo events and {} demo users, moved {} events that were over\n",
+        args.database_url, seeded.events, seeded.users, seeded.moved
     ))
 }
 
@@ -134,6 +134,11 @@ async fn reachable_database(args: &DatabaseArgs) -> Result<Database> {
 
 /// The database, if its schema is up to date.
 async fn migrated_database(args: &DatabaseArgs) -> Result<Database> {
+    if let DatabaseUrl::Sqlite(file) = &args.database_url
+        && !file.exists()
+    {
+        bail!("there is no database {}: run `rowlock migrate` first", args.database_url);
+    }
     let db = reachable_database(args).await?;
     let pending = db.pending_migrations().await?;
     if pending > 0 {

@@ -6,7 +6,10 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use axum::http::HeaderValue;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    error::{ContextKind, ErrorKind},
+};
 
 /// Event booking that never oversells.
 #[derive(Debug, Parser)]
@@ -17,6 +20,38 @@ pub struct Cli {
     /// `rowlock` alone is `rowlock serve`.
     #[command(flatten)]
     pub serve: ServeArgs,
+}
+
+/// The command line and the environment. Prints and exits for `--help` and `--version`.
+///
+/// # Errors
+/// What is wrong, in one line, without the value of a setting that can hold a secret.
+pub fn from_command_line() -> Result<Cli, String> {
+    Cli::try_parse().map_err(|error| {
+        if !error.use_stderr() {
+            error.exit();
+        }
+        one_line(&error)
+    })
+}
+
+fn one_line(error: &clap::Error) -> String {
+    let invalid = |kind| error.get(kind).map(ToString::to_string);
+    if error.kind() == ErrorKind::ValueValidation
+        && let (Some(setting), Some(value)) =
+            (invalid(ContextKind::InvalidArg), invalid(ContextKind::InvalidValue))
+        && let Some(cause) = std::error::Error::source(error)
+    {
+        let secret =
+            ["--jwt-secret", "--database-url"].iter().any(|name| setting.starts_with(name));
+        let value = if secret { String::new() } else { format!(" {value:?}") };
+        return format!("{setting}{value}: {cause}");
+    }
+    // The first paragraph says it; the rest is about how to call for help.
+    let rendered = error.render().to_string();
+    let paragraph = rendered.trim().split("\n\n").next().unwrap_or_default();
+    let words: Vec<&str> = paragraph.trim_start_matches("error: ").split_whitespace().collect();
+    words.join(" ")
 }
 
 #[derive(Debug, Subcommand)]
@@ -95,7 +130,12 @@ pub struct ServeArgs {
     pub log_format: LogFormat,
 
     /// Which log lines appear, as in `info` or `rowlock=debug,sqlx=warn`
-    #[arg(long, env, default_value = "info,sea_orm_migration=warn", value_name = "FILTER")]
+    #[arg(
+        long,
+        env,
+        default_value = "info,sqlx=error,sea_orm_migration=warn",
+        value_name = "FILTER"
+    )]
     pub log_level: String,
 }
 
@@ -137,6 +177,10 @@ pub struct Limits {
     #[arg(long, env, default_value_t = 65_536, value_name = "BYTES")]
     pub max_body_bytes: usize,
 
+    /// Subscriptions at the same time on one WebSocket
+    #[arg(long, env, default_value_t = 100, value_name = "N")]
+    pub max_subscriptions_per_socket: usize,
+
     /// Deepest nesting of a query
     #[arg(long, env, default_value_t = 16, value_name = "N")]
     pub max_query_depth: usize,
@@ -145,7 +189,7 @@ pub struct Limits {
     #[arg(long, env, default_value_t = 2_000, value_name = "N")]
     pub max_query_complexity: usize,
 
-    /// Sign-in attempts (login and register) a minute from one address
+    /// Sign-ins (login, register, refresh and logout) a minute from one address
     #[arg(long, env, default_value_t = 1_200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub sign_ins_per_minute_per_address: u32,
 

@@ -71,6 +71,11 @@ impl ApiError {
         Self::BadUserInput(vec![FieldProblem::new(field, message)])
     }
 
+    /// A good token whose account is gone.
+    pub(crate) fn no_such_account() -> Self {
+        Self::Unauthenticated("This account no longer exists. Please sign in with another.")
+    }
+
     pub(crate) fn database_away() -> Self {
         Self::Unavailable {
             message: "The booking system can't reach its database at the moment. Please try again shortly.",
@@ -159,7 +164,7 @@ impl From<DbErr> for ApiError {
         match Fault::of(&error) {
             Fault::Away => Self::database_away(),
             Fault::Busy | Fault::Lost => {
-                tracing::warn!(%error, "the database is busy");
+                tracing::debug!(%error, "the database is busy");
                 Self::busy()
             }
             Fault::Conflict | Fault::Other => Self::Internal(error.to_string()),

@@ -4,7 +4,6 @@
 //! decides, a store that speaks SeaORM and a `graphql` module that translates. ARCHITECTURE.md in
 //! the repository's root walks one booking through all of it.
 
-mod absent_variables;
 pub mod accounts;
 pub mod auth;
 pub mod bookings;

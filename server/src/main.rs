@@ -2,12 +2,18 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use rowlock::{commands, config::Cli};
+use rowlock::{commands, config};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match commands::run(Cli::parse()).await {
+    let cli = match config::from_command_line() {
+        Ok(cli) => cli,
+        Err(line) => {
+            eprintln!("rowlock: {line}");
+            return ExitCode::from(2);
+        }
+    };
+    match commands::run(cli).await {
         Ok(code) => code,
         Err(error) => {
             // One line with its causes, whatever they are.

@@ -199,6 +199,7 @@ impl<L: Listing> Connection<L> {
     }
 
     /// Number of entries on all pages together. Counted only when asked for.
+    #[graphql(complexity = 20)]
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
         let count = self.listing.count(ctx).await?;
         Ok(i32::try_from(count).unwrap_or(i32::MAX))

@@ -39,6 +39,8 @@ impl Server {
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
         let Services { db, accounts, .. } = self.services;
+        // Before the first caller, who would else find out by waiting.
+        db.check_health(&self.database).await;
         let mut chores = JoinSet::new();
         chores.spawn(db.clone().watch_health(self.database));
         chores.spawn(accounts.clear_expired_sessions());

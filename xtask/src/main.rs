@@ -53,6 +53,6 @@ fn chore(chore: Chore) -> Result<()> {
             let sdl = shell::read("cargo", &["run", "--quiet", "-p", "rowlock", "--", "schema"])?;
             Ok(std::fs::write("schema.graphql", sdl)?)
         }
-        Chore::Web => web::build(),
+        Chore::Web => web::build(web::Ide::Required),
     }
 }

@@ -57,7 +57,7 @@ impl Postgres {
             .stderr(fs::File::create(folder.join("log"))?)
             .spawn()
             .context("starting postgres")?;
-        let server = Self { process, folder, port };
+        let mut server = Self { process, folder, port };
         server.wait_until_ready(&binaries)?;
         Ok(server)
     }
@@ -78,16 +78,21 @@ impl Postgres {
         Ok(self.url(name))
     }
 
-    fn wait_until_ready(&self, binaries: &Path) -> Result<()> {
+    fn wait_until_ready(&mut self, binaries: &Path) -> Result<()> {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            let ready = Command::new(binaries.join("pg_isready"))
-                .args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()])
-                .status()?;
-            if ready.success() {
+            // Whoever answers on this port must be the one that was started here.
+            let answer = Command::new(binaries.join("psql"))
+                .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", USER])
+                .args(["-Atc", "SHOW data_directory", "postgres"])
+                .stderr(Stdio::null())
+                .output()?;
+            if String::from_utf8_lossy(&answer.stdout).trim()
+                == self.folder.join("data").to_string_lossy()
+            {
                 return Ok(());
             }
-            if Instant::now() > deadline {
+            if self.process.try_wait()?.is_some() || Instant::now() > deadline {
                 let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
                 bail!("PostgreSQL did not start:\n{log}");
             }

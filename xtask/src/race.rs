@@ -4,10 +4,10 @@ use std::{
     fs,
     net::TcpListener,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{
     postgres::Postgres,
@@ -35,16 +35,19 @@ fn race(engine: &str, url: &str) -> Result<()> {
     let binaries = target_folder().join("debug");
     let rowlock = |command: &str| {
         let mut rowlock = Command::new(binaries.join("rowlock"));
-        rowlock.arg(command).env("DATABASE_URL", url).env("JWT_SECRET", SECRET);
+        // Only these settings, whatever the caller's are.
+        rowlock.arg(command).env_clear().env("DATABASE_URL", url).env("JWT_SECRET", SECRET);
         rowlock
     };
     finish(&mut rowlock("migrate"))?;
     finish(&mut rowlock("seed"))?;
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let address = format!("127.0.0.1:{port}");
-    let server = Server::start(rowlock("serve").env("LISTEN_ADDR", &address))?;
+    let log = target_folder().join(format!("race/{engine}.log"));
+    let server = Server::start(rowlock("serve").env("LISTEN_ADDR", &address), &log)?;
     let url = format!("http://{address}");
-    finish(loadtest(&binaries).args(["race", "--rounds", "3", "--url", &url]))?;
+    finish(loadtest(&binaries).args(["race", "--rounds", "3", "--url", &url]))
+        .with_context(|| format!("the server's log is {}", log.display()))?;
     drop(server);
     finish(&mut rowlock("audit"))
 }
@@ -58,8 +61,8 @@ struct Server(Child);
 
 impl Server {
     /// `loadtest` itself waits until the server answers.
-    fn start(command: &mut Command) -> Result<Self> {
-        Ok(Self(command.stderr(Stdio::null()).spawn()?))
+    fn start(command: &mut Command, log: &Path) -> Result<Self> {
+        Ok(Self(command.stderr(fs::File::create(log)?).spawn()?))
     }
 }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::{
     shell::{call, finish, heading},
-    web::{self, target_folder},
+    web::{self, Ide, target_folder},
 };
 
 #[derive(clap::Args)]
@@ -20,7 +20,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    web::build()?;
+    web::build(Ide::IfItCanBeHad)?;
     heading("Building the server");
     let mut build = vec!["build", "-p", "rowlock"];
     if args.release {
@@ -32,8 +32,35 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let rowlock = target_folder().join(profile).join("rowlock");
     let program = rowlock.to_string_lossy();
     heading("Preparing the database");
-    call(&program, &["migrate"])?;
-    call(&program, &["seed"])?;
+    // Which one may be among the flags for the server.
+    let database: Vec<&str> = database_flag(&args.serve);
+    for command in ["migrate", "seed"] {
+        call(&program, &[&[command], &*database].concat())?;
+    }
     heading("Serving; Ctrl-C stops it");
     finish(Command::new(&rowlock).arg("serve").args(&args.serve))
+}
+
+/// `--database-url` with its value, if it is there.
+fn database_flag(flags: &[String]) -> Vec<&str> {
+    const NAME: &str = "--database-url";
+    let Some(at) = flags.iter().position(|flag| flag.split('=').next() == Some(NAME)) else {
+        return Vec::new();
+    };
+    let words = if flags[at] == NAME { 2 } else { 1 };
+    flags[at..].iter().take(words).map(String::as_str).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_database_flag_is_found_in_either_form() {
+        let flags = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let found = |line: &str| database_flag(&flags(line)).join(" ");
+        assert_eq!(found("--listen-addr a --database-url b --x"), "--database-url b");
+        assert_eq!(found("--database-url=b=c --x"), "--database-url=b=c");
+        assert_eq!(found("--listen-addr a"), "");
+    }
 }

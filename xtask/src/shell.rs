@@ -28,6 +28,7 @@ pub(crate) fn call(program: &str, args: &[&str]) -> Result<()> {
 /// Runs a prepared command to its end, its output passed through; says how long a slow one took.
 pub(crate) fn finish(command: &mut Command) -> Result<()> {
     let begun = Instant::now();
+    forget_own_package(command);
     let status = command.status().with_context(|| format!("starting {}", line(command)))?;
     if !status.success() {
         bail!("{} ended with {status}", line(command));
@@ -42,6 +43,7 @@ pub(crate) fn finish(command: &mut Command) -> Result<()> {
 pub(crate) fn read(program: &str, args: &[&str]) -> Result<String> {
     let mut command = Command::new(program);
     command.args(args).stderr(Stdio::inherit());
+    forget_own_package(&mut command);
     let output = command.output().with_context(|| format!("starting {}", line(&command)))?;
     if !output.status.success() {
         bail!("{} ended with {}", line(&command), output.status);
@@ -53,6 +55,17 @@ pub(crate) fn read(program: &str, args: &[&str]) -> Result<String> {
 pub(crate) fn has(program: &str) -> bool {
     env::var_os("PATH")
         .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+}
+
+/// What cargo tells xtask of its own package. Some build scripts look at it, and would build everything
+/// again that was built without xtask.
+fn forget_own_package(command: &mut Command) {
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&*name);
+        }
+    }
 }
 
 fn line(command: &Command) -> String {

@@ -9,7 +9,7 @@ use crate::{
     race,
     shell::{call, finish, has, heading},
     tools::need_package,
-    web,
+    web::{self, Ide},
 };
 
 #[derive(clap::Args)]
@@ -30,12 +30,11 @@ pub(crate) fn test(args: &Args) -> Result<()> {
     let browser = has("chromium") && has("chromedriver");
     need_package(browser, "Chromium with its driver", &["chromium", "chromium-driver"])?;
     need_package(has("npm"), "npm", &["nodejs", "npm"])?;
-    web::build()?;
+    web::build(Ide::Required)?;
 
     // Programs and tests in one go, or their dependencies would be built twice, with the features
-    // that each of them needs. The two left out are running already.
-    let workspace =
-        ["--workspace", "--all-targets", "--exclude", "xtask", "--exclude", "rowlock-web-bundler"];
+    // that each of them needs. The one left out ran already.
+    let workspace = ["--workspace", "--all-targets", "--exclude", "rowlock-web-bundler"];
     heading("Building the programs and their tests");
     finish(Command::new("cargo").arg("build").args(workspace))?;
 

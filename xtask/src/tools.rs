@@ -1,8 +1,10 @@
 //! Installs what is missing where that can be done, and says what to install where it can't.
 
+use std::process::Command;
+
 use anyhow::{Result, bail};
 
-use crate::shell::{call, has, heading, read};
+use crate::shell::{call, finish, has, heading, read};
 
 const WASM: &str = "wasm32-unknown-unknown";
 
@@ -32,8 +34,11 @@ pub(crate) fn need_package(
         bail!("{what_for} is missing; on Debian: sudo apt-get install {names}");
     }
     heading(&format!("Installing {what_for}"));
-    call("apt-get", &["update", "-qq"])?;
-    let mut args = vec!["install", "-y", "-qq", "--no-install-recommends"];
-    args.extend(packages);
-    call("apt-get", &args)
+    let apt_get = || {
+        let mut apt_get = Command::new("apt-get");
+        apt_get.env("DEBIAN_FRONTEND", "noninteractive");
+        apt_get
+    };
+    finish(apt_get().args(["update", "-qq"]))?;
+    finish(apt_get().args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages))
 }

@@ -17,14 +17,28 @@ const PLAYGROUND: &str = "graphql-playground-react";
 const PLAYGROUND_VERSION: &str = "1.7.28";
 const PLAYGROUND_INTEGRITY: &str = "sha512-YPR33Ph9kuKlFOMpc8mKGsL/fOiX0ltgzV1BokXYNsBLtTVQnhdCSKQuZg80CcxWKD8syNuWXDkGZSAdFkwmRg==";
 
+/// Whether a build without GraphQL Playground counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ide {
+    Required,
+    IfItCanBeHad,
+}
+
 /// Everything into web/dist.
-pub(crate) fn build() -> Result<()> {
+pub(crate) fn build(wanted: Ide) -> Result<()> {
     need_wasm_target()?;
     heading("Building the web client");
     let target = "wasm32-unknown-unknown";
     call("cargo", &["build", "-p", "rowlock-web", "--profile", "wasm", "--target", target])?;
 
-    let ide = assemble_ide()?;
+    let ide = match assemble_ide() {
+        Ok(ide) => Some(ide),
+        Err(error) if wanted == Ide::IfItCanBeHad => {
+            eprintln!("   without GraphQL Playground, /playground will be empty: {error:#}");
+            None
+        }
+        Err(error) => return Err(error),
+    };
     let wasm = target_folder().join(target).join("wasm/rowlock-web.wasm");
     let mut args = vec!["run", "--quiet", "-p", "rowlock-web-bundler", "--"];
     let wasm = wasm.to_string_lossy();
@@ -41,12 +55,10 @@ pub(crate) fn target_folder() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from)
 }
 
-/// The IDE's pages with the package's files beside them; `None`, with a line that says so, where
-/// there is no npm.
-fn assemble_ide() -> Result<Option<PathBuf>> {
+/// The IDE's pages with the package's files beside them.
+fn assemble_ide() -> Result<PathBuf> {
     if !has("npm") {
-        eprintln!("   npm is missing, so /playground will be empty: install Node.js to have it");
-        return Ok(None);
+        bail!("npm is missing: install Node.js to have it");
     }
     let package = fetch_playground()?;
     let ide = target_folder().join("ide");
@@ -65,7 +77,7 @@ fn assemble_ide() -> Result<Option<PathBuf>> {
         fs::copy(&from, playground.join(name))
             .with_context(|| format!("copying {}", from.display()))?;
     }
-    Ok(Some(ide))
+    Ok(ide)
 }
 
 /// Downloads the package once, without what it was built from, and checks that it is the one that

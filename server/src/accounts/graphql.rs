@@ -76,14 +76,9 @@ impl AccountsQuery {
         let Some(id) = ctx.viewer()? else { return Ok(None) };
         match ctx.data_unchecked::<Accounts>().find_user(id).await? {
             Some(user) => Ok(Some(User(user))),
-            None => Err(no_such_account()),
+            None => Err(ApiError::no_such_account()),
         }
     }
-}
-
-/// For a good token whose account is gone.
-pub(crate) fn no_such_account() -> ApiError {
-    ApiError::Unauthenticated("This account no longer exists. Please sign in with another.")
 }
 
 #[derive(Default)]
@@ -128,6 +123,7 @@ impl AccountsMutation {
     /// used before ends its session, except a few seconds after its use.
     #[graphql(guard = "OverHttp")]
     async fn refresh(&self, ctx: &Context<'_>) -> Result<AuthPayload, ApiError> {
+        ctx.data_unchecked::<Arc<RateLimits>>().check_sign_in(ctx)?;
         let cookie = ctx.data_unchecked::<SessionCookie>();
         let token = cookie.refresh_token.as_deref();
         let token =
@@ -140,6 +136,7 @@ impl AccountsMutation {
     async fn logout(&self, ctx: &Context<'_>) -> Result<bool, ApiError> {
         let cookie = ctx.data_unchecked::<SessionCookie>();
         if let Some(token) = &cookie.refresh_token {
+            ctx.data_unchecked::<Arc<RateLimits>>().check_sign_in(ctx)?;
             ctx.data_unchecked::<Accounts>().logout(token).await?;
         }
         cookie.set(ctx, "", 0);

@@ -4,6 +4,6 @@ pub(crate) mod graphql;
 mod password;
 mod refresh_token;
 mod service;
-mod store;
+pub(crate) mod store;
 
 pub use service::{Accounts, AccountsError, SignedIn};

@@ -7,6 +7,8 @@ use sea_orm::{
     IntoActiveModel, QueryFilter, QuerySelect, sea_query::LockType,
 };
 
+use crate::database::any_of;
+
 pub(crate) async fn find_user(
     db: &impl ConnectionTrait,
     id: UserId,
@@ -25,7 +27,7 @@ pub(crate) async fn insert_user(db: &impl ConnectionTrait, user: user::Model) ->
     user::Entity::insert(user.into_active_model()).exec_without_returning(db).await.map(drop)
 }
 
-/// Users with these ids, in no order; in statements of a size that both engines take.
+/// Many users, in statements of a size that both engines take.
 pub(crate) async fn insert_users(
     db: &impl ConnectionTrait,
     users: Vec<user::Model>,
@@ -111,4 +113,30 @@ pub(crate) async fn delete_sessions_expired_before(
         .exec(db)
         .await?;
     Ok(deleted.rows_affected)
+}
+
+/// Forgets refresh tokens that ended before `before`: those that a living session has used up.
+pub(crate) async fn delete_refresh_tokens_expired_before(
+    db: &impl ConnectionTrait,
+    before: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    refresh_token::Entity::delete_many()
+        .filter(refresh_token::Column::ExpiresAt.lt(before))
+        .exec(db)
+        .await
+        .map(drop)
+}
+
+/// Those of the users that exist.
+pub(crate) async fn find_existing_users(
+    db: &impl ConnectionTrait,
+    ids: Vec<UserId>,
+) -> Result<Vec<UserId>, DbErr> {
+    user::Entity::find()
+        .select_only()
+        .column(user::Column::Id)
+        .filter(any_of(db.get_database_backend(), user::Column::Id, ids))
+        .into_tuple()
+        .all(db)
+        .await
 }

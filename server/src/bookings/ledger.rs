@@ -94,6 +94,11 @@ impl Ledger {
         ledger
     }
 
+    /// The events as they are by now.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &event::Model> {
+        self.events.values()
+    }
+
     /// Decides one request; later ones see what it changed.
     pub(crate) fn decide(&mut self, request: &Request) -> Outcome {
         match request {

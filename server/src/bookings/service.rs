@@ -16,6 +16,7 @@ use super::{
     store::{self, BookingFilter},
 };
 use crate::{
+    accounts,
     clock::Clock,
     database::{Database, Fault, WRITE_WAIT},
     error::ApiError,
@@ -52,7 +53,7 @@ impl From<BookingsError> for ApiError {
         match error {
             BookingsError::NoSuchEvent => Self::NotFound("event"),
             BookingsError::NoSuchBooking => Self::NotFound("booking"),
-            BookingsError::NoSuchUser => crate::accounts::graphql::no_such_account(),
+            BookingsError::NoSuchUser => Self::no_such_account(),
             BookingsError::KeyReused => Self::field(
                 "idempotencyKey",
                 "This idempotencyKey was used for another event or quantity. Use a new one for each \
@@ -163,55 +164,81 @@ impl Bookings {
     async fn settle(&self, batch: &[Request]) -> Result<Vec<Outcome>, BookingsError> {
         let deadline = Instant::now() + WRITE_WAIT;
         let mut pause = FIRST_RETRY;
-        let mut in_doubt = false;
+        // The events of an attempt whose commit was cut off. It may have changed their counts.
+        let mut in_doubt = Vec::new();
         loop {
             let error = match self.attempt(batch).await {
-                Ok((outcomes, changed)) => {
+                Ok(Settled { outcomes, changed, locked }) => {
                     self.hub.publish(changed.iter().map(TicketCount::of));
+                    if !in_doubt.is_empty() {
+                        // What the attempt in doubt changed is not among this one's changes.
+                        self.hub.publish(locked);
+                    }
                     return Ok(outcomes);
                 }
-                Err(Failed::AtCommit(error)) => {
-                    in_doubt = true;
+                Err(Failed::AtCommit(error, events)) if Fault::of(&error) == Fault::Away => {
+                    in_doubt = events;
                     error
                 }
-                Err(Failed::BeforeCommit(error)) => error,
+                Err(Failed::AtCommit(error, _) | Failed::BeforeCommit(error)) => error,
             };
             let again = match Fault::of(&error) {
                 // What it conflicted with is committed, so the next attempt sees it.
                 Fault::Lost | Fault::Conflict => true,
                 // Before a commit nothing happened, and the caller can try again better than we can.
-                Fault::Away | Fault::Busy => in_doubt,
+                Fault::Away | Fault::Busy => !in_doubt.is_empty(),
                 Fault::Other => false,
             };
             if !again || Instant::now() + pause > deadline {
-                return Err(if in_doubt { BookingsError::InDoubt } else { error.into() });
+                if in_doubt.is_empty() {
+                    return Err(error.into());
+                }
+                tokio::spawn(self.clone().publish_when_back(in_doubt));
+                return Err(BookingsError::InDoubt);
             }
-            tracing::debug!(%error, in_doubt, "a batch of bookings runs again");
+            tracing::debug!(%error, ?in_doubt, "a batch of bookings runs again");
             sleep(pause.mul_f64(0.5 + rand::random::<f64>())).await;
             pause = (pause * 2).min(LONGEST_RETRY);
         }
     }
 
-    /// One transaction, with the events whose counts it changed.
-    async fn attempt(
-        &self,
-        batch: &[Request],
-    ) -> Result<(Vec<Outcome>, Vec<event::Model>), Failed> {
+    /// Publishes the counts of events whose change is in doubt as soon as they can be read, so that
+    /// nobody who watches is left with an old one.
+    async fn publish_when_back(self, events: Vec<EventId>) {
+        const GIVE_UP_AFTER: Duration = Duration::from_secs(15 * 60);
+        let begun = Instant::now();
+        while begun.elapsed() < GIVE_UP_AFTER {
+            if let Ok(db) = self.db.reads()
+                && let Ok(events) = events::store::find_events(db, events.clone()).await
+            {
+                return self.hub.publish(events.iter().map(TicketCount::of));
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// One transaction.
+    async fn attempt(&self, batch: &[Request]) -> Result<Settled, Failed> {
         let tx = self.db.begin().await?;
         let mut ledger = self.read_under_lock(&tx, batch).await?;
+        let locked: Vec<TicketCount> = ledger.events().map(TicketCount::of).collect();
         let outcomes = batch.iter().map(|request| ledger.decide(request)).collect();
-        let Changes { inserted, cancelled, events } = ledger.into_changes();
+        let Changes { inserted, cancelled, events: changed } = ledger.into_changes();
 
         // Cancellations first: a user who cancels and books again has one confirmed booking.
         store::cancel(&tx, &cancelled).await?;
         if !inserted.is_empty() {
             store::insert(&tx, inserted).await?;
         }
-        for event in &events {
+        for event in &changed {
             events::store::update_count(&tx, event).await?;
         }
-        tx.commit().await.map_err(Failed::AtCommit)?;
-        Ok((outcomes, events))
+        match tx.commit().await {
+            Ok(()) => Ok(Settled { outcomes, changed, locked }),
+            Err(error) => {
+                Err(Failed::AtCommit(error, locked.iter().map(|count| count.event_id).collect()))
+            }
+        }
     }
 
     async fn read_under_lock(
@@ -244,17 +271,26 @@ impl Bookings {
         let bookings = store::find_bookings_that_matter(tx, &books, &cancels).await?;
         let mut user_ids: Vec<UserId> = books.iter().map(|request| request.user_id).collect();
         user_ids.extend(cancels.iter().map(|request| request.user_id));
-        let users = store::find_existing_users(tx, user_ids).await?;
+        let users = accounts::store::find_existing_users(tx, user_ids).await?;
         Ok(Ledger::new(self.clock.now(), users, events, bookings))
     }
+}
+
+/// A transaction that committed.
+struct Settled {
+    outcomes: Vec<Outcome>,
+    /// The events whose counts it changed.
+    changed: Vec<event::Model>,
+    /// The counts of all its events as it found them.
+    locked: Vec<TicketCount>,
 }
 
 /// Where an attempt failed.
 enum Failed {
     /// Nothing was stored.
     BeforeCommit(DbErr),
-    /// It may have been stored.
-    AtCommit(DbErr),
+    /// If the connection broke, it may have been stored; with the events that it had locked.
+    AtCommit(DbErr, Vec<EventId>),
 }
 
 impl From<DbErr> for Failed {

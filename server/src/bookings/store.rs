@@ -1,6 +1,6 @@
 //! Bookings in the database.
 
-use rowlock_entities::{BookingId, EventId, UserId, booking, user};
+use rowlock_entities::{BookingId, EventId, UserId, booking};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, Order,
     PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, sea_query::Expr,
@@ -53,20 +53,6 @@ pub(crate) async fn find_bookings_that_matter(
         }
     }
     booking::Entity::find().filter(matters).all(tx).await
-}
-
-/// Those of the users that exist.
-pub(crate) async fn find_existing_users(
-    db: &impl ConnectionTrait,
-    ids: Vec<UserId>,
-) -> Result<Vec<UserId>, DbErr> {
-    user::Entity::find()
-        .select_only()
-        .column(user::Column::Id)
-        .filter(any_of(db.get_database_backend(), user::Column::Id, ids))
-        .into_tuple()
-        .all(db)
-        .await
 }
 
 pub(crate) async fn insert(

@@ -1,6 +1,6 @@
 //! What a database error means for the work that met it.
 
-use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr, sqlx};
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, sqlx};
 
 /// Why a statement or transaction failed, as far as it changes what to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +11,8 @@ pub(crate) enum Fault {
     Busy,
     /// The transaction lost against another one; the same again can succeed.
     Lost,
-    /// A row with that key exists; the same again will find it.
+    /// A row with that key exists by now, or one that is referred to is gone; the same again will
+    /// see it.
     Conflict,
     /// Anything else: a defect.
     Other,
@@ -19,7 +20,8 @@ pub(crate) enum Fault {
 
 impl Fault {
     pub(crate) fn of(error: &DbErr) -> Self {
-        if let Some(SqlErr::UniqueConstraintViolation(_)) = error.sql_err() {
+        // What it refers to, or collides with, changed since it was read.
+        if error.sql_err().is_some() {
             return Self::Conflict;
         }
         match error {
@@ -58,10 +60,12 @@ impl Fault {
             "40001" | "40P01" => Self::Lost,
             // Too many connections; a lock not had in time; a statement cancelled for its time.
             "53300" | "55P03" | "57014" => Self::Busy,
-            // Connection failures, the server stopping or starting, a database that is not there.
-            code if code.starts_with("08") || code.starts_with("57P") || code == "3D000" => {
+            // Connection failures, the server stopping or starting, no such login or database.
+            code if ["08", "28", "57P", "3D"].iter().any(|class| code.starts_with(class)) => {
                 Self::Away
             }
+            // Not migrated yet, which is logged at the start and told by /readyz.
+            "42P01" => Self::Away,
             // Out of disk, memory or another resource; a standby that takes no writes.
             code if code.starts_with("53") || code == "25006" => Self::Busy,
             _ => Self::Other,
@@ -97,7 +101,7 @@ mod tests {
         assert_eq!(Fault::of_sqlstate("53100"), Fault::Busy);
         assert_eq!(Fault::of_sqlstate("57P01"), Fault::Away);
         assert_eq!(Fault::of_sqlstate("08006"), Fault::Away);
-        assert_eq!(Fault::of_sqlstate("42P01"), Fault::Other);
+        assert_eq!(Fault::of_sqlstate("42703"), Fault::Other);
     }
 
     #[test]

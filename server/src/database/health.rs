@@ -1,11 +1,11 @@
 //! Whether the database can be reached, as a watch beside the work last found it.
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval, timeout},
+};
 
 use super::Database;
 
@@ -15,20 +15,26 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 /// The last finding. Until the first probe the database counts as there.
 #[derive(Debug, Default)]
 pub struct Health {
-    away: AtomicBool,
+    away: watch::Sender<bool>,
 }
 
 impl Health {
     /// Whether the last probe failed.
     #[must_use]
     pub fn is_away(&self) -> bool {
-        self.away.load(Ordering::Relaxed)
+        *self.away.borrow()
+    }
+
+    /// Ends when a probe fails.
+    pub(super) async fn goes_away(&self) {
+        // The sender lives as long as this.
+        let _ = self.away.subscribe().wait_for(|away| *away).await;
     }
 
     /// Records a finding; logs one line when it differs from the last.
     fn found(&self, result: Result<(), String>, database: &str) {
         let is_away = result.is_err();
-        let was_away = self.away.swap(is_away, Ordering::Relaxed);
+        let was_away = self.away.send_replace(is_away);
         match result {
             Err(cause) if !was_away => tracing::error!(
                 "the database {database} can't be reached ({cause}); callers get UNAVAILABLE, and \
@@ -56,10 +62,31 @@ impl Database {
     pub async fn watch_health(self, name: String) {
         let mut tick = interval(PROBE_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut schema_was_checked = false;
         loop {
             tick.tick().await;
-            let finding = self.probe().await;
-            self.health.found(finding, &name);
+            if self.check_health(&name).await && !schema_was_checked {
+                schema_was_checked = true;
+                self.warn_of_an_old_schema(&name).await;
+            }
+        }
+    }
+
+    /// Probes the database once; says whether it is there.
+    pub(crate) async fn check_health(&self, name: &str) -> bool {
+        let finding = self.probe().await;
+        let is_there = finding.is_ok();
+        self.health.found(finding, name);
+        is_there
+    }
+
+    async fn warn_of_an_old_schema(&self, name: &str) {
+        match self.pending_migrations().await {
+            Ok(0) => {}
+            Ok(pending) => tracing::error!(
+                "the database {name} misses {pending} migrations: run `rowlock migrate`"
+            ),
+            Err(error) => tracing::error!(%error, "the schema of {name} can't be checked"),
         }
     }
 }

@@ -44,7 +44,7 @@ impl Database {
     /// # Errors
     /// When the URL can't be understood, or the SQLite file's folder can't be made.
     pub async fn open(args: &DatabaseArgs) -> Result<Self, DbErr> {
-        let (reads, writes, probe) = match &args.database_url {
+        let (reads, writes, mut probe) = match &args.database_url {
             DatabaseUrl::Sqlite(file) => {
                 create_folder_of(file)?;
                 let connect = |connections, wait| sqlite_options(file, connections, wait);
@@ -63,6 +63,8 @@ impl Database {
                 )
             }
         };
+        // It asks every second, and what matters of that is logged by the watch.
+        probe.sqlx_logging(false);
         Ok(Self {
             reads: sea_orm::Database::connect(reads).await?,
             writes: sea_orm::Database::connect(writes).await?,
@@ -94,12 +96,15 @@ impl Database {
     /// When no connection is to be had, at once while the database is known to be away.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         self.refuse_while_away()?;
-        self.writes
-            .begin_with_options(TransactionOptions {
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                ..TransactionOptions::default()
-            })
-            .await
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        tokio::select! {
+            begun = self.writes.begin_with_options(options) => begun,
+            // The pool would go on trying until its time is up.
+            () = self.health.goes_away() => Err(away()),
+        }
     }
 
     /// Applies the migrations that are missing, or undoes the newest `down` ones.
@@ -138,10 +143,14 @@ impl Database {
 
     fn refuse_while_away(&self) -> Result<(), DbErr> {
         if self.health.is_away() {
-            return Err(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed));
+            return Err(away());
         }
         Ok(())
     }
+}
+
+fn away() -> DbErr {
+    DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)
 }
 
 fn create_folder_of(file: &Path) -> Result<(), DbErr> {
@@ -176,6 +185,8 @@ fn postgres_options(url: &str, connections: u32, wait: Duration) -> ConnectOptio
             // As a session default it costs no round trip per transaction.
             ("default_transaction_isolation", "read committed".to_owned()),
             ("lock_timeout", WRITE_WAIT.as_millis().to_string()),
+            // A server that hangs or is cut off must not keep its row locks.
+            ("idle_in_transaction_session_timeout", (2 * WRITE_WAIT).as_millis().to_string()),
         ])
     });
     options

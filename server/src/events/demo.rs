@@ -13,10 +13,14 @@ use crate::{
     database::Database,
 };
 
-/// How much of the demo data was not there yet.
+/// What seeding changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seeded {
+    /// Events that were not there yet.
     pub events: usize,
+    /// Events whose day had passed with every ticket left, and is ahead again.
+    pub moved: usize,
+    /// Users who were not there yet.
     pub users: usize,
 }
 
@@ -178,7 +182,8 @@ const USERS: [(u128, &str, &str, &str); 3] = [
     (103, "alan@example.org", "alan-demo-1", "Alan"),
 ];
 
-/// Adds what is missing of the demo data; what is there stays as it is.
+/// Adds what is missing of the demo data, and moves events that are over and were never booked to a
+/// new day. What is there besides stays as it is.
 ///
 /// # Errors
 /// When the database fails.
@@ -191,7 +196,9 @@ pub async fn seed(
     let mut seeded = Seeded::default();
     let tx = db.begin().await?;
     for demo in &EVENTS {
-        seeded.events += usize::from(store::insert_if_absent(&tx, demo.row(now)).await?);
+        let row = demo.row(now);
+        seeded.moved += usize::from(store::move_if_over_and_unbooked(&tx, &row, now).await?);
+        seeded.events += usize::from(store::insert_if_absent(&tx, row).await?);
     }
     tx.commit().await?;
     for (number, email, password, name) in USERS {

@@ -110,7 +110,8 @@ impl EventsQuery {
         #[graphql(desc = "The event's id.")] id: ID,
     ) -> Result<Option<Event>, ApiError> {
         let id = input::id("id", &id)?;
-        Ok(ctx.data_unchecked::<Events>().find(id).await?.map(Event))
+        let loader = ctx.data_unchecked::<DataLoader<super::EventLoader>>();
+        Ok(loader.load_one(id).await?.map(Event))
     }
 }
 

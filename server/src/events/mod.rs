@@ -9,4 +9,4 @@ pub(crate) mod store;
 
 pub use demo::seed;
 pub(crate) use loader::EventLoader;
-pub use service::{Events, EventsError};
+pub use service::Events;

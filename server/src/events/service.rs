@@ -1,35 +1,16 @@
 //! What may be asked about events.
 
-use rowlock_entities::{EventId, event};
+use rowlock_entities::event;
 use sea_orm::DbErr;
 
 use super::store::{self, EventFilter, Position, SortKey};
 use crate::{
     database::Database,
-    error::ApiError,
     pagination::{Page, PageRequest},
 };
 
 /// Longest text to search for, in characters.
 pub(crate) const LONGEST_SEARCH: usize = 200;
-
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum EventsError {
-    #[error("no such event")]
-    NotFound,
-    #[error(transparent)]
-    Database(#[from] DbErr),
-}
-
-impl From<EventsError> for ApiError {
-    fn from(error: EventsError) -> Self {
-        match error {
-            EventsError::NotFound => Self::NotFound("event"),
-            EventsError::Database(error) => error.into(),
-        }
-    }
-}
 
 /// Reads events. Clones share everything.
 #[derive(Clone, Debug)]
@@ -43,29 +24,17 @@ impl Events {
         Self { db }
     }
 
-    pub(crate) async fn find(&self, id: EventId) -> Result<Option<event::Model>, EventsError> {
-        Ok(self.find_all(vec![id]).await?.pop())
-    }
-
-    /// The events with these ids, in no order; ids without an event are left out.
-    pub(crate) async fn find_all(
-        &self,
-        ids: Vec<EventId>,
-    ) -> Result<Vec<event::Model>, EventsError> {
-        Ok(store::find_events(self.db.reads()?, ids).await?)
-    }
-
     pub(crate) async fn page(
         &self,
         filter: &EventFilter,
         request: &PageRequest<Position>,
-    ) -> Result<Page<event::Model>, EventsError> {
+    ) -> Result<Page<event::Model>, DbErr> {
         let rows = store::find_page(self.db.reads()?, filter, request).await?;
         Ok(Page::of(rows, request))
     }
 
-    pub(crate) async fn count(&self, filter: &EventFilter) -> Result<u64, EventsError> {
-        Ok(store::count(self.db.reads()?, filter).await?)
+    pub(crate) async fn count(&self, filter: &EventFilter) -> Result<u64, DbErr> {
+        store::count(self.db.reads()?, filter).await
     }
 }
 
@@ -78,5 +47,6 @@ impl EventFilter {
 
 /// The form of a title that is searched and sorted by.
 pub(crate) fn title_key(title: &str) -> String {
-    title.trim().to_lowercase()
+    // Letter by letter: as a whole, a Σ at a word's end becomes another letter than inside a word.
+    title.trim().chars().flat_map(char::to_lowercase).collect()
 }

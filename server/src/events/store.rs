@@ -1,6 +1,6 @@
 //! Events in the database.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use rowlock_entities::{EventId, event};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, IntoActiveModel, Order,
@@ -57,14 +57,15 @@ impl SortKey {
         Position { value, id: event.id.0 }
     }
 
-    /// Whether a position is one of a list sorted by this key.
+    /// Whether a position can be one of a list sorted by this key. Cursors are not signed, so it may
+    /// also be something that no database column holds.
     pub(crate) fn owns(self, position: &Position) -> bool {
-        matches!(
-            (self, &position.value),
-            (Self::Date, SortValue::Date(_))
-                | (Self::Price, SortValue::Price(_))
-                | (Self::Title, SortValue::Title(_))
-        )
+        match (self, &position.value) {
+            (Self::Date, SortValue::Date(date)) => (0..=9999).contains(&date.year()),
+            (Self::Price, SortValue::Price(_)) => true,
+            (Self::Title, SortValue::Title(title)) => !title.contains('\0'),
+            _ => false,
+        }
     }
 }
 
@@ -192,4 +193,21 @@ pub(crate) async fn insert_if_absent(
         .exec_without_returning(db)
         .await?;
     Ok(inserted > 0)
+}
+
+/// Gives an event a new time if it has started and all its tickets are left; says whether it did.
+pub(crate) async fn move_if_over_and_unbooked(
+    db: &impl ConnectionTrait,
+    event: &event::Model,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    use event::Column::{Id, RemainingTickets, StartsAt, TotalTickets};
+    let moved = event::Entity::update_many()
+        .col_expr(StartsAt, Expr::val(event.starts_at))
+        .filter(Id.eq(event.id))
+        .filter(StartsAt.lte(now))
+        .filter(Expr::col(RemainingTickets).eq(Expr::col(TotalTickets)))
+        .exec(db)
+        .await?;
+    Ok(moved.rows_affected > 0)
 }

@@ -52,6 +52,11 @@ pub(super) async fn post(
             );
         }
     };
+    // serde would also take a list of the fields' values.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        let error = "The body is a list: send one request at a time, as a JSON object.";
+        return refuse(StatusCode::BAD_REQUEST, ApiError::field("query", error));
+    }
     match serde_json::from_slice::<Parameters>(&body) {
         Ok(parameters) => answer(app, peer, &headers, parameters, false).await,
         Err(error) => refuse(
@@ -206,10 +211,16 @@ fn encode(response: &async_graphql::Response, media_type: &'static str) -> Respo
     }
 }
 
-/// An answer to a request that is not executed at all.
+/// An answer to a request that is not executed at all, or whose execution broke.
 pub(super) fn refuse(status: StatusCode, error: ApiError) -> Response<Body> {
-    let error = async_graphql::Error::from(error);
-    tracing::debug!(status = status.as_u16(), error.message, "refused a request");
+    let id = RequestId::new();
+    let internal = matches!(error, ApiError::Internal(_));
+    let span = tracing::info_span!("request", id = %id.0);
+    // Within its span, since a cause is logged with the id that its caller is told.
+    let mut error = span.in_scope(|| async_graphql::Error::from(error));
+    if internal {
+        error.extensions.get_or_insert_default().set("requestId", id.0.as_str());
+    }
     let error = json!({ "message": error.message, "extensions": error.extensions });
     respond(status, JSON, json!({ "errors": [error] }).to_string().into_bytes())
 }

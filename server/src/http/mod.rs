@@ -32,6 +32,7 @@ struct App {
     services: Services,
     allowed_origins: Arc<Origins>,
     max_message_bytes: usize,
+    max_subscriptions_per_socket: usize,
 }
 
 /// Every route.
@@ -41,6 +42,7 @@ pub(crate) fn router(services: &Services, schema: ApiSchema, args: &ServeArgs) -
         services: services.clone(),
         allowed_origins: Arc::new(args.allowed_origins.clone()),
         max_message_bytes: args.limits.max_body_bytes,
+        max_subscriptions_per_socket: args.limits.max_subscriptions_per_socket,
     };
     Router::new()
         .route("/graphql", get(graphql::get_or_upgrade).post(graphql::post))

@@ -16,8 +16,8 @@ use super::App;
 /// Names under here carry a hash of their content, so a browser may keep them for good.
 const HASHED: &str = "/assets/";
 
-/// Files from `dir`, already compressed where the browser takes that; the client's one page for
-/// every other path, since the client has pages of its own.
+/// Files from `dir`, already compressed where the browser takes that. The client has pages of its own,
+/// so a browser that asks for any other path gets the client's one page; what isn't a browser gets a 404.
 pub(super) fn routes(dir: &Path) -> Router<App> {
     let page = dir.join("index.html");
     if !page.is_file() {
@@ -28,12 +28,24 @@ pub(super) fn routes(dir: &Path) -> Router<App> {
         return Router::new().fallback(missing);
     }
     let files = |path| ServeDir::new(dir.join(path)).precompressed_br();
+    let page = ServeFile::new(page).precompressed_br();
+    let page =
+        Router::<()>::new().fallback_service(page).layer(middleware::from_fn(only_for_browsers));
     Router::new()
         .nest_service("/assets", files("assets"))
         .nest_service("/ide", files("ide"))
         .route_service("/playground", ServeFile::new(dir.join("ide/playground/index.html")))
-        .fallback_service(ServeFile::new(page).precompressed_br())
+        .fallback_service(page)
         .layer(middleware::from_fn(cache))
+}
+
+/// Lets through what can show a page: a monitor that asks for metrics should not take one for them.
+async fn only_for_browsers(request: Request, next: Next) -> Response {
+    let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    if request.uri().path() == "/" || accept.is_some_and(|accept| accept.contains("text/html")) {
+        return next.run(request).await;
+    }
+    StatusCode::NOT_FOUND.into_response()
 }
 
 async fn cache(request: Request, next: Next) -> Response {
@@ -48,8 +60,8 @@ async fn cache(request: Request, next: Next) -> Response {
 }
 
 async fn missing() -> Response {
-    let page = "<!doctype html><title>Rowlock</title><p>The API is at <a href=\"/playground\">\
-                /playground</a>. The web client is not built: run <code>cargo xtask web</code>, or \
-                set <code>WEB_DIR</code>.";
+    let page = "<!doctype html><title>Rowlock</title><p>The API is at <code>/graphql</code>. The web \
+                client and GraphQL Playground are not built: run <code>cargo xtask web</code>, or set \
+                <code>WEB_DIR</code> to the folder that has them.";
     (StatusCode::NOT_FOUND, Html(page)).into_response()
 }

@@ -12,7 +12,10 @@ use serde_json::Value;
 use tracing::Instrument;
 
 use super::{App, Peer, graphql::refuse, origin_may_call};
-use crate::{auth::AccessTokens, error::ApiError, rate_limit::ClientAddress, schema::RequestId};
+use crate::{
+    auth::AccessTokens, error::ApiError, live::graphql::FreeSubscriptions,
+    rate_limit::ClientAddress, schema::RequestId,
+};
 
 pub(super) fn serve(
     app: App,
@@ -31,6 +34,7 @@ pub(super) fn serve(
     };
     let address = ClientAddress(peer.0.ip());
     let tokens = app.services.access_tokens;
+    let free = FreeSubscriptions::new(app.max_subscriptions_per_socket);
     let id = RequestId::new();
     let span = tracing::info_span!("socket", id = %id.0);
     let upgrade = upgrade
@@ -44,6 +48,7 @@ pub(super) fn serve(
                 data.insert(viewer(&tokens, &payload));
                 data.insert(address);
                 data.insert(id);
+                data.insert(free);
                 Ok(data)
             })
             .serve()

@@ -1,20 +1,39 @@
 //! The `remainingTickets` subscription.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
-use async_graphql::{Context, ID, Object, Subscription};
+use async_graphql::{Context, ID, Object, Subscription, dataloader::DataLoader};
 use futures_util::{Stream, StreamExt, stream::BoxStream};
 use rowlock_entities::EventId;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Hub, TicketCount};
 use crate::{
     error::ApiError,
-    events::{Events, graphql::Event},
+    events::{EventLoader, graphql::Event},
     input,
 };
 
 /// Most events that one subscription names.
 const MOST_EVENTS: usize = 200;
+
+/// How many more subscriptions a socket may have.
+#[derive(Clone, Debug)]
+pub(crate) struct FreeSubscriptions(Arc<Semaphore>);
+
+impl FreeSubscriptions {
+    pub(crate) fn new(most: usize) -> Self {
+        Self(Arc::new(Semaphore::new(most)))
+    }
+
+    fn take(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        Arc::clone(&self.0).try_acquire_owned().map_err(|_| {
+            let message =
+                "This socket has too many subscriptions: end some, or name several events in one.";
+            ApiError::TooComplex(message.to_owned())
+        })
+    }
+}
 
 #[derive(Default)]
 pub(crate) struct LiveSubscription;
@@ -24,19 +43,25 @@ impl LiveSubscription {
     /// First the current count of each event asked for, then every later state; without `eventIds`,
     /// changes of all events. A slow client skips intermediate counts, never the last.
     ///
-    /// Errors: `BAD_USER_INPUT`, `NOT_FOUND`, `UNAVAILABLE`.
+    /// Errors: `BAD_USER_INPUT`, `NOT_FOUND`, `UNAVAILABLE`, `QUERY_TOO_COMPLEX` for too many on one
+    /// socket.
     async fn remaining_tickets(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The events to watch, 1 to 200; all of them when left out.")]
         event_ids: Option<Vec<ID>>,
     ) -> Result<impl Stream<Item = TicketUpdate> + use<>, ApiError> {
+        let place = ctx.data_opt::<FreeSubscriptions>().map(FreeSubscriptions::take).transpose()?;
         let hub = ctx.data_unchecked::<Hub>();
         let counts: BoxStream<'static, TicketCount> = match event_ids {
             None => hub.watch_all().boxed(),
             Some(raw) => watch_some(ctx, hub, &raw).await?.boxed(),
         };
-        Ok(counts.map(TicketUpdate))
+        Ok(counts.map(move |count| {
+            // Taken until the subscription ends.
+            let _ = &place;
+            TicketUpdate(count)
+        }))
     }
 }
 
@@ -55,11 +80,13 @@ async fn watch_some(
         raw.iter().map(|id| input::id("eventIds", id)).collect::<Result<HashSet<EventId>, _>>()?;
     // Watch first, read then: a change in between is newer than what is read, and wins.
     let watch = hub.watch(ids.iter().copied());
-    let events = ctx.data_unchecked::<Events>().find_all(ids.iter().copied().collect()).await?;
+    // Through the loader: a page's worth of subscriptions that begin at once is one query.
+    let loader = ctx.data_unchecked::<DataLoader<EventLoader>>();
+    let events = loader.load_many(ids.iter().copied()).await?;
     if events.len() < ids.len() {
         return Err(ApiError::NotFound("event"));
     }
-    hub.publish(events.iter().map(TicketCount::of));
+    hub.inform(events.values().map(TicketCount::of));
     Ok(watch.into_stream())
 }
 

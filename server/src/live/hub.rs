@@ -58,6 +58,20 @@ struct State {
     log: Log,
 }
 
+impl State {
+    fn inform(&self, count: TicketCount) {
+        if let Some(latest) = self.watched.get(&count.event_id) {
+            latest.send_if_modified(|known| {
+                let newer = known.is_none_or(|known| known.version < count.version);
+                if newer {
+                    *known = Some(count);
+                }
+                newer
+            });
+        }
+    }
+}
+
 /// The latest change of each event, in the order they came. A watcher of all events needs no queue
 /// of its own, only the number of the last change that it saw.
 #[derive(Debug, Default)]
@@ -94,19 +108,11 @@ impl Log {
 }
 
 impl Hub {
-    /// Passes counts on to those who watch these events. Older ones than are known are dropped.
+    /// Passes changed counts on to those who watch. Older ones than are known are dropped.
     pub fn publish(&self, counts: impl IntoIterator<Item = TicketCount>) {
         let mut state = self.state();
         for count in counts {
-            if let Some(latest) = state.watched.get(&count.event_id) {
-                latest.send_if_modified(|known| {
-                    let newer = known.is_none_or(|known| known.version < count.version);
-                    if newer {
-                        *known = Some(count);
-                    }
-                    newer
-                });
-            }
+            state.inform(count);
             if state.watching_all > 0 {
                 state.log.record(count);
             }
@@ -120,7 +126,14 @@ impl Hub {
         });
     }
 
-    /// Begins to watch these events. Read and publish their current counts after this, and none is
+    /// Passes on counts that were read, and need not have changed, to those who watch these events
+    /// by name.
+    pub(crate) fn inform(&self, counts: impl IntoIterator<Item = TicketCount>) {
+        let state = self.state();
+        counts.into_iter().for_each(|count| state.inform(count));
+    }
+
+    /// Begins to watch these events. Read and `inform` of their current counts after this, and none is
     /// missed in between.
     pub(crate) fn watch(&self, events: impl IntoIterator<Item = EventId>) -> Watch {
         let mut state = self.state();

@@ -17,7 +17,10 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::app::{App, BOOK, Engine, code_and_fields, new_database, postgres_admin};
+use crate::{
+    app::{App, BOOK, Engine, code_and_fields, new_database, postgres_admin},
+    socket::Socket,
+};
 
 /// Stands between a server and PostgreSQL, and lets nothing through while it is cut.
 struct Proxy {
@@ -163,6 +166,13 @@ async fn a_database_that_goes_away_later_is_unavailable_and_then_there() {
 async fn a_booking_whose_connection_is_lost_at_commit_is_answered_with_the_truth() {
     let (app, proxy) = behind_a_proxy(true).await;
     let event = app.event("Concert", 5).await;
+    let mut socket = Socket::open(&app.url, "graphql-transport-ws", json!({})).await;
+    let watch =
+        "subscription($ids: [ID!]) { remainingTickets(eventIds: $ids) { remainingTickets } }";
+    socket.start(watch, json!({ "ids": [event] })).await;
+    let mut told =
+        async || socket.next().await["data"]["remainingTickets"]["remainingTickets"].clone();
+    assert_eq!(told().await, 5);
     for round in 1..=3 {
         let user = app.user().await;
         proxy.cut_at_commit.store(true, Ordering::SeqCst);
@@ -170,11 +180,13 @@ async fn a_booking_whose_connection_is_lost_at_commit_is_answered_with_the_truth
         assert_eq!(booked["__typename"], "BookEventSuccess");
         assert!(!proxy.cut_at_commit.load(Ordering::SeqCst), "it was cut");
         assert_eq!(app.remaining(&event).await, 5 - round, "booked once");
+        assert_eq!(told().await, 5 - round, "and those who watch know it");
         let id = booked["booking"]["id"].as_str().unwrap();
         if round == 3 {
             proxy.cut_at_commit.store(true, Ordering::SeqCst);
             assert_eq!(app.cancel(&user, id).await["booking"]["status"], "CANCELLED");
             assert_eq!(app.remaining(&event).await, 3, "returned once");
+            assert_eq!(told().await, 3);
         }
     }
     app.assert_nothing_oversold().await;

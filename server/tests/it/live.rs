@@ -23,6 +23,9 @@ on_both_engines! {
     what_is_told_is_committed
     several_operations_share_a_socket
     a_socket_with_a_token_books
+    a_socket_does_not_outlive_its_token
+    watching_an_event_by_name_is_no_change_for_others
+    a_socket_has_so_many_subscriptions_and_no_more
     bad_ids_are_named
     pages_of_other_origins_get_no_socket
 }
@@ -191,6 +194,45 @@ async fn a_socket_with_a_token_books(app: App) {
         assert_eq!(code_and_fields(&refused["errors"][0]).0, "UNAUTHENTICATED");
     }
     assert_eq!(app.remaining(&event).await, 9);
+}
+
+async fn a_socket_does_not_outlive_its_token(app: App) {
+    let event = app.event("Concert", 5).await;
+    let payload = json!({ "Authorization": format!("Bearer {}", app.user().await) });
+    let mut socket = Socket::open(&app.url, MODERN, payload).await;
+    assert!(socket.run("{ me { name } }", json!({})).await["data"]["me"]["name"].is_string());
+    app.clock.advance(chrono::Duration::minutes(16));
+    let refused = socket.run(BOOK, json!({ "input": { "eventId": event } })).await;
+    assert_eq!(code_and_fields(&refused["errors"][0]).0, "UNAUTHENTICATED");
+    assert_eq!(app.remaining(&event).await, 5);
+}
+
+async fn watching_an_event_by_name_is_no_change_for_others(app: App) {
+    let (one, two) = (app.event("One", 5).await, app.event("Two", 5).await);
+    let mut all = Socket::open(&app.url, MODERN, json!({})).await;
+    all.start(WATCH, json!({})).await;
+    assert_eq!(all.run("{ __typename }", json!({})).await["data"]["__typename"], "Query");
+    let mut some = Socket::open(&app.url, MODERN, json!({})).await;
+    some.start(WATCH, json!({ "ids": [one] })).await;
+    assert_eq!(count(&some.next().await), (&*one, 5));
+    app.book(&app.user().await, &two, 1).await;
+    assert_eq!(count(&all.next().await), (&*two, 4), "the first that it is told");
+}
+
+async fn a_socket_has_so_many_subscriptions_and_no_more(app: App) {
+    let event = app.event("Concert", 5).await;
+    let mut socket = Socket::open(&app.url, MODERN, json!({})).await;
+    let mut last = 0;
+    for _ in 0..100 {
+        last = socket.start(WATCH, json!({ "ids": [event] })).await;
+        assert_eq!(count(&socket.next().await), (&*event, 5));
+    }
+    let refused = socket.run(WATCH, json!({ "ids": [event] })).await;
+    assert_eq!(code_and_fields(&refused["errors"][0]).0, "QUERY_TOO_COMPLEX");
+    socket.stop(last).await;
+    assert_eq!(socket.receive().await["type"], "complete");
+    socket.start(WATCH, json!({ "ids": [event] })).await;
+    assert_eq!(count(&socket.next().await), (&*event, 5), "one that ended makes room");
 }
 
 async fn bad_ids_are_named(app: App) {

@@ -19,7 +19,7 @@ on_both_engines! {
     one_key_sent_for_two_events_at_once_books_one_of_them
     cancelling_many_times_at_once_returns_the_tickets_once
     booking_and_cancelling_at_once_leaves_the_count_true
-    bookings_of_many_events_at_once_do_not_wait_for_each_other_for_ever
+    many_events_booked_at_once_by_many_users_all_add_up
 }
 
 fn count(answers: &[Value], kind: &str) -> usize {
@@ -132,7 +132,7 @@ async fn booking_and_cancelling_at_once_leaves_the_count_true(app: App) {
     app.assert_nothing_oversold().await;
 }
 
-async fn bookings_of_many_events_at_once_do_not_wait_for_each_other_for_ever(app: App) {
+async fn many_events_booked_at_once_by_many_users_all_add_up(app: App) {
     let users = app.users(12).await;
     let mut events = Vec::new();
     for number in 0..6 {

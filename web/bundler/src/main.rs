@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
 use sha2::{Digest, Sha256};
 use wasm_bindgen_cli_support::Bindgen;
@@ -46,6 +46,10 @@ fn main() -> Result<()> {
         .remove_producers_section(true)
         .generate_output()
         .context("making the JavaScript bindings")?;
+    // Such files would have to be written beside the bindings, which would import them.
+    if bindings.js().contains("./snippets/") {
+        bail!("a dependency brings JavaScript of its own, which this bundler does not place");
+    }
     let wasm = bindings.wasm_mut().emit_wasm();
     bundle.add("app.wasm", &wasm)?;
     bundle.add("app.js", bindings.js().as_bytes())?;

@@ -1,6 +1,6 @@
 //! Live counts: one socket for the page, opened again whenever it breaks.
 
-use std::{future::IntoFuture, time::Duration};
+use std::{cell::Cell, future::IntoFuture, pin::pin, time::Duration};
 
 use futures_timer::Delay;
 use futures_util::{StreamExt, future};
@@ -42,21 +42,19 @@ async fn watch_once(
     let connection = Connection::new(socket).await;
     let client = Client::build(connection).keep_alive_interval(KEEP_ALIVE);
     let Ok((client, actor)) = client.await else { return false };
+    let told = Cell::new(false);
     let counts = async {
-        let mut told = false;
-        let Ok(mut updates) = client.subscribe(remaining_tickets(event_ids)).await else {
-            return told;
-        };
+        let Ok(mut updates) = client.subscribe(remaining_tickets(event_ids)).await else { return };
         while let Some(Ok(update)) = updates.next().await {
             let Some(data) = update.data else { break };
             on_connected(true);
             on_update(data.remaining_tickets);
-            told = true;
+            told.set(true);
         }
-        told
     };
-    let (told, ()) = future::join(counts, actor.into_future()).await;
-    told
+    // Whichever ends first: the subscription can be refused while its socket stays open.
+    future::select(pin!(counts), pin!(actor.into_future())).await;
+    told.get()
 }
 
 /// The socket beside the page's own address.

@@ -1,23 +1,26 @@
 //! The GraphQL schema: its roots, merged from the domains, and what holds for every operation.
 
+mod absent_variables;
+mod query_size;
+
 use std::sync::Arc;
 
 use async_graphql::{
-    MergedObject, MergedSubscription, Response, SDLExportOptions, Schema, ServerError,
-    ServerResult, ValidationResult, Value, Variables,
+    MergedObject, MergedSubscription, Request, Response, SDLExportOptions, Schema, ServerError,
+    ServerResult, ValidationResult, Value,
     dataloader::DataLoader,
     extensions::{
-        Extension, ExtensionContext, ExtensionFactory, NextExecute, NextParseQuery, NextRequest,
-        NextSubscribe, NextValidation,
+        Extension, ExtensionContext, ExtensionFactory, NextExecute, NextPrepareRequest,
+        NextRequest, NextSubscribe, NextValidation,
     },
-    parser::types::ExecutableDocument,
+    parser::parse_query,
 };
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream::BoxStream};
 use uuid::Uuid;
 
+use self::query_size::QuerySize;
 use crate::{
-    absent_variables,
     accounts::graphql::{AccountsMutation, AccountsQuery},
     bookings::{
         graphql::{BookingsMutation, Problem},
@@ -62,6 +65,7 @@ pub(crate) fn build(
         .data(services.events.clone())
         .data(services.bookings.clone())
         .data(services.hub.clone())
+        .data(services.clock.clone())
         .data(DataLoader::new(EventLoader(db.clone()), tokio::spawn))
         .data(DataLoader::new(ConfirmedBookingLoader(db.clone()), tokio::spawn))
         .data(rate_limits)
@@ -81,6 +85,15 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .register_output_type::<Problem>()
 }
+
+/// Most fields and fragments of a document, written out: beyond any honest query, and still quick.
+const MAX_SELECTIONS: usize = 10_000;
+/// Errors that are told of one request: as many as anyone reads.
+const MOST_ERRORS: usize = 20;
+/// Characters of a message of async-graphql's, which can quote the whole query.
+const LONGEST_MESSAGE: usize = 300;
+/// Deepest nesting that async-graphql takes, fragments included.
+const MAX_RECURSION: usize = 32;
 
 /// Gives every error its code, whatever the transport, and bounds what a query may cost.
 struct EveryOperation {
@@ -126,19 +139,24 @@ impl Extension for EveryOperation {
         with_request_id(ctx.data_opt::<RequestId>(), response)
     }
 
-    async fn parse_query(
+    async fn prepare_request(
         &self,
         ctx: &ExtensionContext<'_>,
-        query: &str,
-        variables: &Variables,
-        next: NextParseQuery<'_>,
-    ) -> ServerResult<ExecutableDocument> {
-        let mut document = next
-            .run(ctx, query, variables)
-            .await
-            .map_err(|error| with_field(error, "query".to_owned()))?;
-        absent_variables::leave_out(&mut document, variables);
-        Ok(document)
+        mut request: Request,
+        next: NextPrepareRequest<'_>,
+    ) -> ServerResult<Request> {
+        let mut document = parse_query(&request.query)
+            .map_err(|error| with_field(error.into(), "query".to_owned()))?;
+        let size = QuerySize::of(&document);
+        if size.selections > MAX_SELECTIONS || size.depth > MAX_RECURSION {
+            return Err(too_complex(
+                "The query is too large once its fragments are written out: ask for less at once."
+                    .to_owned(),
+            ));
+        }
+        absent_variables::leave_out(&mut document, &request.variables);
+        request.set_parsed_query(document);
+        next.run(ctx, request).await
     }
 
     async fn validation(
@@ -156,12 +174,9 @@ impl Extension for EveryOperation {
                 .collect::<Vec<_>>()
         })?;
         let too_much = |what: &str, is: usize, most: usize| {
-            let message = format!(
+            Err(vec![too_complex(format!(
                 "The query's {what} is {is}, and at most {most} is allowed: ask for less at once."
-            );
-            let error = async_graphql::Error::from(ApiError::TooComplex(message));
-            let extensions = error.extensions;
-            Err(vec![ServerError { extensions, ..ServerError::new(error.message, None) }])
+            ))])
         };
         if result.depth > self.max_depth {
             return too_much("depth", result.depth, self.max_depth);
@@ -173,8 +188,15 @@ impl Extension for EveryOperation {
     }
 }
 
+fn too_complex(message: String) -> ServerError {
+    let error = async_graphql::Error::from(ApiError::TooComplex(message));
+    let extensions = error.extensions;
+    ServerError { extensions, ..ServerError::new(error.message, None) }
+}
+
 /// Gives a code to what async-graphql itself refused.
 fn with_codes(mut response: Response) -> Response {
+    response.errors.truncate(MOST_ERRORS);
     for error in &mut response.errors {
         if code_of(error).is_none() {
             let field = argument_named_in(&error.message).unwrap_or_else(|| "query".to_owned());
@@ -210,7 +232,11 @@ fn code_of(error: &ServerError) -> Option<&str> {
 }
 
 /// The error as `BAD_USER_INPUT` of one field, keeping its message and place.
-fn with_field(error: ServerError, field: String) -> ServerError {
+fn with_field(mut error: ServerError, field: String) -> ServerError {
+    if let Some((end, _)) = error.message.char_indices().nth(LONGEST_MESSAGE) {
+        error.message.truncate(end);
+        error.message.push('…');
+    }
     let problem = FieldProblem::new(field, error.message.clone());
     let coded = async_graphql::Error::from(ApiError::BadUserInput(vec![problem]));
     ServerError { extensions: coded.extensions, ..error }

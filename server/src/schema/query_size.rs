@@ -1,0 +1,126 @@
+//! How large a query is once its fragments are written out, found without writing them out.
+//!
+//! Thirty fragments that each spread the next one twice are a kilobyte of text and a thousand million
+//! fields. What async-graphql does first, its own depth check included, visits each of them, so this
+//! has to come before.
+
+use std::collections::HashMap;
+
+use async_graphql::{
+    Name,
+    parser::types::{ExecutableDocument, Selection, SelectionSet},
+};
+
+/// Fields and fragments of a whole document, written out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct QuerySize {
+    pub(crate) selections: usize,
+    pub(crate) depth: usize,
+}
+
+impl QuerySize {
+    /// What a fragment that contains itself has.
+    const ENDLESS: Self = Self { selections: usize::MAX, depth: usize::MAX };
+
+    pub(crate) fn of(document: &ExecutableDocument) -> Self {
+        let mut fragments = HashMap::new();
+        let mut whole = Self::default();
+        for (_, operation) in document.operations.iter() {
+            whole.take(Self::of_set(document, &operation.node.selection_set.node, &mut fragments));
+        }
+        // Those that nothing spreads are visited too.
+        for name in document.fragments.keys() {
+            whole.take(Self::of_fragment(document, name, &mut fragments));
+        }
+        whole
+    }
+
+    fn of_set<'a>(
+        document: &'a ExecutableDocument,
+        set: &'a SelectionSet,
+        fragments: &mut HashMap<&'a Name, Self>,
+    ) -> Self {
+        let mut size = Self::default();
+        for selection in &set.items {
+            let inner = match &selection.node {
+                Selection::Field(field) => {
+                    Self::of_set(document, &field.node.selection_set.node, fragments)
+                }
+                Selection::InlineFragment(fragment) => {
+                    Self::of_set(document, &fragment.node.selection_set.node, fragments)
+                }
+                Selection::FragmentSpread(spread) => {
+                    Self::of_fragment(document, &spread.node.fragment_name.node, fragments)
+                }
+            };
+            size.take(Self {
+                selections: inner.selections.saturating_add(1),
+                depth: inner.depth.saturating_add(1),
+            });
+        }
+        size
+    }
+
+    fn of_fragment<'a>(
+        document: &'a ExecutableDocument,
+        name: &'a Name,
+        fragments: &mut HashMap<&'a Name, Self>,
+    ) -> Self {
+        if let Some(known) = fragments.get(name) {
+            return *known;
+        }
+        // An unknown one is refused by the validation.
+        let Some(fragment) = document.fragments.get(name) else { return Self::default() };
+        // What comes back here before this is done is a circle.
+        fragments.insert(name, Self::ENDLESS);
+        let size = Self::of_set(document, &fragment.node.selection_set.node, fragments);
+        fragments.insert(name, size);
+        size
+    }
+
+    /// Adds what stands beside the rest.
+    fn take(&mut self, other: Self) {
+        self.selections = self.selections.saturating_add(other.selections);
+        self.depth = self.depth.max(other.depth);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::parse_query;
+
+    use super::*;
+
+    fn size(query: &str) -> (usize, usize) {
+        let QuerySize { selections, depth } = QuerySize::of(&parse_query(query).unwrap());
+        (selections, depth)
+    }
+
+    #[test]
+    fn a_query_without_fragments_is_as_large_as_it_looks() {
+        assert_eq!(size("{ a b { c { d } e } }"), (5, 3));
+    }
+
+    #[test]
+    fn fragments_count_wherever_they_are_spread() {
+        // Once in each place, and once as it stands there.
+        assert_eq!(size("{ a { ...F } b { ...F } } fragment F on X { c d }"), (10, 3));
+    }
+
+    #[test]
+    fn fragments_that_double_each_other_are_counted_at_once() {
+        let fragments: String = (0..200)
+            .map(|n| format!("fragment F{n} on Q {{ ...F{m} ...F{m} }} ", m = n + 1))
+            .collect();
+        let query = format!("{{ ...F0 }} {fragments} fragment F200 on Q {{ a }}");
+        assert_eq!(size(&query), (usize::MAX, 202));
+    }
+
+    #[test]
+    fn a_circle_is_endless() {
+        assert_eq!(
+            size("{ ...A } fragment A on Q { ...B } fragment B on Q { ...A }").0,
+            usize::MAX
+        );
+    }
+}
