@@ -17,7 +17,10 @@ use sea_orm::{
     DbBackend, DbErr, ExprTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait,
     Value,
     sea_query::{Expr, ValueType, extension::postgres::PgFunc, postgres_array::NotU8},
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    sqlx::{
+        Connection,
+        sqlite::{SqliteJournalMode, SqliteSynchronous},
+    },
 };
 
 use crate::config::{DatabaseArgs, DatabaseUrl};
@@ -161,6 +164,11 @@ fn create_folder_of(file: &Path) -> Result<(), DbErr> {
     }
 }
 
+// Both engines' pools part with a connection whose driver counts an open transaction when it comes
+// back. On a full disk, SQLite rolls back by itself and the driver's own rollback fails, so that it
+// goes on counting one; whatever used the connection next would only set savepoints, be told of
+// success, and never commit.
+
 fn sqlite_options(file: &Path, connections: u32, wait: Duration) -> ConnectOptions {
     let file = file.to_owned();
     let mut options = pool_options("sqlite:", connections, wait);
@@ -175,11 +183,25 @@ fn sqlite_options(file: &Path, connections: u32, wait: Duration) -> ConnectOptio
             .foreign_keys(true)
             .busy_timeout(wait)
     });
+    options.map_sqlx_sqlite_pool_opts(|pool| {
+        pool.after_release(|connection, _| {
+            Box::pin(async move {
+                // Lets a rollback that waits in line come first.
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
+    });
     options
 }
 
 fn postgres_options(url: &str, connections: u32, wait: Duration) -> ConnectOptions {
     let mut options = pool_options(url, connections, wait);
+    options.map_sqlx_postgres_pool_opts(|pool| {
+        pool.after_release(|connection, _| {
+            Box::pin(async move { Ok(!connection.is_in_transaction()) })
+        })
+    });
     options.map_sqlx_postgres_opts(|postgres| {
         postgres.application_name("rowlock").options([
             // As a session default it costs no round trip per transaction.
