@@ -99,14 +99,15 @@ struct Parameters {
     operation_name: Option<String>,
     #[serde(default)]
     variables: Option<serde_json::Map<String, Value>>,
-    #[serde(default)]
-    extensions: Option<serde_json::Map<String, Value>>,
+    /// None is known here; whatever they are, they must be an object.
+    #[serde(default, rename = "extensions")]
+    _extensions: Option<serde_json::Map<String, Value>>,
 }
 
 impl Parameters {
     fn from_url(query: &str) -> Result<Self, ApiError> {
         let mut found =
-            Self { query: String::new(), operation_name: None, variables: None, extensions: None };
+            Self { query: String::new(), operation_name: None, variables: None, _extensions: None };
         let object = |name: &'static str, text: &str| {
             if text.is_empty() {
                 return Ok(None);
@@ -122,7 +123,7 @@ impl Parameters {
                     found.operation_name = Some(value.into_owned()).filter(|n| !n.is_empty());
                 }
                 "variables" => found.variables = object("variables", &value)?,
-                "extensions" => found.extensions = object("extensions", &value)?,
+                "extensions" => found._extensions = object("extensions", &value)?,
                 _ => {}
             }
         }
