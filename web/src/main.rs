@@ -3,31 +3,26 @@
 #![expect(unreachable_pub, reason = "the component macro makes public what it generates")]
 
 mod api;
+mod app;
+mod booking;
+mod browser;
 mod components;
+mod desk;
+mod event_list;
+mod moment;
+mod money;
 mod pages;
+mod query;
+mod reconnect;
+mod return_path;
+mod session;
 mod tickets;
-
-use leptos::prelude::*;
-use pages::events::EventsPage;
+mod validation;
 
 fn main() {
-    mount_to_body(App);
-}
-
-#[component]
-fn App() -> impl IntoView {
-    view! {
-        <header class="site-header">
-            <a class="logo" href="/">
-                <span class="logo-mark" aria-hidden="true"></span>
-                "Rowlock"
-            </a>
-            <nav>
-                <a href="/playground">"API playground"</a>
-            </nav>
-        </header>
-        <main>
-            <EventsPage />
-        </main>
+    // What the page showed while this was loading.
+    if let Some(shell) = leptos::prelude::document().get_element_by_id("shell") {
+        shell.remove();
     }
+    leptos::mount::mount_to_body(app::App);
 }

@@ -1,7 +1,4 @@
-//! How full an event is, in words and in a colour; and when to try a lost socket again. Plain Rust,
-//! tested off the browser.
-
-use std::time::Duration;
+//! How many tickets an event has left: what is known of it, in words, and in a colour.
 
 /// An event's tickets as far as this page knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +32,25 @@ impl Tickets {
         if version >= self.version {
             *self = Self { remaining, total, version };
         }
+    }
+
+    /// Whether a live update told it.
+    pub(crate) fn is_live(self) -> bool {
+        self.version >= 0
+    }
+
+    pub(crate) fn remaining(self) -> i32 {
+        self.remaining
+    }
+
+    pub(crate) fn total(self) -> i32 {
+        self.total
+    }
+
+    /// How full the bar that stands for them is: 0 to 100, and 0 only when none is left.
+    pub(crate) fn percent(self) -> u8 {
+        let (remaining, total) = (i64::from(self.remaining.max(0)), i64::from(self.total.max(1)));
+        u8::try_from((remaining * 100 + total - 1) / total).unwrap_or(100).min(100)
     }
 
     pub(crate) fn level(self) -> Level {
@@ -71,15 +87,6 @@ impl Level {
     }
 }
 
-/// How long to wait before the next try after so many failed ones: doubling from a quarter of a
-/// second to 30 seconds, each between half and all of that, as `random` (0 to 1) falls, so that the
-/// pages of one broken server don't come back in step.
-pub(crate) fn reconnect_pause(failures: u32, random: f64) -> Duration {
-    const LONGEST_MILLIS: u64 = 30_000;
-    let millis = 250_u64.saturating_mul(1 << failures.min(10)).min(LONGEST_MILLIS);
-    Duration::from_millis(millis).mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,19 +116,20 @@ mod tests {
     }
 
     #[test]
+    fn the_bar_is_empty_only_when_nothing_is_left() {
+        for (remaining, total, percent) in
+            [(0, 100, 0), (1, 5_000, 1), (50, 100, 50), (2, 2, 100), (0, 0, 0), (3, 2, 100)]
+        {
+            assert_eq!(Tickets::read(remaining, total).percent(), percent);
+        }
+    }
+
+    #[test]
     fn an_older_update_changes_nothing() {
         let mut tickets = Tickets::read(5, 10);
         tickets.apply(4, 10, 0);
         tickets.apply(2, 10, 3);
         tickets.apply(3, 10, 2);
         assert_eq!(tickets.in_words(), "2 tickets left");
-    }
-
-    #[test]
-    fn pauses_double_up_to_half_a_minute_with_jitter() {
-        assert_eq!(reconnect_pause(0, 1.0), Duration::from_millis(250));
-        assert_eq!(reconnect_pause(2, 1.0), Duration::from_secs(1));
-        assert_eq!(reconnect_pause(2, 0.0), Duration::from_millis(500));
-        assert_eq!(reconnect_pause(u32::MAX, 1.0), Duration::from_secs(30));
     }
 }

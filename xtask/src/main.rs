@@ -1,8 +1,11 @@
 //! Rowlock's chores. Light on purpose: everything is done by the programs that are called.
 
+mod lighthouse;
+mod npm;
 mod postgres;
 mod race;
 mod run;
+mod server;
 mod shell;
 mod test;
 mod tools;
@@ -32,6 +35,8 @@ enum Chore {
     Schema,
     /// Build the web client and the IDE into web/dist
     Web,
+    /// Measure the events page with Lighthouse: performance, accessibility, best practices
+    Lighthouse,
 }
 
 fn main() -> ExitCode {
@@ -53,6 +58,7 @@ fn chore(chore: Chore) -> Result<()> {
             let sdl = shell::read("cargo", &["run", "--quiet", "-p", "rowlock", "--", "schema"])?;
             Ok(std::fs::write("schema.graphql", sdl)?)
         }
+        Chore::Lighthouse => lighthouse::lighthouse(),
         Chore::Web => web::build(web::Ide::Required),
     }
 }

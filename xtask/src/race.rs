@@ -1,21 +1,18 @@
 //! `loadtest race` against the real program on each engine, and the audit after it.
 
-use std::{
-    fs,
-    net::TcpListener,
-    path::Path,
-    process::{Child, Command},
-};
+use std::{fs, process::Command};
 
 use anyhow::{Context, Result};
 
 use crate::{
     postgres::Postgres,
+    server::{Server, rowlock},
     shell::{finish, heading},
     web::target_folder,
 };
 
-const SECRET: &str = "only-for-tests-and-known-to-everybody";
+/// As the tests build the programs.
+const PROFILE: &str = "debug";
 
 /// A short form of the races: ten users for two tickets, three times on each engine. The programs are
 /// built.
@@ -30,45 +27,13 @@ pub(crate) fn on_both_engines(postgres: &Postgres) -> Result<()> {
     race("PostgreSQL", &postgres.create_database("race")?)
 }
 
-fn race(engine: &str, url: &str) -> Result<()> {
+fn race(engine: &str, database: &str) -> Result<()> {
     heading(&format!("Race on {engine}"));
-    let binaries = target_folder().join("debug");
-    let rowlock = |command: &str| {
-        let mut rowlock = Command::new(binaries.join("rowlock"));
-        // Only these settings, whatever the caller's are.
-        rowlock.arg(command).env_clear().env("DATABASE_URL", url).env("JWT_SECRET", SECRET);
-        rowlock
-    };
-    finish(&mut rowlock("migrate"))?;
-    finish(&mut rowlock("seed"))?;
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let address = format!("127.0.0.1:{port}");
     let log = target_folder().join(format!("race/{engine}.log"));
-    let server = Server::start(rowlock("serve").env("LISTEN_ADDR", &address), &log)?;
-    let url = format!("http://{address}");
-    finish(loadtest(&binaries).args(["race", "--rounds", "3", "--url", &url]))
+    let server = Server::start(PROFILE, database, &log)?;
+    let loadtest = target_folder().join(PROFILE).join("loadtest");
+    finish(Command::new(loadtest).args(["race", "--rounds", "3", "--url", &server.url]))
         .with_context(|| format!("the server's log is {}", log.display()))?;
     drop(server);
-    finish(&mut rowlock("audit"))
-}
-
-fn loadtest(binaries: &Path) -> Command {
-    Command::new(binaries.join("loadtest"))
-}
-
-/// A running server; it ends when this is dropped.
-struct Server(Child);
-
-impl Server {
-    /// `loadtest` itself waits until the server answers.
-    fn start(command: &mut Command, log: &Path) -> Result<Self> {
-        Ok(Self(command.stderr(fs::File::create(log)?).spawn()?))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+    finish(&mut rowlock(PROFILE, "audit", database))
 }

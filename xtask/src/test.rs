@@ -1,15 +1,23 @@
 //! Everything that CI runs.
 
-use std::process::Command;
+use std::{fs, process::Command};
 
 use anyhow::Result;
 
 use crate::{
+    npm::Package,
     postgres::Postgres,
     race,
     shell::{call, finish, has, heading},
     tools::need_package,
     web::{self, Ide},
+};
+
+/// Finds what makes a page hard to use for some people.
+const AXE: Package = Package {
+    name: "axe-core",
+    version: "4.14.1",
+    integrity: "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
 };
 
 #[derive(clap::Args)]
@@ -30,6 +38,7 @@ pub(crate) fn test(args: &Args) -> Result<()> {
     let browser = has("chromium") && has("chromedriver");
     need_package(browser, "Chromium with its driver", &["chromium", "chromium-driver"])?;
     need_package(has("npm"), "npm", &["nodejs", "npm"])?;
+    let axe = fs::canonicalize(AXE.fetch()?.join("axe.min.js"))?;
     web::build(Ide::Required)?;
 
     // Programs and tests in one go, or their dependencies would be built twice, with the features
@@ -45,7 +54,8 @@ pub(crate) fn test(args: &Args) -> Result<()> {
             .arg("test")
             .args(workspace)
             .args(&args.filter)
-            .env("TEST_POSTGRES_URL", postgres.url("postgres")),
+            .env("TEST_POSTGRES_URL", postgres.url("postgres"))
+            .env("TEST_AXE_SCRIPT", axe),
     )?;
     if args.filter.is_none() {
         race::on_both_engines(&postgres)?;

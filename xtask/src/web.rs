@@ -5,17 +5,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::{
-    shell::{call, has, heading, read},
+    npm::Package,
+    shell::{call, heading},
     tools::need_wasm_target,
 };
 
-/// GraphQL Playground's package on npm, and the hash of what it must hold.
-const PLAYGROUND: &str = "graphql-playground-react";
-const PLAYGROUND_VERSION: &str = "1.7.28";
-const PLAYGROUND_INTEGRITY: &str = "sha512-YPR33Ph9kuKlFOMpc8mKGsL/fOiX0ltgzV1BokXYNsBLtTVQnhdCSKQuZg80CcxWKD8syNuWXDkGZSAdFkwmRg==";
+const PLAYGROUND: Package = Package {
+    name: "graphql-playground-react",
+    version: "1.7.28",
+    integrity: "sha512-YPR33Ph9kuKlFOMpc8mKGsL/fOiX0ltgzV1BokXYNsBLtTVQnhdCSKQuZg80CcxWKD8syNuWXDkGZSAdFkwmRg==",
+};
 
 /// Whether a build without GraphQL Playground counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,10 +59,7 @@ pub(crate) fn target_folder() -> PathBuf {
 
 /// The IDE's pages with the package's files beside them.
 fn assemble_ide() -> Result<PathBuf> {
-    if !has("npm") {
-        bail!("npm is missing: install Node.js to have it");
-    }
-    let package = fetch_playground()?;
+    let package = PLAYGROUND.fetch()?;
     let ide = target_folder().join("ide");
     if ide.exists() {
         fs::remove_dir_all(&ide)?;
@@ -78,28 +77,4 @@ fn assemble_ide() -> Result<PathBuf> {
             .with_context(|| format!("copying {}", from.display()))?;
     }
     Ok(ide)
-}
-
-/// Downloads the package once, without what it was built from, and checks that it is the one that
-/// was looked at.
-fn fetch_playground() -> Result<PathBuf> {
-    let folder = target_folder().join(format!("{PLAYGROUND}-{PLAYGROUND_VERSION}"));
-    let package = folder.join("package");
-    if package.is_dir() {
-        return Ok(package);
-    }
-    heading("Fetching GraphQL Playground");
-    let download = folder.with_extension("download");
-    fs::create_dir_all(&download)?;
-    let wanted = format!("{PLAYGROUND}@{PLAYGROUND_VERSION}");
-    let into = download.to_string_lossy();
-    let report = read("npm", &["pack", &wanted, "--json", "--pack-destination", &into])?;
-    if !report.contains(PLAYGROUND_INTEGRITY) {
-        bail!("{wanted} is not what it was: its hash is not {PLAYGROUND_INTEGRITY}");
-    }
-    let archive = download.join(format!("{PLAYGROUND}-{PLAYGROUND_VERSION}.tgz"));
-    call("tar", &["-xzf", &archive.to_string_lossy(), "-C", &into])?;
-    fs::remove_file(archive)?;
-    fs::rename(&download, &folder)?;
-    Ok(package)
 }

@@ -5,16 +5,28 @@ use std::path::Path;
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{Html, IntoResponse, Response},
 };
-use tower_http::services::{ServeDir, ServeFile};
+use tower_http::{
+    services::{ServeDir, ServeFile},
+    set_header::SetResponseHeaderLayer,
+};
 
 use super::App;
 
 /// Names under here carry a hash of their content, so a browser may keep them for good.
 const HASHED: &str = "/assets/";
+
+/// What the client's page may do: load from this origin and talk to it, compile WebAssembly, and nothing
+/// else. No script and no style that somebody slipped into a text would run.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; \
+    style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; \
+    frame-ancestors 'none'";
+
+const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-opener-policy");
 
 /// Files from `dir`, already compressed where the browser takes that. The client has pages of its own,
 /// so a browser that asks for any other path gets the client's one page; what isn't a browser gets a 404.
@@ -29,14 +41,22 @@ pub(super) fn routes(dir: &Path) -> Router<App> {
     }
     let files = |path| ServeDir::new(dir.join(path)).precompressed_br();
     let page = ServeFile::new(page).precompressed_br();
-    let page =
-        Router::<()>::new().fallback_service(page).layer(middleware::from_fn(only_for_browsers));
+    let page = Router::<()>::new()
+        .fallback_service(page)
+        .layer(set_header(header::CONTENT_SECURITY_POLICY, PAGE_POLICY))
+        .layer(set_header(header::REFERRER_POLICY, "same-origin"))
+        .layer(set_header(CROSS_ORIGIN_OPENER_POLICY, "same-origin"))
+        .layer(middleware::from_fn(only_for_browsers));
     Router::new()
         .nest_service("/assets", files("assets"))
         .nest_service("/ide", files("ide"))
         .route_service("/playground", ServeFile::new(dir.join("ide/playground/index.html")))
         .fallback_service(page)
         .layer(middleware::from_fn(cache))
+}
+
+fn set_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
 }
 
 /// Lets through what can show a page: a monitor that asks for metrics should not take one for them.

@@ -1,48 +1,93 @@
 //! One event in the list, with its live count.
 
 use leptos::prelude::*;
-use wasm_bindgen::JsValue;
 
+use super::{
+    book_button::BookButton,
+    icons::{Calendar, Place},
+    ticket_count::{TicketBar, TicketCount},
+};
 use crate::{
-    api::queries::{Event, Money},
-    tickets::Tickets,
+    api::{live::LiveCounts, queries::events::Event},
+    browser,
 };
 
 #[component]
-pub(crate) fn EventCard(event: Event, tickets: RwSignal<Tickets>) -> impl IntoView {
-    let Event { id, title, venue, starts_at, price, .. } = event;
-    let when = local_date_time(&starts_at.0);
+pub(crate) fn EventCard(event: Event) -> impl IntoView {
+    let tickets = LiveCounts::from_context().tickets(&event.id);
+    let path = format!("/events/{}", event.id.inner());
+    let price = browser::price(&event.price, 1);
     view! {
-        <article class="card" data-event-id=id.into_inner()>
-            <h2>{title}</h2>
-            <p class="when">
-                <time datetime=starts_at.0>{when}</time>
-            </p>
-            <p class="where">{venue}</p>
+        <article class="card">
+            <div class="card-head">
+                <DateTile starts_at=event.starts_at.0.clone() />
+                <div>
+                    <h2>
+                        <a href=path>{event.title.clone()}</a>
+                    </h2>
+                    <EventFacts starts_at=event.starts_at.0.clone() venue=event.venue.clone() />
+                </div>
+            </div>
+            <div class="card-tickets">
+                <TicketCount tickets=tickets.clone() />
+                <TicketBar tickets />
+            </div>
             <div class="card-foot">
-                <span class="price">{local_price(&price)}</span>
-                <span class=move || format!("badge badge-{}", tickets.get().level().name())>
-                    {move || tickets.get().in_words()}
-                </span>
+                <span class="price">{price}</span>
+                <BookButton event />
             </div>
         </article>
     }
 }
 
-/// Such as "March 15, 2026 at 10:00 AM", in the visitor's own zone and language.
-fn local_date_time(rfc3339: &str) -> String {
-    let options = js_sys::Object::new();
-    for (name, value) in [("dateStyle", "long"), ("timeStyle", "short")] {
-        // Setting a property of a plain object can't fail.
-        let _ = js_sys::Reflect::set(&options, &name.into(), &value.into());
+/// When and where.
+#[component]
+pub(crate) fn EventFacts(starts_at: String, venue: String) -> impl IntoView {
+    let when = browser::date_and_time(&starts_at);
+    view! {
+        <p class="fact">
+            <Calendar />
+            <time datetime=starts_at>{when}</time>
+        </p>
+        <p class="fact">
+            <Place />
+            <span>{venue}</span>
+        </p>
     }
-    js_sys::Date::new(&JsValue::from_str(rfc3339)).to_locale_string("default", &options).into()
 }
 
-/// The amount as it was sent, exact, beside its currency.
-fn local_price(price: &Money) -> String {
-    if price.amount.0.bytes().all(|byte| matches!(byte, b'0' | b'.')) {
-        return "Free".to_owned();
+/// The day to the eye only: the same stands beside it in words.
+#[component]
+pub(crate) fn DateTile(starts_at: String) -> impl IntoView {
+    let (month, day) = browser::month_and_day(&starts_at);
+    view! {
+        <div class="tile" aria-hidden="true">
+            <span class="tile-month">{month}</span>
+            <span class="tile-day">{day}</span>
+        </div>
     }
-    format!("{} {}", price.amount.0, price.currency)
+}
+
+/// The place of a card that is on its way.
+#[component]
+pub(crate) fn CardSkeleton() -> impl IntoView {
+    view! {
+        <div class="card skeleton" aria-hidden="true">
+            <div class="card-head">
+                <div class="tile"></div>
+                <div class="grow">
+                    <div class="line line-title"></div>
+                    <div class="line"></div>
+                    <div class="line line-short"></div>
+                </div>
+            </div>
+            <div class="card-tickets">
+                <div class="line line-badge"></div>
+            </div>
+            <div class="card-foot">
+                <div class="line line-badge"></div>
+                <div class="line line-button"></div>
+            </div>
+        </div>
+    }
 }

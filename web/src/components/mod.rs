@@ -1,3 +1,14 @@
 //! Pieces that pages are made of.
 
+pub(crate) mod book_button;
+pub(crate) mod confirm_dialog;
 pub(crate) mod event_card;
+pub(crate) mod field;
+pub(crate) mod header;
+pub(crate) mod icons;
+pub(crate) mod live_status;
+pub(crate) mod notice;
+pub(crate) mod page_head;
+pub(crate) mod pager;
+pub(crate) mod ticket_count;
+pub(crate) mod toasts;

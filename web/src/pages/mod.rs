@@ -1,3 +1,8 @@
 //! One module a page.
 
+pub(crate) mod bookings;
+pub(crate) mod event;
 pub(crate) mod events;
+pub(crate) mod not_found;
+pub(crate) mod register;
+pub(crate) mod sign_in;

@@ -1,0 +1,86 @@
+//! What all pages share: the handles that components find, the frame around a page, and which page is
+//! where.
+
+use leptos::prelude::*;
+use leptos_router::{
+    NavigateOptions,
+    components::{FlatRoutes, Redirect, Route, Router},
+    hooks::use_navigate,
+    path,
+};
+
+use crate::{
+    api::live::LiveCounts,
+    browser::path_and_query,
+    components::{
+        header::Header,
+        page_head::FirstPageShown,
+        toasts::{ToastRegion, Toasts, Tone},
+    },
+    desk::Desk,
+    pages::{
+        bookings::BookingsPage, event::EventPage, events::EventsPage, not_found::NotFoundPage,
+        register::RegisterPage, sign_in::SignInPage,
+    },
+    return_path::sign_in_from,
+    session::Session,
+};
+
+#[component]
+pub(crate) fn App() -> impl IntoView {
+    let session = Session::provide();
+    let toasts = Toasts::provide();
+    let live = LiveCounts::provide();
+    Desk::provide(session, live, toasts);
+    FirstPageShown::provide();
+    view! {
+        <Router>
+            <Sessions />
+            <Header />
+            <main id="content" tabindex="-1">
+                <FlatRoutes fallback=NotFoundPage>
+                    <Route
+                        path=path!("/")
+                        view=|| {
+                            let options = NavigateOptions { replace: true, ..Default::default() };
+                            view! { <Redirect path="/events" options /> }
+                        }
+                    />
+                    <Route path=path!("/events") view=EventsPage />
+                    <Route path=path!("/events/:id") view=EventPage />
+                    <Route path=path!("/bookings") view=BookingsPage />
+                    <Route path=path!("/sign-in") view=SignInPage />
+                    <Route path=path!("/register") view=RegisterPage />
+                </FlatRoutes>
+            </main>
+            <footer class="site-footer">
+                <p>"Rowlock never sells a ticket twice."</p>
+                <a href="/playground" rel="external">
+                    "API playground"
+                </a>
+            </footer>
+        </Router>
+        <ToastRegion />
+    }
+}
+
+/// What the page does when it becomes another person's, or nobody's.
+#[component]
+fn Sessions() -> impl IntoView {
+    let session = Session::from_context();
+    let toasts = Toasts::from_context();
+    let desk = Desk::from_context();
+    let navigate = use_navigate();
+    Effect::watch(move || session.viewer(), move |_, _, _| desk.forget(), false);
+    Effect::watch(
+        move || session.lost(),
+        move |_, _, _| {
+            toasts.show(Tone::Bad, "Your session has ended. Please sign in again.");
+            let here = path_and_query();
+            if !here.starts_with("/sign-in") {
+                navigate(&sign_in_from(&here), Default::default());
+            }
+        },
+        false,
+    );
+}

@@ -1,0 +1,79 @@
+//! What only a browser knows: the visitor's language, zone and clock, and chance.
+
+use js_sys::{Array, Date, Intl, Object, Reflect};
+use leptos::prelude::{document, window};
+use wasm_bindgen::JsValue;
+
+use crate::{api::queries::events::Money, money::Amount};
+
+/// Such as "March 15, 2026 at 10:00 AM", in the visitor's own zone and language.
+pub(crate) fn date_and_time(rfc3339: &str) -> String {
+    localised(rfc3339, &[("dateStyle", "long"), ("timeStyle", "short")])
+}
+
+/// Such as "Mar" and "15".
+pub(crate) fn month_and_day(rfc3339: &str) -> (String, String) {
+    (localised(rfc3339, &[("month", "short")]), localised(rfc3339, &[("day", "numeric")]))
+}
+
+fn localised(rfc3339: &str, options: &[(&str, &str)]) -> String {
+    let format = Intl::DateTimeFormat::new(&Array::new(), &object(options));
+    let date = Date::new(&JsValue::from_str(rfc3339));
+    text(format.format().call1(&JsValue::UNDEFINED, &date)).unwrap_or_else(|| rfc3339.to_owned())
+}
+
+/// What so many tickets cost, such as "€99.80", as the visitor's language writes it.
+pub(crate) fn price(one: &Money, tickets: u8) -> String {
+    let Some(amount) = Amount::parse(&one.amount.0) else {
+        return format!("{} {}", one.amount.0, one.currency);
+    };
+    if amount.is_free() {
+        return "Free".to_owned();
+    }
+    let decimal = amount.times(tickets).decimal();
+    let options = object(&[("style", "currency"), ("currency", &one.currency)]);
+    let format = Intl::NumberFormat::new(&Array::new(), &options);
+    // As text, since a JavaScript number could round it.
+    text(format.format().call1(&JsValue::UNDEFINED, &JsValue::from_str(&decimal)))
+        .unwrap_or_else(|| format!("{decimal} {}", one.currency))
+}
+
+/// The moment that it is here, in RFC 3339 in UTC.
+pub(crate) fn now() -> String {
+    Date::new_0().to_iso_string().into()
+}
+
+/// A text that nobody else has: 128 random bits.
+pub(crate) fn random_key() -> String {
+    let mut bytes = [0; 16];
+    if let Ok(crypto) = window().crypto() {
+        // It fails only for more bytes than these.
+        let _ = crypto.get_random_values_with_u8_array(&mut bytes);
+    }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Names the page in the browser's tab and history.
+pub(crate) fn set_title(page: &str) {
+    document().set_title(&format!("{page} · Rowlock"));
+}
+
+/// Where the page is, without the site: path and query.
+pub(crate) fn path_and_query() -> String {
+    let location = window().location();
+    let path = location.pathname().unwrap_or_default();
+    path + &location.search().unwrap_or_default()
+}
+
+fn object(entries: &[(&str, &str)]) -> Object {
+    let object = Object::new();
+    for (name, value) in entries {
+        // Setting a property of a plain object can't fail.
+        let _ = Reflect::set(&object, &JsValue::from_str(name), &JsValue::from_str(value));
+    }
+    object
+}
+
+fn text(value: Result<JsValue, JsValue>) -> Option<String> {
+    value.ok()?.as_string()
+}

@@ -1,0 +1,53 @@
+//! Links to the numbered pages of a list.
+
+use leptos::prelude::*;
+
+use super::icons::{Back, Forward};
+use crate::event_list::{EventList, page_numbers};
+
+#[component]
+pub(crate) fn Pager(list: EventList, pages: i32) -> impl IntoView {
+    let current = list.page;
+    let link = {
+        let list = list.clone();
+        move |page: i32| list.with_page(page).path()
+    };
+    let step = |to: i32, label: &'static str, icon: AnyView| {
+        let within = (1..=pages).contains(&to);
+        match within {
+            true => {
+                view! { <a class="page-link" href=link(to) aria-label=label>{icon}</a> }.into_any()
+            }
+            false => view! { <span class="page-link off">{icon}</span> }.into_any(),
+        }
+    };
+    let previous = step(current - 1, "Previous page", Back().into_any());
+    let next = step(current + 1, "Next page", Forward().into_any());
+    let numbers = page_numbers(current, pages)
+        .into_iter()
+        .map(|page| match page {
+            None => view! { <li><span class="page-gap">"…"</span></li> }.into_any(),
+            Some(page) => {
+                let current = (page == current).then_some("page");
+                view! {
+                    <li>
+                        <a
+                            class="page-link"
+                            href=link(page)
+                            aria-label=format!("Page {page}")
+                            aria-current=current
+                        >
+                            {page}
+                        </a>
+                    </li>
+                }
+                .into_any()
+            }
+        })
+        .collect_view();
+    view! {
+        <nav class="pager" aria-label="Pages">
+            {previous} <ul>{numbers}</ul> {next}
+        </nav>
+    }
+}

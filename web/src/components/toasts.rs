@@ -1,0 +1,112 @@
+//! Messages about what came of something, in a corner of the page, read out by screen readers.
+
+use std::time::Duration;
+
+use leptos::{html, prelude::*};
+
+use super::icons::{Check, Close, Warning};
+
+/// How long a message stays; longer while it is looked at.
+const SHOWN: Duration = Duration::from_secs(7);
+/// How often it is looked whether somebody still looks.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Most messages at once.
+const MOST: usize = 3;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Good,
+    Plain,
+    Bad,
+}
+
+#[derive(Clone, Debug)]
+struct Toast {
+    id: u32,
+    tone: Tone,
+    text: String,
+}
+
+/// The messages; a handle that is copied about.
+#[derive(Clone, Copy)]
+pub(crate) struct Toasts {
+    shown: RwSignal<Vec<Toast>>,
+    next_id: StoredValue<u32>,
+    region: NodeRef<html::Section>,
+}
+
+impl Toasts {
+    pub(crate) fn provide() -> Self {
+        let toasts = Self {
+            shown: RwSignal::new(Vec::new()),
+            next_id: StoredValue::new(0),
+            region: NodeRef::new(),
+        };
+        provide_context(toasts);
+        toasts
+    }
+
+    pub(crate) fn from_context() -> Self {
+        expect_context()
+    }
+
+    pub(crate) fn show(self, tone: Tone, text: impl Into<String>) {
+        let (id, text) = (self.next_id.get_value(), text.into());
+        self.next_id.set_value(id.wrapping_add(1));
+        self.shown.update(|shown| {
+            shown.retain(|toast| toast.text != text);
+            shown.push(Toast { id, tone, text });
+            let too_many = shown.len().saturating_sub(MOST);
+            shown.drain(..too_many);
+        });
+        set_timeout(move || self.leave(id), SHOWN);
+    }
+
+    /// Takes the message away, unless somebody points at the messages or is among them.
+    fn leave(self, id: u32) {
+        let region = self.region.get_untracked();
+        let looked_at = region
+            .is_some_and(|region| region.matches(":hover, :focus-within").unwrap_or_default());
+        match looked_at {
+            true => set_timeout(move || self.leave(id), LOOK_AGAIN),
+            false => self.dismiss(id),
+        }
+    }
+
+    fn dismiss(self, id: u32) {
+        self.shown.update(|shown| shown.retain(|toast| toast.id != id));
+    }
+}
+
+#[component]
+pub(crate) fn ToastRegion() -> impl IntoView {
+    let toasts = Toasts::from_context();
+    view! {
+        <section class="toasts" aria-label="Messages" aria-live="polite" node_ref=toasts.region>
+            <For
+                each=move || toasts.shown.get()
+                key=|toast| toast.id
+                children=move |toast| {
+                    let (class, icon) = match toast.tone {
+                        Tone::Good => ("toast toast-good", Check().into_any()),
+                        Tone::Plain => ("toast toast-plain", Check().into_any()),
+                        Tone::Bad => ("toast toast-bad", Warning().into_any()),
+                    };
+                    view! {
+                        <div class=class>
+                            {icon} <p>{toast.text}</p>
+                            <button
+                                type="button"
+                                class="icon-button"
+                                aria-label="Dismiss"
+                                on:click=move |_| toasts.dismiss(toast.id)
+                            >
+                                <Close />
+                            </button>
+                        </div>
+                    }
+                }
+            />
+        </section>
+    }
+}

@@ -1,0 +1,201 @@
+//! Which part of the events a page lists, as its address says it.
+
+use crate::api::queries::events::{
+    EventListVariables, EventOrder,
+    EventOrderField::{self, Date, Price, Title},
+    OrderDirection::{self, Asc, Desc},
+};
+
+/// How many events a page lists: whole rows of 1, 2 and 3 columns.
+const EVENTS_ON_A_PAGE: i32 = 12;
+
+/// What the list shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EventList {
+    pub(crate) search: String,
+    pub(crate) order: Order,
+    /// From 1.
+    pub(crate) page: i32,
+}
+
+/// An order that the list can be in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Order {
+    /// In the address.
+    pub(crate) name: &'static str,
+    /// On the page.
+    pub(crate) label: &'static str,
+    field: EventOrderField,
+    direction: OrderDirection,
+}
+
+impl Order {
+    /// The first is the usual one.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::new("date", "Date: soonest first", Date, Asc),
+        Self::new("date-desc", "Date: latest first", Date, Desc),
+        Self::new("price", "Price: low to high", Price, Asc),
+        Self::new("price-desc", "Price: high to low", Price, Desc),
+        Self::new("title", "Title: A to Z", Title, Asc),
+        Self::new("title-desc", "Title: Z to A", Title, Desc),
+    ];
+
+    const fn new(
+        name: &'static str,
+        label: &'static str,
+        field: EventOrderField,
+        direction: OrderDirection,
+    ) -> Self {
+        Self { name, label, field, direction }
+    }
+
+    /// The usual order for a name that is none.
+    pub(crate) fn named(name: &str) -> Self {
+        Self::ALL.into_iter().find(|order| order.name == name).unwrap_or(Self::ALL[0])
+    }
+}
+
+impl EventList {
+    /// From the address's query; what makes no sense there counts as absent.
+    pub(crate) fn from_query(find: impl Fn(&str) -> Option<String>) -> Self {
+        let page = find("page").and_then(|page| page.parse().ok());
+        Self {
+            search: find("search").unwrap_or_default().trim().to_owned(),
+            order: Order::named(&find("order").unwrap_or_default()),
+            page: page.filter(|page| *page >= 1).unwrap_or(1),
+        }
+    }
+
+    /// The address that shows this; what is as usual is left out.
+    pub(crate) fn path(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        if !self.search.is_empty() {
+            query.append_pair("search", &self.search);
+        }
+        if self.order != Order::ALL[0] {
+            query.append_pair("order", self.order.name);
+        }
+        if self.page > 1 {
+            query.append_pair("page", &self.page.to_string());
+        }
+        match query.finish().as_str() {
+            "" => "/events".to_owned(),
+            query => format!("/events?{query}"),
+        }
+    }
+
+    /// The first page for other words.
+    pub(crate) fn with_search(&self, search: &str) -> Self {
+        Self { search: search.trim().to_owned(), page: 1, ..self.clone() }
+    }
+
+    /// The first page in another order.
+    pub(crate) fn with_order(&self, order: Order) -> Self {
+        Self { order, page: 1, ..self.clone() }
+    }
+
+    pub(crate) fn with_page(&self, page: i32) -> Self {
+        Self { page, ..self.clone() }
+    }
+
+    pub(crate) fn variables(&self) -> EventListVariables {
+        EventListVariables {
+            first: EVENTS_ON_A_PAGE,
+            offset: (self.page - 1).saturating_mul(EVENTS_ON_A_PAGE),
+            search: Some(self.search.clone()).filter(|search| !search.is_empty()),
+            order_by: EventOrder { field: self.order.field, direction: self.order.direction },
+        }
+    }
+}
+
+/// How many pages so many events fill; one at least.
+pub(crate) fn pages(events: i32) -> i32 {
+    ((events + EVENTS_ON_A_PAGE - 1) / EVENTS_ON_A_PAGE).max(1)
+}
+
+/// The numbers that a pager shows around the current page: the ends, the neighbours, and `None` where
+/// some are left out.
+pub(crate) fn page_numbers(current: i32, pages: i32) -> Vec<Option<i32>> {
+    let mut numbers = Vec::new();
+    let mut last = 0;
+    for page in 1..=pages {
+        // One page alone is not worth leaving out.
+        let near = (page - current).abs() <= 1
+            || page == 1
+            || page == pages
+            || (page == 2 && current == 4)
+            || (page == pages - 1 && current == pages - 3);
+        if near {
+            if page > last + 1 {
+                numbers.push(None);
+            }
+            numbers.push(Some(page));
+            last = page;
+        }
+    }
+    numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(query: &str) -> EventList {
+        EventList::from_query(|name| {
+            form_urlencoded::parse(query.as_bytes())
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.into_owned())
+        })
+    }
+
+    #[test]
+    fn an_address_says_all_that_the_list_shows() {
+        let path = "/events?search=Caf%C3%A9+%26+bar&order=price-desc&page=3";
+        let shown = list(path.split_once('?').unwrap().1);
+        assert_eq!(shown.search, "Café & bar");
+        assert_eq!(shown.order.label, "Price: high to low");
+        assert_eq!(shown.page, 3);
+        assert_eq!(shown.path(), path);
+        assert_eq!(list("").path(), "/events");
+    }
+
+    #[test]
+    fn an_address_that_makes_no_sense_shows_the_usual_list() {
+        for query in ["page=0", "page=-1", "page=x", "page=99999999999", "order=up", "search=+"] {
+            assert_eq!(list(query), list(""), "{query}");
+        }
+        assert_eq!(list("page=2147483647").variables().offset, i32::MAX);
+    }
+
+    #[test]
+    fn other_words_and_another_order_begin_at_the_first_page() {
+        let third = list("search=jazz&page=3");
+        assert_eq!(third.with_search(" rock ").path(), "/events?search=rock");
+        let titles = third.with_order(Order::named("title"));
+        assert_eq!(titles.path(), "/events?search=jazz&order=title");
+        assert_eq!(third.with_page(1).path(), "/events?search=jazz");
+    }
+
+    #[test]
+    fn pages_are_counted_up() {
+        assert_eq!([0, 1, 12, 13, 24, 25].map(pages), [1, 1, 1, 2, 2, 3]);
+    }
+
+    #[test]
+    fn the_pager_shows_the_ends_and_the_neighbours() {
+        let shown = |current, pages| {
+            let numbers = page_numbers(current, pages).into_iter();
+            numbers
+                .map(|n| n.map_or("…".to_owned(), |n| n.to_string()))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(shown(1, 1), "1");
+        assert_eq!(shown(2, 3), "1 2 3");
+        assert_eq!(shown(1, 9), "1 2 … 9");
+        assert_eq!(shown(4, 9), "1 2 3 4 5 … 9");
+        assert_eq!(shown(5, 9), "1 … 4 5 6 … 9");
+        assert_eq!(shown(6, 9), "1 … 5 6 7 8 9");
+        assert_eq!(shown(9, 9), "1 … 8 9");
+    }
+}

@@ -1,0 +1,340 @@
+//! What the signed-in person has booked, and cancelling it.
+
+use leptos::{prelude::*, task::spawn_local};
+use leptos_router::{NavigateOptions, hooks::use_navigate};
+
+use crate::{
+    api::{
+        Failure,
+        live::LiveCounts,
+        queries::bookings::{
+            Booking, BookingConnection, BookingStatus, CancelBookingResult, PageInfo,
+            cancel_booking, my_bookings,
+        },
+    },
+    browser,
+    components::{
+        confirm_dialog::ConfirmDialog,
+        event_card::{DateTile, EventFacts},
+        icons::Ticket,
+        notice::{FailureNotice, Notice},
+        page_head::PageHead,
+        toasts::{Toasts, Tone},
+    },
+    desk::Desk,
+    moment::has_started,
+    query::{Loaded, Query},
+    return_path::sign_in_from,
+    session::{Session, Viewer},
+};
+
+/// How many bookings are read at a time.
+const BOOKINGS_AT_A_TIME: i32 = 20;
+
+#[component]
+pub(crate) fn BookingsPage() -> impl IntoView {
+    let session = Session::from_context();
+    let navigate = use_navigate();
+    Effect::new(move || {
+        if session.viewer() == Viewer::Nobody {
+            let options = NavigateOptions { replace: true, ..Default::default() };
+            navigate(&sign_in_from("/bookings"), options);
+        }
+    });
+    let is_known = Memo::new(move |_| matches!(session.viewer(), Viewer::Person(_)));
+    view! {
+        <PageHead title="My bookings" />
+        {move || match is_known.get() {
+            true => view! { <Bookings /> }.into_any(),
+            false => view! { <BookingsSkeleton /> }.into_any(),
+        }}
+    }
+}
+
+#[component]
+fn Bookings() -> impl IntoView {
+    let session = Session::from_context();
+    let live = LiveCounts::from_context();
+    let bookings =
+        Query::new(move || (session.viewer(), live.reconnections()), move |_| read(session, None));
+    let asked = RwSignal::new(None::<Booking>);
+    let face = Memo::new(move |_| {
+        bookings.with(|bookings| match bookings {
+            Loaded::NotYet => Face::Loading,
+            Loaded::Failed(failure) => Face::Failed(failure.clone()),
+            Loaded::Is(found) if found.nodes.is_empty() => Face::Empty,
+            Loaded::Is(_) => Face::List,
+        })
+    });
+    let rows = move || {
+        bookings.with(|bookings| match bookings {
+            Loaded::Is(found) => found.nodes.clone(),
+            _ => Vec::new(),
+        })
+    };
+    view! {
+        {move || match face.get() {
+            Face::Loading => view! { <BookingsSkeleton /> }.into_any(),
+            Face::Failed(failure) => {
+                view! { <FailureNotice failure retry=move |()| bookings.read_again() /> }.into_any()
+            }
+            Face::Empty => {
+                view! {
+                    <Notice icon=Ticket title="You haven't booked any events yet.">
+                        <a class="button" href="/events">
+                            "Find an event"
+                        </a>
+                    </Notice>
+                }
+                    .into_any()
+            }
+            Face::List => {
+                view! {
+                    <ul class="bookings">
+                        <For
+                            each=rows
+                            key=|booking| {
+                                let is_cancelled = booking.cancelled_at.is_some();
+                                (booking.id.inner().to_owned(), is_cancelled)
+                            }
+                            children=move |booking| view! { <Row booking asked /> }
+                        />
+                    </ul>
+                    <More bookings />
+                }
+                    .into_any()
+            }
+        }}
+        <Cancelling asked bookings />
+    }
+}
+
+#[derive(Clone, PartialEq)]
+enum Face {
+    Loading,
+    Empty,
+    List,
+    Failed(Failure),
+}
+
+async fn read(session: Session, after: Option<String>) -> Result<BookingConnection, Failure> {
+    let me = session.run(&my_bookings(BOOKINGS_AT_A_TIME, after)).await?.me;
+    // The session ended just now; the page is on its way to the sign-in.
+    me.map(|me| me.bookings).ok_or(Failure::SessionEnded)
+}
+
+#[component]
+fn Row(booking: Booking, asked: RwSignal<Option<Booking>>) -> impl IntoView {
+    let Booking { id, quantity, status, created_at, cancelled_at, event } = booking.clone();
+    let confirmed = status == BookingStatus::Confirmed;
+    let (class, words) = match confirmed {
+        true => ("badge badge-plenty", "Confirmed"),
+        false => ("badge badge-sold-out", "Cancelled"),
+    };
+    let tickets = match quantity {
+        1 => "1 ticket".to_owned(),
+        count => format!("{count} tickets"),
+    };
+    let when = match &cancelled_at {
+        None => format!("Booked on {}", browser::date_and_time(&created_at.0)),
+        Some(cancelled_at) => format!("Cancelled on {}", browser::date_and_time(&cancelled_at.0)),
+    };
+    let can_cancel = confirmed && !has_started(&event.starts_at.0, &browser::now());
+    let name = event.title.clone();
+    view! {
+        <li class="card booking" class:cancelled=!confirmed id=row_id(id.inner()) tabindex="-1">
+            <div class="card-head">
+                <DateTile starts_at=event.starts_at.0.clone() />
+                <div>
+                    <h2>
+                        <a href=format!("/events/{}", event.id.inner())>{event.title}</a>
+                    </h2>
+                    <EventFacts starts_at=event.starts_at.0 venue=event.venue />
+                </div>
+            </div>
+            <div class="booking-facts">
+                <span class=class>{words}</span>
+                <span>{tickets}</span>
+                <span class="booked-when">{when}</span>
+            </div>
+            {can_cancel
+                .then(|| {
+                    view! {
+                        <button
+                            type="button"
+                            class="button button-quiet"
+                            aria-label=format!("Cancel booking of {name}")
+                            on:click=move |_| asked.set(Some(booking.clone()))
+                        >
+                            "Cancel booking"
+                        </button>
+                    }
+                })}
+        </li>
+    }
+}
+
+fn row_id(booking_id: &str) -> String {
+    format!("booking-{booking_id}")
+}
+
+/// Reads on after the last booking shown.
+#[component]
+fn More(bookings: Query<BookingConnection>) -> impl IntoView {
+    let session = Session::from_context();
+    let toasts = Toasts::from_context();
+    let busy = RwSignal::new(false);
+    let cursor = Memo::new(move |_| {
+        bookings.with(|bookings| match bookings {
+            Loaded::Is(BookingConnection {
+                page_info: PageInfo { has_next_page: true, end_cursor },
+                ..
+            }) => end_cursor.clone(),
+            _ => None,
+        })
+    });
+    let read_on = move |_| {
+        let Some(after) = cursor.get_untracked().filter(|_| !busy.get_untracked()) else { return };
+        busy.set(true);
+        spawn_local(async move {
+            match read(session, Some(after.clone())).await {
+                Ok(next) => bookings.change(|known| {
+                    // Unless the list was read anew meanwhile.
+                    if known.page_info.end_cursor.as_ref() == Some(&after) {
+                        known.nodes.extend(next.nodes);
+                        known.page_info = next.page_info;
+                    }
+                }),
+                Err(failure) => toasts.show(Tone::Bad, failure.message()),
+            }
+            busy.try_set(false);
+        });
+    };
+    move || {
+        cursor.get().is_some().then(|| {
+            view! {
+                <button
+                    type="button"
+                    class="button button-quiet more"
+                    aria-disabled=move || busy.get().to_string()
+                    on:click=read_on
+                >
+                    {move || if busy.get() { "Reading…" } else { "Show more" }}
+                </button>
+            }
+        })
+    }
+}
+
+/// The question whether to cancel, and doing it.
+#[component]
+fn Cancelling(
+    asked: RwSignal<Option<Booking>>,
+    bookings: Query<BookingConnection>,
+) -> impl IntoView {
+    let session = Session::from_context();
+    let desk = Desk::from_context();
+    let toasts = Toasts::from_context();
+    let open = RwSignal::new(false);
+    let busy = RwSignal::new(false);
+    Effect::new(move || open.set(asked.with(Option::is_some)));
+    Effect::new(move || {
+        if !open.get() && asked.with_untracked(Option::is_some) {
+            asked.set(None);
+        }
+    });
+    // Keeps its words while it closes.
+    let about = Memo::new(move |before: Option<&(String, i32)>| {
+        asked.with(|asked| match asked {
+            Some(booking) => (booking.event.title.clone(), booking.quantity),
+            None => before.cloned().unwrap_or_default(),
+        })
+    });
+    let title = Signal::derive(move || format!("Cancel your booking of {}?", about.get().0));
+    let text = Signal::derive(move || match about.get().1 {
+        1 => "Your ticket goes back on sale at once.".to_owned(),
+        count => format!("Your {count} tickets go back on sale at once."),
+    });
+    let cancel = move |()| {
+        let Some(booking) = asked.get_untracked() else { return };
+        busy.set(true);
+        spawn_local(async move {
+            let answer = session.run(&cancel_booking(booking.id.clone())).await;
+            busy.try_set(false);
+            open.try_set(false);
+            let event = &booking.event;
+            match answer.map(|data| data.cancel_booking) {
+                Ok(CancelBookingResult::CancelBookingSuccess(success)) => {
+                    desk.learn_cancelled(&event.id);
+                    let cancelled = success.booking;
+                    bookings.change(|known| {
+                        for booking in &mut known.nodes {
+                            if booking.id == cancelled.id {
+                                *booking = cancelled.clone();
+                            }
+                        }
+                    });
+                    focus_row(booking.id.inner().to_owned());
+                    toasts
+                        .show(Tone::Good, format!("Your booking of {} is cancelled.", event.title));
+                }
+                Ok(CancelBookingResult::BookingClosed(refusal)) => {
+                    toasts.show(Tone::Bad, refusal.message);
+                }
+                Ok(CancelBookingResult::Other) => {
+                    toasts.show(Tone::Bad, "Failed to cancel the booking. Please try again.");
+                }
+                Err(Failure::SessionEnded) => {}
+                Err(failure) => toasts.show(
+                    Tone::Bad,
+                    format!("Failed to cancel the booking. {}", failure.message()),
+                ),
+            }
+        });
+    };
+    view! {
+        <ConfirmDialog
+            open
+            title
+            text
+            confirm=("Cancel booking", "Cancelling…")
+            keep="Keep it"
+            busy
+            on_confirm=cancel
+        />
+    }
+}
+
+/// The row takes the focus that its button had, once it is made anew.
+fn focus_row(booking_id: String) {
+    request_animation_frame(move || {
+        if let Some(row) = document().get_element_by_id(&row_id(&booking_id)) {
+            use wasm_bindgen::JsCast;
+            let _ = row.unchecked_into::<web_sys::HtmlElement>().focus();
+        }
+    });
+}
+
+#[component]
+fn BookingsSkeleton() -> impl IntoView {
+    view! {
+        <ul class="bookings" aria-hidden="true">
+            {(0..3)
+                .map(|_| {
+                    view! {
+                        <li class="card booking skeleton">
+                            <div class="card-head">
+                                <div class="tile"></div>
+                                <div class="grow">
+                                    <div class="line line-title"></div>
+                                    <div class="line"></div>
+                                </div>
+                            </div>
+                            <div class="line line-badge"></div>
+                        </li>
+                    }
+                })
+                .collect_view()}
+        </ul>
+    }
+}

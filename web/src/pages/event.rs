@@ -1,0 +1,204 @@
+//! One event: what it is, how many tickets are left, and booking some.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+
+use crate::{
+    api::{
+        Code, Failure,
+        live::LiveCounts,
+        queries::events::{EventWithDescription, one_event},
+    },
+    booking::MOST_TICKETS,
+    browser,
+    components::{
+        book_button::BookButton,
+        event_card::{DateTile, EventFacts},
+        live_status::LiveStatus,
+        notice::FailureNotice,
+        page_head::PageHead,
+        ticket_count::{TicketBar, TicketCount},
+    },
+    desk::{Desk, Standing},
+    pages::not_found::NotFound,
+    query::{Loaded, Query},
+    session::Session,
+};
+
+#[component]
+pub(crate) fn EventPage() -> impl IntoView {
+    let session = Session::from_context();
+    let live = LiveCounts::from_context();
+    let desk = Desk::from_context();
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
+    let event = Query::new(
+        move || (session.viewer(), live.reconnections(), id.get()),
+        move |(_, _, id)| async move {
+            let found = match session.run(&one_event(id)).await {
+                Ok(data) => data.event,
+                // An address that can be no event's.
+                Err(failure) if failure.code() == Some(Code::BadUserInput) => None,
+                Err(failure) => return Err(failure),
+            };
+            let watched = found.iter().map(|found| found.event.id.clone()).collect();
+            if let Some(EventWithDescription { event, .. }) = &found {
+                live.read(&event.id, event.remaining_tickets, event.total_tickets);
+                desk.learn(event);
+            }
+            live.watch_only(watched);
+            Ok(found)
+        },
+    );
+    on_cleanup(move || live.watch_only(Vec::new()));
+
+    let face = Memo::new(move |_| {
+        event.with(|event| match event {
+            Loaded::NotYet => Face::Loading,
+            Loaded::Failed(failure) => Face::Failed(failure.clone()),
+            Loaded::Is(None) => Face::Missing,
+            Loaded::Is(Some(found)) => Face::Event(without_count(found.clone())),
+        })
+    });
+    let title = Signal::derive(move || match face.get() {
+        Face::Loading => "Event".to_owned(),
+        Face::Failed(_) => "Event".to_owned(),
+        Face::Missing => "Not found".to_owned(),
+        Face::Event(found) => found.event.title,
+    });
+    view! {
+        <nav class="crumbs" aria-label="Breadcrumb">
+            <a href="/events">"All events"</a>
+        </nav>
+        <PageHead title>
+            <LiveStatus />
+        </PageHead>
+        {move || match face.get() {
+            Face::Loading => {
+                view! {
+                    <div class="event skeleton" aria-hidden="true">
+                        <div class="panel">
+                            <div class="line"></div>
+                            <div class="line"></div>
+                            <div class="line line-short"></div>
+                        </div>
+                        <div class="panel">
+                            <div class="line line-badge"></div>
+                            <div class="line line-button"></div>
+                        </div>
+                    </div>
+                }
+                    .into_any()
+            }
+            Face::Failed(failure) => {
+                view! { <FailureNotice failure retry=move |()| event.read_again() /> }.into_any()
+            }
+            Face::Missing => view! { <NotFound what="There is no such event." /> }.into_any(),
+            Face::Event(found) => view! { <EventDetails found /> }.into_any(),
+        }}
+    }
+}
+
+#[derive(Clone, PartialEq)]
+enum Face {
+    Loading,
+    Missing,
+    Failed(Failure),
+    Event(EventWithDescription),
+}
+
+/// Without what is kept up to date elsewhere, so that reading it again doesn't make the page anew.
+fn without_count(mut found: EventWithDescription) -> EventWithDescription {
+    found.event.remaining_tickets = 0;
+    found.event.total_tickets = 0;
+    found.event.my_booking = None;
+    found
+}
+
+#[component]
+fn EventDetails(found: EventWithDescription) -> impl IntoView {
+    let EventWithDescription { description, event } = found;
+    let tickets = LiveCounts::from_context().tickets(&event.id);
+    let standing = Desk::from_context().standing(&event.id);
+    let quantity = RwSignal::new(1);
+    let price = event.price.clone();
+    let total = move || browser::price(&price, u8::try_from(quantity.get()).unwrap_or(1));
+    let of_all = {
+        let tickets = tickets.clone();
+        move || format!("of {}", tickets.get().total())
+    };
+    view! {
+        <div class="event">
+            <section class="panel" aria-label="About the event">
+                <div class="card-head">
+                    <DateTile starts_at=event.starts_at.0.clone() />
+                    <div>
+                        <EventFacts
+                            starts_at=event.starts_at.0.clone()
+                            venue=event.venue.clone()
+                        />
+                    </div>
+                </div>
+                <p class="description">{description}</p>
+            </section>
+            <section class="panel" aria-label="Tickets">
+                <div class="count">
+                    <TicketCount tickets=tickets.clone() />
+                    <span class="of-all">{of_all}</span>
+                </div>
+                <TicketBar tickets=tickets.clone() />
+                {
+                    move || match standing.get() {
+                        Standing::Booked { quantity } => view! { <Booked quantity /> }.into_any(),
+                        _ => {
+                            view! {
+                                <div class="order-row">
+                                    <label class="quantity">
+                                        <span>"Tickets"</span>
+                                        <select
+                                            id="quantity"
+                                            on:change=move |event| {
+                                                let chosen = event_target_value(&event);
+                                                quantity.set(chosen.parse().unwrap_or(1));
+                                            }
+                                        >
+                                            {(1..=MOST_TICKETS)
+                                                .map(|count| {
+                                                    let selected = count == quantity.get_untracked();
+                                                    view! {
+                                                        <option value=count selected=selected>
+                                                            {count}
+                                                        </option>
+                                                    }
+                                                })
+                                                .collect_view()}
+                                        </select>
+                                    </label>
+                                    <p class="total">
+                                        <span>"Total"</span>
+                                        <strong class="price">{total.clone()}</strong>
+                                    </p>
+                                </div>
+                            }
+                                .into_any()
+                        }
+                    }
+                }
+                <BookButton event quantity />
+            </section>
+        </div>
+    }
+}
+
+#[component]
+fn Booked(quantity: i32) -> impl IntoView {
+    let words = match quantity {
+        1 => "You have 1 ticket.".to_owned(),
+        count => format!("You have {count} tickets."),
+    };
+    view! {
+        <p class="yours">
+            {words} " " <a href="/bookings">"See my bookings"</a>
+        </p>
+    }
+}

@@ -1,0 +1,25 @@
+//! When to try again what the network broke.
+
+use std::time::Duration;
+
+/// How long to wait before the next try after so many failed ones: doubling from a quarter of a
+/// second to 30 seconds, each between half and all of that, as `random` (0 to 1) falls, so that the
+/// pages of one broken server don't come back in step.
+pub(crate) fn pause_after(failures: u32, random: f64) -> Duration {
+    const LONGEST_MILLIS: u64 = 30_000;
+    let millis = 250_u64.saturating_mul(1 << failures.min(10)).min(LONGEST_MILLIS);
+    Duration::from_millis(millis).mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_half_a_minute_with_jitter() {
+        assert_eq!(pause_after(0, 1.0), Duration::from_millis(250));
+        assert_eq!(pause_after(2, 1.0), Duration::from_secs(1));
+        assert_eq!(pause_after(2, 0.0), Duration::from_millis(500));
+        assert_eq!(pause_after(u32::MAX, 1.0), Duration::from_secs(30));
+    }
+}

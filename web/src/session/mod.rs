@@ -1,0 +1,225 @@
+//! Who is signed in: in this tab, across tabs, across reloads.
+//!
+//! The access token is kept in memory only. The refresh token is a cookie that no page can read; asking
+//! the server to `refresh` is how a reloaded page learns who it is for, and how an expired access token is
+//! replaced.
+
+mod single_flight;
+mod state;
+mod tabs;
+
+use cynic::Operation;
+use futures_timer::Delay;
+use leptos::{prelude::*, task::spawn_local};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    api::{
+        Code, Failure,
+        http::{self, Body, Data},
+        queries::accounts::{self, LoginInput, RegisterInput},
+    },
+    reconnect::pause_after,
+};
+use single_flight::SingleFlight;
+use state::{AfterRejection, SignedIn, State};
+pub(crate) use state::{Person, Viewer};
+use tabs::{News, Tabs};
+
+/// The page's session; a handle that is copied about.
+#[derive(Clone, Copy)]
+pub(crate) struct Session {
+    state: RwSignal<State>,
+    viewer: Memo<Viewer>,
+    lost: RwSignal<u32>,
+    tabs: StoredValue<Tabs, LocalStorage>,
+    renewal: StoredValue<SingleFlight<Result<SignedIn, Failure>>, LocalStorage>,
+}
+
+impl Session {
+    /// Begins to restore the browser's session, if it has one, and gives the handle to every
+    /// component.
+    pub(crate) fn provide() -> Self {
+        let known = if tabs::session_is_noted() { State::Restoring } else { State::SignedOut };
+        let state = RwSignal::new(known);
+        let tabs = Tabs::join(move |news| {
+            state.set(match news {
+                News::SignedIn(signed_in) => State::SignedIn(signed_in),
+                News::SignedOut => State::SignedOut,
+            });
+        });
+        let session = Self {
+            state,
+            viewer: Memo::new(move |_| state.with(State::viewer)),
+            lost: RwSignal::new(0),
+            tabs: StoredValue::new_local(tabs),
+            renewal: StoredValue::new_local(SingleFlight::new()),
+        };
+        provide_context(session);
+        if state.with_untracked(|state| *state == State::Restoring) {
+            spawn_local(session.restore());
+        }
+        session
+    }
+
+    pub(crate) fn from_context() -> Self {
+        expect_context()
+    }
+
+    /// Who looks at the page.
+    pub(crate) fn viewer(self) -> Viewer {
+        self.viewer.get()
+    }
+
+    /// The same, for what does not run again when that changes.
+    pub(crate) fn viewer_now(self) -> Viewer {
+        self.state.with_untracked(State::viewer)
+    }
+
+    /// Grows each time that an operation found its session ended.
+    pub(crate) fn lost(self) -> u32 {
+        self.lost.get()
+    }
+
+    /// Runs an operation for whoever is signed in, or for nobody. An expired access token is renewed
+    /// and the operation repeated, once.
+    pub(crate) async fn run<Q, V>(self, operation: &Operation<Q, V>) -> Result<Q, Failure>
+    where
+        Q: DeserializeOwned,
+        V: Serialize,
+    {
+        self.post(Body::of(operation)).await?.read()
+    }
+
+    async fn post(self, body: Body) -> Result<Data, Failure> {
+        let Some(sender) = self.sender().await else {
+            return http::post(body, None).await;
+        };
+        let answer = http::post(body.clone(), Some(&sender.access_token)).await;
+        match answer {
+            Err(failure) if failure.code() == Some(Code::Unauthenticated) => {}
+            answer => return answer,
+        }
+        match self.token_after(sender).await {
+            Ok(token) => http::post(body, Some(&token)).await,
+            Err(failure) => {
+                if failure == Failure::SessionEnded {
+                    self.lost.update(|times| *times += 1);
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// The access token to repeat an operation with, after the sender's was not accepted.
+    async fn token_after(self, sender: SignedIn) -> Result<String, Failure> {
+        match self.state.with_untracked(|state| state.after_rejection(&sender)) {
+            AfterRejection::Repeat(token) => Ok(token),
+            AfterRejection::GiveUp => Err(Failure::SessionEnded),
+            AfterRejection::Renew => {
+                let user_id = sender.user.id.clone();
+                let renewed = self.renew(Some(sender)).await?;
+                match renewed.user.id == user_id {
+                    true => Ok(renewed.access_token),
+                    false => Err(Failure::SessionEnded),
+                }
+            }
+        }
+    }
+
+    /// # Errors
+    /// Also the refusals that belong beside the form's fields.
+    pub(crate) async fn sign_in(self, input: LoginInput) -> Result<(), Failure> {
+        let _alone = tabs::lock_cookie().await;
+        let answer = http::send(&accounts::login(input)).await?;
+        self.begin(answer.login.into());
+        Ok(())
+    }
+
+    /// # Errors
+    /// Also the refusals that belong beside the form's fields.
+    pub(crate) async fn register(self, input: RegisterInput) -> Result<(), Failure> {
+        let _alone = tabs::lock_cookie().await;
+        let answer = http::send(&accounts::register(input)).await?;
+        self.begin(answer.register.into());
+        Ok(())
+    }
+
+    /// Ends the session in every tab, once the server has.
+    pub(crate) async fn sign_out(self) -> Result<(), Failure> {
+        let _alone = tabs::lock_cookie().await;
+        http::send(&accounts::logout()).await?;
+        self.end();
+        Ok(())
+    }
+
+    /// Until it is known whether there is a session. While the server can't be asked the page is
+    /// nobody's, and asks again.
+    async fn restore(self) {
+        for failures in 0.. {
+            match self.renew(None).await {
+                Ok(_) | Err(Failure::SessionEnded) => return,
+                Err(_) => {
+                    self.state.update(|state| {
+                        if *state == State::Restoring {
+                            *state = State::SignedOut;
+                        }
+                    });
+                }
+            }
+            Delay::new(pause_after(failures, js_sys::Math::random())).await;
+            if self.state.with_untracked(|state| state.signed_in().is_some()) {
+                return;
+            }
+        }
+    }
+
+    async fn sender(self) -> Option<SignedIn> {
+        if self.state.with_untracked(|state| *state == State::Restoring) {
+            // Its failure leaves the page nobody's, and its operations with it.
+            let _ = self.renew(None).await;
+        }
+        self.state.with_untracked(|state| state.signed_in().cloned())
+    }
+
+    /// Exchanges the refresh cookie for a new access token: once for all of this tab's operations that
+    /// need one, and once for all tabs.
+    async fn renew(self, rejected: Option<SignedIn>) -> Result<SignedIn, Failure> {
+        let renewal = self.renewal.get_value();
+        renewal
+            .run(async move {
+                let _alone = tabs::lock_cookie().await;
+                // What another tab did while this one waited.
+                match self.state.get_untracked() {
+                    State::SignedIn(now) if Some(&now) != rejected.as_ref() => return Ok(now),
+                    State::SignedOut if rejected.is_some() => return Err(Failure::SessionEnded),
+                    _ => {}
+                }
+                match http::send(&accounts::refresh()).await {
+                    Ok(answer) => {
+                        let signed_in = SignedIn::from(answer.refresh);
+                        self.begin(signed_in.clone());
+                        Ok(signed_in)
+                    }
+                    Err(failure) if failure.code() == Some(Code::Unauthenticated) => {
+                        self.end();
+                        Err(Failure::SessionEnded)
+                    }
+                    Err(failure) => Err(failure),
+                }
+            })
+            .await
+    }
+
+    fn begin(self, signed_in: SignedIn) {
+        tabs::note_session(Some(&signed_in.user.id));
+        self.state.set(State::SignedIn(signed_in.clone()));
+        self.tabs.with_value(|tabs| tabs.tell(&News::SignedIn(signed_in)));
+    }
+
+    fn end(self) {
+        tabs::note_session(None);
+        self.state.set(State::SignedOut);
+        self.tabs.with_value(|tabs| tabs.tell(&News::SignedOut));
+    }
+}

@@ -1,0 +1,111 @@
+//! What is wrong with what a person typed, said before the server has to. The server decides; its rules
+//! are these.
+
+/// As many as the server takes.
+const LONGEST_NAME: usize = 100;
+const LONGEST_EMAIL: usize = 254;
+const LONGEST_PASSWORD: usize = 128;
+
+/// Two characters or more.
+pub(crate) fn name_problem(name: &str) -> Option<&'static str> {
+    match name.trim().chars().count() {
+        0 => Some("Please enter your name."),
+        1 => Some("The name needs 2 characters or more."),
+        length if length > LONGEST_NAME => Some("The name has at most 100 characters."),
+        _ => None,
+    }
+}
+
+/// Something before an @, a domain with a dot after it.
+pub(crate) fn email_problem(email: &str) -> Option<&'static str> {
+    let email = email.trim();
+    if email.is_empty() {
+        return Some("Please enter your email address.");
+    }
+    let plausible = email.len() <= LONGEST_EMAIL
+        && !email.contains(char::is_whitespace)
+        && email.split_once('@').is_some_and(|(name, domain)| {
+            !name.is_empty()
+                && !domain.contains('@')
+                && domain.split('.').count() >= 2
+                && domain.split('.').all(|part| !part.is_empty())
+        });
+    (!plausible).then_some("Please enter an email address, like ada@example.org.")
+}
+
+/// Eight characters or more with a letter and a digit.
+pub(crate) fn new_password_problem(password: &str) -> Option<&'static str> {
+    let length = password.chars().count();
+    if length == 0 {
+        Some("Please choose a password.")
+    } else if length < 8 {
+        Some("The password needs 8 characters or more.")
+    } else if length > LONGEST_PASSWORD {
+        Some("The password has at most 128 characters.")
+    } else if !password.chars().any(char::is_alphabetic) {
+        Some("The password needs a letter.")
+    } else if !password.chars().any(|c| c.is_ascii_digit()) {
+        Some("The password needs a digit.")
+    } else {
+        None
+    }
+}
+
+/// For signing in, where any password may be the right one.
+pub(crate) fn password_problem(password: &str) -> Option<&'static str> {
+    password.is_empty().then_some("Please enter your password.")
+}
+
+pub(crate) fn repeated_password_problem(password: &str, again: &str) -> Option<&'static str> {
+    if again.is_empty() {
+        Some("Please enter the password again.")
+    } else if password != again {
+        Some("The passwords don't match.")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_2_characters() {
+        assert_eq!(name_problem(" Al "), None);
+        let long = "a".repeat(101);
+        for bad in ["", " ", "A", " A ", &long] {
+            assert!(name_problem(bad).is_some(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_email_has_a_name_and_a_domain() {
+        for good in ["ada@example.org", " a+b@x.io ", "ünï@exämple.de"] {
+            assert_eq!(email_problem(good), None, "{good}");
+        }
+        let long = format!("{}@example.org", "a".repeat(250));
+        for bad in
+            ["", "ada", "@x.org", "ada@", "ada@x", "a@x..org", "a@b@x.org", "a b@x.org", &long]
+        {
+            assert!(email_problem(bad).is_some(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_password_has_8_characters_a_letter_and_a_digit() {
+        for good in ["passw0rd", "pässwörter1", &"a1".repeat(64)] {
+            assert_eq!(new_password_problem(good), None, "{good}");
+        }
+        for bad in ["", "passw0r", "password", "12345678", &"a1".repeat(65)] {
+            assert!(new_password_problem(bad).is_some(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_repeated_password_is_the_same() {
+        assert_eq!(repeated_password_problem("passw0rd", "passw0rd"), None);
+        assert!(repeated_password_problem("passw0rd", "Passw0rd").is_some());
+        assert!(repeated_password_problem("passw0rd", "").is_some());
+    }
+}

@@ -1,0 +1,47 @@
+//! Packages from npm, each the very one that was looked at.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Result, bail};
+
+use crate::{
+    shell::{call, has, heading, read},
+    web::target_folder,
+};
+
+/// One version of a package that needs no others.
+pub(crate) struct Package {
+    pub(crate) name: &'static str,
+    pub(crate) version: &'static str,
+    /// The hash of what it must hold, as npm writes it.
+    pub(crate) integrity: &'static str,
+}
+
+impl Package {
+    /// The folder of the package's files; downloads them once, and checks them.
+    pub(crate) fn fetch(&self) -> Result<PathBuf> {
+        let Self { name, version, integrity } = self;
+        let folder = target_folder().join(format!("{name}-{version}"));
+        let package = folder.join("package");
+        if package.is_dir() {
+            return Ok(package);
+        }
+        if !has("npm") {
+            bail!("npm is missing: install Node.js to have it");
+        }
+        heading(&format!("Fetching {name} {version}"));
+        let download = folder.with_extension("download");
+        fs::create_dir_all(&download)?;
+        let wanted = format!("{name}@{version}");
+        let into = download.to_string_lossy();
+        let report = read("npm", &["pack", &wanted, "--json", "--pack-destination", &into])?;
+        if !report.contains(integrity) {
+            bail!("{wanted} is not what it was: its hash is not {integrity}");
+        }
+        let archive = download.join(format!("{name}-{version}.tgz"));
+        call("tar", &["-xzf", &archive.to_string_lossy(), "-C", &into])?;
+        fs::remove_file(archive)?;
+        fs::rename(&download, &folder)?;
+        Ok(package)
+    }
+}

@@ -1,0 +1,66 @@
+//! `rowlock` as it was built, for chores that need a running server.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{shell::finish, web::target_folder};
+
+const SECRET: &str = "only-for-tests-and-known-to-everybody";
+/// Longest wait for it to serve.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A running server with the demo data; it ends when this is dropped.
+pub(crate) struct Server {
+    pub(crate) url: String,
+    process: Child,
+}
+
+impl Server {
+    /// On a free port, its log in a file.
+    pub(crate) fn start(profile: &str, database: &str, log: &Path) -> Result<Self> {
+        for command in ["migrate", "seed"] {
+            finish(&mut rowlock(profile, command, database))?;
+        }
+        let mut process = rowlock(profile, "serve", database)
+            .env("LISTEN_ADDR", "127.0.0.1:0")
+            .stderr(fs::File::create(log)?)
+            .spawn()
+            .context("starting rowlock")?;
+        let begun = Instant::now();
+        while begun.elapsed() < START_TIMEOUT && process.try_wait()?.is_none() {
+            let said = fs::read_to_string(log)?;
+            let url = said.lines().find_map(|line| {
+                let (_, url) = line.split_once("serving on ")?;
+                url.split(' ').next()
+            });
+            if let Some(url) = url {
+                return Ok(Self { url: url.to_owned(), process });
+            }
+            sleep(Duration::from_millis(20));
+        }
+        let _ = process.kill();
+        bail!("rowlock did not begin to serve; its log is {}", log.display());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// One of its commands, with these settings only, whatever the caller's are.
+pub(crate) fn rowlock(profile: &str, command: &str, database: &str) -> Command {
+    let mut rowlock = Command::new(target_folder().join(profile).join("rowlock"));
+    rowlock.arg(command).env_clear().env("DATABASE_URL", database).env("JWT_SECRET", SECRET);
+    rowlock
+}
