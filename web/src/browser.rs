@@ -1,25 +1,39 @@
 //! What only a browser knows: the visitor's language, zone and clock, and chance.
 
-use js_sys::{Array, Date, Intl, Object, Reflect};
+use std::{cell::RefCell, collections::HashMap};
+
+use js_sys::{Array, Date, Function, Intl, Object, Reflect};
 use leptos::prelude::{document, window};
 use wasm_bindgen::JsValue;
 
 use crate::{api::queries::events::Money, money::Amount};
 
+thread_local! {
+    // Making one takes a browser longer than making a card.
+    static DATE_AND_TIME: Function = date_format(&[("dateStyle", "long"), ("timeStyle", "short")]);
+    static MONTH: Function = date_format(&[("month", "short")]);
+    static DAY: Function = date_format(&[("day", "numeric")]);
+    /// By currency.
+    static PRICES: RefCell<HashMap<String, Function>> = RefCell::default();
+}
+
 /// Such as "March 15, 2026 at 10:00 AM", in the visitor's own zone and language.
 pub(crate) fn date_and_time(rfc3339: &str) -> String {
-    localised(rfc3339, &[("dateStyle", "long"), ("timeStyle", "short")])
+    DATE_AND_TIME.with(|format| date(format, rfc3339))
 }
 
 /// Such as "Mar" and "15".
 pub(crate) fn month_and_day(rfc3339: &str) -> (String, String) {
-    (localised(rfc3339, &[("month", "short")]), localised(rfc3339, &[("day", "numeric")]))
+    (MONTH.with(|format| date(format, rfc3339)), DAY.with(|format| date(format, rfc3339)))
 }
 
-fn localised(rfc3339: &str, options: &[(&str, &str)]) -> String {
-    let format = Intl::DateTimeFormat::new(&Array::new(), &object(options));
+fn date_format(options: &[(&str, &str)]) -> Function {
+    Intl::DateTimeFormat::new(&Array::new(), &object(options)).format()
+}
+
+fn date(format: &Function, rfc3339: &str) -> String {
     let date = Date::new(&JsValue::from_str(rfc3339));
-    text(format.format().call1(&JsValue::UNDEFINED, &date)).unwrap_or_else(|| rfc3339.to_owned())
+    text(format.call1(&JsValue::UNDEFINED, &date)).unwrap_or_else(|| rfc3339.to_owned())
 }
 
 /// What so many tickets cost, such as "€99.80", as the visitor's language writes it.
@@ -30,12 +44,23 @@ pub(crate) fn price(one: &Money, tickets: u8) -> String {
     if amount.is_free() {
         return "Free".to_owned();
     }
-    let decimal = amount.times(tickets).decimal();
-    let options = object(&[("style", "currency"), ("currency", &one.currency)]);
-    let format = Intl::NumberFormat::new(&Array::new(), &options);
     // As text, since a JavaScript number could round it.
-    text(format.format().call1(&JsValue::UNDEFINED, &JsValue::from_str(&decimal)))
-        .unwrap_or_else(|| format!("{decimal} {}", one.currency))
+    let decimal = amount.times(tickets).decimal();
+    let written = price_format(&one.currency)
+        .call1(&JsValue::UNDEFINED, &JsValue::from_str(&decimal));
+    text(written).unwrap_or_else(|| format!("{decimal} {}", one.currency))
+}
+
+fn price_format(currency: &str) -> Function {
+    PRICES.with_borrow_mut(|formats| match formats.get(currency) {
+        Some(format) => format.clone(),
+        None => {
+            let options = object(&[("style", "currency"), ("currency", currency)]);
+            let format = Intl::NumberFormat::new(&Array::new(), &options).format();
+            formats.insert(currency.to_owned(), format.clone());
+            format
+        }
+    })
 }
 
 /// The moment that it is here, in RFC 3339 in UTC.

@@ -31,9 +31,9 @@ impl<T: Send + Sync + 'static> Clone for Query<T> {
 impl<T: Send + Sync + 'static> Copy for Query<T> {}
 
 impl<T: Clone + Send + Sync + 'static> Query<T> {
-    /// Reads whenever the key changes. What was read before stays until the answer is there; an answer
+    /// Reads whenever the key changes, once there is one. What was read before stays until the answer is there; an answer
     /// that another has overtaken is dropped, and so is a failure to read the same again.
-    pub(crate) fn new<K, A>(key: impl Fn() -> K + 'static, read: impl Fn(K) -> A + 'static) -> Self
+    pub(crate) fn new<K, A>(key: impl Fn() -> Option<K> + 'static, read: impl Fn(K) -> A + 'static) -> Self
     where
         K: Clone + PartialEq + 'static,
         A: Future<Output = Result<T, Failure>> + 'static,
@@ -47,10 +47,10 @@ impl<T: Clone + Send + Sync + 'static> Query<T> {
             again,
         };
         let asked = Rc::new(Cell::new(0_u32));
-        Effect::new(move |before: Option<K>| {
+        Effect::new(move |before: Option<Option<K>>| {
             again.track();
-            let key = key();
-            let same = before.as_ref() == Some(&key);
+            let key = key()?;
+            let same = before.flatten().as_ref() == Some(&key);
             let answer = read(key.clone());
             let (latest, busy, asked) = (latest.clone(), busy.clone(), Rc::clone(&asked));
             let this = asked.get() + 1;
@@ -68,7 +68,7 @@ impl<T: Clone + Send + Sync + 'static> Query<T> {
                     Err(failure) => latest.set(Loaded::Failed(failure)),
                 }
             });
-            key
+            Some(key)
         });
         query
     }

@@ -1,101 +1,27 @@
 //! A database that is away, at the start or later, and connections that break.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    sync::watch,
-    time::{Instant, sleep, timeout},
-};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     app::{App, BOOK, Engine, code_and_fields, new_database, postgres_admin},
+    proxy::{Cut, Proxy},
     socket::Socket,
 };
-
-/// Stands between a server and PostgreSQL, and lets nothing through while it is cut.
-struct Proxy {
-    port: u16,
-    open: watch::Sender<bool>,
-    /// Cut the next connection that sends COMMIT, after it was sent on and before it is answered.
-    cut_at_commit: Arc<AtomicBool>,
-}
-
-impl Proxy {
-    async fn to(target: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let open = watch::Sender::new(true);
-        let is_open = open.subscribe();
-        let cut_at_commit = Arc::new(AtomicBool::new(false));
-        let cut = Arc::clone(&cut_at_commit);
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                if *is_open.borrow() {
-                    tokio::spawn(pass(client, target.clone(), is_open.clone(), Arc::clone(&cut)));
-                }
-            }
-        });
-        Self { port, open, cut_at_commit }
-    }
-
-    /// The URL of a database, by way of this.
-    fn url(&self, url: &str) -> String {
-        let (head, tail) = url.rsplit_once(':').unwrap();
-        let (_, database) = tail.split_once('/').unwrap();
-        format!("{head}:{}/{database}", self.port)
-    }
-}
-
-async fn pass(
-    mut client: TcpStream,
-    target: String,
-    mut open: watch::Receiver<bool>,
-    cut_at_commit: Arc<AtomicBool>,
-) {
-    let Ok(mut server) = TcpStream::connect(target).await else { return };
-    let (mut asked, mut answered) = (vec![0; 65_536], vec![0; 65_536]);
-    loop {
-        tokio::select! {
-            () = closed(&mut open) => return,
-            read = client.read(&mut asked) => {
-                let Ok(count @ 1..) = read else { return };
-                if server.write_all(&asked[..count]).await.is_err() {
-                    return;
-                }
-                let commits = asked[..count].windows(6).any(|text| text == b"COMMIT");
-                if commits && cut_at_commit.swap(false, Ordering::SeqCst) {
-                    // PostgreSQL has it, which shows in its answer; the caller never gets that.
-                    let _ = server.read(&mut answered).await;
-                    return;
-                }
-            }
-            read = server.read(&mut answered) => {
-                let Ok(count @ 1..) = read else { return };
-                if client.write_all(&answered[..count]).await.is_err() {
-                    return;
-                }
-            }
-        }
-    }
-}
 
 async fn behind_a_proxy(open: bool) -> (App, Proxy) {
     let folder = TempDir::new().unwrap();
     let url = new_database(Engine::Postgres, &folder).await;
     let (_, server) = url.split_once('@').unwrap();
     let proxy = Proxy::to(server.split_once('/').unwrap().0.to_owned()).await;
-    proxy.open.send_replace(open);
-    let app = App::start_on(proxy.url(&url), folder, &[]).await;
+    proxy.set_open(open);
+    let (head, tail) = url.rsplit_once(':').unwrap();
+    let (_, database) = tail.split_once('/').unwrap();
+    let url = format!("{head}:{}/{database}", proxy.port);
+    let app = App::start_on(url, folder, &[]).await;
     (app, proxy)
 }
 
@@ -122,7 +48,7 @@ async fn a_database_that_is_away_at_the_start_is_unavailable_and_then_there() {
     assert_eq!(code_and_fields(&error).0, "UNAVAILABLE");
     assert!(error["extensions"]["retryAfter"].as_i64().unwrap() >= 1);
     assert!(!ready(&app).await);
-    proxy.open.send_replace(true);
+    proxy.set_open(true);
     eventually("ready", async || ready(&app).await).await;
     eventually("answered", async || app.send(None, LIST, json!({})).await.get("errors").is_none())
         .await;
@@ -134,7 +60,7 @@ async fn a_database_that_goes_away_later_is_unavailable_and_then_there() {
     let event = app.event("Concert", 5).await;
     let user = app.user().await;
     app.book(&user, &event, 1).await;
-    proxy.open.send_replace(false);
+    proxy.set_open(false);
     eventually("noticed", async || !ready(&app).await).await;
     let book = json!({ "input": { "eventId": event } });
     for (query, variables) in [
@@ -151,7 +77,7 @@ async fn a_database_that_goes_away_later_is_unavailable_and_then_there() {
         let error = answer.expect("an answer in time");
         assert_eq!(code_and_fields(&error).0, "UNAVAILABLE", "{query}: {error}");
     }
-    proxy.open.send_replace(true);
+    proxy.set_open(true);
     eventually("answered", async || app.send(None, LIST, json!({})).await.get("errors").is_none())
         .await;
     eventually("booked", async || {
@@ -175,15 +101,15 @@ async fn a_booking_whose_connection_is_lost_at_commit_is_answered_with_the_truth
     assert_eq!(told().await, 5);
     for round in 1..=3 {
         let user = app.user().await;
-        proxy.cut_at_commit.store(true, Ordering::SeqCst);
+        proxy.set_cut(Cut::Once(b"COMMIT"));
         let booked = app.book(&user, &event, 1).await;
         assert_eq!(booked["__typename"], "BookEventSuccess");
-        assert!(!proxy.cut_at_commit.load(Ordering::SeqCst), "it was cut");
+        assert_eq!(proxy.cut(), Cut::Never, "it was cut");
         assert_eq!(app.remaining(&event).await, 5 - round, "booked once");
         assert_eq!(told().await, 5 - round, "and those who watch know it");
         let id = booked["booking"]["id"].as_str().unwrap();
         if round == 3 {
-            proxy.cut_at_commit.store(true, Ordering::SeqCst);
+            proxy.set_cut(Cut::Once(b"COMMIT"));
             assert_eq!(app.cancel(&user, id).await["booking"]["status"], "CANCELLED");
             assert_eq!(app.remaining(&event).await, 3, "returned once");
             assert_eq!(told().await, 3);
@@ -206,8 +132,4 @@ async fn connections_that_postgres_ends_are_replaced() {
         app.data(None, LIST, json!({})).await;
     }
     assert_eq!(app.remaining(&event).await, 2);
-}
-
-async fn closed(open: &mut watch::Receiver<bool>) {
-    let _ = open.wait_for(|open| !open).await;
 }

@@ -19,6 +19,7 @@ mod events;
 mod faults;
 mod http;
 mod live;
+mod proxy;
 mod races;
 mod readme;
 mod schema;

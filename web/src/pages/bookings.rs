@@ -56,7 +56,7 @@ fn Bookings() -> impl IntoView {
     let session = Session::from_context();
     let live = LiveCounts::from_context();
     let bookings =
-        Query::new(move || (session.viewer(), live.reconnections()), move |_| read(session, None));
+        Query::new(move || Some((session.known_viewer()?, live.reconnections())), move |_| read(session, None));
     let asked = RwSignal::new(None::<Booking>);
     let face = Memo::new(move |_| {
         bookings.with(|bookings| match bookings {

@@ -33,7 +33,7 @@ pub(crate) fn EventPage() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
     let event = Query::new(
-        move || (session.viewer(), live.reconnections(), id.get()),
+        move || Some((session.known_viewer()?, live.reconnections(), id.get())),
         move |(_, _, id)| async move {
             let found = match session.run(&one_event(id)).await {
                 Ok(data) => data.event,

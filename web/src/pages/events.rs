@@ -40,7 +40,7 @@ pub(crate) fn EventsPage() -> impl IntoView {
     let list =
         Memo::new(move |_| address.with(|query| EventList::from_query(|name| query.get(name))));
     let events = Query::new(
-        move || (session.viewer(), live.reconnections(), list.get()),
+        move || Some((session.known_viewer()?, live.reconnections(), list.get())),
         move |(_, _, list)| async move {
             let events = session.run(&event_list(list.variables())).await?.events;
             for event in &events.nodes {
@@ -58,6 +58,9 @@ pub(crate) fn EventsPage() -> impl IntoView {
         <PageHead title="Events">
             <LiveStatus />
         </PageHead>
+        <p class="tagline">
+            "Find an event, book your tickets, and watch live how many are left."
+        </p>
         <Controls list />
         <Results events />
     }

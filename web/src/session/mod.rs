@@ -71,6 +71,11 @@ impl Session {
         self.viewer.get()
     }
 
+    /// The same, once it is known: what depends on it is not read twice.
+    pub(crate) fn known_viewer(self) -> Option<Viewer> {
+        Some(self.viewer.get()).filter(|viewer| *viewer != Viewer::Unknown)
+    }
+
     /// The same, for what does not run again when that changes.
     pub(crate) fn viewer_now(self) -> Viewer {
         self.state.with_untracked(State::viewer)
@@ -92,9 +97,8 @@ impl Session {
     }
 
     async fn post(self, body: Body) -> Result<Data, Failure> {
-        let Some(sender) = self.sender().await else {
-            return http::post(body, None).await;
-        };
+        let sender = self.state.with_untracked(|state| state.signed_in().cloned());
+        let Some(sender) = sender else { return http::post(body, None).await };
         let answer = http::post(body.clone(), Some(&sender.access_token)).await;
         match answer {
             Err(failure) if failure.code() == Some(Code::Unauthenticated) => {}
@@ -172,14 +176,6 @@ impl Session {
                 return;
             }
         }
-    }
-
-    async fn sender(self) -> Option<SignedIn> {
-        if self.state.with_untracked(|state| *state == State::Restoring) {
-            // Its failure leaves the page nobody's, and its operations with it.
-            let _ = self.renew(None).await;
-        }
-        self.state.with_untracked(|state| state.signed_in().cloned())
     }
 
     /// Exchanges the refresh cookie for a new access token: once for all of this tab's operations that

@@ -1,0 +1,223 @@
+//! Booking and cancelling, and what the person is told.
+
+use rowlock_entities::booking;
+use sea_orm::{EntityTrait, PaginatorTrait};
+use serde_json::json;
+
+use super::driver::{Browser, badge};
+use crate::{
+    app::{App, Engine},
+    proxy::{Cut, Proxy},
+};
+
+const CONCERT: &str = "01990000-0000-7000-8000-000000000001";
+
+async fn bookings(app: &App) -> u64 {
+    booking::Entity::find().count(app.db()).await.unwrap()
+}
+
+/// The access token of somebody who signs in elsewhere.
+async fn token_of(app: &App, name: &str) -> String {
+    let login = "mutation($input: LoginInput!) { login(input: $input) { accessToken } }";
+    let input = json!({ "email": format!("{name}@example.org"), "password": format!("{name}-demo-1") });
+    let data = app.data(None, login, json!({ "input": input })).await;
+    data["login"]["accessToken"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_books_from_the_list_and_several_tickets_from_the_events_page() {
+    let app = App::start_with(Engine::Sqlite, &["--booking-delay-ms", "300"]).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.sign_in(&app, "Ada").await;
+    let badge = badge("Limited Concert");
+    browser.wait_for(&badge, |words| *words == "2 tickets left").await;
+    browser.click_on_card("Limited Concert", "Book").await;
+    browser.see(".book", "Booking…").await;
+    browser.see(".toast", "Successfully booked Limited Concert!").await;
+    browser.see(".booked", "Booked").await;
+    browser.wait_for(&badge, |words| *words == "1 ticket left").await;
+    browser.screenshot("booked-1280").await;
+
+    browser.click_on("Jazz Night").await;
+    browser.see("h1", "Jazz Night").await;
+    let choose = "const select = document.querySelector('#quantity');
+        select.value = '3'; select.dispatchEvent(new Event('change', { bubbles: true }))";
+    browser.ask(choose).await;
+    browser.see(".total", "$105.00").await;
+    browser.click_on("Book").await;
+    browser.see(".toast", "Successfully booked Jazz Night!").await;
+    browser.see(".yours", "You have 3 tickets.").await;
+    browser.see(".badge", "77 tickets left").await;
+
+    browser.click_on("My bookings").await;
+    browser.see(".booking", "Jazz Night").await;
+    browser.see(".booking-facts", "Confirmed 3 tickets").await;
+    app.assert_nothing_oversold().await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_booked_elsewhere_is_said_to_be_booked() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(768, 900).await;
+    browser.sign_in(&app, "Ada").await;
+    browser.see(".found", "12 events").await;
+    app.book(&token_of(&app, "ada").await, CONCERT, 1).await;
+    browser.click_on_card("Limited Concert", "Book").await;
+    browser.see(".toast", "You have already booked this event.").await;
+    browser.see(".booked", "Booked").await;
+    assert_eq!(bookings(&app).await, 1);
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_ticket_goes_to_one_of_two_who_click_at_once() {
+    // Long enough for both to click before the first has it.
+    let app = App::start_with(Engine::Sqlite, &["--booking-delay-ms", "1500"]).await;
+    let event = app.event("Last Chair", 1).await;
+    let page = format!("{}/events/{event}", app.url);
+    let (ada, grace) =
+        tokio::join!(Browser::start(768, 900), Browser::start(768, 900));
+    tokio::join!(ada.sign_in(&app, "Ada"), grace.sign_in(&app, "Grace"));
+    for browser in [&ada, &grace] {
+        browser.go(&page).await;
+        browser.see(".who", "").await;
+        browser.see(".badge", "1 ticket left").await;
+        browser.see(".live", "Live counts").await;
+    }
+    tokio::join!(ada.click_on("Book"), grace.click_on("Book"));
+    let toast = "return document.querySelector('.toast p')?.innerText";
+    let mut told = Vec::new();
+    for browser in [&ada, &grace] {
+        let words = browser.wait_for(toast, |words| words.is_string()).await;
+        told.push(words.as_str().unwrap().to_owned());
+        browser.see(".badge", "Sold Out").await;
+    }
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            "Sorry, tickets for Last Chair are no longer available.",
+            "Successfully booked Last Chair!"
+        ]
+    );
+    app.assert_nothing_oversold().await;
+    ada.screenshot("last-ticket-ada").await;
+    grace.screenshot("last-ticket-grace").await;
+    ada.close().await;
+    grace.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_whose_answer_was_lost_is_tried_again_and_booked_once() {
+    let app = App::start(Engine::Sqlite).await;
+    let proxy = Proxy::to(app.url.trim_start_matches("http://").to_owned()).await;
+    let browser = Browser::start(375, 800).await;
+    let url = format!("http://127.0.0.1:{}", proxy.port);
+    browser.go(&format!("{url}/sign-in")).await;
+    browser.fill("email", "ada@example.org").await;
+    browser.fill("password", "ada-demo-1").await;
+    browser.press("\u{e007}").await;
+    browser.see(".who", "Ada").await;
+    browser.click_on("Limited Concert").await;
+    browser.see(".badge", "2 tickets left").await;
+
+    proxy.set_cut(Cut::Each(b"bookEvent"));
+    browser.click_on("Book").await;
+    browser.see(".toast", "Failed to complete booking. Please try again.").await;
+    assert_eq!(bookings(&app).await, 1, "it was booked, and nobody was told");
+    proxy.set_cut(Cut::Never);
+    browser.click_on("Book").await;
+    browser.see(".toast", "Successfully booked Limited Concert!").await;
+    assert_eq!(bookings(&app).await, 1);
+    browser.see(".badge", "1 ticket left").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_is_cancelled_after_a_question_and_its_tickets_are_back() {
+    let app = App::start(Engine::Sqlite).await;
+    app.book(&token_of(&app, "ada").await, CONCERT, 2).await;
+    let browser = Browser::start(768, 900).await;
+    browser.sign_in(&app, "Ada").await;
+    let badge = badge("Limited Concert");
+    browser.wait_for(&badge, |words| *words == "Sold Out").await;
+    let list = browser.new_tab().await;
+    browser.go(&format!("{}/bookings", app.url)).await;
+    browser.click_on("Cancel booking").await;
+    browser.see("dialog[open]", "Cancel your booking of Limited Concert?").await;
+    browser.see("dialog[open]", "Your 2 tickets go back on sale at once.").await;
+    browser.screenshot("cancel-dialog-768").await;
+
+    // Escape changes its mind, and gives the focus back.
+    browser.press("\u{e00c}").await;
+    browser.see_no("dialog[open]").await;
+    let focused = "return document.activeElement.innerText";
+    browser.wait_for(focused, |words| *words == "Cancel booking").await;
+    assert_eq!(app.remaining(CONCERT).await, 0);
+
+    browser.press("\u{e007}").await;
+    browser.click("dialog[open] .button-danger").await;
+    browser.see(".toast", "Your booking of Limited Concert is cancelled.").await;
+    browser.see(".booking .badge", "Cancelled").await;
+    browser.see_no("dialog[open]").await;
+    // The focus stays where the button was.
+    browser
+        .wait_for("return document.activeElement.className", |class| {
+            class.as_str().is_some_and(|class| class.contains("booking"))
+        })
+        .await;
+    assert_eq!(app.remaining(CONCERT).await, 2);
+    let bookings_tab = browser.page.window().await.unwrap();
+    browser.switch_to(&list).await;
+    browser.wait_for(&badge, |words| *words == "2 tickets left").await;
+
+    // And it can be booked again.
+    browser.switch_to(&bookings_tab).await;
+    browser.click_on("Limited Concert").await;
+    browser.click_on("Book").await;
+    browser.see(".toast", "Successfully booked Limited Concert!").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_history_of_bookings_is_read_in_parts() {
+    let app = App::start(Engine::Sqlite).await;
+    let token = token_of(&app, "ada").await;
+    for number in 1..=25 {
+        let event = app.event(&format!("Lecture {number}"), 5).await;
+        app.book(&token, &event, 1).await;
+    }
+    let browser = Browser::start(1280, 900).await;
+    browser.sign_in(&app, "Ada").await;
+    browser.click_on("My bookings").await;
+    let rows = "return document.querySelectorAll('.booking h2').length";
+    browser.wait_for(rows, |count| *count == 20).await;
+    browser.click_on("Show more").await;
+    browser.wait_for(rows, |count| *count == 25).await;
+    browser.see_no(".more").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_has_started_cannot_be_booked() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(768, 900).await;
+    browser.sign_in(&app, "Ada").await;
+    browser.see(".found", "12 events").await;
+    // The server's clock decides; the browser's has not come so far.
+    app.clock.advance(chrono::Duration::minutes(10));
+    let soon = app
+        .event_with(|event| {
+            event.title = "Matinee".to_owned();
+            event.title_key = "matinee".to_owned();
+            event.starts_at = chrono::Utc::now() + chrono::Duration::minutes(5);
+        })
+        .await;
+    browser.go(&format!("{}/events/{soon}", app.url)).await;
+    browser.see(".who", "Ada").await;
+    browser.click_on("Book").await;
+    browser.see(".toast", "has started").await;
+    browser.see(".book", "Closed").await;
+    browser.close().await;
+}

@@ -1,0 +1,102 @@
+//! Counts that change while a page is open.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::driver::{Browser, badge};
+use crate::{
+    app::{App, Engine},
+    proxy::Proxy,
+};
+
+const CONCERT: &str = "01990000-0000-7000-8000-000000000001";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_event_list_shows_a_count_fall_when_another_client_books() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.go(&app.url).await;
+    let badge = badge("Limited Concert");
+    browser.wait_for(&badge, |words| *words == "2 tickets left").await;
+    browser.see(".live", "Live counts").await;
+
+    let users = app.users(2).await;
+    let first = app.book(&users[0], CONCERT, 1).await;
+    browser.wait_for(&badge, |words| *words == "1 ticket left").await;
+    app.book(&users[1], CONCERT, 1).await;
+    let booked = Instant::now();
+    browser.wait_for(&badge, |words| *words == "Sold Out").await;
+    assert!(booked.elapsed() < Duration::from_secs(1), "{:?}", booked.elapsed());
+    let button = "return document.querySelector('[aria-label$=\"Limited Concert\"]').innerText";
+    browser.wait_for(button, |words| *words == "Sold out").await;
+    app.cancel(&users[0], first["booking"]["id"].as_str().unwrap()).await;
+    browser.wait_for(&badge, |words| *words == "1 ticket left").await;
+    browser.wait_for(button, |words| *words == "Book").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_sells_out_while_it_is_looked_at_says_so() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(768, 900).await;
+    browser.go(&format!("{}/events/{CONCERT}", app.url)).await;
+    browser.see("h1", "Limited Concert").await;
+    browser.see(".badge", "2 tickets left").await;
+    browser.see(".live", "Live counts").await;
+    app.book(&app.user().await, CONCERT, 2).await;
+    browser.see(".badge", "Sold Out").await;
+    browser.see(".book", "Sold out").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_whose_network_was_cut_says_so_and_shows_the_truth_when_it_is_back() {
+    let app = App::start(Engine::Sqlite).await;
+    let proxy = Proxy::to(app.url.trim_start_matches("http://").to_owned()).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.go(&format!("http://127.0.0.1:{}/events", proxy.port)).await;
+    browser.see(".live", "Live counts").await;
+    browser.ask("window.unreloaded = true").await;
+
+    proxy.set_open(false);
+    browser.see(".live", "Reconnecting; counts may be out of date").await;
+    app.book(&app.user().await, CONCERT, 1).await;
+    let badge = badge("Limited Concert");
+    assert_eq!(browser.ask(&badge).await, "2 tickets left");
+
+    proxy.set_open(true);
+    browser.see(".live", "Live counts").await;
+    browser.wait_for(&badge, |words| *words == "1 ticket left").await;
+    assert_eq!(browser.ask("return window.unreloaded").await, true);
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_keeps_one_socket_whatever_it_shows() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    let count = "const opened = window.WebSocket; window.sockets = [];
+        window.WebSocket = function(...args) {
+            const socket = new opened(...args); window.sockets.push(socket); return socket; };
+        window.WebSocket.prototype = opened.prototype; Object.assign(window.WebSocket, opened);";
+    let parameters = json!({ "source": count });
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", parameters).await;
+    browser.go(&app.url).await;
+    browser.see(".live", "Live counts").await;
+    browser.click_on("Limited Concert").await;
+    browser.see_path(&format!("/events/{CONCERT}")).await;
+    browser.see(".badge", "2 tickets left").await;
+    app.book(&app.user().await, CONCERT, 1).await;
+    browser.see(".badge", "1 ticket left").await;
+    browser.click_on("My bookings").await;
+    browser.see_path("/sign-in?next=%2Fbookings").await;
+    browser.click_on("Events").await;
+    let badge = badge("Limited Concert");
+    browser.wait_for(&badge, |words| *words == "1 ticket left").await;
+    app.book(&app.user().await, CONCERT, 1).await;
+    browser.wait_for(&badge, |words| *words == "Sold Out").await;
+    assert_eq!(browser.ask("return window.sockets.length").await, 1);
+    browser.close().await;
+}

@@ -1,0 +1,181 @@
+//! How the pages look on every screen, to everybody, and what they cost.
+
+use serde_json::json;
+
+use super::driver::Browser;
+use crate::app::{App, Engine};
+
+const CONCERT: &str = "01990000-0000-7000-8000-000000000001";
+/// Everything that a first visit downloads, compressed.
+const MOST_BYTES: i64 = 300_000;
+const TAB: &str = "\u{e004}";
+const ENTER: &str = "\u{e007}";
+
+/// What axe finds wrong with the page that is shown, in words.
+async fn faults(browser: &Browser) -> String {
+    let script = std::env::var("TEST_AXE_SCRIPT")
+        .expect("TEST_AXE_SCRIPT names axe-core's script: run `cargo xtask test`");
+    browser.ask(&std::fs::read_to_string(script).unwrap()).await;
+    let run = "const done = arguments[arguments.length - 1];
+        axe.run().then(found => done(found.violations.flatMap(violation => violation.nodes.map(
+            node => `${violation.id}: ${node.target}: ${node.failureSummary}`)).join('\\n')),
+            error => done(`axe failed: ${error}`));";
+    let found = browser.page.execute_async(run, vec![]).await.unwrap();
+    found.as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_fits_every_screen_and_shuts_nobody_out() {
+    let app = App::start(Engine::Sqlite).await;
+    // Counts of each colour.
+    for (event, tickets) in [(CONCERT, 2), ("01990000-0000-7000-8000-000000000007", 7)] {
+        let buyer = app.user().await;
+        app.book(&buyer, event, tickets).await;
+    }
+    app.event_with(|event| {
+        event.title = "Encore".to_owned();
+        event.title_key = "encore".to_owned();
+        event.total_tickets = 400;
+        event.remaining_tickets = 20;
+    })
+    .await;
+
+    let browser = Browser::start(1280, 900).await;
+    let pages = [
+        ("events", "/events", ".card h2"),
+        ("event", "/events/01990000-0000-7000-8000-000000000004", ".book"),
+        ("no-events", "/events?search=nothing", ".notice"),
+        ("not-found", "/nowhere", ".notice"),
+        ("sign-in", "/sign-in", "form"),
+        ("register", "/register", "form"),
+    ];
+    for (name, path, shows) in pages {
+        look(&browser, &app, name, path, shows).await;
+    }
+    browser.sign_in(&app, "Ada").await;
+    look(&browser, &app, "no-bookings", "/bookings", ".notice").await;
+    browser.click_on("Events").await;
+    browser.click_on_card("Jazz Night", "Book").await;
+    browser.click_on_card("Film Premiere: The Last Seat", "Book").await;
+    browser.see(".toast", "Successfully booked Film Premiere: The Last Seat!").await;
+    look(&browser, &app, "signed-in-events", "/events", ".booked").await;
+    look(&browser, &app, "booked-event", "/events/01990000-0000-7000-8000-000000000004", ".yours")
+        .await;
+    browser.click_on("My bookings").await;
+    browser.click_on_card("Jazz Night", "Cancel booking").await;
+    browser.click("dialog[open] .button-danger").await;
+    browser.see(".booking .badge", "Cancelled").await;
+    look(&browser, &app, "bookings", "/bookings", ".booking h2").await;
+    browser.close().await;
+}
+
+/// In each theme at each width: nothing to scroll sideways, nothing for axe to find, a picture for people.
+async fn look(browser: &Browser, app: &App, name: &str, path: &str, shows: &str) {
+    browser.go(&format!("{}{path}", app.url)).await;
+    let shown = format!("return document.querySelectorAll('{shows}').length");
+    browser.wait_for(&shown, |count| count.as_i64() > Some(0)).await;
+    browser.see_no(".skeleton").await;
+    for (theme, width, height) in [
+        ("light", 1280, 900),
+        ("light", 768, 1024),
+        ("light", 375, 812),
+        ("dark", 1280, 900),
+        ("dark", 768, 1024),
+        ("dark", 375, 812),
+    ] {
+        browser.set_theme(theme).await;
+        browser.set_size(width, height).await;
+        // Colours and bars take a moment to change.
+        let settled = "return document.getAnimations().every(a => a.playState === 'finished')";
+        browser.wait_for(settled, |settled| *settled == true).await;
+        let overflow =
+            "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        assert_eq!(browser.ask(overflow).await, 0, "{name} at {width}");
+        assert_eq!(faults(browser).await, "", "{name} in {theme} at {width}");
+        browser.screenshot(&format!("{name}-{width}-{theme}")).await;
+    }
+    browser.set_theme("light").await;
+    browser.set_size(1280, 900).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_visit_downloads_little_and_only_from_here() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.go(&app.url).await;
+    browser.see(".live", "Live counts").await;
+    let entries = "return ['navigation', 'resource'].flatMap(kind => performance.getEntriesByType(kind))
+        .map(entry => ({ name: entry.name, bytes: entry.encodedBodySize }))";
+    let entries = browser.ask(entries).await;
+    let mut bytes = 0;
+    for entry in entries.as_array().unwrap() {
+        let name = entry["name"].as_str().unwrap();
+        assert!(name.starts_with(&app.url), "{name} is from another origin");
+        bytes += entry["bytes"].as_i64().unwrap();
+    }
+    assert!((50_000..=MOST_BYTES).contains(&bytes), "{bytes} bytes: {entries}");
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+
+    // What has a hash in its name is not asked for again.
+    browser.page.refresh().await.unwrap();
+    browser.see(".live", "Live counts").await;
+    let asked = "return performance.getEntriesByType('resource')
+        .filter(entry => entry.name.includes('/assets/') && entry.transferSize > 0)
+        .map(entry => entry.name)";
+    assert_eq!(browser.ask(asked).await, json!([]));
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_runs_no_script_that_is_not_the_sites_own() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.go(&app.url).await;
+    browser.see(".found", "12 events").await;
+    let inject = "const script = document.createElement('script');
+        script.textContent = 'window.injected = true'; document.body.append(script);
+        const image = document.createElement('img');
+        image.setAttribute('onerror', 'window.injected = true'); image.src = '/none';
+        document.body.append(image);";
+    browser.ask(inject).await;
+    let blocked = "return document.querySelectorAll('img').length";
+    browser.wait_for(blocked, |count| *count == 1).await;
+    assert_eq!(browser.ask("return window.injected ?? null").await, json!(null));
+    let complaints = browser.complaints().await.join("\n");
+    assert!(complaints.contains("Content Security Policy"), "{complaints}");
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_without_a_mouse_finds_and_books() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.sign_in(&app, "Ada").await;
+    browser.go(&app.url).await;
+    browser.see(".who", "Ada").await;
+    browser.see(".found", "12 events").await;
+    let focused = "return document.activeElement.id || document.activeElement.innerText";
+    browser.press(TAB).await;
+    assert_eq!(browser.ask(focused).await, "Skip to content");
+    browser.press(ENTER).await;
+    browser.wait_for("return document.activeElement.id", |id| *id == "content").await;
+    for (key, wanted) in
+        [(TAB, "search"), (TAB, "order"), (TAB, "Stand-up in the Cellar"), (ENTER, "")]
+    {
+        browser.press(key).await;
+        if !wanted.is_empty() {
+            browser.wait_for(focused, |found| found == wanted).await;
+        }
+    }
+    // The new page says its name, and what is done on it says what came of it.
+    browser.wait_for(focused, |found| *found == "Stand-up in the Cellar").await;
+    let title = "return document.title";
+    browser.wait_for(title, |title| *title == "Stand-up in the Cellar · Rowlock").await;
+    browser.press(TAB).await;
+    browser.press(TAB).await;
+    browser.wait_for(focused, |found| *found == "Book").await;
+    browser.press(ENTER).await;
+    browser.see("[aria-live] .toast", "Successfully booked Stand-up in the Cellar!").await;
+    browser.wait_for(focused, |found| *found == "Booked").await;
+    browser.close().await;
+}
