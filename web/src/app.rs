@@ -1,6 +1,8 @@
 //! What all pages share: the handles that components find, the frame around a page, and which page is
 //! where.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
@@ -33,34 +35,56 @@ pub(crate) fn App() -> impl IntoView {
     let live = LiveCounts::provide();
     Desk::provide(session, live, toasts);
     FirstPageShown::provide();
+    // A page comes a moment after the frame around it, so that neither keeps the browser busy for long.
+    let framed = RwSignal::new(false);
+    set_timeout(move || framed.set(true), Duration::ZERO);
     view! {
         <Router>
             <Sessions />
             <Header />
             <main id="content" tabindex="-1">
-                <FlatRoutes fallback=NotFoundPage>
-                    <Route
-                        path=path!("/")
-                        view=|| {
-                            let options = NavigateOptions { replace: true, ..Default::default() };
-                            view! { <Redirect path="/events" options /> }
-                        }
-                    />
-                    <Route path=path!("/events") view=EventsPage />
-                    <Route path=path!("/events/:id") view=EventPage />
-                    <Route path=path!("/bookings") view=BookingsPage />
-                    <Route path=path!("/sign-in") view=SignInPage />
-                    <Route path=path!("/register") view=RegisterPage />
-                </FlatRoutes>
+                <Show when=move || framed.get()>
+                    <Pages />
+                </Show>
             </main>
-            <footer class="site-footer">
-                <p>"Rowlock never sells a ticket twice."</p>
-                <a href="/playground" rel="external">
-                    "API playground"
-                </a>
-            </footer>
+            <Show when=move || framed.get()>
+                <Footer />
+            </Show>
         </Router>
         <ToastRegion />
+    }
+}
+
+#[component]
+fn Footer() -> impl IntoView {
+    view! {
+        <footer class="site-footer">
+            <p>"Rowlock never sells a ticket twice."</p>
+            <a href="/playground" rel="external">
+                "API playground"
+            </a>
+        </footer>
+    }
+}
+
+/// Which page is where.
+#[component]
+fn Pages() -> impl IntoView {
+    view! {
+        <FlatRoutes fallback=NotFoundPage>
+            <Route
+                path=path!("/")
+                view=|| {
+                    let options = NavigateOptions { replace: true, ..Default::default() };
+                    view! { <Redirect path="/events" options /> }
+                }
+            />
+            <Route path=path!("/events") view=EventsPage />
+            <Route path=path!("/events/:id") view=EventPage />
+            <Route path=path!("/bookings") view=BookingsPage />
+            <Route path=path!("/sign-in") view=SignInPage />
+            <Route path=path!("/register") view=RegisterPage />
+        </FlatRoutes>
     }
 }
 

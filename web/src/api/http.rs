@@ -143,7 +143,7 @@ struct Extensions {
 
 /// The data of an answer without errors: half an answer is none, so that a field that failed is never
 /// taken for one that is null.
-fn data_of(answer: &str) -> Result<Data, Failure> {
+pub(super) fn data_of(answer: &str) -> Result<Data, Failure> {
     let answer: Answer<'_> = serde_json::from_str(answer).map_err(|_| Failure::NoAnswer)?;
     if let Some(AnswerError { message, extensions }) = answer.errors.into_iter().next() {
         let (code, fields) = match extensions {

@@ -1,6 +1,6 @@
 //! Live counts: one socket for the page, watching what is shown, opened again whenever it breaks.
 
-use std::{cell::Cell, collections::HashMap, future::IntoFuture, pin::pin, time::Duration};
+use std::{cell::Cell, collections::HashMap, pin::pin, time::Duration};
 
 use cynic::Id;
 use futures_channel::{
@@ -12,17 +12,13 @@ use futures_util::{
     StreamExt,
     future::{self, Either},
 };
-use graphql_ws_client::{Client, Subscription, ws_stream_wasm::Connection};
 use leptos::{ev, prelude::*, task::spawn_local};
-use ws_stream_wasm::WsMeta;
 
-use super::queries::live::{RemainingTicketsOperation, TicketUpdate, remaining_tickets};
+use super::{
+    queries::live::{RemainingTicketsOperation, TicketUpdate, remaining_tickets},
+    socket::Socket,
+};
 use crate::{reconnect::pause_after, tickets::Tickets};
-
-/// How often an idle socket is asked for a sign of life, so that a silent loss is noticed.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// Longest wait for a socket to open.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whether counts are live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,32 +133,24 @@ impl LiveCounts {
         ids: &mut Vec<Id>,
         watched: &mut UnboundedReceiver<Vec<Id>>,
     ) -> bool {
-        let Some(client) = connect().await else { return false };
-        let was_live = Cell::new(false);
+        // After what the page is busy with: it shows counts already.
+        Delay::new(Duration::ZERO).await;
+        let Some(mut socket) = Socket::open().await else { return false };
+        let mut was_live = false;
+        // Begins with the current counts, so nothing is missed in between.
+        socket.subscribe(subscription(ids).as_ref());
         loop {
-            let mut updates = match ids.is_empty() {
-                true => None,
-                // Begins with the current counts, so nothing is missed in between.
-                false => match client.subscribe(remaining_tickets(ids.clone())).await {
-                    Ok(updates) => Some(updates),
-                    Err(_) => return was_live.get(),
-                },
-            };
-            // Until the page shows something else.
-            loop {
-                match future::select(watched.next(), pin!(next(&mut updates))).await {
-                    Either::Left((Some(wanted), _)) => {
-                        *ids = wanted;
-                        break;
-                    }
-                    Either::Right((Some(update), _)) => {
-                        self.apply(&update);
-                        was_live.set(true);
-                        self.set_live();
-                    }
-                    Either::Left((None, _)) | Either::Right((None, _)) => return was_live.get(),
+            match future::select(watched.next(), pin!(socket.next())).await {
+                Either::Left((Some(wanted), _)) => *ids = wanted,
+                Either::Right((Some(update), _)) => {
+                    self.apply(&update);
+                    was_live = true;
+                    self.set_live();
+                    continue;
                 }
+                Either::Left((None, _)) | Either::Right((None, _)) => return was_live,
             }
+            socket.subscribe(subscription(ids).as_ref());
         }
     }
 
@@ -178,38 +166,8 @@ impl LiveCounts {
     }
 }
 
-/// The next update; `None` when the subscription or its socket ended. With no subscription it is never
-/// there.
-async fn next(
-    updates: &mut Option<Subscription<RemainingTicketsOperation>>,
-) -> Option<TicketUpdate> {
-    match updates {
-        None => future::pending().await,
-        Some(updates) => Some(updates.next().await?.ok()?.data?.remaining_tickets),
-    }
-}
-
-async fn connect() -> Option<Client> {
-    let opening = async {
-        let socket = WsMeta::connect(url(), vec!["graphql-transport-ws"]).await.ok()?;
-        Client::build(Connection::new(socket).await).keep_alive_interval(KEEP_ALIVE).await.ok()
-    };
-    let (client, actor) = match future::select(pin!(opening), Delay::new(CONNECT_TIMEOUT)).await {
-        Either::Left((opened, _)) => opened?,
-        Either::Right(_) => return None,
-    };
-    spawn_local(actor.into_future());
-    Some(client)
-}
-
-/// The socket beside the page's own address.
-fn url() -> String {
-    let location = location();
-    let scheme = match location.protocol().as_deref() {
-        Ok("https:") => "wss",
-        _ => "ws",
-    };
-    format!("{scheme}://{}/graphql", location.host().unwrap_or_default())
+fn subscription(ids: &[Id]) -> Option<RemainingTicketsOperation> {
+    (!ids.is_empty()).then(|| remaining_tickets(ids.to_vec()))
 }
 
 /// Until the browser says that it is online again.

@@ -3,5 +3,6 @@
 pub(crate) mod http;
 pub(crate) mod live;
 pub(crate) mod queries;
+mod socket;
 
 pub(crate) use http::{Code, Failure};
