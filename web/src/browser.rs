@@ -1,7 +1,8 @@
 //! What only a browser knows: the visitor's language, zone and clock, and chance.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{cell::RefCell, collections::HashMap, time::Duration};
 
+use futures_timer::Delay;
 use js_sys::{Array, Date, Function, Intl, Object, Reflect};
 use leptos::prelude::{document, window};
 use wasm_bindgen::JsValue;
@@ -46,9 +47,21 @@ pub(crate) fn price(one: &Money, tickets: u8) -> String {
     }
     // As text, since a JavaScript number could round it.
     let decimal = amount.times(tickets).decimal();
-    let written = price_format(&one.currency)
-        .call1(&JsValue::UNDEFINED, &JsValue::from_str(&decimal));
+    let written =
+        price_format(&one.currency).call1(&JsValue::UNDEFINED, &JsValue::from_str(&decimal));
     text(written).unwrap_or_else(|| format!("{decimal} {}", one.currency))
+}
+
+/// Makes ready to write prices in these currencies. The first price in each takes a browser several
+/// milliseconds, so it gets to do other things in between.
+pub(crate) async fn prepare_prices<'a>(prices: impl Iterator<Item = &'a Money>) {
+    for Money { currency, .. } in prices {
+        if PRICES.with_borrow(|formats| !formats.contains_key(currency)) {
+            Delay::new(Duration::ZERO).await;
+            price_format(currency);
+        }
+    }
+    Delay::new(Duration::ZERO).await;
 }
 
 fn price_format(currency: &str) -> Function {

@@ -33,7 +33,10 @@ impl<T: Send + Sync + 'static> Copy for Query<T> {}
 impl<T: Clone + Send + Sync + 'static> Query<T> {
     /// Reads whenever the key changes, once there is one. What was read before stays until the answer is there; an answer
     /// that another has overtaken is dropped, and so is a failure to read the same again.
-    pub(crate) fn new<K, A>(key: impl Fn() -> Option<K> + 'static, read: impl Fn(K) -> A + 'static) -> Self
+    pub(crate) fn new<K, A>(
+        key: impl Fn() -> Option<K> + 'static,
+        read: impl Fn(K) -> A + 'static,
+    ) -> Self
     where
         K: Clone + PartialEq + 'static,
         A: Future<Output = Result<T, Failure>> + 'static,

@@ -11,8 +11,8 @@ use futures_util::{
     future::{self, Either},
 };
 use leptos::prelude::location;
-use serde::Deserialize;
-use serde_json::{json, value::RawValue};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{MessageEvent, WebSocket};
 
@@ -39,6 +39,17 @@ enum Happening {
     Opened,
     Said(String),
     Closed,
+}
+
+/// What the client says.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ClientMessage<'a> {
+    ConnectionInit,
+    Subscribe { id: &'a str, payload: &'a RemainingTicketsOperation },
+    Complete { id: &'a str },
+    Ping,
+    Pong,
 }
 
 /// What the server says. What it says of a subscription stands in `payload`.
@@ -79,7 +90,7 @@ impl Socket {
     async fn acknowledged(&mut self) -> bool {
         loop {
             match self.happened.next().await {
-                Some(Happening::Opened) => self.say(&json!({ "type": "connection_init" })),
+                Some(Happening::Opened) => self.say(&ClientMessage::ConnectionInit),
                 Some(Happening::Said(text)) => {
                     let said = serde_json::from_str::<Message<'_>>(&text);
                     return said.is_ok_and(|message| message.r#type == "connection_ack");
@@ -92,12 +103,12 @@ impl Socket {
     /// Begins this subscription, or none, instead of the one before.
     pub(super) fn subscribe(&mut self, operation: Option<&RemainingTicketsOperation>) {
         if self.current > 0 {
-            self.say(&json!({ "type": "complete", "id": self.current.to_string() }));
+            self.say(&ClientMessage::Complete { id: &self.current.to_string() });
         }
         self.current += 1;
         if let Some(operation) = operation {
-            let id = self.current.to_string();
-            self.say(&json!({ "type": "subscribe", "id": id, "payload": operation }));
+            let id = &self.current.to_string();
+            self.say(&ClientMessage::Subscribe { id, payload: operation });
         }
     }
 
@@ -112,7 +123,7 @@ impl Socket {
                 Either::Left((Some(Happening::Closed) | None, _)) => return None,
                 Either::Right(_) if asked => return None,
                 Either::Right(_) => {
-                    self.say(&json!({ "type": "ping" }));
+                    self.say(&ClientMessage::Ping);
                     asked = true;
                     continue;
                 }
@@ -121,7 +132,7 @@ impl Socket {
             let message: Message<'_> = serde_json::from_str(&text).ok()?;
             let ours = message.id.is_some_and(|id| *id == *self.current.to_string());
             match &*message.r#type {
-                "ping" => self.say(&json!({ "type": "pong" })),
+                "ping" => self.say(&ClientMessage::Pong),
                 "next" if ours => {
                     let data = data_of(message.payload?.get()).ok()?;
                     return Some(data.read::<RemainingTickets>().ok()?.remaining_tickets);
@@ -132,9 +143,11 @@ impl Socket {
         }
     }
 
-    fn say(&self, message: &serde_json::Value) {
-        // It fails only on a socket that is closing, which is heard of by itself.
-        let _ = self.socket.send_with_str(&message.to_string());
+    fn say(&self, message: &ClientMessage<'_>) {
+        if let Ok(message) = serde_json::to_string(message) {
+            // It fails only on a socket that is closing, which is heard of by itself.
+            let _ = self.socket.send_with_str(&message);
+        }
     }
 }
 

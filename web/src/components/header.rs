@@ -24,7 +24,7 @@ pub(crate) fn Header() -> impl IntoView {
         }
         .into_any(),
         Viewer::Person(Person { name, .. }) => view! {
-            <span class="who" title=name.clone()>
+            <span class="who" title=name>
                 {name.clone()}
             </span>
             <SignOut />

@@ -8,10 +8,7 @@ use crate::event_list::{EventList, page_numbers};
 #[component]
 pub(crate) fn Pager(list: EventList, pages: i32) -> impl IntoView {
     let current = list.page;
-    let link = {
-        let list = list.clone();
-        move |page: i32| list.with_page(page).path()
-    };
+    let link = move |page: i32| list.with_page(page).path();
     let step = |to: i32, label: &'static str, icon: AnyView| {
         let within = (1..=pages).contains(&to);
         match within {

@@ -7,10 +7,9 @@ use crate::tickets::Tickets;
 #[component]
 pub(crate) fn TicketCount(tickets: ArcRwSignal<Tickets>) -> impl IntoView {
     let badge = tickets.clone();
-    let words = tickets.clone();
     view! {
         <span class=move || format!("badge badge-{}", badge.get().level().name())>
-            {move || words.get().in_words()}
+            {move || tickets.get().in_words()}
         </span>
     }
 }

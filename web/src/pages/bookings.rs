@@ -55,8 +55,10 @@ pub(crate) fn BookingsPage() -> impl IntoView {
 fn Bookings() -> impl IntoView {
     let session = Session::from_context();
     let live = LiveCounts::from_context();
-    let bookings =
-        Query::new(move || Some((session.known_viewer()?, live.reconnections())), move |_| read(session, None));
+    let bookings = Query::new(
+        move || Some((session.known_viewer()?, live.reconnections())),
+        move |_| read(session, None),
+    );
     let asked = RwSignal::new(None::<Booking>);
     let face = Memo::new(move |_| {
         bookings.with(|bookings| match bookings {

@@ -146,7 +146,7 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
                     <TicketCount tickets=tickets.clone() />
                     <span class="of-all">{of_all}</span>
                 </div>
-                <TicketBar tickets=tickets.clone() />
+                <TicketBar tickets />
                 {
                     move || match standing.get() {
                         Standing::Booked { quantity } => view! { <Booked quantity /> }.into_any(),

@@ -14,6 +14,7 @@ use crate::{
         live::LiveCounts,
         queries::events::{Event, EventConnection, event_list},
     },
+    browser,
     components::{
         event_card::{CardSkeleton, EventCard},
         icons::{Calendar, Search},
@@ -47,6 +48,7 @@ pub(crate) fn EventsPage() -> impl IntoView {
                 live.read(&event.id, event.remaining_tickets, event.total_tickets);
                 desk.learn(event);
             }
+            browser::prepare_prices(events.nodes.iter().map(|event| &event.price)).await;
             live.watch_only(events.nodes.iter().map(|event| event.id.clone()).collect());
             // With the list that it is a page of, which may be another than the address's by now.
             Ok((list, events))

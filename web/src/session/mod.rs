@@ -8,6 +8,8 @@ mod single_flight;
 mod state;
 mod tabs;
 
+use std::time::Duration;
+
 use cynic::Operation;
 use futures_timer::Delay;
 use leptos::{prelude::*, task::spawn_local};
@@ -32,7 +34,8 @@ pub(crate) struct Session {
     state: RwSignal<State>,
     viewer: Memo<Viewer>,
     lost: RwSignal<u32>,
-    tabs: StoredValue<Tabs, LocalStorage>,
+    /// `None` for a moment at the start.
+    tabs: StoredValue<Option<Tabs>, LocalStorage>,
     renewal: StoredValue<SingleFlight<Result<SignedIn, Failure>>, LocalStorage>,
 }
 
@@ -42,24 +45,37 @@ impl Session {
     pub(crate) fn provide() -> Self {
         let known = if tabs::session_is_noted() { State::Restoring } else { State::SignedOut };
         let state = RwSignal::new(known);
-        let tabs = Tabs::join(move |news| {
-            state.set(match news {
-                News::SignedIn(signed_in) => State::SignedIn(signed_in),
-                News::SignedOut => State::SignedOut,
-            });
-        });
         let session = Self {
             state,
             viewer: Memo::new(move |_| state.with(State::viewer)),
             lost: RwSignal::new(0),
-            tabs: StoredValue::new_local(tabs),
+            tabs: StoredValue::new_local(None),
             renewal: StoredValue::new_local(SingleFlight::new()),
         };
         provide_context(session);
+        set_timeout(move || session.join_tabs(), Duration::ZERO);
         if state.with_untracked(|state| *state == State::Restoring) {
             spawn_local(session.restore());
         }
         session
+    }
+
+    fn join_tabs(self) {
+        let tabs = Tabs::join(move |news| {
+            self.state.set(match news {
+                News::SignedIn(signed_in) => State::SignedIn(signed_in),
+                News::SignedOut => State::SignedOut,
+            });
+        });
+        self.tabs.set_value(Some(tabs));
+    }
+
+    fn tell_tabs(self, news: &News) {
+        self.tabs.with_value(|tabs| {
+            if let Some(tabs) = tabs {
+                tabs.tell(news);
+            }
+        });
     }
 
     pub(crate) fn from_context() -> Self {
@@ -210,12 +226,12 @@ impl Session {
     fn begin(self, signed_in: SignedIn) {
         tabs::note_session(Some(&signed_in.user.id));
         self.state.set(State::SignedIn(signed_in.clone()));
-        self.tabs.with_value(|tabs| tabs.tell(&News::SignedIn(signed_in)));
+        self.tell_tabs(&News::SignedIn(signed_in));
     }
 
     fn end(self) {
         tabs::note_session(None);
         self.state.set(State::SignedOut);
-        self.tabs.with_value(|tabs| tabs.tell(&News::SignedOut));
+        self.tell_tabs(&News::SignedOut);
     }
 }

@@ -19,7 +19,8 @@ async fn bookings(app: &App) -> u64 {
 /// The access token of somebody who signs in elsewhere.
 async fn token_of(app: &App, name: &str) -> String {
     let login = "mutation($input: LoginInput!) { login(input: $input) { accessToken } }";
-    let input = json!({ "email": format!("{name}@example.org"), "password": format!("{name}-demo-1") });
+    let input =
+        json!({ "email": format!("{name}@example.org"), "password": format!("{name}-demo-1") });
     let data = app.data(None, login, json!({ "input": input })).await;
     data["login"]["accessToken"].as_str().unwrap().to_owned()
 }
@@ -76,8 +77,7 @@ async fn the_last_ticket_goes_to_one_of_two_who_click_at_once() {
     let app = App::start_with(Engine::Sqlite, &["--booking-delay-ms", "1500"]).await;
     let event = app.event("Last Chair", 1).await;
     let page = format!("{}/events/{event}", app.url);
-    let (ada, grace) =
-        tokio::join!(Browser::start(768, 900), Browser::start(768, 900));
+    let (ada, grace) = tokio::join!(Browser::start(768, 900), Browser::start(768, 900));
     tokio::join!(ada.sign_in(&app, "Ada"), grace.sign_in(&app, "Grace"));
     for browser in [&ada, &grace] {
         browser.go(&page).await;

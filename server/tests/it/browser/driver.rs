@@ -170,11 +170,7 @@ impl Browser {
         self.page.active_element().await.unwrap().send_keys(keys).await.unwrap();
     }
 
-    async fn act(
-        &self,
-        locator: Locator<'_>,
-        act: impl AsyncFn(&Element) -> Result<(), CmdError>,
-    ) {
+    async fn act(&self, locator: Locator<'_>, act: impl AsyncFn(&Element) -> Result<(), CmdError>) {
         let deadline = Instant::now() + SOON;
         loop {
             let tried = match self.page.find(locator).await {

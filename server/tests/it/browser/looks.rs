@@ -104,7 +104,8 @@ async fn a_first_visit_downloads_little_and_only_from_here() {
     let browser = Browser::start(1280, 900).await;
     browser.go(&app.url).await;
     browser.see(".live", "Live counts").await;
-    let entries = "return ['navigation', 'resource'].flatMap(kind => performance.getEntriesByType(kind))
+    let entries =
+        "return ['navigation', 'resource'].flatMap(kind => performance.getEntriesByType(kind))
         .map(entry => ({ name: entry.name, bytes: entry.encodedBodySize }))";
     let entries = browser.ask(entries).await;
     let mut bytes = 0;
