@@ -21,10 +21,15 @@ use crate::{
     },
     desk::Desk,
     pages::{
-        bookings::BookingsPage, event::EventPage, events::EventsPage, not_found::NotFoundPage,
-        register::RegisterPage, sign_in::SignInPage,
+        bookings::BookingsPage,
+        event::EventPage,
+        events::{EventsPage, LastList},
+        not_found::NotFoundPage,
+        register::RegisterPage,
+        sign_in::SignInPage,
     },
     return_path::sign_in_from,
+    scroll::Scroll,
     session::Session,
 };
 
@@ -35,6 +40,8 @@ pub(crate) fn App() -> impl IntoView {
     let live = LiveCounts::provide();
     Desk::provide(session, live, toasts);
     FirstPageShown::provide();
+    LastList::provide();
+    Scroll::provide();
     // A page comes a moment after the frame around it, so that neither keeps the browser busy for long.
     let framed = RwSignal::new(false);
     set_timeout(move || framed.set(true), Duration::ZERO);

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use crate::api::{Code, Failure, queries::bookings::BookEventResult};
+use crate::api::{
+    Code, Failure,
+    queries::bookings::{BookEventResult, BookingStatus},
+};
 
 /// Most tickets of one booking.
 pub(crate) const MOST_TICKETS: i32 = 10;
@@ -16,6 +19,8 @@ pub(crate) enum Outcome {
     AlreadyBooked {
         quantity: i32,
     },
+    /// An earlier attempt with the same key had booked, and that booking was cancelled since.
+    CancelledSince,
     /// So many are left, fewer than were asked for.
     SoldOut {
         left: i32,
@@ -33,6 +38,11 @@ pub(crate) enum Outcome {
 impl From<Result<BookEventResult, Failure>> for Outcome {
     fn from(answer: Result<BookEventResult, Failure>) -> Self {
         match answer {
+            Ok(BookEventResult::BookEventSuccess(success))
+                if success.booking.status == BookingStatus::Cancelled =>
+            {
+                Self::CancelledSince
+            }
             Ok(BookEventResult::BookEventSuccess(success)) => {
                 Self::Booked { quantity: success.booking.quantity }
             }
@@ -57,9 +67,9 @@ impl From<Result<BookEventResult, Failure>> for Outcome {
 }
 
 impl Outcome {
-    /// What the person is told; nothing where the sign-in page speaks for itself.
-    pub(crate) fn message(&self, event: &str) -> Option<String> {
-        Some(match self {
+    /// What the person is told.
+    pub(crate) fn message(&self, event: &str) -> String {
+        match self {
             Self::Booked { .. } => format!("Successfully booked {event}!"),
             Self::AlreadyBooked { .. } => "You have already booked this event.".to_owned(),
             Self::SoldOut { left: ..=0 } => {
@@ -67,35 +77,51 @@ impl Outcome {
             }
             Self::SoldOut { left: 1 } => format!("Sorry, only 1 ticket for {event} is left."),
             Self::SoldOut { left } => format!("Sorry, only {left} tickets for {event} are left."),
-            Self::SignedOut => return None,
+            Self::SignedOut => Failure::SessionEnded.message(),
             Self::Closed(message) | Self::TooOften(message) => message.clone(),
-            Self::Failed => "Failed to complete booking. Please try again.".to_owned(),
-        })
+            Self::CancelledSince | Self::Failed => {
+                "Failed to complete booking. Please try again.".to_owned()
+            }
+        }
     }
 }
 
 /// The idempotency keys of attempts whose outcome is not known: a retry carries the same key, and so can't
-/// book twice.
+/// book twice. One an event, since there is one booking of an event; for another quantity it is another
+/// key, as the server takes a key for one quantity only.
 #[derive(Debug, Default)]
-pub(crate) struct Attempts(HashMap<(String, i32), String>);
+pub(crate) struct Attempts(HashMap<String, (i32, String)>);
 
 impl Attempts {
     /// The key for an attempt to book so many tickets of the event: that of the last one, when its outcome
-    /// is not known. The server takes a key for one event and quantity only.
+    /// is not known.
     pub(crate) fn key(
         &mut self,
         event: &str,
         quantity: i32,
         fresh: impl FnOnce() -> String,
     ) -> String {
-        self.0.entry((event.to_owned(), quantity)).or_insert_with(fresh).clone()
+        match self.0.get(event) {
+            Some((known, key)) if *known == quantity => key.clone(),
+            _ => {
+                let key = fresh();
+                self.0.insert(event.to_owned(), (quantity, key.clone()));
+                key
+            }
+        }
     }
 
     /// Forgets the key of an attempt that came to something.
-    pub(crate) fn settle(&mut self, event: &str, quantity: i32, outcome: &Outcome) {
+    pub(crate) fn settle(&mut self, event: &str, outcome: &Outcome) {
         if *outcome != Outcome::Failed {
-            self.0.remove(&(event.to_owned(), quantity));
+            self.forget(event);
         }
+    }
+
+    /// What came of the attempt is known from elsewhere. Its key must not be used again: it would give
+    /// that booking for a new one, even if it is cancelled by then.
+    pub(crate) fn forget(&mut self, event: &str) {
+        self.0.remove(event);
     }
 }
 
@@ -110,7 +136,7 @@ mod tests {
 
     #[test]
     fn each_outcome_is_told_in_its_own_words() {
-        let told = |outcome: Outcome| outcome.message("Jazz Night").unwrap_or_default();
+        let told = |outcome: Outcome| outcome.message("Jazz Night");
         assert_eq!(told(Outcome::Booked { quantity: 2 }), "Successfully booked Jazz Night!");
         assert_eq!(
             told(Outcome::SoldOut { left: 0 }),
@@ -125,7 +151,7 @@ mod tests {
             "You have already booked this event."
         );
         assert_eq!(told(Outcome::Failed), "Failed to complete booking. Please try again.");
-        assert_eq!(told(Outcome::SignedOut), "");
+        assert_eq!(told(Outcome::SignedOut), "Your session has ended. Please sign in again.");
     }
 
     #[test]
@@ -144,11 +170,23 @@ mod tests {
     fn a_retry_after_an_unknown_outcome_carries_the_same_key() {
         let mut attempts = Attempts::default();
         assert_eq!(attempts.key("a", 1, || "first".to_owned()), "first");
-        attempts.settle("a", 1, &Outcome::Failed);
+        attempts.settle("a", &Outcome::Failed);
         assert_eq!(attempts.key("a", 1, || "second".to_owned()), "first");
-        assert_eq!(attempts.key("a", 2, || "other quantity".to_owned()), "other quantity");
         assert_eq!(attempts.key("b", 1, || "other event".to_owned()), "other event");
-        attempts.settle("a", 1, &Outcome::SoldOut { left: 0 });
-        assert_eq!(attempts.key("a", 1, || "third".to_owned()), "third");
+        assert_eq!(attempts.key("a", 2, || "other quantity".to_owned()), "other quantity");
+        attempts.settle("a", &Outcome::SoldOut { left: 0 });
+        assert_eq!(attempts.key("a", 2, || "third".to_owned()), "third");
+    }
+
+    #[test]
+    fn a_key_is_not_used_again_once_its_outcome_is_known() {
+        for outcome in
+            [Outcome::AlreadyBooked { quantity: 1 }, Outcome::CancelledSince, Outcome::SignedOut]
+        {
+            let mut attempts = Attempts::default();
+            attempts.key("a", 1, || "first".to_owned());
+            attempts.settle("a", &outcome);
+            assert_eq!(attempts.key("a", 1, || "second".to_owned()), "second", "{outcome:?}");
+        }
     }
 }

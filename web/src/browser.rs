@@ -5,7 +5,8 @@ use std::{cell::RefCell, collections::HashMap, time::Duration};
 use futures_timer::Delay;
 use js_sys::{Array, Date, Function, Intl, Object, Reflect};
 use leptos::prelude::{document, window};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::HtmlElement;
 
 use crate::{api::queries::events::Money, money::Amount};
 
@@ -65,15 +66,13 @@ pub(crate) async fn prepare_prices<'a>(prices: impl Iterator<Item = &'a Money>) 
 }
 
 fn price_format(currency: &str) -> Function {
-    PRICES.with_borrow_mut(|formats| match formats.get(currency) {
-        Some(format) => format.clone(),
-        None => {
-            let options = object(&[("style", "currency"), ("currency", currency)]);
-            let format = Intl::NumberFormat::new(&Array::new(), &options).format();
-            formats.insert(currency.to_owned(), format.clone());
-            format
-        }
-    })
+    if let Some(format) = PRICES.with_borrow(|formats| formats.get(currency).cloned()) {
+        return format;
+    }
+    let options = object(&[("style", "currency"), ("currency", currency)]);
+    let format = Intl::NumberFormat::new(&Array::new(), &options).format();
+    PRICES.with_borrow_mut(|formats| formats.insert(currency.to_owned(), format.clone()));
+    format
 }
 
 /// The moment that it is here, in RFC 3339 in UTC.
@@ -94,6 +93,28 @@ pub(crate) fn random_key() -> String {
 /// Names the page in the browser's tab and history.
 pub(crate) fn set_title(page: &str) {
     document().set_title(&format!("{page} · Rowlock"));
+}
+
+/// How long until that moment; negative when it is past.
+pub(crate) fn millis_until(rfc3339: &str) -> f64 {
+    Date::new(&JsValue::from_str(rfc3339)).get_time() - Date::now()
+}
+
+/// The language that dates and prices are written in.
+pub(crate) fn language() -> Option<String> {
+    window().navigator().language()
+}
+
+/// Whether something has the focus; it falls to the body when what had it is gone.
+pub(crate) fn has_focus() -> bool {
+    document().active_element().is_some_and(|element| element.tag_name() != "BODY")
+}
+
+/// Gives the focus to the element of that id, where it had been on one that is gone.
+pub(crate) fn focus(id: &str) {
+    if let Some(element) = document().get_element_by_id(id) {
+        let _ = element.unchecked_into::<HtmlElement>().focus();
+    }
 }
 
 /// Where the page is, without the site: path and query.

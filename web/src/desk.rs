@@ -18,7 +18,7 @@ use crate::{
     booking::{Attempts, Outcome},
     browser::random_key,
     components::toasts::{Toasts, Tone},
-    session::Session,
+    session::{Session, Viewer},
 };
 
 /// How the person stands with an event.
@@ -34,13 +34,27 @@ pub(crate) enum Standing {
     Closed,
 }
 
+/// When something was asked, among what the desk came to know since: an answer is no news of what changed
+/// after its question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Asked(u32);
+
+/// An event's standing, and when it changed by what the person did.
+#[derive(Clone)]
+struct Known {
+    standing: ArcRwSignal<Standing>,
+    changed: Asked,
+}
+
 /// A handle that is copied about.
 #[derive(Clone, Copy)]
 pub(crate) struct Desk {
     session: Session,
     live: LiveCounts,
     toasts: Toasts,
-    standings: StoredValue<HashMap<Id, ArcRwSignal<Standing>>>,
+    known: StoredValue<HashMap<Id, Known>>,
+    now: StoredValue<Asked>,
+    booked: RwSignal<u32>,
     attempts: StoredValue<Attempts>,
 }
 
@@ -50,7 +64,9 @@ impl Desk {
             session,
             live,
             toasts,
-            standings: StoredValue::default(),
+            known: StoredValue::default(),
+            now: StoredValue::default(),
+            booked: RwSignal::new(0),
             attempts: StoredValue::default(),
         });
     }
@@ -59,69 +75,85 @@ impl Desk {
         expect_context()
     }
 
-    pub(crate) fn standing(self, event_id: &Id) -> ArcRwSignal<Standing> {
-        let mut found = None;
-        self.standings.update_value(|standings| {
-            let fresh = || ArcRwSignal::new(Standing::NotBooked);
-            found = Some(standings.entry(event_id.clone()).or_insert_with(fresh).clone());
-        });
-        found.unwrap_or_else(|| ArcRwSignal::new(Standing::NotBooked))
+    /// Grows with each booking made here, or made or cancelled in another tab: what is read of bookings
+    /// is old then.
+    pub(crate) fn bookings_changed(self) -> u32 {
+        self.booked.get().wrapping_add(self.session.changes_in_other_tabs())
     }
 
-    /// Takes what a query has just read.
-    pub(crate) fn learn(self, event: &Event) {
-        let standing = self.standing(&event.id);
-        if standing.get_untracked() != Standing::Booking {
-            standing.set(match &event.my_booking {
-                Some(booking) => Standing::Booked { quantity: booking.quantity },
-                None => Standing::NotBooked,
-            });
+    /// To be taken before a query is sent, for [`Self::learn`].
+    pub(crate) fn now(self) -> Asked {
+        self.now.get_value()
+    }
+
+    pub(crate) fn standing(self, event_id: &Id) -> ArcRwSignal<Standing> {
+        self.known(event_id).standing
+    }
+
+    /// Takes what a query has read that was sent then.
+    pub(crate) fn learn(self, event: &Event, asked: Asked) {
+        let known = self.known(&event.id);
+        if known.standing.get_untracked() == Standing::Booking || known.changed > asked {
+            return;
         }
+        if event.my_booking.is_some() {
+            self.attempts.update_value(|attempts| attempts.forget(event.id.inner()));
+        }
+        known.standing.set(match &event.my_booking {
+            Some(booking) => Standing::Booked { quantity: booking.quantity },
+            None => Standing::NotBooked,
+        });
     }
 
     pub(crate) fn learn_cancelled(self, event_id: &Id) {
-        self.standing(event_id).set(Standing::NotBooked);
+        self.attempts.update_value(|attempts| attempts.forget(event_id.inner()));
+        self.change(event_id, Standing::NotBooked);
+        self.session.tell_bookings_changed();
     }
 
-    /// Somebody else looks at the page now.
+    /// Somebody else looks at the page now: what was asked before is nothing of theirs.
     pub(crate) fn forget(self) {
         self.attempts.set_value(Attempts::default());
-        self.standings.with_value(|standings| {
-            for standing in standings.values() {
-                standing.set(Standing::NotBooked);
-            }
-        });
+        let ids: Vec<Id> = self.known.with_value(|known| known.keys().cloned().collect());
+        for id in ids {
+            self.change(&id, Standing::NotBooked);
+        }
     }
 
     /// Books for the signed-in person and tells them what came of it.
     pub(crate) fn book(self, event_id: Id, title: String, quantity: i32) {
-        let standing = self.standing(&event_id);
-        standing.set(Standing::Booking);
+        self.change(&event_id, Standing::Booking);
         let viewer = self.session.viewer_now();
         spawn_local(async move {
-            let outcome = self.ask(&event_id, quantity).await;
-            if self.session.viewer_now() != viewer {
-                return;
+            let mut outcome = self.ask(&event_id, quantity, &viewer).await;
+            if outcome == Outcome::CancelledSince {
+                // Its key is forgotten, so this is a new attempt.
+                outcome = self.ask(&event_id, quantity, &viewer).await;
             }
-            standing.set(match &outcome {
-                Outcome::Booked { quantity } | Outcome::AlreadyBooked { quantity } => {
-                    Standing::Booked { quantity: *quantity }
-                }
-                Outcome::Closed(_) => Standing::Closed,
-                _ => Standing::NotBooked,
-            });
-            if let Some(message) = outcome.message(&title) {
-                let tone = match outcome {
-                    Outcome::Booked { .. } => Tone::Good,
-                    Outcome::AlreadyBooked { .. } => Tone::Plain,
-                    _ => Tone::Bad,
+            if self.session.viewer_now() == viewer {
+                let standing = match &outcome {
+                    Outcome::Booked { quantity } | Outcome::AlreadyBooked { quantity } => {
+                        Standing::Booked { quantity: *quantity }
+                    }
+                    Outcome::Closed(_) => Standing::Closed,
+                    _ => Standing::NotBooked,
                 };
-                self.toasts.show(tone, message);
+                self.change(&event_id, standing);
+                if let Outcome::Booked { .. } = outcome {
+                    self.booked.update(|times| *times += 1);
+                    self.session.tell_bookings_changed();
+                }
             }
+            let tone = match outcome {
+                Outcome::Booked { .. } => Tone::Good,
+                Outcome::AlreadyBooked { .. } => Tone::Plain,
+                _ => Tone::Bad,
+            };
+            self.toasts.show(tone, outcome.message(&title));
         });
     }
 
-    async fn ask(self, event_id: &Id, quantity: i32) -> Outcome {
+    async fn ask(self, event_id: &Id, quantity: i32, viewer: &Viewer) -> Outcome {
         let mut key = String::new();
         self.attempts.update_value(|attempts| {
             key = attempts.key(event_id.inner(), quantity, random_key);
@@ -140,9 +172,33 @@ impl Desk {
             self.live.read(event_id, count.remaining_tickets, count.total_tickets);
         }
         let outcome = Outcome::from(answer);
-        self.attempts.update_value(|attempts| {
-            attempts.settle(event_id.inner(), quantity, &outcome);
-        });
+        // Another person's attempts are no business of this one.
+        if self.session.viewer_now() == *viewer {
+            self.attempts.update_value(|attempts| attempts.settle(event_id.inner(), &outcome));
+        }
         outcome
+    }
+
+    fn change(self, event_id: &Id, standing: Standing) {
+        let Asked(before) = self.now.get_value();
+        let now = Asked(before + 1);
+        self.now.set_value(now);
+        let known = self.known(event_id);
+        self.known.update_value(|all| {
+            all.insert(event_id.clone(), Known { changed: now, ..known.clone() });
+        });
+        known.standing.set(standing);
+    }
+
+    fn known(self, event_id: &Id) -> Known {
+        if let Some(known) = self.known.with_value(|known| known.get(event_id).cloned()) {
+            return known;
+        }
+        let standing = ArcRwSignal::new(Standing::NotBooked);
+        let known = Known { standing, changed: Asked::default() };
+        self.known.update_value(|all| {
+            all.insert(event_id.clone(), known.clone());
+        });
+        known
     }
 }

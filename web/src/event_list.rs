@@ -8,6 +8,8 @@ use crate::api::queries::events::{
 
 /// How many events a page lists: whole rows of 1, 2 and 3 columns.
 const EVENTS_ON_A_PAGE: i32 = 12;
+/// As many characters as the server looks for.
+pub(crate) const LONGEST_SEARCH: usize = 200;
 
 /// What the list shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +62,7 @@ impl EventList {
     pub(crate) fn from_query(find: impl Fn(&str) -> Option<String>) -> Self {
         let page = find("page").and_then(|page| page.parse().ok());
         Self {
-            search: find("search").unwrap_or_default().trim().to_owned(),
+            search: words(&find("search").unwrap_or_default()),
             order: Order::named(&find("order").unwrap_or_default()),
             page: page.filter(|page| *page >= 1).unwrap_or(1),
         }
@@ -86,7 +88,7 @@ impl EventList {
 
     /// The first page for other words.
     pub(crate) fn with_search(&self, search: &str) -> Self {
-        Self { search: search.trim().to_owned(), page: 1, ..self.clone() }
+        Self { search: words(search), page: 1, ..self.clone() }
     }
 
     /// The first page in another order.
@@ -108,32 +110,31 @@ impl EventList {
     }
 }
 
+fn words(search: &str) -> String {
+    search.trim().chars().filter(|c| !c.is_control()).take(LONGEST_SEARCH).collect()
+}
+
 /// How many pages so many events fill; one at least.
 pub(crate) fn pages(events: i32) -> i32 {
-    ((events + EVENTS_ON_A_PAGE - 1) / EVENTS_ON_A_PAGE).max(1)
+    (events.saturating_sub(1) / EVENTS_ON_A_PAGE).saturating_add(1)
 }
 
 /// The numbers that a pager shows around the current page: the ends, the neighbours, and `None` where
 /// some are left out.
 pub(crate) fn page_numbers(current: i32, pages: i32) -> Vec<Option<i32>> {
-    let mut numbers = Vec::new();
-    let mut last = 0;
-    for page in 1..=pages {
-        // One page alone is not worth leaving out.
-        let near = (page - current).abs() <= 1
-            || page == 1
-            || page == pages
-            || (page == 2 && current == 4)
-            || (page == pages - 1 && current == pages - 3);
-        if near {
-            if page > last + 1 {
-                numbers.push(None);
-            }
-            numbers.push(Some(page));
-            last = page;
-        }
+    let current = current.clamp(1, pages);
+    let mut from = (current - 1).max(1);
+    let mut to = current.saturating_add(1).min(pages);
+    // One page alone is not worth leaving out.
+    if from <= 3 {
+        from = 1;
     }
-    numbers
+    if to >= pages - 2 {
+        to = pages;
+    }
+    let before = [Some(1), None].into_iter().filter(|_| from > 1);
+    let after = [None, Some(pages)].into_iter().filter(|_| to < pages);
+    before.chain((from..=to).map(Some)).chain(after).collect()
 }
 
 #[cfg(test)]
@@ -179,6 +180,7 @@ mod tests {
     #[test]
     fn pages_are_counted_up() {
         assert_eq!([0, 1, 12, 13, 24, 25].map(pages), [1, 1, 1, 2, 2, 3]);
+        assert_eq!(pages(i32::MAX), 178_956_971);
     }
 
     #[test]
@@ -197,5 +199,7 @@ mod tests {
         assert_eq!(shown(5, 9), "1 … 4 5 6 … 9");
         assert_eq!(shown(6, 9), "1 … 5 6 7 8 9");
         assert_eq!(shown(9, 9), "1 … 8 9");
+        assert_eq!(shown(i32::MAX, 9), "1 … 8 9");
+        assert_eq!(shown(1, 83_334), "1 2 … 83334");
     }
 }

@@ -1,6 +1,9 @@
 //! What a page loads: read when what it depends on changes, and again on demand.
 
-use std::{cell::Cell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use leptos::{prelude::*, task::spawn_local};
 
@@ -14,11 +17,11 @@ pub(crate) enum Loaded<T> {
     Failed(Failure),
 }
 
-/// Something that is read from the server; a handle that is copied about.
+/// Something that is read from the server; a handle that is copied about. It ends with the page that
+/// made it: an answer that comes later is dropped.
 pub(crate) struct Query<T: Send + Sync + 'static> {
-    /// Outlives the page, as answers do.
-    latest: StoredValue<ArcRwSignal<Loaded<T>>>,
-    busy: StoredValue<ArcRwSignal<bool>>,
+    latest: RwSignal<Loaded<T>>,
+    busy: RwSignal<bool>,
     again: Trigger,
 }
 
@@ -30,59 +33,72 @@ impl<T: Send + Sync + 'static> Clone for Query<T> {
 
 impl<T: Send + Sync + 'static> Copy for Query<T> {}
 
-impl<T: Clone + Send + Sync + 'static> Query<T> {
-    /// Reads whenever the key changes, once there is one. What was read before stays until the answer is there; an answer
-    /// that another has overtaken is dropped, and so is a failure to read the same again.
+impl<T: Send + Sync + 'static> Query<T> {
+    /// Reads whenever the key changes, and lets `take` do what an answer is good for
+    /// beside being shown. What was read before stays until the answer is there; an answer that another
+    /// has overtaken is dropped, and so is a failure to read again what is shown.
     pub(crate) fn new<K, A>(
-        key: impl Fn() -> Option<K> + 'static,
+        key: impl Fn() -> K + 'static,
         read: impl Fn(K) -> A + 'static,
+        take: impl Fn(&T) + 'static,
     ) -> Self
     where
         K: Clone + PartialEq + 'static,
         A: Future<Output = Result<T, Failure>> + 'static,
     {
-        let latest = ArcRwSignal::new(Loaded::NotYet);
-        let busy = ArcRwSignal::new(false);
-        let again = Trigger::new();
         let query = Self {
-            latest: StoredValue::new(latest.clone()),
-            busy: StoredValue::new(busy.clone()),
-            again,
+            latest: RwSignal::new(Loaded::NotYet),
+            busy: RwSignal::new(false),
+            again: Trigger::new(),
         };
+        let take = Rc::new(take);
+        let shown = Rc::new(RefCell::new(None));
         let asked = Rc::new(Cell::new(0_u32));
-        Effect::new(move |before: Option<Option<K>>| {
-            again.track();
-            let key = key()?;
-            let same = before.flatten().as_ref() == Some(&key);
+        Effect::new(move |_| {
+            query.again.track();
+            let key = key();
             let answer = read(key.clone());
-            let (latest, busy, asked) = (latest.clone(), busy.clone(), Rc::clone(&asked));
+            let (take, shown, asked) = (Rc::clone(&take), Rc::clone(&shown), Rc::clone(&asked));
             let this = asked.get() + 1;
             asked.set(this);
-            busy.set(true);
+            query.busy.set(true);
             spawn_local(async move {
                 let answer = answer.await;
-                if asked.get() != this {
+                let is_overtaken = asked.get() != this;
+                if is_overtaken || query.latest.is_disposed() {
                     return;
                 }
-                busy.set(false);
+                query.busy.set(false);
                 match answer {
-                    Ok(data) => latest.set(Loaded::Is(data)),
-                    Err(_) if same && matches!(*latest.read_untracked(), Loaded::Is(_)) => {}
-                    Err(failure) => latest.set(Loaded::Failed(failure)),
+                    Ok(data) => {
+                        take(&data);
+                        shown.replace(Some(key));
+                        query.latest.set(Loaded::Is(data));
+                    }
+                    Err(_) if *shown.borrow() == Some(key) => {}
+                    Err(failure) => {
+                        shown.replace(None);
+                        query.latest.set(Loaded::Failed(failure));
+                    }
                 }
             });
-            Some(key)
         });
         query
     }
 
+    /// Reads again whenever this changes.
+    pub(crate) fn read_again_when(self, changes: impl Fn() -> u32 + 'static) -> Self {
+        Effect::watch(changes, move |_, _, _| self.read_again(), false);
+        self
+    }
+
     pub(crate) fn with<R>(self, look: impl FnOnce(&Loaded<T>) -> R) -> R {
-        self.latest.get_value().with(look)
+        self.latest.with(look)
     }
 
     /// Changes what was read, as an answer to something else tells it.
     pub(crate) fn change(self, change: impl FnOnce(&mut T)) {
-        self.latest.get_value().update(|latest| {
+        self.latest.try_update(|latest| {
             if let Loaded::Is(data) = latest {
                 change(data);
             }
@@ -91,7 +107,11 @@ impl<T: Clone + Send + Sync + 'static> Query<T> {
 
     /// Whether an answer is on its way.
     pub(crate) fn is_busy(self) -> bool {
-        self.busy.get_value().get()
+        self.busy.get()
+    }
+
+    pub(crate) fn busy(self) -> Signal<bool> {
+        self.busy.into()
     }
 
     pub(crate) fn read_again(self) {

@@ -11,9 +11,23 @@ pub(crate) fn pause_after(failures: u32, random: f64) -> Duration {
     Duration::from_millis(millis).mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
 }
 
+/// How many tries have failed by now, after one that held for so long: a connection that breaks at once,
+/// again and again, is no better than none.
+pub(crate) fn failures_after(failures: u32, held: Duration) -> u32 {
+    const GOOD: Duration = Duration::from_secs(10);
+    if held >= GOOD { 0 } else { failures.saturating_add(1) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_connection_that_held_begins_the_schedule_anew() {
+        assert_eq!(failures_after(5, Duration::from_secs(60)), 0);
+        assert_eq!(failures_after(5, Duration::from_secs(1)), 6);
+        assert_eq!(failures_after(u32::MAX, Duration::ZERO), u32::MAX);
+    }
 
     #[test]
     fn pauses_double_up_to_half_a_minute_with_jitter() {

@@ -16,16 +16,17 @@ pub(crate) fn with_next(page: &str, next: &str) -> String {
     }
 }
 
-/// Where to go on: only within this site, whatever the address says, so that no link to the sign-in
-/// leads on to a look-alike of another origin.
+/// Where to go on: to one of this client's own pages, whatever the address says, so that no link to the
+/// sign-in leads on to a look-alike of another origin.
 pub(crate) fn next_page(next: Option<&str>) -> &str {
     const USUAL: &str = "/events";
     let Some(next) = next else { return USUAL };
-    let elsewhere = next.starts_with("//") || next.contains(['\\', '\t', '\n', '\r']);
-    let here = next.starts_with('/') && !elsewhere;
-    // A form that leads to itself would be no way on.
-    let is_form = ["/sign-in", "/register"].iter().any(|form| next.starts_with(form));
-    if here && !is_form { next } else { USUAL }
+    let path = next.split(['?', '#']).next().unwrap_or_default();
+    let is_page = match path.strip_prefix("/events/") {
+        Some(id) => !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'),
+        None => matches!(path, "/events" | "/bookings"),
+    };
+    if is_page && !next.contains(char::is_control) { next } else { USUAL }
 }
 
 #[cfg(test)]
@@ -53,9 +54,19 @@ mod tests {
             "javascript:alert(1)",
             "evil",
             "",
+            "/.//evil.example",
+            "/..//evil.example",
+            "/./%2e//evil.example",
+            "/events/..//evil.example",
+            "/events//evil.example",
+            "/events/\t/evil",
+            "/playground",
         ] {
             assert_eq!(next_page(Some(bad)), "/events", "{bad:?}");
         }
         assert_eq!(next_page(Some("/sign-in?next=/sign-in")), "/events");
+        let event = "/events/01990000-0000-7000-8000-000000000001";
+        assert_eq!(next_page(Some(event)), event);
+        assert_eq!(next_page(Some("/bookings")), "/bookings");
     }
 }

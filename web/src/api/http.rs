@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 /// Longest wait for an answer, in milliseconds. The server gives up on a booking before.
-const PATIENCE: u32 = 45_000;
+pub(crate) const PATIENCE_MILLIS: u32 = 45_000;
 
 /// Why an operation gave no data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,6 @@ pub(crate) enum Code {
     Unauthenticated,
     InvalidCredentials,
     EmailTaken,
-    NotFound,
     BadUserInput,
     RateLimited,
     #[serde(other)]
@@ -111,7 +110,7 @@ pub(crate) async fn post(body: Body, access_token: Option<&str>) -> Result<Data,
     let mut request = Request::post("/graphql")
         .header("accept", "application/graphql-response+json")
         .header("content-type", "application/json")
-        .abort_signal(Some(&web_sys::AbortSignal::timeout_with_u32(PATIENCE)));
+        .abort_signal(Some(&web_sys::AbortSignal::timeout_with_u32(PATIENCE_MILLIS)));
     if let Some(token) = access_token {
         request = request.header("authorization", &format!("Bearer {token}"));
     }

@@ -12,13 +12,17 @@ use futures_util::{
     StreamExt,
     future::{self, Either},
 };
+use js_sys::Date;
 use leptos::{ev, prelude::*, task::spawn_local};
 
 use super::{
     queries::live::{RemainingTicketsOperation, TicketUpdate, remaining_tickets},
     socket::Socket,
 };
-use crate::{reconnect::pause_after, tickets::Tickets};
+use crate::{
+    reconnect::{failures_after, pause_after},
+    tickets::Tickets,
+};
 
 /// Whether counts are live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,29 +118,27 @@ impl LiveCounts {
                 let Some(wanted) = watched.next().await else { return };
                 ids = wanted;
             }
-            let was_live = self.connect_once(&mut ids, &mut watched).await;
-            if self.link.get_untracked() == Link::Live {
+            let held = self.connect_once(&mut ids, &mut watched).await;
+            failures = failures_after(failures, held);
+            // At the start one try may fail before it is worth a word.
+            if self.link.get_untracked() == Link::Live || failures > 1 {
                 self.link.set(Link::Lost);
             }
-            failures = if was_live { 0 } else { failures + 1 };
             let pause = Delay::new(pause_after(failures, js_sys::Math::random()));
             future::select(pause, pin!(network_is_back())).await;
-            if !was_live && failures > 1 {
-                self.link.set(Link::Lost);
-            }
         }
     }
 
-    /// Until the socket closes; says whether it ever told a count.
+    /// Until the socket closes; says for how long it told counts.
     async fn connect_once(
         self,
         ids: &mut Vec<Id>,
         watched: &mut UnboundedReceiver<Vec<Id>>,
-    ) -> bool {
+    ) -> Duration {
         // After what the page is busy with: it shows counts already.
         Delay::new(Duration::ZERO).await;
-        let Some(mut socket) = Socket::open().await else { return false };
-        let mut was_live = false;
+        let Some(mut socket) = Socket::open().await else { return Duration::ZERO };
+        let mut live_since = None;
         // Begins with the current counts, so nothing is missed in between.
         socket.subscribe(subscription(ids).as_ref());
         loop {
@@ -144,11 +146,14 @@ impl LiveCounts {
                 Either::Left((Some(wanted), _)) => *ids = wanted,
                 Either::Right((Some(update), _)) => {
                     self.apply(&update);
-                    was_live = true;
+                    live_since.get_or_insert_with(Date::now);
                     self.set_live();
                     continue;
                 }
-                Either::Left((None, _)) | Either::Right((None, _)) => return was_live,
+                Either::Left((None, _)) | Either::Right((None, _)) => {
+                    let millis = live_since.map_or(0.0, |since| Date::now() - since);
+                    return Duration::from_millis(millis.max(0.0) as u64);
+                }
             }
             socket.subscribe(subscription(ids).as_ref());
         }

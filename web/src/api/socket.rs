@@ -31,6 +31,7 @@ pub(super) struct Socket {
     socket: WebSocket,
     happened: UnboundedReceiver<Happening>,
     _listeners: [Closure<dyn FnMut(MessageEvent)>; 3],
+    is_subscribed: bool,
     /// The subscription's id; answers to older ones may still be on their way.
     current: u32,
 }
@@ -78,7 +79,8 @@ impl Socket {
         socket.set_onmessage(Some(said.as_ref().unchecked_ref()));
         // An error is always followed by this.
         socket.set_onclose(Some(closed.as_ref().unchecked_ref()));
-        let mut opening = Self { socket, happened, _listeners: listeners, current: 0 };
+        let mut opening =
+            Self { socket, happened, _listeners: listeners, is_subscribed: false, current: 0 };
         let patience = Delay::new(PATIENCE);
         let acknowledged = match future::select(pin!(opening.acknowledged()), patience).await {
             Either::Left((acknowledged, _)) => acknowledged,
@@ -102,10 +104,11 @@ impl Socket {
 
     /// Begins this subscription, or none, instead of the one before.
     pub(super) fn subscribe(&mut self, operation: Option<&RemainingTicketsOperation>) {
-        if self.current > 0 {
+        if self.is_subscribed {
             self.say(&ClientMessage::Complete { id: &self.current.to_string() });
         }
         self.current += 1;
+        self.is_subscribed = operation.is_some();
         if let Some(operation) = operation {
             let id = &self.current.to_string();
             self.say(&ClientMessage::Subscribe { id, payload: operation });

@@ -1,9 +1,14 @@
 //! Books an event, and says how the person stands with it.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
-use super::icons::Check;
+use super::{
+    icons::Check,
+    toasts::{Toasts, Tone},
+};
 use crate::{
     api::{live::LiveCounts, queries::events::Event},
     browser,
@@ -25,17 +30,19 @@ pub(crate) fn BookButton(
     let session = Session::from_context();
     let standing = desk.standing(&id);
     let tickets = LiveCounts::from_context().tickets(&id);
+    let toasts = Toasts::from_context();
     let navigate = use_navigate();
     let name = title.clone();
 
     let book = move || match session.viewer_now() {
         Viewer::Person(_) => desk.book(id.clone(), title.clone(), quantity.get_untracked()),
         Viewer::Nobody => {
+            toasts.show(Tone::Plain, format!("Sign in to book {title}."));
             navigate(&sign_in_from(&browser::path_and_query()), Default::default());
         }
-        // A moment later it is one of the others.
         Viewer::Unknown => {}
     };
+    let started = started(&starts_at.0);
     let state = Memo::new(move |_| {
         let standing = standing.get();
         let sold_out = tickets.get().remaining() <= 0;
@@ -43,8 +50,10 @@ pub(crate) fn BookButton(
             Standing::Booking => State::Booking,
             Standing::Booked { .. } => State::Booked,
             Standing::Closed => State::Closed,
-            Standing::NotBooked if has_started(&starts_at.0, &browser::now()) => State::Closed,
+            Standing::NotBooked if started.get() => State::Closed,
             Standing::NotBooked if sold_out => State::SoldOut,
+            // Perhaps booked already: a moment later it is known whose standing this is.
+            Standing::NotBooked if session.viewer() == Viewer::Unknown => State::Waiting,
             Standing::NotBooked => State::Open,
         }
     });
@@ -55,7 +64,10 @@ pub(crate) fn BookButton(
             class="button book"
             class:booked=move || state.get() == State::Booked
             aria-disabled=move || (state.get() != State::Open).to_string()
-            aria-label=move || format!("{} {name}", state.get().label().trim_end_matches('…'))
+            aria-label=move || match state.get() {
+                State::Open | State::Waiting => format!("Book {name}"),
+                state => format!("{}: {name}", state.label()),
+            }
             on:click=move |_| {
                 if state.get_untracked() == State::Open {
                     book();
@@ -68,10 +80,26 @@ pub(crate) fn BookButton(
     }
 }
 
+/// Whether the event has started, by this machine's clock; it turns true when it does.
+fn started(starts_at: &str) -> RwSignal<bool> {
+    /// The longest that a browser's timer can be set to: 24 days.
+    const LONGEST: f64 = 2_147_483_647.0;
+    let started = RwSignal::new(has_started(starts_at, &browser::now()));
+    let millis = browser::millis_until(starts_at);
+    if (0.0..LONGEST).contains(&millis) {
+        let wait = Duration::from_millis(millis as u64);
+        if let Ok(timer) = set_timeout_with_handle(move || started.set(true), wait) {
+            on_cleanup(move || timer.clear());
+        }
+    }
+    started
+}
+
 /// What the button can do.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Open,
+    Waiting,
     Booking,
     Booked,
     SoldOut,
@@ -81,7 +109,7 @@ enum State {
 impl State {
     fn label(self) -> &'static str {
         match self {
-            Self::Open => "Book",
+            Self::Open | Self::Waiting => "Book",
             Self::Booking => "Booking…",
             Self::Booked => "Booked",
             Self::SoldOut => "Sold out",

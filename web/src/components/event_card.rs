@@ -23,7 +23,9 @@ pub(crate) fn EventCard(event: Event) -> impl IntoView {
                 <DateTile starts_at=event.starts_at.0.clone() />
                 <div>
                     <h2>
-                        <a href=path>{event.title.clone()}</a>
+                        <a href=path dir="auto">
+                            {event.title.clone()}
+                        </a>
                     </h2>
                     <EventFacts starts_at=event.starts_at.0.clone() venue=event.venue.clone() />
                 </div>
@@ -33,7 +35,9 @@ pub(crate) fn EventCard(event: Event) -> impl IntoView {
                 <TicketBar tickets />
             </div>
             <div class="card-foot">
-                <span class="price">{price}</span>
+                <span class="price" lang=browser::language()>
+                    {price}
+                </span>
                 <BookButton event />
             </div>
         </article>
@@ -47,7 +51,9 @@ pub(crate) fn EventFacts(starts_at: String, venue: String) -> impl IntoView {
     view! {
         <p class="fact">
             <Calendar />
-            <time datetime=starts_at>{when}</time>
+            <time datetime=starts_at lang=browser::language()>
+                {when}
+            </time>
         </p>
         <p class="fact">
             <Place />

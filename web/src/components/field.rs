@@ -101,8 +101,8 @@ impl Field {
     }
 
     fn focus(self) {
-        if let Some(input) = self.input.get_untracked() {
-            // It is in the page, so it can have the focus.
+        // The page may be gone since.
+        if let Some(input) = self.input.try_get_untracked().flatten() {
             let _ = input.focus();
         }
     }

@@ -5,7 +5,7 @@ use leptos_router::{components::A, hooks::use_navigate};
 
 use super::toasts::{Toasts, Tone};
 use crate::{
-    browser::path_and_query,
+    browser::{focus, path_and_query},
     session::{Person, Session, Viewer},
 };
 
@@ -63,13 +63,17 @@ fn SignOut() -> impl IntoView {
             return;
         }
         busy.set(true);
-        // Away from what only the signed-in can see, before that asks for a sign-in.
-        if path_and_query().starts_with("/bookings") {
-            navigate("/events", Default::default());
-        }
+        let navigate = navigate.clone();
         spawn_local(async move {
             match session.sign_out().await {
-                Ok(()) => toasts.show(Tone::Plain, "You are signed out."),
+                Ok(()) => {
+                    // Away from what only the signed-in can see, before that asks for a sign-in.
+                    if path_and_query().starts_with("/bookings") {
+                        navigate("/events", Default::default());
+                    }
+                    toasts.show(Tone::Plain, "You are signed out.");
+                    focus("content");
+                }
                 Err(failure) => {
                     busy.set(false);
                     let why = failure.message();

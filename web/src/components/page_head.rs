@@ -2,6 +2,7 @@
 //! the page was come to by a link, so that a screen reader says where one is.
 
 use leptos::{html, prelude::*};
+use web_sys::FocusOptions;
 
 use crate::browser;
 
@@ -19,6 +20,9 @@ impl FirstPageShown {
 #[component]
 pub(crate) fn PageHead(
     #[prop(into)] title: Signal<String>,
+    /// Whether that is its name already.
+    #[prop(into, default = true.into())]
+    named: Signal<bool>,
     /// What stands beside the title.
     #[prop(optional)]
     children: Option<Children>,
@@ -26,12 +30,21 @@ pub(crate) fn PageHead(
     let heading = NodeRef::<html::H1>::new();
     let FirstPageShown(shown) = expect_context();
     Effect::new(move || browser::set_title(&title.get()));
-    heading.on_load(move |heading| {
+    Effect::new(move |focused: Option<bool>| {
+        let (Some(heading), false) = (heading.get(), focused.unwrap_or_default()) else {
+            return focused.unwrap_or_default();
+        };
+        if !named.get() {
+            return false;
+        }
         if shown.get_value() {
-            // It is in the page, so it can have the focus.
-            let _ = heading.focus();
+            // The router scrolls to the top of a page that was come to by a link, and only of such.
+            let options = FocusOptions::new();
+            options.set_prevent_scroll(true);
+            let _ = heading.focus_with_options(&options);
         }
         shown.set_value(true);
+        true
     });
     view! {
         <div class="page-head">

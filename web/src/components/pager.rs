@@ -18,8 +18,8 @@ pub(crate) fn Pager(list: EventList, pages: i32) -> impl IntoView {
             false => view! { <span class="page-link off">{icon}</span> }.into_any(),
         }
     };
-    let previous = step(current - 1, "Previous page", Back().into_any());
-    let next = step(current + 1, "Next page", Forward().into_any());
+    let previous = step(current.saturating_sub(1), "Previous page", Back().into_any());
+    let next = step(current.saturating_add(1), "Next page", Forward().into_any());
     let numbers = page_numbers(current, pages)
         .into_iter()
         .map(|page| match page {

@@ -5,13 +5,14 @@ use std::time::Duration;
 use leptos::{html, prelude::*};
 
 use super::icons::{Check, Close, Warning};
+use crate::browser::focus;
 
 /// How long a message stays; longer while it is looked at.
 const SHOWN: Duration = Duration::from_secs(7);
 /// How often it is looked whether somebody still looks.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Most messages at once.
-const MOST: usize = 3;
+const MOST: usize = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
@@ -99,7 +100,11 @@ pub(crate) fn ToastRegion() -> impl IntoView {
                                 type="button"
                                 class="icon-button"
                                 aria-label="Dismiss"
-                                on:click=move |_| toasts.dismiss(toast.id)
+                                on:click=move |_| {
+                                    toasts.dismiss(toast.id);
+                                    // It was on this button.
+                                    focus("content");
+                                }
                             >
                                 <Close />
                             </button>

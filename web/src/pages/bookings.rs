@@ -1,7 +1,6 @@
 //! What the signed-in person has booked, and cancelling it.
 
 use leptos::{prelude::*, task::spawn_local};
-use leptos_router::{NavigateOptions, hooks::use_navigate};
 
 use crate::{
     api::{
@@ -16,7 +15,7 @@ use crate::{
     components::{
         confirm_dialog::ConfirmDialog,
         event_card::{DateTile, EventFacts},
-        icons::Ticket,
+        icons::{Ticket, Warning},
         notice::{FailureNotice, Notice},
         page_head::PageHead,
         toasts::{Toasts, Tone},
@@ -24,28 +23,36 @@ use crate::{
     desk::Desk,
     moment::has_started,
     query::{Loaded, Query},
+    redirect::redirect_when,
     return_path::sign_in_from,
+    scroll::Scroll,
     session::{Session, Viewer},
 };
 
 /// How many bookings are read at a time.
 const BOOKINGS_AT_A_TIME: i32 = 20;
+/// As many as the server gives.
+const MOST_AT_A_TIME: i32 = 50;
 
 #[component]
 pub(crate) fn BookingsPage() -> impl IntoView {
     let session = Session::from_context();
-    let navigate = use_navigate();
-    Effect::new(move || {
-        if session.viewer() == Viewer::Nobody {
-            let options = NavigateOptions { replace: true, ..Default::default() };
-            navigate(&sign_in_from("/bookings"), options);
-        }
-    });
+    redirect_when(move || session.viewer() == Viewer::Nobody, move || sign_in_from("/bookings"));
     let is_known = Memo::new(move |_| matches!(session.viewer(), Viewer::Person(_)));
     view! {
         <PageHead title="My bookings" />
         {move || match is_known.get() {
             true => view! { <Bookings /> }.into_any(),
+            false if session.is_unreachable() => {
+                view! {
+                    <Notice
+                        icon=Warning
+                        title="The booking system can't be reached."
+                        text="Please check your connection. It is being tried again."
+                    />
+                }
+                    .into_any()
+            }
             false => view! { <BookingsSkeleton /> }.into_any(),
         }}
     }
@@ -55,10 +62,30 @@ pub(crate) fn BookingsPage() -> impl IntoView {
 fn Bookings() -> impl IntoView {
     let session = Session::from_context();
     let live = LiveCounts::from_context();
+    let desk = Desk::from_context();
+    let scroll = Scroll::from_context();
+    let rows_shown = StoredValue::new(0);
     let bookings = Query::new(
-        move || Some((session.known_viewer()?, live.reconnections())),
-        move |_| read(session, None),
-    );
+        move || session.viewer(),
+        move |_| read(session, rows_shown.get_value(), None),
+        move |found: &BookingConnection| {
+            // Nothing here shows their counts, but the socket tells when the network was lost.
+            let events = found.nodes.iter().map(|booking| booking.event.id.clone());
+            scroll.content_is_there();
+            live.watch_only(events.take(BOOKINGS_AT_A_TIME.unsigned_abs() as usize).collect());
+        },
+    )
+    .read_again_when(move || live.reconnections())
+    .read_again_when(move || desk.bookings_changed());
+    on_cleanup(move || live.watch_only(Vec::new()));
+    // What is read again is as long as what is shown.
+    Effect::new(move || {
+        let rows = bookings.with(|bookings| match bookings {
+            Loaded::Is(found) => found.nodes.len(),
+            _ => 0,
+        });
+        rows_shown.set_value(i32::try_from(rows).unwrap_or(MOST_AT_A_TIME));
+    });
     let asked = RwSignal::new(None::<Booking>);
     let face = Memo::new(move |_| {
         bookings.with(|bookings| match bookings {
@@ -78,7 +105,8 @@ fn Bookings() -> impl IntoView {
         {move || match face.get() {
             Face::Loading => view! { <BookingsSkeleton /> }.into_any(),
             Face::Failed(failure) => {
-                view! { <FailureNotice failure retry=move |()| bookings.read_again() /> }.into_any()
+                let retry = move |()| bookings.read_again();
+                view! { <FailureNotice failure busy=bookings.busy() retry /> }.into_any()
             }
             Face::Empty => {
                 view! {
@@ -119,8 +147,13 @@ enum Face {
     Failed(Failure),
 }
 
-async fn read(session: Session, after: Option<String>) -> Result<BookingConnection, Failure> {
-    let me = session.run(&my_bookings(BOOKINGS_AT_A_TIME, after)).await?.me;
+async fn read(
+    session: Session,
+    at_least: i32,
+    after: Option<String>,
+) -> Result<BookingConnection, Failure> {
+    let first = at_least.clamp(BOOKINGS_AT_A_TIME, MOST_AT_A_TIME);
+    let me = session.run(&my_bookings(first, after)).await?.me;
     // The session ended just now; the page is on its way to the sign-in.
     me.map(|me| me.bookings).ok_or(Failure::SessionEnded)
 }
@@ -199,7 +232,7 @@ fn More(bookings: Query<BookingConnection>) -> impl IntoView {
         let Some(after) = cursor.get_untracked().filter(|_| !busy.get_untracked()) else { return };
         busy.set(true);
         spawn_local(async move {
-            match read(session, Some(after.clone())).await {
+            match read(session, 0, Some(after.clone())).await {
                 Ok(next) => bookings.change(|known| {
                     // Unless the list was read anew meanwhile.
                     if known.page_info.end_cursor.as_ref() == Some(&after) {
@@ -268,6 +301,8 @@ fn Cancelling(
             match answer.map(|data| data.cancel_booking) {
                 Ok(CancelBookingResult::CancelBookingSuccess(success)) => {
                     desk.learn_cancelled(&event.id);
+                    let told = format!("Your booking of {} is cancelled.", event.title);
+                    toasts.show(Tone::Good, told);
                     let cancelled = success.booking;
                     bookings.change(|known| {
                         for booking in &mut known.nodes {
@@ -277,8 +312,6 @@ fn Cancelling(
                         }
                     });
                     focus_row(booking.id.inner().to_owned());
-                    toasts
-                        .show(Tone::Good, format!("Your booking of {} is cancelled.", event.title));
                 }
                 Ok(CancelBookingResult::BookingClosed(refusal)) => {
                     toasts.show(Tone::Bad, refusal.message);
@@ -310,10 +343,7 @@ fn Cancelling(
 /// The row takes the focus that its button had, once it is made anew.
 fn focus_row(booking_id: String) {
     request_animation_frame(move || {
-        if let Some(row) = document().get_element_by_id(&row_id(&booking_id)) {
-            use wasm_bindgen::JsCast;
-            let _ = row.unchecked_into::<web_sys::HtmlElement>().focus();
-        }
+        browser::focus(&row_id(&booking_id));
     });
 }
 

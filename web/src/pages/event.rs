@@ -20,8 +20,9 @@ use crate::{
         ticket_count::{TicketBar, TicketCount},
     },
     desk::{Desk, Standing},
-    pages::not_found::NotFound,
+    pages::{events::LastList, not_found::NotFound},
     query::{Loaded, Query},
+    scroll::Scroll,
     session::Session,
 };
 
@@ -30,34 +31,40 @@ pub(crate) fn EventPage() -> impl IntoView {
     let session = Session::from_context();
     let live = LiveCounts::from_context();
     let desk = Desk::from_context();
+    let scroll = Scroll::from_context();
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
     let event = Query::new(
-        move || Some((session.known_viewer()?, live.reconnections(), id.get())),
-        move |(_, _, id)| async move {
-            let found = match session.run(&one_event(id)).await {
-                Ok(data) => data.event,
+        move || (session.viewer(), id.get()),
+        move |(_, id)| async move {
+            let asked = desk.now();
+            match session.run(&one_event(id)).await {
+                Ok(data) => Ok((asked, data.event)),
                 // An address that can be no event's.
-                Err(failure) if failure.code() == Some(Code::BadUserInput) => None,
-                Err(failure) => return Err(failure),
-            };
-            let watched = found.iter().map(|found| found.event.id.clone()).collect();
-            if let Some(EventWithDescription { event, .. }) = &found {
-                live.read(&event.id, event.remaining_tickets, event.total_tickets);
-                desk.learn(event);
+                Err(failure) if failure.code() == Some(Code::BadUserInput) => Ok((asked, None)),
+                Err(failure) => Err(failure),
             }
-            live.watch_only(watched);
-            Ok(found)
         },
-    );
+        move |(asked, found)| {
+            live.watch_only(found.iter().map(|found| found.event.id.clone()).collect());
+            if let Some(EventWithDescription { event, .. }) = found {
+                live.read(&event.id, event.remaining_tickets, event.total_tickets);
+                desk.learn(event, *asked);
+            }
+            scroll.content_is_there();
+        },
+    )
+    .read_again_when(move || live.reconnections())
+    .read_again_when(move || session.changes_in_other_tabs());
+    let LastList(list) = expect_context();
     on_cleanup(move || live.watch_only(Vec::new()));
 
     let face = Memo::new(move |_| {
         event.with(|event| match event {
             Loaded::NotYet => Face::Loading,
             Loaded::Failed(failure) => Face::Failed(failure.clone()),
-            Loaded::Is(None) => Face::Missing,
-            Loaded::Is(Some(found)) => Face::Event(without_count(found.clone())),
+            Loaded::Is((_, None)) => Face::Missing,
+            Loaded::Is((_, Some(found))) => Face::Event(without_count(found.clone())),
         })
     });
     let title = Signal::derive(move || match face.get() {
@@ -68,9 +75,9 @@ pub(crate) fn EventPage() -> impl IntoView {
     });
     view! {
         <nav class="crumbs" aria-label="Breadcrumb">
-            <a href="/events">"All events"</a>
+            <a href=list>"All events"</a>
         </nav>
-        <PageHead title>
+        <PageHead title named=Signal::derive(move || face.get() != Face::Loading)>
             <LiveStatus />
         </PageHead>
         {move || match face.get() {
@@ -91,7 +98,8 @@ pub(crate) fn EventPage() -> impl IntoView {
                     .into_any()
             }
             Face::Failed(failure) => {
-                view! { <FailureNotice failure retry=move |()| event.read_again() /> }.into_any()
+                let retry = move |()| event.read_again();
+                view! { <FailureNotice failure busy=event.busy() retry /> }.into_any()
             }
             Face::Missing => view! { <NotFound what="There is no such event." /> }.into_any(),
             Face::Event(found) => view! { <EventDetails found /> }.into_any(),
@@ -123,9 +131,23 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
     let quantity = RwSignal::new(1);
     let price = event.price.clone();
     let total = move || browser::price(&price, u8::try_from(quantity.get()).unwrap_or(1));
+    // No more than are left, as far as is known; one can be asked for in any case.
+    let most = {
+        let tickets = tickets.clone();
+        Memo::new(move |_| tickets.get().remaining().clamp(1, MOST_TICKETS))
+    };
+    Effect::new(move || {
+        let most = most.get();
+        if quantity.get_untracked() > most {
+            quantity.set(most);
+        }
+    });
     let of_all = {
         let tickets = tickets.clone();
-        move || format!("of {}", tickets.get().total())
+        move || {
+            let tickets = tickets.get();
+            (tickets.remaining() > 0).then(|| format!("of {}", tickets.total()))
+        }
     };
     view! {
         <div class="event">
@@ -162,7 +184,7 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
                                                 quantity.set(chosen.parse().unwrap_or(1));
                                             }
                                         >
-                                            {(1..=MOST_TICKETS)
+                                            {move || (1..=most.get())
                                                 .map(|count| {
                                                     let selected = count == quantity.get_untracked();
                                                     view! {

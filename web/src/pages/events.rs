@@ -12,7 +12,7 @@ use crate::{
     api::{
         Failure,
         live::LiveCounts,
-        queries::events::{Event, EventConnection, event_list},
+        queries::events::{Event, event_list},
     },
     browser,
     components::{
@@ -23,37 +23,56 @@ use crate::{
         page_head::PageHead,
         pager::Pager,
     },
-    desk::Desk,
-    event_list::{EventList, Order, pages},
+    desk::{Asked, Desk},
+    event_list::{EventList, LONGEST_SEARCH, Order, pages},
     query::{Loaded, Query},
+    scroll::Scroll,
     session::Session,
 };
 
 /// How long nobody types before the search begins.
 const TYPING_PAUSE: Duration = Duration::from_millis(300);
 
+/// The list that was last looked at: the way back from an event.
+#[derive(Clone, Copy)]
+pub(crate) struct LastList(pub(crate) RwSignal<String>);
+
+impl LastList {
+    pub(crate) fn provide() {
+        provide_context(Self(RwSignal::new("/events".to_owned())));
+    }
+}
+
 #[component]
 pub(crate) fn EventsPage() -> impl IntoView {
     let session = Session::from_context();
     let live = LiveCounts::from_context();
     let desk = Desk::from_context();
+    let scroll = Scroll::from_context();
     let address = use_query_map();
     let list =
         Memo::new(move |_| address.with(|query| EventList::from_query(|name| query.get(name))));
     let events = Query::new(
-        move || Some((session.known_viewer()?, live.reconnections(), list.get())),
-        move |(_, _, list)| async move {
-            let events = session.run(&event_list(list.variables())).await?.events;
-            for event in &events.nodes {
-                live.read(&event.id, event.remaining_tickets, event.total_tickets);
-                desk.learn(event);
-            }
-            browser::prepare_prices(events.nodes.iter().map(|event| &event.price)).await;
-            live.watch_only(events.nodes.iter().map(|event| event.id.clone()).collect());
-            // With the list that it is a page of, which may be another than the address's by now.
-            Ok((list, events))
+        move || (session.viewer(), list.get()),
+        move |(_, list)| async move {
+            let asked = desk.now();
+            let found = session.run(&event_list(list.variables())).await?.events;
+            browser::prepare_prices(found.nodes.iter().map(|event| &event.price)).await;
+            Ok(Found { list, asked, events: found.nodes, total: found.total_count })
         },
-    );
+        move |found| {
+            live.watch_only(found.events.iter().map(|event| event.id.clone()).collect());
+            for event in &found.events {
+                live.read(&event.id, event.remaining_tickets, event.total_tickets);
+                desk.learn(event, found.asked);
+            }
+            scroll.content_is_there();
+        },
+    )
+    .read_again_when(move || live.reconnections())
+    .read_again_when(move || session.changes_in_other_tabs());
+    let LastList(last) = expect_context();
+    Effect::new(move || last.set(list.with(EventList::path)));
     on_cleanup(move || live.watch_only(Vec::new()));
 
     view! {
@@ -66,6 +85,15 @@ pub(crate) fn EventsPage() -> impl IntoView {
         <Controls list />
         <Results events />
     }
+}
+
+/// One page of a list.
+struct Found {
+    list: EventList,
+    asked: Asked,
+    events: Vec<Event>,
+    /// On all pages together.
+    total: i32,
 }
 
 /// Search and order; both change the address, and the address changes the list.
@@ -95,9 +123,10 @@ fn Controls(list: Memo<EventList>) -> impl IntoView {
         let search = search.clone();
         move |()| search()
     });
-    // Back and forward change the words too; who is typing keeps what they typed.
+    // Back and forward change the words too. Nothing else does: who is typing keeps what they typed.
+    let words = Memo::new(move |_| list.with(|list| list.search.clone()));
     Effect::new(move || {
-        let words = list.with(|list| list.search.clone());
+        let words = words.get();
         if let Some(input) = input.get()
             && input.value().trim() != words
         {
@@ -122,6 +151,7 @@ fn Controls(list: Memo<EventList>) -> impl IntoView {
                     type="search"
                     placeholder="Search events by title"
                     autocomplete="off"
+                    maxlength=LONGEST_SEARCH.to_string()
                     node_ref=input
                     on:input={
                         let mut search_later = search_later;
@@ -155,6 +185,19 @@ fn Controls(list: Memo<EventList>) -> impl IntoView {
     }
 }
 
+impl Found {
+    fn in_words(&self) -> String {
+        let events = match self.total {
+            1 => "1 event".to_owned(),
+            count => format!("{count} events"),
+        };
+        match pages(self.total) {
+            1 => events,
+            pages => format!("{events}, page {} of {pages}", self.list.page),
+        }
+    }
+}
+
 /// Which of its faces the list shows.
 #[derive(Clone, PartialEq)]
 enum Face {
@@ -168,40 +211,53 @@ enum Face {
 }
 
 #[component]
-fn Results(events: Query<(EventList, EventConnection)>) -> impl IntoView {
+fn Results(events: Query<Found>) -> impl IntoView {
     // Cards that stay keep their elements, and the focus in them.
     let face = Memo::new(move |_| {
         events.with(|events| match events {
             Loaded::NotYet => Face::Loading,
             Loaded::Failed(failure) => Face::Failed(failure.clone()),
-            Loaded::Is((_, found)) if !found.nodes.is_empty() => Face::Cards,
-            Loaded::Is((list, found)) if found.total_count == 0 => Face::Empty(list.clone()),
-            Loaded::Is((list, _)) => Face::NoSuchPage(list.clone()),
+            Loaded::Is(found) if !found.events.is_empty() => Face::Cards,
+            Loaded::Is(found) if found.total == 0 => Face::Empty(found.list.clone()),
+            Loaded::Is(found) => Face::NoSuchPage(found.list.clone()),
         })
     });
     let cards = move || {
         events.with(|events| match events {
-            Loaded::Is((_, found)) => found.nodes.clone(),
+            Loaded::Is(found) => found.events.clone(),
             _ => Vec::new(),
         })
     };
     let pager = Memo::new(move |_| {
         events.with(|events| match events {
-            Loaded::Is((list, found)) => Some((list.clone(), pages(found.total_count))),
+            Loaded::Is(found) => Some((found.list.clone(), pages(found.total))),
             _ => None,
         })
     });
     let found = move || {
         events.with(|events| match events {
-            Loaded::Is((_, found)) => match found.total_count {
-                1 => "1 event".to_owned(),
-                count => format!("{count} events"),
-            },
+            Loaded::Is(found) => found.in_words(),
             _ => String::new(),
         })
     };
+    // The link that led to another page is below what it leads to, or gone.
+    let page = Memo::new(move |_| pager.get().map(|(list, _)| list.page));
+    let is_list = Memo::new(move |_| face.get() == Face::Cards);
+    Effect::watch(
+        move || (page.get(), is_list.get()),
+        move |(page, _), before, _| {
+            let Some((Some(page_before), _)) = before else { return };
+            let turned = *page != Some(*page_before);
+            request_animation_frame(move || {
+                if turned || !browser::has_focus() {
+                    browser::focus("found");
+                }
+            });
+        },
+        false,
+    );
     view! {
-        <p class="found" role="status">
+        <p class="found" id="found" role="status" tabindex="-1">
             {found}
         </p>
         <div class="results" aria-busy=move || events.is_busy().to_string()>
@@ -269,8 +325,8 @@ fn Results(events: Query<(EventList, EventConnection)>) -> impl IntoView {
                         .into_any()
                 }
                 Face::Failed(failure) => {
-                    view! { <FailureNotice failure retry=move |()| events.read_again() /> }
-                        .into_any()
+                    let retry = move |()| events.read_again();
+                    view! { <FailureNotice failure busy=events.busy() retry /> }.into_any()
                 }
             }}
         </div>

@@ -1,10 +1,7 @@
 //! Signing in.
 
 use leptos::{prelude::*, task::spawn_local};
-use leptos_router::{
-    NavigateOptions,
-    hooks::{use_navigate, use_query_map},
-};
+use leptos_router::hooks::use_query_map;
 
 use crate::{
     api::{Code, queries::accounts::LoginInput},
@@ -12,6 +9,7 @@ use crate::{
         field::{Field, FieldInput},
         page_head::PageHead,
     },
+    redirect::redirect_when,
     return_path::{next_page, with_next},
     session::{Session, Viewer},
     validation::{email_problem, password_problem},
@@ -72,13 +70,10 @@ pub(crate) fn AccountForm(
 ) -> impl IntoView {
     let session = Session::from_context();
     let next = use_next_page();
-    let navigate = use_navigate();
-    Effect::new(move || {
-        if let Viewer::Person(_) = session.viewer() {
-            let options = NavigateOptions { replace: true, ..Default::default() };
-            navigate(&next.get_untracked(), options);
-        }
-    });
+    redirect_when(
+        move || matches!(session.viewer(), Viewer::Person(_)),
+        move || next.get_untracked(),
+    );
     let (idle_label, busy_label) = label;
     view! {
         <div class="form-page">

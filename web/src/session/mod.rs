@@ -34,6 +34,9 @@ pub(crate) struct Session {
     state: RwSignal<State>,
     viewer: Memo<Viewer>,
     lost: RwSignal<u32>,
+    changes_in_other_tabs: RwSignal<u32>,
+    /// Whether the server could not be asked for the session.
+    unreachable: RwSignal<bool>,
     /// `None` for a moment at the start.
     tabs: StoredValue<Option<Tabs>, LocalStorage>,
     renewal: StoredValue<SingleFlight<Result<SignedIn, Failure>>, LocalStorage>,
@@ -43,12 +46,14 @@ impl Session {
     /// Begins to restore the browser's session, if it has one, and gives the handle to every
     /// component.
     pub(crate) fn provide() -> Self {
-        let known = if tabs::session_is_noted() { State::Restoring } else { State::SignedOut };
+        let known = if tabs::may_have_session() { State::Restoring } else { State::SignedOut };
         let state = RwSignal::new(known);
         let session = Self {
             state,
             viewer: Memo::new(move |_| state.with(State::viewer)),
             lost: RwSignal::new(0),
+            changes_in_other_tabs: RwSignal::new(0),
+            unreachable: RwSignal::new(false),
             tabs: StoredValue::new_local(None),
             renewal: StoredValue::new_local(SingleFlight::new()),
         };
@@ -61,13 +66,26 @@ impl Session {
     }
 
     fn join_tabs(self) {
-        let tabs = Tabs::join(move |news| {
-            self.state.set(match news {
-                News::SignedIn(signed_in) => State::SignedIn(signed_in),
-                News::SignedOut => State::SignedOut,
-            });
+        let tabs = Tabs::join(move |news| match news {
+            News::SignedIn(signed_in) => self.state.set(State::SignedIn(signed_in)),
+            News::SignedOut => self.state.set(State::SignedOut),
+            News::BookingsChanged => self.changes_in_other_tabs.update(|times| *times += 1),
         });
         self.tabs.set_value(Some(tabs));
+    }
+
+    /// Grows each time that the person books or cancels in another tab.
+    pub(crate) fn changes_in_other_tabs(self) -> u32 {
+        self.changes_in_other_tabs.get()
+    }
+
+    pub(crate) fn tell_bookings_changed(self) {
+        self.tell_tabs(&News::BookingsChanged);
+    }
+
+    /// Whether it is not known who looks at the page because the server can't be reached.
+    pub(crate) fn is_unreachable(self) -> bool {
+        self.unreachable.get()
     }
 
     fn tell_tabs(self, news: &News) {
@@ -87,17 +105,12 @@ impl Session {
         self.viewer.get()
     }
 
-    /// The same, once it is known: what depends on it is not read twice.
-    pub(crate) fn known_viewer(self) -> Option<Viewer> {
-        Some(self.viewer.get()).filter(|viewer| *viewer != Viewer::Unknown)
-    }
-
     /// The same, for what does not run again when that changes.
     pub(crate) fn viewer_now(self) -> Viewer {
         self.state.with_untracked(State::viewer)
     }
 
-    /// Grows each time that an operation found its session ended.
+    /// Grows each time that the session is found to have ended by itself.
     pub(crate) fn lost(self) -> u32 {
         self.lost.get()
     }
@@ -120,14 +133,14 @@ impl Session {
             Err(failure) if failure.code() == Some(Code::Unauthenticated) => {}
             answer => return answer,
         }
-        match self.token_after(sender).await {
-            Ok(token) => http::post(body, Some(&token)).await,
-            Err(failure) => {
-                if failure == Failure::SessionEnded {
-                    self.lost.update(|times| *times += 1);
-                }
-                Err(failure)
+        let token = self.token_after(sender).await?;
+        match http::post(body, Some(&token)).await {
+            // A token as new as can be, and still not good: its account is gone.
+            Err(failure) if failure.code() == Some(Code::Unauthenticated) => {
+                self.lose();
+                Err(Failure::SessionEnded)
             }
+            answer => answer,
         }
     }
 
@@ -173,22 +186,16 @@ impl Session {
         Ok(())
     }
 
-    /// Until it is known whether there is a session. While the server can't be asked the page is
-    /// nobody's, and asks again.
+    /// Asks until it is known whether there is a session.
     async fn restore(self) {
         for failures in 0.. {
             match self.renew(None).await {
                 Ok(_) | Err(Failure::SessionEnded) => return,
-                Err(_) => {
-                    self.state.update(|state| {
-                        if *state == State::Restoring {
-                            *state = State::SignedOut;
-                        }
-                    });
-                }
+                Err(_) => self.unreachable.set(true),
             }
             Delay::new(pause_after(failures, js_sys::Math::random())).await;
-            if self.state.with_untracked(|state| state.signed_in().is_some()) {
+            // Signed in by the form, or in or out by another tab.
+            if self.state.with_untracked(|state| *state != State::Restoring) {
                 return;
             }
         }
@@ -200,7 +207,10 @@ impl Session {
         let renewal = self.renewal.get_value();
         renewal
             .run(async move {
-                let _alone = tabs::lock_cookie().await;
+                let alone = tabs::lock_cookie().await;
+                if alone.waited {
+                    self.hear_news(rejected.as_ref()).await;
+                }
                 // What another tab did while this one waited.
                 match self.state.get_untracked() {
                     State::SignedIn(now) if Some(&now) != rejected.as_ref() => return Ok(now),
@@ -214,7 +224,10 @@ impl Session {
                         Ok(signed_in)
                     }
                     Err(failure) if failure.code() == Some(Code::Unauthenticated) => {
-                        self.end();
+                        match rejected {
+                            Some(_) => self.lose(),
+                            None => self.end(),
+                        }
                         Err(Failure::SessionEnded)
                     }
                     Err(failure) => Err(failure),
@@ -223,10 +236,32 @@ impl Session {
             .await
     }
 
+    /// The tab that changed the cookie says what came of it, which may arrive after its lock is free.
+    async fn hear_news(self, rejected: Option<&SignedIn>) {
+        const LONGEST: Duration = Duration::from_millis(500);
+        const GLANCE: Duration = Duration::from_millis(5);
+        let mut waited = Duration::ZERO;
+        let is_news = |state: &State| match state {
+            State::SignedIn(now) => Some(now) != rejected,
+            State::SignedOut => rejected.is_some(),
+            State::Restoring => false,
+        };
+        while waited < LONGEST && !self.state.with_untracked(is_news) {
+            Delay::new(GLANCE).await;
+            waited += GLANCE;
+        }
+    }
+
     fn begin(self, signed_in: SignedIn) {
         tabs::note_session(Some(&signed_in.user.id));
         self.state.set(State::SignedIn(signed_in.clone()));
         self.tell_tabs(&News::SignedIn(signed_in));
+    }
+
+    /// It ended, and nobody has ended it.
+    fn lose(self) {
+        self.end();
+        self.lost.update(|times| *times += 1);
     }
 
     fn end(self) {

@@ -44,6 +44,7 @@ pub(crate) struct BookEventSuccess {
 #[cynic(graphql_type = "Booking")]
 pub(crate) struct Booked {
     pub(crate) quantity: i32,
+    pub(crate) status: BookingStatus,
     pub(crate) event: EventCount,
 }
 
