@@ -15,7 +15,7 @@ const NOTE: &str = "rowlock.scroll";
 const PATIENCE: f64 = 5_000.0;
 
 thread_local! {
-    static POSITIONS: RefCell<HashMap<String, f64>> = RefCell::default();
+    static POSITIONS: RefCell<HashMap<String, i32>> = RefCell::default();
 }
 
 /// The way to where a page was left; a handle that is copied about.
@@ -64,13 +64,14 @@ impl Scroll {
         self.returned.set_value(f64::NEG_INFINITY);
         let left = POSITIONS.with_borrow(|positions| positions.get(&path_and_query()).copied());
         if let Some(y) = left {
-            request_animation_frame(move || window().scroll_to_with_x_and_y(0.0, y));
+            request_animation_frame(move || window().scroll_to_with_x_and_y(0.0, y.into()));
         }
     }
 }
 
-fn position() -> f64 {
-    window().scroll_y().unwrap_or_default()
+/// In whole pixels, as nobody sees less.
+fn position() -> i32 {
+    window().scroll_y().unwrap_or_default() as i32
 }
 
 fn session_storage() -> Option<Storage> {

@@ -21,9 +21,17 @@ const HASHED: &str = "/assets/";
 
 /// What the client's page may do: load from this origin and talk to it, compile WebAssembly, and nothing
 /// else. No script and no style that somebody slipped into a text would run.
-const PAGE_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; \
+const CLIENT_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; \
     style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'";
+
+/// The IDE's own code sets styles in its page; what it runs comes from here all the same.
+const IDE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; \
+    form-action 'none'; frame-ancestors 'none'";
+
+/// What is no page.
+const FILE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-opener-policy");
@@ -31,8 +39,7 @@ const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
 /// Files from `dir`, already compressed where the browser takes that. The client has pages of its own,
 /// so a browser that asks for any other path gets the client's one page; what isn't a browser gets a 404.
 pub(super) fn routes(dir: &Path) -> Router<App> {
-    let page = dir.join("index.html");
-    if !page.is_file() {
+    if !dir.join("index.html").is_file() {
         tracing::warn!(
             "there is no web client in {}: build it with `cargo xtask web`, or set WEB_DIR",
             dir.display()
@@ -40,23 +47,28 @@ pub(super) fn routes(dir: &Path) -> Router<App> {
         return Router::new().fallback(missing);
     }
     let files = |path| ServeDir::new(dir.join(path)).precompressed_br();
-    let page = ServeFile::new(page).precompressed_br();
-    let page = Router::<()>::new()
-        .fallback_service(page)
-        .layer(set_header(header::CONTENT_SECURITY_POLICY, PAGE_POLICY))
-        .layer(set_header(header::REFERRER_POLICY, "same-origin"))
-        .layer(set_header(CROSS_ORIGIN_OPENER_POLICY, "same-origin"))
+    let file = |path| ServeFile::new(dir.join(path)).precompressed_br();
+    let client = Router::<()>::new()
+        .fallback_service(file("index.html"))
+        .layer(header_of(header::CONTENT_SECURITY_POLICY, CLIENT_POLICY))
         .layer(middleware::from_fn(only_for_browsers));
+    let ide = Router::new()
+        .nest_service("/ide", files("ide"))
+        .route_service("/playground", file("ide/playground/index.html"))
+        .layer(header_of(header::CONTENT_SECURITY_POLICY, IDE_POLICY));
     Router::new()
         .nest_service("/assets", files("assets"))
-        .nest_service("/ide", files("ide"))
-        .route_service("/playground", ServeFile::new(dir.join("ide/playground/index.html")))
-        .fallback_service(page)
+        .merge(ide)
+        .fallback_service(client)
+        .layer(header_of(header::CONTENT_SECURITY_POLICY, FILE_POLICY))
+        .layer(header_of(header::REFERRER_POLICY, "same-origin"))
+        .layer(header_of(CROSS_ORIGIN_OPENER_POLICY, "same-origin"))
         .layer(middleware::from_fn(cache))
 }
 
-fn set_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+/// Sets a header where nothing nearer to the file has.
+fn header_of(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
 /// Lets through what can show a page: a monitor that asks for metrics should not take one for them.

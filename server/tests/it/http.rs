@@ -215,6 +215,27 @@ async fn every_answer_has_a_request_id(app: App) {
 }
 
 #[tokio::test]
+async fn every_file_for_browsers_comes_with_a_policy() {
+    let app = App::start(Engine::Sqlite).await;
+    for (path, scripts) in [
+        ("/", "script-src 'self' 'wasm-unsafe-eval';"),
+        ("/events/anything", "script-src 'self' 'wasm-unsafe-eval';"),
+        ("/playground", "script-src 'self';"),
+        ("/ide/playground/index.html", "script-src 'self';"),
+        ("/assets/missing.js", "default-src 'none';"),
+    ] {
+        let page = app.http.get(format!("{}{path}", app.url)).header(header::ACCEPT, "text/html");
+        let headers = page.send().await.unwrap().headers().clone();
+        let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(policy.contains(scripts), "{path}: {policy}");
+        assert!(policy.contains("default-src 'none'"), "{path}: {policy}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        assert_eq!(headers[header::REFERRER_POLICY], "same-origin", "{path}");
+        assert_eq!(headers["cross-origin-opener-policy"], "same-origin", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn the_web_client_is_served_compressed_and_cached_by_its_hash() {
     let app = App::start(Engine::Sqlite).await;
     let get = async |path: &str| {

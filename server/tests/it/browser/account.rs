@@ -99,7 +99,7 @@ async fn a_reload_keeps_the_session_by_one_refresh_and_stores_no_token() {
     browser.see(".found", "12 events").await;
     assert_eq!(refresh_tokens(&app).await, 0);
 
-    browser.sign_in(&app, "Ada").await;
+    browser.sign_in(&app.url, "Ada").await;
     assert_eq!(refresh_tokens(&app).await, 1);
     browser.go(&format!("{}/bookings", app.url)).await;
     browser.see(".who", "Ada").await;
@@ -118,7 +118,7 @@ async fn a_reload_keeps_the_session_by_one_refresh_and_stores_no_token() {
 async fn an_expired_access_token_is_renewed_once_for_every_tab() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(1280, 900).await;
-    browser.sign_in(&app, "Ada").await;
+    browser.sign_in(&app.url, "Ada").await;
     let first = browser.new_tab().await;
     browser.go(&format!("{}/events/01990000-0000-7000-8000-000000000001", app.url)).await;
     browser.see(".who", "Ada").await;
@@ -133,16 +133,22 @@ async fn an_expired_access_token_is_renewed_once_for_every_tab() {
     browser.see(".toast", "Successfully booked Jazz Night!").await;
     assert_eq!(refresh_tokens(&app).await - before, 1);
 
-    // At once in both, whichever is first.
+    // At once in both, and for two operations in one: all wait for the same refresh.
+    for tab in [&second, &first] {
+        browser.switch_to(tab).await;
+        browser.slow_down("refresh", 3_000).await;
+    }
     app.clock.advance(Duration::minutes(16));
-    let book = "setTimeout(() => document.querySelector('.book:not(.booked)').click(), 300)";
-    let cancel = "document.querySelector('a[href=\"/bookings\"]').click()";
+    let book = "[...document.querySelectorAll('.book:not(.booked)')].slice(0, 2)
+        .forEach(button => button.click())";
     browser.ask(book).await;
     browser.switch_to(&second).await;
-    browser.ask(cancel).await;
+    browser.click_on("My bookings").await;
+    assert_eq!(browser.ask("return window.late").await, 0);
     browser.see(".booking", "Jazz Night").await;
     browser.switch_to(&first).await;
     browser.see(".toast", "Successfully booked").await;
+    browser.wait_for("return document.querySelectorAll('.booked').length", |n| *n == 4).await;
     assert_eq!(refresh_tokens(&app).await - before, 2);
     browser.close().await;
 }
@@ -151,7 +157,7 @@ async fn an_expired_access_token_is_renewed_once_for_every_tab() {
 async fn a_session_that_ended_leads_to_the_sign_in_and_back() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(1280, 900).await;
-    browser.sign_in(&app, "Ada").await;
+    browser.sign_in(&app.url, "Ada").await;
     browser.go(&format!("{}/events?search=jazz", app.url)).await;
     browser.see(".who", "Ada").await;
     browser.see(".found", "1 event").await;
@@ -169,10 +175,55 @@ async fn a_session_that_ended_leads_to_the_sign_in_and_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_way_back_from_the_sign_in_is_the_page_before_it() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.go(&app.url).await;
+    browser.click_on("Jazz Night").await;
+    browser.see("h1", "Jazz Night").await;
+    browser.click_on("Events").await;
+    browser.see_path("/events").await;
+    browser.click_on("My bookings").await;
+    browser.see_path("/sign-in?next=%2Fbookings").await;
+    browser.page.back().await.unwrap();
+    browser.see_path("/events").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leaving_a_page_that_waits_for_an_answer_breaks_nothing() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.go(&format!("{}/sign-in", app.url)).await;
+    browser.fill("email", "ada@example.org").await;
+    browser.fill("password", "wrong-1").await;
+    browser.slow_down("login", 1_000).await;
+    browser.press(ENTER).await;
+    browser.click_on("Events").await;
+    browser.see(".found", "12 events").await;
+    browser.see_late(1).await;
+
+    browser.sign_in(&app.url, "Ada").await;
+    browser.click_on_card("Jazz Night", "Book").await;
+    browser.see(".booked", "Booked").await;
+    browser.click_on("My bookings").await;
+    browser.slow_down("cancelBooking", 1_000).await;
+    browser.click_on("Cancel booking").await;
+    browser.click("dialog[open] .button-danger").await;
+    browser.page.back().await.unwrap();
+    browser.see(".found", "12 events").await;
+    browser.see(".toast", "Your booking of Jazz Night is cancelled.").await;
+    browser.fill("search", "jazz").await;
+    browser.see(".found", "1 event").await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn signing_out_in_one_tab_signs_out_the_others() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(1280, 900).await;
-    browser.sign_in(&app, "Ada").await;
+    browser.sign_in(&app.url, "Ada").await;
     let first = browser.new_tab().await;
     browser.go(&format!("{}/bookings", app.url)).await;
     browser.see(".who", "Ada").await;
@@ -187,7 +238,7 @@ async fn signing_out_in_one_tab_signs_out_the_others() {
 
     // Signing in again in one signs in the other, which goes on to what it was asked for.
     browser.switch_to(&first).await;
-    browser.sign_in(&app, "Grace").await;
+    browser.sign_in(&app.url, "Grace").await;
     browser.switch_to(&second).await;
     browser.see(".who", "Grace").await;
     browser.see_path("/bookings").await;

@@ -29,7 +29,7 @@ async fn token_of(app: &App, name: &str) -> String {
 async fn a_person_books_from_the_list_and_several_tickets_from_the_events_page() {
     let app = App::start_with(Engine::Sqlite, &["--booking-delay-ms", "300"]).await;
     let browser = Browser::start(1280, 900).await;
-    browser.sign_in(&app, "Ada").await;
+    browser.sign_in(&app.url, "Ada").await;
     let badge = badge("Limited Concert");
     browser.wait_for(&badge, |words| *words == "2 tickets left").await;
     browser.click_on_card("Limited Concert", "Book").await;
@@ -61,7 +61,7 @@ async fn a_person_books_from_the_list_and_several_tickets_from_the_events_page()
 async fn what_was_booked_elsewhere_is_said_to_be_booked() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(768, 900).await;
-    browser.sign_in(&app, "Ada").await;
+    browser.sign_in(&app.url, "Ada").await;
     browser.see(".found", "12 events").await;
     app.book(&token_of(&app, "ada").await, CONCERT, 1).await;
     browser.click_on_card("Limited Concert", "Book").await;
@@ -78,10 +78,10 @@ async fn the_last_ticket_goes_to_one_of_two_who_click_at_once() {
     let event = app.event("Last Chair", 1).await;
     let page = format!("{}/events/{event}", app.url);
     let (ada, grace) = tokio::join!(Browser::start(768, 900), Browser::start(768, 900));
-    tokio::join!(ada.sign_in(&app, "Ada"), grace.sign_in(&app, "Grace"));
-    for browser in [&ada, &grace] {
+    tokio::join!(ada.sign_in(&app.url, "Ada"), grace.sign_in(&app.url, "Grace"));
+    for (browser, name) in [(&ada, "Ada"), (&grace, "Grace")] {
         browser.go(&page).await;
-        browser.see(".who", "").await;
+        browser.see(".who", name).await;
         browser.see(".badge", "1 ticket left").await;
         browser.see(".live", "Live counts").await;
     }
@@ -114,11 +114,7 @@ async fn a_booking_whose_answer_was_lost_is_tried_again_and_booked_once() {
     let proxy = Proxy::to(app.url.trim_start_matches("http://").to_owned()).await;
     let browser = Browser::start(375, 800).await;
     let url = format!("http://127.0.0.1:{}", proxy.port);
-    browser.go(&format!("{url}/sign-in")).await;
-    browser.fill("email", "ada@example.org").await;
-    browser.fill("password", "ada-demo-1").await;
-    browser.press("\u{e007}").await;
-    browser.see(".who", "Ada").await;
+    browser.sign_in(&url, "Ada").await;
     browser.click_on("Limited Concert").await;
     browser.see(".badge", "2 tickets left").await;
 
@@ -135,11 +131,92 @@ async fn a_booking_whose_answer_was_lost_is_tried_again_and_booked_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_booking_that_was_cancelled_since_its_answer_was_lost_is_booked_anew() {
+    let app = App::start(Engine::Sqlite).await;
+    let proxy = Proxy::to(app.url.trim_start_matches("http://").to_owned()).await;
+    let browser = Browser::start(768, 900).await;
+    browser.sign_in(&format!("http://127.0.0.1:{}", proxy.port), "Ada").await;
+    browser.click_on("Limited Concert").await;
+    proxy.set_cut(Cut::Each(b"bookEvent"));
+    browser.click_on("Book").await;
+    browser.see(".toast", "Failed to complete booking. Please try again.").await;
+    proxy.set_cut(Cut::Never);
+    let token = token_of(&app, "ada").await;
+    let mine = app.data(Some(&token), "{ me { bookings { nodes { id } } } }", json!({})).await;
+    app.cancel(&token, mine["me"]["bookings"]["nodes"][0]["id"].as_str().unwrap()).await;
+
+    browser.click_on("Book").await;
+    browser.see(".toast", "Successfully booked Limited Concert!").await;
+    assert_eq!(bookings(&app).await, 2);
+    assert_eq!(app.remaining(CONCERT).await, 1);
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_was_asked_for_before_a_booking_does_not_undo_it() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.sign_in(&app.url, "Ada").await;
+    browser.see(".found", "12 events").await;
+    browser.slow_down("\"concert\"", 2_000).await;
+    browser.fill("search", "concert").await;
+    browser.see_path("/events?search=concert").await;
+    browser.click_on_card("Limited Concert", "Book").await;
+    browser.see(".booked", "Booked").await;
+    assert_eq!(browser.ask("return window.late").await, 0, "the list is still on its way");
+    browser.see_late(1).await;
+    browser.see(".found", "1 event").await;
+    browser.see(".booked", "Booked").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_persons_other_tab_learns_what_they_booked_and_cancelled() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.sign_in(&app.url, "Ada").await;
+    browser.see(".found", "12 events").await;
+    let list = browser.new_tab().await;
+    browser.go(&format!("{}/bookings", app.url)).await;
+    browser.see(".notice", "You haven't booked any events yet.").await;
+    let mine = browser.page.window().await.unwrap();
+    browser.switch_to(&list).await;
+    browser.click_on_card("Limited Concert", "Book").await;
+    browser.see(".booked", "Booked").await;
+    browser.switch_to(&mine).await;
+    browser.click_on_card("Limited Concert", "Cancel booking").await;
+    browser.click("dialog[open] .button-danger").await;
+    browser.see(".booking .badge", "Cancelled").await;
+    browser.switch_to(&list).await;
+    browser.see_no(".booked").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_tickets_are_offered_than_are_left() {
+    let app = App::start(Engine::Sqlite).await;
+    let event = app.event("Reading", 4).await;
+    let browser = Browser::start(768, 900).await;
+    browser.go(&format!("{}/events/{event}", app.url)).await;
+    let offered = "return [...document.querySelectorAll('#quantity option')].map(o => o.value)";
+    browser.wait_for(offered, |offered| *offered == json!(["1", "2", "3", "4"])).await;
+    browser.see(".live", "Live counts").await;
+    let choose = "const select = document.querySelector('#quantity');
+        select.value = '4'; select.dispatchEvent(new Event('change', { bubbles: true }))";
+    browser.ask(choose).await;
+    browser.see(".total", "€40.00").await;
+    app.book(&app.user().await, &event, 2).await;
+    browser.wait_for(offered, |offered| *offered == json!(["1", "2"])).await;
+    browser.see(".total", "€20.00").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_booking_is_cancelled_after_a_question_and_its_tickets_are_back() {
     let app = App::start(Engine::Sqlite).await;
     app.book(&token_of(&app, "ada").await, CONCERT, 2).await;
     let browser = Browser::start(768, 900).await;
-    browser.sign_in(&app, "Ada").await;
+    browser.sign_in(&app.url, "Ada").await;
     let badge = badge("Limited Concert");
     browser.wait_for(&badge, |words| *words == "Sold Out").await;
     let list = browser.new_tab().await;
@@ -189,7 +266,7 @@ async fn a_long_history_of_bookings_is_read_in_parts() {
         app.book(&token, &event, 1).await;
     }
     let browser = Browser::start(1280, 900).await;
-    browser.sign_in(&app, "Ada").await;
+    browser.sign_in(&app.url, "Ada").await;
     browser.click_on("My bookings").await;
     let rows = "return document.querySelectorAll('.booking h2').length";
     browser.wait_for(rows, |count| *count == 20).await;
@@ -203,7 +280,7 @@ async fn a_long_history_of_bookings_is_read_in_parts() {
 async fn an_event_that_has_started_cannot_be_booked() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(768, 900).await;
-    browser.sign_in(&app, "Ada").await;
+    browser.sign_in(&app.url, "Ada").await;
     browser.see(".found", "12 events").await;
     // The server's clock decides; the browser's has not come so far.
     app.clock.advance(chrono::Duration::minutes(10));

@@ -18,8 +18,6 @@ use tokio::{
 };
 use url::{ParseError, Url};
 
-use crate::app::App;
-
 /// Longest wait for something that must show.
 const SOON: Duration = Duration::from_secs(20);
 /// How often it is looked.
@@ -184,13 +182,27 @@ impl Browser {
     }
 
     /// Signs in by the form and waits until the header greets.
-    pub(super) async fn sign_in(&self, app: &App, name: &str) {
-        self.go(&format!("{}/sign-in", app.url)).await;
+    pub(super) async fn sign_in(&self, url: &str, name: &str) {
+        self.go(&format!("{url}/sign-in")).await;
         let first_name = name.to_lowercase();
         self.fill("email", &format!("{first_name}@example.org")).await;
         self.fill("password", &format!("{first_name}-demo-1")).await;
         self.press("\u{e007}").await;
         self.see(".who", name).await;
+    }
+
+    /// Holds back, for so long, the answers to what is sent with these words in it. How many were held
+    /// back and are there, `window.late` tells.
+    pub(super) async fn slow_down(&self, words: &str, millis: u32) {
+        self.ask(&slowing(words, millis)).await;
+    }
+
+    /// Waits until so many answers that were held back are there, and the page has dealt with them.
+    pub(super) async fn see_late(&self, answers: i64) {
+        self.wait_for("return window.late", |late| late.as_i64() >= Some(answers)).await;
+        let frame = "const done = arguments[0];
+            requestAnimationFrame(() => setTimeout(done))";
+        self.page.execute_async(frame, vec![]).await.unwrap();
     }
 
     /// Opens a tab and goes into it; gives the one that was left.
@@ -242,6 +254,22 @@ pub(super) fn badge(title: &str) -> String {
         "const card = [...document.querySelectorAll('.card')]
             .find(card => card.querySelector('h2')?.textContent === {title:?});
          return card?.querySelector('.badge').textContent ?? null;"
+    )
+}
+
+/// A script that holds back answers.
+pub(super) fn slowing(words: &str, millis: u32) -> String {
+    format!(
+        "const send = window.fetch; window.late = 0;
+         window.fetch = async (request, ...rest) => {{
+             const slow = (await request.clone().text()).includes({words:?});
+             const answer = await send(request, ...rest);
+             if (slow) {{
+                 await new Promise(done => setTimeout(done, {millis}));
+                 setTimeout(() => window.late += 1);
+             }}
+             return answer;
+         }};"
     )
 }
 

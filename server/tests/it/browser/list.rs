@@ -56,13 +56,21 @@ async fn a_search_waits_until_nobody_types() {
     browser.see(".found", "12 events").await;
     let requests = "return performance.getEntriesByName(location.origin + '/graphql').length";
     let before = browser.ask(requests).await.as_i64().unwrap();
-    // Typed by script, faster than any pause.
-    let type_quickly = "const input = document.querySelector('#search');
-        for (const text of ['j', 'ja', 'jaz', 'jazz']) {
-            input.value = text; input.dispatchEvent(new InputEvent('input', { bubbles: true })); }";
-    browser.ask(type_quickly).await;
+    // A letter each 100 ms, by script, since a driver's keys come when they come.
+    let type_on = "const input = document.querySelector('#search'); let typed = '';
+        const timer = setInterval(() => {
+            typed = 'jazz'.slice(0, typed.length + 1); input.value = typed;
+            input.dispatchEvent(new InputEvent('input', { bubbles: true }));
+            window.lastKey = performance.now();
+            if (typed === 'jazz') clearInterval(timer);
+        }, 100)";
+    browser.ask(type_on).await;
     browser.wait_for(TITLES, titles(&["Jazz Night"])).await;
     assert_eq!(browser.ask(requests).await.as_i64().unwrap() - before, 1);
+    let pause = "return performance.getEntriesByName(location.origin + '/graphql').at(-1).startTime
+        - window.lastKey";
+    let pause = browser.ask(pause).await.as_f64().unwrap();
+    assert!((290.0..1_000.0).contains(&pause), "{pause} ms");
     browser.close().await;
 }
 
@@ -114,6 +122,40 @@ async fn a_list_that_cannot_be_read_says_so_and_can_be_tried_again() {
     proxy.set_open(true);
     browser.click_on("Try again").await;
     browser.see(".found", "12 events").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_way_back_from_an_event_leads_to_where_the_list_was_left() {
+    let app = App::start(Engine::Sqlite).await;
+    for number in 1..=13 {
+        app.event(&format!("Lecture {number:02}"), 5).await;
+    }
+    let browser = Browser::start(375, 800).await;
+    browser.go(&format!("{}/events?order=title&page=2", app.url)).await;
+    browser.see(".found", "25 events, page 2 of 3").await;
+    browser.ask("window.scrollTo(0, 1200)").await;
+    let scrolled = "return Math.round(window.scrollY)";
+    browser.wait_for(scrolled, |y| *y == 1200).await;
+    // By script: a click by the driver would scroll first.
+    browser.ask("document.querySelectorAll('.card h2 a')[5].click()").await;
+    browser.see(".crumbs", "All events").await;
+    browser.wait_for(scrolled, |y| *y == 0).await;
+    browser.page.back().await.unwrap();
+    browser.wait_for(scrolled, |y| *y == 1200).await;
+    browser.page.refresh().await.unwrap();
+    browser.wait_for(scrolled, |y| *y == 1200).await;
+
+    // The link back leads to the same list.
+    browser.ask("document.querySelectorAll('.card h2 a')[5].click()").await;
+    browser.click_on("All events").await;
+    browser.see_path("/events?order=title&page=2").await;
+
+    // A pager's link leads to the top of the next page, with the focus, and says where one is.
+    browser.see(".found", "25 events, page 2 of 3").await;
+    browser.click("[aria-label='Next page']").await;
+    browser.see(".found", "25 events, page 3 of 3").await;
+    browser.wait_for("return document.activeElement.id", |id| *id == "found").await;
     browser.close().await;
 }
 

@@ -52,7 +52,7 @@ async fn every_page_fits_every_screen_and_shuts_nobody_out() {
     for (name, path, shows) in pages {
         look(&browser, &app, name, path, shows).await;
     }
-    browser.sign_in(&app, "Ada").await;
+    browser.sign_in(&app.url, "Ada").await;
     look(&browser, &app, "no-bookings", "/bookings", ".notice").await;
     browser.click_on("Events").await;
     browser.click_on_card("Jazz Night", "Book").await;
@@ -63,18 +63,29 @@ async fn every_page_fits_every_screen_and_shuts_nobody_out() {
         .await;
     browser.click_on("My bookings").await;
     browser.click_on_card("Jazz Night", "Cancel booking").await;
+    browser.see("dialog[open]", "Cancel your booking of Jazz Night?").await;
+    look_at(&browser, "dialog").await;
     browser.click("dialog[open] .button-danger").await;
-    browser.see(".booking .badge", "Cancelled").await;
+    browser.see(".toast", "Your booking of Jazz Night is cancelled.").await;
+    look_at(&browser, "toast").await;
+    browser.ask("window.fetch = () => Promise.reject(new TypeError('offline'))").await;
+    browser.click_on("Events").await;
+    browser.see(".notice", "The booking system can't be reached.").await;
+    look_at(&browser, "unreachable").await;
     look(&browser, &app, "bookings", "/bookings", ".booking h2").await;
     browser.close().await;
 }
 
-/// In each theme at each width: nothing to scroll sideways, nothing for axe to find, a picture for people.
 async fn look(browser: &Browser, app: &App, name: &str, path: &str, shows: &str) {
     browser.go(&format!("{}{path}", app.url)).await;
     let shown = format!("return document.querySelectorAll('{shows}').length");
     browser.wait_for(&shown, |count| count.as_i64() > Some(0)).await;
     browser.see_no(".skeleton").await;
+    look_at(browser, name).await;
+}
+
+/// In each theme at each width: nothing to scroll sideways, nothing for axe to find, a picture for people.
+async fn look_at(browser: &Browser, name: &str) {
     for (theme, width, height) in [
         ("light", 1280, 900),
         ("light", 768, 1024),
@@ -151,7 +162,7 @@ async fn a_page_runs_no_script_that_is_not_the_sites_own() {
 async fn a_person_without_a_mouse_finds_and_books() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(1280, 900).await;
-    browser.sign_in(&app, "Ada").await;
+    browser.sign_in(&app.url, "Ada").await;
     browser.go(&app.url).await;
     browser.see(".who", "Ada").await;
     browser.see(".found", "12 events").await;

@@ -44,6 +44,7 @@ async fn playground_sends_the_authorization_header_and_shows_a_subscription_live
     app.book(&token, &event, 2).await;
     browser.wait_for(RESULT, shows(3)).await;
     browser.screenshot("playground-subscription").await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
     browser.close().await;
 }
 
