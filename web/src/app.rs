@@ -1,8 +1,6 @@
 //! What all pages share: the handles that components find, the frame around a page, and which page is
 //! where.
 
-use std::time::Duration;
-
 use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
@@ -17,6 +15,7 @@ use crate::{
     components::{
         header::Header,
         page_head::FirstPageShown,
+        soon::Soon,
         toasts::{ToastRegion, Toasts, Tone},
     },
     desk::Desk,
@@ -42,21 +41,18 @@ pub(crate) fn App() -> impl IntoView {
     FirstPageShown::provide();
     LastList::provide();
     Scroll::provide();
-    // A page comes a moment after the frame around it, so that neither keeps the browser busy for long.
-    let framed = RwSignal::new(false);
-    set_timeout(move || framed.set(true), Duration::ZERO);
     view! {
         <Router>
             <Sessions />
             <Header />
             <main id="content" tabindex="-1">
-                <Show when=move || framed.get()>
+                <Soon>
                     <Pages />
-                </Show>
+                </Soon>
             </main>
-            <Show when=move || framed.get()>
+            <Soon>
                 <Footer />
-            </Show>
+            </Soon>
         </Router>
         <ToastRegion />
     }

@@ -36,8 +36,8 @@ impl Scroll {
         let is_reload = window().performance().is_some_and(|performance| {
             performance.navigation().type_() == PerformanceNavigation::TYPE_RELOAD
         });
-        let noted = session_storage().and_then(|storage| storage.get_item(NOTE).ok().flatten());
-        if let (true, Some(y)) = (is_reload, noted.and_then(|y| y.parse().ok())) {
+        // Only then, since a browser takes its time to open the storage.
+        if let Some(y) = is_reload.then(noted).flatten() {
             POSITIONS.with_borrow_mut(|positions| positions.insert(path_and_query(), y));
             scroll.returned.set_value(Date::now());
         }
@@ -72,6 +72,10 @@ impl Scroll {
 /// In whole pixels, as nobody sees less.
 fn position() -> i32 {
     window().scroll_y().unwrap_or_default() as i32
+}
+
+fn noted() -> Option<i32> {
+    session_storage()?.get_item(NOTE).ok()??.parse().ok()
 }
 
 fn session_storage() -> Option<Storage> {

@@ -22,6 +22,7 @@ use crate::{
         notice::{FailureNotice, Notice},
         page_head::PageHead,
         pager::Pager,
+        soon::Soon,
     },
     desk::{Asked, Desk},
     event_list::{EventList, LONGEST_SEARCH, Order, pages},
@@ -83,7 +84,9 @@ pub(crate) fn EventsPage() -> impl IntoView {
             "Find an event, book your tickets, and watch live how many are left."
         </p>
         <Controls list />
-        <Results events />
+        <Soon>
+            <Results events />
+        </Soon>
     }
 }
 

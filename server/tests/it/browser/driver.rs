@@ -36,7 +36,8 @@ impl Browser {
             .arg("--port=0")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .kill_on_drop(true)
+            // With the browser that it starts.
+            .process_group(0)
             .spawn()
             .expect("chromedriver is installed: run `cargo xtask test`");
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
@@ -237,9 +238,17 @@ impl Browser {
         self.page.issue_cmd(Command { path: "goog/cdp/execute", body }).await.unwrap()
     }
 
-    pub(super) async fn close(mut self) {
-        self.page.close().await.unwrap();
-        self.driver.kill().await.unwrap();
+    pub(super) async fn close(self) {
+        self.page.clone().close().await.unwrap();
+    }
+}
+
+impl Drop for Browser {
+    /// Also after a failed test: killed alone, the driver would leave its browser behind.
+    fn drop(&mut self) {
+        if let Some(id) = self.driver.id() {
+            let _ = std::process::Command::new("kill").args(["--", &format!("-{id}")]).status();
+        }
     }
 }
 
