@@ -9,12 +9,14 @@ pub(crate) fn LiveStatus() -> impl IntoView {
     let live = LiveCounts::from_context();
     view! {
         {move || {
-            let (class, words) = match live.link()? {
-                Link::Connecting => ("live", "Connecting…"),
-                Link::Live => ("live live-on", "Live counts"),
-                Link::Lost => ("live live-lost", "Reconnecting; counts may be out of date"),
+            let (class, words) = match live.link() {
+                // Keeps its place.
+                None => ("live live-none", "\u{a0}"),
+                Some(Link::Connecting) => ("live", "Connecting…"),
+                Some(Link::Live) => ("live live-on", "Live counts"),
+                Some(Link::Lost) => ("live live-lost", "Reconnecting; counts may be out of date"),
             };
-            Some(view! { <p class=class>{words}</p> })
+            view! { <p class=class>{words}</p> }
         }}
     }
 }
