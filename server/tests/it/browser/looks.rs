@@ -32,17 +32,25 @@ async fn every_page_fits_every_screen_and_shuts_nobody_out() {
         let buyer = app.user().await;
         app.book(&buyer, event, tickets).await;
     }
-    app.event_with(|event| {
-        event.title = "Encore".to_owned();
-        event.title_key = "encore".to_owned();
-        event.total_tickets = 400;
-        event.remaining_tickets = 20;
-    })
-    .await;
+    let encore = app
+        .event_with(|event| {
+            event.title = "Encore".to_owned();
+            event.title_key = "encore".to_owned();
+            event.total_tickets = 400;
+            event.remaining_tickets = 20;
+            // As wide as words and prices get.
+            event.venue = "Donaudampfschifffahrtsgesellschaft".repeat(8);
+            event.description = "https://example.org/".repeat(100);
+            event.price_minor = 123_456_789_012;
+            event.currency = "KWD".to_owned();
+        })
+        .await;
 
     let browser = Browser::start(1280, 900).await;
+    let encore = format!("/events/{encore}");
     let pages = [
         ("events", "/events", ".card h2"),
+        ("wide-event", &encore, ".book"),
         ("event", "/events/01990000-0000-7000-8000-000000000004", ".book"),
         ("no-events", "/events?search=nothing", ".notice"),
         ("not-found", "/nowhere", ".notice"),
@@ -87,6 +95,7 @@ async fn look(browser: &Browser, app: &App, name: &str, path: &str, shows: &str)
 /// In each theme at each width: nothing to scroll sideways, nothing for axe to find, a picture for people.
 async fn look_at(browser: &Browser, name: &str) {
     for (theme, width, height) in [
+        ("light", 320, 640),
         ("light", 1280, 900),
         ("light", 768, 1024),
         ("light", 375, 812),
