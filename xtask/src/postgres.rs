@@ -1,7 +1,7 @@
 //! A PostgreSQL server of our own, for one run of the tests: new, on a free port, gone afterwards.
 
 use std::{
-    fs,
+    env, fs,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -32,7 +32,8 @@ impl Postgres {
         let binaries =
             find_binaries().context("PostgreSQL is installed and its server not found")?;
         heading("Starting a throw-away PostgreSQL");
-        let folder = PathBuf::from(read("mktemp", &["-d", "/tmp/rowlock-postgres.XXXXXX"])?.trim());
+        let template = env::temp_dir().join("rowlock-postgres.XXXXXX");
+        let folder = PathBuf::from(read("mktemp", &["-d", &template.to_string_lossy()])?.trim());
         if is_root()? {
             finish(Command::new("chown").arg("postgres").arg(&folder))?;
         }
