@@ -7,7 +7,8 @@ use leptos::{ev, html, prelude::*};
 #[component]
 pub(crate) fn ConfirmDialog(
     /// Open while it is true.
-    open: RwSignal<bool>,
+    #[prop(into)]
+    open: Signal<bool>,
     #[prop(into)] title: Signal<String>,
     #[prop(into)] text: Signal<String>,
     /// On the button that does it, and while it is done.
@@ -16,6 +17,9 @@ pub(crate) fn ConfirmDialog(
     keep: &'static str,
     #[prop(into)] busy: Signal<bool>,
     #[prop(into)] on_confirm: Callback<()>,
+    /// It is closed, or asked to be.
+    #[prop(into)]
+    on_close: Callback<()>,
 ) -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();
     Effect::new(move || {
@@ -34,7 +38,7 @@ pub(crate) fn ConfirmDialog(
             aria-labelledby="dialog-title"
             aria-describedby="dialog-text"
             node_ref=dialog
-            on:close=move |_| open.set(false)
+            on:close=move |_| on_close.run(())
             on:cancel=move |event: ev::Event| {
                 if busy.get_untracked() {
                     event.prevent_default();
@@ -48,7 +52,7 @@ pub(crate) fn ConfirmDialog(
                     type="button"
                     class="button button-quiet"
                     disabled=busy
-                    on:click=move |_| open.set(false)
+                    on:click=move |_| on_close.run(())
                 >
                     {keep}
                 </button>

@@ -1,19 +1,17 @@
 //! What the signed-in person has booked, and cancelling it.
 
+mod cancelling;
+
 use leptos::{prelude::*, task::spawn_local};
 
 use crate::{
     api::{
         Failure,
         live::LiveCounts,
-        queries::bookings::{
-            Booking, BookingConnection, BookingStatus, CancelBookingResult, PageInfo,
-            cancel_booking, my_bookings,
-        },
+        queries::bookings::{Booking, BookingConnection, BookingStatus, PageInfo, my_bookings},
     },
     browser,
     components::{
-        confirm_dialog::ConfirmDialog,
         event_card::{DateTile, EventFacts},
         icons::{Ticket, Warning},
         notice::{FailureNotice, Notice},
@@ -28,6 +26,7 @@ use crate::{
     scroll::Scroll,
     session::{Session, Viewer},
 };
+use cancelling::Cancelling;
 
 /// How many bookings are read at a time.
 const BOOKINGS_AT_A_TIME: i32 = 20;
@@ -259,92 +258,6 @@ fn More(bookings: Query<BookingConnection>) -> impl IntoView {
             }
         })
     }
-}
-
-/// The question whether to cancel, and doing it.
-#[component]
-fn Cancelling(
-    asked: RwSignal<Option<Booking>>,
-    bookings: Query<BookingConnection>,
-) -> impl IntoView {
-    let session = Session::from_context();
-    let desk = Desk::from_context();
-    let toasts = Toasts::from_context();
-    let open = RwSignal::new(false);
-    let busy = RwSignal::new(false);
-    Effect::new(move || open.set(asked.with(Option::is_some)));
-    Effect::new(move || {
-        if !open.get() && asked.with_untracked(Option::is_some) {
-            asked.set(None);
-        }
-    });
-    // Keeps its words while it closes.
-    let about = Memo::new(move |before: Option<&(String, i32)>| {
-        asked.with(|asked| match asked {
-            Some(booking) => (booking.event.title.clone(), booking.quantity),
-            None => before.cloned().unwrap_or_default(),
-        })
-    });
-    let title = Signal::derive(move || format!("Cancel your booking of {}?", about.get().0));
-    let text = Signal::derive(move || match about.get().1 {
-        1 => "Your ticket goes back on sale at once.".to_owned(),
-        count => format!("Your {count} tickets go back on sale at once."),
-    });
-    let cancel = move |()| {
-        let Some(booking) = asked.get_untracked() else { return };
-        busy.set(true);
-        spawn_local(async move {
-            let answer = session.run(&cancel_booking(booking.id.clone())).await;
-            busy.try_set(false);
-            open.try_set(false);
-            let event = &booking.event;
-            match answer.map(|data| data.cancel_booking) {
-                Ok(CancelBookingResult::CancelBookingSuccess(success)) => {
-                    desk.learn_cancelled(&event.id);
-                    let told = format!("Your booking of {} is cancelled.", event.title);
-                    toasts.show(Tone::Good, told);
-                    let cancelled = success.booking;
-                    bookings.change(|known| {
-                        for booking in &mut known.nodes {
-                            if booking.id == cancelled.id {
-                                *booking = cancelled.clone();
-                            }
-                        }
-                    });
-                    focus_row(booking.id.inner().to_owned());
-                }
-                Ok(CancelBookingResult::BookingClosed(refusal)) => {
-                    toasts.show(Tone::Bad, refusal.message);
-                }
-                Ok(CancelBookingResult::Other) => {
-                    toasts.show(Tone::Bad, "Failed to cancel the booking. Please try again.");
-                }
-                Err(Failure::SessionEnded) => {}
-                Err(failure) => toasts.show(
-                    Tone::Bad,
-                    format!("Failed to cancel the booking. {}", failure.message()),
-                ),
-            }
-        });
-    };
-    view! {
-        <ConfirmDialog
-            open
-            title
-            text
-            confirm=("Cancel booking", "Cancelling…")
-            keep="Keep it"
-            busy
-            on_confirm=cancel
-        />
-    }
-}
-
-/// The row takes the focus that its button had, once it is made anew.
-fn focus_row(booking_id: String) {
-    request_animation_frame(move || {
-        browser::focus(&row_id(&booking_id));
-    });
 }
 
 #[component]
