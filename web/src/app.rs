@@ -10,7 +10,7 @@ use leptos_router::{
 };
 
 use crate::{
-    api::live::LiveCounts,
+    api::{Failure, live::LiveCounts},
     browser::path_and_query,
     components::{
         header::Header,
@@ -102,7 +102,7 @@ fn Sessions() -> impl IntoView {
     Effect::watch(
         move || session.lost(),
         move |_, _, _| {
-            toasts.show(Tone::Bad, "Your session has ended. Please sign in again.");
+            toasts.show(Tone::Bad, Failure::SessionEnded.message());
             let here = path_and_query();
             if !here.starts_with("/sign-in") {
                 navigate(&sign_in_from(&here), Default::default());

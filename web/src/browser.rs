@@ -6,7 +6,7 @@ use futures_timer::Delay;
 use js_sys::{Array, Date, Function, Intl, Object, Reflect};
 use leptos::prelude::{document, window};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::HtmlElement;
+use web_sys::{FocusOptions, HtmlElement};
 
 use crate::{api::queries::events::Money, money::Amount};
 
@@ -113,8 +113,17 @@ pub(crate) fn has_focus() -> bool {
 /// Gives the focus to the element of that id, where it had been on one that is gone.
 pub(crate) fn focus(id: &str) {
     if let Some(element) = document().get_element_by_id(id) {
-        let _ = element.unchecked_into::<HtmlElement>().focus();
+        focus_on(element.unchecked_ref());
     }
+}
+
+/// Gives it the focus, and leaves the page where it is scrolled to: the router scrolls to the top of a page
+/// that was come to by a link, and only of such.
+pub(crate) fn focus_on(element: &HtmlElement) {
+    let options = FocusOptions::new();
+    options.set_prevent_scroll(true);
+    // It is in the page, so it can have the focus.
+    let _ = element.focus_with_options(&options);
 }
 
 /// Where the page is, without the site: path and query.

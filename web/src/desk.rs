@@ -97,7 +97,7 @@ impl Desk {
             return;
         }
         if event.my_booking.is_some() {
-            self.attempts.update_value(|attempts| attempts.forget(event.id.inner()));
+            self.attempts.write_value().forget(event.id.inner());
         }
         known.standing.set(match &event.my_booking {
             Some(booking) => Standing::Booked { quantity: booking.quantity },
@@ -106,17 +106,16 @@ impl Desk {
     }
 
     pub(crate) fn learn_cancelled(self, event_id: &Id) {
-        self.attempts.update_value(|attempts| attempts.forget(event_id.inner()));
+        self.attempts.write_value().forget(event_id.inner());
         self.change(event_id, Standing::NotBooked);
         self.session.tell_bookings_changed();
     }
 
-    /// Somebody else looks at the page now: what was asked before is nothing of theirs.
+    /// Somebody else looks at the page now. What was read for the one before is dropped where it is read.
     pub(crate) fn forget(self) {
         self.attempts.set_value(Attempts::default());
-        let ids: Vec<Id> = self.known.with_value(|known| known.keys().cloned().collect());
-        for id in ids {
-            self.change(&id, Standing::NotBooked);
+        for known in self.known.read_value().values() {
+            known.standing.set(Standing::NotBooked);
         }
     }
 
@@ -154,10 +153,7 @@ impl Desk {
     }
 
     async fn ask(self, event_id: &Id, quantity: i32, viewer: &Viewer) -> Outcome {
-        let mut key = String::new();
-        self.attempts.update_value(|attempts| {
-            key = attempts.key(event_id.inner(), quantity, random_key);
-        });
+        let key = self.attempts.write_value().key(event_id.inner(), quantity, random_key);
         let input =
             BookEventInput { event_id: event_id.clone(), quantity, idempotency_key: Some(key) };
         let answer = self.session.run(&book_event(input)).await.map(|data| data.book_event);
@@ -174,31 +170,23 @@ impl Desk {
         let outcome = Outcome::from(answer);
         // Another person's attempts are no business of this one.
         if self.session.viewer_now() == *viewer {
-            self.attempts.update_value(|attempts| attempts.settle(event_id.inner(), &outcome));
+            self.attempts.write_value().settle(event_id.inner(), &outcome);
         }
         outcome
     }
 
     fn change(self, event_id: &Id, standing: Standing) {
         let Asked(before) = self.now.get_value();
-        let now = Asked(before + 1);
-        self.now.set_value(now);
-        let known = self.known(event_id);
-        self.known.update_value(|all| {
-            all.insert(event_id.clone(), Known { changed: now, ..known.clone() });
-        });
+        let changed = Asked(before + 1);
+        self.now.set_value(changed);
+        let known = Known { changed, ..self.known(event_id) };
+        self.known.write_value().insert(event_id.clone(), known.clone());
         known.standing.set(standing);
     }
 
     fn known(self, event_id: &Id) -> Known {
-        if let Some(known) = self.known.with_value(|known| known.get(event_id).cloned()) {
-            return known;
-        }
-        let standing = ArcRwSignal::new(Standing::NotBooked);
-        let known = Known { standing, changed: Asked::default() };
-        self.known.update_value(|all| {
-            all.insert(event_id.clone(), known.clone());
-        });
-        known
+        let unknown =
+            || Known { standing: ArcRwSignal::new(Standing::NotBooked), changed: Asked::default() };
+        self.known.write_value().entry(event_id.clone()).or_insert_with(unknown).clone()
     }
 }

@@ -34,9 +34,9 @@ impl<T: Send + Sync + 'static> Clone for Query<T> {
 impl<T: Send + Sync + 'static> Copy for Query<T> {}
 
 impl<T: Send + Sync + 'static> Query<T> {
-    /// Reads whenever the key changes, and lets `take` do what an answer is good for
-    /// beside being shown. What was read before stays until the answer is there; an answer that another
-    /// has overtaken is dropped, and so is a failure to read again what is shown.
+    /// Reads whenever the key changes, and lets `take` do what an answer is good for beside being shown.
+    /// What was read before stays until the answer is there; an answer that another has overtaken is
+    /// dropped, and so is a failure to read again what is shown.
     pub(crate) fn new<K, A>(
         key: impl Fn() -> K + 'static,
         read: impl Fn(K) -> A + 'static,
@@ -106,10 +106,6 @@ impl<T: Send + Sync + 'static> Query<T> {
     }
 
     /// Whether an answer is on its way.
-    pub(crate) fn is_busy(self) -> bool {
-        self.busy.get()
-    }
-
     pub(crate) fn busy(self) -> Signal<bool> {
         self.busy.into()
     }

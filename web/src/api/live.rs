@@ -12,7 +12,7 @@ use futures_util::{
     StreamExt,
     future::{self, Either},
 };
-use js_sys::Date;
+use js_sys::{Date, Math};
 use leptos::{ev, prelude::*, task::spawn_local};
 
 use super::{
@@ -76,7 +76,7 @@ impl LiveCounts {
 
     /// Watches these events and no others.
     pub(crate) fn watch_only(self, ids: Vec<Id>) {
-        self.counts.update_value(|counts| counts.retain(|id, _| ids.contains(id)));
+        self.counts.write_value().retain(|id, _| ids.contains(id));
         self.is_watching.set(!ids.is_empty());
         // Its reader lives as long as the page.
         let _ = self.watch.with_value(|watch| watch.unbounded_send(ids));
@@ -92,12 +92,8 @@ impl LiveCounts {
 
     /// The event's tickets, from now on kept up to date.
     pub(crate) fn tickets(self, id: &Id) -> ArcRwSignal<Tickets> {
-        let mut found = None;
-        self.counts.update_value(|counts| {
-            let fresh = || ArcRwSignal::new(Tickets::read(0, 0));
-            found = Some(counts.entry(id.clone()).or_insert_with(fresh).clone());
-        });
-        found.unwrap_or_else(|| ArcRwSignal::new(Tickets::read(0, 0)))
+        let unread = || ArcRwSignal::new(Tickets::read(0, 0));
+        self.counts.write_value().entry(id.clone()).or_insert_with(unread).clone()
     }
 
     fn apply(self, update: &TicketUpdate) {
@@ -124,7 +120,7 @@ impl LiveCounts {
             if self.link.get_untracked() == Link::Live || failures > 1 {
                 self.link.set(Link::Lost);
             }
-            let pause = Delay::new(pause_after(failures, js_sys::Math::random()));
+            let pause = Delay::new(pause_after(failures, Math::random()));
             future::select(pause, pin!(network_is_back())).await;
         }
     }

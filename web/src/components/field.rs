@@ -78,7 +78,7 @@ impl Field {
         for problem in problems {
             match fields.iter().find(|field| field.name == problem.field) {
                 Some(field) => {
-                    field.refused.set(Some(problem.message.clone()));
+                    field.refused.try_set(Some(problem.message.clone()));
                     first.get_or_insert(*field);
                 }
                 None => rest.push(problem.message.clone()),
@@ -96,13 +96,14 @@ impl Field {
 
     /// Shows what the server refused, where it concerns this field whatever it names.
     pub(crate) fn refuse(self, message: String) {
-        self.refused.set(Some(message));
+        self.refused.try_set(Some(message));
         self.focus();
     }
 
     fn focus(self) {
         // The page may be gone since.
         if let Some(input) = self.input.try_get_untracked().flatten() {
+            // It is in the page, so it can have the focus.
             let _ = input.focus();
         }
     }

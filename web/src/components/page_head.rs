@@ -2,7 +2,6 @@
 //! the page was come to by a link, so that a screen reader says where one is.
 
 use leptos::{html, prelude::*};
-use web_sys::FocusOptions;
 
 use crate::browser;
 
@@ -38,10 +37,7 @@ pub(crate) fn PageHead(
             return false;
         }
         if shown.get_value() {
-            // The router scrolls to the top of a page that was come to by a link, and only of such.
-            let options = FocusOptions::new();
-            options.set_prevent_scroll(true);
-            let _ = heading.focus_with_options(&options);
+            browser::focus_on(&heading);
         }
         shown.set_value(true);
         true

@@ -68,8 +68,7 @@ pub(crate) fn EventPage() -> impl IntoView {
         })
     });
     let title = Signal::derive(move || match face.get() {
-        Face::Loading => "Event".to_owned(),
-        Face::Failed(_) => "Event".to_owned(),
+        Face::Loading | Face::Failed(_) => "Event".to_owned(),
         Face::Missing => "Not found".to_owned(),
         Face::Event(found) => found.event.title,
     });

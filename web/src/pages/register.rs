@@ -1,6 +1,6 @@
 //! Making an account.
 
-use leptos::{prelude::*, task::spawn_local};
+use leptos::prelude::*;
 
 use crate::{
     api::{Code, queries::accounts::RegisterInput},
@@ -21,33 +21,16 @@ pub(crate) fn RegisterPage() -> impl IntoView {
     let repeated = Field::new("passwordAgain", move |again| {
         repeated_password_problem(&password.value(), again)
     });
-    let busy = RwSignal::new(false);
-    let refusal = RwSignal::new(None);
-    let submit = move || {
-        let fields = Field::values_of([name, email, password, repeated]);
-        let Some([name_value, email_value, password_value, _]) = fields else { return };
-        busy.set(true);
-        refusal.set(None);
-        spawn_local(async move {
-            let input = RegisterInput {
-                name: name_value.trim().to_owned(),
-                email: email_value,
-                password: password_value,
-            };
-            let Err(failure) = session.register(input).await else { return };
-            busy.try_set(false);
-            match failure.code() {
-                Some(Code::EmailTaken) => email.refuse(failure.message()),
-                _ => refusal.set(Field::show_refusal(&[name, email, password], &failure)),
-            }
-        });
+    let send = move |[name, email, password, _]: [String; 4]| async move {
+        let name = name.trim().to_owned();
+        session.register(RegisterInput { name, email, password }).await
     };
     view! {
         <AccountForm
             title="Make an account"
-            busy
-            refusal
-            submit
+            fields=[name, email, password, repeated]
+            send
+            concerns=(Code::EmailTaken, email)
             label=("Make an account", "Making your account…")
         >
             <FieldInput field=name label="Name" kind="text" autocomplete="name" />

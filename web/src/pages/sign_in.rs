@@ -4,7 +4,7 @@ use leptos::{prelude::*, task::spawn_local};
 use leptos_router::hooks::use_query_map;
 
 use crate::{
-    api::{Code, queries::accounts::LoginInput},
+    api::{Code, Failure, queries::accounts::LoginInput},
     components::{
         field::{Field, FieldInput},
         page_head::PageHead,
@@ -21,26 +21,17 @@ pub(crate) fn SignInPage() -> impl IntoView {
     let next = use_next_page();
     let email = Field::new("email", email_problem);
     let password = Field::new("password", password_problem);
-    let busy = RwSignal::new(false);
-    let refusal = RwSignal::new(None);
-    let submit = move || {
-        let Some([email_value, password_value]) = Field::values_of([email, password]) else {
-            return;
-        };
-        busy.set(true);
-        refusal.set(None);
-        spawn_local(async move {
-            let input = LoginInput { email: email_value, password: password_value };
-            let Err(failure) = session.sign_in(input).await else { return };
-            busy.try_set(false);
-            match failure.code() {
-                Some(Code::InvalidCredentials) => password.refuse(failure.message()),
-                _ => refusal.set(Field::show_refusal(&[email, password], &failure)),
-            }
-        });
+    let send = move |[email, password]: [String; 2]| async move {
+        session.sign_in(LoginInput { email, password }).await
     };
     view! {
-        <AccountForm title="Sign in" busy refusal submit label=("Sign in", "Signing in…")>
+        <AccountForm
+            title="Sign in"
+            fields=[email, password]
+            send
+            concerns=(Code::InvalidCredentials, password)
+            label=("Sign in", "Signing in…")
+        >
             <FieldInput field=email label="Email" kind="email" autocomplete="username" />
             <FieldInput
                 field=password
@@ -58,22 +49,47 @@ pub(crate) fn SignInPage() -> impl IntoView {
 
 /// The form of signing in or registering; sends on who is signed in already.
 #[component]
-pub(crate) fn AccountForm(
+pub(crate) fn AccountForm<const N: usize, S, A>(
     title: &'static str,
-    busy: RwSignal<bool>,
-    /// What the server said that belongs to no field.
-    refusal: RwSignal<Option<String>>,
-    submit: impl Fn() + 'static,
+    fields: [Field; N],
+    /// Sends the fields' values; who is signed in by it is sent on.
+    send: S,
+    /// A refusal that names no field, and the field that it concerns.
+    concerns: (Code, Field),
     /// On the button, and while it is done.
     label: (&'static str, &'static str),
     children: Children,
-) -> impl IntoView {
+) -> impl IntoView
+where
+    S: Fn([String; N]) -> A + 'static,
+    A: Future<Output = Result<(), Failure>> + 'static,
+{
     let session = Session::from_context();
     let next = use_next_page();
     redirect_when(
         move || matches!(session.viewer(), Viewer::Person(_)),
         move || next.get_untracked(),
     );
+    let busy = RwSignal::new(false);
+    // What the server said that belongs to no field.
+    let refusal = RwSignal::new(None);
+    let submit = move || {
+        let Some(values) = Field::values_of(fields) else { return };
+        busy.set(true);
+        refusal.set(None);
+        let answer = send(values);
+        spawn_local(async move {
+            let Err(failure) = answer.await else { return };
+            // The page may be gone since.
+            busy.try_set(false);
+            let (code, field) = concerns;
+            if failure.code() == Some(code) {
+                field.refuse(failure.message());
+            } else {
+                refusal.try_set(Field::show_refusal(&fields, &failure));
+            }
+        });
+    };
     let (idle_label, busy_label) = label;
     view! {
         <div class="form-page">
