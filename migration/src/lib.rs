@@ -9,6 +9,7 @@ use sea_orm_migration::prelude::*;
 mod m20261101_000001_accounts;
 mod m20261101_000002_events;
 mod m20261101_000003_bookings;
+mod m20261124_000004_lean_booking_indexes;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000001_accounts::Migration),
             Box::new(m20261101_000002_events::Migration),
             Box::new(m20261101_000003_bookings::Migration),
+            Box::new(m20261124_000004_lean_booking_indexes::Migration),
         ]
     }
 }
