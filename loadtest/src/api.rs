@@ -1,6 +1,6 @@
 //! A user of the API: requests over HTTP, counts over a WebSocket.
 
-use std::{future::IntoFuture, time::Duration};
+use std::{future::IntoFuture, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use cynic::{
@@ -8,6 +8,7 @@ use cynic::{
 };
 use futures_util::{Stream, StreamExt};
 use graphql_ws_client::Client;
+use hyper::{Uri, body::Bytes};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::time::{Instant, sleep};
 use tokio_tungstenite::{
@@ -15,6 +16,7 @@ use tokio_tungstenite::{
     tungstenite::{client::IntoClientRequest, http::HeaderValue},
 };
 
+use crate::http::Http;
 use crate::queries::{
     BookEvent, BookEventInput, BookEventResult, BookEventVariables, Booking, CancelBooking,
     CancelBookingInput, CancelBookingResult, CancelBookingVariables, Event, EventById,
@@ -23,8 +25,6 @@ use crate::queries::{
     TicketUpdate,
 };
 
-/// Longest wait for one answer.
-const ANSWER: Duration = Duration::from_secs(60);
 /// Longest wait for a server that is starting.
 const START: Duration = Duration::from_secs(30);
 /// After this long an access token, good for 15 minutes, is replaced.
@@ -88,34 +88,27 @@ impl From<Failure> for anyhow::Error {
 /// A server's API.
 #[derive(Clone)]
 pub(crate) struct Api {
-    http: reqwest::Client,
-    url: reqwest::Url,
+    http: Arc<Http>,
 }
 
 impl Api {
     /// `url` is the server's, as in `http://127.0.0.1:8080`.
-    pub(crate) fn new(url: &reqwest::Url) -> Result<Self> {
-        let http = reqwest::Client::builder()
-            .timeout(ANSWER)
-            .no_proxy()
-            .pool_max_idle_per_host(usize::MAX)
-            .build()?;
-        Ok(Self { http, url: url.join("graphql")? })
+    pub(crate) fn new(url: &Uri) -> Result<Self> {
+        Ok(Self { http: Arc::new(Http::new(url)?) })
     }
 
     /// Waits until the server is ready.
     pub(crate) async fn wait_until_ready(&self) -> Result<()> {
         let deadline = Instant::now() + START;
-        let ready = self.url.join("readyz")?;
         loop {
-            let answer = self.http.get(ready.clone()).send().await;
-            let why = match answer {
-                Ok(answer) if answer.status().is_success() => return Ok(()),
-                Ok(answer) => answer.text().await.unwrap_or_default(),
-                Err(error) => format!("{:#}", anyhow::Error::from(error)),
+            let why = match self.http.get("/readyz").await {
+                Ok((status, _)) if status.is_success() => return Ok(()),
+                Ok((_, body)) => String::from_utf8_lossy(&body).into_owned(),
+                Err(error) => format!("{error:#}"),
             };
             if Instant::now() > deadline {
-                bail!("{} is not ready after {} s: {}", self.url, START.as_secs(), why.trim());
+                let server = self.http.authority();
+                bail!("{server} is not ready after {} s: {}", START.as_secs(), why.trim());
             }
             sleep(Duration::from_millis(100)).await;
         }
@@ -140,10 +133,8 @@ impl Api {
         &self,
         event: cynic::Id,
     ) -> Result<impl Stream<Item = TicketUpdate> + use<>> {
-        let mut url = self.url.clone();
-        let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
-        url.set_scheme(scheme).ok().context("the URL is not http")?;
-        let mut request = url.as_str().into_client_request()?;
+        let url = format!("ws://{}/graphql", self.http.authority());
+        let mut request = url.into_client_request()?;
         let protocol = HeaderValue::from_static("graphql-transport-ws");
         request.headers_mut().insert("sec-websocket-protocol", protocol);
         let (socket, _) = connect_async(request).await.context("opening a WebSocket")?;
@@ -158,7 +149,7 @@ impl Api {
         }))
     }
 
-    async fn send<Q, V>(
+    pub(crate) async fn send<Q, V>(
         &self,
         operation: Operation<Q, V>,
         token: Option<&str>,
@@ -167,18 +158,35 @@ impl Api {
         Q: DeserializeOwned + 'static,
         V: Serialize,
     {
-        let mut request = self.http.post(self.url.clone()).json(&operation);
-        if let Some(token) = token {
-            request = request.bearer_auth(token);
-        }
-        let broken = |error: reqwest::Error| Failure::Broken(error.into());
-        let answer = request.send().await.map_err(broken)?;
-        let answer: GraphQlResponse<Q, Extensions> = answer.json().await.map_err(broken)?;
+        let answer = self.ask(&operation, token).await.map_err(Failure::Broken)?;
+        let answer: GraphQlResponse<Q, Extensions> =
+            serde_json::from_slice(&answer).map_err(|error| Failure::Broken(error.into()))?;
         match (answer.data, answer.errors.and_then(|mut errors| errors.pop())) {
             (_, Some(error)) => Err(Failure::Refused(error)),
             (Some(data), None) => Ok(data),
             (None, None) => Err(Failure::Broken(anyhow::anyhow!("neither data nor errors"))),
         }
+    }
+
+    /// Books one ticket, and leaves it at the first answer.
+    pub(crate) async fn book_once(
+        &self,
+        token: &str,
+        event_id: cynic::Id,
+    ) -> Result<BookEventResult, Failure> {
+        let input = BookEventInput { event_id, quantity: 1, idempotency_key: None };
+        let operation = BookEvent::build(BookEventVariables { input });
+        Ok(self.send(operation, Some(token)).await?.book_event)
+    }
+
+    async fn ask<Q, V: Serialize>(
+        &self,
+        operation: &Operation<Q, V>,
+        token: Option<&str>,
+    ) -> Result<Bytes> {
+        let body = serde_json::to_vec(operation)?;
+        let (_, answer) = self.http.post("/graphql", token, body).await?;
+        Ok(answer)
     }
 }
 

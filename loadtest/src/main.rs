@@ -3,8 +3,11 @@
 #![expect(unreachable_pub, reason = "cynic makes public what it generates of the schema")]
 
 mod api;
+mod http;
+mod load;
 mod queries;
 mod race;
+mod rush;
 
 use std::process::ExitCode;
 
@@ -22,12 +25,15 @@ struct Cli {
 enum Scenario {
     /// Many users ask for an event's last tickets in the same moment
     Race(race::Args),
+    /// An on-sale: many users want tickets of the same events
+    Rush(rush::Args),
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let passed = match Cli::parse().scenario {
         Scenario::Race(args) => race::race(args).await,
+        Scenario::Rush(args) => rush::rush(args).await,
     };
     match passed {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,0 +1,100 @@
+//! HTTP/1.1 to one server, over connections that are kept.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Method, Request, StatusCode, Uri,
+    body::Bytes,
+    client::conn::http1::{self, SendRequest},
+    header,
+};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpStream, time::timeout};
+
+/// Longest wait for one answer.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// A server on this machine.
+pub(crate) struct Http {
+    /// As in `127.0.0.1:8080`.
+    authority: String,
+    idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
+}
+
+impl Http {
+    /// `url` is the server's, as in `http://127.0.0.1:8080`.
+    pub(crate) fn new(url: &Uri) -> Result<Self> {
+        ensure!(url.scheme_str() == Some("http"), "the URL begins with http://");
+        let host = url.host().unwrap_or_default();
+        if !matches!(host, "127.0.0.1" | "localhost" | "[::1]") {
+            bail!("load goes to this machine only, and {url} is another");
+        }
+        let authority = format!("{host}:{}", url.port_u16().unwrap_or(80));
+        Ok(Self { authority, idle: Mutex::default() })
+    }
+
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Result<(StatusCode, Bytes)> {
+        self.send(Request::get(path).header(header::HOST, &self.authority).body(Full::default())?)
+            .await
+    }
+
+    /// Posts JSON, with a bearer token where there is one.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        token: Option<&str>,
+        body: Vec<u8>,
+    ) -> Result<(StatusCode, Bytes)> {
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(header::HOST, &self.authority)
+            .header(header::CONTENT_TYPE, "application/json");
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        self.send(request.body(Full::from(body))?).await
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes)> {
+        let mut connection = self.connection().await?;
+        let answering = async {
+            let answer = connection.send_request(request).await?;
+            let status = answer.status();
+            anyhow::Ok((status, answer.into_body().collect().await?.to_bytes()))
+        };
+        let answer = timeout(ANSWER, answering)
+            .await
+            .with_context(|| format!("no answer within {} s", ANSWER.as_secs()))??;
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        Ok(answer)
+    }
+
+    async fn connection(&self) -> Result<SendRequest<Full<Bytes>>> {
+        loop {
+            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let Some(mut connection) = idle else { break };
+            // Fails where the server closed it.
+            if connection.ready().await.is_ok() {
+                return Ok(connection);
+            }
+        }
+        let stream = TcpStream::connect(&self.authority)
+            .await
+            .with_context(|| format!("connecting to {}", self.authority))?;
+        stream.set_nodelay(true)?;
+        let (connection, work) = http1::handshake(TokioIo::new(stream)).await?;
+        // Ends with the connection; what went wrong is told to whoever waits for an answer.
+        tokio::spawn(work);
+        Ok(connection)
+    }
+}

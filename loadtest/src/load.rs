@@ -1,0 +1,142 @@
+//! Drives load: who asks when, and what came of it.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use hdrhistogram::Histogram;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
+
+/// How much load.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Pace {
+    /// Requests under way at the same time, each on a connection of its own
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub(crate) connections: u32,
+    /// Requests a second, arriving evenly whether or not earlier ones are answered; a request's time
+    /// counts from when it should have been sent. Without it, each connection asks as soon as it has
+    /// its answer
+    #[arg(long, value_name = "N")]
+    pub(crate) rate: Option<f64>,
+    /// Most seconds
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub(crate) seconds: u64,
+}
+
+/// What came of the requests, by kind and by second.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    begun: Instant,
+    found: Mutex<Found>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) kinds: BTreeMap<String, Times>,
+    /// By second since the beginning.
+    pub(crate) seconds: Vec<BTreeMap<String, Times>>,
+}
+
+/// Latencies in microseconds.
+#[derive(Clone, Debug)]
+pub(crate) struct Times(Histogram<u64>);
+
+impl Times {
+    fn new() -> Self {
+        // A minute, in three digits; larger values make it grow.
+        Self(Histogram::new(3).unwrap_or_else(|_| unreachable!("three digits are allowed")))
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    pub(crate) fn quantile(&self, quantile: f64) -> Duration {
+        Duration::from_micros(self.0.value_at_quantile(quantile))
+    }
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Tally {
+    pub(crate) fn new() -> Self {
+        Self { begun: Instant::now(), found: Mutex::default() }
+    }
+
+    pub(crate) fn record(&self, kind: &str, took: Duration) {
+        let second = self.begun.elapsed().as_secs() as usize;
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if found.seconds.len() <= second {
+            found.seconds.resize_with(second + 1, BTreeMap::new);
+        }
+        let Found { kinds, seconds } = &mut *found;
+        for kinds in [kinds, &mut seconds[second]] {
+            if !kinds.contains_key(kind) {
+                kinds.insert(kind.to_owned(), Times::new());
+            }
+            if let Some(times) = kinds.get_mut(kind) {
+                // Grows with what it is given.
+                let _ = times.0.record(micros);
+            }
+        }
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.kinds.values().map(Times::count).sum()
+    }
+
+    pub(crate) fn into_found(self) -> Found {
+        self.found.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets `turn` take numbered turns, `turns` of them or until the time is up; each gives its kind. Says how
+/// long that took.
+pub(crate) async fn drive<T, F>(pace: &Pace, turns: u64, tally: &Arc<Tally>, turn: T) -> Duration
+where
+    T: Fn(u64) -> F + Clone + Send + 'static,
+    F: Future<Output = String> + Send + 'static,
+{
+    let next = Arc::new(AtomicU64::new(0));
+    let begun = Instant::now();
+    let end = begun + Duration::from_secs(pace.seconds);
+    let interval = pace.rate.map(|rate| 1.0 / rate);
+    let mut connections = JoinSet::new();
+    for _ in 0..pace.connections {
+        let (next, tally, turn) = (Arc::clone(&next), Arc::clone(tally), turn.clone());
+        connections.spawn(async move {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let due = interval
+                    .map(|interval| begun + Duration::from_secs_f64(number as f64 * interval));
+                if number >= turns || due.unwrap_or_else(Instant::now) >= end {
+                    break;
+                }
+                if let Some(due) = due {
+                    sleep_until(due).await;
+                }
+                // Late because no connection was free: that is part of how long it took.
+                let asked = due.unwrap_or_else(Instant::now);
+                let kind = turn(number).await;
+                tally.record(&kind, asked.elapsed());
+            }
+        });
+    }
+    connections.join_all().await;
+    begun.elapsed()
+}
