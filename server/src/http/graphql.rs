@@ -4,7 +4,7 @@
 //! mutations that come by GET, and takes batches of any size; this handler does none of that.
 
 use async_graphql::{
-    Request,
+    Request, Variables,
     parser::{parse_query, types::OperationType},
 };
 use async_graphql_axum::GraphQLProtocol;
@@ -18,7 +18,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tracing::Instrument;
 
@@ -98,7 +98,7 @@ struct Parameters {
     #[serde(default, rename = "operationName")]
     operation_name: Option<String>,
     #[serde(default)]
-    variables: Option<serde_json::Map<String, Value>>,
+    variables: Option<Variables>,
     /// None is known here; whatever they are, they must be an object.
     #[serde(default, rename = "extensions")]
     _extensions: Option<serde_json::Map<String, Value>>,
@@ -108,14 +108,6 @@ impl Parameters {
     fn from_url(query: &str) -> Result<Self, ApiError> {
         let mut found =
             Self { query: String::new(), operation_name: None, variables: None, _extensions: None };
-        let object = |name: &'static str, text: &str| {
-            if text.is_empty() {
-                return Ok(None);
-            }
-            serde_json::from_str(text).map_err(|error| {
-                ApiError::field(name, format!("{name} is not a JSON object: {error}."))
-            })
-        };
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             match &*name {
                 "query" => found.query = value.into_owned(),
@@ -139,10 +131,19 @@ impl Parameters {
             request = request.operation_name(name);
         }
         if let Some(variables) = self.variables {
-            request = request.variables(async_graphql::Variables::from_json(variables.into()));
+            request = request.variables(variables);
         }
         request
     }
+}
+
+/// A parameter that is a JSON object.
+fn object<T: DeserializeOwned>(name: &'static str, text: &str) -> Result<Option<T>, ApiError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    serde_json::from_str(text)
+        .map_err(|error| ApiError::field(name, format!("{name} is not a JSON object: {error}.")))
 }
 
 async fn answer(

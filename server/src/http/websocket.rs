@@ -33,7 +33,7 @@ pub(super) fn serve(
         return refuse(StatusCode::BAD_REQUEST, ApiError::field("sec-websocket-protocol", error));
     };
     let address = ClientAddress(peer.0.ip());
-    let tokens = app.services.access_tokens;
+    let schema = app.schema.clone();
     let free = FreeSubscriptions::new(app.max_subscriptions_per_socket);
     let id = RequestId::new();
     let span = tracing::info_span!("socket", id = %id.0);
@@ -42,10 +42,10 @@ pub(super) fn serve(
         .max_frame_size(app.max_message_bytes)
         .protocols(ALL_WEBSOCKET_PROTOCOLS);
     upgrade.on_upgrade(move |socket| {
-        GraphQLWebSocket::new(socket, app.schema, protocol)
+        GraphQLWebSocket::new(socket, schema, protocol)
             .on_connection_init(move |payload| async move {
                 let mut data = Data::default();
-                data.insert(viewer(&tokens, &payload));
+                data.insert(viewer(&app.services.access_tokens, &payload));
                 data.insert(address);
                 data.insert(id);
                 data.insert(free);

@@ -1,6 +1,7 @@
 //! The GraphQL schema: its roots, merged from the domains, and what holds for every operation.
 
 mod absent_variables;
+mod documents;
 mod query_size;
 
 use std::sync::Arc;
@@ -13,13 +14,12 @@ use async_graphql::{
         Extension, ExtensionContext, ExtensionFactory, NextExecute, NextPrepareRequest,
         NextRequest, NextSubscribe, NextValidation,
     },
-    parser::parse_query,
 };
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream::BoxStream};
 use uuid::Uuid;
 
-use self::query_size::QuerySize;
+use self::documents::Documents;
 use crate::{
     accounts::graphql::{AccountsMutation, AccountsQuery},
     bookings::{
@@ -60,6 +60,7 @@ pub(crate) fn build(
         .extension(EveryOperation {
             max_depth: limits.max_query_depth,
             max_complexity: limits.max_query_complexity,
+            documents: Arc::new(Documents::new()),
         })
         .data(services.accounts.clone())
         .data(services.events.clone())
@@ -96,14 +97,16 @@ const LONGEST_MESSAGE: usize = 300;
 const MAX_RECURSION: usize = 32;
 
 /// Gives every error its code, whatever the transport, and bounds what a query may cost.
+#[derive(Clone)]
 struct EveryOperation {
     max_depth: usize,
     max_complexity: usize,
+    documents: Arc<Documents>,
 }
 
 impl ExtensionFactory for EveryOperation {
     fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Self { ..*self })
+        Arc::new(self.clone())
     }
 }
 
@@ -145,17 +148,20 @@ impl Extension for EveryOperation {
         mut request: Request,
         next: NextPrepareRequest<'_>,
     ) -> ServerResult<Request> {
-        let mut document = parse_query(&request.query)
+        let document = self
+            .documents
+            .parse(&request.query)
             .map_err(|error| with_field(error.into(), "query".to_owned()))?;
-        let size = QuerySize::of(&document);
+        let size = document.size;
         if size.selections > MAX_SELECTIONS || size.depth > MAX_RECURSION {
             return Err(too_complex(
                 "The query is too large once its fragments are written out: ask for less at once."
                     .to_owned(),
             ));
         }
-        absent_variables::leave_out(&mut document, &request.variables);
-        request.set_parsed_query(document);
+        let mut parsed = document.parsed.clone();
+        absent_variables::leave_out(&mut parsed, &request.variables);
+        request.set_parsed_query(parsed);
         next.run(ctx, request).await
     }
 
