@@ -13,8 +13,8 @@ use crate::{
     bookings::audit,
     clock::Clock,
     config::{
-        Cli, Command, CreateUsersArgs, DatabaseArgs, DatabaseUrl, JwtSecret, LogFormat,
-        MigrateArgs, ServeArgs, UsersCommand,
+        BookingArgs, Cli, Command, CreateUsersArgs, DatabaseArgs, DatabaseUrl, JwtSecret,
+        LogFormat, MigrateArgs, ServeArgs, UsersCommand,
     },
     database::Database,
     events, schema,
@@ -49,7 +49,7 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     let listener = tokio::net::TcpListener::bind(args.listen_addr)
         .await
         .with_context(|| format!("listening on {}", args.listen_addr))?;
-    let services = Services::new(db, Clock::default(), &secret, args.booking_delay());
+    let services = Services::new(db, Clock::default(), &secret, &args.booking);
     let server = Server::new(services, &args);
     tracing::info!(
         database = %args.database.database_url,
@@ -74,7 +74,7 @@ async fn migrate(args: MigrateArgs) -> Result<ExitCode> {
 async fn seed(args: DatabaseArgs) -> Result<ExitCode> {
     let db = migrated_database(&args).await?;
     let services =
-        Services::new(db, Clock::default(), &JwtSecret::random(), std::time::Duration::ZERO);
+        Services::new(db, Clock::default(), &JwtSecret::random(), &BookingArgs::default());
     let seeded = events::seed(&services.db, &services.accounts, &services.clock).await?;
     services.db.close().await;
     print(&format!(
@@ -108,7 +108,7 @@ async fn create_users(args: CreateUsersArgs) -> Result<ExitCode> {
     let file = fs::File::create(&args.tokens)
         .with_context(|| format!("writing {}", args.tokens.display()))?;
     let db = migrated_database(&args.database).await?;
-    let services = Services::new(db, Clock::default(), &secret, std::time::Duration::ZERO);
+    let services = Services::new(db, Clock::default(), &secret, &BookingArgs::default());
     let tokens = services.accounts.create_load_users(args.count).await?;
     services.db.close().await;
     let mut file = BufWriter::new(file);

@@ -10,6 +10,9 @@ use clap::{
     Args, Parser, Subcommand, ValueEnum,
     error::{ContextKind, ErrorKind},
 };
+use sea_orm::DbBackend;
+
+use crate::bookings::LaneBounds;
 
 /// Event booking that never oversells.
 #[derive(Debug, Parser)]
@@ -108,6 +111,8 @@ pub struct ServeArgs {
     pub secret: SecretArgs,
     #[command(flatten)]
     pub limits: Limits,
+    #[command(flatten)]
+    pub booking: BookingArgs,
 
     /// Address and port to listen on
     #[arg(long, env, default_value = "127.0.0.1:8080", value_name = "IP:PORT")]
@@ -116,10 +121,6 @@ pub struct ServeArgs {
     /// Web origins besides Rowlock's own that may call the API from a browser, separated by commas
     #[arg(long, env, default_value = "", hide_default_value = true, value_name = "ORIGIN,…")]
     pub allowed_origins: Origins,
-
-    /// Hold each booking's row lock this long, to make races visible; 0 for real use
-    #[arg(long, env, default_value_t = 0, value_name = "MS")]
-    pub booking_delay_ms: u64,
 
     /// Folder with the built web client
     #[arg(long, env, default_value = "web/dist", value_name = "DIR")]
@@ -202,11 +203,63 @@ pub struct Limits {
     pub bookings_per_minute_per_user: u32,
 }
 
-impl ServeArgs {
-    /// How long `bookEvent` and `cancelBooking` may hold each row lock besides their own work.
+/// How bookings and cancellations gather into transactions.
+#[derive(Clone, Debug, Args)]
+pub struct BookingArgs {
+    /// Transactions that book at the same time on PostgreSQL, each for its share of the events;
+    /// SQLite has one writer
+    #[arg(long, env, default_value_t = Self::LANES, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub booking_lanes: u32,
+
+    /// Most bookings and cancellations in one transaction
+    #[arg(long, env, default_value_t = Self::BATCH, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5_000))]
+    pub booking_batch: u32,
+
+    /// Most bookings and cancellations that wait for each lane; more are UNAVAILABLE
+    #[arg(long, env, default_value_t = Self::QUEUE, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub booking_queue: u32,
+
+    /// Longest wait until a booking's transaction begins; then it is UNAVAILABLE
+    #[arg(long, env, default_value_t = Self::WAIT_MS, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    pub booking_wait_ms: u64,
+
+    /// Hold each transaction's row locks this long, to make races visible; 0 for real use
+    #[arg(long, env, default_value_t = 0, value_name = "MS")]
+    pub booking_delay_ms: u64,
+}
+
+impl BookingArgs {
+    const LANES: u32 = 4;
+    const BATCH: u32 = 256;
+    const QUEUE: u32 = 10_000;
+    const WAIT_MS: u64 = 10_000;
+
+    /// How long each transaction may hold its row locks besides its own work.
     #[must_use]
-    pub fn booking_delay(&self) -> Duration {
+    pub(crate) fn delay(&self) -> Duration {
         Duration::from_millis(self.booking_delay_ms)
+    }
+
+    pub(crate) fn lane_bounds(&self, backend: DbBackend) -> LaneBounds {
+        let lanes = if backend == DbBackend::Sqlite { 1 } else { self.booking_lanes };
+        LaneBounds {
+            lanes: lanes as usize,
+            batch: self.booking_batch as usize,
+            queue: self.booking_queue as usize,
+            wait: Duration::from_millis(self.booking_wait_ms),
+        }
+    }
+}
+
+impl Default for BookingArgs {
+    fn default() -> Self {
+        Self {
+            booking_lanes: Self::LANES,
+            booking_batch: Self::BATCH,
+            booking_queue: Self::QUEUE,
+            booking_wait_ms: Self::WAIT_MS,
+            booking_delay_ms: 0,
+        }
     }
 }
 

@@ -163,7 +163,7 @@ impl From<DbErr> for ApiError {
     fn from(error: DbErr) -> Self {
         match Fault::of(&error) {
             Fault::Away => Self::database_away(),
-            Fault::Busy | Fault::Lost => {
+            Fault::Busy | Fault::Held | Fault::Lost => {
                 tracing::debug!(%error, "the database is busy");
                 Self::busy()
             }

@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod auth;
+mod batching;
 pub mod bookings;
 pub mod clock;
 pub mod commands;
@@ -16,6 +17,7 @@ pub mod events;
 pub mod http;
 mod input;
 pub mod live;
+pub mod metrics;
 mod pagination;
 mod rate_limit;
 mod scalars;

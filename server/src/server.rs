@@ -38,7 +38,7 @@ impl Server {
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        let Services { db, accounts, .. } = self.services;
+        let Services { db, accounts, bookings, .. } = self.services;
         // Before the first caller, who would else find out by waiting.
         db.check_health(&self.database).await;
         let mut chores = JoinSet::new();
@@ -62,6 +62,10 @@ impl Server {
             // Subscriptions never end by themselves.
             () = overdue => Ok(()),
         };
+        // What was begun for callers that are gone by now.
+        if tokio::time::timeout(DRAIN, bookings.idle()).await.is_err() {
+            tracing::warn!("bookings were still under way when the server stopped");
+        }
         chores.abort_all();
         db.close().await;
         result

@@ -1,10 +1,15 @@
 //! The domains' services, wired to one database, clock and hub.
 
-use std::time::Duration;
-
 use crate::{
-    accounts::Accounts, auth::AccessTokens, bookings::Bookings, clock::Clock, config::JwtSecret,
-    database::Database, events::Events, live::Hub,
+    accounts::Accounts,
+    auth::AccessTokens,
+    bookings::{Bookings, Lanes, Settler},
+    clock::Clock,
+    config::{BookingArgs, JwtSecret},
+    database::Database,
+    events::Events,
+    live::Hub,
+    metrics::Metrics,
 };
 
 /// What resolvers and commands work with. Clones share everything.
@@ -13,6 +18,7 @@ pub struct Services {
     pub db: Database,
     pub clock: Clock,
     pub hub: Hub,
+    pub metrics: Metrics,
     pub access_tokens: AccessTokens,
     pub accounts: Accounts,
     pub events: Events,
@@ -20,18 +26,22 @@ pub struct Services {
 }
 
 impl Services {
-    /// `booking_delay` is how long each booking holds its locks for nothing: zero in real use.
     #[must_use]
-    pub fn new(db: Database, clock: Clock, secret: &JwtSecret, booking_delay: Duration) -> Self {
+    pub fn new(db: Database, clock: Clock, secret: &JwtSecret, booking: &BookingArgs) -> Self {
         let hub = Hub::default();
+        let metrics = Metrics::new();
         let access_tokens = AccessTokens::new(secret, clock.clone());
+        let lanes = Lanes::new(booking.lane_bounds(db.backend()), &metrics, || {
+            Settler::new(db.clone(), clock.clone(), hub.clone(), booking.delay())
+        });
         Self {
             accounts: Accounts::new(db.clone(), clock.clone(), access_tokens.clone()),
             events: Events::new(db.clone()),
-            bookings: Bookings::new(db.clone(), clock.clone(), hub.clone(), booking_delay),
+            bookings: Bookings::new(db.clone(), lanes),
             db,
             clock,
             hub,
+            metrics,
             access_tokens,
         }
     }

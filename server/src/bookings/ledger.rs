@@ -1,7 +1,10 @@
 //! Decides a batch of requests, first come first served, from what their transaction read under its
 //! locks. Pure: it touches no database, and says what must be written.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use rowlock_entities::{BookingId, EventId, UserId, booking, event};
@@ -27,7 +30,18 @@ pub(crate) struct BookRequest {
 #[derive(Clone, Debug)]
 pub(crate) struct CancelRequest {
     pub(crate) booking_id: BookingId,
+    /// The booking's, which never changes.
+    pub(crate) event_id: EventId,
     pub(crate) user_id: UserId,
+}
+
+impl Request {
+    pub(crate) fn event_id(&self) -> EventId {
+        match self {
+            Self::Book(request) => request.event_id,
+            Self::Cancel(request) => request.event_id,
+        }
+    }
 }
 
 /// What one caller gets.
@@ -35,9 +49,9 @@ pub(crate) struct CancelRequest {
 pub(crate) enum Outcome {
     /// Booked now, or by an earlier attempt at the same.
     Booked(booking::Model),
-    SoldOut(event::Model),
+    SoldOut(Arc<event::Model>),
     AlreadyBooked(booking::Model),
-    Closed(event::Model),
+    Closed(Arc<event::Model>),
     Cancelled(booking::Model),
     NoSuchEvent,
     NoSuchBooking,
@@ -50,8 +64,9 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 pub(crate) struct Ledger {
     now: DateTime<Utc>,
-    users: HashSet<UserId>,
-    events: BTreeMap<EventId, event::Model>,
+    /// Those that exist; `None` when that was not read, and each counts as existing.
+    users: Option<HashSet<UserId>>,
+    events: BTreeMap<EventId, Arc<event::Model>>,
     bookings: HashMap<BookingId, booking::Model>,
     confirmed: HashMap<(UserId, EventId), BookingId>,
     keys: HashMap<(UserId, String), BookingId>,
@@ -66,21 +81,21 @@ pub(crate) struct Changes {
     pub(crate) inserted: Vec<booking::Model>,
     pub(crate) cancelled: Vec<booking::Model>,
     /// With their new counts and versions, in the order of their ids.
-    pub(crate) events: Vec<event::Model>,
+    pub(crate) events: Vec<Arc<event::Model>>,
 }
 
 impl Ledger {
-    /// `events` are locked; `bookings` and `users` were read after that.
+    /// `bookings` and `users` were read after `events` were locked, or, for refusals only, read.
     pub(crate) fn new(
         now: DateTime<Utc>,
-        users: impl IntoIterator<Item = UserId>,
+        users: Option<HashSet<UserId>>,
         events: impl IntoIterator<Item = event::Model>,
         bookings: impl IntoIterator<Item = booking::Model>,
     ) -> Self {
         let mut ledger = Self {
             now,
-            users: users.into_iter().collect(),
-            events: events.into_iter().map(|event| (event.id, event)).collect(),
+            users,
+            events: events.into_iter().map(|event| (event.id, Arc::new(event))).collect(),
             bookings: HashMap::new(),
             confirmed: HashMap::new(),
             keys: HashMap::new(),
@@ -96,7 +111,12 @@ impl Ledger {
 
     /// The events as they are by now.
     pub(crate) fn events(&self) -> impl Iterator<Item = &event::Model> {
-        self.events.values()
+        self.events.values().map(Arc::as_ref)
+    }
+
+    /// Whether a decision so far changed this event's count.
+    pub(crate) fn has_changed(&self, event_id: EventId) -> bool {
+        self.changed.contains(&event_id)
     }
 
     /// Decides one request; later ones see what it changed.
@@ -121,7 +141,7 @@ impl Ledger {
 
     fn book(&mut self, request: &BookRequest) -> Outcome {
         let BookRequest { booking_id, user_id, event_id, quantity, .. } = *request;
-        if !self.users.contains(&user_id) {
+        if !self.exists(user_id) {
             return Outcome::NoSuchUser;
         }
         // An earlier attempt of this very request committed, and its answer was lost.
@@ -145,7 +165,7 @@ impl Ledger {
             return Outcome::SoldOut(event.clone());
         }
 
-        event.remaining_tickets -= quantity;
+        Arc::make_mut(event).remaining_tickets -= quantity;
         self.mark_changed(event_id);
         let booking = booking::Model {
             id: booking_id,
@@ -163,7 +183,7 @@ impl Ledger {
     }
 
     fn cancel(&mut self, request: &CancelRequest) -> Outcome {
-        if !self.users.contains(&request.user_id) {
+        if !self.exists(request.user_id) {
             return Outcome::NoSuchUser;
         }
         let booking = self.bookings.get_mut(&request.booking_id);
@@ -184,7 +204,7 @@ impl Ledger {
         booking.status = booking::Status::Cancelled;
         booking.cancelled_at = Some(self.now);
         let booking = booking.clone();
-        event.remaining_tickets += booking.quantity;
+        Arc::make_mut(event).remaining_tickets += booking.quantity;
         self.mark_changed(booking.event_id);
         self.confirmed.remove(&(booking.user_id, booking.event_id));
         // One that this batch inserts is inserted as it is by then.
@@ -192,6 +212,10 @@ impl Ledger {
             self.cancelled.push(booking.id);
         }
         Outcome::Cancelled(booking)
+    }
+
+    fn exists(&self, user_id: UserId) -> bool {
+        self.users.as_ref().is_none_or(|users| users.contains(&user_id))
     }
 
     fn enter(&mut self, booking: booking::Model) {
@@ -209,7 +233,7 @@ impl Ledger {
         if self.changed.insert(event_id)
             && let Some(event) = self.events.get_mut(&event_id)
         {
-            event.count_version += 1;
+            Arc::make_mut(event).count_version += 1;
         }
     }
 }
@@ -250,7 +274,8 @@ mod tests {
 
     impl World {
         fn ledger(&self, bookings: Vec<booking::Model>) -> Ledger {
-            Ledger::new(self.now, self.users.clone(), [self.event.clone()], bookings)
+            let users = self.users.iter().copied().collect();
+            Ledger::new(self.now, Some(users), [self.event.clone()], bookings)
         }
 
         fn book(&self, user: usize, quantity: i32, key: Option<&str>) -> Request {
@@ -264,7 +289,11 @@ mod tests {
         }
 
         fn cancel(&self, user: usize, booking: &booking::Model) -> Request {
-            Request::Cancel(CancelRequest { booking_id: booking.id, user_id: self.users[user] })
+            Request::Cancel(CancelRequest {
+                booking_id: booking.id,
+                event_id: booking.event_id,
+                user_id: self.users[user],
+            })
         }
     }
 

@@ -2,9 +2,13 @@
 
 pub mod audit;
 pub(crate) mod graphql;
+mod lanes;
 mod ledger;
 pub(crate) mod loader;
 mod service;
+mod settler;
 mod store;
 
+pub(crate) use lanes::{LaneBounds, Lanes};
 pub use service::{Bookings, BookingsError};
+pub(crate) use settler::Settler;

@@ -1,68 +1,157 @@
 //! Bookings in the database.
 
+use std::iter::zip;
+
 use rowlock_entities::{BookingId, EventId, UserId, booking};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, Order,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, sea_query::Expr,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, Order, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, Select, Statement, sea_query::Expr,
+};
+use uuid::Uuid;
+
+use super::ledger::{BookRequest, CancelRequest, Request};
+use crate::{
+    database::{any_of, hex, json},
+    pagination::PageRequest,
 };
 
-use super::ledger::{BookRequest, CancelRequest};
-use crate::{database::any_of, pagination::PageRequest};
-
-pub(crate) async fn find_bookings(
+pub(crate) async fn find_booking(
     db: &impl ConnectionTrait,
-    ids: Vec<BookingId>,
-) -> Result<Vec<booking::Model>, DbErr> {
-    let these = any_of(db.get_database_backend(), booking::Column::Id, ids);
-    booking::Entity::find().filter(these).all(db).await
+    id: BookingId,
+) -> Result<Option<booking::Model>, DbErr> {
+    booking::Entity::find_by_id(id).one(db).await
 }
 
-/// Every booking that the decisions on these requests can depend on.
-pub(crate) async fn find_bookings_that_matter(
-    tx: &impl ConnectionTrait,
-    books: &[&BookRequest],
-    cancels: &[&CancelRequest],
-) -> Result<Vec<booking::Model>, DbErr> {
-    use booking::Column::{EventId, Id, IdempotencyKey, Status, UserId};
-    let backend = tx.get_database_backend();
+// What a batch runs has the same text whatever the batch's size, so that it is prepared once: its rows
+// come as arrays on PostgreSQL and as JSON on SQLite.
 
-    let ids: Vec<BookingId> = books
-        .iter()
-        .map(|request| request.booking_id)
-        .chain(cancels.iter().map(|request| request.booking_id))
-        .collect();
-    let mut matters = Condition::any().add(any_of(backend, Id, ids));
-    if !books.is_empty() {
-        let users: Vec<_> = books.iter().map(|request| request.user_id).collect();
-        let events: Vec<_> = books.iter().map(|request| request.event_id).collect();
-        let keys: Vec<_> =
-            books.iter().filter_map(|request| request.idempotency_key.clone()).collect();
-        matters = matters.add(
-            Condition::all()
-                .add(any_of(backend, UserId, users.clone()))
-                .add(any_of(backend, EventId, events))
-                .add(Status.eq(booking::Status::Confirmed)),
-        );
-        if !keys.is_empty() {
-            matters =
-                matters.add(Condition::all().add(any_of(backend, UserId, users)).add(any_of(
-                    backend,
-                    IdempotencyKey,
-                    keys,
-                )));
+/// Every booking that the decisions on these requests can depend on: those of the same user and event,
+/// those with the same key, those to cancel, and, of requests that were tried before, their own.
+pub(crate) async fn find_bookings_that_matter(
+    db: &impl ConnectionTrait,
+    batch: &[&Request],
+    tried_before: bool,
+) -> Result<Vec<booking::Model>, DbErr> {
+    let (mut users, mut events) = (Vec::new(), Vec::new());
+    let (mut key_users, mut keys) = (Vec::new(), Vec::new());
+    let mut ids = Vec::new();
+    for request in batch {
+        match request {
+            Request::Book(BookRequest {
+                booking_id, user_id, event_id, idempotency_key, ..
+            }) => {
+                users.push(user_id.0);
+                events.push(event_id.0);
+                if let Some(key) = idempotency_key {
+                    key_users.push(user_id.0);
+                    keys.push(key.clone());
+                }
+                if tried_before {
+                    ids.push(booking_id.0);
+                }
+            }
+            Request::Cancel(CancelRequest { booking_id, .. }) => ids.push(booking_id.0),
         }
     }
-    booking::Entity::find().filter(matters).all(tx).await
+    let backend = db.get_database_backend();
+    let statement = match backend {
+        DbBackend::Postgres => Statement::from_sql_and_values(
+            backend,
+            // Each row asked for is looked up by itself: a plain join, planned while the table is
+            // small, may read all of it, and is still used when it has grown.
+            "SELECT b.* FROM unnest($1::uuid[], $2::uuid[]) AS asked (user_id, event_id) \
+             CROSS JOIN LATERAL (SELECT * FROM bookings WHERE user_id = asked.user_id \
+             AND event_id = asked.event_id AND status = 'CONFIRMED' LIMIT 1) AS b \
+             UNION ALL \
+             SELECT b.* FROM unnest($3::uuid[], $4::text[]) AS asked (user_id, key) \
+             CROSS JOIN LATERAL (SELECT * FROM bookings WHERE user_id = asked.user_id \
+             AND idempotency_key = asked.key LIMIT 1) AS b \
+             UNION ALL \
+             SELECT * FROM bookings WHERE id = ANY($5::uuid[])",
+            [users.into(), events.into(), key_users.into(), keys.into(), ids.into()],
+        ),
+        _ => Statement::from_sql_and_values(
+            backend,
+            "SELECT b.* FROM json_each($1) AS asked JOIN bookings b \
+             ON b.user_id = unhex(asked.value ->> 0) AND b.event_id = unhex(asked.value ->> 1) \
+             WHERE b.status = 'CONFIRMED' \
+             UNION ALL \
+             SELECT b.* FROM json_each($2) AS asked JOIN bookings b \
+             ON b.user_id = unhex(asked.value ->> 0) AND b.idempotency_key = asked.value ->> 1 \
+             UNION ALL \
+             SELECT b.* FROM json_each($3) AS asked JOIN bookings b ON b.id = unhex(asked.value)",
+            [
+                json(zip(users.iter().map(hex), events.iter().map(hex))).into(),
+                json(zip(key_users.iter().map(hex), &keys)).into(),
+                json(ids.iter().map(hex)).into(),
+            ],
+        ),
+    };
+    booking::Entity::find().from_raw_sql(statement).all(db).await
 }
 
+/// Inserts a batch's new bookings; all of them carry the same time.
 pub(crate) async fn insert(
     tx: &impl ConnectionTrait,
     bookings: Vec<booking::Model>,
 ) -> Result<(), DbErr> {
-    booking::Entity::insert_many(bookings.into_iter().map(IntoActiveModel::into_active_model))
-        .exec_without_returning(tx)
-        .await
-        .map(drop)
+    let Some(created_at) = bookings.first().map(|booking| booking.created_at) else {
+        return Ok(());
+    };
+    let backend = tx.get_database_backend();
+    let statement = match backend {
+        DbBackend::Postgres => {
+            let ids: Vec<Uuid> = bookings.iter().map(|booking| booking.id.0).collect();
+            let events: Vec<Uuid> = bookings.iter().map(|booking| booking.event_id.0).collect();
+            let users: Vec<Uuid> = bookings.iter().map(|booking| booking.user_id.0).collect();
+            let quantities: Vec<i32> = bookings.iter().map(|booking| booking.quantity).collect();
+            let cancelled: Vec<bool> =
+                bookings.iter().map(|booking| booking.cancelled_at.is_some()).collect();
+            // An array has no nulls here, and a key is never empty.
+            let keys: Vec<String> = bookings
+                .into_iter()
+                .map(|booking| booking.idempotency_key.unwrap_or_default())
+                .collect();
+            Statement::from_sql_and_values(
+                backend,
+                "INSERT INTO bookings (id, event_id, user_id, quantity, idempotency_key, \
+                 created_at, status, cancelled_at) \
+                 SELECT id, event_id, user_id, quantity, nullif(idempotency_key, ''), $7, \
+                 CASE WHEN cancelled THEN 'CANCELLED' ELSE 'CONFIRMED' END, \
+                 CASE WHEN cancelled THEN $7 END \
+                 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::bool[], \
+                 $6::text[]) AS new (id, event_id, user_id, quantity, cancelled, idempotency_key)",
+                [
+                    ids.into(),
+                    events.into(),
+                    users.into(),
+                    quantities.into(),
+                    cancelled.into(),
+                    keys.into(),
+                    created_at.into(),
+                ],
+            )
+        }
+        _ => {
+            let rows = bookings.iter().map(|booking| {
+                let booking::Model { id, event_id, user_id, quantity, .. } = booking;
+                let is_cancelled = booking.cancelled_at.is_some();
+                let key = &booking.idempotency_key;
+                (hex(&id.0), hex(&event_id.0), hex(&user_id.0), quantity, is_cancelled, key)
+            });
+            Statement::from_sql_and_values(
+                backend,
+                "INSERT INTO bookings (id, event_id, user_id, quantity, idempotency_key, \
+                 created_at, status, cancelled_at) \
+                 SELECT unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), value ->> 3, \
+                 value ->> 5, $2, \
+                 CASE WHEN value ->> 4 THEN 'CANCELLED' ELSE 'CONFIRMED' END, \
+                 CASE WHEN value ->> 4 THEN $2 END FROM json_each($1)",
+                [json(rows).into(), created_at.into()],
+            )
+        }
+    };
+    tx.execute_raw(statement).await.map(drop)
 }
 
 /// Marks confirmed bookings cancelled; all in one batch carry the same time.

@@ -7,8 +7,10 @@ use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, sqlx};
 pub(crate) enum Fault {
     /// The database is not there, or the connection to it broke.
     Away,
-    /// It is there and has no room: no free connection, no disk space, a lock held too long.
+    /// It is there and has no room: no free connection, no disk space.
     Busy,
+    /// Another transaction held a row's lock for too long.
+    Held,
     /// The transaction lost against another one; the same again can succeed.
     Lost,
     /// A row with that key exists by now, or one that is referred to is gone; the same again will
@@ -58,8 +60,9 @@ impl Fault {
     fn of_sqlstate(code: &str) -> Self {
         match code {
             "40001" | "40P01" => Self::Lost,
-            // Too many connections; a lock not had in time; a statement cancelled for its time.
-            "53300" | "55P03" | "57014" => Self::Busy,
+            "55P03" => Self::Held,
+            // Too many connections; a statement cancelled for its time.
+            "53300" | "57014" => Self::Busy,
             // Connection failures, the server stopping or starting, no such login or database.
             code if ["08", "28", "57P", "3D"].iter().any(|class| code.starts_with(class)) => {
                 Self::Away
@@ -97,7 +100,7 @@ mod tests {
     fn a_sqlstate_tells_lost_from_busy_from_away() {
         assert_eq!(Fault::of_sqlstate("40001"), Fault::Lost);
         assert_eq!(Fault::of_sqlstate("40P01"), Fault::Lost);
-        assert_eq!(Fault::of_sqlstate("55P03"), Fault::Busy);
+        assert_eq!(Fault::of_sqlstate("55P03"), Fault::Held);
         assert_eq!(Fault::of_sqlstate("53100"), Fault::Busy);
         assert_eq!(Fault::of_sqlstate("57P01"), Fault::Away);
         assert_eq!(Fault::of_sqlstate("08006"), Fault::Away);

@@ -5,12 +5,15 @@
 
 mod fault;
 mod health;
+mod reads;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 pub(crate) use fault::Fault;
 pub use health::Health;
 use log::LevelFilter;
+pub use reads::Reads;
+use reads::Trust;
 use rowlock_migration::{Migrator, MigratorTrait};
 use sea_orm::{
     ColumnTrait, ConnAcquireErr, ConnectOptions, DatabaseConnection, DatabaseTransaction,
@@ -22,19 +25,23 @@ use sea_orm::{
         sqlite::{SqliteJournalMode, SqliteSynchronous},
     },
 };
+use serde::Serialize;
+use uuid::Uuid;
 
 use crate::config::{DatabaseArgs, DatabaseUrl};
 
-/// Longest wait for a reading connection.
-const READ_WAIT: Duration = Duration::from_secs(5);
-/// Longest wait for a writing connection, and for another transaction's row lock.
-pub(crate) const WRITE_WAIT: Duration = Duration::from_secs(30);
-
+/// Longest wait for a connection.
+const CONNECTION_WAIT: Duration = Duration::from_secs(5);
+/// Longest wait for another transaction: for its row lock on PostgreSQL, for all of it on SQLite.
+const LOCK_WAIT: Duration = Duration::from_secs(3);
+/// After this long PostgreSQL ends a transaction whose server does nothing in it.
+const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(30);
 /// A database of either engine. Clones share its pools.
 #[derive(Clone, Debug)]
 pub struct Database {
-    reads: DatabaseConnection,
+    reads: Reads,
     writes: DatabaseConnection,
+    trust: Trust,
     /// A connection that nobody else uses: what it waits for is the database, not a busy pool.
     probe: DatabaseConnection,
     health: Arc<Health>,
@@ -47,30 +54,28 @@ impl Database {
     /// # Errors
     /// When the URL can't be understood, or the SQLite file's folder can't be made.
     pub async fn open(args: &DatabaseArgs) -> Result<Self, DbErr> {
+        let trust = Trust::default();
         let (reads, writes, mut probe) = match &args.database_url {
             DatabaseUrl::Sqlite(file) => {
                 create_folder_of(file)?;
-                let connect = |connections, wait| sqlite_options(file, connections, wait);
-                (
-                    connect(args.database_read_connections, READ_WAIT),
-                    connect(1, WRITE_WAIT),
-                    connect(1, READ_WAIT),
-                )
+                let connect = |connections| sqlite_options(file, connections);
+                (connect(args.database_read_connections), connect(1), connect(1))
             }
             DatabaseUrl::Postgres(url) => {
-                let connect = |connections, wait| postgres_options(url, connections, wait);
+                let connect = |connections| postgres_options(url, connections, &[], &trust);
                 (
-                    connect(args.database_read_connections, READ_WAIT),
-                    connect(args.database_write_connections, WRITE_WAIT),
-                    connect(1, READ_WAIT),
+                    connect(args.database_read_connections),
+                    postgres_options(url, args.database_write_connections, &BY_KEY, &trust),
+                    connect(1),
                 )
             }
         };
         // It asks every second, and what matters of that is logged by the watch.
         probe.sqlx_logging(false);
         Ok(Self {
-            reads: sea_orm::Database::connect(reads).await?,
+            reads: Reads::new(sea_orm::Database::connect(reads).await?, trust.clone()),
             writes: sea_orm::Database::connect(writes).await?,
+            trust,
             probe: sea_orm::Database::connect(probe).await?,
             health: Arc::default(),
         })
@@ -79,16 +84,25 @@ impl Database {
     /// Which engine this is.
     #[must_use]
     pub fn backend(&self) -> DbBackend {
-        self.reads.get_database_backend()
+        self.writes.get_database_backend()
     }
 
     /// For statements outside transactions.
     ///
     /// # Errors
     /// At once, without waiting for a connection, while the database is known to be away.
-    pub fn reads(&self) -> Result<&DatabaseConnection, DbErr> {
+    pub fn reads(&self) -> Result<&Reads, DbErr> {
         self.refuse_while_away()?;
         Ok(&self.reads)
+    }
+
+    /// For what is decided without a transaction, and must see all that is committed.
+    ///
+    /// # Errors
+    /// At once, without waiting for a connection, while the database is known to be away.
+    pub(crate) fn primary(&self) -> Result<&DatabaseConnection, DbErr> {
+        self.refuse_while_away()?;
+        Ok(&self.writes)
     }
 
     /// Begins a transaction that may lock rows and write: READ COMMITTED on PostgreSQL, where a
@@ -137,11 +151,16 @@ impl Database {
 
     /// Ends all connections, once their work is done.
     pub async fn close(&self) {
-        for pool in [&self.probe, &self.reads, &self.writes] {
+        for pool in [&self.probe, self.reads.pool(), &self.writes] {
             if let Err(error) = pool.close_by_ref().await {
                 tracing::warn!(%error, "a database pool did not close cleanly");
             }
         }
+    }
+
+    /// Tells that a connection broke: those that lie idle are tried before they are used again.
+    pub(crate) fn a_connection_broke(&self) {
+        self.trust.lost();
     }
 
     fn refuse_while_away(&self) -> Result<(), DbErr> {
@@ -169,9 +188,9 @@ fn create_folder_of(file: &Path) -> Result<(), DbErr> {
 // goes on counting one; whatever used the connection next would only set savepoints, be told of
 // success, and never commit.
 
-fn sqlite_options(file: &Path, connections: u32, wait: Duration) -> ConnectOptions {
+fn sqlite_options(file: &Path, connections: u32) -> ConnectOptions {
     let file = file.to_owned();
-    let mut options = pool_options("sqlite:", connections, wait);
+    let mut options = pool_options("sqlite:", connections);
     options.map_sqlx_sqlite_opts(move |sqlite| {
         sqlite
             .filename(&file)
@@ -181,7 +200,7 @@ fn sqlite_options(file: &Path, connections: u32, wait: Duration) -> ConnectOptio
             // An acknowledged booking survives a power cut.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(wait)
+            .busy_timeout(LOCK_WAIT)
     });
     options.map_sqlx_sqlite_pool_opts(|pool| {
         pool.after_release(|connection, _| {
@@ -195,31 +214,48 @@ fn sqlite_options(file: &Path, connections: u32, wait: Duration) -> ConnectOptio
     options
 }
 
-fn postgres_options(url: &str, connections: u32, wait: Duration) -> ConnectOptions {
-    let mut options = pool_options(url, connections, wait);
-    options.map_sqlx_postgres_pool_opts(|pool| {
-        pool.after_release(|connection, _| {
-            Box::pin(async move { Ok(!connection.is_in_transaction()) })
+/// Whoever writes looks rows up by their keys. A plan is kept with its statement: one that was made
+/// while a table was small, and joins or scans all of it, would still be used when it has grown.
+const BY_KEY: [(&str, &str); 3] =
+    [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
+
+fn postgres_options(
+    url: &str,
+    connections: u32,
+    settings: &'static [(&str, &str)],
+    trust: &Trust,
+) -> ConnectOptions {
+    let trust = trust.clone();
+    let mut options = pool_options(url, connections);
+    options.map_sqlx_postgres_pool_opts(move |pool| {
+        let trust = trust.clone();
+        pool.before_acquire(move |connection, meta| {
+            let trusted = trust.in_idle_for(meta.idle_for);
+            Box::pin(async move { Ok(trusted || connection.ping().await.is_ok()) })
         })
+        .after_release(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
     });
-    options.map_sqlx_postgres_opts(|postgres| {
-        postgres.application_name("rowlock").options([
+    options.map_sqlx_postgres_opts(move |postgres| {
+        let always = [
             // As a session default it costs no round trip per transaction.
             ("default_transaction_isolation", "read committed".to_owned()),
-            ("lock_timeout", WRITE_WAIT.as_millis().to_string()),
+            ("lock_timeout", LOCK_WAIT.as_millis().to_string()),
             // A server that hangs or is cut off must not keep its row locks.
-            ("idle_in_transaction_session_timeout", (2 * WRITE_WAIT).as_millis().to_string()),
-        ])
+            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION.as_millis().to_string()),
+        ];
+        postgres.application_name("rowlock").options(always).options(settings.iter().copied())
     });
     options
 }
 
-fn pool_options(url: &str, connections: u32, wait: Duration) -> ConnectOptions {
+fn pool_options(url: &str, connections: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(connections)
-        .acquire_timeout(wait)
+        .acquire_timeout(CONNECTION_WAIT)
         .connect_lazy(true)
+        // Not each time, which is a round trip: PostgreSQL's pools try those that lay idle.
+        .test_before_acquire(false)
         .sqlx_logging_level(LevelFilter::Debug);
     options
 }
@@ -234,4 +270,16 @@ where
         DbBackend::Postgres => column.into_expr().eq(PgFunc::any(Expr::val(values))),
         _ => column.is_in(values),
     }
+}
+
+/// Rows as the one JSON value that SQLite's `json_each` takes apart again.
+pub(crate) fn json(rows: impl IntoIterator<Item = impl Serialize>) -> String {
+    let rows: Vec<_> = rows.into_iter().collect();
+    // Texts and numbers can't fail; and SQLite refuses what is not JSON.
+    serde_json::to_string(&rows).unwrap_or_default()
+}
+
+/// An id as SQLite's `unhex` takes it.
+pub(crate) fn hex(id: &Uuid) -> String {
+    id.simple().to_string()
 }

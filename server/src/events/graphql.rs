@@ -1,5 +1,7 @@
 //! Events in the schema: `event`, `events` and the `Event` type.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Enum, ID, InputObject, Object, dataloader::DataLoader};
 use rowlock_entities::{EventId, event};
 
@@ -98,7 +100,10 @@ impl EventsQuery {
         let page = PageArgs { first, after, last, before, offset }
             .check(|raw| decode_cursor(raw).filter(|at: &Position| filter.key.owns(at)))?;
         let page = ctx.data_unchecked::<Events>().page(&filter, &page).await?;
-        Ok(Connection { listing: EventListing(filter), page: page.map(Event) })
+        Ok(Connection {
+            listing: EventListing(filter),
+            page: page.map(|event| Event(Arc::new(event))),
+        })
     }
 
     /// One event, or null when there is none with this id.
@@ -136,7 +141,7 @@ impl Listing for EventListing {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Event(pub(crate) event::Model);
+pub(crate) struct Event(pub(crate) Arc<event::Model>);
 
 /// Something to book tickets for.
 #[Object]

@@ -1,6 +1,6 @@
 //! Reads events by id, many in one query.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::dataloader::Loader;
 use rowlock_entities::{EventId, event};
@@ -14,11 +14,14 @@ use crate::database::Database;
 pub(crate) struct EventLoader(pub(crate) Database);
 
 impl Loader<EventId> for EventLoader {
-    type Value = event::Model;
+    type Value = Arc<event::Model>;
     type Error = DbErr;
 
-    async fn load(&self, ids: &[EventId]) -> Result<HashMap<EventId, event::Model>, Self::Error> {
+    async fn load(
+        &self,
+        ids: &[EventId],
+    ) -> Result<HashMap<EventId, Arc<event::Model>>, Self::Error> {
         let events = store::find_events(self.0.reads()?, ids.to_vec()).await?;
-        Ok(events.into_iter().map(|event| (event.id, event)).collect())
+        Ok(events.into_iter().map(|event| (event.id, Arc::new(event))).collect())
     }
 }

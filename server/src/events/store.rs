@@ -1,16 +1,22 @@
 //! Events in the database.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Datelike, Utc};
 use rowlock_entities::{EventId, event};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, IntoActiveModel, Order,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-    sea_query::{Expr, LikeExpr, LockType, OnConflict},
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait,
+    IntoActiveModel, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    Statement,
+    sea_query::{Expr, LikeExpr, LockBehavior, LockType, OnConflict},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{database::any_of, pagination::PageRequest};
+use crate::{
+    database::{any_of, hex, json},
+    pagination::PageRequest,
+};
 
 /// What a list of events is sorted by. The id settles ties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,18 +175,56 @@ pub(crate) async fn lock_events(
         .await
 }
 
-/// Stores the counts of an event that is locked.
-pub(crate) async fn update_count(
+/// As [`lock_events`], without those that another transaction holds.
+pub(crate) async fn lock_free_events(
     tx: &impl ConnectionTrait,
-    event: &event::Model,
-) -> Result<(), DbErr> {
-    event::Entity::update_many()
-        .col_expr(event::Column::RemainingTickets, Expr::val(event.remaining_tickets))
-        .col_expr(event::Column::CountVersion, Expr::val(event.count_version))
-        .filter(event::Column::Id.eq(event.id))
-        .exec(tx)
+    ids: Vec<EventId>,
+) -> Result<Vec<event::Model>, DbErr> {
+    let these = any_of(tx.get_database_backend(), event::Column::Id, ids);
+    event::Entity::find()
+        .filter(these)
+        .order_by_asc(event::Column::Id)
+        .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked)
+        .all(tx)
         .await
-        .map(drop)
+}
+
+/// Stores the counts of events that are locked.
+pub(crate) async fn update_counts(
+    tx: &impl ConnectionTrait,
+    events: &[Arc<event::Model>],
+) -> Result<(), DbErr> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let backend = tx.get_database_backend();
+    let statement = match backend {
+        DbBackend::Postgres => {
+            let ids: Vec<Uuid> = events.iter().map(|event| event.id.0).collect();
+            let remaining: Vec<i32> = events.iter().map(|event| event.remaining_tickets).collect();
+            let versions: Vec<i64> = events.iter().map(|event| event.count_version).collect();
+            Statement::from_sql_and_values(
+                backend,
+                "UPDATE events SET remaining_tickets = new.remaining, count_version = new.version \
+                 FROM unnest($1::uuid[], $2::int[], $3::bigint[]) AS new (id, remaining, version) \
+                 WHERE events.id = new.id",
+                [ids.into(), remaining.into(), versions.into()],
+            )
+        }
+        _ => {
+            let rows = events
+                .iter()
+                .map(|event| (hex(&event.id.0), event.remaining_tickets, event.count_version));
+            Statement::from_sql_and_values(
+                backend,
+                "UPDATE events SET remaining_tickets = new.value ->> 1, \
+                 count_version = new.value ->> 2 \
+                 FROM json_each($1) AS new WHERE events.id = unhex(new.value ->> 0)",
+                [json(rows).into()],
+            )
+        }
+    };
+    tx.execute_raw(statement).await.map(drop)
 }
 
 /// Inserts an event unless its id is there already; says whether it did.

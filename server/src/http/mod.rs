@@ -25,29 +25,31 @@ use crate::{
     services::Services,
 };
 
-/// What handlers work with.
-#[derive(Clone)]
-struct App {
+/// What handlers work with: one for the whole server, since a copy of it costs each request.
+type App = Arc<Inner>;
+
+struct Inner {
     schema: ApiSchema,
     services: Services,
-    allowed_origins: Arc<Origins>,
+    allowed_origins: Origins,
     max_message_bytes: usize,
     max_subscriptions_per_socket: usize,
 }
 
 /// Every route.
 pub(crate) fn router(services: &Services, schema: ApiSchema, args: &ServeArgs) -> Router {
-    let app = App {
+    let app = Arc::new(Inner {
         schema,
         services: services.clone(),
-        allowed_origins: Arc::new(args.allowed_origins.clone()),
+        allowed_origins: args.allowed_origins.clone(),
         max_message_bytes: args.limits.max_body_bytes,
         max_subscriptions_per_socket: args.limits.max_subscriptions_per_socket,
-    };
+    });
     Router::new()
         .route("/graphql", get(graphql::get_or_upgrade).post(graphql::post))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
         .merge(site::routes(&args.web_dir))
         .layer(cors(&args.allowed_origins))
         .layer(CatchPanicLayer::custom(after_panic))
@@ -86,6 +88,15 @@ async fn readyz(State(app): State<App>) -> Response {
             unready(format!("{pending} migrations are missing: run `rowlock migrate`\n"))
         }
         Err(_) => unready("the database has no schema yet: run `rowlock migrate`\n".to_owned()),
+    }
+}
+
+/// For Prometheus and the like.
+async fn metrics(State(app): State<App>) -> Response {
+    const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    match app.services.metrics.render() {
+        Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 

@@ -86,7 +86,7 @@ async fn watch_some(
     if events.len() < ids.len() {
         return Err(ApiError::NotFound("event"));
     }
-    hub.inform(events.values().map(TicketCount::of));
+    hub.inform(events.values().map(|event| TicketCount::of(event)));
     Ok(watch.into_stream())
 }
 

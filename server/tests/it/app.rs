@@ -3,7 +3,6 @@
 use std::{
     path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
 };
 
 use chrono::Utc;
@@ -12,7 +11,7 @@ use reqwest::{RequestBuilder, Response, header::SET_COOKIE};
 use rowlock::{
     bookings::audit::{self, Audit},
     clock::Clock,
-    config::{Cli, JwtSecret, ServeArgs},
+    config::{BookingArgs, Cli, JwtSecret, ServeArgs},
     database::Database,
     events,
     server::Server,
@@ -80,7 +79,7 @@ impl App {
         let clock = Clock::default();
         let db = Database::open(&args.database).await.unwrap();
         let secret: JwtSecret = SECRET.parse().unwrap();
-        let services = Services::new(db, clock.clone(), &secret, args.booking_delay());
+        let services = Services::new(db, clock.clone(), &secret, &args.booking);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = Server::new(services.clone(), &args);
@@ -175,7 +174,7 @@ impl App {
 
     /// For what the API has no way to do or to see.
     pub(crate) fn db(&self) -> &DatabaseConnection {
-        self.services.db.reads().unwrap()
+        self.services.db.reads().unwrap().pool()
     }
 
     /// Runs a statement that the API has no way to run.
@@ -281,7 +280,7 @@ async fn prepare(url: &str) {
     let db = Database::open(&serve_args(url, &[]).database).await.unwrap();
     db.migrate(None).await.unwrap();
     let secret = JwtSecret::random();
-    let services = Services::new(db, Clock::default(), &secret, Duration::ZERO);
+    let services = Services::new(db, Clock::default(), &secret, &BookingArgs::default());
     events::seed(&services.db, &services.accounts, &services.clock).await.unwrap();
     services.db.close().await;
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use crate::app::{App, Engine, SECRET, new_database, postgres_admin, postgres_url};
+use crate::app::{App, BOOK, Engine, SECRET, new_database, postgres_admin, postgres_url};
 
 /// In an empty folder, with no setting from outside.
 fn rowlock(folder: &Path) -> Command {
@@ -206,6 +206,52 @@ async fn rowlock_alone_serves_from_an_empty_folder_and_stops_when_told() {
         serde_json::from_str::<serde_json::Value>(line).expect("each line is JSON");
     }
     assert!(log.contains(&format!("serving on http://127.0.0.1:{port}")), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_told_to_stop_finishes_the_bookings_that_wait() {
+    let folder = TempDir::new().unwrap();
+    let url = new_database(Engine::Sqlite, &folder).await;
+    let app = App::start_on(url.clone(), TempDir::new().unwrap(), &[]).await;
+    let (event, users) = (app.event("Concert", 5).await, app.users(3).await);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut server = rowlock(folder.path())
+        .env("LISTEN_ADDR", format!("127.0.0.1:{port}"))
+        .env("DATABASE_URL", &url)
+        .env("JWT_SECRET", SECRET)
+        .env("BOOKING_DELAY_MS", "700")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let get = |path: &str| app.http.get(format!("http://127.0.0.1:{port}{path}")).send();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while get("/readyz").await.is_err() {
+        assert!(Instant::now() < deadline, "never ready");
+        sleep(Duration::from_millis(20)).await;
+    }
+    let book = |user: &String| {
+        let body = json!({ "query": BOOK, "variables": { "input": { "eventId": event } } });
+        let asking = app.http.post(format!("http://127.0.0.1:{port}/graphql")).json(&body);
+        tokio::spawn(asking.bearer_auth(user).send())
+    };
+    let until = async |metric: &str| {
+        while !get("/metrics").await.unwrap().text().await.unwrap().contains(metric) {
+            assert!(Instant::now() < deadline, "never: {metric}");
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let mut asking = vec![book(&users[0])];
+    until("rowlock_queue_batch_calls_count{queue=\"lane-0\"} 1").await;
+    asking.extend(users[1..].iter().map(book));
+    until("rowlock_queue_waiting{queue=\"lane-0\"} 2").await;
+    Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
+    for answer in asking {
+        let answer: serde_json::Value = answer.await.unwrap().unwrap().json().await.unwrap();
+        assert_eq!(answer["data"]["bookEvent"]["__typename"], "BookEventSuccess", "{answer}");
+    }
+    assert!(server.wait().unwrap().success());
+    assert_eq!(app.remaining(&event).await, 2);
+    app.assert_nothing_oversold().await;
 }
 
 /// The constraints hold without the server.

@@ -256,7 +256,7 @@ async fn the_web_client_is_served_compressed_and_cached_by_its_hash() {
     let page = app.http.get(format!("{}/events/anything", app.url));
     let page = page.header(header::ACCEPT, "text/html,*/*").send().await.unwrap();
     assert_eq!(page.status(), 200, "the client has pages of its own");
-    assert_eq!(get("/metrics").await.status(), 404, "and a monitor is not shown them");
+    assert_eq!(get("/status").await.status(), 404, "and a monitor is not shown them");
     assert_eq!(get("/assets/missing.js").await.status(), 404);
     for path in [
         "/assets/../../Cargo.toml",

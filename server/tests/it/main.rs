@@ -18,6 +18,7 @@ mod commands;
 mod events;
 mod faults;
 mod http;
+mod lanes;
 mod live;
 mod proxy;
 mod races;
