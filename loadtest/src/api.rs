@@ -2,7 +2,7 @@
 
 use std::{future::IntoFuture, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use cynic::{
     GraphQlError, GraphQlResponse, MutationBuilder, Operation, QueryBuilder, SubscriptionBuilder,
 };
@@ -57,6 +57,11 @@ impl Failure {
             },
             Self::Broken(error) => format!("no answer: {error:#}"),
         }
+    }
+
+    /// What was asked for may have happened.
+    pub(crate) fn is_no_answer(&self) -> bool {
+        matches!(self, Self::Broken(_))
     }
 
     fn has_code(&self, code: &str) -> bool {
@@ -128,10 +133,10 @@ impl Api {
         }
     }
 
-    /// Live counts of one event, the current one first. Ends when the socket does.
+    /// Live counts of these events, the current ones first. Ends when the socket does.
     pub(crate) async fn watch(
         &self,
-        event: cynic::Id,
+        events: Vec<cynic::Id>,
     ) -> Result<impl Stream<Item = TicketUpdate> + use<>> {
         let url = format!("ws://{}/graphql", self.http.authority());
         let mut request = url.into_client_request()?;
@@ -140,7 +145,7 @@ impl Api {
         let (socket, _) = connect_async(request).await.context("opening a WebSocket")?;
         let (client, actor) = Client::build(socket).await?;
         tokio::spawn(actor.into_future());
-        let variables = RemainingTicketsVariables { event_ids: Some(vec![event]) };
+        let variables = RemainingTicketsVariables { event_ids: Some(events) };
         let updates = client.subscribe(RemainingTickets::build(variables)).await?;
         Ok(updates.filter_map(move |update| {
             // The socket closes with its client.
@@ -177,6 +182,27 @@ impl Api {
         let input = BookEventInput { event_id, quantity: 1, idempotency_key: None };
         let operation = BookEvent::build(BookEventVariables { input });
         Ok(self.send(operation, Some(token)).await?.book_event)
+    }
+
+    /// The smallest request that there is.
+    pub(crate) async fn ask_nothing(&self) -> Result<(), Failure> {
+        let body = br#"{"query":"{ __typename }"}"#.to_vec();
+        let answer = self.http.post("/graphql", None, body).await;
+        answer.map(drop).map_err(Failure::Broken)
+    }
+
+    /// The event as the user of this token sees it.
+    pub(crate) async fn look(&self, token: &str, id: cynic::Id) -> Result<EventWithBooking> {
+        let operation = EventById::build(EventVariables { id });
+        self.send(operation, Some(token)).await?.event.context("the event is gone")
+    }
+
+    /// The ids of so many events, those with the most tickets left first.
+    pub(crate) async fn events_with_most_left(&self, count: usize) -> Result<Vec<cynic::Id>> {
+        let mut events = self.events(None).await?;
+        ensure!(events.len() >= count, "there are only {} events", events.len());
+        events.sort_by_key(|event| std::cmp::Reverse(event.remaining_tickets));
+        Ok(events.into_iter().take(count).map(|event| event.id).collect())
     }
 
     async fn ask<Q, V: Serialize>(
@@ -284,7 +310,6 @@ impl User {
 
     /// The event as this user sees it.
     pub(crate) async fn look_at(&self, id: cynic::Id) -> Result<EventWithBooking> {
-        let operation = EventById::build(EventVariables { id });
-        self.api.send(operation, Some(&self.token)).await?.event.context("the event is gone")
+        self.api.look(&self.token, id).await
     }
 }

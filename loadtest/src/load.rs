@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     future::Future,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -13,7 +13,7 @@ use std::{
 use hdrhistogram::Histogram;
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 
 /// How much load.
@@ -46,6 +46,18 @@ pub(crate) struct Found {
     pub(crate) seconds: Vec<BTreeMap<String, Times>>,
 }
 
+impl Found {
+    pub(crate) fn count(&self) -> u64 {
+        self.kinds.values().map(Times::count).sum()
+    }
+
+    /// In one line.
+    fn in_words(&self) -> String {
+        let kinds = self.kinds.iter().map(|(kind, times)| format!("{kind} {}", times.count()));
+        kinds.collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// Latencies in microseconds.
 #[derive(Clone, Debug)]
 pub(crate) struct Times(Histogram<u64>);
@@ -60,8 +72,8 @@ impl Times {
         self.0.len()
     }
 
-    pub(crate) fn quantile(&self, quantile: f64) -> Duration {
-        Duration::from_micros(self.0.value_at_quantile(quantile))
+    pub(crate) fn millis(&self, quantile: f64) -> f64 {
+        self.0.value_at_quantile(quantile) as f64 / 1_000.0
     }
 }
 
@@ -79,7 +91,7 @@ impl Tally {
     pub(crate) fn record(&self, kind: &str, took: Duration) {
         let second = self.begun.elapsed().as_secs() as usize;
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = self.found();
         if found.seconds.len() <= second {
             found.seconds.resize_with(second + 1, BTreeMap::new);
         }
@@ -95,13 +107,36 @@ impl Tally {
         }
     }
 
-    pub(crate) fn count(&self) -> u64 {
-        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        found.kinds.values().map(Times::count).sum()
-    }
-
     pub(crate) fn into_found(self) -> Found {
         self.found.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the turns have to say besides. Clones are the same.
+#[derive(Debug)]
+pub(crate) struct Gathered<T>(Arc<Mutex<Vec<T>>>);
+
+impl<T> Gathered<T> {
+    pub(crate) fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    pub(crate) fn add(&self, one: T) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(one);
+    }
+
+    pub(crate) fn take(&self) -> Vec<T> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<T> Clone for Gathered<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
     }
 }
 
@@ -116,6 +151,7 @@ where
     let begun = Instant::now();
     let end = begun + Duration::from_secs(pace.seconds);
     let interval = pace.rate.map(|rate| 1.0 / rate);
+    let progress = tokio::spawn(show_progress(Arc::clone(tally)));
     let mut connections = JoinSet::new();
     for _ in 0..pace.connections {
         let (next, tally, turn) = (Arc::clone(&next), Arc::clone(tally), turn.clone());
@@ -138,5 +174,21 @@ where
         });
     }
     connections.join_all().await;
-    begun.elapsed()
+    let took = begun.elapsed();
+    progress.abort();
+    // It holds the tally until it is gone.
+    let _ = progress.await;
+    took
+}
+
+/// A line each second, for as long as it runs.
+async fn show_progress(tally: Arc<Tally>) {
+    let mut before = 0;
+    for second in 1.. {
+        sleep(Duration::from_secs(1)).await;
+        let found = tally.found();
+        let count = found.count();
+        eprintln!("{second:>4} s {:>7}/s  {}", count - before, found.in_words());
+        before = count;
+    }
 }

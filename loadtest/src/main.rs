@@ -3,11 +3,17 @@
 #![expect(unreachable_pub, reason = "cynic makes public what it generates of the schema")]
 
 mod api;
+mod browse;
+mod crowd;
 mod http;
 mod load;
+mod machine;
+mod plot;
 mod queries;
 mod race;
+mod report;
 mod rush;
+mod watcher;
 
 use std::process::ExitCode;
 
@@ -25,6 +31,8 @@ struct Cli {
 enum Scenario {
     /// Many users ask for an event's last tickets in the same moment
     Race(race::Args),
+    /// People look at the list, search it, and open an event
+    Browse(browse::Args),
     /// An on-sale: many users want tickets of the same events
     Rush(rush::Args),
 }
@@ -33,6 +41,7 @@ enum Scenario {
 async fn main() -> ExitCode {
     let passed = match Cli::parse().scenario {
         Scenario::Race(args) => race::race(args).await,
+        Scenario::Browse(args) => browse::browse(args).await,
         Scenario::Rush(args) => rush::rush(args).await,
     };
     match passed {

@@ -79,7 +79,54 @@ pub(crate) struct Event {
     pub(crate) id: cynic::Id,
     pub(crate) title: String,
     pub(crate) total_tickets: i32,
+    pub(crate) remaining_tickets: i32,
 }
+
+#[derive(cynic::QueryVariables, Debug)]
+pub(crate) struct EventCardsVariables {
+    #[cynic(skip_serializing_if = "Option::is_none")]
+    pub(crate) search: Option<String>,
+}
+
+/// What the first page of the list shows.
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Query", variables = "EventCardsVariables")]
+pub(crate) struct EventCards {
+    #[arguments(first: 10, search: $search)]
+    pub(crate) events: EventCardConnection,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "EventConnection")]
+pub(crate) struct EventCardConnection {
+    pub(crate) nodes: Vec<EventCard>,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Event")]
+#[expect(dead_code, reason = "asked for because a page shows it")]
+pub(crate) struct EventCard {
+    pub(crate) id: cynic::Id,
+    pub(crate) title: String,
+    pub(crate) starts_at: DateTime,
+    pub(crate) venue: String,
+    pub(crate) price: Money,
+    pub(crate) total_tickets: i32,
+    pub(crate) remaining_tickets: i32,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[expect(dead_code, reason = "asked for because a page shows it")]
+pub(crate) struct Money {
+    pub(crate) amount: Decimal,
+    pub(crate) currency: String,
+}
+
+#[derive(cynic::Scalar, Debug)]
+pub(crate) struct DateTime(pub(crate) String);
+
+#[derive(cynic::Scalar, Debug)]
+pub(crate) struct Decimal(pub(crate) String);
 
 #[derive(cynic::QueryVariables, Debug)]
 pub(crate) struct EventVariables {
@@ -203,8 +250,10 @@ pub(crate) struct RemainingTickets {
     pub(crate) remaining_tickets: TicketUpdate,
 }
 
-#[derive(cynic::QueryFragment, Clone, Copy, Debug)]
+#[derive(cynic::QueryFragment, Clone, Debug)]
 pub(crate) struct TicketUpdate {
+    pub(crate) event_id: cynic::Id,
+    pub(crate) total_tickets: i32,
     pub(crate) remaining_tickets: i32,
     pub(crate) version: i32,
 }

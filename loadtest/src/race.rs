@@ -208,7 +208,7 @@ impl Course {
     /// One race, watched by a subscription.
     async fn run(&mut self, api: &Api) -> Result<Report> {
         let (told, mut updates) = mpsc::unbounded_channel();
-        let counts = api.watch(self.event.id.clone()).await?;
+        let counts = api.watch(vec![self.event.id.clone()]).await?;
         let watching = tokio::spawn(async move {
             pin_mut!(counts);
             while let Some(count) = counts.next().await {
@@ -233,7 +233,7 @@ impl Course {
         let in_order = seen.windows(2).all(|two| two[0].version < two[1].version);
         let in_range =
             seen.iter().all(|count| (0..=self.tickets).contains(&count.remaining_tickets));
-        let last = seen.last().map_or(first, |count| *count);
+        let last = seen.last().cloned().context("nothing was told")?;
         let check = |what, was: &dyn ToString, should: &dyn ToString| {
             (what, was.to_string(), should.to_string())
         };
@@ -295,8 +295,9 @@ async fn read_until(
     let mut seen = vec![first];
     let reading = async {
         while let Some(count) = updates.recv().await {
+            let is_last = count.remaining_tickets == left;
             seen.push(count);
-            if count.remaining_tickets == left {
+            if is_last {
                 break;
             }
         }

@@ -1,0 +1,57 @@
+//! How much of the machine is used, and how much of it by this program.
+
+use std::{fmt, fs};
+
+/// Shares of all cores together, 0 to 1.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usage {
+    pub(crate) own: f64,
+    pub(crate) all: f64,
+}
+
+/// A moment to measure from.
+pub(crate) struct Meter {
+    own: f64,
+    busy: f64,
+    total: f64,
+}
+
+impl Meter {
+    pub(crate) fn start() -> Self {
+        let (busy, total) = machine();
+        Self { own: own(), busy, total }
+    }
+
+    /// What was used since.
+    pub(crate) fn read(&self) -> Usage {
+        let (busy, total) = machine();
+        let total = (total - self.total).max(1.0);
+        Usage { own: (own() - self.own) / total, all: (busy - self.busy) / total }
+    }
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (all, own) = (self.all * 100.0, self.own * 100.0);
+        write!(f, "The machine was {all:.0} % busy, {own:.0} % with this client.")
+    }
+}
+
+/// Clock ticks of this process. Zero where there is no `/proc`.
+fn own() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The program's name, in parentheses, may contain anything.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum()
+}
+
+/// Clock ticks of all cores: busy ones, and all.
+fn machine() -> (f64, f64) {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let first = stat.lines().next().unwrap_or_default();
+    let ticks: Vec<f64> =
+        first.split_whitespace().skip(1).take(8).filter_map(|ticks| ticks.parse().ok()).collect();
+    let total: f64 = ticks.iter().sum();
+    let idle: f64 = ticks.iter().skip(3).take(2).sum();
+    (total - idle, total)
+}

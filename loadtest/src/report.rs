@@ -1,0 +1,185 @@
+//! What a load came to: for people on the terminal and as a page, for programs as JSON.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::{
+    load::{Found, Times},
+    machine::Usage,
+    plot::{Line, Plot},
+};
+
+/// Where the results go besides the terminal.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Output {
+    /// Write the results as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the results as a page with plots, which opens without a network
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+/// Something that must hold.
+#[derive(Debug)]
+pub(crate) struct Check {
+    pub(crate) what: &'static str,
+    pub(crate) was: String,
+    pub(crate) should: String,
+}
+
+impl Check {
+    pub(crate) fn new(what: &'static str, was: &dyn ToString, should: &dyn ToString) -> Self {
+        Self { what, was: was.to_string(), should: should.to_string() }
+    }
+
+    pub(crate) fn holds(&self) -> bool {
+        self.was == self.should
+    }
+
+    pub(crate) fn print(&self) {
+        let Self { what, was, should } = self;
+        let verdict = if self.holds() { "ok" } else { "WRONG" };
+        println!("  {what:<44} {was:>9}  of {should:>9}  {verdict}");
+    }
+}
+
+/// All that is known about a load when it is over.
+pub(crate) struct Report {
+    pub(crate) scenario: &'static str,
+    pub(crate) took: Duration,
+    pub(crate) found: Found,
+    pub(crate) checks: Vec<Check>,
+    /// Seconds since the beginning, and how many tickets were left by then.
+    pub(crate) remaining: Vec<(f64, i64)>,
+    pub(crate) usage: Usage,
+}
+
+impl Report {
+    /// Tells it everywhere; says whether every check holds.
+    pub(crate) fn publish(&self, output: &Output) -> Result<bool> {
+        self.print();
+        let write = |file: &PathBuf, text: String| {
+            fs::write(file, text).with_context(|| format!("writing {}", file.display()))
+        };
+        if let Some(file) = &output.json {
+            write(file, serde_json::to_string_pretty(&self.json())?)?;
+        }
+        if let Some(file) = &output.report {
+            write(file, self.page())?;
+        }
+        let passed = self.checks.iter().all(Check::holds);
+        println!("{}", if passed { "PASS" } else { "FAIL" });
+        Ok(passed)
+    }
+
+    fn rate(&self) -> f64 {
+        self.found.count() as f64 / self.took.as_secs_f64()
+    }
+
+    fn print(&self) {
+        let (count, seconds) = (self.found.count(), self.took.as_secs_f64());
+        println!("{count} requests in {seconds:.2} s: {:.0}/s", self.rate());
+        println!(
+            "  {:<20} {:>9} {:>9} {:>9} {:>9} {:>9}",
+            "ms", "count", "p50", "p90", "p99", "max"
+        );
+        for (kind, times) in &self.found.kinds {
+            let [p50, p90, p99, max] = QUANTILES.map(|(_, quantile)| times.millis(quantile));
+            let count = times.count();
+            println!("  {kind:<20} {count:>9} {p50:>9.1} {p90:>9.1} {p99:>9.1} {max:>9.1}");
+        }
+        println!("{}", self.usage);
+        self.checks.iter().for_each(Check::print);
+    }
+
+    fn json(&self) -> Value {
+        let times = |times: &Times| {
+            let mut object = serde_json::Map::new();
+            object.insert("count".to_owned(), times.count().into());
+            for (name, quantile) in QUANTILES {
+                object.insert(format!("{name}_ms"), times.millis(quantile).into());
+            }
+            Value::Object(object)
+        };
+        let kinds = |kinds: &std::collections::BTreeMap<String, Times>| -> Value {
+            kinds.iter().map(|(kind, found)| (kind.clone(), times(found))).collect()
+        };
+        json!({
+            "scenario": self.scenario,
+            "seconds": self.took.as_secs_f64(),
+            "requests": self.found.count(),
+            "requests_per_second": self.rate(),
+            "kinds": kinds(&self.found.kinds),
+            "by_second": self.found.seconds.iter().map(kinds).collect::<Vec<_>>(),
+            "remaining": self.remaining,
+            "client_share_of_machine": self.usage.own,
+            "machine_busy": self.usage.all,
+            "checks": self.checks.iter().map(|check| json!({
+                "what": check.what, "was": check.was, "should": check.should, "holds": check.holds(),
+            })).collect::<Vec<_>>(),
+        })
+    }
+
+    fn page(&self) -> String {
+        let by_second = |value: &dyn Fn(&Times) -> f64| -> Vec<Line> {
+            let kinds = self.found.kinds.keys();
+            kinds
+                .map(|kind| Line {
+                    name: kind.clone(),
+                    points: (0..)
+                        .zip(&self.found.seconds)
+                        .map(|(second, kinds)| {
+                            (f64::from(second), kinds.get(kind).map_or(0.0, value))
+                        })
+                        .collect(),
+                })
+                .collect()
+        };
+        let throughput =
+            Plot { title: "Answers a second", lines: by_second(&|times| times.count() as f64) };
+        let latency =
+            Plot { title: "Latency, 99th percentile, ms", lines: by_second(&|t| t.millis(0.99)) };
+        let points = self.remaining.iter().map(|(at, left)| (*at, *left as f64)).collect();
+        let remaining = Plot {
+            title: "Remaining tickets, as watched",
+            lines: vec![Line { name: "left".to_owned(), points }],
+        };
+        let plots = [throughput, latency, remaining].map(|plot| plot.svg()).concat();
+        let rows: String = self
+            .found
+            .kinds
+            .iter()
+            .map(|(kind, times)| {
+                let cells = QUANTILES.map(|(_, q)| format!("<td>{:.1}</td>", times.millis(q)));
+                format!("<tr><th>{kind}</th><td>{}</td>{}</tr>", times.count(), cells.concat())
+            })
+            .collect();
+        let checks: String = self
+            .checks
+            .iter()
+            .map(|check| {
+                let Check { what, was, should } = check;
+                let verdict = if check.holds() { "ok" } else { "WRONG" };
+                format!("<tr><th>{what}</th><td>{was}</td><td>{should}</td><td>{verdict}</td></tr>")
+            })
+            .collect();
+        let (scenario, seconds, rate) = (self.scenario, self.took.as_secs_f64(), self.rate());
+        let (count, usage) = (self.found.count(), &self.usage);
+        format!(
+            "<!doctype html><html lang=en><meta charset=utf-8><title>Rowlock: {scenario}</title>\
+             <style>body{{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem;\
+             color:#1b2430;background:#fff}}table{{border-collapse:collapse;margin:1rem 0}}\
+             th,td{{padding:.25rem .75rem;border-bottom:1px solid #d5dbe3;text-align:right}}\
+             th{{text-align:left;font-weight:500}}svg{{width:100%;height:auto}}</style>\
+             <h1>{scenario}</h1><p>{count} requests in {seconds:.1} s: {rate:.0} a second. {usage}</p>\
+             <table><tr><th>outcome</th><td>count</td><td>p50 ms</td><td>p90</td><td>p99</td>\
+             <td>max</td></tr>{rows}</table>{plots}\
+             <table><tr><th>must hold</th><td>was</td><td>should be</td><td></td></tr>{checks}</table>"
+        )
+    }
+}
+
+const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("max", 1.0)];
