@@ -15,6 +15,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
+use sea_orm::{ConnAcquireErr, DbErr};
 use tokio::{
     sync::{Notify, oneshot},
     task::yield_now,
@@ -43,6 +44,12 @@ pub(crate) struct Bounds {
     pub(crate) wait: Duration,
 }
 
+impl Bounds {
+    /// For rows looked up by key.
+    pub(crate) const FOR_LOOKUPS: Self =
+        Self { batch: 1_000, queue: 100_000, wait: Duration::from_secs(5) };
+}
+
 /// Why a call was not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -52,6 +59,15 @@ pub(crate) enum Refusal {
     Overdue,
     #[error("the batch broke off")]
     Broken,
+}
+
+impl From<Refusal> for DbErr {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Full | Refusal::Overdue => Self::ConnectionAcquire(ConnAcquireErr::Timeout),
+            Refusal::Broken => Self::Custom(refusal.to_string()),
+        }
+    }
 }
 
 /// A queue of calls, and the task that works it off while there are any. Clones share both.

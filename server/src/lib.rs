@@ -24,3 +24,4 @@ mod scalars;
 pub mod schema;
 pub mod server;
 pub mod services;
+mod sharing;

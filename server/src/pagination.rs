@@ -32,7 +32,7 @@ pub(crate) struct PageArgs {
 }
 
 /// Which page is wanted, with cursors of type `C`.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PageRequest<C> {
     pub(crate) size: u64,
     /// Count from the end of the list.
@@ -139,9 +139,9 @@ impl<R> Page<R> {
         }
     }
 
-    pub(crate) fn map<T>(self, to: impl FnMut(R) -> T) -> Page<T> {
+    pub(crate) fn map<T>(&self, to: impl FnMut(&R) -> T) -> Page<T> {
         Page {
-            rows: self.rows.into_iter().map(to).collect(),
+            rows: self.rows.iter().map(to).collect(),
             has_previous: self.has_previous,
             has_next: self.has_next,
         }

@@ -23,8 +23,8 @@ impl Server {
     #[must_use]
     pub fn new(services: Services, args: &ServeArgs) -> Self {
         let rate_limits = Arc::new(RateLimits::new(&args.limits));
-        let schema = schema::build(&services, &args.limits, Arc::clone(&rate_limits));
-        let router = http::router(&services, schema, args);
+        let api = schema::build(&services, &args.limits, Arc::clone(&rate_limits));
+        let router = http::router(&services, api, args);
         let database = args.database.database_url.to_string();
         Self { services, router, rate_limits, database }
     }

@@ -36,8 +36,8 @@ impl Services {
         });
         Self {
             accounts: Accounts::new(db.clone(), clock.clone(), access_tokens.clone()),
-            events: Events::new(db.clone()),
-            bookings: Bookings::new(db.clone(), lanes),
+            events: Events::new(db.clone(), &metrics),
+            bookings: Bookings::new(db.clone(), lanes, &metrics),
             db,
             clock,
             hub,

@@ -94,7 +94,8 @@ impl fmt::Display for Violation {
 /// When the database fails.
 pub async fn audit(db: &Database) -> Result<Audit, DbErr> {
     let backend = db.backend();
-    let reads = db.reads()?;
+    let snapshot = db.snapshot().await?;
+    let reads = &snapshot;
     let statement = |sql: &str| Statement::from_string(backend, sql);
     let counts = Counts::find_by_statement(statement(COUNTS)).one(reads).await?;
     let wrong = WrongCount::find_by_statement(statement(WRONG_COUNTS)).all(reads).await?;

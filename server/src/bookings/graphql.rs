@@ -101,7 +101,10 @@ impl BookingConnection {
         let filter = BookingFilter { user, status: status.map(Into::into) };
         let request = args.check(|raw| decode_cursor(raw).map(BookingId))?;
         let page = ctx.data_unchecked::<Bookings>().page(&filter, &request).await?;
-        Ok(Self { listing: BookingListing(filter), page: page.map(Booking) })
+        Ok(Self {
+            listing: BookingListing(filter),
+            page: page.map(|booking| Booking(booking.clone())),
+        })
     }
 }
 

@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use async_graphql::dataloader::Loader;
 use rowlock_entities::{EventId, UserId, booking};
 use sea_orm::DbErr;
 
 use super::store;
-use crate::database::Database;
+use crate::{batching::Runner, database::Database};
 
 /// A user's possible booking of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,22 +15,27 @@ pub(crate) struct Seat {
     pub(crate) event: EventId,
 }
 
-/// Batches the `myBooking` fields of a page. Keeps nothing between batches.
+/// Runs batches of seats asked for. Keeps nothing between them.
 #[derive(Debug)]
-pub(crate) struct ConfirmedBookingLoader(pub(crate) Database);
+pub(crate) struct ConfirmedBookings(pub(crate) Database);
 
-impl Loader<Seat> for ConfirmedBookingLoader {
-    type Value = booking::Model;
-    type Error = DbErr;
+impl Runner for ConfirmedBookings {
+    type Call = Seat;
+    type Answer = Result<Option<booking::Model>, DbErr>;
 
-    async fn load(&self, seats: &[Seat]) -> Result<HashMap<Seat, booking::Model>, DbErr> {
-        let users = seats.iter().map(|seat| seat.user).collect();
-        let events = seats.iter().map(|seat| seat.event).collect();
-        let bookings = store::find_confirmed(self.0.reads()?, users, events).await?;
-        // Bookings of pairs that nobody asked for can be among them, and are not picked up.
-        Ok(bookings
-            .into_iter()
-            .map(|booking| (Seat { user: booking.user_id, event: booking.event_id }, booking))
-            .collect())
+    async fn run(&self, seats: Vec<Seat>) -> Vec<Self::Answer> {
+        let found = match self.0.reads() {
+            Ok(db) => store::find_confirmed(db, &seats).await,
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(bookings) => {
+                let seat = |b: &booking::Model| Seat { user: b.user_id, event: b.event_id };
+                let bookings: HashMap<Seat, booking::Model> =
+                    bookings.into_iter().map(|booking| (seat(&booking), booking)).collect();
+                seats.iter().map(|seat| Ok(bookings.get(seat).cloned())).collect()
+            }
+            Err(error) => seats.iter().map(|_| Err(error.clone())).collect(),
+        }
     }
 }

@@ -8,11 +8,14 @@ use sea_orm::DbErr;
 use super::{
     lanes::Lanes,
     ledger::{BookRequest, CancelRequest, Outcome, Request},
+    loader::{ConfirmedBookings, Seat},
     store::{self, BookingFilter},
 };
 use crate::{
+    batching::{Batcher, Bounds},
     database::Database,
     error::ApiError,
+    metrics::Metrics,
     pagination::{Page, PageRequest},
 };
 
@@ -82,11 +85,14 @@ pub(crate) enum CancelAnswer {
 pub struct Bookings {
     db: Database,
     lanes: Lanes,
+    confirmed: Batcher<ConfirmedBookings>,
 }
 
 impl Bookings {
-    pub(crate) fn new(db: Database, lanes: Lanes) -> Self {
-        Self { db, lanes }
+    pub(crate) fn new(db: Database, lanes: Lanes, metrics: &Metrics) -> Self {
+        let confirmed = ConfirmedBookings(db.clone());
+        let metrics = metrics.queue("confirmed-bookings");
+        Self { db, lanes, confirmed: Batcher::new(confirmed, Bounds::FOR_LOOKUPS, metrics) }
     }
 
     /// Books tickets, all of them or none.
@@ -123,6 +129,15 @@ impl Bookings {
             Outcome::Closed(event) => Ok(CancelAnswer::Closed(event)),
             other => Err(refusal(other)),
         }
+    }
+
+    /// The confirmed booking in this seat.
+    pub(crate) async fn find_confirmed(
+        &self,
+        seat: Seat,
+    ) -> Result<Option<booking::Model>, BookingsError> {
+        let found = self.confirmed.call(seat).await.map_err(DbErr::from)?;
+        Ok(found?)
     }
 
     pub(crate) async fn page(

@@ -2,14 +2,17 @@
 
 use std::iter::zip;
 
-use rowlock_entities::{BookingId, EventId, UserId, booking};
+use rowlock_entities::{BookingId, UserId, booking};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, Order, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect, Select, Statement, sea_query::Expr,
 };
 use uuid::Uuid;
 
-use super::ledger::{BookRequest, CancelRequest, Request};
+use super::{
+    ledger::{BookRequest, CancelRequest, Request},
+    loader::Seat,
+};
 use crate::{
     database::{any_of, hex, json},
     pagination::PageRequest,
@@ -170,19 +173,36 @@ pub(crate) async fn cancel(
         .map(drop)
 }
 
-/// Confirmed bookings of any of the users for any of the events.
+/// The confirmed bookings in these seats.
 pub(crate) async fn find_confirmed(
     db: &impl ConnectionTrait,
-    users: Vec<UserId>,
-    events: Vec<EventId>,
+    seats: &[Seat],
 ) -> Result<Vec<booking::Model>, DbErr> {
     let backend = db.get_database_backend();
-    booking::Entity::find()
-        .filter(any_of(backend, booking::Column::UserId, users))
-        .filter(any_of(backend, booking::Column::EventId, events))
-        .filter(booking::Column::Status.eq(booking::Status::Confirmed))
-        .all(db)
-        .await
+    let statement = match backend {
+        DbBackend::Postgres => {
+            let users: Vec<Uuid> = seats.iter().map(|seat| seat.user.0).collect();
+            let events: Vec<Uuid> = seats.iter().map(|seat| seat.event.0).collect();
+            Statement::from_sql_and_values(
+                backend,
+                "SELECT b.* FROM unnest($1::uuid[], $2::uuid[]) AS asked (user_id, event_id) \
+                 CROSS JOIN LATERAL (SELECT * FROM bookings WHERE user_id = asked.user_id \
+                 AND event_id = asked.event_id AND status = 'CONFIRMED' LIMIT 1) AS b",
+                [users.into(), events.into()],
+            )
+        }
+        _ => {
+            let seats = seats.iter().map(|seat| (hex(&seat.user.0), hex(&seat.event.0)));
+            Statement::from_sql_and_values(
+                backend,
+                "SELECT b.* FROM json_each($1) AS asked JOIN bookings b \
+                 ON b.user_id = unhex(asked.value ->> 0) AND b.event_id = unhex(asked.value ->> 1) \
+                 WHERE b.status = 'CONFIRMED'",
+                [json(seats).into()],
+            )
+        }
+    };
+    booking::Entity::find().from_raw_sql(statement).all(db).await
 }
 
 /// Whose bookings a list has, and of which status.

@@ -16,9 +16,9 @@ pub use reads::Reads;
 use reads::Trust;
 use rowlock_migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    ColumnTrait, ConnAcquireErr, ConnectOptions, DatabaseConnection, DatabaseTransaction,
-    DbBackend, DbErr, ExprTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait,
-    Value,
+    ColumnTrait, ConnAcquireErr, ConnectOptions, ConnectionTrait, DatabaseConnection,
+    DatabaseTransaction, DbBackend, DbErr, ExprTrait, IsolationLevel, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait, Value,
     sea_query::{Expr, ValueType, extension::postgres::PgFunc, postgres_array::NotU8},
     sqlx::{
         Connection,
@@ -62,10 +62,10 @@ impl Database {
                 (connect(args.database_read_connections), connect(1), connect(1))
             }
             DatabaseUrl::Postgres(url) => {
-                let connect = |connections| postgres_options(url, connections, &[], &trust);
+                let connect = |connections| postgres_options(url, connections, &trust);
                 (
                     connect(args.database_read_connections),
-                    postgres_options(url, args.database_write_connections, &BY_KEY, &trust),
+                    connect(args.database_write_connections),
                     connect(1),
                 )
             }
@@ -103,6 +103,25 @@ impl Database {
     pub(crate) fn primary(&self) -> Result<&DatabaseConnection, DbErr> {
         self.refuse_while_away()?;
         Ok(&self.writes)
+    }
+
+    /// Begins a transaction that reads whole tables as they are at one moment.
+    ///
+    /// # Errors
+    /// When no connection is to be had.
+    pub(crate) async fn snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
+        let isolation = match self.backend() {
+            DbBackend::Postgres => Some(IsolationLevel::RepeatableRead),
+            // There it is always so.
+            _ => None,
+        };
+        let snapshot = self.reads()?.pool().begin_with_config(isolation, None).await?;
+        if self.backend() == DbBackend::Postgres {
+            for (setting, _) in BY_KEY {
+                snapshot.execute_unprepared(&format!("SET LOCAL {setting} = on")).await?;
+            }
+        }
+        Ok(snapshot)
     }
 
     /// Begins a transaction that may lock rows and write: READ COMMITTED on PostgreSQL, where a
@@ -214,17 +233,12 @@ fn sqlite_options(file: &Path, connections: u32) -> ConnectOptions {
     options
 }
 
-/// Whoever writes looks rows up by their keys. A plan is kept with its statement: one that was made
-/// while a table was small, and joins or scans all of it, would still be used when it has grown.
+/// All that the server asks for has an index. A plan is kept with its statement: one that was made while a
+/// table was small, and joins or scans all of it, would still be used when it has grown.
 const BY_KEY: [(&str, &str); 3] =
     [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
 
-fn postgres_options(
-    url: &str,
-    connections: u32,
-    settings: &'static [(&str, &str)],
-    trust: &Trust,
-) -> ConnectOptions {
+fn postgres_options(url: &str, connections: u32, trust: &Trust) -> ConnectOptions {
     let trust = trust.clone();
     let mut options = pool_options(url, connections);
     options.map_sqlx_postgres_pool_opts(move |pool| {
@@ -243,7 +257,7 @@ fn postgres_options(
             // A server that hangs or is cut off must not keep its row locks.
             ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION.as_millis().to_string()),
         ];
-        postgres.application_name("rowlock").options(always).options(settings.iter().copied())
+        postgres.application_name("rowlock").options(always).options(BY_KEY)
     });
     options
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, dataloader::DataLoader};
+use async_graphql::{Context, Enum, ID, InputObject, Object};
 use rowlock_entities::{EventId, event};
 
 use super::{
@@ -13,10 +13,7 @@ use super::{
 };
 use crate::{
     auth::ViewerExt,
-    bookings::{
-        graphql::Booking,
-        loader::{ConfirmedBookingLoader, Seat},
-    },
+    bookings::{Bookings, graphql::Booking, loader::Seat},
     error::ApiError,
     input::{self, Int},
     pagination::{Connection, Listing, PageArgs, decode_cursor, encode_cursor, page_size},
@@ -99,11 +96,9 @@ impl EventsQuery {
         let filter = EventFilter::new(search.as_deref(), order_by.field.into(), descending);
         let page = PageArgs { first, after, last, before, offset }
             .check(|raw| decode_cursor(raw).filter(|at: &Position| filter.key.owns(at)))?;
-        let page = ctx.data_unchecked::<Events>().page(&filter, &page).await?;
-        Ok(Connection {
-            listing: EventListing(filter),
-            page: page.map(|event| Event(Arc::new(event))),
-        })
+        let page = ctx.data_unchecked::<Events>().page(filter.clone(), page).await?;
+        let page = page.map(|event| Event(Arc::clone(event)));
+        Ok(Connection { listing: EventListing(filter), page })
     }
 
     /// One event, or null when there is none with this id.
@@ -115,8 +110,7 @@ impl EventsQuery {
         #[graphql(desc = "The event's id.")] id: ID,
     ) -> Result<Option<Event>, ApiError> {
         let id = input::id("id", &id)?;
-        let loader = ctx.data_unchecked::<DataLoader<super::EventLoader>>();
-        Ok(loader.load_one(id).await?.map(Event))
+        Ok(ctx.data_unchecked::<Events>().find(id).await?.map(Event))
     }
 }
 
@@ -190,16 +184,14 @@ impl Event {
     async fn my_booking(&self, ctx: &Context<'_>) -> Result<Option<Booking>, ApiError> {
         let Some(user) = ctx.viewer()? else { return Ok(None) };
         let seat = Seat { user, event: self.0.id };
-        let loader = ctx.data_unchecked::<DataLoader<ConfirmedBookingLoader>>();
-        Ok(loader.load_one(seat).await?.map(Booking))
+        Ok(ctx.data_unchecked::<Bookings>().find_confirmed(seat).await?.map(Booking))
     }
 }
 
 impl Event {
     /// The event with this id, which something else refers to.
     pub(crate) async fn load(ctx: &Context<'_>, id: EventId) -> Result<Self, ApiError> {
-        let loader = ctx.data_unchecked::<DataLoader<super::EventLoader>>();
-        let event = loader.load_one(id).await?;
+        let event = ctx.data_unchecked::<Events>().find(id).await?;
         event
             .map(Self)
             .ok_or_else(|| ApiError::Internal(format!("event {id} is referred to and gone")))

@@ -2,26 +2,35 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use async_graphql::dataloader::Loader;
 use rowlock_entities::{EventId, event};
 use sea_orm::DbErr;
 
 use super::store;
-use crate::database::Database;
+use crate::{batching::Runner, database::Database};
 
-/// Batches the `event` fields of bookings and updates. Keeps nothing between batches.
+/// Runs batches of events asked for by id. Keeps nothing between them.
 #[derive(Debug)]
-pub(crate) struct EventLoader(pub(crate) Database);
+pub(crate) struct EventsById(pub(crate) Database);
 
-impl Loader<EventId> for EventLoader {
-    type Value = Arc<event::Model>;
-    type Error = DbErr;
+impl Runner for EventsById {
+    type Call = EventId;
+    type Answer = Result<Option<Arc<event::Model>>, DbErr>;
 
-    async fn load(
-        &self,
-        ids: &[EventId],
-    ) -> Result<HashMap<EventId, Arc<event::Model>>, Self::Error> {
-        let events = store::find_events(self.0.reads()?, ids.to_vec()).await?;
-        Ok(events.into_iter().map(|event| (event.id, Arc::new(event))).collect())
+    async fn run(&self, ids: Vec<EventId>) -> Vec<Self::Answer> {
+        let mut distinct = ids.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let found = match self.0.reads() {
+            Ok(db) => store::find_events(db, distinct).await,
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(events) => {
+                let events: HashMap<EventId, Arc<event::Model>> =
+                    events.into_iter().map(|event| (event.id, Arc::new(event))).collect();
+                ids.iter().map(|id| Ok(events.get(id).cloned())).collect()
+            }
+            Err(error) => ids.iter().map(|_| Err(error.clone())).collect(),
+        }
     }
 }

@@ -8,5 +8,4 @@ mod service;
 pub(crate) mod store;
 
 pub use demo::seed;
-pub(crate) use loader::EventLoader;
 pub use service::Events;

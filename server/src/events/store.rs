@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What a list of events is sorted by. The id settles ties.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum SortKey {
     Date,
     Price,
@@ -27,7 +27,7 @@ pub(crate) enum SortKey {
 }
 
 /// An event's value of a [`SortKey`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum SortValue {
     #[serde(rename = "d", with = "chrono::serde::ts_microseconds")]
     Date(DateTime<Utc>),
@@ -38,7 +38,7 @@ pub(crate) enum SortValue {
 }
 
 /// An event's place in a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Position {
     pub(crate) value: SortValue,
     pub(crate) id: Uuid,
@@ -86,7 +86,7 @@ impl SortValue {
 }
 
 /// Which events a list has, and in which order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct EventFilter {
     /// In lower case; empty finds all.
     pub(crate) search: String,

@@ -3,10 +3,7 @@
 //! async-graphql's stock extractor takes `text/plain` bodies, which other sites' pages may send, runs
 //! mutations that come by GET, and takes batches of any size; this handler does none of that.
 
-use async_graphql::{
-    Request, Variables,
-    parser::{parse_query, types::OperationType},
-};
+use async_graphql::{Executor, Request, Variables, parser::types::OperationType};
 use async_graphql_axum::GraphQLProtocol;
 use axum::{
     body::{Body, Bytes},
@@ -22,9 +19,14 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tracing::Instrument;
 
-use super::{App, Peer, is_loopback, origin_may_call, websocket};
+use super::{App, Inner, Peer, is_loopback, origin_may_call, websocket};
 use crate::{
-    accounts::graphql::SessionCookie, error::ApiError, rate_limit::ClientAddress, schema::RequestId,
+    accounts::graphql::SessionCookie,
+    auth::Viewer,
+    error::ApiError,
+    rate_limit::ClientAddress,
+    schema::{Api, RequestId},
+    sharing::Read,
 };
 
 const JSON: &str = "application/json";
@@ -57,16 +59,7 @@ pub(super) async fn post(
         let error = "The body is a list: send one request at a time, as a JSON object.";
         return refuse(StatusCode::BAD_REQUEST, ApiError::field("query", error));
     }
-    match serde_json::from_slice::<Parameters>(&body) {
-        Ok(parameters) => answer(app, peer, &headers, parameters, false).await,
-        Err(error) => refuse(
-            StatusCode::BAD_REQUEST,
-            ApiError::field(
-                "query",
-                format!("The body is not a JSON object with a query: {error}."),
-            ),
-        ),
-    }
+    answer(&app, peer, &headers, Sent::Body(body)).await
 }
 
 /// A query by GET, its parameters in the URL; or the start of a WebSocket.
@@ -85,9 +78,29 @@ pub(super) async fn get_or_upgrade(
     if query.is_empty() && accepts(&headers, "text/html") {
         return Redirect::to("/playground").into_response();
     }
-    match Parameters::from_url(&query) {
-        Ok(parameters) => answer(app, peer, &headers, parameters, true).await,
-        Err(problem) => refuse(StatusCode::BAD_REQUEST, problem),
+    answer(&app, peer, &headers, Sent::Url(query)).await
+}
+
+/// A request's parameters as they came.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Sent {
+    /// JSON.
+    Body(Bytes),
+    /// The URL's query.
+    Url(String),
+}
+
+impl Sent {
+    fn parse(&self) -> Result<Parameters, ApiError> {
+        match self {
+            Self::Url(query) => Parameters::from_url(query),
+            Self::Body(body) => serde_json::from_slice(body).map_err(|error| {
+                ApiError::field(
+                    "query",
+                    format!("The body is not a JSON object with a query: {error}."),
+                )
+            }),
+        }
     }
 }
 
@@ -146,20 +159,19 @@ fn object<T: DeserializeOwned>(name: &'static str, text: &str) -> Result<Option<
         .map_err(|error| ApiError::field(name, format!("{name} is not a JSON object: {error}.")))
 }
 
-async fn answer(
-    app: App,
-    peer: Peer,
-    headers: &HeaderMap,
-    parameters: Parameters,
-    is_get: bool,
-) -> Response {
+async fn answer(app: &Inner, peer: Peer, headers: &HeaderMap, sent: Sent) -> Response {
+    let parameters = match sent.parse() {
+        Ok(parameters) => parameters,
+        Err(problem) => return refuse(StatusCode::BAD_REQUEST, problem),
+    };
     let Some(media_type) = negotiate(headers) else {
         return refuse(
             StatusCode::NOT_ACCEPTABLE,
             ApiError::field("query", format!("This API answers as {GRAPHQL_JSON} or {JSON}.")),
         );
     };
-    if is_get && is_mutation(&parameters) {
+    let operation = app.api.operation_type(&parameters.query, parameters.operation_name.as_deref());
+    if operation == Some(OperationType::Mutation) && matches!(sent, Sent::Url(_)) {
         let mut response = refuse(
             StatusCode::METHOD_NOT_ALLOWED,
             ApiError::field("query", "A mutation must be sent by POST."),
@@ -168,32 +180,110 @@ async fn answer(
         return response;
     }
 
-    let id = RequestId::new();
     let authorization = headers.get(header::AUTHORIZATION).map(|v| v.to_str().unwrap_or_default());
+    let viewer = app.services.access_tokens.viewer(authorization);
+    if operation == Some(OperationType::Query) && viewer == Viewer::Anonymous {
+        return match app.public_queries.find(PublicQuery { sent, media_type }).await {
+            Ok(answer) => answer.into_response(),
+            Err(broken) => {
+                refuse(StatusCode::INTERNAL_SERVER_ERROR, ApiError::Internal(broken.to_string()))
+            }
+        };
+    }
+
     let cookies = headers.get(header::COOKIE).and_then(|cookies| cookies.to_str().ok());
     // A page of another origin gets no use of its visitor's session.
     let cookies = cookies.filter(|_| origin_may_call(headers, &app.allowed_origins));
     let request = parameters
         .into_request()
-        .data(app.services.access_tokens.viewer(authorization))
+        .data(viewer)
         .data(SessionCookie {
             refresh_token: cookies.and_then(SessionCookie::find_refresh_token),
             secure: !is_loopback(headers),
         })
-        .data(ClientAddress(peer.0.ip()))
-        .data(id.clone());
-    let span = tracing::info_span!("request", id = %id.0);
-    let response = app.schema.execute(request).instrument(span).await;
-
-    let mut answer = encode(&response, media_type);
-    answer.headers_mut().extend(response.http_headers);
-    if let Ok(id) = HeaderValue::from_str(&id.0) {
-        answer.headers_mut().insert("x-request-id", id);
-    }
-    answer
+        .data(ClientAddress(peer.0.ip()));
+    let (answer, http_headers) = execute(&app.api, request, media_type).await;
+    let mut response = answer.into_response();
+    response.headers_mut().extend(http_headers);
+    response
 }
 
-fn encode(response: &async_graphql::Response, media_type: &'static str) -> Response {
+/// A query of nobody in particular, which has the same answer for all who send it at the same time. It
+/// sees no viewer, no cookie and no address.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct PublicQuery {
+    sent: Sent,
+    media_type: &'static str,
+}
+
+impl Read for PublicQuery {
+    type Source = Api;
+    type Found = Answer;
+
+    async fn run(&self, api: &Api) -> Answer {
+        match self.sent.parse() {
+            Ok(parameters) => {
+                let request = parameters.into_request().data(Viewer::Anonymous);
+                execute(api, request, self.media_type).await.0
+            }
+            // Whoever sent it has parsed it before.
+            Err(problem) => Answer::error(StatusCode::BAD_REQUEST, problem),
+        }
+    }
+}
+
+/// Executes a request, with the headers that it sets.
+async fn execute(api: &Api, request: Request, media_type: &'static str) -> (Answer, HeaderMap) {
+    let id = RequestId::new();
+    let span = tracing::info_span!("request", id = %id.0);
+    let response = api.execute(request.data(id.clone())).instrument(span).await;
+    let mut answer = encode(&response, media_type);
+    answer.id = HeaderValue::from_str(&id.0).ok();
+    (answer, response.http_headers)
+}
+
+/// An answer that can go to many.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    status: StatusCode,
+    media_type: &'static str,
+    body: Bytes,
+    id: Option<HeaderValue>,
+}
+
+impl Answer {
+    /// What is not executed at all, or whose execution broke.
+    fn error(status: StatusCode, error: ApiError) -> Self {
+        let id = RequestId::new();
+        let internal = matches!(error, ApiError::Internal(_));
+        let span = tracing::info_span!("request", id = %id.0);
+        // Within its span, since a cause is logged with the id that its caller is told.
+        let mut error = span.in_scope(|| async_graphql::Error::from(error));
+        if internal {
+            error.extensions.get_or_insert_default().set("requestId", id.0.as_str());
+        }
+        let error = json!({ "message": error.message, "extensions": error.extensions });
+        let body = json!({ "errors": [error] }).to_string().into();
+        Self { status, media_type: JSON, body, id: None }
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let content_type = match self.media_type {
+            GRAPHQL_JSON => "application/graphql-response+json; charset=utf-8",
+            _ => "application/json; charset=utf-8",
+        };
+        let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-store")];
+        let mut response = (self.status, headers, self.body).into_response();
+        if let Some(id) = self.id {
+            response.headers_mut().insert("x-request-id", id);
+        }
+        response
+    }
+}
+
+fn encode(response: &async_graphql::Response, media_type: &'static str) -> Answer {
     // Errors without a place in the answer came before anything was executed.
     let never_ran = !response.errors.is_empty()
         && response.data == async_graphql::Value::Null
@@ -206,47 +296,17 @@ fn encode(response: &async_graphql::Response, media_type: &'static str) -> Respo
         (StatusCode::OK, serde_json::to_vec(response))
     };
     match body {
-        Ok(body) => respond(status, media_type, body),
+        Ok(body) => Answer { status, media_type, body: body.into(), id: None },
         Err(error) => {
-            refuse(StatusCode::INTERNAL_SERVER_ERROR, ApiError::Internal(error.to_string()))
+            let cause = ApiError::Internal(error.to_string());
+            Answer::error(StatusCode::INTERNAL_SERVER_ERROR, cause)
         }
     }
 }
 
-/// An answer to a request that is not executed at all, or whose execution broke.
+/// An answer to a request that is not executed at all.
 pub(super) fn refuse(status: StatusCode, error: ApiError) -> Response<Body> {
-    let id = RequestId::new();
-    let internal = matches!(error, ApiError::Internal(_));
-    let span = tracing::info_span!("request", id = %id.0);
-    // Within its span, since a cause is logged with the id that its caller is told.
-    let mut error = span.in_scope(|| async_graphql::Error::from(error));
-    if internal {
-        error.extensions.get_or_insert_default().set("requestId", id.0.as_str());
-    }
-    let error = json!({ "message": error.message, "extensions": error.extensions });
-    respond(status, JSON, json!({ "errors": [error] }).to_string().into_bytes())
-}
-
-fn respond(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> Response {
-    let content_type = match media_type {
-        GRAPHQL_JSON => "application/graphql-response+json; charset=utf-8",
-        _ => "application/json; charset=utf-8",
-    };
-    let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-store")];
-    (status, headers, body).into_response()
-}
-
-fn is_mutation(parameters: &Parameters) -> bool {
-    // What can't be parsed is no mutation, and is refused when it is executed.
-    let Ok(document) = parse_query(&parameters.query) else { return false };
-    document
-        .operations
-        .iter()
-        .filter(|(operation, _)| match (&parameters.operation_name, operation) {
-            (Some(wanted), Some(operation)) => wanted == operation.as_str(),
-            _ => true,
-        })
-        .any(|(_, operation)| operation.node.ty == OperationType::Mutation)
+    Answer::error(status, error).into_response()
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -18,18 +18,22 @@ use tower_http::{
     catch_panic::CatchPanicLayer, cors::CorsLayer, set_header::SetResponseHeaderLayer,
 };
 
+use self::graphql::PublicQuery;
 use crate::{
     config::{Origins, ServeArgs},
     error::ApiError,
-    schema::ApiSchema,
+    schema::Api,
     services::Services,
+    sharing::SharedReads,
 };
 
 /// What handlers work with: one for the whole server, since a copy of it costs each request.
 type App = Arc<Inner>;
 
 struct Inner {
-    schema: ApiSchema,
+    api: Api,
+    /// Queries that nobody signed in for.
+    public_queries: SharedReads<PublicQuery>,
     services: Services,
     allowed_origins: Origins,
     max_message_bytes: usize,
@@ -37,9 +41,10 @@ struct Inner {
 }
 
 /// Every route.
-pub(crate) fn router(services: &Services, schema: ApiSchema, args: &ServeArgs) -> Router {
+pub(crate) fn router(services: &Services, api: Api, args: &ServeArgs) -> Router {
     let app = Arc::new(Inner {
-        schema,
+        public_queries: SharedReads::new(api.clone()),
+        api,
         services: services.clone(),
         allowed_origins: args.allowed_origins.clone(),
         max_message_bytes: args.limits.max_body_bytes,

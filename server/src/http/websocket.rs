@@ -33,7 +33,7 @@ pub(super) fn serve(
         return refuse(StatusCode::BAD_REQUEST, ApiError::field("sec-websocket-protocol", error));
     };
     let address = ClientAddress(peer.0.ip());
-    let schema = app.schema.clone();
+    let api = app.api.clone();
     let free = FreeSubscriptions::new(app.max_subscriptions_per_socket);
     let id = RequestId::new();
     let span = tracing::info_span!("socket", id = %id.0);
@@ -42,7 +42,7 @@ pub(super) fn serve(
         .max_frame_size(app.max_message_bytes)
         .protocols(ALL_WEBSOCKET_PROTOCOLS);
     upgrade.on_upgrade(move |socket| {
-        GraphQLWebSocket::new(socket, schema, protocol)
+        GraphQLWebSocket::new(socket, api, protocol)
             .on_connection_init(move |payload| async move {
                 let mut data = Data::default();
                 data.insert(viewer(&app.services.access_tokens, &payload));

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use async_graphql::{Context, ID, Object, Subscription, dataloader::DataLoader};
+use async_graphql::{Context, ID, Object, Subscription};
 use futures_util::{Stream, StreamExt, stream::BoxStream};
 use rowlock_entities::EventId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::{Hub, TicketCount};
 use crate::{
     error::ApiError,
-    events::{EventLoader, graphql::Event},
+    events::{Events, graphql::Event},
     input,
 };
 
@@ -80,9 +80,8 @@ async fn watch_some(
         raw.iter().map(|id| input::id("eventIds", id)).collect::<Result<HashSet<EventId>, _>>()?;
     // Watch first, read then: a change in between is newer than what is read, and wins.
     let watch = hub.watch(ids.iter().copied());
-    // Through the loader: a page's worth of subscriptions that begin at once is one query.
-    let loader = ctx.data_unchecked::<DataLoader<EventLoader>>();
-    let events = loader.load_many(ids.iter().copied()).await?;
+    // In a batch: many subscriptions that begin at once are one query.
+    let events = ctx.data_unchecked::<Events>().find_all(ids.iter().copied()).await?;
     if events.len() < ids.len() {
         return Err(ApiError::NotFound("event"));
     }

@@ -1,0 +1,227 @@
+//! What holds for every operation, whatever the transport: how large it may be, and that each error has a
+//! code.
+//!
+//! This stands around the schema, not in one of async-graphql's extensions: with any of those, each field
+//! of an answer goes through all of them.
+
+use std::{any::TypeId, sync::Arc};
+
+use async_graphql::{
+    Data, Executor, Request, Response, Schema, ServerError, ServerResult, Value,
+    parser::types::{ExecutableDocument, OperationType},
+};
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
+use uuid::Uuid;
+
+use super::{Mutation, Query, Subscription, absent_variables, documents::Documents};
+use crate::{
+    config::Limits,
+    error::{ApiError, FieldProblem, code},
+};
+
+/// Most fields and fragments of a document, written out: beyond any honest query, and still quick.
+const MAX_SELECTIONS: usize = 10_000;
+/// Errors that are told of one request: as many as anyone reads.
+const MOST_ERRORS: usize = 20;
+/// Characters of a message of async-graphql's, which can quote the whole query.
+const LONGEST_MESSAGE: usize = 300;
+/// Deepest nesting that async-graphql takes, fragments included.
+const MAX_RECURSION: usize = 32;
+
+/// The schema as transports use it. Clones share everything.
+#[derive(Clone)]
+pub(crate) struct Api {
+    schema: Schema<Query, Mutation, Subscription>,
+    documents: Arc<Documents>,
+    max_depth: usize,
+    max_complexity: usize,
+}
+
+/// The id by which a request's log lines and its errors are matched; on a WebSocket, the socket's.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) String);
+
+impl RequestId {
+    pub(crate) fn new() -> Self {
+        Self(Uuid::now_v7().to_string())
+    }
+
+    fn in_data(data: &Data) -> Option<Self> {
+        data.get(&TypeId::of::<Self>())?.downcast_ref().cloned()
+    }
+}
+
+impl Api {
+    pub(crate) fn new(schema: Schema<Query, Mutation, Subscription>, limits: &Limits) -> Self {
+        Self {
+            schema,
+            documents: Arc::new(Documents::new()),
+            max_depth: limits.max_query_depth,
+            max_complexity: limits.max_query_complexity,
+        }
+    }
+
+    /// What kind of operation a query's text, and the name of one of its operations, stands for; `None`
+    /// when it can't be parsed or names none that is there, which is refused when it is executed.
+    pub(crate) fn operation_type(&self, query: &str, name: Option<&str>) -> Option<OperationType> {
+        let document = self.documents.parse(query).ok()?;
+        find_operation_type(&document.parsed, name)
+    }
+
+    /// Parses the request, unless it is too large.
+    fn prepare(&self, mut request: Request) -> ServerResult<Request> {
+        let document = self
+            .documents
+            .parse(&request.query)
+            .map_err(|error| with_field(error.into(), "query".to_owned()))?;
+        if document.size.selections > MAX_SELECTIONS || document.size.depth > MAX_RECURSION {
+            return Err(too_complex(
+                "The query is too large once its fragments are written out: ask for less at once."
+                    .to_owned(),
+            ));
+        }
+        let mut parsed = document.parsed.clone();
+        absent_variables::leave_out(&mut parsed, &request.variables);
+        request.set_parsed_query(parsed);
+        Ok(request)
+    }
+
+    /// Gives a code to what async-graphql itself refused, and the request's id to what failed inside.
+    fn finish(&self, mut response: Response, id: Option<&RequestId>) -> Response {
+        response.errors.truncate(MOST_ERRORS);
+        for error in &mut response.errors {
+            match code_of(error) {
+                None => *error = self.with_code(error.clone()),
+                Some(code::INTERNAL) => {
+                    if let Some(RequestId(id)) = id {
+                        error.extensions.get_or_insert_default().set("requestId", id.as_str());
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+        response
+    }
+
+    // The library tells what it means in no other way than by its messages; a test holds each.
+    fn with_code(&self, error: ServerError) -> ServerError {
+        let too_much = |what: &str, most: usize| {
+            too_complex(format!("The query's {what} is more than {most}: ask for less at once."))
+        };
+        match error.message.as_str() {
+            "Query is too complex." => too_much("complexity", self.max_complexity),
+            "Query is nested too deep." => too_much("depth", self.max_depth),
+            message => {
+                let field = argument_named_in(message).unwrap_or_else(|| "query".to_owned());
+                with_field(error, field)
+            }
+        }
+    }
+}
+
+impl Executor for Api {
+    async fn execute(&self, request: Request) -> Response {
+        let id = RequestId::in_data(&request.data);
+        match self.prepare(request) {
+            Ok(request) => self.finish(self.schema.execute(request).await, id.as_ref()),
+            Err(error) => Response::from_errors(vec![error]),
+        }
+    }
+
+    fn execute_stream(
+        &self,
+        request: Request,
+        session_data: Option<Arc<Data>>,
+    ) -> BoxStream<'static, Response> {
+        let session = session_data.unwrap_or_default();
+        let id = RequestId::in_data(&session);
+        match self.prepare(request) {
+            Ok(request) => {
+                let this = self.clone();
+                self.schema
+                    .execute_stream_with_session_data(request, session)
+                    .map(move |response| this.finish(response, id.as_ref()))
+                    .boxed()
+            }
+            Err(error) => {
+                stream::once(std::future::ready(Response::from_errors(vec![error]))).boxed()
+            }
+        }
+    }
+}
+
+fn find_operation_type(document: &ExecutableDocument, name: Option<&str>) -> Option<OperationType> {
+    let candidates = || {
+        let operations = document.operations.iter();
+        operations
+            .filter(|(own, _)| match (name, own) {
+                (Some(name), Some(own)) => own.as_str() == name,
+                _ => true,
+            })
+            .map(|(_, operation)| operation.node.ty)
+    };
+    // Of several, one should have been named; it is taken for the one that does most.
+    let changes_something = candidates().find(|kind| *kind == OperationType::Mutation);
+    changes_something
+        .or_else(|| candidates().find(|kind| *kind != OperationType::Query))
+        .or_else(|| candidates().next())
+}
+
+fn too_complex(message: String) -> ServerError {
+    let error = async_graphql::Error::from(ApiError::TooComplex(message));
+    let extensions = error.extensions;
+    ServerError { extensions, ..ServerError::new(error.message, None) }
+}
+
+fn code_of(error: &ServerError) -> Option<&str> {
+    match error.extensions.as_ref()?.get("code")? {
+        Value::String(code) => Some(code),
+        _ => None,
+    }
+}
+
+/// The error as `BAD_USER_INPUT` of one field, keeping its message and place.
+fn with_field(mut error: ServerError, field: String) -> ServerError {
+    if let Some((end, _)) = error.message.char_indices().nth(LONGEST_MESSAGE) {
+        error.message.truncate(end);
+        error.message.push('…');
+    }
+    let problem = FieldProblem::new(field, error.message.clone());
+    let coded = async_graphql::Error::from(ApiError::BadUserInput(vec![problem]));
+    ServerError { extensions: coded.extensions, ..error }
+}
+
+/// The argument that async-graphql's message complains about, as in
+/// `Invalid value for argument "input.quantity", expected type "Int"`; without the `input` around
+/// it. The library tells it in no other way; a test holds each case that matters.
+fn argument_named_in(message: &str) -> Option<String> {
+    let rest = message
+        .strip_prefix("Invalid value for argument \"")
+        .or_else(|| message.strip_prefix("Unknown argument \""))
+        .or_else(|| message.strip_prefix("Variable \"$"))?;
+    let (name, _) = rest.split_once('"')?;
+    let name = name.strip_prefix("input.").unwrap_or(name);
+    Some(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_about_an_argument_names_it() {
+        let name = |message| argument_named_in(message);
+        assert_eq!(
+            name(r#"Invalid value for argument "input.quantity", expected type "Int""#).as_deref(),
+            Some("quantity")
+        );
+        assert_eq!(
+            name(r#"Invalid value for argument "orderBy.field", enumeration type "X""#).as_deref(),
+            Some("orderBy.field")
+        );
+        assert_eq!(name(r#"Unknown field "x" on type "Query""#), None);
+    }
+}
