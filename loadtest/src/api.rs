@@ -16,13 +16,15 @@ use tokio_tungstenite::{
     tungstenite::{client::IntoClientRequest, http::HeaderValue},
 };
 
-use crate::http::Http;
-use crate::queries::{
-    BookEvent, BookEventInput, BookEventResult, BookEventVariables, Booking, CancelBooking,
-    CancelBookingInput, CancelBookingResult, CancelBookingVariables, Event, EventById,
-    EventVariables, EventWithBooking, Events, EventsVariables, Login, LoginInput, LoginVariables,
-    Register, RegisterInput, RegisterVariables, RemainingTickets, RemainingTicketsVariables,
-    TicketUpdate,
+use crate::{
+    http::Http,
+    queries::{
+        BookEvent, BookEventInput, BookEventResult, BookEventVariables, Booking, CancelBooking,
+        CancelBookingInput, CancelBookingResult, CancelBookingVariables, Event, EventById,
+        EventVariables, EventWithBooking, Events, EventsVariables, Login, LoginInput,
+        LoginVariables, Register, RegisterInput, RegisterVariables, RemainingTickets,
+        RemainingTicketsVariables, TicketUpdate,
+    },
 };
 
 /// Longest wait for a server that is starting.

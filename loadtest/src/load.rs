@@ -64,7 +64,7 @@ pub(crate) struct Times(Histogram<u64>);
 
 impl Times {
     fn new() -> Self {
-        // A minute, in three digits; larger values make it grow.
+        // Three significant digits; larger values make it grow.
         Self(Histogram::new(3).unwrap_or_else(|_| unreachable!("three digits are allowed")))
     }
 

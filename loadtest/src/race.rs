@@ -17,6 +17,7 @@ use tokio::{
 use crate::{
     api::{Api, Failure, User},
     queries::{BookEventResult, Event, TicketUpdate},
+    report::Check,
 };
 
 /// Users that sign in, look or cancel at the same time, outside the race itself.
@@ -102,8 +103,7 @@ struct Answer {
 
 struct Report {
     answers: Vec<Answer>,
-    /// Each thing that must hold, what it was, and what it should have been.
-    checks: Vec<(&'static str, String, String)>,
+    checks: Vec<Check>,
 }
 
 /// Registers users, or signs them in.
@@ -234,19 +234,16 @@ impl Course {
         let in_range =
             seen.iter().all(|count| (0..=self.tickets).contains(&count.remaining_tickets));
         let last = seen.last().cloned().context("nothing was told")?;
-        let check = |what, was: &dyn ToString, should: &dyn ToString| {
-            (what, was.to_string(), should.to_string())
-        };
         let refusals = self.racers.len() - usize::try_from(expected)?;
         Ok(Report {
             checks: vec![
-                check("booked", &booked, &expected),
-                check("refused as sold out", &refused, &refusals),
-                check("remaining in the query", &self.remaining().await?, &left),
-                check("remaining in the subscription", &last.remaining_tickets, &left),
-                check("users who hold a booking", &holders, &booked),
-                check("live versions only grow", &in_order, &true),
-                check("live counts within range", &in_range, &true),
+                Check::new("booked", &booked, &expected),
+                Check::new("refused as sold out", &refused, &refusals),
+                Check::new("remaining in the query", &self.remaining().await?, &left),
+                Check::new("remaining in the subscription", &last.remaining_tickets, &left),
+                Check::new("users who hold a booking", &holders, &booked),
+                Check::new("live versions only grow", &in_order, &true),
+                Check::new("live counts within range", &in_range, &true),
             ],
             answers,
         })
@@ -329,7 +326,7 @@ impl Answer {
 
 impl Report {
     fn passed(&self) -> bool {
-        self.checks.iter().all(|(_, was, should)| was == should)
+        self.checks.iter().all(Check::holds)
     }
 
     fn print(&self, round: u16, rounds: u16) {
@@ -354,9 +351,6 @@ impl Report {
                 println!("  {kind:<24} {:>6} {median:>6.1}ms {slowest:>6.1}ms", times.len());
             }
         }
-        for (what, was, should) in &self.checks {
-            let verdict = if was == should { "ok" } else { "WRONG" };
-            println!("  {what:<32} {was:>6}  of {should:>6}  {verdict}");
-        }
+        self.checks.iter().for_each(Check::print);
     }
 }
