@@ -14,10 +14,10 @@ use crate::{
     clock::Clock,
     config::{
         BookingArgs, Cli, Command, CreateUsersArgs, DatabaseArgs, DatabaseUrl, JwtSecret,
-        LogFormat, MigrateArgs, ServeArgs, UsersCommand,
+        LogFormat, MigrateArgs, SeedArgs, ServeArgs, UsersCommand,
     },
     database::Database,
-    events, schema,
+    schema, seed,
     server::Server,
     services::Services,
 };
@@ -71,16 +71,26 @@ async fn migrate(args: MigrateArgs) -> Result<ExitCode> {
     print(&format!("{}: {done}\n", args.database.database_url))
 }
 
-async fn seed(args: DatabaseArgs) -> Result<ExitCode> {
-    let db = migrated_database(&args).await?;
+async fn seed(args: SeedArgs) -> Result<ExitCode> {
+    let (database, size) = (&args.database, args.size());
+    let db = migrated_database(database).await?;
     let services =
-        Services::new(db, Clock::default(), &JwtSecret::random(), &BookingArgs::default());
-    let seeded = events::seed(&services.db, &services.accounts, &services.clock).await?;
+        Services::new(db, Clock::default(), &JwtSecret::random(), &seed::booking_settings());
+    let seeded = seed::add_demo(&services.db, &services.accounts, &services.clock).await?;
+    let url = &database.database_url;
+    let mut said = format!(
+        "{url}: added {} demo events and {} demo users, moved {} events that were over\n",
+        seeded.events, seeded.users, seeded.moved
+    );
+    if size.events > 0 {
+        let filled = seed::fill(&services, size, |line| eprintln!("{line}")).await?;
+        said += &format!(
+            "{url}: added {} generated events, {} users and {} bookings\n",
+            filled.events, filled.users, filled.bookings
+        );
+    }
     services.db.close().await;
-    print(&format!(
-        "{}: added {} demo events and {} demo users, moved {} events that were over\n",
-        args.database_url, seeded.events, seeded.users, seeded.moved
-    ))
+    print(&said)
 }
 
 async fn audit(args: DatabaseArgs) -> Result<ExitCode> {

@@ -12,7 +12,7 @@ use clap::{
 };
 use sea_orm::DbBackend;
 
-use crate::bookings::LaneBounds;
+use crate::{bookings::LaneBounds, seed::Size};
 
 /// Event booking that never oversells.
 #[derive(Debug, Parser)]
@@ -63,8 +63,9 @@ pub enum Command {
     Serve(Box<ServeArgs>),
     /// Bring the database's schema up to date
     Migrate(MigrateArgs),
-    /// Put the demo events and demo users into the database; those that are there stay as they are
-    Seed(DatabaseArgs),
+    /// Put the demo events and demo users into the database, and generated ones for measurements;
+    /// those that are there stay as they are
+    Seed(SeedArgs),
     /// Print the GraphQL schema; needs no database
     Schema,
     /// Check every event's count against its bookings; list what does not fit and exit with 1
@@ -87,6 +88,24 @@ pub struct MigrateArgs {
     /// Undo this many of the newest migrations instead; their tables' data is lost
     #[arg(long, value_name = "N")]
     pub down: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub struct SeedArgs {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// How many generated events there should be besides
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=10_000_000))]
+    pub events: u32,
+    /// How many bookings these events should have altogether, by generated users
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "events", value_parser = clap::value_parser!(u32).range(..=100_000_000))]
+    pub bookings: u32,
+}
+
+impl SeedArgs {
+    pub(crate) fn size(&self) -> Size {
+        Size { events: self.events, bookings: self.bookings }
+    }
 }
 
 #[derive(Debug, Args)]

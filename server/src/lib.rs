@@ -22,6 +22,7 @@ mod pagination;
 mod rate_limit;
 mod scalars;
 pub mod schema;
+pub mod seed;
 pub mod server;
 pub mod services;
 mod sharing;

@@ -250,28 +250,41 @@ impl Accounts {
     /// # Errors
     /// Only when the database fails.
     pub async fn create_load_users(&self, count: u32) -> Result<Vec<String>, AccountsError> {
-        let password_hash = self.passwords.hash(RefreshToken::random().as_text()).await?;
-        let now = self.clock.now();
-        let users: Vec<user::Model> = (1..=count)
-            .map(|number| {
-                let id = UserId::new();
-                user::Model {
-                    id,
-                    email: format!("load-{id}@example.test"),
-                    name: format!("Load user {number}"),
-                    password_hash: password_hash.clone(),
-                    created_at: now,
-                }
-            })
-            .collect();
+        let users: Vec<(UserId, String)> =
+            (1..=count).map(|number| (UserId::new(), format!("Load user {number}"))).collect();
         let tokens = users
             .iter()
-            .map(|user| Ok(self.access_tokens.issue(user.id)?.token))
+            .map(|(id, _)| Ok(self.access_tokens.issue(*id)?.token))
             .collect::<Result<_, AccountsError>>()?;
-        let tx = self.db.begin().await?;
-        store::insert_users(&tx, users).await?;
-        tx.commit().await?;
+        self.ensure_generated_users(users).await?;
         Ok(tokens)
+    }
+
+    /// Makes those of these accounts, by id and name, that are not there yet; says how many. Nobody
+    /// knows their password.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub(crate) async fn ensure_generated_users(
+        &self,
+        users: Vec<(UserId, String)>,
+    ) -> Result<u64, AccountsError> {
+        let password_hash = self.passwords.hash(RefreshToken::random().as_text()).await?;
+        let now = self.clock.now();
+        let users = users
+            .into_iter()
+            .map(|(id, name)| user::Model {
+                id,
+                email: format!("load-{id}@example.test"),
+                name,
+                password_hash: password_hash.clone(),
+                created_at: now,
+            })
+            .collect();
+        let tx = self.db.begin().await?;
+        let inserted = store::insert_missing_users(&tx, users).await?;
+        tx.commit().await?;
+        Ok(inserted)
     }
 
     /// Makes an account with a given id unless it, or its email, is there already; says whether it

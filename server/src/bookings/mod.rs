@@ -10,5 +10,6 @@ mod settler;
 mod store;
 
 pub(crate) use lanes::{LaneBounds, Lanes};
+pub(crate) use service::BookAnswer;
 pub use service::{Bookings, BookingsError};
 pub(crate) use settler::Settler;

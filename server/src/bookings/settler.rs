@@ -26,7 +26,7 @@ use crate::{
     batching::Runner,
     clock::Clock,
     database::{Database, Fault},
-    events,
+    events::{self, store::Held},
     live::{Hub, TicketCount},
 };
 
@@ -155,7 +155,7 @@ impl Settler {
         }
         let deadline = Instant::now() + SETTLE_WITHIN;
         let mut pause = FIRST_RETRY;
-        let mut manner = Manner::default();
+        let mut manner = Manner { again: false, held: Held::Await };
         let mut conflicts = 0;
         // The events of an attempt whose commit was cut off. It may have changed their counts.
         let mut in_doubt = Vec::new();
@@ -187,7 +187,7 @@ impl Settler {
                 }
                 Fault::Lost => true,
                 // Those who want other events need not wait any longer.
-                Fault::Held => !std::mem::replace(&mut manner.skips_held, true),
+                Fault::Held => std::mem::replace(&mut manner.held, Held::Skip) == Held::Await,
                 // A connection can have died since it was last used. Apart from that, nothing
                 // happened before a commit, and the caller can try again better than we can.
                 Fault::Away => !manner.again || !in_doubt.is_empty(),
@@ -237,12 +237,9 @@ impl Settler {
         let tx = self.db.begin().await?;
         let ids = event_ids(batch);
         let wanted = ids.len();
-        let events = match manner.skips_held {
-            false => events::store::lock_events(&tx, ids).await?,
-            true => events::store::lock_free_events(&tx, ids).await?,
-        };
+        let events = events::store::lock_events(&tx, ids, manner.held).await?;
         // An event that does not exist can't be told from one that is held; no harm is done.
-        let some_are_held = manner.skips_held && events.len() < wanted;
+        let some_are_held = manner.held == Held::Skip && events.len() < wanted;
         // From here on, nobody else changes these events' counts or bookings. On PostgreSQL the
         // next statements see all that was committed before the lock was had.
         if !self.delay.is_zero() {
@@ -327,13 +324,13 @@ async fn find_users(
 }
 
 /// What an attempt takes from the one before.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Manner {
     /// An earlier attempt may have left the bookings, or met a user that is gone. The first one takes
     /// both for unlikely, and saves the reads.
     again: bool,
-    /// An event's lock could not be had in time: this time only events are settled whose lock is free.
-    skips_held: bool,
+    /// Once an event's lock could not be had in time, only events are settled whose lock is free.
+    held: Held,
 }
 
 /// A transaction that only misses its commit.

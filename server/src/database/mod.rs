@@ -36,6 +36,9 @@ const CONNECTION_WAIT: Duration = Duration::from_secs(5);
 const LOCK_WAIT: Duration = Duration::from_secs(3);
 /// After this long PostgreSQL ends a transaction whose server does nothing in it.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(30);
+/// Rows in one `INSERT` that names each value: both engines bound how many values a statement has.
+pub(crate) const ROWS_PER_INSERT: usize = 1_000;
+
 /// A database of either engine. Clones share its pools.
 #[derive(Clone, Debug)]
 pub struct Database {

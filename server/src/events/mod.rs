@@ -1,11 +1,10 @@
-//! Events: finding them, listing them in pages, and the demo ones.
+//! Events: finding them, listing them in pages, and reading them in batches.
 
-mod demo;
 pub(crate) mod graphql;
 mod loader;
 mod money;
 mod service;
 pub(crate) mod store;
 
-pub use demo::seed;
 pub use service::Events;
+pub(crate) use service::title_key;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    database::{any_of, hex, json},
+    database::{ROWS_PER_INSERT, any_of, hex, json},
     pagination::PageRequest,
 };
 
@@ -159,34 +159,28 @@ pub(crate) async fn find_events(
     event::Entity::find().filter(these).all(db).await
 }
 
+/// What locking does with an event that another transaction holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    Await,
+    Skip,
+}
+
 /// Locks events until the transaction ends, always in the order of their ids, so that two
 /// transactions never wait for each other. Weaker than `FOR UPDATE`, which would also wait for the
 /// share lock that inserting a booking takes through its foreign key.
 pub(crate) async fn lock_events(
     tx: &impl ConnectionTrait,
     ids: Vec<EventId>,
+    held: Held,
 ) -> Result<Vec<event::Model>, DbErr> {
     let these = any_of(tx.get_database_backend(), event::Column::Id, ids);
-    event::Entity::find()
-        .filter(these)
-        .order_by_asc(event::Column::Id)
-        .lock(LockType::NoKeyUpdate)
-        .all(tx)
-        .await
-}
-
-/// As [`lock_events`], without those that another transaction holds.
-pub(crate) async fn lock_free_events(
-    tx: &impl ConnectionTrait,
-    ids: Vec<EventId>,
-) -> Result<Vec<event::Model>, DbErr> {
-    let these = any_of(tx.get_database_backend(), event::Column::Id, ids);
-    event::Entity::find()
-        .filter(these)
-        .order_by_asc(event::Column::Id)
-        .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked)
-        .all(tx)
-        .await
+    let select = event::Entity::find().filter(these).order_by_asc(event::Column::Id);
+    let select = match held {
+        Held::Await => select.lock(LockType::NoKeyUpdate),
+        Held::Skip => select.lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked),
+    };
+    select.all(tx).await
 }
 
 /// Stores the counts of events that are locked.
@@ -227,16 +221,21 @@ pub(crate) async fn update_counts(
     tx.execute_raw(statement).await.map(drop)
 }
 
-/// Inserts an event unless its id is there already; says whether it did.
-pub(crate) async fn insert_if_absent(
+/// Inserts the events whose ids are not there yet; says how many.
+pub(crate) async fn insert_missing(
     db: &impl ConnectionTrait,
-    event: event::Model,
-) -> Result<bool, DbErr> {
-    let inserted = event::Entity::insert(event.into_active_model())
-        .on_conflict(OnConflict::column(event::Column::Id).do_nothing().to_owned())
-        .exec_without_returning(db)
-        .await?;
-    Ok(inserted > 0)
+    events: Vec<event::Model>,
+) -> Result<u64, DbErr> {
+    let mut inserted = 0;
+    let mut events = events.into_iter().map(IntoActiveModel::into_active_model).peekable();
+    while events.peek().is_some() {
+        let some: Vec<event::ActiveModel> = events.by_ref().take(ROWS_PER_INSERT).collect();
+        inserted += event::Entity::insert_many(some)
+            .on_conflict(OnConflict::column(event::Column::Id).do_nothing().to_owned())
+            .exec_without_returning(db)
+            .await?;
+    }
+    Ok(inserted)
 }
 
 /// Gives an event a new time if it has started and all its tickets are left; says whether it did.

@@ -13,7 +13,7 @@ use rowlock::{
     clock::Clock,
     config::{BookingArgs, Cli, JwtSecret, ServeArgs},
     database::Database,
-    events,
+    seed,
     server::Server,
     services::Services,
 };
@@ -281,7 +281,7 @@ async fn prepare(url: &str) {
     db.migrate(None).await.unwrap();
     let secret = JwtSecret::random();
     let services = Services::new(db, Clock::default(), &secret, &BookingArgs::default());
-    events::seed(&services.db, &services.accounts, &services.clock).await.unwrap();
+    seed::add_demo(&services.db, &services.accounts, &services.clock).await.unwrap();
     services.db.close().await;
 }
 

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use rowlock::events;
+use rowlock::seed;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -131,6 +131,13 @@ async fn the_migrations_run_up_and_down_and_up_on_both_engines() {
         assert!(ok && said.contains("added 0 demo events and 0 demo users, moved 0"), "{said}");
         let (ok, said) = run(&["audit"]);
         assert!(ok && said.contains("12 events and 0 bookings checked, 0 violations"), "{said}");
+        let size = ["seed", "--events", "50", "--bookings", "120"];
+        let (ok, said) = run(&size);
+        assert!(ok && said.contains("50 generated events, 3 users and 120 bookings"), "{said}");
+        let (ok, said) = run(&size);
+        assert!(ok && said.contains("0 generated events, 0 users and 0 bookings"), "{said}");
+        let (ok, said) = run(&["audit"]);
+        assert!(ok && said.contains("62 events and 120 bookings checked, 0 violations"), "{said}");
         let (ok, said) = run(&["migrate", "--down", "3"]);
         assert!(ok, "{said}");
         assert!(run(&["migrate"]).0);
@@ -301,7 +308,7 @@ async fn seeding_again_moves_demo_events_that_are_over_and_unbooked() {
         let concert = "01990000-0000-7000-8000-000000000001";
         app.book(&app.user().await, concert, 1).await;
         app.clock.advance(chrono::Duration::days(22));
-        let seeded = events::seed(&app.services.db, &app.services.accounts, &app.clock).await;
+        let seeded = seed::add_demo(&app.services.db, &app.services.accounts, &app.clock).await;
         let seeded = seeded.unwrap();
         // Five are over by then, and one of them is booked.
         assert_eq!((seeded.events, seeded.moved, seeded.users), (0, 4, 0));

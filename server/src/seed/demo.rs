@@ -6,18 +6,18 @@ use chrono::{DateTime, Days, NaiveTime, Utc};
 use rowlock_entities::{EventId, UserId, event};
 use uuid::Uuid;
 
-use super::{service::title_key, store};
 use crate::{
     accounts::{Accounts, AccountsError},
     clock::Clock,
     database::Database,
+    events::{store, title_key},
 };
 
 /// What seeding changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seeded {
     /// Events that were not there yet.
-    pub events: usize,
+    pub events: u64,
     /// Events whose day had passed with every ticket left, and is ahead again.
     pub moved: usize,
     /// Users who were not there yet.
@@ -187,7 +187,7 @@ const USERS: [(u128, &str, &str, &str); 3] = [
 ///
 /// # Errors
 /// When the database fails.
-pub async fn seed(
+pub async fn add_demo(
     db: &Database,
     accounts: &Accounts,
     clock: &Clock,
@@ -198,7 +198,7 @@ pub async fn seed(
     for demo in &EVENTS {
         let row = demo.row(now);
         seeded.moved += usize::from(store::move_if_over_and_unbooked(&tx, &row, now).await?);
-        seeded.events += usize::from(store::insert_if_absent(&tx, row).await?);
+        seeded.events += store::insert_missing(&tx, vec![row]).await?;
     }
     tx.commit().await?;
     for (number, email, password, name) in USERS {

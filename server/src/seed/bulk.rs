@@ -1,0 +1,237 @@
+//! Generated events, users and bookings, for measuring at a size.
+//!
+//! The bookings are made by the same service as everybody's, so the counts fit them whatever is there
+//! already. Ids and titles depend only on an event's number: filling again adds only what is missing.
+
+use chrono::{DateTime, Days, TimeDelta, Utc};
+use futures_util::{StreamExt, stream};
+use rowlock_entities::{EventId, UserId, event};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use uuid::Uuid;
+
+use crate::{
+    accounts::AccountsError,
+    bookings::{BookAnswer, BookingsError},
+    config::BookingArgs,
+    events::{store, title_key},
+    services::Services,
+};
+
+/// How much there should be.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    pub events: u32,
+    /// Spread evenly over those events.
+    pub bookings: u32,
+}
+
+/// What was added.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Filled {
+    pub events: u64,
+    pub users: u64,
+    pub bookings: u64,
+}
+
+/// Why filling stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum BulkError {
+    #[error(transparent)]
+    Database(#[from] DbErr),
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
+    #[error(transparent)]
+    Bookings(#[from] BookingsError),
+}
+
+const EVENTS_PER_TRANSACTION: u32 = 10_000;
+/// Bookings under way at the same time.
+const BOOKINGS_AT_ONCE: usize = 20_000;
+/// Most bookings by each user, as long as no event needs more users than that makes.
+const BOOKINGS_PER_USER: u32 = 100;
+const PROGRESS_EVERY: u64 = 100_000;
+
+const KINDS: [&str; 24] = [
+    "Concert",
+    "Recital",
+    "Opera",
+    "Musical",
+    "Festival",
+    "Premiere",
+    "Reading",
+    "Lecture",
+    "Workshop",
+    "Masterclass",
+    "Exhibition",
+    "Gala",
+    "Tournament",
+    "Marathon",
+    "Regatta",
+    "Derby",
+    "Conference",
+    "Hackathon",
+    "Fair",
+    "Tasting",
+    "Comedy Night",
+    "Puppet Play",
+    "Ballet",
+    "Film Night",
+];
+
+const STYLES: [&str; 20] = [
+    "Baroque",
+    "Jazz",
+    "Winter",
+    "Summer",
+    "Open Air",
+    "Midnight",
+    "Family",
+    "Indie",
+    "Royal",
+    "Harbour",
+    "Garden",
+    "Castle",
+    "Student",
+    "Charity",
+    "Jubilee",
+    "Vintage",
+    "Electronic",
+    "Acoustic",
+    "Northern",
+    "Lantern",
+];
+
+const PLACES: [&str; 25] = [
+    "Lisbon", "Porto", "Madrid", "Seville", "Lyon", "Nantes", "Ghent", "Utrecht", "Bremen",
+    "Leipzig", "Basel", "Turin", "Bologna", "Graz", "Brno", "Kraków", "Riga", "Tartu", "Turku",
+    "Malmö", "Aarhus", "Bergen", "Cork", "Leeds", "Cardiff",
+];
+
+/// Gathers as much as it can into each transaction; nobody waits for a single booking here.
+#[must_use]
+pub(crate) fn booking_settings() -> BookingArgs {
+    BookingArgs {
+        booking_batch: 5_000,
+        booking_queue: 1_000_000,
+        booking_wait_ms: 600_000,
+        ..BookingArgs::default()
+    }
+}
+
+/// Adds what is missing. Tells `progress` a line now and then.
+///
+/// # Errors
+/// When the database fails; what was added until then stays.
+pub async fn fill(
+    services: &Services,
+    size: Size,
+    progress: impl Fn(String),
+) -> Result<Filled, BulkError> {
+    let rounds = size.bookings.div_ceil(size.events.max(1));
+    let users = (size.bookings / BOOKINGS_PER_USER).max(rounds);
+    let mut filled = Filled::default();
+
+    let now = services.clock.now();
+    for first in (0..size.events).step_by(EVENTS_PER_TRANSACTION as usize) {
+        let last = size.events.min(first + EVENTS_PER_TRANSACTION);
+        let tx = services.db.begin().await?;
+        let events = (first..last).map(|number| generated(number, rounds, now)).collect();
+        filled.events += store::insert_missing(&tx, events).await?;
+        tx.commit().await?;
+        if u64::from(last) % PROGRESS_EVERY == 0 {
+            progress(format!("{last} of {} events", size.events));
+        }
+    }
+    let names = (0..users).map(|number| (user_id(number), format!("Generated user {number}")));
+    filled.users = services.accounts.ensure_generated_users(names.collect()).await?;
+
+    let seats = (0..size.bookings).map(|number| seat(number, size.events, users));
+    let mut booking = stream::iter(seats)
+        .map(|(user, event)| services.bookings.book(user, event, 1, None))
+        .buffer_unordered(BOOKINGS_AT_ONCE);
+    let mut done: u64 = 0;
+    while let Some(answer) = booking.next().await {
+        filled.bookings += u64::from(matches!(answer?, BookAnswer::Success(_)));
+        done += 1;
+        if done % PROGRESS_EVERY == 0 {
+            progress(format!("{done} of {} bookings", size.bookings));
+        }
+    }
+    drop(booking);
+    if services.db.backend() == DbBackend::Postgres {
+        // The planner's idea of the tables is from before.
+        services.db.primary()?.execute_unprepared("VACUUM ANALYZE events, users, bookings").await?;
+    }
+    Ok(filled)
+}
+
+/// Who books what: no user twice the same event, as long as there are as many users as rounds.
+fn seat(number: u32, events: u32, users: u32) -> (UserId, EventId) {
+    let (round, event) = (number / events, number % events);
+    let user = (u64::from(event) + u64::from(round)) % u64::from(users);
+    (user_id(u32::try_from(user).unwrap_or_default()), event_id(event))
+}
+
+fn event_id(number: u32) -> EventId {
+    EventId(Uuid::from_u128(0x0199_0000_0001_7000_8000_0000_0000_0000 + u128::from(number)))
+}
+
+fn user_id(number: u32) -> UserId {
+    UserId(Uuid::from_u128(0x0199_0000_0002_7000_8000_0000_0000_0000 + u128::from(number)))
+}
+
+/// A list's word for each number; neighbours differ.
+fn pick<'a>(words: &[&'a str], number: u32) -> &'a str {
+    words[number as usize % words.len()]
+}
+
+/// Has `rounds` tickets, and some to spare.
+fn generated(number: u32, rounds: u32, now: DateTime<Utc>) -> event::Model {
+    // Numbers that look unrelated to each other, so that titles, days and prices do not go together.
+    let mixed = number.wrapping_mul(0x9E37_79B1);
+    let place = pick(&PLACES, mixed >> 24);
+    let (style, kind) = (pick(&STYLES, mixed >> 16), pick(&KINDS, mixed >> 8));
+    let title = format!("{style} {kind} in {place}, no. {number}");
+    let day = Days::new(u64::from(2 + mixed % 728));
+    let spare = 20 + (mixed >> 4) % 480;
+    let total_tickets = i32::try_from(rounds.saturating_add(spare)).unwrap_or(i32::MAX);
+    event::Model {
+        id: event_id(number),
+        title_key: title_key(&title),
+        title,
+        description: format!("A generated event of the kind that {place} is known for."),
+        venue: format!("Hall {}, {place}", 1 + mixed % 9),
+        starts_at: now + day + TimeDelta::minutes(i64::from(mixed >> 7) % 1_440),
+        total_tickets,
+        remaining_tickets: total_tickets,
+        count_version: 0,
+        price_minor: i64::from(500 + (mixed >> 3) % 20_000),
+        currency: "EUR".to_owned(),
+        created_at: now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn nobody_books_an_event_twice() {
+        for (events, bookings, users) in [(10, 1_000, 100), (1_000, 1_000, 10), (7, 100, 15)] {
+            let seats: HashSet<_> = (0..bookings).map(|n| seat(n, events, users)).collect();
+            assert_eq!(seats.len(), bookings as usize, "{events} events");
+        }
+    }
+
+    #[test]
+    fn titles_fit_and_most_words_differ() {
+        let titles: HashSet<String> =
+            (0..1_000).map(|number| generated(number, 1, Utc::now()).title).collect();
+        assert_eq!(titles.len(), 1_000);
+        assert!(titles.iter().all(|title| title.chars().count() <= 200));
+        let concerts = titles.iter().filter(|title| title.contains("Concert")).count();
+        assert!((10..100).contains(&concerts), "{concerts}");
+    }
+}

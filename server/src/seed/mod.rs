@@ -1,0 +1,8 @@
+//! Data to begin with: the demo events and users, and as many generated ones as a measurement needs.
+
+mod bulk;
+mod demo;
+
+pub(crate) use bulk::booking_settings;
+pub use bulk::{BulkError, Filled, Size, fill};
+pub use demo::{Seeded, add_demo};
