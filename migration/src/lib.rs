@@ -10,6 +10,7 @@ mod m20261101_000001_accounts;
 mod m20261101_000002_events;
 mod m20261101_000003_bookings;
 mod m20261124_000004_lean_booking_indexes;
+mod m20261124_000005_title_search;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000002_events::Migration),
             Box::new(m20261101_000003_bookings::Migration),
             Box::new(m20261124_000004_lean_booking_indexes::Migration),
+            Box::new(m20261124_000005_title_search::Migration),
         ]
     }
 }

@@ -87,7 +87,7 @@ impl MigrationTrait for Migration {
                 .await?;
         }
 
-        // Finds a piece of a title without reading every title. SQLite reads them all.
+        // Finds a piece of a title without reading every title. SQLite's came later.
         if postgres {
             let db = manager.get_connection();
             db.execute_unprepared("CREATE EXTENSION IF NOT EXISTS pg_trgm").await?;

@@ -119,9 +119,9 @@ pub(crate) async fn insert(
                 backend,
                 "INSERT INTO bookings (id, event_id, user_id, quantity, idempotency_key, \
                  created_at, status, cancelled_at) \
-                 SELECT id, event_id, user_id, quantity, nullif(idempotency_key, ''), $7, \
+                 SELECT id, event_id, user_id, quantity, nullif(idempotency_key, ''), $7::timestamptz, \
                  CASE WHEN cancelled THEN 'CANCELLED' ELSE 'CONFIRMED' END, \
-                 CASE WHEN cancelled THEN $7 END \
+                 CASE WHEN cancelled THEN $7::timestamptz END \
                  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::bool[], \
                  $6::text[]) AS new (id, event_id, user_id, quantity, cancelled, idempotency_key)",
                 [

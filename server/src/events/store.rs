@@ -8,7 +8,7 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait,
     IntoActiveModel, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
     Statement,
-    sea_query::{Expr, LikeExpr, LockBehavior, LockType, OnConflict},
+    sea_query::{Asterisk, Expr, LikeExpr, LockBehavior, LockType, OnConflict, Query},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -95,6 +95,7 @@ pub(crate) struct EventFilter {
 }
 
 impl EventFilter {
+    /// Compares each event's title. PostgreSQL turns to its index by itself where that is faster.
     fn select(&self) -> Select<event::Entity> {
         let select = event::Entity::find();
         if self.search.is_empty() {
@@ -102,6 +103,53 @@ impl EventFilter {
         }
         select.filter(event::Column::TitleKey.like(contains(&self.search)))
     }
+
+    /// The same events, found by SQLite's index over the pieces of titles.
+    fn select_by_index(&self) -> Select<event::Entity> {
+        let found = Query::select()
+            .column("event_id")
+            .from(TITLES)
+            .and_where(Expr::cust_with_values(TITLE_HAS, [phrase(&self.search)]))
+            .take();
+        event::Entity::find().filter(event::Column::Id.in_subquery(found))
+    }
+
+    /// Whether SQLite's index over the pieces of titles can find these events.
+    fn has_index(&self, backend: DbBackend) -> bool {
+        backend == DbBackend::Sqlite && self.search.chars().count() >= SHORTEST_PIECE
+    }
+
+    /// Whether so few events fit that they are better found by that index and sorted than met by
+    /// reading the list in its order.
+    async fn is_rare(&self, db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+        if !self.has_index(db.get_database_backend()) {
+            return Ok(false);
+        }
+        let few = Query::select()
+            .expr(Expr::val(1))
+            .from(TITLES)
+            .and_where(Expr::cust_with_values(TITLE_HAS, [phrase(&self.search)]))
+            .limit(MOST_RARE + 1)
+            .take();
+        let count =
+            Query::select().expr(Expr::col(Asterisk).count()).from_subquery(few, "few").take();
+        let row = db.query_one(&count).await?;
+        let count: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
+        Ok(count <= MOST_RARE as i64)
+    }
+}
+
+/// SQLite's index over the pieces of titles.
+const TITLES: &str = "event_titles";
+const TITLE_HAS: &str = "event_titles MATCH ?";
+/// The shortest text that it finds, in characters.
+const SHORTEST_PIECE: usize = 3;
+/// Beyond this many, a page of those that fit is filled soon by reading the list in its order.
+const MOST_RARE: u64 = 1_000;
+
+/// A text as the index takes it, whatever characters that is made of.
+fn phrase(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
 }
 
 /// `LIKE`'s pattern for a text that has `part` in it, whatever characters that is made of.
@@ -136,8 +184,11 @@ pub(crate) async fn find_page(
         .add_option(page.before.as_ref().map(|p| beyond(p, !filter.descending)));
     let order = if filter.descending == page.backwards { Order::Asc } else { Order::Desc };
 
-    filter
-        .select()
+    let select = match filter.is_rare(db).await? {
+        true => filter.select_by_index(),
+        false => filter.select(),
+    };
+    select
         .filter(bounds)
         .order_by(column, order.clone())
         .order_by(event::Column::Id, order)
@@ -148,7 +199,11 @@ pub(crate) async fn find_page(
 }
 
 pub(crate) async fn count(db: &impl ConnectionTrait, filter: &EventFilter) -> Result<u64, DbErr> {
-    filter.select().count(db).await
+    let select = match filter.has_index(db.get_database_backend()) {
+        true => filter.select_by_index(),
+        false => filter.select(),
+    };
+    select.count(db).await
 }
 
 pub(crate) async fn find_events(

@@ -1,8 +1,7 @@
 //! The program `rowlock` as it is called.
 
 use std::{
-    path::Path,
-    process::{Command, Output, Stdio},
+    process::{Output, Stdio},
     time::Duration,
 };
 
@@ -11,14 +10,10 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use crate::app::{App, BOOK, Engine, SECRET, new_database, postgres_admin, postgres_url};
-
-/// In an empty folder, with no setting from outside.
-fn rowlock(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rowlock"));
-    command.current_dir(folder).env_clear().stdin(Stdio::null());
-    command
-}
+use crate::{
+    app::{App, BOOK, Engine, SECRET, new_database, postgres_admin, postgres_url},
+    program::{Program, free_port, rowlock, wait_until_ready},
+};
 
 fn text(output: &[u8]) -> String {
     String::from_utf8(output.to_vec()).unwrap()
@@ -138,10 +133,10 @@ async fn the_migrations_run_up_and_down_and_up_on_both_engines() {
         assert!(ok && said.contains("0 generated events, 0 users and 0 bookings"), "{said}");
         let (ok, said) = run(&["audit"]);
         assert!(ok && said.contains("62 events and 120 bookings checked, 0 violations"), "{said}");
-        let (ok, said) = run(&["migrate", "--down", "3"]);
+        let (ok, said) = run(&["migrate", "--down", "5"]);
         assert!(ok, "{said}");
         assert!(run(&["migrate"]).0);
-        assert!(run(&["seed"]).1.contains("added 12 demo events"));
+        assert!(run(&["seed"]).1.contains("added 12 demo events and 3 demo users"));
     }
 }
 
@@ -191,28 +186,15 @@ async fn created_users_have_tokens_that_a_server_with_the_same_secret_takes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rowlock_alone_serves_from_an_empty_folder_and_stops_when_told() {
     let folder = TempDir::new().unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut server = rowlock(folder.path())
-        .env("LISTEN_ADDR", format!("127.0.0.1:{port}"))
-        .env("LOG_FORMAT", "json")
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while http.get(format!("http://127.0.0.1:{port}/readyz")).send().await.is_err() {
-        assert!(Instant::now() < deadline, "never ready");
-        sleep(Duration::from_millis(20)).await;
-    }
-    Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
-    let status = server.wait().unwrap();
+    let server = Program::serve(folder.path(), &[("LOG_FORMAT", "json")]).await;
+    let url = server.url.clone();
+    server.terminate();
+    let (status, log) = server.wait();
     assert!(status.success(), "{status}");
-    let mut log = String::new();
-    std::io::Read::read_to_string(&mut server.stderr.take().unwrap(), &mut log).unwrap();
     for line in log.lines() {
         serde_json::from_str::<serde_json::Value>(line).expect("each line is JSON");
     }
-    assert!(log.contains(&format!("serving on http://127.0.0.1:{port}")), "{log}");
+    assert!(log.contains(&format!("serving on {url}")), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -221,28 +203,17 @@ async fn a_server_that_is_told_to_stop_finishes_the_bookings_that_wait() {
     let url = new_database(Engine::Sqlite, &folder).await;
     let app = App::start_on(url.clone(), TempDir::new().unwrap(), &[]).await;
     let (event, users) = (app.event("Concert", 5).await, app.users(3).await);
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut server = rowlock(folder.path())
-        .env("LISTEN_ADDR", format!("127.0.0.1:{port}"))
-        .env("DATABASE_URL", &url)
-        .env("JWT_SECRET", SECRET)
-        .env("BOOKING_DELAY_MS", "700")
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let get = |path: &str| app.http.get(format!("http://127.0.0.1:{port}{path}")).send();
+    let settings = [("DATABASE_URL", &*url), ("JWT_SECRET", SECRET), ("BOOKING_DELAY_MS", "700")];
+    let server = Program::serve(folder.path(), &settings).await;
     let deadline = Instant::now() + Duration::from_secs(20);
-    while get("/readyz").await.is_err() {
-        assert!(Instant::now() < deadline, "never ready");
-        sleep(Duration::from_millis(20)).await;
-    }
     let book = |user: &String| {
         let body = json!({ "query": BOOK, "variables": { "input": { "eventId": event } } });
-        let asking = app.http.post(format!("http://127.0.0.1:{port}/graphql")).json(&body);
+        let asking = app.http.post(format!("{}/graphql", server.url)).json(&body);
         tokio::spawn(asking.bearer_auth(user).send())
     };
     let until = async |metric: &str| {
-        while !get("/metrics").await.unwrap().text().await.unwrap().contains(metric) {
+        let metrics = || app.http.get(format!("{}/metrics", server.url)).send();
+        while !metrics().await.unwrap().text().await.unwrap().contains(metric) {
             assert!(Instant::now() < deadline, "never: {metric}");
             sleep(Duration::from_millis(5)).await;
         }
@@ -251,12 +222,12 @@ async fn a_server_that_is_told_to_stop_finishes_the_bookings_that_wait() {
     until("rowlock_queue_batch_calls_count{queue=\"lane-0\"} 1").await;
     asking.extend(users[1..].iter().map(book));
     until("rowlock_queue_waiting{queue=\"lane-0\"} 2").await;
-    Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
+    server.terminate();
     for answer in asking {
         let answer: serde_json::Value = answer.await.unwrap().unwrap().json().await.unwrap();
         assert_eq!(answer["data"]["bookEvent"]["__typename"], "BookEventSuccess", "{answer}");
     }
-    assert!(server.wait().unwrap().success());
+    assert!(server.wait().0.success());
     assert_eq!(app.remaining(&event).await, 2);
     app.assert_nothing_oversold().await;
 }
@@ -339,7 +310,7 @@ async fn on_a_full_disk_nothing_is_acknowledged_that_is_not_stored() {
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
     let folder = TempDir::new().unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let mut shell = tokio::process::Command::new("unshare")
         .args(["--map-root-user", "--mount", "sh", "-c", ON_A_SMALL_DISK, "sh"])
         .arg(folder.path())
@@ -369,11 +340,7 @@ async fn on_a_full_disk_nothing_is_acknowledged_that_is_not_stored() {
 
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = format!("http://127.0.0.1:{port}");
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while http.get(format!("{url}/readyz")).send().await.is_err() {
-        assert!(Instant::now() < deadline, "never ready");
-        sleep(Duration::from_millis(20)).await;
-    }
+    wait_until_ready(&url).await;
     let book = async |token: &str| {
         let input = json!({ "input": { "eventId": "01990000-0000-7000-8000-000000000003" } });
         let request = http.post(format!("{url}/graphql")).bearer_auth(token);

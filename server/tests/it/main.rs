@@ -20,6 +20,8 @@ mod faults;
 mod http;
 mod lanes;
 mod live;
+mod plans;
+mod program;
 mod proxy;
 mod races;
 mod readme;

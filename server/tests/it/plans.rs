@@ -1,0 +1,201 @@
+//! How the databases find what the server asks for: every statement that it sends is explained, so
+//! that none comes to read a whole table.
+
+use std::collections::BTreeSet;
+
+use rowlock::seed::{self, Size};
+use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::{
+    app::{App, BOOK, CANCEL, SECRET},
+    on_both_engines,
+    program::Program,
+};
+
+on_both_engines! {
+    every_statement_that_the_server_sends_uses_an_index
+}
+
+async fn every_statement_that_the_server_sends_uses_an_index(app: App) {
+    // As many as make a difference to what a planner chooses.
+    let size = Size { events: 2_000, bookings: 4_000 };
+    seed::fill(&app.services, size, |_| ()).await.unwrap();
+
+    let folder = TempDir::new().unwrap();
+    let settings = [
+        ("DATABASE_URL", &*app.database_url),
+        ("JWT_SECRET", SECRET),
+        ("LOG_FORMAT", "json"),
+        ("LOG_LEVEL", "off,sqlx::query=debug"),
+    ];
+    let server = Program::serve(folder.path(), &settings).await;
+    play(&app, &server.url).await;
+    server.terminate();
+    let statements = logged_statements(&server.wait().1);
+    for wanted in ["INSERT INTO bookings", "UPDATE events SET", "FOR NO KEY UPDATE", "LIKE"] {
+        let is_there = statements.iter().any(|sql| sql.contains(wanted));
+        let is_sqlite = app.db().get_database_backend() == DbBackend::Sqlite;
+        // Which locks the whole file instead.
+        assert!(is_there || is_sqlite && wanted.starts_with("FOR"), "{wanted}: {statements:#?}");
+    }
+    let mut whole = Vec::new();
+    for sql in &statements {
+        let plan = explain(&app, sql).await;
+        if reads_a_whole_table(sql, &plan) {
+            whole.push(format!("{sql}\n{}", plan.join("\n")));
+        }
+    }
+    assert!(whole.is_empty(), "{}", whole.join("\n\n"));
+}
+
+/// All that users do, each thing once.
+async fn play(app: &App, url: &str) {
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let token = app.user().await;
+    let send = async |query: &str, variables: Value| -> Value {
+        let body = json!({ "query": query, "variables": variables });
+        let request = http.post(format!("{url}/graphql")).bearer_auth(&token).json(&body);
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(answer.get("errors"), None, "{query}");
+        answer["data"].clone()
+    };
+
+    let register = "mutation($input: RegisterInput!) { register(input: $input) { accessToken } }";
+    let account = json!({ "email": "p@example.test", "password": "planned-1", "name": "Pat" });
+    send(register, json!({ "input": account })).await;
+    let login = "mutation($input: LoginInput!) { login(input: $input) { accessToken } }";
+    let account = json!({ "email": "p@example.test", "password": "planned-1" });
+    let body = json!({ "query": login, "variables": { "input": account } });
+    let signed_in = http.post(format!("{url}/graphql")).json(&body).send().await.unwrap();
+    let mut cookie = crate::app::refresh_cookie(&signed_in).0;
+    for act in ["refresh { accessToken }", "logout"] {
+        let body = json!({ "query": format!("mutation {{ {act} }}") });
+        let request = http.post(format!("{url}/graphql")).header("cookie", &cookie).json(&body);
+        let answer = request.send().await.unwrap();
+        cookie = crate::app::refresh_cookie(&answer).0;
+        let answer: Value = answer.json().await.unwrap();
+        assert_eq!(answer.get("errors"), None, "{act}");
+    }
+
+    let list = "query($sort: EventOrder, $search: String, $page: Boolean!, $after: String) {
+        events(first: 3, orderBy: $sort, search: $search, after: $after) {
+            totalCount @skip(if: $page) nodes { id myBooking { id } } pageInfo { endCursor } } }";
+    let backwards = "query($sort: EventOrder, $before: String) {
+        events(last: 3, orderBy: $sort, before: $before) { nodes { title } } }";
+    let mut events = Vec::new();
+    for field in ["DATE", "PRICE", "TITLE"] {
+        for direction in ["ASC", "DESC"] {
+            let sort = json!({ "field": field, "direction": direction });
+            for search in [None, Some("concert"), Some("jazz concert in cork, no. 1"), Some("ab")] {
+                let mut variables = json!({ "sort": sort, "search": search, "page": false });
+                let page = send(list, variables.clone()).await["events"].take();
+                let nodes = page["nodes"].as_array().unwrap();
+                events.extend(nodes.iter().map(|node| node["id"].clone()));
+                let end = page["pageInfo"]["endCursor"].clone();
+                variables["after"] = end.clone();
+                variables["page"] = json!(true);
+                send(list, variables).await;
+                send(backwards, json!({ "sort": sort, "before": end })).await;
+            }
+        }
+    }
+
+    let one = "query($id: ID!) { me { id } event(id: $id) { title myBooking { id } } }";
+    send(one, json!({ "id": events[0] })).await;
+    let with_key = json!({ "eventId": events[1], "quantity": 2, "idempotencyKey": "once" });
+    for input in [json!({ "eventId": events[0] }), with_key.clone(), with_key] {
+        send(BOOK, json!({ "input": input })).await;
+    }
+    let sold_out = json!({ "input": { "eventId": app.event("Full", 0).await } });
+    for _ in 0..2 {
+        assert_eq!(send(BOOK, sold_out.clone()).await["bookEvent"]["__typename"], "SoldOut");
+    }
+    let mine = "query($status: BookingStatus, $after: String) {
+        me { bookings(first: 1, status: $status, after: $after) {
+            totalCount nodes { id event { title } } pageInfo { endCursor } } } }";
+    let mut booking = Value::Null;
+    for status in [None, Some("CONFIRMED")] {
+        let page = send(mine, json!({ "status": status })).await["me"]["bookings"].take();
+        booking = page["nodes"][0]["id"].clone();
+        let after = page["pageInfo"]["endCursor"].clone();
+        send(mine, json!({ "status": status, "after": after })).await;
+    }
+    send(CANCEL, json!({ "input": { "bookingId": booking } })).await;
+    if app.db().get_database_backend() == DbBackend::Postgres {
+        // Somebody holds the event for longer than a booking waits for it.
+        let held = app.db().begin().await.unwrap();
+        let id = events[3].as_str().unwrap();
+        let lock = format!("SELECT 1 FROM events WHERE id = '{id}' FOR UPDATE");
+        held.execute_unprepared(&lock).await.unwrap();
+        let body = json!({ "query": BOOK, "variables": { "input": { "eventId": id } } });
+        let asking = http.post(format!("{url}/graphql")).bearer_auth(&token).json(&body).send();
+        let answer: Value = asking.await.unwrap().json().await.unwrap();
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{answer}");
+        held.rollback().await.unwrap();
+    }
+}
+
+/// Each text once, as the server's log has them.
+fn logged_statements(log: &str) -> BTreeSet<String> {
+    let explained = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
+    log.lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON")["fields"].take())
+        .map(|fields| {
+            let whole = fields["db.statement"].as_str().unwrap_or_default().trim();
+            let short = fields["summary"].as_str().unwrap_or_default().trim();
+            if whole.is_empty() { short.to_owned() } else { whole.to_owned() }
+        })
+        .filter(|sql| explained.iter().any(|verb| sql.starts_with(verb)))
+        .filter(|sql| !sql.contains("seaql_migrations") && !sql.contains("sqlite_master"))
+        .collect()
+}
+
+/// The plan that is made without knowing the values, a step a line.
+async fn explain(app: &App, sql: &str) -> Vec<String> {
+    // The server's own settings decide, as its connections have them.
+    let tx = app.services.db.begin().await.unwrap();
+    let backend = app.db().get_database_backend();
+    let rows = if backend == DbBackend::Sqlite {
+        let explain = Statement::from_string(backend, format!("EXPLAIN QUERY PLAN {sql}"));
+        tx.query_all_raw(explain).await
+    } else {
+        let most = (1..=20).rev().find(|number| sql.contains(&format!("${number}"))).unwrap_or(0);
+        let nulls = vec!["NULL"; most].join(", ");
+        let call = if most == 0 { String::new() } else { format!("({nulls})") };
+        tx.execute_unprepared("SET LOCAL plan_cache_mode = force_generic_plan").await.unwrap();
+        tx.execute_unprepared(&format!("PREPARE asked AS {sql}")).await.unwrap();
+        let explain = format!("EXPLAIN (COSTS OFF) EXECUTE asked{call}");
+        let rows = tx.query_all_raw(Statement::from_string(backend, explain)).await;
+        tx.execute_unprepared("DEALLOCATE asked").await.unwrap();
+        rows
+    };
+    let column = if backend == DbBackend::Sqlite { "detail" } else { "QUERY PLAN" };
+    let plan = rows.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let plan = plan.iter().map(|row| row.try_get("", column).unwrap()).collect();
+    tx.rollback().await.unwrap();
+    plan
+}
+
+/// An index that is read from one end is as good as a key where a page is all that is wanted of it;
+/// and who counts all events must see all of them.
+fn reads_a_whole_table(sql: &str, plan: &[String]) -> bool {
+    let in_order = sql.contains("LIMIT") || sql.starts_with("SELECT COUNT(*)");
+    let step = |at: usize| plan.get(at).map_or("", |step| step.trim());
+    (0..plan.len()).any(|at| {
+        let is_table = ["events", "bookings", "users", "sessions", "refresh_tokens", " b"]
+            .iter()
+            .any(|table| step(at).contains(table));
+        if step(at).contains("Seq Scan") {
+            return true;
+        }
+        // PostgreSQL: without a condition, an index is read whole. SQLite: SEARCH has one, SCAN has not.
+        let without_key = step(at).contains("Index")
+            && step(at).contains(" on ")
+            && !(at + 1..at + 3).any(|next| step(next).starts_with("Index Cond"))
+            || step(at).starts_with("SCAN") && is_table && !step(at).contains("VIRTUAL TABLE");
+        let by_index = step(at).contains("Index") || step(at).contains("USING");
+        without_key && !(in_order && by_index)
+    })
+}
