@@ -1,20 +1,12 @@
 //! A user of the API: requests over HTTP, counts over a WebSocket.
 
-use std::{future::IntoFuture, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
-use cynic::{
-    GraphQlError, GraphQlResponse, MutationBuilder, Operation, QueryBuilder, SubscriptionBuilder,
-};
-use futures_util::{Stream, StreamExt};
-use graphql_ws_client::Client;
+use cynic::{GraphQlError, GraphQlResponse, MutationBuilder, Operation, QueryBuilder};
 use hyper::{Uri, body::Bytes};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::time::{Instant, sleep};
-use tokio_tungstenite::{
-    connect_async,
-    tungstenite::{client::IntoClientRequest, http::HeaderValue},
-};
 
 use crate::{
     http::Http,
@@ -22,9 +14,9 @@ use crate::{
         BookEvent, BookEventInput, BookEventResult, BookEventVariables, Booking, CancelBooking,
         CancelBookingInput, CancelBookingResult, CancelBookingVariables, Event, EventById,
         EventVariables, EventWithBooking, Events, EventsVariables, Login, LoginInput,
-        LoginVariables, Register, RegisterInput, RegisterVariables, RemainingTickets,
-        RemainingTicketsVariables, TicketUpdate,
+        LoginVariables, Register, RegisterInput, RegisterVariables,
     },
+    socket::Subscription,
 };
 
 /// Longest wait for a server that is starting.
@@ -135,25 +127,9 @@ impl Api {
         }
     }
 
-    /// Live counts of these events, the current ones first. Ends when the socket does.
-    pub(crate) async fn watch(
-        &self,
-        events: Vec<cynic::Id>,
-    ) -> Result<impl Stream<Item = TicketUpdate> + use<>> {
-        let url = format!("ws://{}/graphql", self.http.authority());
-        let mut request = url.into_client_request()?;
-        let protocol = HeaderValue::from_static("graphql-transport-ws");
-        request.headers_mut().insert("sec-websocket-protocol", protocol);
-        let (socket, _) = connect_async(request).await.context("opening a WebSocket")?;
-        let (client, actor) = Client::build(socket).await?;
-        tokio::spawn(actor.into_future());
-        let variables = RemainingTicketsVariables { event_ids: Some(events) };
-        let updates = client.subscribe(RemainingTickets::build(variables)).await?;
-        Ok(updates.filter_map(move |update| {
-            // The socket closes with its client.
-            let _ = &client;
-            std::future::ready(update.ok().and_then(|u| u.data).map(|data| data.remaining_tickets))
-        }))
+    /// Live counts of these events, the current ones first.
+    pub(crate) async fn watch(&self, events: Vec<cynic::Id>) -> Result<Subscription> {
+        Subscription::open(self.http.authority(), events).await
     }
 
     pub(crate) async fn send<Q, V>(
@@ -184,6 +160,17 @@ impl Api {
         let input = BookEventInput { event_id, quantity: 1, idempotency_key: None };
         let operation = BookEvent::build(BookEventVariables { input });
         Ok(self.send(operation, Some(token)).await?.book_event)
+    }
+
+    /// Cancels a booking, and leaves it at the first answer.
+    pub(crate) async fn cancel_once(
+        &self,
+        token: &str,
+        booking_id: cynic::Id,
+    ) -> Result<CancelBookingResult, Failure> {
+        let input = CancelBookingInput { booking_id };
+        let operation = CancelBooking::build(CancelBookingVariables { input });
+        Ok(self.send(operation, Some(token)).await?.cancel_booking)
     }
 
     /// The smallest request that there is.
@@ -296,10 +283,8 @@ impl User {
 
     pub(crate) async fn cancel(&self, booking_id: cynic::Id) -> Result<Booking> {
         let answer = loop {
-            let input = CancelBookingInput { booking_id: booking_id.clone() };
-            let operation = CancelBooking::build(CancelBookingVariables { input });
-            match self.api.send(operation, Some(&self.token)).await {
-                Ok(answer) => break answer.cancel_booking,
+            match self.api.cancel_once(&self.token, booking_id.clone()).await {
+                Ok(answer) => break answer,
                 Err(failure) => sleep(failure.retry_after().ok_or(failure)?).await,
             }
         };

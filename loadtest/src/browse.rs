@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use cynic::QueryBuilder;
 
 use crate::{
-    api::{Api, Failure},
+    api::Api,
     load::{Pace, Tally, drive},
     machine::Meter,
     queries::{EventById, EventCards, EventCardsVariables, EventVariables},
@@ -32,7 +32,7 @@ pub(crate) struct Args {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Look {
+pub(crate) enum Look {
     /// The first ten events, with all that a card shows
     List,
     /// The first ten events that a search finds
@@ -60,51 +60,56 @@ pub(crate) async fn browse(args: Args) -> Result<bool> {
     let api = Api::new(&args.url)?;
     api.wait_until_ready().await?;
     let first = api.send(EventCards::build(EventCardsVariables { search: None }), None).await?;
-    let event = first.events.nodes.first().map(|event| event.id.clone());
-    let visitor = Arc::new(Visitor { api, event, search: args.search, look: args.look });
+    let event = first.events.nodes.into_iter().next().context("there are no events")?;
+    let visitor = Arc::new(Visitor::new(api, event.id, args.search));
+    let looks: Arc<[Look]> = args.look.into();
     let tally = Arc::new(Tally::new());
     let meter = Meter::start();
     let took = drive(&args.pace, u64::MAX, &tally, move |turn| {
-        let visitor = Arc::clone(&visitor);
-        async move {
-            let look = visitor.look[turn as usize % visitor.look.len()];
-            match visitor.look(look).await {
-                Ok(()) => look.kind().to_owned(),
-                Err(failure) => failure.kind(),
-            }
-        }
+        let (visitor, look) = (Arc::clone(&visitor), looks[turn as usize % looks.len()]);
+        async move { visitor.look(look).await }
     })
     .await;
     let usage = meter.read();
     let found = Arc::into_inner(tally).context("somebody still counts")?.into_found();
     let failed = found.kinds.keys().filter(|kind| !Look::KINDS.contains(&kind.as_str())).count();
     let checks = vec![Check::new("kinds of failures", &failed, &0)];
-    let report = Report { scenario: "browse", took, found, checks, remaining: Vec::new(), usage };
+    let (figures, remaining) = (Vec::new(), Vec::new());
+    let report = Report { scenario: "browse", took, found, checks, figures, remaining, usage };
     report.publish(&args.output)
 }
 
-struct Visitor {
+/// Somebody who looks around.
+pub(crate) struct Visitor {
     api: Api,
-    event: Option<cynic::Id>,
+    event: cynic::Id,
     search: String,
-    look: Vec<Look>,
 }
 
 impl Visitor {
-    async fn look(&self, look: Look) -> Result<(), Failure> {
-        let search = match look {
-            Look::Search => Some(self.search.clone()),
-            Look::List => None,
-            Look::Event => {
-                let Some(id) = self.event.clone() else { return Ok(()) };
-                return self
-                    .api
-                    .send(EventById::build(EventVariables { id }), None)
-                    .await
-                    .map(drop);
-            }
-            Look::Nothing => return self.api.ask_nothing().await,
+    /// Of events, one; of searches, one.
+    pub(crate) fn new(api: Api, event: cynic::Id, search: String) -> Self {
+        Self { api, event, search }
+    }
+
+    /// Looks once; gives the kind of the answer.
+    pub(crate) async fn look(&self, look: Look) -> String {
+        let list = async |search| {
+            let operation = EventCards::build(EventCardsVariables { search });
+            self.api.send(operation, None).await.map(drop)
         };
-        self.api.send(EventCards::build(EventCardsVariables { search }), None).await.map(drop)
+        let answer = match look {
+            Look::List => list(None).await,
+            Look::Search => list(Some(self.search.clone())).await,
+            Look::Event => {
+                let operation = EventById::build(EventVariables { id: self.event.clone() });
+                self.api.send(operation, None).await.map(drop)
+            }
+            Look::Nothing => self.api.ask_nothing().await,
+        };
+        match answer {
+            Ok(()) => look.kind().to_owned(),
+            Err(failure) => failure.kind(),
+        }
     }
 }

@@ -116,30 +116,6 @@ impl Tally {
     }
 }
 
-/// What the turns have to say besides. Clones are the same.
-#[derive(Debug)]
-pub(crate) struct Gathered<T>(Arc<Mutex<Vec<T>>>);
-
-impl<T> Gathered<T> {
-    pub(crate) fn new() -> Self {
-        Self(Arc::default())
-    }
-
-    pub(crate) fn add(&self, one: T) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(one);
-    }
-
-    pub(crate) fn take(&self) -> Vec<T> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl<T> Clone for Gathered<T> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
 /// Lets `turn` take numbered turns, `turns` of them or until the time is up; each gives its kind. Says how
 /// long that took.
 pub(crate) async fn drive<T, F>(pace: &Pace, turns: u64, tally: &Arc<Tally>, turn: T) -> Duration

@@ -2,6 +2,8 @@
 
 use std::{fmt, fs};
 
+use anyhow::{Context, Result};
+
 /// Shares of all cores together, 0 to 1.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
@@ -35,6 +37,15 @@ impl fmt::Display for Usage {
         let (all, own) = (self.all * 100.0, self.own * 100.0);
         write!(f, "The machine was {all:.0} % busy, {own:.0} % with this client.")
     }
+}
+
+/// How much memory another process has of its own, in KiB.
+pub(crate) fn memory_kib(pid: u32) -> Result<f64> {
+    let file = format!("/proc/{pid}/status");
+    let status = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = resident.and_then(|size| size.split_whitespace().next()?.parse().ok());
+    number.with_context(|| format!("{file} tells no VmRSS"))
 }
 
 /// Clock ticks of this process. Zero where there is no `/proc`.

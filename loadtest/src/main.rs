@@ -8,11 +8,15 @@ mod crowd;
 mod http;
 mod load;
 mod machine;
+mod mixed;
 mod plot;
 mod queries;
 mod race;
 mod report;
 mod rush;
+mod sale;
+mod socket;
+mod watch;
 mod watcher;
 
 use std::process::ExitCode;
@@ -35,6 +39,10 @@ enum Scenario {
     Browse(browse::Args),
     /// An on-sale: many users want tickets of the same events
     Rush(rush::Args),
+    /// People look around, book, cancel, and watch
+    Mixed(mixed::Args),
+    /// Many watch an event over sockets while its tickets are booked
+    Watch(watch::Args),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -43,6 +51,8 @@ async fn main() -> ExitCode {
         Scenario::Race(args) => race::race(args).await,
         Scenario::Browse(args) => browse::browse(args).await,
         Scenario::Rush(args) => rush::rush(args).await,
+        Scenario::Mixed(args) => mixed::mixed(args).await,
+        Scenario::Watch(args) => watch::watch(args).await,
     };
     match passed {
         Ok(true) => ExitCode::SUCCESS,

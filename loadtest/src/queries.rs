@@ -186,6 +186,19 @@ pub(crate) enum BookEventResult {
     Other,
 }
 
+impl BookEventResult {
+    /// In one or two words, for a table.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::BookEventSuccess(_) => "booked",
+            Self::SoldOut(_) => "sold out",
+            Self::AlreadyBooked(_) => "already booked",
+            Self::BookingClosed(_) => "closed",
+            Self::Other => "an unknown type",
+        }
+    }
+}
+
 #[derive(cynic::QueryFragment, Clone, Debug)]
 pub(crate) struct BookEventSuccess {
     pub(crate) booking: Booking,

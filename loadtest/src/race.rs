@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use futures_util::{StreamExt, TryStreamExt, pin_mut, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::{
     sync::{Barrier, mpsc},
     task::JoinSet,
@@ -208,9 +208,8 @@ impl Course {
     /// One race, watched by a subscription.
     async fn run(&mut self, api: &Api) -> Result<Report> {
         let (told, mut updates) = mpsc::unbounded_channel();
-        let counts = api.watch(vec![self.event.id.clone()]).await?;
+        let mut counts = api.watch(vec![self.event.id.clone()]).await?;
         let watching = tokio::spawn(async move {
-            pin_mut!(counts);
             while let Some(count) = counts.next().await {
                 if told.send(count).is_err() {
                     break;

@@ -1,6 +1,6 @@
 //! What a load came to: for people on the terminal and as a page, for programs as JSON.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -52,6 +52,8 @@ pub(crate) struct Report {
     pub(crate) took: Duration,
     pub(crate) found: Found,
     pub(crate) checks: Vec<Check>,
+    /// Other numbers, by name with unit.
+    pub(crate) figures: Vec<(&'static str, f64)>,
     /// Seconds since the beginning, and how many tickets were left by then.
     pub(crate) remaining: Vec<(f64, i64)>,
     pub(crate) usage: Usage,
@@ -91,6 +93,9 @@ impl Report {
             let count = times.count();
             println!("  {kind:<20} {count:>9} {p50:>9.1} {p90:>9.1} {p99:>9.1} {max:>9.1}");
         }
+        for (name, value) in &self.figures {
+            println!("  {:<44} {value:>9.2}", name.replace('_', " "));
+        }
         println!("{}", self.usage);
         self.checks.iter().for_each(Check::print);
     }
@@ -104,7 +109,7 @@ impl Report {
             }
             Value::Object(object)
         };
-        let kinds = |kinds: &std::collections::BTreeMap<String, Times>| -> Value {
+        let kinds = |kinds: &BTreeMap<String, Times>| -> Value {
             kinds.iter().map(|(kind, found)| (kind.clone(), times(found))).collect()
         };
         json!({
@@ -114,6 +119,7 @@ impl Report {
             "requests_per_second": self.rate(),
             "kinds": kinds(&self.found.kinds),
             "by_second": self.found.seconds.iter().map(kinds).collect::<Vec<_>>(),
+            "figures": self.figures.iter().copied().collect::<BTreeMap<_, _>>(),
             "remaining": self.remaining,
             "client_share_of_machine": self.usage.own,
             "machine_busy": self.usage.all,
@@ -124,13 +130,15 @@ impl Report {
     }
 
     fn page(&self) -> String {
+        // The last second is hardly ever a whole one, and would look like a collapse.
+        let whole = self.found.seconds.len().min(self.took.as_secs().max(1) as usize);
         let by_second = |value: &dyn Fn(&Times) -> f64| -> Vec<Line> {
             let kinds = self.found.kinds.keys();
             kinds
                 .map(|kind| Line {
                     name: kind.clone(),
                     points: (0..)
-                        .zip(&self.found.seconds)
+                        .zip(&self.found.seconds[..whole])
                         .map(|(second, kinds)| {
                             (f64::from(second), kinds.get(kind).map_or(0.0, value))
                         })

@@ -2,117 +2,175 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use anyhow::Result;
-use futures_util::{StreamExt, pin_mut};
+use anyhow::{Context, Result};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
 
-use crate::{api::Api, queries::TicketUpdate, report::Check};
+use crate::{api::Api, queries::TicketUpdate, report::Check, socket::Subscription};
 
 /// Most events that one subscription may name.
 const PER_SUBSCRIPTION: usize = 200;
-/// How soon the last count must be there.
+/// How soon the first counts must be there.
+const FIRST_WITHIN: Duration = Duration::from_secs(30);
+/// How soon the last ones.
 const LAST_WITHIN: Duration = Duration::from_secs(5);
+/// Sockets that are being opened at the same time.
+const OPENING: usize = 64;
 /// How often the sum of what is left is noted for the plot.
 const NOTED_EVERY: Duration = Duration::from_millis(100);
 
-/// The subscriptions; they end with this.
+/// Subscribers, each with a socket of their own; they end with this.
 pub(crate) struct Watcher {
     seen: Arc<Mutex<Seen>>,
-    _sockets: JoinSet<()>,
+    events: Vec<cynic::Id>,
+    /// How many events all subscribers together watch.
+    watched: usize,
+    tasks: JoinSet<()>,
 }
 
+/// What the subscribers were told.
 #[derive(Default)]
 struct Seen {
-    latest: HashMap<String, TicketUpdate>,
+    /// By subscriber: the latest count of each event.
+    latest: Vec<HashMap<String, TicketUpdate>>,
+    /// Of all of them, the newest.
+    newest: HashMap<String, TicketUpdate>,
     updates: u64,
     steps_back: u64,
     out_of_range: u64,
     remaining: Vec<(f64, i64)>,
 }
 
+/// What came of watching.
+pub(crate) struct Watched {
+    pub(crate) checks: Vec<Check>,
+    /// Seconds since the beginning, and how many tickets were left by then.
+    pub(crate) remaining: Vec<(f64, i64)>,
+    /// Counts that were told to anybody.
+    pub(crate) updates: u64,
+    /// How long it took until all subscribers had the last counts.
+    pub(crate) settled_after: Duration,
+}
+
 impl Watcher {
+    /// Opens as many subscriptions as it takes to watch each event once.
     pub(crate) async fn start(api: &Api, events: &[cynic::Id]) -> Result<Self> {
-        let seen = Arc::new(Mutex::new(Seen::default()));
-        let mut sockets = JoinSet::new();
-        for events in events.chunks(PER_SUBSCRIPTION) {
-            let updates = api.watch(events.to_vec()).await?;
+        let sets = events.chunks(PER_SUBSCRIPTION).map(<[_]>::to_vec).collect();
+        Self::open(api, events, sets).await
+    }
+
+    /// Opens so many subscriptions, each to all of these events.
+    pub(crate) async fn crowd(api: &Api, events: &[cynic::Id], subscribers: u32) -> Result<Self> {
+        let sets = (0..subscribers).map(|_| events.to_vec()).collect();
+        Self::open(api, events, sets).await
+    }
+
+    async fn open(api: &Api, events: &[cynic::Id], sets: Vec<Vec<cynic::Id>>) -> Result<Self> {
+        let watched = sets.iter().map(Vec::len).sum();
+        let latest = sets.iter().map(|_| HashMap::new()).collect();
+        let seen = Arc::new(Mutex::new(Seen { latest, ..Seen::default() }));
+        let sockets: Vec<Subscription> = stream::iter(sets)
+            .map(|events| api.watch(events))
+            .buffered(OPENING)
+            .try_collect()
+            .await?;
+        let mut tasks = JoinSet::new();
+        for (subscriber, mut socket) in sockets.into_iter().enumerate() {
             let seen = Arc::clone(&seen);
-            sockets.spawn(async move {
-                pin_mut!(updates);
-                while let Some(update) = updates.next().await {
-                    seen.lock().unwrap_or_else(PoisonError::into_inner).note(update);
+            tasks.spawn(async move {
+                while let Some(update) = socket.next().await {
+                    lock(&seen).note(subscriber, update);
                 }
             });
         }
-        // The first counts come at once.
-        let all = async {
-            while seen.lock().unwrap_or_else(PoisonError::into_inner).latest.len() < events.len() {
+        let mut watcher = Self { seen, events: events.to_vec(), watched, tasks };
+        let told = |seen: &Seen| seen.latest.iter().map(HashMap::len).sum::<usize>();
+        watcher
+            .until(FIRST_WITHIN, |seen| told(seen) == watched)
+            .await
+            .context("not every subscription began with the current counts")?;
+        watcher.note_remaining();
+        Ok(watcher)
+    }
+
+    /// Waits until all subscribers were told `remaining`, and gives what they saw.
+    pub(crate) async fn finish(self, remaining: &[i32]) -> Watched {
+        let last: HashMap<&str, i32> = std::iter::zip(&self.events, remaining)
+            .map(|(event, left)| (event.inner(), *left))
+            .collect();
+        let right = |seen: &Seen| {
+            let latest = seen.latest.iter().flat_map(HashMap::iter);
+            latest
+                .filter(|(event, told)| last.get(event.as_str()) == Some(&told.remaining_tickets))
+                .count()
+        };
+        let begun = Instant::now();
+        // Running out of time shows as wrong counts.
+        let _ = self.until(LAST_WITHIN, |seen| right(seen) == self.watched).await;
+        let settled_after = begun.elapsed();
+        let seen = std::mem::take(&mut *lock(&self.seen));
+        Watched {
+            checks: vec![
+                Check::new("last live counts equal the database's", &right(&seen), &self.watched),
+                Check::new("live versions that went back", &seen.steps_back, &0),
+                Check::new("live counts out of range", &seen.out_of_range, &0),
+            ],
+            remaining: seen.remaining,
+            updates: seen.updates,
+            settled_after,
+        }
+    }
+
+    /// Waits, in small steps, for what the subscribers are told.
+    async fn until(&self, most: Duration, done: impl Fn(&Seen) -> bool) -> Result<()> {
+        let waiting = async {
+            while !done(&lock(&self.seen)) {
                 sleep(Duration::from_millis(10)).await;
             }
         };
-        // Those that do not come show as wrong at the end.
-        let _ = timeout(LAST_WITHIN, all).await;
-        let begun = Instant::now();
-        let noting = Arc::clone(&seen);
-        sockets.spawn(async move {
+        Ok(timeout(most, waiting).await?)
+    }
+
+    fn note_remaining(&mut self) {
+        let (begun, seen) = (Instant::now(), Arc::clone(&self.seen));
+        self.tasks.spawn(async move {
             loop {
-                {
-                    let mut seen = noting.lock().unwrap_or_else(PoisonError::into_inner);
-                    let left = seen.latest.values().map(|u| i64::from(u.remaining_tickets)).sum();
-                    seen.remaining.push((begun.elapsed().as_secs_f64(), left));
-                }
+                lock(&seen).note_remaining(begun.elapsed());
                 sleep(NOTED_EVERY).await;
             }
         });
-        Ok(Self { seen, _sockets: sockets })
-    }
-
-    /// Waits until the subscriptions tell `remaining`, and gives what was left when, with the checks.
-    pub(crate) async fn finish(
-        self,
-        events: &[cynic::Id],
-        remaining: &[i32],
-    ) -> (Vec<(f64, i64)>, Vec<Check>) {
-        let right = |seen: &Seen| {
-            let told = |event: &cynic::Id| Some(seen.latest.get(event.inner())?.remaining_tickets);
-            std::iter::zip(events, remaining)
-                .filter(|(event, left)| told(event) == Some(**left))
-                .count()
-        };
-        let all = async {
-            while right(&self.seen.lock().unwrap_or_else(PoisonError::into_inner)) < events.len() {
-                sleep(Duration::from_millis(20)).await;
-            }
-        };
-        // Running out of time shows as a wrong count.
-        let _ = timeout(LAST_WITHIN, all).await;
-        let seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
-        let checks = vec![
-            Check::new("last live counts equal the database's", &right(&seen), &events.len()),
-            Check::new("live versions that went back", &seen.steps_back, &0),
-            Check::new("live counts out of range", &seen.out_of_range, &0),
-        ];
-        println!("{} live updates", seen.updates);
-        (seen.remaining, checks)
     }
 }
 
+fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Seen {
-    fn note(&mut self, update: TicketUpdate) {
+    fn note(&mut self, subscriber: usize, update: TicketUpdate) {
         self.updates += 1;
         if !(0..=update.total_tickets).contains(&update.remaining_tickets) {
             self.out_of_range += 1;
         }
-        let before = self.latest.insert(update.event_id.inner().to_owned(), update.clone());
+        let event = update.event_id.inner();
+        if self.newest.get(event).is_none_or(|newest| newest.version < update.version) {
+            self.newest.insert(event.to_owned(), update.clone());
+        }
+        let before = self.latest[subscriber].insert(event.to_owned(), update.clone());
         if before.is_some_and(|before| before.version >= update.version) {
             self.steps_back += 1;
         }
+    }
+
+    fn note_remaining(&mut self, at: Duration) {
+        let left = self.newest.values().map(|told| i64::from(told.remaining_tickets)).sum();
+        self.remaining.push((at.as_secs_f64(), left));
     }
 }

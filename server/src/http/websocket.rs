@@ -17,6 +17,10 @@ use crate::{
     rate_limit::ClientAddress, schema::RequestId,
 };
 
+/// Bytes of each of a socket's two buffers. They grow for what is larger; most messages are small, and
+/// there are many sockets.
+const BUFFER: usize = 1024;
+
 pub(super) fn serve(
     app: App,
     peer: Peer,
@@ -38,6 +42,8 @@ pub(super) fn serve(
     let id = RequestId::new();
     let span = tracing::info_span!("socket", id = %id.0);
     let upgrade = upgrade
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(BUFFER)
         .max_message_size(app.max_message_bytes)
         .max_frame_size(app.max_message_bytes)
         .protocols(ALL_WEBSOCKET_PROTOCOLS);

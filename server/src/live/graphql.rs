@@ -55,7 +55,7 @@ impl LiveSubscription {
         let hub = ctx.data_unchecked::<Hub>();
         let counts: BoxStream<'static, TicketCount> = match event_ids {
             None => hub.watch_all().boxed(),
-            Some(raw) => watch_some(ctx, hub, &raw).await?.boxed(),
+            Some(raw) => watch_some(ctx, hub, &raw).await?,
         };
         Ok(counts.map(move |count| {
             // Taken until the subscription ends.
@@ -69,7 +69,7 @@ async fn watch_some(
     ctx: &Context<'_>,
     hub: &Hub,
     raw: &[ID],
-) -> Result<impl Stream<Item = TicketCount> + Send + use<>, ApiError> {
+) -> Result<BoxStream<'static, TicketCount>, ApiError> {
     if !(1..=MOST_EVENTS).contains(&raw.len()) {
         return Err(ApiError::field(
             "eventIds",
@@ -85,8 +85,7 @@ async fn watch_some(
     if events.len() < ids.len() {
         return Err(ApiError::NotFound("event"));
     }
-    hub.inform(events.values().map(|event| TicketCount::of(event)));
-    Ok(watch.into_stream())
+    Ok(watch.starting_with(events.values().map(|event| TicketCount::of(event))))
 }
 
 pub(crate) struct TicketUpdate(TicketCount);

@@ -9,10 +9,14 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{
+    Stream, StreamExt,
+    stream::{self, BoxStream},
+};
 use rowlock_entities::{EventId, event};
-use tokio::sync::watch;
-use tokio_stream::wrappers::WatchStream;
+use tokio::{sync::watch, time::sleep};
+
+use super::topic::{PAUSE, Topic};
 
 /// An event's tickets at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,24 +56,10 @@ struct Inner {
 #[derive(Debug, Default)]
 struct State {
     /// The events that somebody watches by name.
-    watched: HashMap<EventId, watch::Sender<Option<TicketCount>>>,
+    watched: HashMap<EventId, Topic>,
     /// How many watch all events. The log is kept only for them.
     watching_all: usize,
     log: Log,
-}
-
-impl State {
-    fn inform(&self, count: TicketCount) {
-        if let Some(latest) = self.watched.get(&count.event_id) {
-            latest.send_if_modified(|known| {
-                let newer = known.is_none_or(|known| known.version < count.version);
-                if newer {
-                    *known = Some(count);
-                }
-                newer
-            });
-        }
-    }
 }
 
 /// The latest change of each event, in the order they came. A watcher of all events needs no queue
@@ -112,7 +102,7 @@ impl Hub {
     pub fn publish(&self, counts: impl IntoIterator<Item = TicketCount>) {
         let mut state = self.state();
         for count in counts {
-            state.inform(count);
+            self.tell(&mut state, count);
             if state.watching_all > 0 {
                 state.log.record(count);
             }
@@ -126,25 +116,36 @@ impl Hub {
         });
     }
 
-    /// Passes on counts that were read, and need not have changed, to those who watch these events
-    /// by name.
-    pub(crate) fn inform(&self, counts: impl IntoIterator<Item = TicketCount>) {
-        let state = self.state();
-        counts.into_iter().for_each(|count| state.inform(count));
+    fn tell(&self, state: &mut State, count: TicketCount) {
+        if let Some(topic) = state.watched.get_mut(&count.event_id)
+            && topic.tell(count)
+        {
+            tokio::spawn(self.clone().cry(count.event_id));
+        }
     }
 
-    /// Begins to watch these events. Read and `inform` of their current counts after this, and none is
-    /// missed in between.
+    /// Goes from group to group of an event's watchers until all have its latest count.
+    async fn cry(self, event: EventId) {
+        let told_a_group =
+            || self.state().watched.get_mut(&event).is_some_and(Topic::tell_next_group);
+        while told_a_group() {
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Begins to watch these events. Read their current counts after this, and none is missed in between.
     pub(crate) fn watch(&self, events: impl IntoIterator<Item = EventId>) -> Watch {
         let mut state = self.state();
-        let receivers = events
+        let followers = events
             .into_iter()
-            .map(|id| {
-                let sender = state.watched.entry(id).or_insert_with(|| watch::Sender::new(None));
-                (id, sender.subscribe())
+            .map(|id| Follower {
+                receiver: state.watched.entry(id).or_default().subscribe(),
+                watched: Watched { hub: self.clone(), id },
+                first: None,
+                told: None,
             })
             .collect();
-        Watch { hub: self.clone(), receivers }
+        Watch { hub: self.clone(), followers }
     }
 
     /// Every change of any event from now on, each event's latest.
@@ -172,30 +173,66 @@ impl Hub {
 #[derive(Debug)]
 pub(crate) struct Watch {
     hub: Hub,
-    receivers: Vec<(EventId, watch::Receiver<Option<TicketCount>>)>,
+    followers: Vec<Follower>,
 }
 
 impl Watch {
-    /// The latest known count of each event, then every later one; in between, slow readers skip.
-    pub(crate) fn into_stream(mut self) -> impl Stream<Item = TicketCount> + Send {
-        let streams = std::mem::take(&mut self.receivers).into_iter().map(|(id, receiver)| {
-            let watched = Watched { hub: self.hub.clone(), id };
-            WatchStream::new(receiver).filter_map(move |count| {
-                // Held until the stream ends.
-                let _ = &watched;
-                std::future::ready(count)
-            })
-        });
-        stream::select_all(streams)
+    /// The current count of each event, then every later one; in between, slow readers skip. `read` are
+    /// the counts as they were read after the watch began; others hear of them if they are news.
+    pub(crate) fn starting_with(
+        mut self,
+        read: impl IntoIterator<Item = TicketCount>,
+    ) -> BoxStream<'static, TicketCount> {
+        let mut state = self.hub.state();
+        for count in read {
+            self.hub.tell(&mut state, count);
+        }
+        for follower in &mut self.followers {
+            let topic = state.watched.get(&follower.watched.id);
+            follower.first = topic.and_then(Topic::latest);
+        }
+        drop(state);
+        let mut streams: Vec<_> =
+            self.followers.into_iter().map(|follower| follower.into_stream().boxed()).collect();
+        match streams.len() {
+            1 => streams.remove(0),
+            _ => stream::select_all(streams).boxed(),
+        }
     }
 }
 
-impl Drop for Watch {
-    fn drop(&mut self) {
-        for (id, receiver) in self.receivers.drain(..) {
-            drop(receiver);
-            self.hub.forget_unwatched(id);
-        }
+/// One who watches one event.
+#[derive(Debug)]
+struct Follower {
+    // In this order: the topic is forgotten after its last receiver.
+    receiver: watch::Receiver<Option<TicketCount>>,
+    watched: Watched,
+    first: Option<TicketCount>,
+    /// The version last told.
+    told: Option<i64>,
+}
+
+impl Follower {
+    fn into_stream(self) -> impl Stream<Item = TicketCount> + Send {
+        stream::unfold(self, |mut follower| async move {
+            let count = follower.next().await?;
+            Some((count, follower))
+        })
+    }
+
+    async fn next(&mut self) -> Option<TicketCount> {
+        let count = match self.first.take() {
+            Some(first) => first,
+            None => loop {
+                self.receiver.changed().await.ok()?;
+                let latest = *self.receiver.borrow_and_update();
+                if let Some(latest) = latest.filter(|latest| self.told < Some(latest.version)) {
+                    break latest;
+                }
+            },
+        };
+        self.told = Some(count.version);
+        Some(count)
     }
 }
 
@@ -215,7 +252,7 @@ impl Drop for Watched {
 impl Hub {
     fn forget_unwatched(&self, id: EventId) {
         if let Entry::Occupied(entry) = self.state().watched.entry(id)
-            && entry.get().receiver_count() == 0
+            && entry.get().is_unwatched()
         {
             entry.remove();
         }
@@ -286,7 +323,7 @@ mod tests {
         let (hub, event) = (Hub::default(), EventId::new());
         let watch = hub.watch([event]);
         hub.publish([count(event, 3)]);
-        let mut stream = watch.into_stream();
+        let mut stream = watch.starting_with([count(event, 2)]);
         assert_eq!(stream.next().await, Some(count(event, 3)));
         assert_eq!(stream.next().now_or_never(), None);
         hub.publish([count(event, 4)]);
@@ -296,9 +333,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_large_crowd_is_told_in_groups_and_all_of_it_hears_the_last_count() {
+        let (hub, event) = (Hub::default(), EventId::new());
+        let join = || hub.watch([event]).starting_with([count(event, 1)]);
+        let mut crowd: Vec<_> = (0..1_000).map(|_| join()).collect();
+        for watcher in &mut crowd {
+            assert_eq!(watcher.next().await, Some(count(event, 1)));
+        }
+        hub.publish([count(event, 2)]);
+        tokio::task::yield_now().await;
+        let told = crowd.iter_mut().filter_map(|watcher| watcher.next().now_or_never()).count();
+        assert!((1..1_000).contains(&told), "{told} at once");
+        hub.publish([count(event, 3)]);
+        for watcher in &mut crowd {
+            while watcher.next().await != Some(count(event, 3)) {}
+        }
+        assert_eq!(join().next().await, Some(count(event, 3)), "who comes late hears it as well");
+    }
+
+    #[tokio::test]
     async fn an_older_count_that_arrives_later_is_dropped() {
         let (hub, event) = (Hub::default(), EventId::new());
-        let mut some = hub.watch([event]).into_stream();
+        let mut some = hub.watch([event]).starting_with([]);
         let mut all = Box::pin(hub.watch_all());
         hub.publish([count(event, 5)]);
         assert_eq!(some.next().await, Some(count(event, 5)));
@@ -328,7 +384,8 @@ mod tests {
     async fn nothing_is_kept_for_events_that_nobody_watches() {
         let hub = Hub::default();
         let events: Vec<EventId> = (0..10).map(|_| EventId::new()).collect();
-        let (first, second) = (hub.watch(events.clone()), hub.watch(events.clone()).into_stream());
+        let first = hub.watch(events.clone());
+        let second = hub.watch(events.clone()).starting_with([]);
         let all = hub.watch_all();
         hub.publish(events.iter().map(|id| count(*id, 1)));
         drop((first, all));

@@ -2,5 +2,6 @@
 
 pub(crate) mod graphql;
 mod hub;
+mod topic;
 
 pub use hub::{Hub, TicketCount};

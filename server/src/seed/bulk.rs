@@ -138,7 +138,7 @@ pub async fn fill(
         let events = (first..last).map(|number| generated(number, rounds, now)).collect();
         filled.events += store::insert_missing(&tx, events).await?;
         tx.commit().await?;
-        if u64::from(last) % PROGRESS_EVERY == 0 {
+        if u64::from(last).is_multiple_of(PROGRESS_EVERY) {
             progress(format!("{last} of {} events", size.events));
         }
     }
@@ -153,7 +153,7 @@ pub async fn fill(
     while let Some(answer) = booking.next().await {
         filled.bookings += u64::from(matches!(answer?, BookAnswer::Success(_)));
         done += 1;
-        if done % PROGRESS_EVERY == 0 {
+        if done.is_multiple_of(PROGRESS_EVERY) {
             progress(format!("{done} of {} bookings", size.bookings));
         }
     }

@@ -1,0 +1,211 @@
+//! What is sold and to whom, and whether what the API answered is what the database holds.
+
+use std::{
+    collections::{HashMap, HashSet},
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use anyhow::{Context, Result, ensure};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::{
+    api::{Api, Failure},
+    crowd::{self, Crowd},
+    load::{Pace, Tally, drive},
+    machine::Meter,
+    queries::{BookEventResult, CancelBookingResult},
+    report::{Check, Report},
+    watcher::{Watched, Watcher},
+};
+
+/// Requests at a time, besides the load itself.
+const AT_ONCE: usize = 64;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The server; it must be on this machine
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    url: hyper::Uri,
+    #[command(flatten)]
+    crowd: crowd::Args,
+    /// Id of an event to book; can be repeated
+    #[arg(long = "event", value_name = "ID")]
+    named: Vec<String>,
+    /// Without named ones: how many events to book, those with the most tickets left
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    events: u16,
+    /// Most acknowledged bookings to look up again one by one
+    #[arg(long, default_value_t = 20_000, value_name = "N")]
+    check: usize,
+}
+
+/// Events, and people who want tickets of them.
+pub(crate) struct Sale {
+    pub(crate) api: Api,
+    pub(crate) crowd: Crowd,
+    pub(crate) events: Vec<cynic::Id>,
+    claims: Mutex<HashMap<Seat, Claim>>,
+    check: usize,
+}
+
+/// One user at one event, as their places in the sale's lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Seat {
+    pub(crate) user: usize,
+    pub(crate) event: usize,
+}
+
+/// What the last answer about a seat says.
+#[derive(Clone, Debug)]
+enum Claim {
+    Held(cynic::Id),
+    GivenBack,
+    /// The connection broke before the answer.
+    Unsure,
+}
+
+impl Sale {
+    /// Waits for the server, and finds the events.
+    pub(crate) async fn open(args: &Args) -> Result<Self> {
+        let api = Api::new(&args.url)?;
+        api.wait_until_ready().await?;
+        let crowd = Crowd::read(&args.crowd)?;
+        let events = match args.named.is_empty() {
+            true => api.events_with_most_left(args.events.into()).await?,
+            false => args.named.iter().map(cynic::Id::new).collect(),
+        };
+        println!("{} users, {} events", crowd.tokens.len(), events.len());
+        Ok(Self { api, crowd, events, claims: Mutex::default(), check: args.check })
+    }
+
+    /// Lets people take numbered turns while `watcher` watches, and gives what came of it.
+    pub(crate) async fn play<T, F>(
+        &self,
+        scenario: &'static str,
+        (pace, turns): (&Pace, u64),
+        watcher: Watcher,
+        turn: T,
+    ) -> Result<Report>
+    where
+        T: Fn(u64) -> F + Clone + Send + 'static,
+        F: Future<Output = String> + Send + 'static,
+    {
+        let before = self.remaining().await?;
+        let (tally, meter) = (Arc::new(Tally::new()), Meter::start());
+        let took = drive(pace, turns, &tally, turn).await;
+        let usage = meter.read();
+        let after = self.remaining().await?;
+        let Watched { mut checks, remaining, updates, settled_after } =
+            watcher.finish(&after).await;
+        checks.extend(self.check(&before, &after).await?);
+        let found = Arc::into_inner(tally).context("somebody still counts")?.into_found();
+        let figures = vec![
+            ("live_updates", updates as f64),
+            ("seconds_until_all_held_the_last_count", settled_after.as_secs_f64()),
+        ];
+        Ok(Report { scenario, took, found, checks, figures, remaining, usage })
+    }
+
+    /// Books one ticket; gives the kind of the answer.
+    pub(crate) async fn book(&self, seat: Seat) -> String {
+        match self.api.book_once(self.token(seat), self.event(seat)).await {
+            Ok(BookEventResult::BookEventSuccess(success)) => {
+                self.claims().insert(seat, Claim::Held(success.booking.id));
+                "booked".to_owned()
+            }
+            Ok(refusal) => refusal.kind().to_owned(),
+            Err(failure) => self.note_failure(seat, &failure),
+        }
+    }
+
+    /// Books one ticket where none is held, and cancels where one is; gives the kind of the answer.
+    pub(crate) async fn book_or_cancel(&self, seat: Seat) -> String {
+        let claim = self.claims().get(&seat).cloned();
+        let Some(Claim::Held(booking)) = claim else { return self.book(seat).await };
+        match self.api.cancel_once(self.token(seat), booking).await {
+            Ok(CancelBookingResult::CancelBookingSuccess(_)) => {
+                self.claims().insert(seat, Claim::GivenBack);
+                "cancelled".to_owned()
+            }
+            Ok(_) => "cancelling closed".to_owned(),
+            Err(failure) => self.note_failure(seat, &failure),
+        }
+    }
+
+    fn note_failure(&self, seat: Seat, failure: &Failure) -> String {
+        if failure.is_no_answer() {
+            self.claims().insert(seat, Claim::Unsure);
+        }
+        failure.kind()
+    }
+
+    fn claims(&self) -> MutexGuard<'_, HashMap<Seat, Claim>> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn token(&self, seat: Seat) -> &str {
+        &self.crowd.tokens[seat.user]
+    }
+
+    fn event(&self, seat: Seat) -> cynic::Id {
+        self.events[seat.event].clone()
+    }
+
+    /// What is left of each event.
+    async fn remaining(&self) -> Result<Vec<i32>> {
+        let anyone = self.crowd.tokens.first().context("there are no users")?;
+        stream::iter(&self.events)
+            .map(|event| async move {
+                anyhow::Ok(self.api.look(anyone, event.clone()).await?.remaining_tickets)
+            })
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    /// Nothing oversold, nothing lost, nothing twice.
+    async fn check(&self, before: &[i32], after: &[i32]) -> Result<Vec<Check>> {
+        ensure!(before.len() == after.len(), "an event is gone");
+        let (mut held, mut given_back, mut unsure) = (Vec::new(), Vec::new(), Vec::new());
+        for (seat, claim) in self.claims().drain() {
+            match claim {
+                Claim::Held(id) => held.push((seat, id)),
+                Claim::GivenBack => given_back.push(seat),
+                Claim::Unsure => unsure.push(seat),
+            }
+        }
+        let sample = &held[..held.len().min(self.check)];
+        let found = self.holders(sample.iter().map(|(seat, _)| *seat)).await?;
+        let found = found.iter().zip(sample).filter(|(now, (_, id))| now.as_ref() == Some(id));
+        let found = found.count();
+        given_back.truncate(self.check);
+        let still_held = self.holders(given_back).await?.iter().flatten().count();
+        let stored_unanswered = self.holders(unsure).await?.iter().flatten().count();
+        let ids: HashSet<&str> = held.iter().map(|(_, id)| id.inner()).collect();
+        let gone: i64 = before.iter().zip(after).map(|(b, a)| i64::from(*b) - i64::from(*a)).sum();
+        let oversold = after.iter().filter(|left| **left < 0).count();
+        Ok(vec![
+            Check::new("events oversold", &oversold, &0),
+            Check::new("acknowledged bookings found", &found, &sample.len()),
+            Check::new("distinct bookings acknowledged", &ids.len(), &held.len()),
+            Check::new("cancelled bookings still there", &still_held, &0),
+            Check::new("tickets gone", &gone, &(held.len() + stored_unanswered)),
+        ])
+    }
+
+    /// The booking that each of these seats has now.
+    async fn holders(
+        &self,
+        seats: impl IntoIterator<Item = Seat>,
+    ) -> Result<Vec<Option<cynic::Id>>> {
+        stream::iter(seats)
+            .map(|seat| async move {
+                let event = self.api.look(self.token(seat), self.event(seat)).await?;
+                anyhow::Ok(event.my_booking.map(|held| held.id))
+            })
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await
+    }
+}

@@ -1,0 +1,100 @@
+//! A subscription over a WebSocket of its own, as a browser's page has one.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use cynic::SubscriptionBuilder;
+use futures_util::{SinkExt, StreamExt};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{
+    WebSocketStream, client_async_with_config,
+    tungstenite::{
+        Message, client::IntoClientRequest, http::HeaderValue, protocol::WebSocketConfig,
+    },
+};
+
+use crate::queries::{RemainingTickets, RemainingTicketsVariables, TicketUpdate};
+
+/// Longest wait until the server welcomes a socket.
+const WELCOME: Duration = Duration::from_secs(30);
+/// Each of thousands of sockets has two buffers.
+const BUFFER: usize = 2 * 1024;
+
+/// The live counts of some events, in the subprotocol graphql-transport-ws.
+pub(crate) struct Subscription {
+    stream: WebSocketStream<TcpStream>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum FromServer {
+    ConnectionAck,
+    Next {
+        payload: Payload,
+    },
+    Ping,
+    /// A pong, an error, the end.
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    data: Option<RemainingTickets>,
+}
+
+impl Subscription {
+    /// Opens a socket to the server at `authority`, as in `127.0.0.1:8080`.
+    pub(crate) async fn open(authority: &str, events: Vec<cynic::Id>) -> Result<Self> {
+        let stream = TcpStream::connect(authority).await.context("opening a socket")?;
+        stream.set_nodelay(true)?;
+        let mut request = format!("ws://{authority}/graphql").into_client_request()?;
+        let protocol = HeaderValue::from_static("graphql-transport-ws");
+        request.headers_mut().insert("sec-websocket-protocol", protocol);
+        let config = WebSocketConfig::default()
+            .read_buffer_size(BUFFER)
+            .write_buffer_size(BUFFER)
+            .max_write_buffer_size(1024 * 1024);
+        let opening = client_async_with_config(request, stream, Some(config));
+        let (stream, _) = timeout(WELCOME, opening).await?.context("opening a WebSocket")?;
+        let mut socket = Self { stream };
+        socket.send(&json!({ "type": "connection_init" })).await?;
+        match timeout(WELCOME, socket.receive()).await? {
+            Some(FromServer::ConnectionAck) => {}
+            _ => bail!("the server did not welcome a socket"),
+        }
+        let variables = RemainingTicketsVariables { event_ids: Some(events) };
+        let operation = RemainingTickets::build(variables);
+        socket.send(&json!({ "type": "subscribe", "id": "1", "payload": operation })).await?;
+        Ok(socket)
+    }
+
+    /// The next count; none once the socket or the subscription is over.
+    pub(crate) async fn next(&mut self) -> Option<TicketUpdate> {
+        loop {
+            match self.receive().await? {
+                FromServer::Next { payload } => return Some(payload.data?.remaining_tickets),
+                FromServer::Ping => self.send(&json!({ "type": "pong" })).await.ok()?,
+                FromServer::ConnectionAck => {}
+                FromServer::Other => return None,
+            }
+        }
+    }
+
+    async fn send(&mut self, message: &serde_json::Value) -> Result<()> {
+        Ok(self.stream.send(Message::text(message.to_string())).await?)
+    }
+
+    async fn receive(&mut self) -> Option<FromServer> {
+        loop {
+            match self.stream.next().await?.ok()? {
+                Message::Text(text) => return serde_json::from_str(&text).ok(),
+                Message::Close(_) => return None,
+                // The WebSocket's own pings are answered by the library.
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Watching: many pages are open on an event while its tickets are booked.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use crate::{
+    load::Pace,
+    machine,
+    report::Output,
+    rush,
+    sale::{self, Sale},
+    watcher::Watcher,
+};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    sale: sale::Args,
+    /// How many watch, each over a socket of their own
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    subscribers: u32,
+    /// The server's process id: its memory is looked at before they come and at the end
+    #[arg(long, value_name = "PID")]
+    server_pid: Option<u32>,
+    #[command(flatten)]
+    pace: Pace,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(crate) async fn watch(args: Args) -> Result<bool> {
+    let sale = Arc::new(Sale::open(&args.sale).await?);
+    let memory = || args.server_pid.map(machine::memory_kib).transpose();
+    let alone = memory()?;
+    let watcher = Watcher::crowd(&sale.api, &sale.events, args.subscribers).await?;
+    let watched = memory()?;
+    println!("{} subscribers", args.subscribers);
+    let mut report = rush::on_sale("watch", &sale, &args.pace, watcher).await?;
+    let per_subscriber = |now: f64, before: f64| (now - before) / f64::from(args.subscribers);
+    if let (Some(alone), Some(watched), Some(booked)) = (alone, watched, memory()?) {
+        report.figures.extend([
+            ("server_memory_per_quiet_subscriber_kib", per_subscriber(watched, alone)),
+            ("server_memory_per_subscriber_kib", per_subscriber(booked, alone)),
+        ]);
+    }
+    report.publish(&args.output)
+}
