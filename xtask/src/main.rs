@@ -1,5 +1,6 @@
 //! Rowlock's chores. Light on purpose: everything is done by the programs that are called.
 
+mod bench;
 mod lighthouse;
 mod npm;
 mod postgres;
@@ -31,6 +32,8 @@ enum Chore {
     /// Check format and lints, build the web client, and run every test; installs or starts what
     /// that needs
     Test(test::Args),
+    /// Measure speed against baselines in the same run, and write docs/benchmarks.md
+    Bench(bench::Args),
     /// Write schema.graphql from the server's code
     Schema,
     /// Build the web client and the IDE into web/dist
@@ -54,6 +57,7 @@ fn chore(chore: Chore) -> Result<()> {
     match chore {
         Chore::Run(args) => run::run(&args),
         Chore::Test(args) => test::test(&args),
+        Chore::Bench(args) => bench::bench(&args),
         Chore::Schema => {
             let sdl = shell::read("cargo", &["run", "--quiet", "-p", "rowlock", "--", "schema"])?;
             Ok(std::fs::write("schema.graphql", sdl)?)

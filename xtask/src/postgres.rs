@@ -18,6 +18,15 @@ use crate::{
 
 const USER: &str = "rowlock";
 
+/// Whether what is committed has to survive a power cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// PostgreSQL's default.
+    Real,
+    /// It does not wait for the disk.
+    ThrownAway,
+}
+
 /// The server; it stops when this is dropped.
 pub(crate) struct Postgres {
     process: Child,
@@ -26,8 +35,8 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    /// Starts it. Its data need not survive a power cut, so it does not wait for the disk.
-    pub(crate) fn start() -> Result<Self> {
+    /// Starts it.
+    pub(crate) fn start(durability: Durability) -> Result<Self> {
         need_package(find_binaries().is_some(), "PostgreSQL", &["postgresql"])?;
         let binaries =
             find_binaries().context("PostgreSQL is installed and its server not found")?;
@@ -53,7 +62,11 @@ impl Postgres {
             .arg(&data)
             .args(["-c", "listen_addresses=127.0.0.1", "-c", &format!("port={port}")])
             .args(["-c", &format!("unix_socket_directories={}", folder.display())])
-            .args(["-c", "fsync=off", "-c", "max_connections=400"])
+            .args(["-c", "max_connections=400"])
+            .args(match durability {
+                Durability::Real => &[][..],
+                Durability::ThrownAway => &["-c", "fsync=off"],
+            })
             .stdout(Stdio::null())
             .stderr(fs::File::create(folder.join("log"))?)
             .spawn()
@@ -70,13 +83,16 @@ impl Postgres {
 
     /// Makes an empty database and gives its URL.
     pub(crate) fn create_database(&self, name: &str) -> Result<String> {
-        let binaries = find_binaries().context("PostgreSQL was found before")?;
-        finish(
-            Command::new(binaries.join("createdb"))
-                .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", USER])
-                .arg(name),
-        )?;
+        finish(self.client("createdb")?.arg(name))?;
         Ok(self.url(name))
+    }
+
+    /// One of PostgreSQL's client programs, about to connect to this server.
+    pub(crate) fn client(&self, program: &str) -> Result<Command> {
+        let binaries = find_binaries().context("PostgreSQL was found before")?;
+        let mut command = Command::new(binaries.join(program));
+        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", USER]);
+        Ok(command)
     }
 
     fn wait_until_ready(&mut self, binaries: &Path) -> Result<()> {
@@ -113,6 +129,13 @@ impl Drop for Postgres {
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// The version of the server that is used.
+pub(crate) fn version() -> Result<String> {
+    let binaries = find_binaries().context("PostgreSQL is not installed")?;
+    let version = read(&binaries.join("postgres").to_string_lossy(), &["--version"])?;
+    Ok(version.trim().to_owned())
 }
 
 /// The folder with the server's programs, of the newest version that is installed.

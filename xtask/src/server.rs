@@ -16,20 +16,31 @@ const SECRET: &str = "only-for-tests-and-known-to-everybody";
 /// Longest wait for it to serve.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A running server with the demo data; it ends when this is dropped.
+/// A running server; it ends when this is dropped.
 pub(crate) struct Server {
     pub(crate) url: String,
     process: Child,
 }
 
 impl Server {
-    /// On a free port, its log in a file.
+    /// With the demo data, on a free port, its log in a file.
     pub(crate) fn start(profile: &str, database: &str, log: &Path) -> Result<Self> {
         for command in ["migrate", "seed"] {
             finish(&mut rowlock(profile, command, database))?;
         }
+        Self::serve(profile, database, log, &[])
+    }
+
+    /// On a database that is there, with more settings.
+    pub(crate) fn serve(
+        profile: &str,
+        database: &str,
+        log: &Path,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let mut process = rowlock(profile, "serve", database)
             .env("LISTEN_ADDR", "127.0.0.1:0")
+            .envs(settings.iter().copied())
             .stderr(fs::File::create(log)?)
             .spawn()
             .context("starting rowlock")?;
@@ -47,6 +58,12 @@ impl Server {
         }
         let _ = process.kill();
         bail!("rowlock did not begin to serve; its log is {}", log.display());
+    }
+}
+
+impl Server {
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
     }
 }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::{
     npm::Package,
-    postgres::Postgres,
+    postgres::{Durability, Postgres},
     race,
     shell::{call, finish, has, heading},
     tools::need_package,
@@ -47,7 +47,7 @@ pub(crate) fn test(args: &Args) -> Result<()> {
     heading("Building the programs and their tests");
     finish(Command::new("cargo").arg("build").args(workspace))?;
 
-    let postgres = Postgres::start()?;
+    let postgres = Postgres::start(Durability::ThrownAway)?;
     heading("Tests");
     finish(
         Command::new("cargo")

@@ -1,0 +1,100 @@
+//! What is measured without a load.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+
+use super::{Lab, Row, Run, Target, site::PROFILE};
+use crate::{
+    server::rowlock,
+    shell::finish,
+    web::{self, Ide},
+};
+
+/// A start is short, and varies.
+const STARTS: u32 = 10;
+const LONGEST_START: Duration = Duration::from_secs(10);
+
+pub(super) fn start(lab: &Lab) -> Result<Vec<Row>> {
+    let database = format!("sqlite:{}", lab.folder.join("start.db").display());
+    for command in ["migrate", "seed"] {
+        finish(&mut rowlock(PROFILE, command, &database))?;
+    }
+    let (mut times, mut memory) = (Vec::new(), Vec::new());
+    for number in 1..=STARTS {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let begun = Instant::now();
+        let mut server = rowlock(PROFILE, "serve", &database)
+            .env("LISTEN_ADDR", &address)
+            .stderr(Stdio::null())
+            .spawn()
+            .context("starting rowlock")?;
+        let ready = wait_until_ready(&mut server, &address, begun);
+        let resident = resident_mib(server.id());
+        server.kill()?;
+        server.wait()?;
+        let (millis, mib) = (ready?.as_secs_f64() * 1_000.0, resident?);
+        println!("start {number}/{STARTS}: {millis:.1} ms, {mib:.1} MiB");
+        times.push(Run { baseline: None, measure: millis });
+        memory.push(Run { baseline: None, measure: mib });
+    }
+    let row = |name, what, unit, most, runs| {
+        let note = "on a migrated SQLite file".to_owned();
+        Row { name, what, unit, target: Target::AtMost(most), runs, note }
+    };
+    Ok(vec![
+        row("start", "from exec to ready", "ms", 150.0, times),
+        row("idle", "memory of a server that is ready", "MiB", 30.0, memory),
+    ])
+}
+
+fn wait_until_ready(server: &mut Child, address: &str, begun: Instant) -> Result<Duration> {
+    while begun.elapsed() < LONGEST_START {
+        if is_ready(address).unwrap_or(false) {
+            return Ok(begun.elapsed());
+        }
+        if let Some(status) = server.try_wait()? {
+            bail!("rowlock ended with {status} instead of starting");
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    bail!("rowlock was not ready after {} s", LONGEST_START.as_secs())
+}
+
+fn is_ready(address: &str) -> std::io::Result<bool> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "GET /readyz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer.starts_with("HTTP/1.1 200"))
+}
+
+fn resident_mib(pid: u32) -> Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let kib = status.lines().find_map(|line| {
+        line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok()
+    });
+    Ok(kib.context("/proc tells no VmRSS")? / 1_024.0)
+}
+
+/// The page and all that it asks for, as the bundler made them.
+pub(super) fn page() -> Result<Vec<Row>> {
+    web::build(Ide::IfItCanBeHad)?;
+    let mut bytes = fs::metadata("web/dist/index.html.br")?.len();
+    for file in fs::read_dir(Path::new("web/dist/assets"))? {
+        let file = file?;
+        if file.path().extension().is_some_and(|extension| extension == "br") {
+            bytes += file.metadata()?.len();
+        }
+    }
+    let runs = vec![Run { baseline: None, measure: bytes as f64 / 1_000.0 }];
+    let (what, note) = ("what a first visit downloads, in brotli", String::new());
+    Ok(vec![Row { name: "page", what, unit: "kB", target: Target::AtMost(300.0), runs, note }])
+}

@@ -1,0 +1,171 @@
+//! The results on the terminal, and as a page of the documentation with plots.
+
+use std::{fmt::Write, fs, path::Path};
+
+use anyhow::Result;
+
+use super::{Lab, Row, median, number, pgbench};
+use crate::shell::read;
+
+pub(super) const FILE: &str = "docs/benchmarks.md";
+const PLOTS: &str = "docs/benchmarks";
+
+/// In Markdown, which reads well on a terminal, too.
+pub(super) fn table(rows: &[Row]) -> String {
+    let head = ["", "measure", "", "baseline", "judged (lowest to highest)", "target", ""];
+    let mut lines: Vec<[String; 7]> = vec![head.map(str::to_owned)];
+    for row in rows {
+        let (low, high) = row.spread();
+        let unit = if row.baseline().is_some() { "×" } else { "" };
+        let runs = if row.runs.len() > 1 {
+            format!(" ({} to {})", number(low), number(high))
+        } else {
+            String::new()
+        };
+        lines.push([
+            row.name.to_owned(),
+            row.what.to_owned(),
+            format!("{} {}", number(row.measure()), row.unit),
+            row.baseline()
+                .map_or("–".to_owned(), |baseline| format!("{} {}", number(baseline), row.unit)),
+            format!("{}{unit}{runs}", number(row.judged())),
+            row.target.to_string() + unit,
+            if row.holds() { "ok" } else { "BELOW" }.to_owned(),
+        ]);
+    }
+    let widths: Vec<usize> = (0..7)
+        .map(|at| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or_default())
+        .collect();
+    let mut text = String::new();
+    for (place, line) in lines.iter().enumerate() {
+        let cells = line.iter().zip(&widths).map(|(cell, width)| format!(" {cell:<width$} "));
+        text += &format!("|{}|\n", cells.collect::<Vec<_>>().join("|"));
+        if place == 0 {
+            let rules = widths.iter().map(|width| "-".repeat(width + 2));
+            text += &format!("|{}|\n", rules.collect::<Vec<_>>().join("|"));
+        }
+    }
+    text
+}
+
+/// The page and its plots.
+pub(super) fn write(rows: &[Row], lab: &Lab) -> Result<()> {
+    if Path::new(PLOTS).exists() {
+        fs::remove_dir_all(PLOTS)?;
+    }
+    fs::create_dir_all(PLOTS)?;
+    let mut plots = String::new();
+    for row in rows.iter().filter(|row| row.runs.len() > 1) {
+        let file = format!("{}.svg", row.name.replace(", ", "-").replace(' ', "-"));
+        fs::write(Path::new(PLOTS).join(&file), plot(row))?;
+        let _ = writeln!(plots, "![{}: {}](benchmarks/{file})\n", row.name, row.what);
+    }
+    let notes: String = rows
+        .iter()
+        .filter(|row| !row.note.is_empty())
+        .map(|row| format!("- **{}**: {}\n", row.name, row.note))
+        .collect();
+    let (runs, seconds) = (lab.runs, lab.seconds);
+    let text = format!(
+        "# Benchmarks\n\n\
+         `cargo xtask bench` measures this, writes this page, and fails where a target is missed. \
+         Each measure is taken right after its baseline, {runs} times, {seconds} s each; the load \
+         test, the server and the database share one machine. What is judged is the median of the \
+         ratios of these pairs, or the median of the measure where there is no baseline. After each run \
+         the load test checks that nothing was oversold, lost or told wrong.\n\n{}\n\
+         ## On\n\n{}\n## Meanwhile\n\n{notes}\n\
+         ## What is compared\n\n\
+         - **hot, spread, sold out**: `bookEvent` over HTTP on 256 connections, each by another user, \
+         against pgbench on the same PostgreSQL, schema and settings (its defaults), prepared, at the \
+         best of 1 to 32 clients, with the script below. PostgreSQL has its default durability.\n\
+         - **browse**: `events(first: 10)` with all that a card shows, of 1,000 events, against \
+         `{{ __typename }}` on the same server; 256 connections.\n\
+         - **growth**: the median over 8 connections, with 1,000,000 events and as many bookings, against \
+         1,000 of each.\n\
+         - **fan-out**: 10,000 sockets that watch one event while 1,000 bookings a second arrive.\n\
+         - **embedded**: `bookEvent` on SQLite with `synchronous = FULL`, against SQLite's own program \
+         with one transaction per booking and the same durability.\n\
+         - **start, idle**: a migrated SQLite file with the demo data.\n\
+         - **page**: the files of a first visit, as `cargo xtask web` made them.\n\n\
+         ## The script for one event\n\n```sql\n{}```\n\n## Plots\n\n\
+         Bars are medians, dots are runs; grey is the baseline.\n\n{plots}",
+        table(rows),
+        machine()?,
+        pgbench::script(1),
+    );
+    fs::write(FILE, text.trim_end().to_owned() + "\n")?;
+    Ok(())
+}
+
+/// What it was measured on, and with.
+fn machine() -> Result<String> {
+    let field = |file: &str, name: &str| {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let value = text.lines().find(|line| line.starts_with(name)).and_then(|line| {
+            let (_, value) = line.split_once(':')?;
+            Some(value.trim().to_owned())
+        });
+        value.unwrap_or_else(|| "unknown".to_owned())
+    };
+    let cores = std::thread::available_parallelism()?;
+    let memory = field("/proc/meminfo", "MemTotal");
+    let lines = [
+        format!("{cores} cores of {}, {memory}", field("/proc/cpuinfo", "model name")),
+        format!("Linux {}", read("uname", &["-r"])?.trim()),
+        read("rustc", &["--version"])?.trim().to_owned(),
+        crate::postgres::version()?,
+        format!("rowlock at {}", read("git", &["rev-parse", "--short", "HEAD"])?.trim()),
+        read("date", &["--utc", "+%F"])?.trim().to_owned(),
+    ];
+    Ok(lines.map(|line| format!("- {line}\n")).concat())
+}
+
+const WIDTH: f64 = 720.0;
+const LEFT: f64 = 90.0;
+const RIGHT: f64 = 110.0;
+const BAR: f64 = 26.0;
+
+/// Bars for the baseline and the measure, with a dot for each run.
+fn plot(row: &Row) -> String {
+    let measured: Vec<f64> = row.runs.iter().map(|run| run.measure).collect();
+    let baseline: Vec<f64> = row.runs.iter().filter_map(|run| run.baseline).collect();
+    let bars = [("baseline", "#64748b", &baseline), ("rowlock", "#0b63ce", &measured)];
+    let bars = bars.into_iter().filter(|(_, _, values)| !values.is_empty());
+    let most = measured.iter().chain(&baseline).copied().fold(f64::MIN_POSITIVE, f64::max);
+    let x = |value: f64| LEFT + value / most * (WIDTH - LEFT - RIGHT);
+    let (mut shapes, mut top) = (String::new(), 40.0);
+    for (name, colour, values) in bars {
+        let (middle, value) = (top + BAR / 2.0, median(values.iter().copied()));
+        // Writing to a string succeeds.
+        let _ = write!(
+            shapes,
+            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{name}</text>\
+             <rect x=\"{LEFT}\" y=\"{top}\" width=\"{:.1}\" height=\"{BAR}\" fill=\"{colour}\"/>\
+             <text x=\"{:.1}\" y=\"{:.1}\">{} {}</text>",
+            LEFT - 8.0,
+            middle + 4.0,
+            x(value) - LEFT,
+            x(most) + 12.0,
+            middle + 4.0,
+            number(value),
+            row.unit,
+        );
+        for value in values {
+            let _ = write!(
+                shapes,
+                "<circle cx=\"{:.1}\" cy=\"{middle}\" r=\"4\" fill=\"#fff\" stroke=\"#1b2430\"/>",
+                x(*value)
+            );
+        }
+        top += BAR + 10.0;
+    }
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {0}\" width=\"{WIDTH}\" \
+         height=\"{0}\" font-family=\"system-ui, sans-serif\" font-size=\"13\" fill=\"#1b2430\">\
+         <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\
+         <text x=\"{LEFT}\" y=\"24\" font-size=\"15\">{1}: {2}</text>{shapes}</svg>\n",
+        top + 6.0,
+        row.name,
+        row.what,
+    )
+}

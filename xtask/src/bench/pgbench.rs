@@ -1,0 +1,107 @@
+//! The baseline on PostgreSQL: one row-locked transaction per booking, at its best number of clients.
+
+use std::{cell::OnceCell, fs, path::PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::{
+    Lab,
+    site::{event_id, psql},
+};
+
+/// Numbers of clients that are tried.
+const CLIENTS: [u32; 6] = [1, 2, 4, 8, 16, 32];
+const TRIAL_SECONDS: u64 = 2;
+/// Users that pgbench can name by a number.
+const USERS: u32 = 300_000;
+
+/// Each transaction is another user's.
+const NEXT: &str = "\\set n :n + 1\n\\set turn :client_id + :n * :clients\n";
+
+/// Of one event, or of a thousand in turn.
+pub(super) fn script(events: u32) -> String {
+    let event = match events {
+        1 => format!("'{}'::uuid", event_id(0)),
+        _ => "('01990000-0001-7000-8000-' || lpad(to_hex(:event::int), 12, '0'))::uuid".to_owned(),
+    };
+    format!(
+        "{NEXT}\\set event :turn % {events}\n\\set user :turn / {events}\n\
+         BEGIN;\n\
+         SELECT remaining_tickets, starts_at FROM events WHERE id = {event} FOR NO KEY UPDATE;\n\
+         INSERT INTO bookings (id, event_id, user_id, quantity, status, created_at) \
+         VALUES (gen_random_uuid(), {event}, \
+         ('10000000-0000-7000-8000-' || lpad(to_hex(:user::int), 12, '0'))::uuid, \
+         1, 'CONFIRMED', now());\n\
+         UPDATE events SET remaining_tickets = remaining_tickets - 1, \
+         count_version = count_version + 1 WHERE id = {event};\n\
+         COMMIT;\n"
+    )
+}
+
+/// One script on one database.
+pub(super) struct Pgbench<'a> {
+    lab: &'a Lab,
+    database: &'static str,
+    script: PathBuf,
+    clients: OnceCell<u32>,
+}
+
+impl<'a> Pgbench<'a> {
+    pub(super) fn new(lab: &'a Lab, database: &'static str, events: u32) -> Result<Self> {
+        psql(
+            lab,
+            database,
+            &format!(
+                "INSERT INTO users (id, email, name, password_hash, created_at) \
+                 SELECT ('10000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, \
+                 'pgbench-' || n || '@example.test', 'pgbench', '', now() \
+                 FROM generate_series(0, {USERS}) AS n ON CONFLICT DO NOTHING"
+            ),
+        )?;
+        psql(lab, database, "VACUUM ANALYZE users")?;
+        let file = lab.folder.join(format!("{database}.pgbench"));
+        fs::write(&file, script(events))?;
+        Ok(Self { lab, database, script: file, clients: OnceCell::new() })
+    }
+
+    /// Transactions a second, at the number of clients that was best when it was first asked. `clear`
+    /// takes the bookings away.
+    pub(super) fn run(&self, clear: impl Fn() -> Result<()>) -> Result<f64> {
+        if self.clients.get().is_none() {
+            let mut tried = Vec::new();
+            for clients in CLIENTS {
+                clear()?;
+                let rate = self.transactions(clients, TRIAL_SECONDS)?;
+                println!("   pgbench with {clients} clients: {rate:.0}/s");
+                tried.push((rate, clients));
+            }
+            let best = tried.into_iter().max_by(|a, b| a.0.total_cmp(&b.0));
+            let (_, clients) = best.context("some number of clients was tried")?;
+            self.clients.get_or_init(|| clients);
+        }
+        clear()?;
+        self.transactions(self.clients(), self.lab.seconds)
+    }
+
+    pub(super) fn clients(&self) -> u32 {
+        self.clients.get().copied().unwrap_or_default()
+    }
+
+    fn transactions(&self, clients: u32, seconds: u64) -> Result<f64> {
+        let mut pgbench = self.lab.postgres.client("pgbench")?;
+        pgbench
+            .args(["--no-vacuum", "--protocol", "prepared", "--define", "n=0"])
+            .args(["--define", &format!("clients={clients}"), "--client", &clients.to_string()])
+            .args(["--jobs", &clients.min(2).to_string(), "--time", &seconds.to_string()])
+            .arg("--file")
+            .arg(&self.script)
+            .arg(self.database);
+        let output = pgbench.output().context("starting pgbench")?;
+        if !output.status.success() {
+            bail!("pgbench failed: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        let said = String::from_utf8(output.stdout)?;
+        let rate = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next());
+        rate.and_then(|rate| rate.parse().ok()).with_context(|| format!("no rate in: {said}"))
+    }
+}

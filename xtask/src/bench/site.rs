@@ -1,0 +1,150 @@
+//! A database, a server on it, and people who use it.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::Lab;
+use crate::{
+    server::{Server, rowlock},
+    shell::finish,
+    web::target_folder,
+};
+
+pub(super) const PROFILE: &str = "release";
+/// Nobody here is a person with one account.
+const SETTINGS: [(&str, &str); 1] = [("BOOKINGS_PER_MINUTE_PER_USER", "1000000")];
+/// More than are booked in a run.
+const USERS: u32 = 200_000;
+/// Events that get more tickets than anybody books, and one besides that has none.
+pub(super) const OPEN_EVENTS: u32 = 1_000;
+
+pub(super) struct Site<'a> {
+    lab: &'a Lab,
+    name: String,
+    pub(super) database: String,
+    pub(super) server: Server,
+}
+
+/// What `loadtest` found.
+pub(super) struct Found(Value);
+
+/// The id of a generated event.
+pub(super) fn event_id(number: u32) -> String {
+    format!("01990000-0001-7000-8000-{number:012x}")
+}
+
+impl<'a> Site<'a> {
+    pub(super) fn on_postgres(
+        lab: &'a Lab,
+        name: &str,
+        events: u32,
+        bookings: u32,
+    ) -> Result<Self> {
+        let database = lab.postgres.create_database(name)?;
+        prepare(&database, events, bookings)?;
+        psql(lab, name, &open_events())?;
+        Self::serve(lab, name, database)
+    }
+
+    pub(super) fn on_sqlite(lab: &'a Lab, name: &str) -> Result<Self> {
+        let file = lab.folder.join(format!("{name}.db"));
+        let database = format!("sqlite:{}", file.display());
+        prepare(&database, OPEN_EVENTS, 0)?;
+        let set = "UPDATE events SET total_tickets = 5000000, remaining_tickets = 5000000;";
+        finish(Command::new("sqlite3").arg(&file).arg(set))?;
+        Self::serve(lab, name, database)
+    }
+
+    fn serve(lab: &'a Lab, name: &str, database: String) -> Result<Self> {
+        let log = lab.folder.join(format!("{name}.log"));
+        let server = Server::serve(PROFILE, &database, &log, &SETTINGS)?;
+        Ok(Self { lab, name: name.to_owned(), database, server })
+    }
+
+    /// Users who have booked nothing; their tokens are good for a quarter of an hour.
+    pub(super) fn new_users(&self) -> Result<PathBuf> {
+        let tokens = self.lab.folder.join(format!("{}.tokens", self.name));
+        let mut create = rowlock(PROFILE, "users", &self.database);
+        create.args(["create", "--count", &USERS.to_string(), "--tokens"]).arg(&tokens);
+        finish(create.stdout(std::process::Stdio::null()))?;
+        Ok(tokens)
+    }
+
+    /// As if nobody had booked yet, on PostgreSQL.
+    pub(super) fn clear(&self) -> Result<()> {
+        let statements = [
+            "TRUNCATE bookings",
+            "UPDATE events SET remaining_tickets = total_tickets, count_version = count_version + 1 \
+             WHERE remaining_tickets < total_tickets",
+            "VACUUM events",
+            "CHECKPOINT",
+        ];
+        statements.iter().try_for_each(|sql| psql(self.lab, &self.name, sql))
+    }
+
+    /// Runs a scenario of `loadtest` for as long as the lab says.
+    pub(super) fn load(&self, scenario: &str, args: &[String]) -> Result<Found> {
+        let json = self.lab.folder.join("found.json");
+        let log = self.lab.folder.join("loadtest.log");
+        let output = fs::File::create(&log)?;
+        let mut loadtest = Command::new(target_folder().join(PROFILE).join("loadtest"));
+        loadtest
+            .args([scenario, "--url", &self.server.url])
+            .args(["--seconds", &self.lab.seconds.to_string()])
+            .args(args)
+            .arg("--json")
+            .arg(&json)
+            .stdout(output.try_clone()?)
+            .stderr(output);
+        finish(&mut loadtest).with_context(|| format!("see {}", log.display()))?;
+        Ok(Found(serde_json::from_str(&fs::read_to_string(json)?)?))
+    }
+}
+
+/// Runs statements on one of the lab's databases.
+pub(super) fn psql(lab: &Lab, database: &str, sql: &str) -> Result<()> {
+    let mut psql = lab.postgres.client("psql")?;
+    finish(psql.args(["--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", database, "-c", sql]))
+}
+
+fn prepare(database: &str, events: u32, bookings: u32) -> Result<()> {
+    finish(&mut rowlock(PROFILE, "migrate", database))?;
+    let mut seed = rowlock(PROFILE, "seed", database);
+    // One more: the one that has no tickets.
+    let (events, bookings) = ((events + 1).to_string(), bookings.to_string());
+    finish(seed.args(["--events", &events, "--bookings", &bookings]))
+}
+
+fn open_events() -> String {
+    let (first, last, none) = (event_id(0), event_id(OPEN_EVENTS - 1), event_id(OPEN_EVENTS));
+    format!(
+        "UPDATE events SET total_tickets = total_tickets + 5000000, \
+         remaining_tickets = remaining_tickets + 5000000 WHERE id BETWEEN '{first}' AND '{last}'; \
+         UPDATE events SET total_tickets = total_tickets - remaining_tickets, \
+         remaining_tickets = 0 WHERE id = '{none}'"
+    )
+}
+
+impl Found {
+    /// Answers of a kind a second.
+    pub(super) fn rate(&self, kind: &str) -> Result<f64> {
+        Ok(self.number(&["kinds", kind, "count"])? / self.number(&["seconds"])?)
+    }
+
+    pub(super) fn number(&self, path: &[&str]) -> Result<f64> {
+        let found = path.iter().try_fold(&self.0, |value, name| value.get(name));
+        match found.and_then(Value::as_f64) {
+            Some(number) => Ok(number),
+            None => bail!("the load test tells no {}: {}", path.join("."), self.0["kinds"]),
+        }
+    }
+
+    /// How busy the machine was, and how much of it was the load test.
+    pub(super) fn note(&self) -> Result<String> {
+        let percent = |name| anyhow::Ok((self.number(&[name])? * 100.0).round());
+        let (busy, own) = (percent("machine_busy")?, percent("client_share_of_machine")?);
+        Ok(format!("{busy} % busy, {own} % with the client"))
+    }
+}
