@@ -21,6 +21,7 @@ on_both_engines! {
     a_refusal_changes_no_count
     every_subscriber_of_every_socket_is_told
     what_is_told_is_committed
+    who_does_not_read_holds_nobody_up_and_finds_the_last_count
     several_operations_share_a_socket
     a_socket_with_a_token_books
     a_socket_does_not_outlive_its_token
@@ -62,6 +63,29 @@ async fn the_current_count_comes_first_and_then_every_change_on_either_subprotoc
         app.book(&user, &event, 1).await;
         socket.start(WATCH, json!({ "ids": [event] })).await;
         assert_eq!(count(&socket.next().await), (&*event, 4));
+    }
+}
+
+async fn who_does_not_read_holds_nobody_up_and_finds_the_last_count(app: App) {
+    const BOOKINGS: u32 = 200;
+    let event = app.event("Concert", BOOKINGS as i32 + 1).await;
+    let ids = json!({ "ids": [event] });
+    // Together more than the buffers on the way take.
+    let mut slow = Socket::open(&app.url, MODERN, json!({})).await;
+    let names: String = (0..50).map(|number| format!("name{number}: eventId ")).collect();
+    let long = WATCH.replace("version", &format!("version {names}"));
+    for _ in 0..100 {
+        slow.start(&long, ids.clone()).await;
+    }
+    let mut keen = Socket::open(&app.url, MODERN, json!({})).await;
+    keen.start(WATCH, ids).await;
+    for user in app.users(BOOKINGS).await {
+        assert_eq!(app.book(&user, &event, 1).await["__typename"], "BookEventSuccess");
+    }
+    while count(&keen.next().await).1 != 1 {}
+    let mut at_the_end = 0;
+    while at_the_end < 100 {
+        at_the_end += usize::from(count(&slow.next().await).1 == 1);
     }
 }
 
