@@ -79,7 +79,10 @@ impl From<Failure> for anyhow::Error {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Broken(error) => error,
-            refused @ Failure::Refused(_) => anyhow::anyhow!(refused.kind()),
+            Failure::Refused(error) => {
+                let code = Failure::Refused(error.clone()).kind();
+                anyhow::anyhow!("{code}: {}", error.message)
+            }
         }
     }
 }

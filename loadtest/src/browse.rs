@@ -9,7 +9,7 @@ use cynic::QueryBuilder;
 use crate::{
     api::Api,
     load::{Pace, Tally, drive},
-    machine::Meter,
+    machine::{self, Meter},
     queries::{EventById, EventCards, EventCardsVariables, EventVariables},
     report::{Check, Output, Report},
 };
@@ -57,6 +57,7 @@ impl Look {
 }
 
 pub(crate) async fn browse(args: Args) -> Result<bool> {
+    machine::ensure_sockets(args.pace.connections)?;
     let api = Api::new(&args.url)?;
     api.wait_until_ready().await?;
     let first = api.send(EventCards::build(EventCardsVariables { search: None }), None).await?;

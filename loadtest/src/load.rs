@@ -25,11 +25,16 @@ pub(crate) struct Pace {
     /// Requests a second, arriving evenly whether or not earlier ones are answered; a request's time
     /// counts from when it should have been sent. Without it, each connection asks as soon as it has
     /// its answer
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_rate)]
     pub(crate) rate: Option<f64>,
     /// Most seconds
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub(crate) seconds: u64,
+}
+
+fn parse_rate(text: &str) -> Result<f64, &'static str> {
+    let rate = text.parse().ok().filter(|rate| (0.001..=1e6).contains(rate));
+    rate.ok_or("requests a second are a number from 0.001 to 1000000")
 }
 
 /// What came of the requests, by kind and by second.
@@ -166,5 +171,18 @@ async fn show_progress(tally: Arc<Tally>) {
         let count = found.count();
         eprintln!("{second:>4} s {:>7}/s  {}", count - before, found.in_words());
         before = count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_one_that_can_be_kept() {
+        assert_eq!(parse_rate("0.5"), Ok(0.5));
+        for wrong in ["0", "-1", "NaN", "inf", "1e-300", "fast", ""] {
+            parse_rate(wrong).unwrap_err();
+        }
     }
 }

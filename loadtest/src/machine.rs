@@ -2,7 +2,7 @@
 
 use std::{fmt, fs};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 /// Shares of all cores together, 0 to 1.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +46,28 @@ pub(crate) fn memory_kib(pid: u32) -> Result<f64> {
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let number = resident.and_then(|size| size.split_whitespace().next()?.parse().ok());
     number.with_context(|| format!("{file} tells no VmRSS"))
+}
+
+/// Files and sockets that a load has open besides its connections.
+const OTHER_FILES: u64 = 50;
+
+/// That this process may have so many sockets open.
+///
+/// # Errors
+/// What to do where it may not.
+pub(crate) fn ensure_sockets(wanted: u32) -> Result<()> {
+    let needed = u64::from(wanted) + OTHER_FILES;
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    // It may also be "unlimited", or not to be found out.
+    let allowed = files.and_then(|limits| limits.split_whitespace().next()?.parse::<u64>().ok());
+    ensure!(
+        allowed.is_none_or(|allowed| allowed >= needed),
+        "{wanted} sockets need {needed} open files, and {} are allowed: run `ulimit -n {needed}` \
+         in this shell first, and where the server runs as well",
+        allowed.unwrap_or_default()
+    );
+    Ok(())
 }
 
 /// Clock ticks of this process. Zero where there is no `/proc`.

@@ -11,6 +11,7 @@ use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use crate::{
     browse::{Look, Visitor},
     load::Pace,
+    machine,
     report::Output,
     sale::{self, Sale, Seat},
     watcher::Watcher,
@@ -33,6 +34,7 @@ pub(crate) struct Args {
 const LOOKS: [(Look, u32); 3] = [(Look::List, 55), (Look::Search, 10), (Look::Event, 20)];
 
 pub(crate) async fn mixed(args: Args) -> Result<bool> {
+    machine::ensure_sockets(args.pace.connections)?;
     let sale = Arc::new(Sale::open(&args.sale).await?);
     let watcher = Watcher::start(&sale.api, &sale.events).await?;
     let people = Arc::new(People {

@@ -12,7 +12,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::{
     api::{Api, Failure},
     crowd::{self, Crowd},
-    load::{Pace, Tally, drive},
+    load::{Pace, Tally, Times, drive},
     machine::Meter,
     queries::{BookEventResult, CancelBookingResult},
     report::{Check, Report},
@@ -21,6 +21,12 @@ use crate::{
 
 /// Requests at a time, besides the load itself.
 const AT_ONCE: usize = 64;
+
+/// Errors that no load explains, by their codes.
+const DEFECTS: [(&str, &str); 2] = [
+    ("UNAUTHENTICATED", "requests whose token was not taken"),
+    ("INTERNAL", "requests that failed inside the server"),
+];
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
@@ -100,6 +106,9 @@ impl Sale {
             watcher.finish(&after).await;
         checks.extend(self.check(&before, &after).await?);
         let found = Arc::into_inner(tally).context("somebody still counts")?.into_found();
+        checks.extend(DEFECTS.map(|(code, what)| {
+            Check::new(what, &found.kinds.get(code).map_or(0, Times::count), &0)
+        }));
         let figures = vec![
             ("live_updates", updates as f64),
             ("seconds_until_all_held_the_last_count", settled_after.as_secs_f64()),
@@ -157,7 +166,12 @@ impl Sale {
         let anyone = self.crowd.tokens.first().context("there are no users")?;
         stream::iter(&self.events)
             .map(|event| async move {
-                anyhow::Ok(self.api.look(anyone, event.clone()).await?.remaining_tickets)
+                let event = self.api.look(anyone, event.clone()).await;
+                let event = event.context(
+                    "looking at an event (tokens are good for 15 minutes: `rowlock users create` \
+                     makes new ones)",
+                )?;
+                anyhow::Ok(event.remaining_tickets)
             })
             .buffered(AT_ONCE)
             .try_collect()

@@ -30,6 +30,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn watch(args: Args) -> Result<bool> {
+    machine::ensure_sockets(args.subscribers + args.pace.connections)?;
     let sale = Arc::new(Sale::open(&args.sale).await?);
     let memory = || args.server_pid.map(machine::memory_kib).transpose();
     let alone = memory()?;

@@ -23,6 +23,7 @@ const FIRST_WITHIN: Duration = Duration::from_secs(30);
 const LAST_WITHIN: Duration = Duration::from_secs(5);
 /// Sockets that are being opened at the same time.
 const OPENING: usize = 64;
+const PROGRESS_EVERY: usize = 1_000;
 /// How often the sum of what is left is noted for the plot.
 const NOTED_EVERY: Duration = Duration::from_millis(100);
 
@@ -76,11 +77,15 @@ impl Watcher {
         let watched = sets.iter().map(Vec::len).sum();
         let latest = sets.iter().map(|_| HashMap::new()).collect();
         let seen = Arc::new(Mutex::new(Seen { latest, ..Seen::default() }));
-        let sockets: Vec<Subscription> = stream::iter(sets)
-            .map(|events| api.watch(events))
-            .buffered(OPENING)
-            .try_collect()
-            .await?;
+        let subscribers = sets.len();
+        let mut opening = stream::iter(sets).map(|events| api.watch(events)).buffered(OPENING);
+        let mut sockets: Vec<Subscription> = Vec::with_capacity(subscribers);
+        while let Some(socket) = opening.try_next().await? {
+            sockets.push(socket);
+            if sockets.len().is_multiple_of(PROGRESS_EVERY) {
+                eprintln!("{} of {subscribers} sockets are open", sockets.len());
+            }
+        }
         let mut tasks = JoinSet::new();
         for (subscriber, mut socket) in sockets.into_iter().enumerate() {
             let seen = Arc::clone(&seen);
