@@ -352,6 +352,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_last_of_a_large_crowd_are_told_at_once() {
+        let (hub, event) = (Hub::default(), EventId::new());
+        let mut crowd: Vec<_> = (0..1_000).map(|_| hub.watch([event]).starting_with([])).collect();
+        let mut left = crowd.split_off(990);
+        drop(crowd);
+        hub.publish([count(event, 2)]);
+        tokio::task::yield_now().await;
+        for watcher in &mut left {
+            assert_eq!(watcher.next().now_or_never(), Some(Some(count(event, 2))));
+        }
+    }
+
+    #[tokio::test]
     async fn an_older_count_that_arrives_later_is_dropped() {
         let (hub, event) = (Hub::default(), EventId::new());
         let mut some = hub.watch([event]).starting_with([]);

@@ -46,6 +46,8 @@ impl Topic {
 
     /// The crier's next step; false when every group has the latest count, and the crier is done.
     pub(super) fn tell_next_group(&mut self) -> bool {
+        // Nobody should wait for the telling of those who are gone.
+        self.groups.retain(|group| group.receiver_count() > 0);
         let (count, next) = (self.groups.len(), self.crier.unwrap_or_default());
         let version = |count: Option<TicketCount>| count.map(|count| count.version);
         let behind = (next..next + count)
