@@ -18,7 +18,7 @@ use crate::{
     },
     database::Database,
     schema, seed,
-    server::Server,
+    server::{self, Server},
     services::Services,
 };
 
@@ -46,8 +46,7 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
         // The embedded database has no operator of its own.
         db.migrate(None).await.context("migrating the database")?;
     }
-    let listener = tokio::net::TcpListener::bind(args.listen_addr)
-        .await
+    let listener = server::listen(args.listen_addr)
         .with_context(|| format!("listening on {}", args.listen_addr))?;
     let services = Services::new(db, Clock::default(), &secret, &args.booking);
     let server = Server::new(services, &args);

@@ -2,12 +2,29 @@
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    task::JoinSet,
+};
 
 use crate::{config::ServeArgs, http, rate_limit::RateLimits, schema, services::Services};
 
 /// How long open requests may go on after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(10);
+/// Connections that may wait to be accepted, where the kernel allows as many. Whoever comes when there is no
+/// room for more tries again only after a second.
+const BACKLOG: u32 = 4_096;
+
+/// Listens, with room for a crowd that connects all at once.
+///
+/// # Errors
+/// When the address is not to be had.
+pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// A server that only misses its listener.
 #[derive(Debug)]
@@ -69,5 +86,24 @@ impl Server {
         chores.abort_all();
         db.close().await;
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use futures_util::future::try_join_all;
+    use tokio::{net::TcpStream, time::timeout};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_crowd_that_connects_at_once_need_not_try_again() {
+        let nobody_accepts = listen((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let address = nobody_accepts.local_addr().unwrap();
+        let crowd = try_join_all((0..500).map(|_| TcpStream::connect(address)));
+        let before_a_second_try = Duration::from_millis(900);
+        assert_eq!(timeout(before_a_second_try, crowd).await.unwrap().unwrap().len(), 500);
     }
 }
