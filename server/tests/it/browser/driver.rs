@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
     time::{Instant, sleep},
 };
 use url::{ParseError, Url};
@@ -26,13 +27,19 @@ const GLANCE: Duration = Duration::from_millis(25);
 /// A browser with an empty profile. It goes away with its driver when this is dropped.
 pub(super) struct Browser {
     pub(super) page: Client,
-    driver: tokio::process::Child,
+    driver: Child,
     _profile: TempDir,
 }
 
-impl Browser {
-    pub(super) async fn start(width: u32, height: u32) -> Self {
-        let mut driver = tokio::process::Command::new("chromedriver")
+/// Chromedriver takes any free port of IPv4's, and gives up where the same one is taken on IPv6. Another
+/// start takes another port.
+const STARTS: usize = 5;
+
+/// A chromedriver and the port that it listens on.
+async fn start_driver() -> (Child, String) {
+    let mut said = String::new();
+    for _ in 0..STARTS {
+        let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -41,15 +48,23 @@ impl Browser {
             .spawn()
             .expect("chromedriver is installed: run `cargo xtask test`");
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = loop {
-            let line = lines.next_line().await.unwrap().expect("chromedriver says its port");
+        while let Some(line) = lines.next_line().await.unwrap() {
             if let Some((_, port)) = line.split_once("started successfully on port ") {
-                break port.trim_end_matches('.').to_owned();
+                // Read on, so that the driver never waits for us.
+                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+                return (driver, port.trim_end_matches('.').to_owned());
             }
-        };
-        // Read on, so that the driver never waits for us.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            said += &line;
+            said.push('\n');
+        }
+        driver.wait().await.unwrap();
+    }
+    panic!("chromedriver doesn't start:\n{said}");
+}
 
+impl Browser {
+    pub(super) async fn start(width: u32, height: u32) -> Self {
+        let (driver, port) = start_driver().await;
         let profile = TempDir::new().unwrap();
         let options = json!({
             "goog:chromeOptions": { "args": [
