@@ -81,12 +81,18 @@ async fn seed(args: SeedArgs) -> Result<ExitCode> {
         "{url}: added {} demo events and {} demo users, moved {} events that were over\n",
         seeded.events, seeded.users, seeded.moved
     );
-    if size.events > 0 {
+    if let Some(size) = size {
         let filled = seed::fill(&services, size, |line| eprintln!("{line}")).await?;
         said += &format!(
             "{url}: added {} generated events, {} users and {} bookings\n",
             filled.events, filled.users, filled.bookings
         );
+        if filled.unbooked > 0 {
+            said += &format!(
+                "{url}: {} bookings are missing, because their events are sold out or over\n",
+                filled.unbooked
+            );
+        }
     }
     services.db.close().await;
     print(&said)

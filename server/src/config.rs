@@ -95,16 +95,17 @@ pub struct SeedArgs {
     #[command(flatten)]
     pub database: DatabaseArgs,
     /// How many generated events there should be besides
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=10_000_000))]
-    pub events: u32,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub events: Option<u32>,
     /// How many bookings these events should have altogether, by generated users
     #[arg(long, value_name = "N", default_value_t = 0, requires = "events", value_parser = clap::value_parser!(u32).range(..=100_000_000))]
     pub bookings: u32,
 }
 
 impl SeedArgs {
-    pub(crate) fn size(&self) -> Size {
-        Size { events: self.events, bookings: self.bookings }
+    /// How much to generate, if anything.
+    pub(crate) fn size(&self) -> Option<Size> {
+        self.events.map(|events| Size { events, bookings: self.bookings })
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     auth::{AccessToken, AccessTokens},
     clock::Clock,
-    database::Database,
+    database::{Database, insert_missing},
     error::{ApiError, FieldProblem},
 };
 
@@ -282,7 +282,7 @@ impl Accounts {
             })
             .collect();
         let tx = self.db.begin().await?;
-        let inserted = store::insert_missing_users(&tx, users).await?;
+        let inserted = insert_missing::<user::Entity>(&tx, users).await?;
         tx.commit().await?;
         Ok(inserted)
     }

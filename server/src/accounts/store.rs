@@ -3,13 +3,11 @@
 use chrono::{DateTime, Utc};
 use rowlock_entities::{SessionId, UserId, refresh_token, session, user};
 use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
-    sea_query::{LockType, OnConflict},
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait,
+    IntoActiveModel, QueryFilter, QuerySelect, sea_query::LockType,
 };
 
-use crate::database::{ROWS_PER_INSERT, any_of};
+use crate::database::any_of;
 
 pub(crate) async fn find_user(
     db: &impl ConnectionTrait,
@@ -27,23 +25,6 @@ pub(crate) async fn find_user_by_email(
 
 pub(crate) async fn insert_user(db: &impl ConnectionTrait, user: user::Model) -> Result<(), DbErr> {
     user::Entity::insert(user.into_active_model()).exec_without_returning(db).await.map(drop)
-}
-
-/// Inserts the users whose ids are not there yet; says how many.
-pub(crate) async fn insert_missing_users(
-    db: &impl ConnectionTrait,
-    users: Vec<user::Model>,
-) -> Result<u64, DbErr> {
-    let mut inserted = 0;
-    let mut users = users.into_iter().map(IntoActiveModel::into_active_model).peekable();
-    while users.peek().is_some() {
-        let some: Vec<user::ActiveModel> = users.by_ref().take(ROWS_PER_INSERT).collect();
-        inserted += user::Entity::insert_many(some)
-            .on_conflict(OnConflict::column(user::Column::Id).do_nothing().to_owned())
-            .exec_without_returning(db)
-            .await?;
-    }
-    Ok(inserted)
 }
 
 pub(crate) async fn insert_session(

@@ -17,9 +17,10 @@ use reads::Trust;
 use rowlock_migration::{Migrator, MigratorTrait};
 use sea_orm::{
     ColumnTrait, ConnAcquireErr, ConnectOptions, ConnectionTrait, DatabaseConnection,
-    DatabaseTransaction, DbBackend, DbErr, ExprTrait, IsolationLevel, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait, Value,
-    sea_query::{Expr, ValueType, extension::postgres::PgFunc, postgres_array::NotU8},
+    DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExprTrait, IntoActiveModel, IsolationLevel,
+    Iterable, PrimaryKeyToColumn, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    Value,
+    sea_query::{Expr, OnConflict, ValueType, extension::postgres::PgFunc, postgres_array::NotU8},
     sqlx::{
         Connection,
         sqlite::{SqliteJournalMode, SqliteSynchronous},
@@ -36,8 +37,8 @@ const CONNECTION_WAIT: Duration = Duration::from_secs(5);
 const LOCK_WAIT: Duration = Duration::from_secs(3);
 /// After this long PostgreSQL ends a transaction whose server does nothing in it.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(30);
-/// Rows in one `INSERT` that names each value: both engines bound how many values a statement has.
-pub(crate) const ROWS_PER_INSERT: usize = 1_000;
+/// Rows in one `INSERT`: both engines bound how many values a statement has.
+const ROWS_PER_INSERT: usize = 1_000;
 
 /// A database of either engine. Clones share its pools.
 #[derive(Clone, Debug)]
@@ -275,6 +276,29 @@ fn pool_options(url: &str, connections: u32) -> ConnectOptions {
         .test_before_acquire(false)
         .sqlx_logging_level(LevelFilter::Debug);
     options
+}
+
+/// Inserts the rows whose primary keys are not there yet; says how many.
+pub(crate) async fn insert_missing<E>(
+    db: &impl ConnectionTrait,
+    rows: Vec<E::Model>,
+) -> Result<u64, DbErr>
+where
+    E: EntityTrait,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+{
+    let key = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column);
+    let unless_there = OnConflict::columns(key).do_nothing().to_owned();
+    let mut inserted = 0;
+    let mut rows = rows.into_iter().map(IntoActiveModel::into_active_model).peekable();
+    while rows.peek().is_some() {
+        let some: Vec<E::ActiveModel> = rows.by_ref().take(ROWS_PER_INSERT).collect();
+        inserted += E::insert_many(some)
+            .on_conflict(unless_there.clone())
+            .exec_without_returning(db)
+            .await?;
+    }
+    Ok(inserted)
 }
 
 /// `column` is one of `values`. On PostgreSQL the values are one array, so that the statement's text,

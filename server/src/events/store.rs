@@ -5,16 +5,15 @@ use std::sync::Arc;
 use chrono::{DateTime, Datelike, Utc};
 use rowlock_entities::{EventId, event};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait,
-    IntoActiveModel, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-    Statement,
-    sea_query::{Asterisk, Expr, LikeExpr, LockBehavior, LockType, OnConflict, Query},
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, Order,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement,
+    sea_query::{Asterisk, Expr, LikeExpr, LockBehavior, LockType, Query, SelectStatement},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    database::{ROWS_PER_INSERT, any_of, hex, json},
+    database::{any_of, hex, json},
     pagination::PageRequest,
 };
 
@@ -106,12 +105,14 @@ impl EventFilter {
 
     /// The same events, found by SQLite's index over the pieces of titles.
     fn select_by_index(&self) -> Select<event::Entity> {
-        let found = Query::select()
-            .column("event_id")
-            .from(TITLES)
-            .and_where(Expr::cust_with_values(TITLE_HAS, [phrase(&self.search)]))
-            .take();
+        let found = self.found_by_index(Expr::col("event_id"));
         event::Entity::find().filter(event::Column::Id.in_subquery(found))
+    }
+
+    /// `what` of each title that SQLite's index finds.
+    fn found_by_index(&self, what: Expr) -> SelectStatement {
+        let fits = Expr::cust_with_values("event_titles MATCH ?", [phrase(&self.search)]);
+        Query::select().expr(what).from("event_titles").and_where(fits).take()
     }
 
     /// Whether SQLite's index over the pieces of titles can find these events.
@@ -125,12 +126,7 @@ impl EventFilter {
         if !self.has_index(db.get_database_backend()) {
             return Ok(false);
         }
-        let few = Query::select()
-            .expr(Expr::val(1))
-            .from(TITLES)
-            .and_where(Expr::cust_with_values(TITLE_HAS, [phrase(&self.search)]))
-            .limit(MOST_RARE + 1)
-            .take();
+        let few = self.found_by_index(Expr::val(1)).limit(MOST_RARE + 1).take();
         let count =
             Query::select().expr(Expr::col(Asterisk).count()).from_subquery(few, "few").take();
         let row = db.query_one(&count).await?;
@@ -139,10 +135,7 @@ impl EventFilter {
     }
 }
 
-/// SQLite's index over the pieces of titles.
-const TITLES: &str = "event_titles";
-const TITLE_HAS: &str = "event_titles MATCH ?";
-/// The shortest text that it finds, in characters.
+/// The shortest text that SQLite's index finds, in characters.
 const SHORTEST_PIECE: usize = 3;
 /// Beyond this many, a page of those that fit is filled soon by reading the list in its order.
 const MOST_RARE: u64 = 1_000;
@@ -274,23 +267,6 @@ pub(crate) async fn update_counts(
         }
     };
     tx.execute_raw(statement).await.map(drop)
-}
-
-/// Inserts the events whose ids are not there yet; says how many.
-pub(crate) async fn insert_missing(
-    db: &impl ConnectionTrait,
-    events: Vec<event::Model>,
-) -> Result<u64, DbErr> {
-    let mut inserted = 0;
-    let mut events = events.into_iter().map(IntoActiveModel::into_active_model).peekable();
-    while events.peek().is_some() {
-        let some: Vec<event::ActiveModel> = events.by_ref().take(ROWS_PER_INSERT).collect();
-        inserted += event::Entity::insert_many(some)
-            .on_conflict(OnConflict::column(event::Column::Id).do_nothing().to_owned())
-            .exec_without_returning(db)
-            .await?;
-    }
-    Ok(inserted)
 }
 
 /// Gives an event a new time if it has started and all its tickets are left; says whether it did.

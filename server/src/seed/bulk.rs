@@ -13,13 +13,15 @@ use crate::{
     accounts::AccountsError,
     bookings::{BookAnswer, BookingsError},
     config::BookingArgs,
-    events::{store, title_key},
+    database::insert_missing,
+    events::title_key,
     services::Services,
 };
 
 /// How much there should be.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
+    /// At least one.
     pub events: u32,
     /// Spread evenly over those events.
     pub bookings: u32,
@@ -31,6 +33,8 @@ pub struct Filled {
     pub events: u64,
     pub users: u64,
     pub bookings: u64,
+    /// Bookings that should be there and are not: their events are sold out, or over.
+    pub unbooked: u64,
 }
 
 /// Why filling stopped.
@@ -47,7 +51,7 @@ pub enum BulkError {
 const EVENTS_PER_TRANSACTION: u32 = 10_000;
 /// Bookings under way at the same time.
 const BOOKINGS_AT_ONCE: usize = 20_000;
-/// Most bookings by each user, as long as no event needs more users than that makes.
+/// How many bookings a user has: fewer where one event alone needs more users than this makes.
 const BOOKINGS_PER_USER: u32 = 100;
 const PROGRESS_EVERY: u64 = 100_000;
 
@@ -127,7 +131,7 @@ pub async fn fill(
     size: Size,
     progress: impl Fn(String),
 ) -> Result<Filled, BulkError> {
-    let rounds = size.bookings.div_ceil(size.events.max(1));
+    let rounds = size.bookings.div_ceil(size.events);
     let users = (size.bookings / BOOKINGS_PER_USER).max(rounds);
     let mut filled = Filled::default();
 
@@ -136,7 +140,7 @@ pub async fn fill(
         let last = size.events.min(first + EVENTS_PER_TRANSACTION);
         let tx = services.db.begin().await?;
         let events = (first..last).map(|number| generated(number, rounds, now)).collect();
-        filled.events += store::insert_missing(&tx, events).await?;
+        filled.events += insert_missing::<event::Entity>(&tx, events).await?;
         tx.commit().await?;
         if u64::from(last).is_multiple_of(PROGRESS_EVERY) {
             progress(format!("{last} of {} events", size.events));
@@ -151,7 +155,11 @@ pub async fn fill(
         .buffer_unordered(BOOKINGS_AT_ONCE);
     let mut done: u64 = 0;
     while let Some(answer) = booking.next().await {
-        filled.bookings += u64::from(matches!(answer?, BookAnswer::Success(_)));
+        match answer? {
+            BookAnswer::Success(_) => filled.bookings += 1,
+            BookAnswer::AlreadyBooked(_) => {}
+            BookAnswer::SoldOut(_) | BookAnswer::Closed(_) => filled.unbooked += 1,
+        }
         done += 1;
         if done.is_multiple_of(PROGRESS_EVERY) {
             progress(format!("{done} of {} bookings", size.bookings));

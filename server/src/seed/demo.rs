@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     accounts::{Accounts, AccountsError},
     clock::Clock,
-    database::Database,
+    database::{Database, insert_missing},
     events::{store, title_key},
 };
 
@@ -198,7 +198,7 @@ pub async fn add_demo(
     for demo in &EVENTS {
         let row = demo.row(now);
         seeded.moved += usize::from(store::move_if_over_and_unbooked(&tx, &row, now).await?);
-        seeded.events += store::insert_missing(&tx, vec![row]).await?;
+        seeded.events += insert_missing::<event::Entity>(&tx, vec![row]).await?;
     }
     tx.commit().await?;
     for (number, email, password, name) in USERS {

@@ -131,8 +131,14 @@ async fn the_migrations_run_up_and_down_and_up_on_both_engines() {
         assert!(ok && said.contains("50 generated events, 3 users and 120 bookings"), "{said}");
         let (ok, said) = run(&size);
         assert!(ok && said.contains("0 generated events, 0 users and 0 bookings"), "{said}");
+        let (ok, said) = run(&["seed", "--events", "1", "--bookings", "1000"]);
+        assert!(ok && said.contains(" bookings are missing, because their events"), "{said}");
+        for wrong in [&["seed", "--events", "0"][..], &["seed", "--bookings", "5"]] {
+            let (ok, said) = run(wrong);
+            assert!(!ok && said.contains("--events"), "{said}");
+        }
         let (ok, said) = run(&["audit"]);
-        assert!(ok && said.contains("62 events and 120 bookings checked, 0 violations"), "{said}");
+        assert!(ok && said.contains("62 events and 140 bookings checked, 0 violations"), "{said}");
         let (ok, said) = run(&["migrate", "--down", "5"]);
         assert!(ok, "{said}");
         assert!(run(&["migrate"]).0);
