@@ -3,13 +3,14 @@
 //! async-graphql's stock extractor takes `text/plain` bodies, which other sites' pages may send, runs
 //! mutations that come by GET, and takes batches of any size; this handler does none of that.
 
+use std::mem;
+
 use async_graphql::{Executor, Request, Variables, parser::types::OperationType};
 use async_graphql_axum::GraphQLProtocol;
 use axum::{
     body::{Body, Bytes},
     extract::{
-        RawQuery, State,
-        rejection::BytesRejection,
+        FromRequest, RawQuery, State,
         ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
     },
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -36,16 +37,17 @@ const GRAPHQL_JSON: &str = "application/graphql-response+json";
 pub(super) async fn post(
     State(app): State<App>,
     peer: Peer,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    mut request: axum::extract::Request,
 ) -> Response {
+    // The extractor of headers would copy them.
+    let headers = mem::take(request.headers_mut());
     if !is_json(&headers) {
         return refuse(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::field("query", "Send the request as application/json in UTF-8."),
         );
     }
-    let body = match body {
+    let body = match Bytes::from_request(request, &()).await {
         Ok(body) => body,
         Err(rejection) => {
             return refuse(

@@ -14,6 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use tower::ServiceBuilder;
 use tower_http::{
     catch_panic::CatchPanicLayer, cors::CorsLayer, set_header::SetResponseHeaderLayer,
 };
@@ -56,13 +57,17 @@ pub(crate) fn router(services: &Services, api: Api, args: &ServeArgs) -> Router 
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .merge(site::routes(&args.web_dir))
-        .layer(cors(&args.allowed_origins))
-        .layer(CatchPanicLayer::custom(after_panic))
-        .layer(DefaultBodyLimit::max(args.limits.max_body_bytes))
-        .layer(SetResponseHeaderLayer::if_not_present(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ))
+        // As one: each layer of a router is a box around every route, and one more future for each request.
+        .layer(
+            ServiceBuilder::new()
+                .layer(SetResponseHeaderLayer::if_not_present(
+                    header::X_CONTENT_TYPE_OPTIONS,
+                    HeaderValue::from_static("nosniff"),
+                ))
+                .layer(DefaultBodyLimit::max(args.limits.max_body_bytes))
+                .layer(CatchPanicLayer::custom(after_panic))
+                .layer(cors(&args.allowed_origins)),
+        )
         .with_state(app)
 }
 
