@@ -16,7 +16,11 @@ use futures_util::{
 };
 use uuid::Uuid;
 
-use super::{Mutation, Query, Subscription, absent_variables, documents::Documents};
+use super::{
+    Mutation, Query, Subscription, absent_variables,
+    documents::{Document, Documents},
+    validity::InputTypes,
+};
 use crate::{
     config::Limits,
     error::{ApiError, FieldProblem, code},
@@ -34,11 +38,16 @@ const MAX_RECURSION: usize = 32;
 /// The schema as transports use it. Clones share everything.
 #[derive(Clone)]
 pub(crate) struct Api {
-    schema: Schema<Query, Mutation, Subscription>,
+    schema: Roots,
+    /// The same without most of the rules of validation: for what is known to keep them.
+    schema_for_valid: Roots,
+    input_types: Arc<InputTypes>,
     documents: Arc<Documents>,
     max_depth: usize,
     max_complexity: usize,
 }
+
+type Roots = Schema<Query, Mutation, Subscription>;
 
 /// The id by which a request's log lines and its errors are matched; on a WebSocket, the socket's.
 #[derive(Clone, Debug)]
@@ -55,9 +64,12 @@ impl RequestId {
 }
 
 impl Api {
-    pub(crate) fn new(schema: Schema<Query, Mutation, Subscription>, limits: &Limits) -> Self {
+    /// Of the same schema twice, the second time without most of the rules of validation.
+    pub(crate) fn new(schema: Roots, schema_for_valid: Roots, limits: &Limits) -> Self {
         Self {
+            input_types: Arc::new(InputTypes::of_schema(&schema.sdl())),
             schema,
+            schema_for_valid,
             documents: Arc::new(Documents::new()),
             max_depth: limits.max_query_depth,
             max_complexity: limits.max_query_complexity,
@@ -71,8 +83,9 @@ impl Api {
         find_operation_type(&document.parsed, name)
     }
 
-    /// Parses the request, unless it is too large.
-    fn prepare(&self, mut request: Request) -> ServerResult<Request> {
+    /// Parses the request, unless it is too large. Its document comes along where it is as valid with
+    /// these variables as with any others.
+    fn prepare(&self, mut request: Request) -> ServerResult<(Request, Option<Arc<Document>>)> {
         let document = self
             .documents
             .parse(&request.query)
@@ -84,9 +97,13 @@ impl Api {
             ));
         }
         let mut parsed = document.parsed.clone();
-        absent_variables::leave_out(&mut parsed, &request.variables);
+        let is_plain = document.has_plain_arguments
+            && self.input_types.are_right(&document.parsed, &request.variables);
+        if !is_plain {
+            absent_variables::leave_out(&mut parsed, &request.variables);
+        }
         request.set_parsed_query(parsed);
-        Ok(request)
+        Ok((request, is_plain.then_some(document)))
     }
 
     /// Gives a code to what async-graphql itself refused, and the request's id to what failed inside.
@@ -125,10 +142,23 @@ impl Api {
 impl Executor for Api {
     async fn execute(&self, request: Request) -> Response {
         let id = RequestId::in_data(&request.data);
-        match self.prepare(request) {
-            Ok(request) => self.finish(self.schema.execute(request).await, id.as_ref()),
-            Err(error) => Response::from_errors(vec![error]),
-        }
+        let (request, document) = match self.prepare(request) {
+            Ok(prepared) => prepared,
+            Err(error) => return Response::from_errors(vec![error]),
+        };
+        let response = match document {
+            Some(document) if document.is_known_to_be_valid() => {
+                self.schema_for_valid.execute(request).await
+            }
+            document => {
+                let response = self.schema.execute(request).await;
+                if let Some(document) = document.filter(|_| response.is_ok()) {
+                    document.was_found_valid();
+                }
+                response
+            }
+        };
+        self.finish(response, id.as_ref())
     }
 
     fn execute_stream(
@@ -139,7 +169,7 @@ impl Executor for Api {
         let session = session_data.unwrap_or_default();
         let id = RequestId::in_data(&session);
         match self.prepare(request) {
-            Ok(request) => {
+            Ok((request, ..)) => {
                 let this = self.clone();
                 self.schema
                     .execute_stream_with_session_data(request, session)

@@ -3,12 +3,15 @@
 //!
 //! A text means the same document whenever it is parsed, so what is kept here is never wrong.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use async_graphql::parser::{self, parse_query, types::ExecutableDocument};
 use quick_cache::{Weighter, sync::Cache};
 
-use super::query_size::QuerySize;
+use super::{query_size::QuerySize, validity::has_plain_arguments};
 
 /// Documents kept, at most.
 const MOST_DOCUMENTS: usize = 1_000;
@@ -20,6 +23,28 @@ const MOST_TEXT: u64 = 1_000_000;
 pub(crate) struct Document {
     pub(crate) parsed: ExecutableDocument,
     pub(crate) size: QuerySize,
+    pub(crate) has_plain_arguments: bool,
+    is_valid: AtomicBool,
+}
+
+impl Document {
+    fn new(parsed: ExecutableDocument) -> Self {
+        Self {
+            size: QuerySize::of(&parsed),
+            has_plain_arguments: has_plain_arguments(&parsed),
+            is_valid: AtomicBool::new(false),
+            parsed,
+        }
+    }
+
+    /// Whether it was found valid before.
+    pub(crate) fn is_known_to_be_valid(&self) -> bool {
+        self.is_valid.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn was_found_valid(&self) {
+        self.is_valid.store(true, Ordering::Relaxed);
+    }
 }
 
 /// The cache; those that were not asked for in a long time make room for others.
@@ -48,8 +73,7 @@ impl Documents {
         if let Some(known) = self.0.get(text) {
             return Ok(known);
         }
-        let parsed = parse_query(text)?;
-        let document = Arc::new(Document { size: QuerySize::of(&parsed), parsed });
+        let document = Arc::new(Document::new(parse_query(text)?));
         self.0.insert(text.to_owned(), Arc::clone(&document));
         Ok(document)
     }

@@ -4,11 +4,14 @@ mod absent_variables;
 mod api;
 mod documents;
 mod query_size;
+mod validity;
 
 use std::sync::Arc;
 
 pub(crate) use api::{Api, RequestId};
-use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema};
+use async_graphql::{
+    MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder, ValidationMode,
+};
 
 use crate::{
     accounts::graphql::{AccountsMutation, AccountsQuery},
@@ -35,17 +38,20 @@ pub(crate) struct Subscription(LiveSubscription);
 /// The schema over `services`.
 #[must_use]
 pub(crate) fn build(services: &Services, limits: &Limits, rate_limits: Arc<RateLimits>) -> Api {
-    let schema = builder()
-        .limit_depth(limits.max_query_depth)
-        .limit_complexity(limits.max_query_complexity)
-        .data(services.accounts.clone())
-        .data(services.events.clone())
-        .data(services.bookings.clone())
-        .data(services.hub.clone())
-        .data(services.clock.clone())
-        .data(rate_limits)
-        .finish();
-    Api::new(schema, limits)
+    let schema = |mode| {
+        builder()
+            .validation_mode(mode)
+            .limit_depth(limits.max_query_depth)
+            .limit_complexity(limits.max_query_complexity)
+            .data(services.accounts.clone())
+            .data(services.events.clone())
+            .data(services.bookings.clone())
+            .data(services.hub.clone())
+            .data(services.clock.clone())
+            .data(Arc::clone(&rate_limits))
+            .finish()
+    };
+    Api::new(schema(ValidationMode::Strict), schema(ValidationMode::Fast), limits)
 }
 
 /// The schema in GraphQL's schema definition language, as `schema.graphql` holds it.
@@ -57,7 +63,7 @@ pub fn sdl() -> String {
     lines.collect()
 }
 
-fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .register_output_type::<Problem>()
 }

@@ -14,6 +14,7 @@ on_both_engines! {
     only_json_is_taken
     a_body_that_is_no_request_is_refused_with_a_code
     a_query_that_cannot_run_is_refused_with_a_code
+    a_query_that_was_valid_is_refused_whole_when_its_variables_are_wrong
     a_query_that_asks_for_too_much_is_refused
     fragments_that_double_each_other_are_refused_at_once
     an_answer_comes_in_the_media_type_that_was_asked_for
@@ -108,6 +109,43 @@ async fn a_query_that_cannot_run_is_refused_with_a_code(app: App) {
             "{query:.60}: {error}"
         );
     }
+}
+
+async fn a_query_that_was_valid_is_refused_whole_when_its_variables_are_wrong(app: App) {
+    let query = "mutation Both($first: BookEventInput!, $second: BookEventInput!) {
+        first: bookEvent(input: $first) { __typename }
+        second: bookEvent(input: $second) { __typename }
+    }";
+    let events = [app.event("First", 9).await, app.event("Second", 9).await];
+    let [first, second] = events.each_ref().map(|event| json!({ "eventId": event }));
+    // Twice, since what was found valid goes another way from then on.
+    for user in app.users(2).await {
+        let right = json!({ "first": first, "second": second });
+        let booked = app.data(Some(&user), query, right).await;
+        assert_eq!(booked["second"]["__typename"], "BookEventSuccess");
+    }
+    let user = app.user().await;
+    let event = &events[1];
+    for (wrong, field) in [
+        (json!({ "eventId": event, "quantity": "two" }), "quantity"),
+        (json!({ "eventId": event, "quantity": 1.5 }), "quantity"),
+        (json!({ "eventId": null }), "eventId"),
+        (json!({ "eventId": event, "idempotencyKey": 7 }), "idempotencyKey"),
+        (json!({ "eventId": event, "seat": "A1" }), "input"),
+        (json!({}), "input"),
+        (Value::Null, "input"),
+    ] {
+        let variables = json!({ "first": first, "second": wrong });
+        let answer = app.send(Some(&user), query, variables).await;
+        let error = &answer["errors"][0];
+        assert_eq!(code_and_fields(error), ("BAD_USER_INPUT", vec![field]), "{error}");
+        assert_eq!(answer.get("data"), None, "{answer}");
+    }
+    assert_eq!(
+        app.remaining(&events[0]).await,
+        7,
+        "a request that is refused books nothing at all"
+    );
 }
 
 async fn a_query_that_asks_for_too_much_is_refused(app: App) {

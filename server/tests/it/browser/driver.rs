@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
+    process::{self, Child},
     time::{Instant, sleep},
 };
 use url::{ParseError, Url};
@@ -39,7 +39,7 @@ const STARTS: usize = 5;
 async fn start_driver() -> (Child, String) {
     let mut said = String::new();
     for _ in 0..STARTS {
-        let mut driver = Command::new("chromedriver")
+        let mut driver = process::Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

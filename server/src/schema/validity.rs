@@ -1,0 +1,201 @@
+//! A query whose text was found valid once is not validated again.
+//!
+//! To validate a small query takes longer than to execute it. Its rules look at the text, and only one of
+//! them at the variables' values as well: whether each fits where it is used. That follows where a
+//! variable stands alone as an argument and its value is of the type that it was declared with, since the
+//! types of such places are compared when the text is validated.
+//!
+//! What is not plainly so, right or wrong, goes through all of the rules. So nothing is accepted here that
+//! they would refuse, and what they refuse is refused in their words.
+
+use std::collections::{HashMap, HashSet};
+
+use async_graphql::{
+    Name, Value, Variables,
+    parser::{
+        parse_schema,
+        types::{
+            BaseType, ExecutableDocument, OperationDefinition, Selection, SelectionSet, Type,
+            TypeKind, TypeSystemDefinition,
+        },
+    },
+};
+use async_graphql_value as written;
+
+/// The types that variables can have, apart from those built into GraphQL.
+#[derive(Debug)]
+pub(crate) struct InputTypes(HashMap<Name, InputType>);
+
+#[derive(Debug)]
+enum InputType {
+    Enum(HashSet<Name>),
+    Object(HashMap<Name, InputField>),
+}
+
+#[derive(Debug)]
+struct InputField {
+    of: Type,
+    may_be_absent: bool,
+}
+
+impl InputTypes {
+    /// Those of a schema. What can't be read here is taken for a type of which nothing is known.
+    pub(crate) fn of_schema(sdl: &str) -> Self {
+        let definitions = parse_schema(sdl).map(|schema| schema.definitions).unwrap_or_default();
+        let types = definitions.into_iter().filter_map(|definition| {
+            let TypeSystemDefinition::Type(definition) = definition else { return None };
+            let of = match definition.node.kind {
+                TypeKind::Enum(of) => {
+                    InputType::Enum(of.values.into_iter().map(|v| v.node.value.node).collect())
+                }
+                TypeKind::InputObject(of) => {
+                    let fields = of.fields.into_iter().map(|field| {
+                        let (of, default) = (field.node.ty.node, field.node.default_value);
+                        let may_be_absent = of.nullable || default.is_some();
+                        (field.node.name.node, InputField { of, may_be_absent })
+                    });
+                    InputType::Object(fields.collect())
+                }
+                _ => return None,
+            };
+            Some((definition.node.name.node, of))
+        });
+        Self(types.collect())
+    }
+
+    /// Whether each variable of the document's one operation is there, or has a default, and is of the type
+    /// that it was declared with.
+    pub(crate) fn are_right(&self, document: &ExecutableDocument, variables: &Variables) -> bool {
+        let mut operations = document.operations.iter();
+        let (Some((_, operation)), None) = (operations.next(), operations.next()) else {
+            return false;
+        };
+        operation.node.variable_definitions.iter().all(|definition| {
+            let definition = &definition.node;
+            match variables.get(&definition.name.node) {
+                Some(value) => self.is_of(&definition.var_type.node, value),
+                None => definition.default_value.is_some(),
+            }
+        })
+    }
+
+    fn is_of(&self, wanted: &Type, value: &Value) -> bool {
+        let name = match (&wanted.base, value) {
+            (_, Value::Null) => return wanted.nullable,
+            (BaseType::List(item), Value::List(items)) => {
+                return items.iter().all(|value| self.is_of(item, value));
+            }
+            (BaseType::List(_), _) => return false,
+            (BaseType::Named(name), _) => name,
+        };
+        match (name.as_str(), value) {
+            ("ID" | "String", Value::String(_)) | ("Boolean", Value::Boolean(_)) => true,
+            ("Int", Value::Number(number)) => {
+                number.as_i64().is_some_and(|number| i32::try_from(number).is_ok())
+            }
+            _ => match (self.0.get(name), value) {
+                (Some(InputType::Enum(values)), Value::String(value)) => {
+                    values.contains(value.as_str())
+                }
+                (Some(InputType::Object(fields)), Value::Object(given)) => {
+                    given.iter().all(|(name, value)| {
+                        fields.get(name).is_some_and(|field| self.is_of(&field.of, value))
+                    }) && fields
+                        .iter()
+                        .all(|(name, field)| field.may_be_absent || given.contains_key(name))
+                }
+                _ => false,
+            },
+        }
+    }
+}
+
+/// Whether each argument is a variable or has none in it.
+pub(crate) fn has_plain_arguments(document: &ExecutableDocument) -> bool {
+    let operation = |operation: &OperationDefinition| set_is_plain(&operation.selection_set.node);
+    document.operations.iter().all(|(_, of)| of.node.directives.is_empty() && operation(&of.node))
+        && document.fragments.values().all(|of| set_is_plain(&of.node.selection_set.node))
+}
+
+fn set_is_plain(set: &SelectionSet) -> bool {
+    set.items.iter().all(|selection| {
+        let directives = selection.node.directives();
+        let arguments = directives.iter().flat_map(|directive| &directive.node.arguments);
+        arguments.into_iter().all(|(_, value)| is_plain(&value.node))
+            && match &selection.node {
+                Selection::Field(field) => {
+                    field.node.arguments.iter().all(|(_, value)| is_plain(&value.node))
+                        && set_is_plain(&field.node.selection_set.node)
+                }
+                Selection::InlineFragment(of) => set_is_plain(&of.node.selection_set.node),
+                Selection::FragmentSpread(_) => true,
+            }
+    })
+}
+
+fn is_plain(value: &written::Value) -> bool {
+    matches!(value, written::Value::Variable(_)) || value.clone().into_const().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::parse_query;
+    use serde_json::json;
+
+    use super::*;
+
+    fn are_right(declared: &str, variables: serde_json::Value) -> bool {
+        let document = parse_query(format!("query Named({declared}) {{ f }}")).unwrap();
+        let types = InputTypes::of_schema(&crate::schema::sdl());
+        types.are_right(&document, &Variables::from_json(variables))
+    }
+
+    #[test]
+    fn values_of_the_declared_types_are_right() {
+        assert!(are_right("$a: Int!, $b: [ID!]", json!({ "a": -3, "b": ["x", "y"] })));
+        assert!(are_right("$a: String, $b: Boolean = true", json!({ "a": null })));
+        let order = json!({ "order": { "field": "PRICE" } });
+        assert!(are_right("$order: EventOrder!", order));
+        let input = json!({ "input": { "eventId": "x", "idempotencyKey": null } });
+        assert!(are_right("$input: BookEventInput!", input));
+    }
+
+    #[test]
+    fn what_is_not_plainly_of_its_type_is_not_right() {
+        for (declared, value) in [
+            ("Int", json!(1.5)),
+            ("Int", json!(3_000_000_000_u64)),
+            ("Int", json!("1")),
+            ("Int!", json!(null)),
+            ("ID", json!(1)),
+            ("[ID!]", json!("x")),
+            ("[ID!]", json!([null])),
+            ("Boolean", json!("true")),
+            ("Unheard", json!("x")),
+            ("EventOrder", json!({ "field": "SIZE" })),
+            ("EventOrder", json!({ "direction": "ASC" })),
+            ("EventOrder", json!({ "field": "DATE", "more": 1 })),
+            ("BookEventInput", json!({ "eventId": "x", "quantity": null })),
+            ("Event", json!({ "id": "x" })),
+        ] {
+            assert!(!are_right(&format!("$a: {declared}"), json!({ "a": value })), "{declared}");
+        }
+        assert!(!are_right("$a: Int", json!({})), "an absent one changes the document");
+        assert!(!are_right("$a: Int) { f } query Other($a: Int", json!({ "a": 1 })), "one of two");
+    }
+
+    #[test]
+    fn a_variable_inside_a_value_is_not_plain() {
+        let is_plain = |query: &str| has_plain_arguments(&parse_query(query).unwrap());
+        assert!(is_plain("query($a: Int) { f(a: $a, b: [1], c: {d: 2}) { g @skip(if: $a) } }"));
+        for inside in [
+            "{ f(a: {b: $c}) }",
+            "{ f { g(a: [$c]) } }",
+            "{ ... @skip(if: [$c]) { f } }",
+            "{ ...A } fragment A on Query { f(a: {b: {c: [$d]}}) }",
+            "query @x { f }",
+        ] {
+            assert!(!is_plain(inside), "{inside}");
+        }
+    }
+}
