@@ -100,6 +100,18 @@ impl Api {
         let is_plain = document.has_plain_arguments
             && self.input_types.are_right(&document.parsed, &request.variables);
         if !is_plain {
+            let name = request.operation_name.as_deref();
+            let mut operations = document.parsed.operations.iter();
+            let chosen =
+                operations.find(|(own, _)| own.map(|own| own.as_str()) == name || name.is_none());
+            let missed = chosen.and_then(|(_, operation)| {
+                self.input_types.find_missed_object(&operation.node, &request.variables)
+            });
+            if let Some(name) = missed {
+                let message =
+                    format!("Variable \"${name}\" is not an input object, and should be one.");
+                return Err(with_field(ServerError::new(message, None), name.to_string()));
+            }
             absent_variables::leave_out(&mut parsed, &request.variables);
         }
         request.set_parsed_query(parsed);

@@ -79,6 +79,38 @@ impl InputTypes {
         })
     }
 
+    /// A variable of an operation that is no object and should be one. The rules let it through, and what
+    /// stands before it would be executed.
+    pub(crate) fn find_missed_object<'a>(
+        &self,
+        operation: &'a OperationDefinition,
+        variables: &Variables,
+    ) -> Option<&'a Name> {
+        let mut definitions = operation.variable_definitions.iter();
+        let missed = definitions.find(|definition| {
+            let value = variables.get(&definition.node.name.node);
+            value.is_some_and(|value| self.misses_object(&definition.node.var_type.node, value))
+        })?;
+        Some(&missed.node.name.node)
+    }
+
+    fn misses_object(&self, wanted: &Type, value: &Value) -> bool {
+        let name = match (&wanted.base, value) {
+            (_, Value::Null) => return false,
+            (BaseType::List(item), Value::List(items)) => {
+                return items.iter().any(|value| self.misses_object(item, value));
+            }
+            // One that stands for a list of itself.
+            (BaseType::List(item), _) => return self.misses_object(item, value),
+            (BaseType::Named(name), _) => name,
+        };
+        let Some(InputType::Object(fields)) = self.0.get(name) else { return false };
+        let Value::Object(given) = value else { return true };
+        given.iter().any(|(name, value)| {
+            fields.get(name).is_some_and(|field| self.misses_object(&field.of, value))
+        })
+    }
+
     fn is_of(&self, wanted: &Type, value: &Value) -> bool {
         let name = match (&wanted.base, value) {
             (_, Value::Null) => return wanted.nullable,
@@ -182,6 +214,24 @@ mod tests {
         }
         assert!(!are_right("$a: Int", json!({})), "an absent one changes the document");
         assert!(!are_right("$a: Int) { f } query Other($a: Int", json!({ "a": 1 })), "one of two");
+    }
+
+    #[test]
+    fn what_should_be_an_object_and_is_none_is_found() {
+        let missed = |declared: &str, value| {
+            let document = parse_query(format!("query($a: {declared}) {{ f }}")).unwrap();
+            let types = InputTypes::of_schema(&crate::schema::sdl());
+            let (_, operation) = document.operations.iter().next().unwrap();
+            let variables = Variables::from_json(json!({ "a": value }));
+            types.find_missed_object(&operation.node, &variables).is_some()
+        };
+        assert!(missed("EventOrder", json!("PRICE")));
+        assert!(missed("[EventOrder!]", json!([{ "field": "PRICE" }, 7])));
+        assert!(missed("[EventOrder!]", json!([[]])));
+        for right in [json!({ "field": "PRICE" }), json!(null), json!({ "field": 7 })] {
+            assert!(!missed("EventOrder", right));
+        }
+        assert!(!missed("ID", json!("x")));
     }
 
     #[test]

@@ -134,6 +134,7 @@ async fn a_query_that_was_valid_is_refused_whole_when_its_variables_are_wrong(ap
         (json!({ "eventId": event, "seat": "A1" }), "input"),
         (json!({}), "input"),
         (Value::Null, "input"),
+        (json!("two tickets"), "second"),
     ] {
         let variables = json!({ "first": first, "second": wrong });
         let answer = app.send(Some(&user), query, variables).await;
