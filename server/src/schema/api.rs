@@ -100,13 +100,11 @@ impl Api {
         let is_plain = document.has_plain_arguments
             && self.input_types.are_right(&document.parsed, &request.variables);
         if !is_plain {
-            let name = request.operation_name.as_deref();
-            let mut operations = document.parsed.operations.iter();
-            let chosen =
-                operations.find(|(own, _)| own.map(|own| own.as_str()) == name || name.is_none());
-            let missed = chosen.and_then(|(_, operation)| {
-                self.input_types.find_missed_object(&operation.node, &request.variables)
-            });
+            let missed = self.input_types.find_missed_object(
+                &document.parsed,
+                request.operation_name.as_deref(),
+                &request.variables,
+            );
             if let Some(name) = missed {
                 let message =
                     format!("Variable \"${name}\" is not an input object, and should be one.");

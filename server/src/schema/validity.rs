@@ -6,7 +6,8 @@
 //! types of such places are compared when the text is validated.
 //!
 //! What is not plainly so, right or wrong, goes through all of the rules. So nothing is accepted here that
-//! they would refuse, and what they refuse is refused in their words.
+//! they would refuse, and what they refuse is refused in their words. One thing besides is refused here that
+//! they overlook: a variable that should be an input object and is none.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,8 +16,8 @@ use async_graphql::{
     parser::{
         parse_schema,
         types::{
-            BaseType, ExecutableDocument, OperationDefinition, Selection, SelectionSet, Type,
-            TypeKind, TypeSystemDefinition,
+            BaseType, ExecutableDocument, Selection, SelectionSet, Type, TypeKind,
+            TypeSystemDefinition,
         },
     },
 };
@@ -79,14 +80,17 @@ impl InputTypes {
         })
     }
 
-    /// A variable of an operation that is no object and should be one. The rules let it through, and what
-    /// stands before it would be executed.
+    /// A variable that is no object and should be one, of the operation of this name where there is one. The
+    /// rules let it through, and what stands before it would be executed.
     pub(crate) fn find_missed_object<'a>(
         &self,
-        operation: &'a OperationDefinition,
+        document: &'a ExecutableDocument,
+        name: Option<&str>,
         variables: &Variables,
     ) -> Option<&'a Name> {
-        let mut definitions = operation.variable_definitions.iter();
+        let is_meant = |own: Option<&Name>| name.is_none() || own.map(Name::as_str) == name;
+        let (_, operation) = document.operations.iter().find(|(own, _)| is_meant(*own))?;
+        let mut definitions = operation.node.variable_definitions.iter();
         let missed = definitions.find(|definition| {
             let value = variables.get(&definition.node.name.node);
             value.is_some_and(|value| self.misses_object(&definition.node.var_type.node, value))
@@ -144,8 +148,8 @@ impl InputTypes {
 
 /// Whether each argument is a variable or has none in it.
 pub(crate) fn has_plain_arguments(document: &ExecutableDocument) -> bool {
-    let operation = |operation: &OperationDefinition| set_is_plain(&operation.selection_set.node);
-    document.operations.iter().all(|(_, of)| of.node.directives.is_empty() && operation(&of.node))
+    let mut operations = document.operations.iter().map(|(_, operation)| &operation.node);
+    operations.all(|of| of.directives.is_empty() && set_is_plain(&of.selection_set.node))
         && document.fragments.values().all(|of| set_is_plain(&of.node.selection_set.node))
 }
 
@@ -221,9 +225,8 @@ mod tests {
         let missed = |declared: &str, value| {
             let document = parse_query(format!("query($a: {declared}) {{ f }}")).unwrap();
             let types = InputTypes::of_schema(&crate::schema::sdl());
-            let (_, operation) = document.operations.iter().next().unwrap();
             let variables = Variables::from_json(json!({ "a": value }));
-            types.find_missed_object(&operation.node, &variables).is_some()
+            types.find_missed_object(&document, None, &variables).is_some()
         };
         assert!(missed("EventOrder", json!("PRICE")));
         assert!(missed("[EventOrder!]", json!([{ "field": "PRICE" }, 7])));

@@ -31,8 +31,8 @@ pub(super) struct Browser {
     _profile: TempDir,
 }
 
-/// Chromedriver takes any free port of IPv4's, and gives up where the same one is taken on IPv6. Another
-/// start takes another port.
+/// Now and then a chromedriver ends without naming its port, perhaps since it wants the same one on IPv4 and
+/// IPv6. Another start takes another port.
 const STARTS: usize = 5;
 
 /// A chromedriver and the port that it listens on.
