@@ -1,10 +1,15 @@
 //! A user of the API: requests over HTTP, counts over a WebSocket.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    any::TypeId,
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use cynic::{GraphQlError, GraphQlResponse, MutationBuilder, Operation, QueryBuilder};
-use hyper::{Uri, body::Bytes};
+use hyper::Uri;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::time::{Instant, sleep};
 
@@ -91,12 +96,14 @@ impl From<Failure> for anyhow::Error {
 #[derive(Clone)]
 pub(crate) struct Api {
     http: Arc<Http>,
+    /// By the type of the answer: a request's body as far as it is the same whatever the variables.
+    heads: Arc<Mutex<HashMap<TypeId, Arc<[u8]>>>>,
 }
 
 impl Api {
     /// `url` is the server's, as in `http://127.0.0.1:8080`.
     pub(crate) fn new(url: &Uri) -> Result<Self> {
-        Ok(Self { http: Arc::new(Http::new(url)?) })
+        Ok(Self { http: Arc::new(Http::new(url)?), heads: Arc::default() })
     }
 
     /// Waits until the server is ready.
@@ -121,7 +128,7 @@ impl Api {
         let (mut events, mut after) = (Vec::new(), None);
         loop {
             let variables = EventsVariables { after, search: search.map(str::to_owned) };
-            let page = self.send(Events::build(variables), None).await?.events;
+            let page = self.send(Events::build, variables, None).await?.events;
             events.extend(page.nodes);
             after = page.page_info.end_cursor;
             if !page.page_info.has_next_page {
@@ -135,16 +142,20 @@ impl Api {
         Subscription::open(self.http.authority(), events).await
     }
 
+    /// Sends the operation that `build` makes of the variables.
     pub(crate) async fn send<Q, V>(
         &self,
-        operation: Operation<Q, V>,
+        build: fn(V) -> Operation<Q, V>,
+        variables: V,
         token: Option<&str>,
     ) -> Result<Q, Failure>
     where
         Q: DeserializeOwned + 'static,
         V: Serialize,
     {
-        let answer = self.ask(&operation, token).await.map_err(Failure::Broken)?;
+        let body = self.encode(build, variables).map_err(|error| Failure::Broken(error.into()))?;
+        let answer = self.http.post("/graphql", token, body).await;
+        let (_, answer) = answer.map_err(Failure::Broken)?;
         let answer: GraphQlResponse<Q, Extensions> =
             serde_json::from_slice(&answer).map_err(|error| Failure::Broken(error.into()))?;
         match (answer.data, answer.errors.and_then(|mut errors| errors.pop())) {
@@ -161,8 +172,8 @@ impl Api {
         event_id: cynic::Id,
     ) -> Result<BookEventResult, Failure> {
         let input = BookEventInput { event_id, quantity: 1, idempotency_key: None };
-        let operation = BookEvent::build(BookEventVariables { input });
-        Ok(self.send(operation, Some(token)).await?.book_event)
+        let variables = BookEventVariables { input };
+        Ok(self.send(BookEvent::build, variables, Some(token)).await?.book_event)
     }
 
     /// Cancels a booking, and leaves it at the first answer.
@@ -172,8 +183,8 @@ impl Api {
         booking_id: cynic::Id,
     ) -> Result<CancelBookingResult, Failure> {
         let input = CancelBookingInput { booking_id };
-        let operation = CancelBooking::build(CancelBookingVariables { input });
-        Ok(self.send(operation, Some(token)).await?.cancel_booking)
+        let variables = CancelBookingVariables { input };
+        Ok(self.send(CancelBooking::build, variables, Some(token)).await?.cancel_booking)
     }
 
     /// The smallest request that there is.
@@ -185,8 +196,7 @@ impl Api {
 
     /// The event as the user of this token sees it.
     pub(crate) async fn look(&self, token: &str, id: cynic::Id) -> Result<EventWithBooking> {
-        let operation = EventById::build(EventVariables { id });
-        self.send(operation, Some(token)).await?.event.context("the event is gone")
+        self.send(EventById::build, EventVariables { id }, Some(token)).await?.event.context("the event is gone")
     }
 
     /// The ids of so many events, those with the most tickets left first.
@@ -197,14 +207,35 @@ impl Api {
         Ok(events.into_iter().take(count).map(|event| event.id).collect())
     }
 
-    async fn ask<Q, V: Serialize>(
+    /// A request's body. What cynic writes of a query is kept: writing it takes longer than all else
+    /// that is done here for a request.
+    fn encode<Q: 'static, V: Serialize>(
         &self,
-        operation: &Operation<Q, V>,
-        token: Option<&str>,
-    ) -> Result<Bytes> {
-        let body = serde_json::to_vec(operation)?;
-        let (_, answer) = self.http.post("/graphql", token, body).await?;
-        Ok(answer)
+        build: fn(V) -> Operation<Q, V>,
+        variables: V,
+    ) -> serde_json::Result<Vec<u8>> {
+        let known = self.heads().get(&TypeId::of::<Q>()).cloned();
+        let (head, variables) = match known {
+            Some(head) => (head, variables),
+            None => {
+                let Operation { query, variables, operation_name, .. } = build(variables);
+                let query = serde_json::to_string(&query)?;
+                let name = serde_json::to_string(&operation_name)?;
+                let head = format!(r#"{{"query":{query},"operationName":{name},"variables":"#);
+                let head: Arc<[u8]> = head.into_bytes().into();
+                self.heads().insert(TypeId::of::<Q>(), Arc::clone(&head));
+                (head, variables)
+            }
+        };
+        let mut body = Vec::with_capacity(head.len() + 256);
+        body.extend_from_slice(&head);
+        serde_json::to_writer(&mut body, &variables)?;
+        body.push(b'}');
+        Ok(body)
+    }
+
+    fn heads(&self) -> MutexGuard<'_, HashMap<TypeId, Arc<[u8]>>> {
+        self.heads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -229,7 +260,7 @@ impl User {
                 password: Self::PASSWORD.to_owned(),
                 name: name.clone(),
             };
-            let registered = api.send(Register::build(RegisterVariables { input }), None).await;
+            let registered = api.send(Register::build, RegisterVariables { input }, None).await;
             let entered = match registered {
                 Ok(answer) => Ok(answer.register.access_token),
                 Err(failure) if failure.has_code("EMAIL_TAKEN") => Self::login(api, &email).await,
@@ -254,7 +285,7 @@ impl User {
 
     async fn login(api: &Api, email: &str) -> Result<String, Failure> {
         let input = LoginInput { email: email.to_owned(), password: Self::PASSWORD.to_owned() };
-        Ok(api.send(Login::build(LoginVariables { input }), None).await?.login.access_token)
+        Ok(api.send(Login::build, LoginVariables { input }, None).await?.login.access_token)
     }
 
     /// Signs in again if the access token is getting old.
@@ -275,8 +306,8 @@ impl User {
         loop {
             let (event_id, idempotency_key) = (event_id.clone(), Some(key.clone()));
             let input = BookEventInput { event_id, quantity, idempotency_key };
-            let operation = BookEvent::build(BookEventVariables { input });
-            match self.api.send(operation, Some(&self.token)).await {
+            let variables = BookEventVariables { input };
+            match self.api.send(BookEvent::build, variables, Some(&self.token)).await {
                 Ok(answer) => return Ok(answer.book_event),
                 // Many rounds in a minute: a person would wait as well.
                 Err(failure) => sleep(failure.retry_after().ok_or(failure)?).await,

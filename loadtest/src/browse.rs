@@ -60,7 +60,7 @@ pub(crate) async fn browse(args: Args) -> Result<bool> {
     machine::ensure_sockets(args.pace.connections)?;
     let api = Api::new(&args.url)?;
     api.wait_until_ready().await?;
-    let first = api.send(EventCards::build(EventCardsVariables { search: None }), None).await?;
+    let first = api.send(EventCards::build, EventCardsVariables { search: None }, None).await?;
     let event = first.events.nodes.into_iter().next().context("there are no events")?;
     let visitor = Arc::new(Visitor::new(api, event.id, args.search));
     let looks: Arc<[Look]> = args.look.into();
@@ -96,15 +96,15 @@ impl Visitor {
     /// Looks once; gives the kind of the answer.
     pub(crate) async fn look(&self, look: Look) -> String {
         let list = async |search| {
-            let operation = EventCards::build(EventCardsVariables { search });
-            self.api.send(operation, None).await.map(drop)
+            let variables = EventCardsVariables { search };
+            self.api.send(EventCards::build, variables, None).await.map(drop)
         };
         let answer = match look {
             Look::List => list(None).await,
             Look::Search => list(Some(self.search.clone())).await,
             Look::Event => {
-                let operation = EventById::build(EventVariables { id: self.event.clone() });
-                self.api.send(operation, None).await.map(drop)
+                let variables = EventVariables { id: self.event.clone() };
+                self.api.send(EventById::build, variables, None).await.map(drop)
             }
             Look::Nothing => self.api.ask_nothing().await,
         };

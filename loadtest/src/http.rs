@@ -1,6 +1,7 @@
 //! HTTP/1.1 to one server, over connections that are kept.
 
 use std::{
+    pin::{Pin, pin},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -23,8 +24,17 @@ const ANSWER: Duration = Duration::from_secs(60);
 pub(crate) struct Http {
     /// As in `127.0.0.1:8080`.
     authority: String,
-    idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
+    idle: Mutex<Vec<Connection>>,
 }
+
+/// One that is not in use. Whoever uses it also does its work: a task of its own would cost each
+/// request two more changes of task.
+struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    work: Pin<Box<Work>>,
+}
+
+type Work = http1::Connection<TokioIo<TcpStream>, Full<Bytes>>;
 
 impl Http {
     /// `url` is the server's, as in `http://127.0.0.1:8080`.
@@ -67,24 +77,18 @@ impl Http {
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes)> {
         let mut connection = self.connection().await?;
-        let answering = async {
-            let answer = connection.send_request(request).await?;
-            let status = answer.status();
-            anyhow::Ok((status, answer.into_body().collect().await?.to_bytes()))
-        };
-        let answer = timeout(ANSWER, answering)
+        let answer = timeout(ANSWER, connection.send(request))
             .await
             .with_context(|| format!("no answer within {} s", ANSWER.as_secs()))??;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         Ok(answer)
     }
 
-    async fn connection(&self) -> Result<SendRequest<Full<Bytes>>> {
+    async fn connection(&self) -> Result<Connection> {
         loop {
             let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let Some(mut connection) = idle else { break };
-            // Fails where the server closed it.
-            if connection.ready().await.is_ok() {
+            if connection.is_open().await {
                 return Ok(connection);
             }
         }
@@ -92,9 +96,33 @@ impl Http {
             .await
             .with_context(|| format!("connecting to {}", self.authority))?;
         stream.set_nodelay(true)?;
-        let (connection, work) = http1::handshake(TokioIo::new(stream)).await?;
-        // Ends with the connection; what went wrong is told to whoever waits for an answer.
-        tokio::spawn(work);
-        Ok(connection)
+        let (sender, work) = http1::handshake(TokioIo::new(stream)).await?;
+        Ok(Connection { sender, work: Box::pin(work) })
+    }
+}
+
+impl Connection {
+    /// Whether the server did not close it meanwhile.
+    async fn is_open(&mut self) -> bool {
+        tokio::select! {
+            biased;
+            _ = &mut self.work => false,
+            ready = self.sender.ready() => ready.is_ok(),
+        }
+    }
+
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes)> {
+        let answering = async {
+            let answer = self.sender.send_request(request).await?;
+            let status = answer.status();
+            anyhow::Ok((status, answer.into_body().collect().await?.to_bytes()))
+        };
+        let mut answering = pin!(answering);
+        tokio::select! {
+            biased;
+            // Whoever waits for the answer is told what became of the connection.
+            _ = &mut self.work => answering.await,
+            answer = &mut answering => answer,
+        }
     }
 }

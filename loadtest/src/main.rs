@@ -22,6 +22,10 @@ mod watcher;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Play Rowlock's users in parallel and check that nothing is oversold.
 #[derive(Parser)]
