@@ -196,7 +196,10 @@ impl Api {
 
     /// The event as the user of this token sees it.
     pub(crate) async fn look(&self, token: &str, id: cynic::Id) -> Result<EventWithBooking> {
-        self.send(EventById::build, EventVariables { id }, Some(token)).await?.event.context("the event is gone")
+        self.send(EventById::build, EventVariables { id }, Some(token))
+            .await?
+            .event
+            .context("the event is gone")
     }
 
     /// The ids of so many events, those with the most tickets left first.

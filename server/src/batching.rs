@@ -29,8 +29,12 @@ pub(crate) trait Runner: Send + Sync + 'static {
     type Call: Send + 'static;
     type Answer: Send + 'static;
 
-    /// One answer for each call, in their order.
-    fn run(&self, calls: Vec<Self::Call>) -> impl Future<Output = Vec<Self::Answer>> + Send;
+    /// Answers each call, by its place among them, as soon as it can.
+    fn run(
+        &self,
+        calls: Vec<Self::Call>,
+        answer: impl FnMut(usize, Self::Answer) + Send,
+    ) -> impl Future<Output = ()> + Send;
 }
 
 /// How much may gather.
@@ -103,11 +107,15 @@ impl<R: Runner> Batcher<R> {
     /// begins takes its call along; later, the call is run all the same.
     ///
     /// # Errors
-    /// When the call was not run, or ([`Refusal::Broken`]) the runner panicked.
+    /// When the call was not run, or ([`Refusal::Broken`]) the runner panicked before it answered.
     pub(crate) async fn call(&self, call: R::Call) -> Result<R::Answer, Refusal> {
         let (answer, answered) = oneshot::channel();
         {
             let mut state = self.0.state();
+            if state.queue.len() >= self.0.bounds.queue {
+                // Whoever went away keeps nobody out.
+                state.queue.retain(|waiting| !waiting.answer.is_closed());
+            }
             if state.queue.len() >= self.0.bounds.queue {
                 self.0.metrics.refused();
                 return Err(Refusal::Full);
@@ -146,25 +154,27 @@ impl<R: Runner> Shared<R> {
             let mut calls = Vec::with_capacity(batch.len());
             for waiting in batch {
                 self.metrics.waited(begun - waiting.since);
-                answers.push(waiting.answer);
+                answers.push(Some(waiting.answer));
                 calls.push(waiting.call);
             }
             self.metrics.begun(calls.len());
-            let mut running = pin!(AssertUnwindSafe(self.runner.run(calls)).catch_unwind());
-            let results = loop {
+            let answer = |place: usize, result| {
+                if let Some(answer) = answers.get_mut(place).and_then(Option::take) {
+                    // A caller that went away needs none.
+                    let _ = answer.send(Ok(result));
+                }
+            };
+            // After a panic, which was logged, the callers find their answers gone.
+            let mut running = pin!(AssertUnwindSafe(self.runner.run(calls, answer)).catch_unwind());
+            loop {
                 tokio::select! {
                     biased;
-                    results = &mut running => break results,
+                    _ = &mut running => break,
                     // However long this takes, nobody behind it waits longer than they may.
                     () = sleep_until(self.next_overdue()) => self.refuse_overdue(),
                 }
-            };
-            self.metrics.took(begun.elapsed());
-            // After a panic, which was logged, the callers find their answers gone.
-            for (answer, result) in answers.into_iter().zip(results.unwrap_or_default()) {
-                // A caller that went away needs no answer.
-                let _ = answer.send(Ok(result));
             }
+            self.metrics.took(begun.elapsed());
         }
     }
 
@@ -202,6 +212,7 @@ impl<R: Runner> Shared<R> {
             self.metrics.refused();
             let _ = overdue.answer.send(Err(Refusal::Overdue));
         }
+        self.metrics.waiting(state.queue.len());
     }
 
     fn state(&self) -> MutexGuard<'_, State<R>> {
@@ -238,11 +249,13 @@ mod tests {
         type Call = u32;
         type Answer = u32;
 
-        async fn run(&self, calls: Vec<u32>) -> Vec<u32> {
+        async fn run(&self, calls: Vec<u32>, mut answer: impl FnMut(usize, u32) + Send) {
             assert!(!calls.contains(&666), "a batch that panics");
             self.begun.send(calls.clone()).unwrap();
             self.gate.acquire().await.unwrap().forget();
-            calls.into_iter().map(|call| call * 10).collect()
+            for (place, call) in calls.into_iter().enumerate() {
+                answer(place, call * 10);
+            }
         }
     }
 
@@ -335,6 +348,23 @@ mod tests {
         fixture.gate.add_permits(2);
         assert_eq!(fixture.begun.recv().await.unwrap(), [3]);
         assert_eq!((first.await.unwrap(), other.await.unwrap()), (Ok(10), Ok(30)));
+    }
+
+    #[tokio::test]
+    async fn whoever_went_away_keeps_nobody_out() {
+        let mut fixture = fixture(Bounds { queue: 2, ..BOUNDS });
+        let first = fixture.call(1);
+        fixture.begun.recv().await.unwrap();
+        let gone = [fixture.call(2), fixture.call(3)];
+        fixture.until_waiting(2).await;
+        for gone in gone {
+            gone.abort();
+            gone.await.unwrap_err();
+        }
+        let other = fixture.call(4);
+        fixture.until_waiting(1).await;
+        fixture.gate.add_permits(2);
+        assert_eq!((first.await.unwrap(), other.await.unwrap()), (Ok(10), Ok(40)));
     }
 
     #[tokio::test]

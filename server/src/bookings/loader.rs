@@ -23,19 +23,20 @@ impl Runner for ConfirmedBookings {
     type Call = Seat;
     type Answer = Result<Option<booking::Model>, DbErr>;
 
-    async fn run(&self, seats: Vec<Seat>) -> Vec<Self::Answer> {
+    async fn run(&self, seats: Vec<Seat>, mut answer: impl FnMut(usize, Self::Answer) + Send) {
         let found = match self.0.reads() {
             Ok(db) => store::find_confirmed(db, &seats).await,
             Err(error) => Err(error),
         };
-        match found {
-            Ok(bookings) => {
-                let seat = |b: &booking::Model| Seat { user: b.user_id, event: b.event_id };
-                let bookings: HashMap<Seat, booking::Model> =
-                    bookings.into_iter().map(|booking| (seat(&booking), booking)).collect();
-                seats.iter().map(|seat| Ok(bookings.get(seat).cloned())).collect()
-            }
-            Err(error) => seats.iter().map(|_| Err(error.clone())).collect(),
+        let seat = |b: &booking::Model| Seat { user: b.user_id, event: b.event_id };
+        let found = found.map(|bookings| -> HashMap<Seat, booking::Model> {
+            bookings.into_iter().map(|booking| (seat(&booking), booking)).collect()
+        });
+        for (place, seat) in seats.iter().enumerate() {
+            answer(
+                place,
+                found.as_ref().map(|found| found.get(seat).cloned()).map_err(Clone::clone),
+            );
         }
     }
 }

@@ -7,14 +7,15 @@
 //! a transaction.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
+    iter::zip,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use rowlock_entities::{EventId, UserId, event};
-use sea_orm::{ConnAcquireErr, DatabaseTransaction, DbErr};
-use tokio::time::{Instant, sleep, timeout_at};
+use sea_orm::{DatabaseTransaction, DbErr};
+use tokio::time::{Instant, sleep};
 
 use super::{
     ledger::{Changes, Ledger, Outcome, Request},
@@ -30,8 +31,10 @@ use crate::{
     live::{Hub, TicketCount},
 };
 
-/// How long a batch may take, all its attempts together.
+/// How long a batch may take from when it begins to settle, all its parts and attempts together.
 const SETTLE_WITHIN: Duration = Duration::from_secs(10);
+/// How long the look at what is sold out may take before it.
+const LOOK_WITHIN: Duration = Duration::from_secs(3);
 /// First wait before a batch runs again; doubles each time, with jitter.
 const FIRST_RETRY: Duration = Duration::from_millis(5);
 const LONGEST_RETRY: Duration = Duration::from_millis(500);
@@ -59,42 +62,81 @@ impl Runner for Settler {
     type Call = Request;
     type Answer = Answer;
 
-    async fn run(&self, requests: Vec<Request>) -> Vec<Answer> {
-        let mut answers = self.refuse_what_is_sold_out(&requests).await;
-        let open = (0..requests.len()).filter(|at| answers[*at].is_none()).collect();
-        let mut parts: Vec<Vec<usize>> = vec![open];
-        while let Some(mut part) = parts.pop() {
-            let batch: Vec<&Request> = part.iter().map(|at| &requests[*at]).collect();
-            match self.settle(&batch).await {
-                Ok(settled) => {
-                    for (at, answer) in part.into_iter().zip(settled) {
-                        answers[at] = Some(answer);
-                    }
-                }
-                // One of them may be to blame, and must not fail the others. First come first served.
-                Err(error) if part.len() > 1 && may_be_of_one(&error) => {
-                    let later = part.split_off(part.len() / 2);
-                    parts.push(later);
-                    parts.push(part);
-                }
-                Err(error) => {
-                    for at in part {
-                        answers[at] = Some(Err(error.clone()));
-                    }
-                }
-            }
+    async fn run(
+        &self,
+        requests: Vec<Request>,
+        mut answer: impl FnMut(usize, Self::Answer) + Send,
+    ) {
+        let mut is_open = vec![true; requests.len()];
+        for (at, refusal) in self.refuse_what_is_sold_out(&requests).await {
+            answer(at, refusal);
+            is_open[at] = false;
         }
-        let missing = || Err(BookingsError::Internal("a request got no outcome".to_owned()));
-        answers.into_iter().map(|answer| answer.unwrap_or_else(missing)).collect()
+        let deadline = Instant::now() + SETTLE_WITHIN;
+        let mut parts = vec![Part::new((0..requests.len()).filter(|at| is_open[*at]).collect())];
+        while let Some(part) = parts.pop() {
+            let Settlement { answered, left } = self.settle(&requests, part, deadline).await;
+            for (at, outcome) in answered {
+                answer(at, outcome);
+            }
+            parts.extend(left);
+        }
     }
 }
 
-fn may_be_of_one(error: &BookingsError) -> bool {
-    match error {
-        BookingsError::Database(error) => {
-            matches!(Fault::of(error), Fault::Conflict | Fault::Other)
+/// Requests of a batch that share a transaction.
+#[derive(Debug)]
+struct Part {
+    /// Their places in the batch.
+    at: Vec<usize>,
+    patience: Patience,
+    /// An earlier attempt may have left the bookings, or met a user that is gone. The first one takes
+    /// both for unlikely, and saves the reads.
+    again: bool,
+}
+
+/// What is done about rows that another transaction holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    /// Their locks are awaited.
+    First,
+    /// One could not be had in time. Only what is free is settled; the rest is left for later.
+    Skipping,
+    /// What was left is awaited once more, each event by itself.
+    Last,
+}
+
+/// What became of a part.
+#[derive(Debug, Default)]
+struct Settlement {
+    answered: Vec<(usize, Answer)>,
+    /// To settle by themselves, the last one first.
+    left: Vec<Part>,
+}
+
+impl Part {
+    fn new(at: Vec<usize>) -> Self {
+        Self { at, patience: Patience::First, again: false }
+    }
+
+    /// Two that are like this one, first come first served.
+    fn split(mut self) -> Vec<Self> {
+        let Self { patience, again, .. } = self;
+        let later = self.at.split_off(self.at.len() / 2);
+        vec![Self { at: later, patience, again }, self]
+    }
+
+    /// Each event's requests by themselves, and those that most wait for last: they are most likely
+    /// to be held only for a moment.
+    fn by_event(at: Vec<usize>, requests: &[Request]) -> Vec<Self> {
+        let mut events: BTreeMap<EventId, Vec<usize>> = BTreeMap::new();
+        for at in at {
+            events.entry(requests[at].event_id()).or_default().push(at);
         }
-        _ => false,
+        let mut events: Vec<Vec<usize>> = events.into_values().collect();
+        events.sort_by_key(Vec::len);
+        let last = |at| Self { at, patience: Patience::Last, again: true };
+        events.into_iter().map(last).collect()
     }
 }
 
@@ -105,36 +147,37 @@ impl Settler {
 
     /// Answers the bookings of events that were sold out when last seen, as far as that needs no
     /// change: from a read that begins now, after each of them came, and takes no lock.
-    async fn refuse_what_is_sold_out(&self, requests: &[Request]) -> Vec<Option<Answer>> {
-        let mut answers: Vec<Option<Answer>> = requests.iter().map(|_| None).collect();
-        let is_candidate: Vec<bool> = {
+    async fn refuse_what_is_sold_out(&self, requests: &[Request]) -> Vec<(usize, Answer)> {
+        let candidates: Vec<usize> = {
             let sold_out = self.sold_out();
             let is_candidate = |request: &Request| match request {
                 Request::Book(request) => sold_out.contains(&request.event_id),
                 Request::Cancel(_) => false,
             };
-            requests.iter().map(is_candidate).collect()
+            (0..requests.len()).filter(|at| is_candidate(&requests[*at])).collect()
         };
-        let candidates: Vec<&Request> = std::iter::zip(requests, &is_candidate)
-            .filter_map(|(request, is)| is.then_some(request))
-            .collect();
         if candidates.is_empty() {
-            return answers;
+            return Vec::new();
         }
-        let mut ledger = match self.read_without_lock(&candidates).await {
+        let batch: Vec<&Request> = candidates.iter().map(|at| &requests[*at]).collect();
+        let deadline = Instant::now() + LOOK_WITHIN;
+        let looked = self.db.finish_by(deadline, self.read_without_lock(&batch)).await;
+        let mut ledger = match looked {
             Ok(ledger) => ledger,
             Err(error) => {
                 // The transaction will meet the same, and knows what to do about it.
                 tracing::debug!(%error, "a look at sold-out events failed");
-                return answers;
+                return Vec::new();
             }
         };
         self.remember_sold_out(ledger.events());
-        for (at, request) in requests.iter().enumerate().filter(|(at, _)| is_candidate[*at]) {
+        let mut answers = Vec::with_capacity(candidates.len());
+        for (at, request) in zip(candidates, batch) {
             let outcome = ledger.decide(request);
-            // Tickets came back: from the first who would get some, all wait for the lock.
-            if !ledger.has_changed(request.event_id()) {
-                answers[at] = Some(Ok(outcome));
+            // Tickets came back: from the first who would get some, all wait for the lock. So does who
+            // used a key twice, as the first use may be one of those.
+            if !ledger.has_changed(request.event_id()) && outcome != Outcome::KeyReused {
+                answers.push((at, Ok(outcome)));
             }
         }
         answers
@@ -148,29 +191,34 @@ impl Settler {
         Ok(Ledger::new(self.clock.now(), None, events, bookings))
     }
 
-    /// Decides a batch in one transaction, again where that can help, and publishes its counts.
-    async fn settle(&self, batch: &[&Request]) -> Result<Vec<Answer>, BookingsError> {
-        if batch.is_empty() {
-            return Ok(Vec::new());
-        }
-        let deadline = Instant::now() + SETTLE_WITHIN;
+    /// Decides a part in one transaction, again where that can help, and publishes its counts.
+    async fn settle(&self, requests: &[Request], mut part: Part, deadline: Instant) -> Settlement {
+        let mut settlement = Settlement::default();
         let mut pause = FIRST_RETRY;
-        let mut manner = Manner { again: false, held: Held::Await };
         let mut conflicts = 0;
         // The events of an attempt whose commit was cut off. It may have changed their counts.
         let mut in_doubt = Vec::new();
-        loop {
-            let error = match self.attempt(batch, manner, deadline).await {
-                Ok(Settled { answers, changed, locked }) => {
+        while !part.at.is_empty() {
+            let batch: Vec<&Request> = part.at.iter().map(|at| &requests[*at]).collect();
+            let error = match self.attempt(&batch, &part, deadline).await {
+                Ok(Decided { answers, changed, locked }) => {
                     self.hub.publish(changed.iter().map(|event| TicketCount::of(event)));
                     if !in_doubt.is_empty() {
                         // What the attempt in doubt changed is not among this one's changes.
                         self.hub.publish(locked);
                     }
-                    return Ok(answers);
+                    let (answered, left) = sort_out(part.at, answers);
+                    settlement.answered.extend(answered);
+                    settlement.left.extend(Part::by_event(left, requests));
+                    return settlement;
                 }
-                Err(Failed::AtCommit(error, events)) if Fault::of(&error) == Fault::Away => {
-                    in_doubt = events;
+                Err(Failed::AtCommit(error, decided)) if Fault::of(&error) == Fault::Away => {
+                    in_doubt = decided.event_ids();
+                    // The truth is had from the lock that the cut transaction may still hold.
+                    part.patience = Patience::Last;
+                    let (tried, left) = sort_out(part.at, decided.answers);
+                    part.at = tried.into_iter().map(|(at, _)| at).collect();
+                    settlement.left.extend(Part::by_event(left, requests));
                     error
                 }
                 Err(Failed::AtCommit(error, _) | Failed::BeforeCommit(error)) => error,
@@ -186,67 +234,77 @@ impl Settler {
                     conflicts < MOST_CONFLICTS
                 }
                 Fault::Lost => true,
-                // Those who want other events need not wait any longer.
-                Fault::Held => std::mem::replace(&mut manner.held, Held::Skip) == Held::Await,
+                Fault::Held if part.patience == Patience::First => {
+                    part.patience = Patience::Skipping;
+                    true
+                }
                 // A connection can have died since it was last used. Apart from that, nothing
                 // happened before a commit, and the caller can try again better than we can.
-                Fault::Away => !manner.again || !in_doubt.is_empty(),
-                Fault::Busy => !in_doubt.is_empty(),
+                Fault::Away => !part.again || !in_doubt.is_empty(),
+                Fault::Held | Fault::Busy => !in_doubt.is_empty(),
                 Fault::Other => false,
             };
-            manner.again = true;
+            part.again = true;
             if !again || Instant::now() + pause > deadline {
-                if in_doubt.is_empty() {
-                    return Err(error.into());
-                }
-                tokio::spawn(publish_when_back(self.db.clone(), self.hub.clone(), in_doubt));
-                return Err(BookingsError::InDoubt);
+                // One of them may be to blame, and must not fail the others.
+                let may_be_of_one = match fault {
+                    Fault::Conflict | Fault::Other => true,
+                    Fault::Held => part.patience == Patience::Skipping,
+                    Fault::Away | Fault::Busy | Fault::Lost => false,
+                };
+                let answer = match in_doubt.is_empty() {
+                    true if may_be_of_one && part.at.len() > 1 => {
+                        settlement.left.extend(part.split());
+                        return settlement;
+                    }
+                    true => Err(error.into()),
+                    false => {
+                        let (db, hub) = (self.db.clone(), self.hub.clone());
+                        tokio::spawn(publish_when_back(db, hub, in_doubt));
+                        Err(BookingsError::InDoubt)
+                    }
+                };
+                settlement.answered.extend(part.at.iter().map(|at| (*at, answer.clone())));
+                return settlement;
             }
             tracing::debug!(%error, ?in_doubt, "a batch of bookings runs again");
             sleep(pause.mul_f64(0.5 + rand::random::<f64>())).await;
             pause = (pause * 2).min(LONGEST_RETRY);
         }
+        settlement
     }
 
     /// One transaction.
     async fn attempt(
         &self,
         batch: &[&Request],
-        manner: Manner,
+        part: &Part,
         deadline: Instant,
-    ) -> Result<Settled, Failed> {
-        let overdue = |_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout);
-        let prepared = timeout_at(deadline, self.prepare(batch, manner)).await;
-        let Prepared { tx, settled } = prepared.map_err(overdue)??;
-        let committed = timeout_at(deadline, tx.commit()).await;
-        match committed {
-            Ok(Ok(())) => {
-                self.remember_sold_out(settled.changed.iter().map(Arc::as_ref));
-                Ok(settled)
+    ) -> Result<Decided, Failed> {
+        let Prepared { tx, decided } =
+            self.db.finish_by(deadline, self.prepare(batch, part)).await?;
+        match self.db.finish_by(deadline, tx.commit()).await {
+            Ok(()) => {
+                self.remember_sold_out(decided.changed.iter().map(Arc::as_ref));
+                Ok(decided)
             }
-            Ok(Err(error)) => Err(Failed::AtCommit(error, settled.event_ids())),
-            Err(_) => {
-                let cut_off = DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed);
-                Err(Failed::AtCommit(cut_off, settled.event_ids()))
-            }
+            Err(error) => Err(Failed::AtCommit(error, decided)),
         }
     }
 
     /// All of a transaction but its commit.
-    async fn prepare(&self, batch: &[&Request], manner: Manner) -> Result<Prepared, DbErr> {
+    async fn prepare(&self, batch: &[&Request], part: &Part) -> Result<Prepared, DbErr> {
         let tx = self.db.begin().await?;
-        let ids = event_ids(batch);
-        let wanted = ids.len();
-        let events = events::store::lock_events(&tx, ids, manner.held).await?;
-        // An event that does not exist can't be told from one that is held; no harm is done.
-        let some_are_held = manner.held == Held::Skip && events.len() < wanted;
+        let skipping = part.patience == Patience::Skipping;
+        let held = if skipping { Held::Skip } else { Held::Await };
+        let events = events::store::lock_events(&tx, event_ids(batch), held).await?;
         // From here on, nobody else changes these events' counts or bookings. On PostgreSQL the
         // next statements see all that was committed before the lock was had.
         if !self.delay.is_zero() {
             sleep(self.delay).await;
         }
-        let bookings = store::find_bookings_that_matter(&tx, batch, manner.again).await?;
-        let users = match manner.again {
+        let bookings = store::find_bookings_that_matter(&tx, batch, part.again).await?;
+        let users = match part.again {
             false => None,
             true => Some(find_users(&tx, batch).await?),
         };
@@ -255,8 +313,9 @@ impl Settler {
         let answers = batch
             .iter()
             .map(|request| match ledger.decide(request) {
-                Outcome::NoSuchEvent if some_are_held => Err(BookingsError::Crowded),
-                outcome => Ok(outcome),
+                // One that does not exist can't be told from one that is held.
+                Outcome::NoSuchEvent if skipping => None,
+                outcome => Some(Ok(outcome)),
             })
             .collect();
         // What asked and got nothing tells as much as what changed.
@@ -267,7 +326,7 @@ impl Settler {
         store::cancel(&tx, &cancelled).await?;
         store::insert(&tx, inserted).await?;
         events::store::update_counts(&tx, &changed).await?;
-        Ok(Prepared { tx, settled: Settled { answers, changed, locked } })
+        Ok(Prepared { tx, decided: Decided { answers, changed, locked } })
     }
 
     fn remember_sold_out<'a>(&self, events: impl IntoIterator<Item = &'a event::Model>) {
@@ -323,32 +382,35 @@ async fn find_users(
     Ok(accounts::store::find_existing_users(tx, ids.collect()).await?.into_iter().collect())
 }
 
-/// What an attempt takes from the one before.
-#[derive(Clone, Copy, Debug)]
-struct Manner {
-    /// An earlier attempt may have left the bookings, or met a user that is gone. The first one takes
-    /// both for unlikely, and saves the reads.
-    again: bool,
-    /// Once an event's lock could not be had in time, only events are settled whose lock is free.
-    held: Held,
+/// The answers of those that were settled, and the places of those that were not.
+fn sort_out(at: Vec<usize>, answers: Vec<Option<Answer>>) -> (Vec<(usize, Answer)>, Vec<usize>) {
+    let (mut answered, mut left) = (Vec::new(), Vec::new());
+    for (at, answer) in zip(at, answers) {
+        match answer {
+            Some(answer) => answered.push((at, answer)),
+            None => left.push(at),
+        }
+    }
+    (answered, left)
 }
 
 /// A transaction that only misses its commit.
 struct Prepared {
     tx: DatabaseTransaction,
-    settled: Settled,
+    decided: Decided,
 }
 
 /// What a transaction comes to.
-struct Settled {
-    answers: Vec<Answer>,
+struct Decided {
+    /// One for each request; none where its event was held.
+    answers: Vec<Option<Answer>>,
     /// The events whose counts it changed.
     changed: Vec<Arc<event::Model>>,
     /// The counts of all its events as it found them.
     locked: Vec<TicketCount>,
 }
 
-impl Settled {
+impl Decided {
     fn event_ids(&self) -> Vec<EventId> {
         self.locked.iter().map(|count| count.event_id).collect()
     }
@@ -358,8 +420,8 @@ impl Settled {
 enum Failed {
     /// Nothing was stored.
     BeforeCommit(DbErr),
-    /// If the connection broke, it may have been stored; with the events that it had locked.
-    AtCommit(DbErr, Vec<EventId>),
+    /// If the connection broke, it may have been stored.
+    AtCommit(DbErr, Decided),
 }
 
 impl From<DbErr> for Failed {

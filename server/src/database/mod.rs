@@ -22,11 +22,12 @@ use sea_orm::{
     Value,
     sea_query::{Expr, OnConflict, ValueType, extension::postgres::PgFunc, postgres_array::NotU8},
     sqlx::{
-        Connection,
+        self, Connection, PgConnection,
         sqlite::{SqliteJournalMode, SqliteSynchronous},
     },
 };
 use serde::Serialize;
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use crate::config::{DatabaseArgs, DatabaseUrl};
@@ -35,6 +36,10 @@ use crate::config::{DatabaseArgs, DatabaseUrl};
 const CONNECTION_WAIT: Duration = Duration::from_secs(5);
 /// Longest wait for another transaction: for its row lock on PostgreSQL, for all of it on SQLite.
 const LOCK_WAIT: Duration = Duration::from_secs(3);
+/// Longest wait for an answer to a statement that only reads, a free connection included.
+const READ_WITHIN: Duration = Duration::from_secs(10);
+/// Longest wait for the answer to "are you there?".
+const PING_WITHIN: Duration = Duration::from_secs(2);
 /// After this long PostgreSQL ends a transaction whose server does nothing in it.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(30);
 /// Rows in one `INSERT`: both engines bound how many values a statement has.
@@ -58,7 +63,7 @@ impl Database {
     /// # Errors
     /// When the URL can't be understood, or the SQLite file's folder can't be made.
     pub async fn open(args: &DatabaseArgs) -> Result<Self, DbErr> {
-        let trust = Trust::default();
+        let (trust, health) = (Trust::default(), Arc::<Health>::default());
         let (reads, writes, mut probe) = match &args.database_url {
             DatabaseUrl::Sqlite(file) => {
                 create_folder_of(file)?;
@@ -66,9 +71,10 @@ impl Database {
                 (connect(args.database_read_connections), connect(1), connect(1))
             }
             DatabaseUrl::Postgres(url) => {
-                let connect = |connections| postgres_options(url, connections, &trust);
+                let connect = |connections| postgres_options(url, connections, &trust, None);
+                let reads = args.database_read_connections;
                 (
-                    connect(args.database_read_connections),
+                    postgres_options(url, reads, &trust, Some(READ_WITHIN)),
                     connect(args.database_write_connections),
                     connect(1),
                 )
@@ -77,11 +83,15 @@ impl Database {
         // It asks every second, and what matters of that is logged by the watch.
         probe.sqlx_logging(false);
         Ok(Self {
-            reads: Reads::new(sea_orm::Database::connect(reads).await?, trust.clone()),
+            reads: Reads::new(
+                sea_orm::Database::connect(reads).await?,
+                trust.clone(),
+                Arc::clone(&health),
+            ),
             writes: sea_orm::Database::connect(writes).await?,
             trust,
             probe: sea_orm::Database::connect(probe).await?,
-            health: Arc::default(),
+            health,
         })
     }
 
@@ -124,6 +134,7 @@ impl Database {
             for (setting, _) in BY_KEY {
                 snapshot.execute_unprepared(&format!("SET LOCAL {setting} = on")).await?;
             }
+            snapshot.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
         }
         Ok(snapshot)
     }
@@ -179,6 +190,18 @@ impl Database {
                 tracing::warn!(%error, "a database pool did not close cleanly");
             }
         }
+    }
+
+    /// What work comes to that is done by `deadline`.
+    ///
+    /// # Errors
+    /// Its own; or that the connection broke, when it takes longer.
+    pub(crate) async fn finish_by<T>(
+        &self,
+        deadline: Instant,
+        work: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, DbErr> {
+        self.trust.finish_by(deadline, work).await
     }
 
     /// Tells that a connection broke: those that lie idle are tried before they are used again.
@@ -242,19 +265,36 @@ fn sqlite_options(file: &Path, connections: u32) -> ConnectOptions {
 const BY_KEY: [(&str, &str); 3] =
     [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
 
-fn postgres_options(url: &str, connections: u32, trust: &Trust) -> ConnectOptions {
+fn postgres_options(
+    url: &str,
+    connections: u32,
+    trust: &Trust,
+    statement_within: Option<Duration>,
+) -> ConnectOptions {
     let trust = trust.clone();
     let mut options = pool_options(url, connections);
     options.map_sqlx_postgres_pool_opts(move |pool| {
-        let trust = trust.clone();
+        let (before, after) = (trust.clone(), trust.clone());
         pool.before_acquire(move |connection, meta| {
-            let trusted = trust.in_idle_for(meta.idle_for);
-            Box::pin(async move { Ok(trusted || connection.ping().await.is_ok()) })
+            let trusted = before.in_idle_for(meta.idle_for);
+            Box::pin(async move { Ok(trusted || answers(connection).await) })
         })
-        .after_release(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+        .after_release(move |connection, _| {
+            // The pool asks too, and would wait for ever for one that never answers again.
+            let trusted = after.in_all();
+            Box::pin(async move {
+                if !trusted && !answers(connection).await {
+                    return Err(sqlx::Error::WorkerCrashed);
+                }
+                Ok(!connection.is_in_transaction())
+            })
+        })
     });
     options.map_sqlx_postgres_opts(move |postgres| {
+        let statement_within = statement_within.unwrap_or_default();
         let always = [
+            // What nobody waits for any more is given up. Zero is for ever.
+            ("statement_timeout", statement_within.as_millis().to_string()),
             // As a session default it costs no round trip per transaction.
             ("default_transaction_isolation", "read committed".to_owned()),
             ("lock_timeout", LOCK_WAIT.as_millis().to_string()),
@@ -264,6 +304,10 @@ fn postgres_options(url: &str, connections: u32, trust: &Trust) -> ConnectOption
         postgres.application_name("rowlock").options(always).options(BY_KEY)
     });
     options
+}
+
+async fn answers(connection: &mut PgConnection) -> bool {
+    timeout(PING_WITHIN, connection.ping()).await.is_ok_and(|answer| answer.is_ok())
 }
 
 fn pool_options(url: &str, connections: u32) -> ConnectOptions {

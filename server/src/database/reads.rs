@@ -1,18 +1,23 @@
-//! Statements that only read: they run again when they met a connection that had died.
+//! Statements that only read: they run again when they met a connection that had died, and end in
+//! time when it is silent.
 
 use std::{
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement,
 };
+use tokio::time::{Instant, timeout_at};
 
-use super::Fault;
+use super::{Fault, Health, READ_WITHIN, away};
 
 /// A connection that lay idle for longer is tried before it is used.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
+/// After one broke, all are tried for so long when they come back.
+const DOUBTED_FOR: Duration = Duration::from_secs(60);
 
 /// Which idle connections are good without being tried, which would be one more round trip each time:
 /// those that were used a moment ago, unless one broke since. Clones share what they know.
@@ -26,8 +31,34 @@ impl Trust {
     }
 
     pub(super) fn in_idle_for(&self, time: Duration) -> bool {
+        time < TRUSTED_FOR && self.lost_since().is_none_or(|since| since > time)
+    }
+
+    /// Whether none broke lately.
+    pub(super) fn in_all(&self) -> bool {
+        self.lost_since().is_none_or(|since| since > DOUBTED_FOR)
+    }
+
+    /// What work comes to that is done by `deadline`; else its connection counts as broken, and that
+    /// is known before the pool has it back.
+    pub(super) async fn finish_by<T>(
+        &self,
+        deadline: Instant,
+        work: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, DbErr> {
+        let mut work = pin!(work);
+        match timeout_at(deadline, &mut work).await {
+            Ok(result) => result,
+            Err(_) => {
+                self.lost();
+                Err(away())
+            }
+        }
+    }
+
+    fn lost_since(&self) -> Option<Duration> {
         let lost = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        time < TRUSTED_FOR && lost.is_none_or(|lost| lost.elapsed() > time)
+        lost.map(|lost| lost.elapsed())
     }
 }
 
@@ -36,11 +67,12 @@ impl Trust {
 pub struct Reads {
     pool: DatabaseConnection,
     trust: Trust,
+    health: Arc<Health>,
 }
 
 impl Reads {
-    pub(super) fn new(pool: DatabaseConnection, trust: Trust) -> Self {
-        Self { pool, trust }
+    pub(super) fn new(pool: DatabaseConnection, trust: Trust, health: Arc<Health>) -> Self {
+        Self { pool, trust, health }
     }
 
     /// For transactions, and what the tests arrange.
@@ -49,13 +81,26 @@ impl Reads {
         &self.pool
     }
 
-    /// Whether a statement that ended like this may succeed on another connection.
-    fn broke<T>(&self, result: &Result<T, DbErr>) -> bool {
-        let broke = result.as_ref().is_err_and(|error| Fault::of(error) == Fault::Away);
-        if broke {
-            self.trust.lost();
+    /// Runs a statement, and once more on another connection when its own broke. Whatever others wait
+    /// for its answer never wait for ever.
+    async fn run<T, F>(&self, statement: impl Fn() -> F) -> Result<T, DbErr>
+    where
+        F: Future<Output = Result<T, DbErr>>,
+    {
+        let deadline = Instant::now() + READ_WITHIN;
+        let work = async {
+            let result = statement().await;
+            if result.as_ref().is_err_and(|error| Fault::of(error) == Fault::Away) {
+                self.trust.lost();
+                return statement().await;
+            }
+            result
+        };
+        tokio::select! {
+            biased;
+            result = self.trust.finish_by(deadline, work) => result,
+            () = self.health.goes_away() => Err(away()),
         }
-        broke
     }
 }
 
@@ -66,19 +111,11 @@ impl ConnectionTrait for Reads {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let result = self.pool.query_one_raw(statement.clone()).await;
-        if self.broke(&result) {
-            return self.pool.query_one_raw(statement).await;
-        }
-        result
+        self.run(|| self.pool.query_one_raw(statement.clone())).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let result = self.pool.query_all_raw(statement.clone()).await;
-        if self.broke(&result) {
-            return self.pool.query_all_raw(statement).await;
-        }
-        result
+        self.run(|| self.pool.query_all_raw(statement.clone())).await
     }
 
     // Not among what only reads, so never twice.

@@ -16,7 +16,7 @@ impl Runner for EventsById {
     type Call = EventId;
     type Answer = Result<Option<Arc<event::Model>>, DbErr>;
 
-    async fn run(&self, ids: Vec<EventId>) -> Vec<Self::Answer> {
+    async fn run(&self, ids: Vec<EventId>, mut answer: impl FnMut(usize, Self::Answer) + Send) {
         let mut distinct = ids.clone();
         distinct.sort_unstable();
         distinct.dedup();
@@ -24,13 +24,14 @@ impl Runner for EventsById {
             Ok(db) => store::find_events(db, distinct).await,
             Err(error) => Err(error),
         };
-        match found {
-            Ok(events) => {
-                let events: HashMap<EventId, Arc<event::Model>> =
-                    events.into_iter().map(|event| (event.id, Arc::new(event))).collect();
-                ids.iter().map(|id| Ok(events.get(id).cloned())).collect()
-            }
-            Err(error) => ids.iter().map(|_| Err(error.clone())).collect(),
+        let found = found.map(|events| -> HashMap<EventId, Arc<event::Model>> {
+            events.into_iter().map(|event| (event.id, Arc::new(event))).collect()
+        });
+        for (place, id) in ids.iter().enumerate() {
+            answer(
+                place,
+                found.as_ref().map(|events| events.get(id).cloned()).map_err(Clone::clone),
+            );
         }
     }
 }

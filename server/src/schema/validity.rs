@@ -74,6 +74,8 @@ impl InputTypes {
         operation.node.variable_definitions.iter().all(|definition| {
             let definition = &definition.node;
             match variables.get(&definition.name.node) {
+                // With a default it may stand where none may be missing, and null is not its default.
+                Some(Value::Null) if definition.default_value.is_some() => false,
                 Some(value) => self.is_of(&definition.var_type.node, value),
                 None => definition.default_value.is_some(),
             }

@@ -12,7 +12,7 @@ use crate::{
     socket::Socket,
 };
 
-async fn behind_a_proxy(open: bool) -> (App, Proxy) {
+async fn behind_a_proxy(open: bool, flags: &[&str]) -> (App, Proxy) {
     let folder = TempDir::new().unwrap();
     let url = new_database(Engine::Postgres, &folder).await;
     let (_, server) = url.split_once('@').unwrap();
@@ -21,7 +21,7 @@ async fn behind_a_proxy(open: bool) -> (App, Proxy) {
     let (head, tail) = url.rsplit_once(':').unwrap();
     let (_, database) = tail.split_once('/').unwrap();
     let url = format!("{head}:{}/{database}", proxy.port);
-    let app = App::start_on(url, folder, &[]).await;
+    let app = App::start_on(url, folder, flags).await;
     (app, proxy)
 }
 
@@ -43,7 +43,7 @@ const LIST: &str = "{ events { nodes { title } } }";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_away_at_the_start_is_unavailable_and_then_there() {
-    let (app, proxy) = behind_a_proxy(false).await;
+    let (app, proxy) = behind_a_proxy(false, &[]).await;
     let error = app.error(None, LIST, json!({})).await;
     assert_eq!(code_and_fields(&error).0, "UNAVAILABLE");
     assert!(error["extensions"]["retryAfter"].as_i64().unwrap() >= 1);
@@ -56,7 +56,7 @@ async fn a_database_that_is_away_at_the_start_is_unavailable_and_then_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_goes_away_later_is_unavailable_and_then_there() {
-    let (app, proxy) = behind_a_proxy(true).await;
+    let (app, proxy) = behind_a_proxy(true, &[]).await;
     let event = app.event("Concert", 5).await;
     let user = app.user().await;
     app.book(&user, &event, 1).await;
@@ -90,7 +90,7 @@ async fn a_database_that_goes_away_later_is_unavailable_and_then_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_booking_whose_connection_is_lost_at_commit_is_answered_with_the_truth() {
-    let (app, proxy) = behind_a_proxy(true).await;
+    let (app, proxy) = behind_a_proxy(true, &[]).await;
     let event = app.event("Concert", 5).await;
     let mut socket = Socket::open(&app.url, "graphql-transport-ws", json!({})).await;
     let watch =
@@ -115,6 +115,59 @@ async fn a_booking_whose_connection_is_lost_at_commit_is_answered_with_the_truth
             assert_eq!(told().await, 3);
         }
     }
+    app.assert_nothing_oversold().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_arrives_late_is_waited_for() {
+    let (app, proxy) = behind_a_proxy(true, &[]).await;
+    let event = app.event("Concert", 5).await;
+    let user = app.user().await;
+    // Longer than a lock is waited for.
+    proxy.set_cut(Cut::Late(b"COMMIT", Duration::from_secs(4)));
+    let booked = app.book(&user, &event, 2).await;
+    assert_eq!(booked["__typename"], "BookEventSuccess", "{booked}");
+    assert_eq!(proxy.cut(), Cut::Never, "it was cut");
+    assert_eq!(app.remaining(&event).await, 3, "booked once");
+    app.assert_nothing_oversold().await;
+}
+
+/// However long a network that lost a connection without a word takes to tell so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_falls_silent_keeps_nobody_waiting_for_ever() {
+    let (app, proxy) = behind_a_proxy(true, &["--database-read-connections", "2"]).await;
+    let event = app.event("Concert", 1).await;
+    let users = app.users(3).await;
+    app.book(&users[0], &event, 1).await;
+
+    // The look at what is sold out meets it: the transaction after it tells the truth.
+    proxy.set_cut(Cut::Silence(b"FROM \"events\""));
+    assert_eq!(app.book(&users[1], &event, 1).await["__typename"], "SoldOut");
+    assert_eq!(proxy.cut(), Cut::Never, "it fell silent");
+
+    // A shared read meets it, and with it those who ask for the same meanwhile. So does another one, and
+    // there is no connection left.
+    proxy.set_cut(Cut::Silence(b"starts_at"));
+    let asked = Instant::now();
+    let other = async {
+        eventually("silent", async || proxy.cut() == Cut::Never).await;
+        proxy.set_cut(Cut::Silence(b"starts_at"));
+        app.error(None, "{ events(search: \"rare\") { nodes { title } } }", json!({})).await
+    };
+    let (first, second, other) = futures_util::join!(
+        app.error(None, LIST, json!({})),
+        app.send(None, LIST, json!({})),
+        other
+    );
+    assert_eq!(code_and_fields(&first).0, "UNAVAILABLE", "{first}");
+    assert_eq!(code_and_fields(&other).0, "UNAVAILABLE", "{other}");
+    // It began later, and may have got the connection that was left.
+    assert!(
+        second["errors"].is_null() || second["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+    );
+    eventually("answered", async || app.send(None, LIST, json!({})).await.get("errors").is_none())
+        .await;
+    assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
     app.assert_nothing_oversold().await;
 }
 

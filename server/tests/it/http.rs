@@ -142,9 +142,20 @@ async fn a_query_that_was_valid_is_refused_whole_when_its_variables_are_wrong(ap
         assert_eq!(code_and_fields(error), ("BAD_USER_INPUT", vec![field]), "{error}");
         assert_eq!(answer.get("data"), None, "{answer}");
     }
+    // What has a default may be left out, and is still refused when it is null.
+    let query = query.replace(
+        "$second: BookEventInput!",
+        &format!("$second: BookEventInput = {{ eventId: \"{event}\" }}"),
+    );
+    let booked = app.data(Some(&app.user().await), &query, json!({ "first": first })).await;
+    assert_eq!(booked["second"]["__typename"], "BookEventSuccess");
+    let answer =
+        app.send(Some(&user), &query, json!({ "first": first, "second": Value::Null })).await;
+    assert_eq!(code_and_fields(&answer["errors"][0]).0, "BAD_USER_INPUT", "{answer}");
+    assert_eq!(answer.get("data"), None, "{answer}");
     assert_eq!(
         app.remaining(&events[0]).await,
-        7,
+        6,
         "a request that is refused books nothing at all"
     );
 }

@@ -1,11 +1,15 @@
 //! A network that a test can break.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::watch,
+    time::sleep,
 };
 
 /// Stands between a client and a server, and lets nothing through while it is closed.
@@ -23,6 +27,10 @@ pub(crate) enum Cut {
     /// The next one.
     Once(&'static [u8]),
     Each(&'static [u8]),
+    /// The next one, which the server gets only after this long.
+    Late(&'static [u8], Duration),
+    /// None; but the next one is never answered again.
+    Silence(&'static [u8]),
 }
 
 impl Proxy {
@@ -71,10 +79,18 @@ async fn pass(
             () = closed(&mut open) => return,
             read = client.read(&mut asked) => {
                 let Ok(count @ 1..) = read else { return };
+                let cut = cuts(&cut, &asked[..count]);
+                if cut == Some(Duration::MAX) {
+                    return closed(&mut open).await;
+                }
+                if let Some(late) = cut {
+                    let _ = client.shutdown().await;
+                    sleep(late).await;
+                }
                 if server.write_all(&asked[..count]).await.is_err() {
                     return;
                 }
-                if cuts(&cut, &asked[..count]) {
+                if cut.is_some() {
                     // The server has it, which shows in its answer; the client never gets that.
                     let _ = server.read(&mut answered).await;
                     return;
@@ -94,18 +110,18 @@ async fn closed(open: &mut watch::Receiver<bool>) {
     let _ = open.wait_for(|open| !open).await;
 }
 
-fn cuts(cut: &Mutex<Cut>, sent: &[u8]) -> bool {
+/// How much later the server gets what was sent, where the connection is cut by it.
+fn cuts(cut: &Mutex<Cut>, sent: &[u8]) -> Option<Duration> {
     let mut cut = cut.lock().unwrap();
     let has = |text: &[u8]| sent.windows(text.len()).any(|window| window == text);
-    match *cut {
-        Cut::Never => false,
-        Cut::Each(text) => has(text),
-        Cut::Once(text) => {
-            let found = has(text);
-            if found {
-                *cut = Cut::Never;
-            }
-            found
-        }
+    let (found, late) = match *cut {
+        Cut::Never => (false, Duration::ZERO),
+        Cut::Each(text) | Cut::Once(text) => (has(text), Duration::ZERO),
+        Cut::Late(text, late) => (has(text), late),
+        Cut::Silence(text) => (has(text), Duration::MAX),
+    };
+    if found && !matches!(*cut, Cut::Each(_)) {
+        *cut = Cut::Never;
     }
+    found.then_some(late)
 }
