@@ -58,9 +58,9 @@ impl Failure {
         }
     }
 
-    /// What was asked for may have happened.
-    pub(crate) fn is_no_answer(&self) -> bool {
-        matches!(self, Self::Broken(_))
+    /// What was asked for may have happened: there was no answer, or one that does not say.
+    pub(crate) fn leaves_doubt(&self) -> bool {
+        matches!(self, Self::Broken(_)) || self.has_code("UNAVAILABLE") || self.has_code("INTERNAL")
     }
 
     fn has_code(&self, code: &str) -> bool {
@@ -190,8 +190,13 @@ impl Api {
     /// The smallest request that there is.
     pub(crate) async fn ask_nothing(&self) -> Result<(), Failure> {
         let body = br#"{"query":"{ __typename }"}"#.to_vec();
-        let answer = self.http.post("/graphql", None, body).await;
-        answer.map(drop).map_err(Failure::Broken)
+        let (status, answer) =
+            self.http.post("/graphql", None, body).await.map_err(Failure::Broken)?;
+        let is_right = status.is_success() && *answer == *br#"{"data":{"__typename":"Query"}}"#;
+        match is_right {
+            true => Ok(()),
+            false => Err(Failure::Broken(anyhow::anyhow!("{status} {answer:?}"))),
+        }
     }
 
     /// The event as the user of this token sees it.

@@ -41,7 +41,7 @@ pub(crate) async fn on_sale(
     let asking = Arc::clone(sale);
     sale.play(scenario, (pace, turns), watcher, move |turn| {
         let sale = Arc::clone(&asking);
-        let (user, event) = (turn % users, (turn + turn / users) % events);
+        let (user, event) = (turn % users, (turn % users + turn / users) % events);
         async move { sale.book(Seat { user: user as usize, event: event as usize }).await }
     })
     .await

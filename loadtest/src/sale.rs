@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     future::Future,
+    iter::zip,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -13,7 +14,7 @@ use crate::{
     api::{Api, Failure},
     crowd::{self, Crowd},
     load::{Pace, Tally, Times, drive},
-    machine::Meter,
+    machine::{self, Meter},
     queries::{BookEventResult, CancelBookingResult},
     report::{Check, Report},
     watcher::{Watched, Watcher},
@@ -23,10 +24,18 @@ use crate::{
 const AT_ONCE: usize = 64;
 
 /// Errors that no load explains, by their codes.
-const DEFECTS: [(&str, &str); 2] = [
+const DEFECTS: [(&str, &str); 4] = [
     ("UNAUTHENTICATED", "requests whose token was not taken"),
     ("INTERNAL", "requests that failed inside the server"),
+    ("BAD_USER_INPUT", "requests that were not understood"),
+    ("NOT_FOUND", "requests whose event or booking was not found"),
 ];
+
+/// What a server says that sells.
+const ANSWERS: [&str; 4] = ["booked", "sold out", "already booked", "cancelled"];
+
+/// Access tokens are good for 15 minutes, of which reading them and the checks take some.
+const MOST_SECONDS: u64 = 13 * 60;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
@@ -44,6 +53,9 @@ pub(crate) struct Args {
     /// Most acknowledged bookings to look up again one by one
     #[arg(long, default_value_t = 20_000, value_name = "N")]
     check: usize,
+    /// The server's process id: its memory is looked at before the load and at the end
+    #[arg(long, value_name = "PID")]
+    pub(crate) server_pid: Option<u32>,
 }
 
 /// Events, and people who want tickets of them.
@@ -52,7 +64,10 @@ pub(crate) struct Sale {
     pub(crate) crowd: Crowd,
     pub(crate) events: Vec<cynic::Id>,
     claims: Mutex<HashMap<Seat, Claim>>,
+    /// The events of which somebody was told that they are sold out.
+    sold_out: Mutex<HashSet<usize>>,
     check: usize,
+    server_pid: Option<u32>,
 }
 
 /// One user at one event, as their places in the sale's lists.
@@ -67,7 +82,7 @@ pub(crate) struct Seat {
 enum Claim {
     Held(cynic::Id),
     GivenBack,
-    /// The connection broke before the answer.
+    /// No answer told what came of it.
     Unsure,
 }
 
@@ -82,7 +97,9 @@ impl Sale {
             false => args.named.iter().map(cynic::Id::new).collect(),
         };
         println!("{} users, {} events", crowd.tokens.len(), events.len());
-        Ok(Self { api, crowd, events, claims: Mutex::default(), check: args.check })
+        let (claims, sold_out) = (Mutex::default(), Mutex::default());
+        let Args { check, server_pid, .. } = *args;
+        Ok(Self { api, crowd, events, claims, sold_out, check, server_pid })
     }
 
     /// Lets people take numbered turns while `watcher` watches, and gives what came of it.
@@ -97,6 +114,12 @@ impl Sale {
         T: Fn(u64) -> F + Clone + Send + 'static,
         F: Future<Output = String> + Send + 'static,
     {
+        ensure!(
+            pace.seconds <= MOST_SECONDS,
+            "tokens are good for 15 minutes: --seconds is at most {MOST_SECONDS}"
+        );
+        let memory = || self.server_pid.map(machine::memory_kib).transpose();
+        let memory_before = memory()?;
         let before = self.remaining().await?;
         let (tally, meter) = (Arc::new(Tally::new()), Meter::start());
         let took = drive(pace, turns, &tally, turn).await;
@@ -109,10 +132,17 @@ impl Sale {
         checks.extend(DEFECTS.map(|(code, what)| {
             Check::new(what, &found.kinds.get(code).map_or(0, Times::count), &0)
         }));
-        let figures = vec![
+        let is_answer = |kind: &&String| ANSWERS.contains(&kind.as_str());
+        let answered = found.kinds.keys().any(|kind| is_answer(&kind));
+        checks.push(Check::new("somebody was told booked or refused", &answered, &true));
+        let mut figures = vec![
             ("live_updates", updates as f64),
             ("seconds_until_all_held_the_last_count", settled_after.as_secs_f64()),
         ];
+        if let (Some(before), Some(after)) = (memory_before, memory()?) {
+            figures
+                .extend([("server_memory_before_kib", before), ("server_memory_after_kib", after)]);
+        }
         Ok(Report { scenario, took, found, checks, figures, remaining, usage })
     }
 
@@ -123,7 +153,13 @@ impl Sale {
                 self.claims().insert(seat, Claim::Held(success.booking.id));
                 "booked".to_owned()
             }
-            Ok(refusal) => refusal.kind().to_owned(),
+            Ok(refusal) => {
+                if let BookEventResult::SoldOut(_) = refusal {
+                    let mut sold_out = self.sold_out.lock().unwrap_or_else(PoisonError::into_inner);
+                    sold_out.insert(seat.event);
+                }
+                refusal.kind().to_owned()
+            }
             Err(failure) => self.note_failure(seat, &failure),
         }
     }
@@ -143,7 +179,7 @@ impl Sale {
     }
 
     fn note_failure(&self, seat: Seat, failure: &Failure) -> String {
-        if failure.is_no_answer() {
+        if failure.leaves_doubt() {
             self.claims().insert(seat, Claim::Unsure);
         }
         failure.kind()
@@ -193,18 +229,33 @@ impl Sale {
         let found = self.holders(sample.iter().map(|(seat, _)| *seat)).await?;
         let found = found.iter().zip(sample).filter(|(now, (_, id))| now.as_ref() == Some(id));
         let found = found.count();
+        let has_given_back = !given_back.is_empty();
         given_back.truncate(self.check);
         let still_held = self.holders(given_back).await?.iter().flatten().count();
-        let stored_unanswered = self.holders(unsure).await?.iter().flatten().count();
+        let unsure_held = self.holders(unsure.iter().copied()).await?;
+        let stored_unanswered = zip(unsure, unsure_held).filter(|(_, held)| held.is_some());
         let ids: HashSet<&str> = held.iter().map(|(_, id)| id.inner()).collect();
-        let gone: i64 = before.iter().zip(after).map(|(b, a)| i64::from(*b) - i64::from(*a)).sum();
-        let oversold = after.iter().filter(|left| **left < 0).count();
+        let mut gone = vec![0_i32; self.events.len()];
+        let seats = held.iter().map(|(seat, _)| *seat);
+        for seat in seats.chain(stored_unanswered.map(|(seat, _)| seat)) {
+            gone[seat.event] += 1;
+        }
+        let events = || zip(zip(before, after), &gone);
+        let oversold = events().filter(|((before, after), gone)| gone > before || **after < 0);
+        let wrong = events().filter(|((before, after), gone)| *before - *after != **gone);
+        let sold_out = self.sold_out.lock().unwrap_or_else(PoisonError::into_inner);
+        // Where tickets come back, somebody may have been told so before.
+        let refused_wrongly = match has_given_back {
+            true => 0,
+            false => sold_out.iter().filter(|event| after[**event] > 0).count(),
+        };
         Ok(vec![
-            Check::new("events oversold", &oversold, &0),
+            Check::new("events oversold", &oversold.count(), &0),
             Check::new("acknowledged bookings found", &found, &sample.len()),
             Check::new("distinct bookings acknowledged", &ids.len(), &held.len()),
             Check::new("cancelled bookings still there", &still_held, &0),
-            Check::new("tickets gone", &gone, &(held.len() + stored_unanswered)),
+            Check::new("events whose count is not what was booked", &wrong.count(), &0),
+            Check::new("events told sold out with tickets left", &refused_wrongly, &0),
         ])
     }
 

@@ -20,9 +20,6 @@ pub(crate) struct Args {
     /// How many watch, each over a socket of their own
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     subscribers: u32,
-    /// The server's process id: its memory is looked at before they come and at the end
-    #[arg(long, value_name = "PID")]
-    server_pid: Option<u32>,
     #[command(flatten)]
     pace: Pace,
     #[command(flatten)]
@@ -32,7 +29,7 @@ pub(crate) struct Args {
 pub(crate) async fn watch(args: Args) -> Result<bool> {
     machine::ensure_sockets(args.subscribers + args.pace.connections)?;
     let sale = Arc::new(Sale::open(&args.sale).await?);
-    let memory = || args.server_pid.map(machine::memory_kib).transpose();
+    let memory = || args.sale.server_pid.map(machine::memory_kib).transpose();
     let alone = memory()?;
     let watcher = Watcher::crowd(&sale.api, &sale.events, args.subscribers).await?;
     let watched = memory()?;

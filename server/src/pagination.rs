@@ -1,7 +1,7 @@
 //! Pages of a list: what arguments ask for, opaque cursors, and the connection that is answered.
 //!
 //! Pages are found by key, `(sort key, id)` beyond the cursor's, so that a deep page costs what the
-//! first one does. What is listed, and how it is counted, is the [`Listing`]'s business.
+//! first one does; one that is found by its number (`offset`) costs as much as all before it. What is listed, and how it is counted, is the [`Listing`]'s business.
 
 use std::borrow::Cow;
 

@@ -121,7 +121,7 @@ pub(crate) async fn find_existing_users(
     user::Entity::find()
         .select_only()
         .column(user::Column::Id)
-        .filter(any_of(db.get_database_backend(), user::Column::Id, ids))
+        .filter(any_of(db.get_database_backend(), user::Column::Id, ids.into_iter().map(|id| id.0)))
         .into_tuple()
         .all(db)
         .await

@@ -163,7 +163,7 @@ pub(crate) async fn cancel(
     bookings: &[booking::Model],
 ) -> Result<(), DbErr> {
     let Some(first) = bookings.first() else { return Ok(()) };
-    let ids: Vec<_> = bookings.iter().map(|booking| booking.id).collect();
+    let ids = bookings.iter().map(|booking| booking.id.0);
     booking::Entity::update_many()
         .col_expr(booking::Column::Status, Expr::val(booking::Status::Cancelled))
         .col_expr(booking::Column::CancelledAt, Expr::val(first.cancelled_at))

@@ -19,8 +19,7 @@ use sea_orm::{
     ColumnTrait, ConnAcquireErr, ConnectOptions, ConnectionTrait, DatabaseConnection,
     DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExprTrait, IntoActiveModel, IsolationLevel,
     Iterable, PrimaryKeyToColumn, SqliteTransactionMode, TransactionOptions, TransactionTrait,
-    Value,
-    sea_query::{Expr, OnConflict, ValueType, extension::postgres::PgFunc, postgres_array::NotU8},
+    sea_query::{BinOper, Expr, OnConflict, extension::postgres::PgFunc},
     sqlx::{
         self, Connection, PgConnection,
         sqlite::{SqliteJournalMode, SqliteSynchronous},
@@ -345,15 +344,23 @@ where
     Ok(inserted)
 }
 
-/// `column` is one of `values`. On PostgreSQL the values are one array, so that the statement's text,
-/// and with it the prepared plan, is the same however many there are.
-pub(crate) fn any_of<V>(backend: DbBackend, column: impl ColumnTrait, values: Vec<V>) -> Expr
-where
-    V: Into<Value> + ValueType + NotU8,
-{
+/// `column` is one of these ids. They are one value, an array on PostgreSQL and JSON on SQLite, so that
+/// the statement's text, and with it the prepared plan, is the same however many there are.
+pub(crate) fn any_of(
+    backend: DbBackend,
+    column: impl ColumnTrait,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Expr {
     match backend {
-        DbBackend::Postgres => column.into_expr().eq(PgFunc::any(Expr::val(values))),
-        _ => column.is_in(values),
+        DbBackend::Postgres => {
+            let ids: Vec<Uuid> = ids.into_iter().collect();
+            column.into_expr().eq(PgFunc::any(Expr::val(ids)))
+        }
+        _ => {
+            let ids = json(ids.into_iter().map(|id| hex(&id)));
+            let these = Expr::cust_with_values("(SELECT unhex(value) FROM json_each(?))", [ids]);
+            column.into_expr().binary(BinOper::In, these)
+        }
     }
 }
 

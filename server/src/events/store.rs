@@ -203,7 +203,8 @@ pub(crate) async fn find_events(
     db: &impl ConnectionTrait,
     ids: Vec<EventId>,
 ) -> Result<Vec<event::Model>, DbErr> {
-    let these = any_of(db.get_database_backend(), event::Column::Id, ids);
+    let these =
+        any_of(db.get_database_backend(), event::Column::Id, ids.into_iter().map(|id| id.0));
     event::Entity::find().filter(these).all(db).await
 }
 
@@ -222,7 +223,8 @@ pub(crate) async fn lock_events(
     ids: Vec<EventId>,
     held: Held,
 ) -> Result<Vec<event::Model>, DbErr> {
-    let these = any_of(tx.get_database_backend(), event::Column::Id, ids);
+    let these =
+        any_of(tx.get_database_backend(), event::Column::Id, ids.into_iter().map(|id| id.0));
     let select = event::Entity::find().filter(these).order_by_asc(event::Column::Id);
     let select = match held {
         Held::Await => select.lock(LockType::NoKeyUpdate),

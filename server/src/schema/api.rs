@@ -96,6 +96,12 @@ impl Api {
                     .to_owned(),
             ));
         }
+        if !document.is_known_to_be_valid()
+            && let Some(name) = self.input_types.find_missed_literal(&document.parsed)
+        {
+            let message = format!("Argument \"{name}\" is not an input object, and should be one.");
+            return Err(with_field(ServerError::new(message, None), name.to_string()));
+        }
         let mut parsed = document.parsed.clone();
         let is_plain = document.has_plain_arguments
             && self.input_types.are_right(&document.parsed, &request.variables);

@@ -7,7 +7,8 @@
 //!
 //! What is not plainly so, right or wrong, goes through all of the rules. So nothing is accepted here that
 //! they would refuse, and what they refuse is refused in their words. One thing besides is refused here that
-//! they overlook: a variable that should be an input object and is none.
+//! they overlook: a variable, or a mutation's argument, that should be an input object and is none. It would
+//! be met when its field's turn comes, after those before it were executed.
 
 use std::collections::{HashMap, HashSet};
 
@@ -23,9 +24,17 @@ use async_graphql::{
 };
 use async_graphql_value as written;
 
-/// The types that variables can have, apart from those built into GraphQL.
+/// The types that variables can have, apart from those built into GraphQL, and those of the arguments of
+/// mutations.
 #[derive(Debug)]
-pub(crate) struct InputTypes(HashMap<Name, InputType>);
+pub(crate) struct InputTypes {
+    by_name: HashMap<Name, InputType>,
+    /// By field and argument.
+    of_mutations: HashMap<(Name, Name), Type>,
+}
+
+/// The type whose fields change something.
+const MUTATION: &str = "Mutation";
 
 #[derive(Debug)]
 enum InputType {
@@ -43,8 +52,10 @@ impl InputTypes {
     /// Those of a schema. What can't be read here is taken for a type of which nothing is known.
     pub(crate) fn of_schema(sdl: &str) -> Self {
         let definitions = parse_schema(sdl).map(|schema| schema.definitions).unwrap_or_default();
-        let types = definitions.into_iter().filter_map(|definition| {
-            let TypeSystemDefinition::Type(definition) = definition else { return None };
+        let (mut by_name, mut of_mutations) = (HashMap::new(), HashMap::new());
+        for definition in definitions {
+            let TypeSystemDefinition::Type(definition) = definition else { continue };
+            let name = definition.node.name.node;
             let of = match definition.node.kind {
                 TypeKind::Enum(of) => {
                     InputType::Enum(of.values.into_iter().map(|v| v.node.value.node).collect())
@@ -57,11 +68,21 @@ impl InputTypes {
                     });
                     InputType::Object(fields.collect())
                 }
-                _ => return None,
+                TypeKind::Object(of) if name == MUTATION => {
+                    for field in of.fields {
+                        let arguments = field.node.arguments.into_iter().map(|argument| {
+                            let name = argument.node.name.node;
+                            ((field.node.name.node.clone(), name), argument.node.ty.node)
+                        });
+                        of_mutations.extend(arguments);
+                    }
+                    continue;
+                }
+                _ => continue,
             };
-            Some((definition.node.name.node, of))
-        });
-        Self(types.collect())
+            by_name.insert(name, of);
+        }
+        Self { by_name, of_mutations }
     }
 
     /// Whether each variable of the document's one operation is there, or has a default, and is of the type
@@ -110,10 +131,55 @@ impl InputTypes {
             (BaseType::List(item), _) => return self.misses_object(item, value),
             (BaseType::Named(name), _) => name,
         };
-        let Some(InputType::Object(fields)) = self.0.get(name) else { return false };
+        let Some(InputType::Object(fields)) = self.by_name.get(name) else { return false };
         let Value::Object(given) = value else { return true };
         given.iter().any(|(name, value)| {
             fields.get(name).is_some_and(|field| self.misses_object(&field.of, value))
+        })
+    }
+
+    /// A mutation's argument that is written as no object and should be one.
+    pub(crate) fn find_missed_literal<'a>(
+        &self,
+        document: &'a ExecutableDocument,
+    ) -> Option<&'a Name> {
+        let of_operations = document.operations.iter().map(|(_, of)| &of.node.selection_set.node);
+        let of_fragments = document.fragments.values().map(|of| &of.node.selection_set.node);
+        of_operations.chain(of_fragments).find_map(|set| self.find_missed_literal_in(set))
+    }
+
+    /// No type below the mutations has a field of one's name with such an argument.
+    fn find_missed_literal_in<'a>(&self, set: &'a SelectionSet) -> Option<&'a Name> {
+        set.items.iter().find_map(|selection| match &selection.node {
+            Selection::Field(field) => {
+                let missed = field.node.arguments.iter().find(|(name, value)| {
+                    let argument = (field.node.name.node.clone(), name.node.clone());
+                    let of = self.of_mutations.get(&argument);
+                    of.is_some_and(|of| self.literal_misses_object(of, &value.node))
+                });
+                missed.map(|(name, _)| &name.node)
+            }
+            Selection::InlineFragment(of) => {
+                self.find_missed_literal_in(&of.node.selection_set.node)
+            }
+            Selection::FragmentSpread(_) => None,
+        })
+    }
+
+    fn literal_misses_object(&self, wanted: &Type, value: &written::Value) -> bool {
+        use written::Value as Written;
+        let name = match (&wanted.base, value) {
+            (_, Written::Null | Written::Variable(_)) => return false,
+            (BaseType::List(item), Written::List(items)) => {
+                return items.iter().any(|value| self.literal_misses_object(item, value));
+            }
+            (BaseType::List(item), _) => return self.literal_misses_object(item, value),
+            (BaseType::Named(name), _) => name,
+        };
+        let Some(InputType::Object(fields)) = self.by_name.get(name) else { return false };
+        let Written::Object(given) = value else { return true };
+        given.iter().any(|(name, value)| {
+            fields.get(name).is_some_and(|field| self.literal_misses_object(&field.of, value))
         })
     }
 
@@ -131,7 +197,7 @@ impl InputTypes {
             ("Int", Value::Number(number)) => {
                 number.as_i64().is_some_and(|number| i32::try_from(number).is_ok())
             }
-            _ => match (self.0.get(name), value) {
+            _ => match (self.by_name.get(name), value) {
                 (Some(InputType::Enum(values)), Value::String(value)) => {
                     values.contains(value.as_str())
                 }
@@ -237,6 +303,30 @@ mod tests {
             assert!(!missed("EventOrder", right));
         }
         assert!(!missed("ID", json!("x")));
+    }
+
+    #[test]
+    fn what_is_written_as_no_object_and_should_be_one_is_found() {
+        let types = InputTypes::of_schema(&crate::schema::sdl());
+        let missed = |query: &str| {
+            let document = parse_query(query).unwrap();
+            types.find_missed_literal(&document).map(ToString::to_string)
+        };
+        for wrong in [
+            "mutation { bookEvent(input: 7) { __typename } }",
+            "mutation { me: login(input: \"x\") { __typename } }",
+            "mutation { ... { bookEvent(input: [{}]) { __typename } } }",
+            "mutation { ...A } fragment A on Mutation { logout bookEvent(input: X) { __typename } }",
+        ] {
+            assert_eq!(missed(wrong).as_deref(), Some("input"), "{wrong}");
+        }
+        for right in [
+            "mutation($a: X) { bookEvent(input: $a) { __typename } }",
+            "mutation { bookEvent(input: { eventId: 7 }) { __typename } }",
+            "mutation { bookEvent(input: null) { __typename } other(input: 7) }",
+        ] {
+            assert_eq!(missed(right), None, "{right}");
+        }
     }
 
     #[test]

@@ -142,6 +142,17 @@ async fn a_query_that_was_valid_is_refused_whole_when_its_variables_are_wrong(ap
         assert_eq!(code_and_fields(error), ("BAD_USER_INPUT", vec![field]), "{error}");
         assert_eq!(answer.get("data"), None, "{answer}");
     }
+    // The same as it is written in the query.
+    let written =
+        query.replace("input: $second", "input: 7").replace(", $second: BookEventInput!", "");
+    let answer = app.send(Some(&user), &written, json!({ "first": first })).await;
+    assert_eq!(
+        code_and_fields(&answer["errors"][0]),
+        ("BAD_USER_INPUT", vec!["input"]),
+        "{answer}"
+    );
+    assert_eq!(answer.get("data"), None, "{answer}");
+
     // What has a default may be left out, and is still refused when it is null.
     let query = query.replace(
         "$second: BookEventInput!",

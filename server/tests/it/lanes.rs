@@ -111,6 +111,8 @@ async fn bad_neighbour(engine: Engine) {
         join_all(asking).await
     };
     let (_, answers) = futures_util::join!(app.book(&users[0], &event, 1), others);
+    // One alone, and then the ten together: one by one they would have been eleven.
+    assert!(metric(&app, BATCHES).await < 11.0, "they shared a batch");
     for (place, answer) in answers.iter().enumerate() {
         match place {
             4 => assert_eq!(code_and_fields(&answer["errors"][0]).0, "INTERNAL"),

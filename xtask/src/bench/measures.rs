@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command, time::Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::{
     Lab, Row, Run, Target,
@@ -55,11 +55,11 @@ fn against_pgbench(
     let site = Site::on_postgres(lab, database, OPEN_EVENTS, 0)?;
     let pgbench = Pgbench::new(lab, database, events)?;
     let row = row(lab, names, target, || {
-        let baseline = pgbench.run(|| site.clear())?;
+        let (baseline, clients) = pgbench.run(|| site.clear())?;
         site.clear()?;
         let tokens = site.new_users()?;
         let found = rush(&site, wanted, &tokens.to_string_lossy())?;
-        let note = format!("{}; pgbench with {} clients", found.note()?, pgbench.clients());
+        let note = format!("{}; pgbench with {clients} clients", found.note()?);
         Ok((Some(baseline), found.rate(kind)?, note))
     })?;
     Ok(vec![row])
@@ -86,6 +86,37 @@ pub(super) fn sold_out(lab: &Lab) -> Result<Vec<Row>> {
     against_pgbench(lab, names, ("sold_out", 1, "sold out"), &wanted, Target::AtLeast(15.0))
 }
 
+/// An on-sale with ten times more demand than tickets, at half of the most refusals that can be had; then
+/// the same again with the load test killed in its middle.
+pub(super) fn refusal(lab: &Lab) -> Result<Vec<Row>> {
+    let site = Site::on_postgres(lab, "refusal", OPEN_EVENTS, 0)?;
+    let (open, none) = (event_id(0), event_id(OPEN_EVENTS));
+    let names = ("refusal", "99th percentile of a refusal in an on-sale at half of the most", "ms");
+    let row = row(lab, names, Target::AtMost(50.0), || {
+        site.clear()?;
+        let tokens = site.new_users()?.to_string_lossy().into_owned();
+        let most = rush(&site, &["--event", &none], &tokens)?.rate("sold out")?;
+        let rate = (most / 2.0).round();
+        let tickets = (rate * lab.seconds as f64 / 10.0).round();
+        let args = ["--tokens", &tokens, "--event", &open, "--rate", &rate.to_string()];
+        let args: Vec<String> =
+            [&args[..], &CONNECTIONS, &CHECK].concat().into_iter().map(str::to_owned).collect();
+        site.set_tickets(&open, tickets)?;
+        let found = site.load("rush", &args)?;
+        site.clear()?;
+        site.set_tickets(&open, tickets)?;
+        site.load_and_kill("rush", &args)?;
+        site.audit()?;
+        let note = format!(
+            "{rate:.0} a second for {tickets:.0} tickets; audit finds nothing after the same with the \
+             client killed; {}",
+            found.note()?
+        );
+        Ok((None, found.number(&["kinds", "sold out", "p99_ms"])?, note))
+    })?;
+    Ok(vec![row])
+}
+
 pub(super) fn browse(lab: &Lab) -> Result<Vec<Row>> {
     let site = Site::on_postgres(lab, "browse", OPEN_EVENTS, 0)?;
     let look = |look: &str| {
@@ -106,14 +137,16 @@ pub(super) fn growth(lab: &Lab) -> Result<Vec<Row>> {
     let small = Site::on_postgres(lab, "small", OPEN_EVENTS, OPEN_EVENTS)?;
     let large = Site::on_postgres(lab, "large", MILLION, MILLION)?;
     let few = ["--connections".to_owned(), "8".to_owned()];
-    let look = |site: &Site, look: &str| {
-        let args = [&["--look".to_owned(), look.to_owned()][..], &few].concat();
-        site.load("browse", &args)
+    let look = |site: &Site, look: &str, search: &str| {
+        let args = ["--look", look, "--search", search].map(str::to_owned);
+        site.load("browse", &[&args[..], &few].concat())
     };
     let book = |site: &Site| {
         let tokens = site.new_users()?.to_string_lossy().into_owned();
         // By name: to find those with the most tickets, the load test would read the whole list.
-        let events = (0..OPEN_EVENTS).flat_map(|number| ["--event".to_owned(), event_id(number)]);
+        let every = site.events / OPEN_EVENTS;
+        let events =
+            (0..OPEN_EVENTS).flat_map(|number| ["--event".to_owned(), event_id(number * every)]);
         let rest = ["--tokens".to_owned(), tokens, "--check".to_owned(), "200".to_owned()];
         site.load("rush", &events.chain(rest).chain(few.clone()).collect::<Vec<_>>())
     };
@@ -126,11 +159,18 @@ pub(super) fn growth(lab: &Lab) -> Result<Vec<Row>> {
     };
     Ok(vec![
         compare(("growth, list", "median of the list, 1,000,000 events", "ms"), "list", &|site| {
-            look(site, "list")
+            look(site, "list", "")
         })?,
-        compare(("growth, search", "median of a search", "ms"), "search", &|site| {
-            look(site, "search")
-        })?,
+        compare(
+            ("growth, search", "median of a search for a common word", "ms"),
+            "search",
+            &|site| look(site, "search", "concert"),
+        )?,
+        compare(
+            ("growth, rare search", "median of a search that few titles fit", "ms"),
+            "search",
+            &|site| look(site, "search", "no. 777"),
+        )?,
         compare(("growth, booking", "median of a booking", "ms"), "booked", &|site| book(site))?,
     ])
 }
@@ -151,6 +191,7 @@ pub(super) fn fan_out(lab: &Lab) -> Result<Vec<Row>> {
         let kib = figure("server_memory_per_subscriber_kib")?;
         memory.push(Run { baseline: None, measure: kib });
         let rate = found.rate("booked")?;
+        ensure!(rate > 950.0, "only {rate:.0} of 1,000 bookings a second were made meanwhile");
         let note = format!("{rate:.0} bookings a second, {kib:.1} KiB each, {}", found.note()?);
         Ok((None, figure("seconds_until_all_held_the_last_count")?, note))
     })?;

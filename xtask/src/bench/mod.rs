@@ -38,6 +38,8 @@ enum Name {
     Spread,
     /// Refusals on a sold-out event, against the bookings of one event by one transaction each
     SoldOut,
+    /// How soon most are refused in an on-sale at half of the most
+    Refusal,
     /// The first page of the list, against a query that reads no data
     Browse,
     /// Latency at a million events and bookings, against a thousand
@@ -104,6 +106,7 @@ pub(crate) fn bench(args: &Args) -> Result<()> {
             Name::Hot => measures::hot(&lab)?,
             Name::Spread => measures::spread(&lab)?,
             Name::SoldOut => measures::sold_out(&lab)?,
+            Name::Refusal => measures::refusal(&lab)?,
             Name::Browse => measures::browse(&lab)?,
             Name::Growth => measures::growth(&lab)?,
             Name::FanOut => measures::fan_out(&lab)?,
@@ -170,11 +173,14 @@ impl fmt::Display for Target {
     }
 }
 
-/// The middle one; of an even number the higher of the two in the middle.
+/// The middle one; of an even number the mean of the two in the middle.
 fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    match values.len() {
+        0 => f64::NAN,
+        length => f64::midpoint(values[(length - 1) / 2], values[length / 2]),
+    }
 }
 
 /// With the digits that matter.

@@ -72,19 +72,24 @@ pub(super) fn write(rows: &[Row], lab: &Lab) -> Result<()> {
          Each measure is taken right after its baseline, {runs} times, {seconds} s each; the load \
          test, the server and the database share one machine. What is judged is the median of the \
          ratios of these pairs, or the median of the measure where there is no baseline. After each run \
-         the load test checks that nothing was oversold, lost or told wrong.\n\n{}\n\
+         that books, the load test checks that nothing was oversold, lost or told wrong.\n\n{}\n\
          ## On\n\n{}\n## Meanwhile\n\n{notes}\n\
          ## What is compared\n\n\
          - **hot, spread, sold out**: `bookEvent` over HTTP on 256 connections, each by another user, \
-         against pgbench on the same PostgreSQL, schema and settings (its defaults), prepared, at the \
-         best of 1 to 32 clients, with the script below. PostgreSQL has its default durability.\n\
+         against pgbench on the same PostgreSQL, schema and settings (its defaults), prepared, with \
+         the script below: 1 to 32 clients are tried, and of the two best numbers the better one counts each \
+         time. PostgreSQL has its default durability.\n\
+         - **refusal**: an on-sale at a constant rate, half of the refusals a second that were just \
+         measured, with ten times more demand than tickets; waiting for a free connection counts. Again \
+         with the load test killed half-way; then `rowlock audit` must find nothing.\n\
          - **browse**: `events(first: 10)` with all that a card shows, of 1,000 events, against \
          `{{ __typename }}` on the same server; 256 connections.\n\
          - **growth**: the median over 8 connections, with 1,000,000 events and as many bookings, against \
          1,000 of each.\n\
          - **fan-out**: 10,000 sockets that watch one event while 1,000 bookings a second arrive.\n\
          - **embedded**: `bookEvent` on SQLite with `synchronous = FULL`, against SQLite's own program \
-         with one transaction per booking and the same durability.\n\
+         with one transaction per booking and the same durability. It parses each statement, which takes it \
+         some microseconds.\n\
          - **start, idle**: a migrated SQLite file with the demo data.\n\
          - **page**: the files of a first visit, as `cargo xtask web` made them.\n\n\
          ## The script for one event\n\n```sql\n{}```\n\n## Plots\n\n\
@@ -114,7 +119,7 @@ fn machine() -> Result<String> {
         format!("Linux {}", read("uname", &["-r"])?.trim()),
         read("rustc", &["--version"])?.trim().to_owned(),
         crate::postgres::version()?,
-        format!("rowlock at {}", read("git", &["rev-parse", "--short", "HEAD"])?.trim()),
+        format!("rowlock at {}", read("git", &["describe", "--always", "--dirty"])?.trim()),
         read("date", &["--utc", "+%F"])?.trim().to_owned(),
     ];
     Ok(lines.map(|line| format!("- {line}\n")).concat())

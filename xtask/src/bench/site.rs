@@ -1,8 +1,8 @@
 //! A database, a server on it, and people who use it.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, path::PathBuf, process::Command, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use super::Lab;
@@ -23,6 +23,8 @@ pub(super) const OPEN_EVENTS: u32 = 1_000;
 pub(super) struct Site<'a> {
     lab: &'a Lab,
     name: String,
+    /// How many were generated, besides the one that has no tickets.
+    pub(super) events: u32,
     pub(super) database: String,
     pub(super) server: Server,
 }
@@ -44,8 +46,8 @@ impl<'a> Site<'a> {
     ) -> Result<Self> {
         let database = lab.postgres.create_database(name)?;
         prepare(&database, events, bookings)?;
-        psql(lab, name, &open_events())?;
-        Self::serve(lab, name, database)
+        psql(lab, name, &open_events(events))?;
+        Self::serve(lab, name, database, events)
     }
 
     pub(super) fn on_sqlite(lab: &'a Lab, name: &str) -> Result<Self> {
@@ -54,13 +56,13 @@ impl<'a> Site<'a> {
         prepare(&database, OPEN_EVENTS, 0)?;
         let set = "UPDATE events SET total_tickets = 5000000, remaining_tickets = 5000000;";
         finish(Command::new("sqlite3").arg(&file).arg(set))?;
-        Self::serve(lab, name, database)
+        Self::serve(lab, name, database, OPEN_EVENTS)
     }
 
-    fn serve(lab: &'a Lab, name: &str, database: String) -> Result<Self> {
+    fn serve(lab: &'a Lab, name: &str, database: String, events: u32) -> Result<Self> {
         let log = lab.folder.join(format!("{name}.log"));
         let server = Server::serve(PROFILE, &database, &log, &SETTINGS)?;
-        Ok(Self { lab, name: name.to_owned(), database, server })
+        Ok(Self { lab, name: name.to_owned(), events, database, server })
     }
 
     /// Users who have booked nothing; their tokens are good for a quarter of an hour.
@@ -84,9 +86,44 @@ impl<'a> Site<'a> {
         statements.iter().try_for_each(|sql| psql(self.lab, &self.name, sql))
     }
 
+    /// So many tickets for an event of which none is booked.
+    pub(super) fn set_tickets(&self, event: &str, tickets: f64) -> Result<()> {
+        let sql = format!(
+            "UPDATE events SET total_tickets = {tickets}, remaining_tickets = {tickets}, \
+             count_version = count_version + 1 WHERE id = '{event}'"
+        );
+        psql(self.lab, &self.name, &sql)
+    }
+
     /// Runs a scenario of `loadtest` for as long as the lab says.
     pub(super) fn load(&self, scenario: &str, args: &[String]) -> Result<Found> {
         let json = self.lab.folder.join("found.json");
+        let (mut loadtest, log) = self.loadtest(scenario, args)?;
+        finish(loadtest.arg("--json").arg(&json))
+            .with_context(|| format!("see {}", log.display()))?;
+        Ok(Found(serde_json::from_str(&fs::read_to_string(json)?)?))
+    }
+
+    /// Runs a scenario, and kills the load test after half of that time.
+    pub(super) fn load_and_kill(&self, scenario: &str, args: &[String]) -> Result<()> {
+        let (mut loadtest, log) = self.loadtest(scenario, args)?;
+        let mut running = loadtest.spawn().context("starting the load test")?;
+        std::thread::sleep(Duration::from_secs(self.lab.seconds) / 2);
+        let ended = running.try_wait()?;
+        ensure!(ended.is_none(), "the load test ended by itself: see {}", log.display());
+        running.kill()?;
+        running.wait()?;
+        Ok(())
+    }
+
+    /// That every count fits its bookings.
+    pub(super) fn audit(&self) -> Result<()> {
+        let mut audit = rowlock(PROFILE, "audit", &self.database);
+        finish(audit.stdout(std::process::Stdio::null())).context("the audit found something")
+    }
+
+    /// A scenario on this site's server, and where it tells its progress.
+    fn loadtest(&self, scenario: &str, args: &[String]) -> Result<(Command, PathBuf)> {
         let log = self.lab.folder.join("loadtest.log");
         let output = fs::File::create(&log)?;
         let mut loadtest = Command::new(target_folder().join(PROFILE).join("loadtest"));
@@ -94,12 +131,9 @@ impl<'a> Site<'a> {
             .args([scenario, "--url", &self.server.url])
             .args(["--seconds", &self.lab.seconds.to_string()])
             .args(args)
-            .arg("--json")
-            .arg(&json)
             .stdout(output.try_clone()?)
             .stderr(output);
-        finish(&mut loadtest).with_context(|| format!("see {}", log.display()))?;
-        Ok(Found(serde_json::from_str(&fs::read_to_string(json)?)?))
+        Ok((loadtest, log))
     }
 }
 
@@ -117,11 +151,14 @@ fn prepare(database: &str, events: u32, bookings: u32) -> Result<()> {
     finish(seed.args(["--events", &events, "--bookings", &bookings]))
 }
 
-fn open_events() -> String {
-    let (first, last, none) = (event_id(0), event_id(OPEN_EVENTS - 1), event_id(OPEN_EVENTS));
+/// Of so many, a thousand that lie apart get tickets, and the last one loses its own.
+fn open_events(events: u32) -> String {
+    let open = (0..OPEN_EVENTS).map(|number| event_id(number * (events / OPEN_EVENTS)));
+    let open = open.map(|id| format!("'{id}'")).collect::<Vec<_>>().join(", ");
+    let none = event_id(events);
     format!(
         "UPDATE events SET total_tickets = total_tickets + 5000000, \
-         remaining_tickets = remaining_tickets + 5000000 WHERE id BETWEEN '{first}' AND '{last}'; \
+         remaining_tickets = remaining_tickets + 5000000 WHERE id IN ({open}); \
          UPDATE events SET total_tickets = total_tickets - remaining_tickets, \
          remaining_tickets = 0 WHERE id = '{none}'"
     )
