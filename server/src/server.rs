@@ -7,7 +7,9 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{config::ServeArgs, http, rate_limit::RateLimits, schema, services::Services};
+use crate::{
+    config::ServeArgs, http, live::feed, rate_limit::RateLimits, schema, services::Services,
+};
 
 /// How long open requests may go on after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -55,11 +57,12 @@ impl Server {
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        let Services { db, accounts, bookings, .. } = self.services;
+        let Services { db, accounts, bookings, hub, events, .. } = self.services;
         // Before the first caller, who would else find out by waiting.
         db.check_health(&self.database).await;
         let mut chores = JoinSet::new();
         chores.spawn(db.clone().watch_health(self.database));
+        chores.spawn(feed::run(db.clone(), hub, events));
         chores.spawn(accounts.clear_expired_sessions());
         chores.spawn(self.rate_limits.forget_idle());
 

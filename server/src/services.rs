@@ -1,5 +1,7 @@
 //! The domains' services, wired to one database, clock and hub.
 
+use sea_orm::DbBackend;
+
 use crate::{
     accounts::Accounts,
     auth::AccessTokens,
@@ -28,7 +30,11 @@ pub struct Services {
 impl Services {
     #[must_use]
     pub fn new(db: Database, clock: Clock, secret: &JwtSecret, booking: &BookingArgs) -> Self {
-        let hub = Hub::default();
+        let hub = match db.backend() {
+            DbBackend::Postgres => Hub::shared(),
+            // Its file has one server.
+            _ => Hub::default(),
+        };
         let metrics = Metrics::new();
         let access_tokens = AccessTokens::new(secret, clock.clone());
         let lanes = Lanes::new(booking.lane_bounds(db.backend()), &metrics, || {

@@ -18,10 +18,12 @@ use rowlock_migration::{Migrator, MigratorTrait};
 use sea_orm::{
     ColumnTrait, ConnAcquireErr, ConnectOptions, ConnectionTrait, DatabaseConnection,
     DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExprTrait, IntoActiveModel, IsolationLevel,
-    Iterable, PrimaryKeyToColumn, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    Iterable, PrimaryKeyToColumn, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait,
     sea_query::{BinOper, Expr, OnConflict, extension::postgres::PgFunc},
     sqlx::{
         self, Connection, PgConnection,
+        postgres::PgListener,
         sqlite::{SqliteJournalMode, SqliteSynchronous},
     },
 };
@@ -41,6 +43,8 @@ const READ_WITHIN: Duration = Duration::from_secs(10);
 const PING_WITHIN: Duration = Duration::from_secs(2);
 /// After this long PostgreSQL ends a transaction whose server does nothing in it.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(30);
+/// The key of the lock that migrations take: a number that nobody else of this database uses.
+const MIGRATIONS: i64 = 0x726f_776c_6f63_6b;
 /// Rows in one `INSERT`: both engines bound how many values a statement has.
 const ROWS_PER_INSERT: usize = 1_000;
 
@@ -52,6 +56,8 @@ pub struct Database {
     trust: Trust,
     /// A connection that nobody else uses: what it waits for is the database, not a busy pool.
     probe: DatabaseConnection,
+    /// For messages between servers, on PostgreSQL: one connection listens, another one sends.
+    messages: Option<DatabaseConnection>,
     health: Arc<Health>,
 }
 
@@ -63,11 +69,11 @@ impl Database {
     /// When the URL can't be understood, or the SQLite file's folder can't be made.
     pub async fn open(args: &DatabaseArgs) -> Result<Self, DbErr> {
         let (trust, health) = (Trust::default(), Arc::<Health>::default());
-        let (reads, writes, mut probe) = match &args.database_url {
+        let (reads, writes, mut probe, messages) = match &args.database_url {
             DatabaseUrl::Sqlite(file) => {
                 create_folder_of(file)?;
                 let connect = |connections| sqlite_options(file, connections);
-                (connect(args.database_read_connections), connect(1), connect(1))
+                (connect(args.database_read_connections), connect(1), connect(1), None)
             }
             DatabaseUrl::Postgres(url) => {
                 let connect = |connections| postgres_options(url, connections, &trust, None);
@@ -76,6 +82,8 @@ impl Database {
                     postgres_options(url, reads, &trust, Some(READ_WITHIN)),
                     connect(args.database_write_connections),
                     connect(1),
+                    // One more than are used: a new one that listens may come before the old one is gone.
+                    Some(connect(3)),
                 )
             }
         };
@@ -90,6 +98,10 @@ impl Database {
             writes: sea_orm::Database::connect(writes).await?,
             trust,
             probe: sea_orm::Database::connect(probe).await?,
+            messages: match messages {
+                Some(messages) => Some(sea_orm::Database::connect(messages).await?),
+                None => None,
+            },
             health,
         })
     }
@@ -157,15 +169,65 @@ impl Database {
         }
     }
 
-    /// Applies the migrations that are missing, or undoes the newest `down` ones.
+    /// Sends messages to all who listen at this database, this server included. They need not be durable,
+    /// so nothing waits for the disk.
+    ///
+    /// # Errors
+    /// When the database is away or takes no messages.
+    pub(crate) async fn notify(&self, channel: &str, messages: Vec<String>) -> Result<(), DbErr> {
+        let pool = self.messages.as_ref().ok_or_else(away)?;
+        let statement = Statement::from_sql_and_values(
+            DbBackend::Postgres,
+            "SELECT pg_notify($1, message) FROM unnest($2::text[]) AS message, \
+             (SELECT set_config('synchronous_commit', 'off', true)) AS durability",
+            [channel.into(), messages.into()],
+        );
+        let deadline = Instant::now() + READ_WITHIN;
+        self.finish_by(deadline, pool.execute_raw(statement)).await.map(drop)
+    }
+
+    /// Listens for what any server sends from now on.
+    ///
+    /// # Errors
+    /// When the database is away or has no messages.
+    pub(crate) async fn listen(&self, channel: &str) -> Result<PgListener, DbErr> {
+        let pool = self.messages.as_ref().ok_or_else(away)?;
+        let failed = |error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)));
+        let mut listener =
+            PgListener::connect_with(pool.get_postgres_connection_pool()).await.map_err(failed)?;
+        listener.listen(channel).await.map_err(failed)?;
+        Ok(listener)
+    }
+
+    /// Applies the migrations that are missing, or undoes the newest `down` ones. On PostgreSQL, of several
+    /// that are started at once, each begins when the one before has ended.
     ///
     /// # Errors
     /// When the database is away or a migration fails.
     pub async fn migrate(&self, down: Option<u32>) -> Result<(), DbErr> {
+        let turn = match self.backend() {
+            DbBackend::Postgres => Some(self.wait_for_migrations().await?),
+            _ => None,
+        };
         match down {
-            None => Migrator::up(&self.writes, None).await,
-            Some(steps) => Migrator::down(&self.writes, Some(steps)).await,
+            None => Migrator::up(&self.writes, None).await?,
+            Some(steps) => Migrator::down(&self.writes, Some(steps)).await?,
         }
+        match turn {
+            Some(turn) => turn.commit().await,
+            None => Ok(()),
+        }
+    }
+
+    /// A transaction in which nobody else migrates.
+    async fn wait_for_migrations(&self) -> Result<DatabaseTransaction, DbErr> {
+        let turn = self.reads.pool().begin().await?;
+        for setting in ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"]
+        {
+            turn.execute_unprepared(&format!("SET LOCAL {setting} = 0")).await?;
+        }
+        turn.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATIONS})")).await?;
+        Ok(turn)
     }
 
     /// How many migrations are missing.
@@ -184,7 +246,8 @@ impl Database {
 
     /// Ends all connections, once their work is done.
     pub async fn close(&self) {
-        for pool in [&self.probe, self.reads.pool(), &self.writes] {
+        let pools = [&self.probe, self.reads.pool(), &self.writes];
+        for pool in pools.into_iter().chain(&self.messages) {
             if let Err(error) = pool.close_by_ref().await {
                 tracing::warn!(%error, "a database pool did not close cleanly");
             }

@@ -1,4 +1,4 @@
-//! Passes counts from where they change to whoever watches, in this process.
+//! Passes counts from where they change to whoever watches, in this process; the feed carries them to others.
 //!
 //! Nothing queues: a watched event has one latest count, and whoever is slow finds that one when
 //! they next look. A count's version decides which of two is newer, so the order in which counts
@@ -16,7 +16,10 @@ use futures_util::{
 use rowlock_entities::{EventId, event};
 use tokio::{sync::watch, time::sleep};
 
-use super::topic::{PAUSE, Topic};
+use super::{
+    feed::Outbox,
+    topic::{PAUSE, Topic},
+};
 
 /// An event's tickets at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +54,8 @@ struct Inner {
     state: Mutex<State>,
     /// The number of the last entry in the log; wakes those who watch all events.
     last_change: watch::Sender<u64>,
+    /// What other servers are to be told; none where there are no others.
+    outbox: Option<Outbox>,
 }
 
 #[derive(Debug, Default)]
@@ -98,8 +103,26 @@ impl Log {
 }
 
 impl Hub {
-    /// Passes changed counts on to those who watch. Older ones than are known are dropped.
+    /// Of one of several servers.
+    pub(crate) fn shared() -> Self {
+        let inner = Inner { outbox: Some(Outbox::default()), ..Inner::default() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    pub(super) fn outbox(&self) -> Option<&Outbox> {
+        self.inner.outbox.as_ref()
+    }
+
+    /// Passes counts that this server changed on to those who watch, here and at other servers.
     pub fn publish(&self, counts: impl IntoIterator<Item = TicketCount>) {
+        let Some(outbox) = &self.inner.outbox else { return self.pass_on(counts) };
+        let counts: Vec<TicketCount> = counts.into_iter().collect();
+        self.pass_on(counts.iter().copied());
+        outbox.put(counts);
+    }
+
+    /// Passes counts on to those who watch here. Older ones than are known are dropped.
+    pub(super) fn pass_on(&self, counts: impl IntoIterator<Item = TicketCount>) {
         let mut state = self.state();
         for count in counts {
             self.tell(&mut state, count);
@@ -131,6 +154,32 @@ impl Hub {
         while told_a_group() {
             sleep(PAUSE).await;
         }
+    }
+
+    /// Passes on what was read of events that are watched by name, as far as it is news.
+    pub(super) fn pass_on_news(&self, read: impl IntoIterator<Item = TicketCount>) {
+        let (mut news, mut unknown) = (Vec::new(), Vec::new());
+        {
+            let state = self.state();
+            for count in read {
+                match state.watched.get(&count.event_id).map(Topic::latest) {
+                    Some(Some(known)) if known.version < count.version => news.push(count),
+                    // To those who watch all events it may be no change.
+                    Some(None) => unknown.push(count),
+                    _ => {}
+                }
+            }
+        }
+        self.pass_on(news);
+        let mut state = self.state();
+        for count in unknown {
+            self.tell(&mut state, count);
+        }
+    }
+
+    /// The events that somebody watches by name.
+    pub(super) fn watched(&self) -> Vec<EventId> {
+        self.state().watched.keys().copied().collect()
     }
 
     /// Begins to watch these events. Read their current counts after this, and none is missed in between.
@@ -391,6 +440,20 @@ mod tests {
         wanted.push(count(events[0], 3));
         assert_eq!(seen, wanted);
         assert_eq!(all.next().now_or_never(), None);
+    }
+
+    #[tokio::test]
+    async fn what_is_read_again_is_told_when_it_is_news() {
+        let (hub, event) = (Hub::default(), EventId::new());
+        let mut some = hub.watch([event]).starting_with([count(event, 1)]);
+        let mut all = Box::pin(hub.watch_all());
+        assert_eq!(some.next().await, Some(count(event, 1)));
+        hub.pass_on_news([count(event, 1), count(EventId::new(), 7)]);
+        assert_eq!(some.next().now_or_never(), None);
+        assert_eq!(all.next().now_or_never(), None);
+        hub.pass_on_news([count(event, 2)]);
+        assert_eq!(some.next().await, Some(count(event, 2)));
+        assert_eq!(all.next().await, Some(count(event, 2)));
     }
 
     #[tokio::test]

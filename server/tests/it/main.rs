@@ -26,4 +26,5 @@ mod proxy;
 mod races;
 mod readme;
 mod schema;
+mod servers;
 mod socket;
