@@ -55,7 +55,7 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
         "serving on http://{}",
         listener.local_addr()?
     );
-    server.run(listener, stop_signal()).await?;
+    server.run(listener, stop_signal()).await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -142,6 +142,11 @@ pub struct ServeArgs {
     #[arg(long, env, default_value = "", hide_default_value = true, value_name = "ORIGIN,…")]
     pub allowed_origins: Origins,
 
+    /// Milliseconds for which the server, told to stop, goes on serving while `/readyz` already says no, so
+    /// that a balancer finds out before connections are refused
+    #[arg(long, env, default_value_t = 0, value_name = "MS", value_parser = clap::value_parser!(u64).range(..=600_000))]
+    pub stop_delay_ms: u64,
+
     /// Folder with the built web client
     #[arg(long, env, default_value = "web/dist", value_name = "DIR")]
     pub web_dir: PathBuf,
@@ -201,6 +206,22 @@ pub struct Limits {
     /// Subscriptions at the same time on one WebSocket
     #[arg(long, env, default_value_t = 100, value_name = "N")]
     pub max_subscriptions_per_socket: usize,
+
+    /// WebSockets open at the same time from one address
+    #[arg(long, env, default_value_t = 2_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_sockets_per_address: u32,
+
+    /// Seconds within which a WebSocket must send `connection_init`
+    #[arg(long, env, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub socket_init_seconds: u64,
+
+    /// Seconds between two pings of a WebSocket; one that is not heard of in between is closed
+    #[arg(long, env, default_value_t = 30, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub socket_ping_seconds: u64,
+
+    /// Seconds within which a request must arrive: its head, and then its body
+    #[arg(long, env, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub request_seconds: u64,
 
     /// Deepest nesting of a query
     #[arg(long, env, default_value_t = 16, value_name = "N")]

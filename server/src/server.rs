@@ -2,17 +2,32 @@
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
+use axum::extract::ConnectInfo;
+use hyper::{Request, body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto::Builder, graceful::GracefulShutdown},
+};
 use tokio::{
     net::{TcpListener, TcpSocket},
     task::JoinSet,
+    time::{sleep, timeout},
 };
+use tower::Service;
 
 use crate::{
-    config::ServeArgs, http, live::feed, rate_limit::RateLimits, schema, services::Services,
+    config::ServeArgs,
+    http::{self, Ending},
+    live::feed,
+    rate_limit::RateLimits,
+    schema,
+    services::Services,
 };
 
 /// How long open requests may go on after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(10);
+/// Wait after a connection could not be accepted.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 /// Connections that may wait to be accepted, where the kernel allows as many. Whoever comes when there is no
 /// room for more tries again only after a second.
 const BACKLOG: u32 = 4_096;
@@ -33,8 +48,11 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 pub struct Server {
     services: Services,
     router: axum::Router,
+    ending: Ending,
     rate_limits: Arc<RateLimits>,
     database: String,
+    head_within: Duration,
+    stop_delay: Duration,
 }
 
 impl Server {
@@ -43,20 +61,16 @@ impl Server {
     pub fn new(services: Services, args: &ServeArgs) -> Self {
         let rate_limits = Arc::new(RateLimits::new(&args.limits));
         let api = schema::build(&services, &args.limits, Arc::clone(&rate_limits));
-        let router = http::router(&services, api, args);
+        let (router, ending) = http::router(&services, api, args);
         let database = args.database.database_url.to_string();
-        Self { services, router, rate_limits, database }
+        let head_within = Duration::from_secs(args.limits.request_seconds);
+        let stop_delay = Duration::from_millis(args.stop_delay_ms);
+        Self { services, router, ending, rate_limits, database, head_within, stop_delay }
     }
 
-    /// Serves until `stop` ends, then finishes what is open, for ten seconds at most.
-    ///
-    /// # Errors
-    /// When the listener fails.
-    pub async fn run(
-        self,
-        listener: TcpListener,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()> {
+    /// Serves until `stop` ends. Then it is not ready any more, goes on for the delay that was set, tells
+    /// every socket to connect elsewhere, and finishes what is open, for ten seconds at most.
+    pub async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let Services { db, accounts, bookings, hub, events, .. } = self.services;
         // Before the first caller, who would else find out by waiting.
         db.check_health(&self.database).await;
@@ -66,29 +80,66 @@ impl Server {
         chores.spawn(accounts.clear_expired_sessions());
         chores.spawn(self.rate_limits.forget_idle());
 
-        let (stopping, stopped) = tokio::sync::oneshot::channel();
-        let app = self.router.into_make_service_with_connect_info::<SocketAddr>();
-        let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
+        let connections = GracefulShutdown::new();
+        let stopped = async {
             stop.await;
-            tracing::info!("stopping: no new connections, open requests finish");
-            let _ = stopping.send(());
-        });
-        let overdue = async {
-            let _ = stopped.await;
-            tokio::time::sleep(DRAIN).await;
+            tracing::info!("stopping: not ready any more");
+            self.ending.stopping.cancel();
+            sleep(self.stop_delay).await;
         };
-        let result = tokio::select! {
-            result = async { serving.await } => result,
-            // Subscriptions never end by themselves.
-            () = overdue => Ok(()),
-        };
+        tokio::select! {
+            () = accept(&listener, &connections, &self.router, self.head_within) => {}
+            () = stopped => {}
+        }
+        drop(listener);
+        tracing::info!("stopping: no new connections, open requests finish");
+        let finished = async { tokio::join!(connections.shutdown(), self.ending.sockets.close()) };
+        if timeout(DRAIN, finished).await.is_err() {
+            tracing::warn!("requests were still open when the server stopped");
+        }
         // What was begun for callers that are gone by now.
-        if tokio::time::timeout(DRAIN, bookings.idle()).await.is_err() {
+        if timeout(DRAIN, bookings.idle()).await.is_err() {
             tracing::warn!("bookings were still under way when the server stopped");
         }
         chores.abort_all();
         db.close().await;
-        result
+    }
+}
+
+/// Accepts connections for ever, and serves each in a task of its own.
+async fn accept(
+    listener: &TcpListener,
+    connections: &GracefulShutdown,
+    router: &axum::Router,
+    head_within: Duration,
+) {
+    let mut http = Builder::new(TokioExecutor::new());
+    http.http1().timer(TokioTimer::new()).header_read_timeout(head_within);
+    http.http2().timer(TokioTimer::new()).keep_alive_interval(head_within);
+    loop {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Of one connection that is gone already, or of all while no more files may be open.
+                tracing::debug!(%error, "a connection could not be accepted");
+                sleep(ACCEPT_AGAIN).await;
+                continue;
+            }
+        };
+        // Answers are written whole. Where it can't be set the connection is gone.
+        let _ = stream.set_nodelay(true);
+        let router = router.clone();
+        let answer = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            router.clone().call(request)
+        });
+        let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), answer);
+        let connection = connections.watch(connection.into_owned());
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection broke");
+            }
+        });
     }
 }
 

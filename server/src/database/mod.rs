@@ -44,7 +44,7 @@ const PING_WITHIN: Duration = Duration::from_secs(2);
 /// After this long PostgreSQL ends a transaction whose server does nothing in it.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(30);
 /// The key of the lock that migrations take: a number that nobody else of this database uses.
-const MIGRATIONS: i64 = 0x726f_776c_6f63_6b;
+const MIGRATIONS: i64 = 0x0072_6f77_6c6f_636b;
 /// Rows in one `INSERT`: both engines bound how many values a statement has.
 const ROWS_PER_INSERT: usize = 1_000;
 

@@ -6,7 +6,6 @@
 use std::mem;
 
 use async_graphql::{Executor, Request, Variables, parser::types::OperationType};
-use async_graphql_axum::GraphQLProtocol;
 use axum::{
     body::{Body, Bytes},
     extract::{
@@ -18,6 +17,7 @@ use axum::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::{App, Inner, Peer, is_loopback, origin_may_call, websocket};
@@ -47,9 +47,13 @@ pub(super) async fn post(
             ApiError::field("query", "Send the request as application/json in UTF-8."),
         );
     }
-    let body = match Bytes::from_request(request, &()).await {
-        Ok(body) => body,
-        Err(rejection) => {
+    let body = match timeout(app.body_within, Bytes::from_request(request, &())).await {
+        Ok(Ok(body)) => body,
+        Err(_) => {
+            let error = "The request's body did not arrive in time.";
+            return refuse(StatusCode::REQUEST_TIMEOUT, ApiError::field("query", error));
+        }
+        Ok(Err(rejection)) => {
             return refuse(
                 rejection.status(),
                 ApiError::field("query", format!("The request's body: {}.", rejection.body_text())),
@@ -69,12 +73,11 @@ pub(super) async fn get_or_upgrade(
     State(app): State<App>,
     peer: Peer,
     RawQuery(query): RawQuery,
-    protocol: Result<GraphQLProtocol, StatusCode>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     headers: HeaderMap,
 ) -> Response {
     if let Ok(upgrade) = upgrade {
-        return websocket::serve(app, peer, &headers, protocol.ok(), upgrade);
+        return websocket::serve(app, peer, &headers, upgrade);
     }
     let query = query.unwrap_or_default();
     if query.is_empty() && accepts(&headers, "text/html") {

@@ -2,9 +2,10 @@
 
 mod graphql;
 mod site;
+mod sockets;
 mod websocket;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -14,12 +15,13 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 use tower_http::{
     catch_panic::CatchPanicLayer, cors::CorsLayer, set_header::SetResponseHeaderLayer,
 };
 
-use self::graphql::PublicQuery;
+use self::{graphql::PublicQuery, sockets::Sockets, websocket::Patience};
 use crate::{
     config::{Origins, ServeArgs},
     error::ApiError,
@@ -38,20 +40,44 @@ struct Inner {
     services: Services,
     allowed_origins: Origins,
     max_message_bytes: usize,
+    body_within: Duration,
+    sockets: Sockets,
     max_subscriptions_per_socket: usize,
+    socket_patience: Patience,
+    stopping: CancellationToken,
 }
 
-/// Every route.
-pub(crate) fn router(services: &Services, api: Api, args: &ServeArgs) -> Router {
+/// How the server that has these routes comes to its end.
+#[derive(Clone, Debug)]
+pub(crate) struct Ending {
+    /// Not ready any more; to be cancelled before anything ends.
+    pub(crate) stopping: CancellationToken,
+    pub(crate) sockets: Sockets,
+}
+
+/// Every route, and how to end what they began.
+pub(crate) fn router(services: &Services, api: Api, args: &ServeArgs) -> (Router, Ending) {
+    let limits = &args.limits;
+    let ending = Ending {
+        stopping: CancellationToken::new(),
+        sockets: Sockets::new(limits.max_sockets_per_address),
+    };
     let app = Arc::new(Inner {
         public_queries: SharedReads::new(api.clone()),
         api,
         services: services.clone(),
         allowed_origins: args.allowed_origins.clone(),
-        max_message_bytes: args.limits.max_body_bytes,
-        max_subscriptions_per_socket: args.limits.max_subscriptions_per_socket,
+        max_message_bytes: limits.max_body_bytes,
+        body_within: Duration::from_secs(limits.request_seconds),
+        sockets: ending.sockets.clone(),
+        max_subscriptions_per_socket: limits.max_subscriptions_per_socket,
+        socket_patience: Patience {
+            init: Duration::from_secs(limits.socket_init_seconds),
+            ping: Duration::from_secs(limits.socket_ping_seconds),
+        },
+        stopping: ending.stopping.clone(),
     });
-    Router::new()
+    let router = Router::new()
         .route("/graphql", get(graphql::get_or_upgrade).post(graphql::post))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -64,11 +90,12 @@ pub(crate) fn router(services: &Services, api: Api, args: &ServeArgs) -> Router 
                     header::X_CONTENT_TYPE_OPTIONS,
                     HeaderValue::from_static("nosniff"),
                 ))
-                .layer(DefaultBodyLimit::max(args.limits.max_body_bytes))
+                .layer(DefaultBodyLimit::max(limits.max_body_bytes))
                 .layer(CatchPanicLayer::custom(after_panic))
                 .layer(cors(&args.allowed_origins)),
         )
-        .with_state(app)
+        .with_state(app);
+    (router, ending)
 }
 
 /// Other sites' pages may call the API only from the allowed origins.
@@ -85,9 +112,13 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Ready: the database answers and has the schema that this server knows.
+/// Ready: the database answers and has the schema that this server knows, and the server is not about to
+/// stop.
 async fn readyz(State(app): State<App>) -> Response {
     let unready = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
+    if app.stopping.is_cancelled() {
+        return unready("the server is stopping\n".to_owned());
+    }
     if let Err(cause) = app.services.db.probe().await {
         tracing::debug!(cause, "not ready");
         return unready("the database can't be reached\n".to_owned());

@@ -84,7 +84,7 @@ impl App {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = Server::new(services.clone(), &args);
         let serving = tokio::spawn(async move {
-            server.run(listener, std::future::pending()).await.unwrap();
+            server.run(listener, std::future::pending()).await;
         });
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { url, services, clock, database_url, http, serving, _folder: folder }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     app::{App, BOOK, Engine, SECRET, new_database, postgres_admin, postgres_url},
     program::{Program, free_port, rowlock, wait_until_ready},
+    socket::Socket,
 };
 
 fn text(output: &[u8]) -> String {
@@ -236,6 +237,28 @@ async fn a_server_that_is_told_to_stop_finishes_the_bookings_that_wait() {
     assert!(server.wait().0.success());
     assert_eq!(app.remaining(&event).await, 2);
     app.assert_nothing_oversold().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_told_to_stop_is_unready_first_and_sends_its_sockets_elsewhere() {
+    let folder = TempDir::new().unwrap();
+    let server = Program::serve(folder.path(), &[("STOP_DELAY_MS", "1500")]).await;
+    let open = || Socket::open(&server.url, "graphql-transport-ws", serde_json::json!({}));
+    let (quiet, mut busy) = (open().await, open().await);
+    busy.start("subscription { remainingTickets { version } }", serde_json::json!({})).await;
+    server.terminate();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let ready = || http.get(format!("{}/readyz", server.url)).send();
+    while ready().await.expect("still served").status().is_success() {
+        assert!(Instant::now() < deadline, "never unready");
+        sleep(Duration::from_millis(5)).await;
+    }
+    let body = serde_json::json!({ "query": "{ events { totalCount } }" });
+    let asked = http.post(format!("{}/graphql", server.url)).json(&body).send().await.unwrap();
+    assert!(asked.status().is_success(), "it serves until its balancer knows");
+    assert_eq!((quiet.closed().await, busy.closed().await), (Some(1012), Some(1012)));
+    assert!(server.wait().0.success());
 }
 
 /// The constraints hold without the server.

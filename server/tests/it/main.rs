@@ -19,6 +19,7 @@ mod events;
 mod faults;
 mod http;
 mod lanes;
+mod limits;
 mod live;
 mod plans;
 mod program;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, client::IntoClientRequest, http::HeaderValue},
+    tungstenite::{Error, Message, client::IntoClientRequest, http::HeaderValue},
 };
 
 /// Longest wait for a message that must come.
@@ -22,15 +22,35 @@ pub(crate) struct Socket {
 impl Socket {
     /// Opens a socket, says who it is, and waits for the welcome.
     pub(crate) async fn open(url: &str, protocol: &'static str, payload: Value) -> Self {
-        let url = format!("{}/graphql", url.replacen("http", "ws", 1));
-        let mut request = url.into_client_request().unwrap();
-        request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(protocol));
-        let (stream, response) = connect_async(request).await.unwrap();
-        assert_eq!(response.headers()["sec-websocket-protocol"], protocol);
-        let mut socket = Self { stream, legacy: protocol == "graphql-ws", last_id: 0 };
+        let mut socket = Self::connect(url, protocol).await.unwrap();
         socket.send(json!({ "type": "connection_init", "payload": payload })).await;
         assert_eq!(socket.receive().await["type"], "connection_ack");
         socket
+    }
+
+    /// Opens a socket, and says nothing.
+    pub(crate) async fn connect(url: &str, protocol: &'static str) -> Result<Self, Error> {
+        let url = format!("{}/graphql", url.replacen("http", "ws", 1));
+        let mut request = url.into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(protocol));
+        let (stream, response) = connect_async(request).await?;
+        assert_eq!(response.headers()["sec-websocket-protocol"], protocol);
+        Ok(Self { stream, legacy: protocol == "graphql-ws", last_id: 0 })
+    }
+
+    pub(crate) fn stream(&mut self) -> &mut WebSocketStream<MaybeTlsStream<TcpStream>> {
+        &mut self.stream
+    }
+
+    /// Waits until the server closes the socket; gives the code, if it says one.
+    pub(crate) async fn closed(mut self) -> Option<u16> {
+        loop {
+            match timeout(SOON, self.stream.next()).await.expect("closed in time") {
+                Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return None,
+            }
+        }
     }
 
     /// Starts an operation.

@@ -13,8 +13,9 @@ use crate::{
 };
 
 pub(super) const PROFILE: &str = "release";
-/// Nobody here is a person with one account.
-const SETTINGS: [(&str, &str); 1] = [("BOOKINGS_PER_MINUTE_PER_USER", "1000000")];
+/// Nobody here is a person with one account and one page.
+const SETTINGS: [(&str, &str); 2] =
+    [("BOOKINGS_PER_MINUTE_PER_USER", "1000000"), ("MAX_SOCKETS_PER_ADDRESS", "20000")];
 /// More than are booked in a run.
 const USERS: u32 = 200_000;
 /// Events that get more tickets than anybody books, and one besides that has none.

@@ -1,0 +1,104 @@
+//! What a connection may do and for how long, so that nobody keeps the server busy with nothing.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{Instant, sleep, timeout},
+};
+use tokio_tungstenite::tungstenite::Error;
+
+use crate::{
+    app::{App, Engine},
+    socket::Socket,
+};
+
+const MODERN: &str = "graphql-transport-ws";
+
+async fn start(flags: &[&str]) -> App {
+    App::start_with(Engine::Sqlite, flags).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_has_so_many_sockets_and_no_more() {
+    let app = start(&["--max-sockets-per-address", "2"]).await;
+    let first = Socket::open(&app.url, MODERN, json!({})).await;
+    let _second = Socket::open(&app.url, MODERN, json!({})).await;
+    let Err(Error::Http(refused)) = Socket::connect(&app.url, MODERN).await else {
+        panic!("a third socket")
+    };
+    assert_eq!(refused.status(), 429);
+    let body = String::from_utf8_lossy(refused.body().as_deref().unwrap()).into_owned();
+    assert!(body.contains("QUERY_TOO_COMPLEX"), "{body}");
+    drop(first);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while Socket::connect(&app.url, MODERN).await.is_err() {
+        assert!(Instant::now() < deadline, "the place is free again");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_that_does_not_say_who_it_is_is_closed() {
+    let app = start(&["--socket-init-seconds", "1"]).await;
+    let silent = Socket::connect(&app.url, MODERN).await.unwrap();
+    let mut welcome = Socket::open(&app.url, MODERN, json!({})).await;
+    assert_eq!(silent.closed().await, Some(4408));
+    assert_eq!(welcome.run("{ __typename }", json!({})).await["data"]["__typename"], "Query");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_that_breaks_the_protocol_is_closed_with_the_protocols_code() {
+    let app = start(&[]).await;
+    let mut early = Socket::connect(&app.url, MODERN).await.unwrap();
+    early.start("{ __typename }", json!({})).await;
+    assert_eq!(early.closed().await, Some(4401));
+    let mut twice = Socket::open(&app.url, MODERN, json!({})).await;
+    twice.send(json!({ "type": "connection_init" })).await;
+    assert_eq!(twice.closed().await, Some(4429));
+    let mut strange = Socket::open(&app.url, MODERN, json!({})).await;
+    strange.send(json!({ "type": "x".repeat(1_000) })).await;
+    assert_eq!(strange.closed().await, Some(4400));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_whose_peer_is_gone_is_given_up() {
+    let app = start(&["--socket-ping-seconds", "1", "--max-sockets-per-address", "2"]).await;
+    let mut alive = Socket::open(&app.url, MODERN, json!({})).await;
+    alive.start("subscription { remainingTickets { version } }", json!({})).await;
+    // Reads nothing, so it answers no ping.
+    let gone = Socket::open(&app.url, MODERN, json!({})).await;
+    let deadline = Instant::now() + Duration::from_secs(15);
+    while Socket::connect(&app.url, MODERN).await.is_err() {
+        assert!(Instant::now() < deadline, "its place is free again");
+        // The other one is read, which answers its pings.
+        let _ = timeout(Duration::from_millis(50), alive.stream().next()).await;
+    }
+    drop(gone);
+    alive.send(json!({ "type": "ping" })).await;
+    assert_eq!(alive.receive().await["type"], "pong", "who answers stays");
+}
+
+/// Sends what a request begins with, and then nothing; gives what is answered until the end.
+async fn dawdle(app: &App, beginning: &str) -> String {
+    let mut stream = TcpStream::connect(app.url.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(beginning.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let reading = timeout(Duration::from_secs(10), stream.read_to_end(&mut answer));
+    reading.await.expect("the server ends it").unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_does_not_arrive_is_given_up() {
+    let app = start(&["--request-seconds", "1"]).await;
+    dawdle(&app, "POST /graphql HTTP/1.1\r\nhost: a\r\n").await;
+    let head = "POST /graphql HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\
+        content-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    let answer = dawdle(&app, head).await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("BAD_USER_INPUT"), "{answer}");
+}
