@@ -36,7 +36,7 @@ const LOOKS: [(Look, u32); 3] = [(Look::List, 55), (Look::Search, 10), (Look::Ev
 pub(crate) async fn mixed(args: Args) -> Result<bool> {
     machine::ensure_sockets(args.pace.connections)?;
     let sale = Arc::new(Sale::open(&args.sale).await?);
-    let watcher = Watcher::start(&sale.api, &sale.events).await?;
+    let watcher = Watcher::start(&sale.watched, &sale.events).await?;
     let people = Arc::new(People {
         visitor: Visitor::new(sale.api.clone(), sale.events[0].clone(), args.search),
         busy: sale.crowd.tokens.iter().map(|_| AtomicBool::new(false)).collect(),

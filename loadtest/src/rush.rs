@@ -25,7 +25,7 @@ pub(crate) struct Args {
 pub(crate) async fn rush(args: Args) -> Result<bool> {
     machine::ensure_sockets(args.pace.connections)?;
     let sale = Arc::new(Sale::open(&args.sale).await?);
-    let watcher = Watcher::start(&sale.api, &sale.events).await?;
+    let watcher = Watcher::start(&sale.watched, &sale.events).await?;
     on_sale("rush", &sale, &args.pace, watcher).await?.publish(&args.output)
 }
 

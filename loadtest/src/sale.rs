@@ -42,6 +42,9 @@ pub(crate) struct Args {
     /// The server; it must be on this machine
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: hyper::Uri,
+    /// Another server of the same database, at which live counts are watched; by default the same one
+    #[arg(long, value_name = "URL")]
+    watch_url: Option<hyper::Uri>,
     #[command(flatten)]
     crowd: crowd::Args,
     /// Id of an event to book; can be repeated
@@ -61,6 +64,8 @@ pub(crate) struct Args {
 /// Events, and people who want tickets of them.
 pub(crate) struct Sale {
     pub(crate) api: Api,
+    /// Where live counts are watched.
+    pub(crate) watched: Api,
     pub(crate) crowd: Crowd,
     pub(crate) events: Vec<cynic::Id>,
     claims: Mutex<HashMap<Seat, Claim>>,
@@ -91,6 +96,11 @@ impl Sale {
     pub(crate) async fn open(args: &Args) -> Result<Self> {
         let api = Api::new(&args.url)?;
         api.wait_until_ready().await?;
+        let watched = match &args.watch_url {
+            Some(url) => Api::new(url)?,
+            None => api.clone(),
+        };
+        watched.wait_until_ready().await?;
         let crowd = Crowd::read(&args.crowd)?;
         let events = match args.named.is_empty() {
             true => api.events_with_most_left(args.events.into()).await?,
@@ -99,7 +109,7 @@ impl Sale {
         println!("{} users, {} events", crowd.tokens.len(), events.len());
         let (claims, sold_out) = (Mutex::default(), Mutex::default());
         let Args { check, server_pid, .. } = *args;
-        Ok(Self { api, crowd, events, claims, sold_out, check, server_pid })
+        Ok(Self { api, watched, crowd, events, claims, sold_out, check, server_pid })
     }
 
     /// Lets people take numbered turns while `watcher` watches, and gives what came of it.
@@ -124,8 +134,10 @@ impl Sale {
         let (tally, meter) = (Arc::new(Tally::new()), Meter::start());
         let took = drive(pace, turns, &tally, turn).await;
         let usage = meter.read();
+        // It may have been stopped meanwhile, and started again.
+        self.api.wait_until_ready().await?;
         let after = self.remaining().await?;
-        let Watched { mut checks, remaining, updates, settled_after } =
+        let Watched { mut checks, remaining, updates, connected_again, settled_after } =
             watcher.finish(&after).await;
         checks.extend(self.check(&before, &after).await?);
         let found = Arc::into_inner(tally).context("somebody still counts")?.into_found();
@@ -137,6 +149,7 @@ impl Sale {
         checks.push(Check::new("somebody was told booked or refused", &answered, &true));
         let mut figures = vec![
             ("live_updates", updates as f64),
+            ("sockets_opened_again", connected_again as f64),
             ("seconds_until_all_held_the_last_count", settled_after.as_secs_f64()),
         ];
         if let (Some(before), Some(after)) = (memory_before, memory()?) {

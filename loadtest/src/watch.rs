@@ -31,7 +31,7 @@ pub(crate) async fn watch(args: Args) -> Result<bool> {
     let sale = Arc::new(Sale::open(&args.sale).await?);
     let memory = || args.sale.server_pid.map(machine::memory_kib).transpose();
     let alone = memory()?;
-    let watcher = Watcher::crowd(&sale.api, &sale.events, args.subscribers).await?;
+    let watcher = Watcher::crowd(&sale.watched, &sale.events, args.subscribers).await?;
     let watched = memory()?;
     println!("{} subscribers", args.subscribers);
     let mut report = rush::on_sale("watch", &sale, &args.pace, watcher).await?;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    iter::zip,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -20,7 +21,9 @@ const PER_SUBSCRIPTION: usize = 200;
 /// How soon the first counts must be there.
 const FIRST_WITHIN: Duration = Duration::from_secs(30);
 /// How soon the last ones.
-const LAST_WITHIN: Duration = Duration::from_secs(5);
+const LAST_WITHIN: Duration = Duration::from_secs(10);
+/// Wait before a socket that was closed is opened again.
+const CONNECT_AGAIN: Duration = Duration::from_millis(200);
 /// Sockets that are being opened at the same time.
 const OPENING: usize = 64;
 const PROGRESS_EVERY: usize = 1_000;
@@ -45,6 +48,7 @@ struct Seen {
     newest: HashMap<String, TicketUpdate>,
     updates: u64,
     steps_back: u64,
+    connected_again: u64,
     out_of_range: u64,
     remaining: Vec<(f64, i64)>,
 }
@@ -56,6 +60,8 @@ pub(crate) struct Watched {
     pub(crate) remaining: Vec<(f64, i64)>,
     /// Counts that were told to anybody.
     pub(crate) updates: u64,
+    /// Sockets that were closed and opened again.
+    pub(crate) connected_again: u64,
     /// How long it took until all subscribers had the last counts.
     pub(crate) settled_after: Duration,
 }
@@ -77,7 +83,7 @@ impl Watcher {
         let watched = sets.iter().map(Vec::len).sum();
         let latest = sets.iter().map(|_| HashMap::new()).collect();
         let seen = Arc::new(Mutex::new(Seen { latest, ..Seen::default() }));
-        let subscribers = sets.len();
+        let (subscribers, wanted) = (sets.len(), sets.clone());
         let mut opening = stream::iter(sets).map(|events| api.watch(events)).buffered(OPENING);
         let mut sockets: Vec<Subscription> = Vec::with_capacity(subscribers);
         while let Some(socket) = opening.try_next().await? {
@@ -87,11 +93,21 @@ impl Watcher {
             }
         }
         let mut tasks = JoinSet::new();
-        for (subscriber, mut socket) in sockets.into_iter().enumerate() {
-            let seen = Arc::clone(&seen);
+        for (subscriber, (mut socket, wanted)) in zip(sockets, wanted).enumerate() {
+            let (seen, api) = (Arc::clone(&seen), api.clone());
             tasks.spawn(async move {
-                while let Some(update) = socket.next().await {
-                    lock(&seen).note(subscriber, update);
+                loop {
+                    while let Some(update) = socket.next().await {
+                        lock(&seen).note(subscriber, update);
+                    }
+                    // As a page does whose server went away.
+                    socket = loop {
+                        sleep(CONNECT_AGAIN).await;
+                        if let Ok(socket) = api.watch(wanted.clone()).await {
+                            break socket;
+                        }
+                    };
+                    lock(&seen).connected_again += 1;
                 }
             });
         }
@@ -107,9 +123,8 @@ impl Watcher {
 
     /// Waits until all subscribers were told `remaining`, and gives what they saw.
     pub(crate) async fn finish(self, remaining: &[i32]) -> Watched {
-        let last: HashMap<&str, i32> = std::iter::zip(&self.events, remaining)
-            .map(|(event, left)| (event.inner(), *left))
-            .collect();
+        let last: HashMap<&str, i32> =
+            zip(&self.events, remaining).map(|(event, left)| (event.inner(), *left)).collect();
         let right = |seen: &Seen| {
             let latest = seen.latest.iter().flat_map(HashMap::iter);
             latest
@@ -129,6 +144,7 @@ impl Watcher {
             ],
             remaining: seen.remaining,
             updates: seen.updates,
+            connected_again: seen.connected_again,
             settled_after,
         }
     }
@@ -169,7 +185,7 @@ impl Seen {
             self.newest.insert(event.to_owned(), update.clone());
         }
         let before = self.latest[subscriber].insert(event.to_owned(), update.clone());
-        if before.is_some_and(|before| before.version >= update.version) {
+        if before.is_some_and(|before| before.version > update.version) {
             self.steps_back += 1;
         }
     }

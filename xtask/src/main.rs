@@ -1,6 +1,7 @@
 //! Rowlock's chores. Light on purpose: everything is done by the programs that are called.
 
 mod bench;
+mod chaos;
 mod lighthouse;
 mod npm;
 mod postgres;
@@ -34,6 +35,8 @@ enum Chore {
     Test(test::Args),
     /// Measure speed against baselines in the same run, and write docs/benchmarks.md
     Bench(bench::Args),
+    /// Break things under load, and check that nothing is lost, sold twice or told wrong
+    Chaos(chaos::Args),
     /// Write schema.graphql from the server's code
     Schema,
     /// Build the web client and the IDE into web/dist
@@ -58,6 +61,7 @@ fn chore(chore: Chore) -> Result<()> {
         Chore::Run(args) => run::run(&args),
         Chore::Test(args) => test::test(&args),
         Chore::Bench(args) => bench::bench(&args),
+        Chore::Chaos(args) => chaos::chaos(&args),
         Chore::Schema => {
             let sdl = shell::read("cargo", &["run", "--quiet", "-p", "rowlock", "--", "schema"])?;
             Ok(std::fs::write("schema.graphql", sdl)?)

@@ -32,6 +32,7 @@ pub(crate) struct Postgres {
     process: Child,
     folder: PathBuf,
     port: u16,
+    durability: Durability,
 }
 
 impl Postgres {
@@ -57,23 +58,35 @@ impl Postgres {
         )?;
         // Bound for a moment to learn which port is free.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let process = command(&binaries.join("postgres"))?
-            .arg("-D")
-            .arg(&data)
-            .args(["-c", "listen_addresses=127.0.0.1", "-c", &format!("port={port}")])
-            .args(["-c", &format!("unix_socket_directories={}", folder.display())])
-            .args(["-c", "max_connections=400"])
-            .args(match durability {
-                Durability::Real => &[][..],
-                Durability::ThrownAway => &["-c", "fsync=off"],
-            })
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(folder.join("log"))?)
-            .spawn()
-            .context("starting postgres")?;
-        let mut server = Self { process, folder, port };
+        let process = spawn(&folder, port, durability)?;
+        let mut server = Self { process, folder, port, durability };
         server.wait_until_ready(&binaries)?;
         Ok(server)
+    }
+
+    /// Ends all of it without warning, and starts it again on the same files.
+    pub(crate) fn kill_and_restart(&mut self) -> Result<()> {
+        signal("-KILL", &self.pids())?;
+        self.process.wait()?;
+        let binaries = find_binaries().context("PostgreSQL was found before")?;
+        self.process = spawn(&self.folder, self.port, self.durability)?;
+        self.wait_until_ready(&binaries)
+    }
+
+    /// Lets none of its processes run for so long.
+    pub(crate) fn pause(&self, time: Duration) -> Result<()> {
+        let pids = self.pids();
+        signal("-STOP", &pids)?;
+        sleep(time);
+        signal("-CONT", &pids)
+    }
+
+    /// The postmaster's process id, and those of its children.
+    fn pids(&self) -> Vec<String> {
+        let pid = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default();
+        let Some(postmaster) = pid.lines().next() else { return Vec::new() };
+        let children = read("pgrep", &["-P", postmaster]).unwrap_or_default();
+        [postmaster].into_iter().chain(children.lines()).map(str::to_owned).collect()
     }
 
     /// The URL of one of its databases.
@@ -129,6 +142,32 @@ impl Drop for Postgres {
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+fn spawn(folder: &Path, port: u16, durability: Durability) -> Result<Child> {
+    let binaries = find_binaries().context("PostgreSQL was found before")?;
+    let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log"))?;
+    command(&binaries.join("postgres"))?
+        .arg("-D")
+        .arg(folder.join("data"))
+        .args(["-c", "listen_addresses=127.0.0.1", "-c", &format!("port={port}")])
+        .args(["-c", &format!("unix_socket_directories={}", folder.display())])
+        .args(["-c", "max_connections=400"])
+        .args(match durability {
+            Durability::Real => &[][..],
+            Durability::ThrownAway => &["-c", "fsync=off"],
+        })
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .context("starting postgres")
+}
+
+/// Those that are gone already need none.
+fn signal(signal: &str, pids: &[String]) -> Result<()> {
+    let mut kill = Command::new("kill");
+    kill.arg(signal).args(pids).stderr(Stdio::null()).status().context("calling kill")?;
+    Ok(())
 }
 
 /// The version of the server that is used.

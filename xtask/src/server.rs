@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::{shell::finish, web::target_folder};
 
@@ -62,6 +62,18 @@ impl Server {
 }
 
 impl Server {
+    /// Tells it to stop, and waits until it has.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        finish(Command::new("kill").args(["-TERM", &self.pid().to_string()]))?;
+        let status = self.process.wait()?;
+        ensure!(status.success(), "rowlock ended with {status}");
+        Ok(())
+    }
+
+    pub(crate) fn is_running(&mut self) -> Result<bool> {
+        Ok(self.process.try_wait()?.is_none())
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }

@@ -5,6 +5,7 @@ use std::{fs, process::Command};
 use anyhow::Result;
 
 use crate::{
+    chaos,
     npm::Package,
     postgres::{Durability, Postgres},
     race,
@@ -59,6 +60,8 @@ pub(crate) fn test(args: &Args) -> Result<()> {
     )?;
     if args.filter.is_none() {
         race::on_both_engines(&postgres)?;
+        drop(postgres);
+        chaos::short_form()?;
     }
     Ok(())
 }

@@ -1,0 +1,274 @@
+//! Breaks things while people book, cancel, look and watch, and checks what is left.
+//!
+//! Two servers share a PostgreSQL: the load goes to one of them, and live counts are watched at the other.
+//! In the middle of each load something breaks. Afterwards the load test compares what it was told with
+//! what the database holds, and `rowlock audit` compares every count with its bookings.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread::sleep,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+use serde_json::Value;
+
+use crate::{
+    postgres::{Durability, Postgres},
+    server::{Server, rowlock},
+    shell::{call, finish, heading},
+    web::target_folder,
+};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only these; all of them without a name
+    #[arg(value_enum)]
+    faults: Vec<Fault>,
+    /// How long each load takes; what breaks does so in its middle
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(8..=600))]
+    seconds: u64,
+    /// Requests a second
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    rate: u32,
+    /// With programs as the tests have them, which are built sooner
+    #[arg(long)]
+    debug: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Fault {
+    /// kill -9 of the server that takes the load, which is started again
+    ServerKilled,
+    /// The same is told to stop, as in a rolling restart
+    ServerStopped,
+    /// kill -9 of all of PostgreSQL, which is started again
+    PostgresKilled,
+    /// No process of PostgreSQL runs for five seconds
+    PostgresPaused,
+    /// PostgreSQL ends every connection
+    ConnectionsEnded,
+    /// PostgreSQL ends the connections on which servers listen to each other, again and again
+    ListenersEnded,
+    /// kill -9 of a server on SQLite, which is started again
+    EmbeddedKilled,
+}
+
+/// How the load is made, and what is built for it.
+struct Load {
+    profile: &'static str,
+    seconds: u64,
+    rate: u32,
+    folder: PathBuf,
+}
+
+/// Longest that anybody may have waited for an answer: to be begun, to be settled, and a moment.
+const LONGEST_WAIT_MS: f64 = 25_000.0;
+const PAUSE: Duration = Duration::from_secs(5);
+const EVENTS: &str = "20";
+const USERS: &str = "5000";
+
+pub(crate) fn chaos(args: &Args) -> Result<()> {
+    heading("Building the programs");
+    let packages = ["build", "-p", "rowlock", "-p", "rowlock-loadtest"];
+    let profile = if args.debug {
+        call("cargo", &packages)?;
+        "debug"
+    } else {
+        call("cargo", &[&packages[..], &["--release"]].concat())?;
+        "release"
+    };
+    let load = Load::new(profile, args.seconds, args.rate)?;
+    let wanted = |fault: &&Fault| args.faults.is_empty() || args.faults.contains(fault);
+    load.run(Fault::value_variants().iter().filter(wanted).copied())
+}
+
+/// What the tests have time for, with the programs as they built them.
+pub(crate) fn short_form() -> Result<()> {
+    let load = Load::new("debug", 8, 100)?;
+    load.run([Fault::ServerKilled, Fault::PostgresKilled, Fault::EmbeddedKilled])
+}
+
+impl Load {
+    fn new(profile: &'static str, seconds: u64, rate: u32) -> Result<Self> {
+        let folder = std::path::absolute(target_folder())?.join("chaos");
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        Ok(Self { profile, seconds, rate, folder })
+    }
+
+    fn run(&self, faults: impl IntoIterator<Item = Fault>) -> Result<()> {
+        let mut postgres = None;
+        let mut failed = Vec::new();
+        for fault in faults {
+            let value = fault.to_possible_value();
+            let name = value.as_ref().map_or("", |value| value.get_name()).to_owned();
+            heading(&format!("Chaos: {name}"));
+            let outcome = match fault {
+                Fault::EmbeddedKilled => self.on_sqlite(&name),
+                _ => {
+                    let postgres = match &mut postgres {
+                        Some(postgres) => postgres,
+                        none => none.insert(Postgres::start(Durability::Real)?),
+                    };
+                    self.on_postgres(&name, fault, postgres)
+                }
+            };
+            match outcome {
+                Ok(said) => println!("{name}: {said}: PASS"),
+                Err(error) => {
+                    println!("{name}: {error:#}: FAIL");
+                    failed.push(name);
+                }
+            }
+        }
+        ensure!(failed.is_empty(), "not everything held: {}", failed.join(", "));
+        Ok(())
+    }
+
+    fn on_sqlite(&self, name: &str) -> Result<String> {
+        let database = format!("sqlite:{}", self.folder.join("chaos.db").display());
+        let tokens = self.prepare(name, &database)?;
+        let mut server = Some(self.serve(&database, "embedded", "127.0.0.1:0")?);
+        let address = address_of(server.as_ref())?;
+        let said = self.under_load(name, &address, &address, &tokens, || {
+            drop(server.take());
+            server = Some(self.serve(&database, "embedded", &address)?);
+            Ok(())
+        })?;
+        self.audit(&database)?;
+        Ok(said)
+    }
+
+    fn on_postgres(&self, name: &str, fault: Fault, postgres: &mut Postgres) -> Result<String> {
+        let database = postgres.create_database(&name.replace('-', "_"))?;
+        let tokens = self.prepare(name, &database)?;
+        let mut booked_at = Some(self.serve(&database, "one", "127.0.0.1:0")?);
+        let mut watched_at = self.serve(&database, "two", "127.0.0.1:0")?;
+        let (one, two) = (address_of(booked_at.as_ref())?, address_of(Some(&watched_at))?);
+        let before = booked_at.as_ref().map(Server::pid);
+        let said = self.under_load(name, &one, &two, &tokens, || match fault {
+            Fault::ServerKilled | Fault::EmbeddedKilled => {
+                drop(booked_at.take());
+                booked_at = Some(self.serve(&database, "one", &one)?);
+                Ok(())
+            }
+            Fault::ServerStopped => {
+                booked_at.take().context("it runs")?.stop()?;
+                booked_at = Some(self.serve(&database, "one", &one)?);
+                Ok(())
+            }
+            Fault::PostgresKilled => postgres.kill_and_restart(),
+            Fault::PostgresPaused => postgres.pause(PAUSE),
+            Fault::ConnectionsEnded => end_connections(postgres, &database, "true"),
+            Fault::ListenersEnded => (0..5).try_for_each(|_| {
+                end_connections(postgres, &database, "query LIKE 'LISTEN%'")?;
+                sleep(Duration::from_millis(300));
+                Ok(())
+            }),
+        })?;
+        self.audit(&database)?;
+        let survives = !matches!(fault, Fault::ServerKilled | Fault::ServerStopped);
+        let mut booked_at = booked_at.context("it runs")?;
+        let goes_on = booked_at.is_running()? && watched_at.is_running()?;
+        ensure!(goes_on, "a server ended by itself");
+        ensure!(!survives || before == Some(booked_at.pid()), "a server was started again");
+        Ok(said)
+    }
+
+    /// A database with events and users; gives the file with the users' tokens.
+    fn prepare(&self, name: &str, database: &str) -> Result<PathBuf> {
+        let tokens = self.folder.join(format!("{name}.tokens"));
+        let command = |name, args: &[&str]| {
+            let mut command = rowlock(self.profile, name, database);
+            command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
+            finish(&mut command)
+        };
+        command("migrate", &[])?;
+        command("seed", &["--events", EVENTS])?;
+        let file = tokens.to_string_lossy();
+        command("users", &["create", "--count", USERS, "--tokens", &file])?;
+        Ok(tokens)
+    }
+
+    fn serve(&self, database: &str, name: &str, address: &str) -> Result<Server> {
+        let log = self.folder.join(format!("{name}.log"));
+        let settings = [("LISTEN_ADDR", address), ("BOOKINGS_PER_MINUTE_PER_USER", "100000")];
+        Server::serve(self.profile, database, &log, &settings)
+    }
+
+    /// Runs a load, breaks something in its middle, and says what came of it.
+    fn under_load(
+        &self,
+        name: &str,
+        booked_at: &str,
+        watched_at: &str,
+        tokens: &Path,
+        break_something: impl FnOnce() -> Result<()>,
+    ) -> Result<String> {
+        let json = self.folder.join(format!("{name}.json"));
+        let log = self.folder.join(format!("{name}.log"));
+        let output = fs::File::create(&log)?;
+        let mut load = Command::new(target_folder().join(self.profile).join("loadtest"))
+            .arg("mixed")
+            .args(["--url", &format!("http://{booked_at}")])
+            .args(["--watch-url", &format!("http://{watched_at}")])
+            .args(["--events", EVENTS, "--seconds", &self.seconds.to_string()])
+            .args(["--rate", &self.rate.to_string(), "--connections", "64"])
+            .arg("--tokens")
+            .arg(tokens)
+            .arg("--json")
+            .arg(&json)
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()
+            .context("starting the load test")?;
+        sleep(Duration::from_secs(self.seconds) / 2);
+        let broken = break_something();
+        let status = load.wait()?;
+        broken?;
+        if !status.success() {
+            let said = fs::read_to_string(&log)?;
+            let wrong =
+                said.lines().filter(|line| line.contains("WRONG") || line.contains("loadtest:"));
+            let wrong = wrong.map(str::trim).collect::<Vec<_>>().join("; ");
+            bail!("{wrong} (see {})", log.display());
+        }
+        let found: Value = serde_json::from_str(&fs::read_to_string(&json)?)?;
+        let kinds = found["kinds"].as_object().context("the load test tells kinds")?;
+        let mut said = Vec::new();
+        for (kind, times) in kinds {
+            let longest = times["max_ms"].as_f64().context("the load test tells the longest")?;
+            ensure!(longest < LONGEST_WAIT_MS, "{kind}: somebody waited {longest:.0} ms");
+            said.push(format!("{kind} {}", times["count"]));
+        }
+        let again = &found["figures"]["sockets_opened_again"];
+        Ok(format!("{}; {again} sockets opened again", said.join(", ")))
+    }
+
+    fn audit(&self, database: &str) -> Result<()> {
+        finish(rowlock(self.profile, "audit", database).stdout(Stdio::null()))
+            .context("the audit found something")
+    }
+}
+
+/// As in `127.0.0.1:8080`.
+fn address_of(server: Option<&Server>) -> Result<String> {
+    let url = server.map(|server| server.url.trim_start_matches("http://").to_owned());
+    url.context("it runs")
+}
+
+fn end_connections(postgres: &Postgres, database: &str, which: &str) -> Result<()> {
+    let name = database.rsplit('/').next().unwrap_or_default();
+    let sql = format!(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+         WHERE datname = '{name}' AND {which}"
+    );
+    let mut psql = postgres.client("psql")?;
+    finish(psql.args(["--quiet", "--dbname", "postgres", "-c", &sql]).stdout(Stdio::null()))
+}
