@@ -11,10 +11,12 @@ use anyhow::{Context, Result, bail, ensure};
 use cynic::{GraphQlError, GraphQlResponse, MutationBuilder, Operation, QueryBuilder};
 use hyper::Uri;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::{
     http::Http,
+    load::NO_ANSWER,
     queries::{
         BookEvent, BookEventInput, BookEventResult, BookEventVariables, Booking, CancelBooking,
         CancelBookingInput, CancelBookingResult, CancelBookingVariables, Event, EventById,
@@ -54,7 +56,7 @@ impl Failure {
                 Some(extensions) if !extensions.code.is_empty() => extensions.code.clone(),
                 _ => error.message.clone(),
             },
-            Self::Broken(error) => format!("no answer: {error:#}"),
+            Self::Broken(error) => format!("{NO_ANSWER}: {error:#}"),
         }
     }
 
@@ -86,7 +88,14 @@ impl From<Failure> for anyhow::Error {
             Failure::Broken(error) => error,
             Failure::Refused(error) => {
                 let code = Failure::Refused(error.clone()).kind();
-                anyhow::anyhow!("{code}: {}", error.message)
+                let hint = match code.as_str() {
+                    "UNAUTHENTICATED" => {
+                        " Tokens are good for 15 minutes, at servers with the JWT_SECRET that \
+                         `rowlock users create` had when it made them."
+                    }
+                    _ => "",
+                };
+                anyhow::anyhow!("{code}: {}{hint}", error.message)
             }
         }
     }
@@ -108,16 +117,30 @@ impl Api {
 
     /// Waits until the server is ready.
     pub(crate) async fn wait_until_ready(&self) -> Result<()> {
-        let deadline = Instant::now() + START;
+        let begun = Instant::now();
+        let mut has_said = false;
         loop {
             let why = match self.http.get("/readyz").await {
                 Ok((status, _)) if status.is_success() => return Ok(()),
                 Ok((_, body)) => String::from_utf8_lossy(&body).into_owned(),
                 Err(error) => format!("{error:#}"),
             };
-            if Instant::now() > deadline {
-                let server = self.http.authority();
-                bail!("{server} is not ready after {} s: {}", START.as_secs(), why.trim());
+            let server = self.http.authority();
+            if begun.elapsed() > START {
+                bail!(
+                    "{server} is not ready after {} s: {}. Start a server with `cargo xtask run`, or \
+                     name another one with --url",
+                    START.as_secs(),
+                    why.trim()
+                );
+            }
+            if begun.elapsed() > Duration::from_secs(1) && !has_said {
+                eprintln!(
+                    "waiting for {server}, for {} s at most: {}",
+                    START.as_secs(),
+                    why.trim()
+                );
+                has_said = true;
             }
             sleep(Duration::from_millis(100)).await;
         }
@@ -156,8 +179,16 @@ impl Api {
         let body = self.encode(build, variables).map_err(|error| Failure::Broken(error.into()))?;
         let answer = self.http.post("/graphql", token, body).await;
         let (_, answer) = answer.map_err(Failure::Broken)?;
-        let answer: GraphQlResponse<Q, Extensions> =
-            serde_json::from_slice(&answer).map_err(|error| Failure::Broken(error.into()))?;
+        let answer: GraphQlResponse<Q, Extensions> = match serde_json::from_slice(&answer) {
+            Ok(answer) => answer,
+            Err(error) => {
+                // Where something failed, what it gives may be missing.
+                let refused = serde_json::from_slice::<GraphQlResponse<Value, Extensions>>(&answer)
+                    .ok()
+                    .and_then(|answer| answer.errors?.pop());
+                return Err(refused.map_or_else(|| Failure::Broken(error.into()), Failure::Refused));
+            }
+        };
         match (answer.data, answer.errors.and_then(|mut errors| errors.pop())) {
             (_, Some(error)) => Err(Failure::Refused(error)),
             (Some(data), None) => Ok(data),

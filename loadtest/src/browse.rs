@@ -57,6 +57,7 @@ impl Look {
 }
 
 pub(crate) async fn browse(args: Args) -> Result<bool> {
+    args.output.prepare()?;
     machine::ensure_sockets(args.pace.connections)?;
     let api = Api::new(&args.url)?;
     api.wait_until_ready().await?;

@@ -31,7 +31,8 @@ pub(crate) struct Http {
 /// request two more changes of task.
 struct Connection {
     sender: SendRequest<Full<Bytes>>,
-    work: Pin<Box<Work>>,
+    /// None when it is over. What is asked then fails at once, as nobody is there to take it.
+    work: Option<Pin<Box<Work>>>,
 }
 
 type Work = http1::Connection<TokioIo<TcpStream>, Full<Bytes>>;
@@ -97,16 +98,17 @@ impl Http {
             .with_context(|| format!("connecting to {}", self.authority))?;
         stream.set_nodelay(true)?;
         let (sender, work) = http1::handshake(TokioIo::new(stream)).await?;
-        Ok(Connection { sender, work: Box::pin(work) })
+        Ok(Connection { sender, work: Some(Box::pin(work)) })
     }
 }
 
 impl Connection {
     /// Whether the server did not close it meanwhile.
     async fn is_open(&mut self) -> bool {
+        let Some(work) = &mut self.work else { return false };
         tokio::select! {
             biased;
-            _ = &mut self.work => false,
+            _ = work => false,
             ready = self.sender.ready() => ready.is_ok(),
         }
     }
@@ -118,11 +120,15 @@ impl Connection {
             anyhow::Ok((status, answer.into_body().collect().await?.to_bytes()))
         };
         let mut answering = pin!(answering);
-        tokio::select! {
-            biased;
-            // Whoever waits for the answer is told what became of the connection.
-            _ = &mut self.work => answering.await,
-            answer = &mut answering => answer,
+        if let Some(work) = &mut self.work {
+            tokio::select! {
+                biased;
+                _ = work => {}
+                answer = &mut answering => return answer,
+            }
         }
+        // Whoever waits for the answer is told what became of the connection.
+        self.work = None;
+        answering.await
     }
 }

@@ -16,8 +16,14 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
+/// How the kind of a request begins that was not answered.
+pub(crate) const NO_ANSWER: &str = "no answer";
+/// Wait before a connection asks again after that.
+const AFTER_NO_ANSWER: Duration = Duration::from_millis(100);
+
 /// How much load.
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub(crate) struct Pace {
     /// Requests under way at the same time, each on a connection of its own
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=20_000))]
@@ -151,6 +157,10 @@ where
                 let asked = due.unwrap_or_else(Instant::now);
                 let kind = turn(number).await;
                 tally.record(&kind, asked.elapsed());
+                if kind.starts_with(NO_ANSWER) {
+                    // A server that is gone is asked no more often for it.
+                    sleep(AFTER_NO_ANSWER).await;
+                }
             }
         });
     }

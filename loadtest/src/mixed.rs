@@ -34,6 +34,7 @@ pub(crate) struct Args {
 const LOOKS: [(Look, u32); 3] = [(Look::List, 55), (Look::Search, 10), (Look::Event, 20)];
 
 pub(crate) async fn mixed(args: Args) -> Result<bool> {
+    args.output.prepare()?;
     machine::ensure_sockets(args.pace.connections)?;
     let sale = Arc::new(Sale::open(&args.sale).await?);
     let watcher = Watcher::start(&sale.watched, &sale.events).await?;

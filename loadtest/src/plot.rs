@@ -25,6 +25,10 @@ const COLOURS: [&str; 6] = ["#0b63ce", "#c2410c", "#15803d", "#7e22ce", "#a16207
 const STEPS: i32 = 4;
 
 impl Plot {
+    pub(crate) fn has_points(&self) -> bool {
+        self.lines.iter().any(|line| !line.points.is_empty())
+    }
+
     pub(crate) fn svg(&self) -> String {
         let points = || self.lines.iter().flat_map(|line| &line.points);
         let last = points().map(|(at, _)| *at).fold(1.0, f64::max);
@@ -70,6 +74,11 @@ impl Plot {
                 TOP + 12.0 + 18.0 * place as f64,
                 line.name,
             );
+            // A line of one point is none.
+            if let [(at, value)] = *line.points {
+                let _ =
+                    write!(svg, "<circle cx={:.1} cy={:.1} r=3 fill={colour} />", x(at), y(value));
+            }
         }
         svg + "</svg>"
     }
@@ -86,10 +95,10 @@ fn round_up(value: f64) -> f64 {
 }
 
 fn number(value: f64) -> String {
-    if value >= 10.0 || value.fract() == 0.0 {
-        format!("{value:.0}")
-    } else {
-        format!("{value:.1}")
+    match value {
+        value if value.fract() == 0.0 => format!("{value:.0}"),
+        value if value >= 1.0 => format!("{value:.1}"),
+        value => format!("{value:.2}"),
     }
 }
 

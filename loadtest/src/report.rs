@@ -13,6 +13,7 @@ use crate::{
 
 /// Where the results go besides the terminal.
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub(crate) struct Output {
     /// Write the results as JSON
     #[arg(long, value_name = "FILE")]
@@ -59,6 +60,17 @@ pub(crate) struct Report {
     pub(crate) usage: Usage,
 }
 
+impl Output {
+    /// Finds out before the load whether the files can be written.
+    pub(crate) fn prepare(&self) -> Result<()> {
+        for file in self.json.iter().chain(&self.report) {
+            let opened = fs::OpenOptions::new().create(true).append(true).open(file);
+            opened.with_context(|| format!("writing {}", file.display()))?;
+        }
+        Ok(())
+    }
+}
+
 impl Report {
     /// Tells it everywhere; says whether every check holds.
     pub(crate) fn publish(&self, output: &Output) -> Result<bool> {
@@ -72,9 +84,19 @@ impl Report {
         if let Some(file) = &output.report {
             write(file, self.page())?;
         }
-        let passed = self.checks.iter().all(Check::holds);
+        if self.found.kinds.contains_key("RATE_LIMITED") {
+            println!(
+                "Some were RATE_LIMITED: more users, or a server with a larger \
+                 --bookings-per-minute-per-user, make more of the load."
+            );
+        }
+        let passed = self.passed();
         println!("{}", if passed { "PASS" } else { "FAIL" });
         Ok(passed)
+    }
+
+    fn passed(&self) -> bool {
+        self.checks.iter().all(Check::holds)
     }
 
     fn rate(&self) -> f64 {
@@ -114,6 +136,8 @@ impl Report {
         };
         json!({
             "scenario": self.scenario,
+            "command": command(),
+            "passed": self.passed(),
             "seconds": self.took.as_secs_f64(),
             "requests": self.found.count(),
             "requests_per_second": self.rate(),
@@ -132,30 +156,45 @@ impl Report {
     fn page(&self) -> String {
         // The last second is hardly ever a whole one, and would look like a collapse.
         let whole = self.found.seconds.len().min(self.took.as_secs().max(1) as usize);
-        let by_second = |value: &dyn Fn(&Times) -> f64| -> Vec<Line> {
+        let by_second = |value: &dyn Fn(Option<&Times>) -> Option<f64>| -> Vec<Line> {
             let kinds = self.found.kinds.keys();
             kinds
                 .map(|kind| Line {
                     name: kind.clone(),
                     points: (0..)
                         .zip(&self.found.seconds[..whole])
-                        .map(|(second, kinds)| {
-                            (f64::from(second), kinds.get(kind).map_or(0.0, value))
+                        .filter_map(|(second, kinds)| {
+                            Some((f64::from(second), value(kinds.get(kind))?))
                         })
                         .collect(),
                 })
                 .collect()
         };
-        let throughput =
-            Plot { title: "Answers a second", lines: by_second(&|times| times.count() as f64) };
-        let latency =
-            Plot { title: "Latency, 99th percentile, ms", lines: by_second(&|t| t.millis(0.99)) };
+        let throughput = Plot {
+            title: "Answers a second",
+            lines: by_second(&|times| Some(times.map_or(0.0, |times| times.count() as f64))),
+        };
+        let latency = Plot {
+            title: "Latency, 99th percentile, ms",
+            lines: by_second(&|times| Some(times?.millis(0.99))),
+        };
         let points = self.remaining.iter().map(|(at, left)| (*at, *left as f64)).collect();
         let remaining = Plot {
-            title: "Remaining tickets, as watched",
+            title: "Remaining tickets of all events together, as watched",
             lines: vec![Line { name: "left".to_owned(), points }],
         };
-        let plots = [throughput, latency, remaining].map(|plot| plot.svg()).concat();
+        let plots = [throughput, latency, remaining];
+        let plots = plots.iter().filter(|plot| plot.has_points()).map(Plot::svg);
+        let plots = plots.collect::<Vec<_>>().concat();
+        let figures: String = self
+            .figures
+            .iter()
+            .map(|(name, value)| {
+                format!("<tr><th>{}</th><td>{value:.2}</td></tr>", name.replace('_', " "))
+            })
+            .collect();
+        let verdict = if self.passed() { "PASS" } else { "FAIL" };
+        let command = command().replace('&', "&amp;").replace('<', "&lt;");
         let rows: String = self
             .found
             .kinds
@@ -182,12 +221,18 @@ impl Report {
              color:#1b2430;background:#fff}}table{{border-collapse:collapse;margin:1rem 0}}\
              th,td{{padding:.25rem .75rem;border-bottom:1px solid #d5dbe3;text-align:right}}\
              th{{text-align:left;font-weight:500}}svg{{width:100%;height:auto}}</style>\
-             <h1>{scenario}</h1><p>{count} requests in {seconds:.1} s: {rate:.0} a second. {usage}</p>\
+             <h1>{scenario}: {verdict}</h1><p><code>{command}</code></p><p>{count} requests in {seconds:.1} s: {rate:.0} a second. {usage}</p>\
              <table><tr><th>outcome</th><td>count</td><td>p50 ms</td><td>p90</td><td>p99</td>\
-             <td>max</td></tr>{rows}</table>{plots}\
+             <td>max</td></tr>{rows}</table><table>{figures}</table>{plots}\
              <table><tr><th>must hold</th><td>was</td><td>should be</td><td></td></tr>{checks}</table>"
         )
     }
+}
+
+/// As it was typed.
+fn command() -> String {
+    let name = env!("CARGO_BIN_NAME").to_owned();
+    [name].into_iter().chain(std::env::args().skip(1)).collect::<Vec<_>>().join(" ")
 }
 
 const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("max", 1.0)];

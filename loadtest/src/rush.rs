@@ -23,6 +23,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn rush(args: Args) -> Result<bool> {
+    args.output.prepare()?;
     machine::ensure_sockets(args.pace.connections)?;
     let sale = Arc::new(Sale::open(&args.sale).await?);
     let watcher = Watcher::start(&sale.watched, &sale.events).await?;

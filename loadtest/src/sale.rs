@@ -1,7 +1,7 @@
 //! What is sold and to whom, and whether what the API answered is what the database holds.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     future::Future,
     iter::zip,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -38,6 +38,7 @@ const ANSWERS: [&str; 4] = ["booked", "sold out", "already booked", "cancelled"]
 const MOST_SECONDS: u64 = 13 * 60;
 
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub(crate) struct Args {
     /// The server; it must be on this machine
     #[arg(long, default_value = "http://127.0.0.1:8080")]
@@ -104,12 +105,22 @@ impl Sale {
         let crowd = Crowd::read(&args.crowd)?;
         let events = match args.named.is_empty() {
             true => api.events_with_most_left(args.events.into()).await?,
-            false => args.named.iter().map(cynic::Id::new).collect(),
+            false => {
+                let distinct: BTreeSet<&String> = args.named.iter().collect();
+                distinct.into_iter().map(cynic::Id::new).collect()
+            }
         };
         println!("{} users, {} events", crowd.tokens.len(), events.len());
         let (claims, sold_out) = (Mutex::default(), Mutex::default());
         let Args { check, server_pid, .. } = *args;
-        Ok(Self { api, watched, crowd, events, claims, sold_out, check, server_pid })
+        let sale = Self { api, watched, crowd, events, claims, sold_out, check, server_pid };
+        if sale.remaining().await?.iter().all(|left| *left <= 0) {
+            println!(
+                "nothing is left of what is sold here: name other events, or add some with \
+                 `rowlock seed --events N`"
+            );
+        }
+        Ok(sale)
     }
 
     /// Lets people take numbered turns while `watcher` watches, and gives what came of it.
@@ -135,8 +146,20 @@ impl Sale {
         let took = drive(pace, turns, &tally, turn).await;
         let usage = meter.read();
         // It may have been stopped meanwhile, and started again.
-        self.api.wait_until_ready().await?;
-        let after = self.remaining().await?;
+        let after = async {
+            self.api.wait_until_ready().await?;
+            self.remaining().await
+        };
+        let after = match after.await {
+            Ok(after) => after,
+            Err(error) => {
+                eprintln!("loadtest: {error:#}");
+                let found = Arc::into_inner(tally).context("somebody still counts")?.into_found();
+                let checks = vec![Check::new("the server answers after the load", &false, &true)];
+                let (figures, remaining) = (Vec::new(), Vec::new());
+                return Ok(Report { scenario, took, found, checks, figures, remaining, usage });
+            }
+        };
         let Watched { mut checks, remaining, updates, connected_again, settled_after } =
             watcher.finish(&after).await;
         checks.extend(self.check(&before, &after).await?);
@@ -215,12 +238,9 @@ impl Sale {
         let anyone = self.crowd.tokens.first().context("there are no users")?;
         stream::iter(&self.events)
             .map(|event| async move {
-                let event = self.api.look(anyone, event.clone()).await;
-                let event = event.context(
-                    "looking at an event (tokens are good for 15 minutes: `rowlock users create` \
-                     makes new ones)",
-                )?;
-                anyhow::Ok(event.remaining_tickets)
+                let found = self.api.look(anyone, event.clone()).await;
+                let found = found.with_context(|| format!("looking at event {}", event.inner()))?;
+                anyhow::Ok(found.remaining_tickets)
             })
             .buffered(AT_ONCE)
             .try_collect()

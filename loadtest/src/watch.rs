@@ -27,6 +27,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn watch(args: Args) -> Result<bool> {
+    args.output.prepare()?;
     machine::ensure_sockets(args.subscribers + args.pace.connections)?;
     let sale = Arc::new(Sale::open(&args.sale).await?);
     let memory = || args.sale.server_pid.map(machine::memory_kib).transpose();

@@ -46,8 +46,9 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
         // The embedded database has no operator of its own.
         db.migrate(None).await.context("migrating the database")?;
     }
-    let listener = server::listen(args.listen_addr)
-        .with_context(|| format!("listening on {}", args.listen_addr))?;
+    let listener = server::listen(args.listen_addr).with_context(|| {
+        format!("listening on {} (--listen-addr chooses another)", args.listen_addr)
+    })?;
     let services = Services::new(db, Clock::default(), &secret, &args.booking);
     let server = Server::new(services, &args);
     tracing::info!(

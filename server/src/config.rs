@@ -196,15 +196,23 @@ pub struct SecretArgs {
     jwt_secret: Option<JwtSecret>,
 }
 
+/// With less than this, the API would be of no use.
+fn at_least<const LEAST: usize>(text: &str) -> Result<usize, String> {
+    let number: Option<usize> = text.parse().ok();
+    number
+        .filter(|number| *number >= LEAST)
+        .ok_or_else(|| format!("it is a number from {LEAST} on"))
+}
+
 /// How much one caller may ask for.
 #[derive(Clone, Debug, Args)]
 pub struct Limits {
     /// Largest request body, and largest message on a WebSocket, in bytes
-    #[arg(long, env, default_value_t = 65_536, value_name = "BYTES")]
+    #[arg(long, env, default_value_t = 65_536, value_name = "BYTES", value_parser = at_least::<1_000>)]
     pub max_body_bytes: usize,
 
     /// Subscriptions at the same time on one WebSocket
-    #[arg(long, env, default_value_t = 100, value_name = "N")]
+    #[arg(long, env, default_value_t = 100, value_name = "N", value_parser = at_least::<1>)]
     pub max_subscriptions_per_socket: usize,
 
     /// WebSockets open at the same time from one address
@@ -224,11 +232,11 @@ pub struct Limits {
     pub request_seconds: u64,
 
     /// Deepest nesting of a query
-    #[arg(long, env, default_value_t = 16, value_name = "N")]
+    #[arg(long, env, default_value_t = 16, value_name = "N", value_parser = at_least::<4>)]
     pub max_query_depth: usize,
 
     /// Largest complexity of a query: fields, those of lists counted once per item asked for
-    #[arg(long, env, default_value_t = 2_000, value_name = "N")]
+    #[arg(long, env, default_value_t = 2_000, value_name = "N", value_parser = at_least::<100>)]
     pub max_query_complexity: usize,
 
     /// Sign-ins (login, register, refresh and logout) a minute from one address
@@ -265,7 +273,7 @@ pub struct BookingArgs {
     pub booking_wait_ms: u64,
 
     /// Hold each transaction's row locks this long, to make races visible; 0 for real use
-    #[arg(long, env, default_value_t = 0, value_name = "MS")]
+    #[arg(long, env, default_value_t = 0, value_name = "MS", value_parser = clap::value_parser!(u64).range(..=10_000))]
     pub booking_delay_ms: u64,
 }
 

@@ -1,8 +1,11 @@
 //! The running server: routes over the services, and the chores beside them.
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::extract::ConnectInfo;
+use axum::{
+    extract::ConnectInfo,
+    http::{HeaderValue, StatusCode, Version, header::CONNECTION},
+};
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -13,6 +16,7 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
+use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use crate::{
@@ -80,15 +84,15 @@ impl Server {
         chores.spawn(accounts.clear_expired_sessions());
         chores.spawn(self.rate_limits.forget_idle());
 
-        let connections = GracefulShutdown::new();
+        let (connections, stopping) = (GracefulShutdown::new(), &self.ending.stopping);
         let stopped = async {
             stop.await;
             tracing::info!("stopping: not ready any more");
-            self.ending.stopping.cancel();
+            stopping.cancel();
             sleep(self.stop_delay).await;
         };
         tokio::select! {
-            () = accept(&listener, &connections, &self.router, self.head_within) => {}
+            () = accept(&listener, &connections, &self.router, stopping, self.head_within) => {}
             () = stopped => {}
         }
         drop(listener);
@@ -103,6 +107,7 @@ impl Server {
         }
         chores.abort_all();
         db.close().await;
+        tracing::info!("stopped");
     }
 }
 
@@ -111,6 +116,7 @@ async fn accept(
     listener: &TcpListener,
     connections: &GracefulShutdown,
     router: &axum::Router,
+    stopping: &CancellationToken,
     head_within: Duration,
 ) {
     let mut http = Builder::new(TokioExecutor::new());
@@ -128,10 +134,20 @@ async fn accept(
         };
         // Answers are written whole. Where it can't be set the connection is gone.
         let _ = stream.set_nodelay(true);
-        let router = router.clone();
+        let (router, stopping) = (router.clone(), stopping.clone());
         let answer = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
-            router.clone().call(request)
+            let is_kept = request.version() <= Version::HTTP_11;
+            let (answering, stopping) = (router.clone().call(request), stopping.clone());
+            async move {
+                let mut answer = answering.await?;
+                let is_kept = is_kept && answer.status() != StatusCode::SWITCHING_PROTOCOLS;
+                if is_kept && stopping.is_cancelled() {
+                    // So that the next request goes elsewhere, and none meets a closed connection.
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(answer)
+            }
         });
         let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), answer);
         let connection = connections.watch(connection.into_owned());
