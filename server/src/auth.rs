@@ -9,7 +9,7 @@ use rowlock_entities::UserId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{clock::Clock, config::JwtSecret, error::ApiError};
+use crate::{clock::Clock, config::JwtSecrets, error::ApiError};
 
 /// How long an access token is good for.
 pub(crate) const ACCESS_TOKEN_LIFE: Duration = Duration::minutes(15);
@@ -18,7 +18,8 @@ pub(crate) const ACCESS_TOKEN_LIFE: Duration = Duration::minutes(15);
 #[derive(Clone)]
 pub struct AccessTokens {
     signing: EncodingKey,
-    checking: DecodingKey,
+    /// The one that belongs to it first, as most tokens are its own.
+    checking: Vec<DecodingKey>,
     validation: Validation,
     clock: Clock,
 }
@@ -39,14 +40,18 @@ struct Claims {
 
 impl AccessTokens {
     #[must_use]
-    pub fn new(secret: &JwtSecret, clock: Clock) -> Self {
+    pub fn new(secrets: &JwtSecrets, clock: Clock) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
         // Checked against this server's clock below.
         validation.validate_exp = false;
         validation.set_required_spec_claims(&["exp", "sub"]);
         Self {
-            signing: EncodingKey::from_secret(secret.as_bytes()),
-            checking: DecodingKey::from_secret(secret.as_bytes()),
+            signing: EncodingKey::from_secret(secrets.signing.as_bytes()),
+            checking: [&secrets.signing]
+                .into_iter()
+                .chain(&secrets.accepted)
+                .map(|secret| DecodingKey::from_secret(secret.as_bytes()))
+                .collect(),
             validation,
             clock,
         }
@@ -80,7 +85,9 @@ impl AccessTokens {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return None;
         }
-        let claims = decode::<Claims>(token.trim(), &self.checking, &self.validation).ok()?.claims;
+        let claims = self.checking.iter().find_map(|key| {
+            Some(decode::<Claims>(token.trim(), key, &self.validation).ok()?.claims)
+        })?;
         (claims.exp > self.clock.now().timestamp()).then_some(claims)
     }
 }
@@ -142,10 +149,15 @@ impl ViewerExt for Context<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::JwtSecret;
 
     fn tokens(secret: &str) -> (AccessTokens, Clock) {
         let clock = Clock::default();
-        (AccessTokens::new(&secret.parse().unwrap(), clock.clone()), clock)
+        (AccessTokens::new(&parsed(secret).into(), clock.clone()), clock)
+    }
+
+    fn parsed(secret: &str) -> JwtSecret {
+        secret.parse().unwrap()
     }
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -160,6 +172,33 @@ mod tests {
         assert!(matches!(tokens.viewer(Some(&header)), Viewer::User { id, .. } if id == user));
         clock.advance(Duration::seconds(3));
         assert_eq!(tokens.viewer(Some(&header)), Viewer::Rejected);
+    }
+
+    #[test]
+    fn a_secret_is_replaced_without_signing_anybody_out() {
+        const NEW: &str = "new-secret-that-is-32-bytes-or-more-";
+        let server = |signing, accepted: Option<&str>| {
+            let secrets = JwtSecrets { signing: parsed(signing), accepted: accepted.map(parsed) };
+            AccessTokens::new(&secrets, Clock::default())
+        };
+        // Each step is rolled out while servers of the one before still run.
+        let steps = [
+            server(SECRET, None),
+            server(SECRET, Some(NEW)),
+            server(NEW, Some(SECRET)),
+            server(NEW, None),
+        ];
+        for pair in steps.windows(2) {
+            for (issuer, checker) in [(&pair[0], &pair[1]), (&pair[1], &pair[0])] {
+                let header = format!("Bearer {}", issuer.issue(UserId::new()).unwrap().token);
+                let is_last = std::ptr::eq(checker, &raw const steps[3]);
+                let is_good = matches!(checker.viewer(Some(&header)), Viewer::User { .. });
+                // The last step waits until no token of the old secret is left.
+                assert!(is_good || is_last);
+            }
+        }
+        let old = format!("Bearer {}", steps[0].issue(UserId::new()).unwrap().token);
+        assert_eq!(steps[3].viewer(Some(&old)), Viewer::Rejected);
     }
 
     #[test]

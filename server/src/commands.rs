@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     config::{
         BookingArgs, Cli, Command, CreateUsersArgs, DatabaseArgs, DatabaseUrl, JwtSecret,
-        LogFormat, MigrateArgs, SeedArgs, ServeArgs, UsersCommand,
+        JwtSecrets, LogFormat, MigrateArgs, SeedArgs, ServeArgs, UsersCommand,
     },
     database::Database,
     schema, seed,
@@ -40,7 +40,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
 
 async fn serve(args: ServeArgs) -> Result<ExitCode> {
     start_log(&args)?;
-    let secret = args.secret.for_serving(&args.database.database_url)?;
+    let signing = args.secret.for_serving(&args.database.database_url)?;
+    let secrets = JwtSecrets { signing, accepted: args.jwt_accepted_secret.clone() };
     let db = Database::open(&args.database).await.context("opening the database")?;
     if matches!(args.database.database_url, DatabaseUrl::Sqlite(_)) {
         // The embedded database has no operator of its own.
@@ -49,7 +50,7 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     let listener = server::listen(args.listen_addr).with_context(|| {
         format!("listening on {} (--listen-addr chooses another)", args.listen_addr)
     })?;
-    let services = Services::new(db, Clock::default(), &secret, &args.booking);
+    let services = Services::new(db, Clock::default(), &secrets, &args.booking);
     let server = Server::new(services, &args);
     tracing::info!(
         database = %args.database.database_url,
@@ -75,7 +76,7 @@ async fn seed(args: SeedArgs) -> Result<ExitCode> {
     let (database, size) = (&args.database, args.size());
     let db = migrated_database(database).await?;
     let services =
-        Services::new(db, Clock::default(), &JwtSecret::random(), &seed::booking_settings());
+        Services::new(db, Clock::default(), &JwtSecret::random().into(), &seed::booking_settings());
     let seeded = seed::add_demo(&services.db, &services.accounts, &services.clock).await?;
     let url = &database.database_url;
     let mut said = format!(
@@ -124,7 +125,7 @@ async fn create_users(args: CreateUsersArgs) -> Result<ExitCode> {
     let file = fs::File::create(&args.tokens)
         .with_context(|| format!("writing {}", args.tokens.display()))?;
     let db = migrated_database(&args.database).await?;
-    let services = Services::new(db, Clock::default(), &secret, &BookingArgs::default());
+    let services = Services::new(db, Clock::default(), &secret.into(), &BookingArgs::default());
     let tokens = services.accounts.create_load_users(args.count).await?;
     services.db.close().await;
     let mut file = BufWriter::new(file);

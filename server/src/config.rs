@@ -5,7 +5,7 @@
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use axum::http::HeaderValue;
+use axum::http::{HeaderName, HeaderValue};
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
     error::{ContextKind, ErrorKind},
@@ -45,8 +45,9 @@ fn one_line(error: &clap::Error) -> String {
             (invalid(ContextKind::InvalidArg), invalid(ContextKind::InvalidValue))
         && let Some(cause) = std::error::Error::source(error)
     {
-        let secret =
-            ["--jwt-secret", "--database-url"].iter().any(|name| setting.starts_with(name));
+        let secret = ["--jwt-secret", "--jwt-accepted-secret", "--database-url"]
+            .iter()
+            .any(|name| setting.starts_with(name));
         let value = if secret { String::new() } else { format!(" {value:?}") };
         return format!("{setting}{value}: {cause}");
     }
@@ -134,9 +135,21 @@ pub struct ServeArgs {
     #[command(flatten)]
     pub booking: BookingArgs,
 
+    /// Another secret whose access tokens are good as well. To replace JWT_SECRET without signing anybody
+    /// out: give every server the new one here first; then swap the two; after 15 minutes take the old
+    /// one away
+    #[arg(long, env, value_name = "SECRET", hide_env_values = true)]
+    pub jwt_accepted_secret: Option<JwtSecret>,
+
     /// Address and port to listen on
     #[arg(long, env, default_value = "127.0.0.1:8080", value_name = "IP:PORT")]
     pub listen_addr: SocketAddr,
+
+    /// Header in which the proxy in front of this server names the client's address, as in
+    /// `x-forwarded-for`; of several addresses the last one counts. Without it, the connection's own address
+    /// does. Set it only where every request comes through that proxy: anybody else could write it, too
+    #[arg(long, env, value_name = "NAME")]
+    pub client_address_header: Option<HeaderName>,
 
     /// Web origins besides Rowlock's own that may call the API from a browser, separated by commas
     #[arg(long, env, default_value = "", hide_default_value = true, value_name = "ORIGIN,…")]
@@ -412,6 +425,21 @@ impl FromStr for JwtSecret {
 impl fmt::Debug for JwtSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JwtSecret(…)")
+    }
+}
+
+/// The keys of access tokens.
+#[derive(Clone, Debug)]
+pub struct JwtSecrets {
+    /// Signs them.
+    pub signing: JwtSecret,
+    /// Those that it signed are good as well.
+    pub accepted: Option<JwtSecret>,
+}
+
+impl From<JwtSecret> for JwtSecrets {
+    fn from(signing: JwtSecret) -> Self {
+        Self { signing, accepted: None }
     }
 }
 

@@ -2,7 +2,13 @@
 //!
 //! Counted per server and per resolver call, so that aliases and batches count as many.
 
-use std::{hash::Hash, net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    hash::Hash,
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+    sync::Arc,
+    time::Duration,
+};
 
 use async_graphql::Context;
 use governor::{
@@ -14,14 +20,27 @@ use rowlock_entities::UserId;
 
 use crate::{config::Limits, error::ApiError};
 
-/// Where a request came from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ClientAddress(pub(crate) IpAddr);
+/// Where a request came from, as far as it tells clients apart: of an IPv6 address, the network of 64 bits
+/// that one customer has to choose from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ClientAddress(IpAddr);
+
+impl From<IpAddr> for ClientAddress {
+    fn from(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => {
+                let network = u128::from(address) & !u128::from(u64::MAX);
+                Ipv6Addr::from(network).into()
+            }
+            address => address,
+        })
+    }
+}
 
 /// The limits with their counts so far.
 #[derive(Debug)]
 pub(crate) struct RateLimits {
-    sign_ins: PerMinute<IpAddr>,
+    sign_ins: PerMinute<ClientAddress>,
     logins: PerMinute<String>,
     bookings: PerMinute<UserId>,
 }
@@ -38,7 +57,7 @@ impl RateLimits {
     /// Counts a sign-in attempt of the request's address.
     pub(crate) fn check_sign_in(&self, ctx: &Context<'_>) -> Result<(), ApiError> {
         match ctx.data_opt::<ClientAddress>() {
-            Some(ClientAddress(address)) => self.sign_ins.check(address),
+            Some(address) => self.sign_ins.check(address),
             None => Ok(()),
         }
     }

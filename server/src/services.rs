@@ -7,7 +7,7 @@ use crate::{
     auth::AccessTokens,
     bookings::{Bookings, Lanes, Settler},
     clock::Clock,
-    config::{BookingArgs, JwtSecret},
+    config::{BookingArgs, JwtSecrets},
     database::Database,
     events::Events,
     live::Hub,
@@ -29,14 +29,14 @@ pub struct Services {
 
 impl Services {
     #[must_use]
-    pub fn new(db: Database, clock: Clock, secret: &JwtSecret, booking: &BookingArgs) -> Self {
+    pub fn new(db: Database, clock: Clock, secrets: &JwtSecrets, booking: &BookingArgs) -> Self {
         let hub = match db.backend() {
             DbBackend::Postgres => Hub::shared(),
             // Its file has one server.
             _ => Hub::default(),
         };
         let metrics = Metrics::new();
-        let access_tokens = AccessTokens::new(secret, clock.clone());
+        let access_tokens = AccessTokens::new(secrets, clock.clone());
         let lanes = Lanes::new(booking.lane_bounds(db.backend()), &metrics, || {
             Settler::new(db.clone(), clock.clone(), hub.clone(), booking.delay())
         });

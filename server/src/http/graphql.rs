@@ -25,7 +25,6 @@ use crate::{
     accounts::graphql::SessionCookie,
     auth::Viewer,
     error::ApiError,
-    rate_limit::ClientAddress,
     schema::{Api, RequestId},
     sharing::Read,
 };
@@ -206,7 +205,7 @@ async fn answer(app: &Inner, peer: Peer, headers: &HeaderMap, sent: Sent) -> Res
             refresh_token: cookies.and_then(SessionCookie::find_refresh_token),
             secure: !is_loopback(headers),
         })
-        .data(ClientAddress(peer.0.ip()));
+        .data(app.client_address(peer, headers));
     let (answer, http_headers) = execute(&app.api, request, media_type).await;
     let mut response = answer.into_response();
     response.headers_mut().extend(http_headers);

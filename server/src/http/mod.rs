@@ -5,13 +5,17 @@ mod site;
 mod sockets;
 mod websocket;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Router,
     body::Body,
     extract::{DefaultBodyLimit, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header, uri::Authority},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -25,6 +29,7 @@ use self::{graphql::PublicQuery, sockets::Sockets, websocket::Patience};
 use crate::{
     config::{Origins, ServeArgs},
     error::ApiError,
+    rate_limit::ClientAddress,
     schema::Api,
     services::Services,
     sharing::SharedReads,
@@ -45,6 +50,23 @@ struct Inner {
     max_subscriptions_per_socket: usize,
     socket_patience: Patience,
     stopping: CancellationToken,
+    /// Where the proxy in front names the client's address, if there is one.
+    client_address_header: Option<HeaderName>,
+}
+
+impl Inner {
+    fn client_address(&self, peer: Peer, headers: &HeaderMap) -> ClientAddress {
+        let named = self.client_address_header.as_ref().and_then(|name| address_in(headers, name));
+        named.unwrap_or_else(|| peer.0.ip()).into()
+    }
+}
+
+/// The last address of a header, which is what the nearest proxy wrote; the others may be anybody's.
+fn address_in(headers: &HeaderMap, name: &HeaderName) -> Option<IpAddr> {
+    let value = headers.get_all(name).iter().next_back()?.to_str().ok()?;
+    let last = value.rsplit(',').next()?.trim();
+    let with_port = || last.parse::<SocketAddr>().map(|address| address.ip());
+    last.parse().or_else(|_| with_port()).ok()
 }
 
 /// How the server that has these routes comes to its end.
@@ -76,6 +98,7 @@ pub(crate) fn router(services: &Services, api: Api, args: &ServeArgs) -> (Router
             ping: Duration::from_secs(limits.socket_ping_seconds),
         },
         stopping: ending.stopping.clone(),
+        client_address_header: args.client_address_header.clone(),
     });
     let router = Router::new()
         .route("/graphql", get(graphql::get_or_upgrade).post(graphql::post))
@@ -190,6 +213,25 @@ mod tests {
 
     fn headers(pairs: &[(header::HeaderName, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(k, v)| (k.clone(), HeaderValue::from_static(v))).collect()
+    }
+
+    #[test]
+    fn the_nearest_proxys_word_counts() {
+        let name = HeaderName::from_static("x-forwarded-for");
+        let address = |values: &[&'static str]| {
+            let pairs: Vec<_> = values.iter().map(|value| (name.clone(), *value)).collect();
+            let mut map = HeaderMap::new();
+            for (name, value) in pairs {
+                map.append(name, HeaderValue::from_static(value));
+            }
+            address_in(&map, &name).map(|address| address.to_string())
+        };
+        assert_eq!(address(&["192.0.2.1, 192.0.2.2"]).as_deref(), Some("192.0.2.2"));
+        assert_eq!(address(&["192.0.2.1", "2001:db8::7"]).as_deref(), Some("2001:db8::7"));
+        assert_eq!(address(&["[2001:db8::7]:443"]).as_deref(), Some("2001:db8::7"));
+        for bad in [&[][..], &["192.0.2.1, unknown"], &[""]] {
+            assert_eq!(address(bad), None);
+        }
     }
 
     #[test]

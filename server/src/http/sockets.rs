@@ -3,17 +3,18 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     future::Future,
-    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::rate_limit::ClientAddress;
+
 /// Clones share everything.
 #[derive(Clone, Debug)]
 pub(crate) struct Sockets {
     most_per_address: u32,
-    open: Arc<Mutex<HashMap<IpAddr, u32>>>,
+    open: Arc<Mutex<HashMap<ClientAddress, u32>>>,
     closing: CancellationToken,
     tasks: TaskTracker,
 }
@@ -29,7 +30,7 @@ impl Sockets {
     }
 
     /// A place for one more socket, unless its address has all that it may have.
-    pub(super) fn take_place(&self, address: IpAddr) -> Option<Place> {
+    pub(super) fn take_place(&self, address: ClientAddress) -> Option<Place> {
         let mut open = self.open();
         let count = open.entry(address).or_default();
         if *count >= self.most_per_address {
@@ -56,7 +57,7 @@ impl Sockets {
         self.tasks.wait().await;
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<ClientAddress, u32>> {
         // Nothing that holds the lock can panic half-way through a change.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -66,7 +67,7 @@ impl Sockets {
 #[derive(Debug)]
 pub(super) struct Place {
     sockets: Sockets,
-    address: IpAddr,
+    address: ClientAddress,
 }
 
 impl Drop for Place {
@@ -82,14 +83,15 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::IpAddr;
 
     use super::*;
 
     #[test]
     fn an_address_has_so_many_places_and_gets_them_back() {
         let sockets = Sockets::new(2);
-        let (one, other) = (IpAddr::from(Ipv4Addr::LOCALHOST), [192, 0, 2, 1].into());
+        let address = |last| ClientAddress::from(IpAddr::from([192, 0, 2, last]));
+        let (one, other) = (address(1), address(2));
         let places = [sockets.take_place(one).unwrap(), sockets.take_place(one).unwrap()];
         assert!(sockets.take_place(one).is_none());
         assert!(sockets.take_place(other).is_some());

@@ -75,7 +75,7 @@ pub(super) fn serve(
         let error = format!("Ask for the subprotocol {}.", ALL_WEBSOCKET_PROTOCOLS.join(" or "));
         return refuse(StatusCode::BAD_REQUEST, ApiError::field("sec-websocket-protocol", error));
     };
-    let address = peer.0.ip();
+    let address = app.client_address(peer, headers);
     let Some(place) = app.sockets.take_place(address) else {
         let error = "There are too many sockets open from this address: close some first.";
         return refuse(StatusCode::TOO_MANY_REQUESTS, ApiError::TooComplex(error.to_owned()));
@@ -89,7 +89,7 @@ pub(super) fn serve(
         .max_frame_size(app.max_message_bytes);
     upgrade.on_upgrade(move |socket| {
         let sockets = app.sockets.clone();
-        let work = talk(app, socket, protocol, place, (ClientAddress(address), id));
+        let work = talk(app, socket, protocol, place, (address, id));
         sockets.track(work.instrument(span))
     })
 }

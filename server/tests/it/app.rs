@@ -79,7 +79,8 @@ impl App {
         let clock = Clock::default();
         let db = Database::open(&args.database).await.unwrap();
         let secret: JwtSecret = SECRET.parse().unwrap();
-        let services = Services::new(db, clock.clone(), &secret, &args.booking);
+        let secrets = secret.into();
+        let services = Services::new(db, clock.clone(), &secrets, &args.booking);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = Server::new(services.clone(), &args);
@@ -279,8 +280,8 @@ pub(crate) async fn new_database(engine: Engine, folder: &TempDir) -> String {
 async fn prepare(url: &str) {
     let db = Database::open(&serve_args(url, &[]).database).await.unwrap();
     db.migrate(None).await.unwrap();
-    let secret = JwtSecret::random();
-    let services = Services::new(db, Clock::default(), &secret, &BookingArgs::default());
+    let secrets = JwtSecret::random().into();
+    let services = Services::new(db, Clock::default(), &secrets, &BookingArgs::default());
     seed::add_demo(&services.db, &services.accounts, &services.clock).await.unwrap();
     services.db.close().await;
 }

@@ -82,6 +82,29 @@ async fn a_socket_whose_peer_is_gone_is_given_up() {
     assert_eq!(alive.receive().await["type"], "pong", "who answers stays");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_header_that_is_trusted_names_a_clients_address() {
+    let limit = ["--sign-ins-per-minute-per-address", "1"];
+    let trusting = [&limit[..], &["--client-address-header", "x-forwarded-for"]].concat();
+    for (flags, expected) in [(&limit[..], 1), (&trusting[..], 3)] {
+        let app = start(flags).await;
+        let mut answered = 0;
+        // What a client wrote itself stands before what the proxy wrote.
+        for from in ["192.0.2.1", "192.0.2.9, 192.0.2.2", "192.0.2.2, 192.0.2.1", "2001:db8::1"] {
+            let login = "mutation { login(input: { email: \"a@example.org\", password: \"x\" }) \
+                { accessToken } }";
+            let login = app.request(None, login, json!({}));
+            let answer = login.header("x-forwarded-for", from).send().await.unwrap();
+            let answer: serde_json::Value = answer.json().await.unwrap();
+            match answer["errors"][0]["extensions"]["code"].as_str() {
+                Some("INVALID_CREDENTIALS") => answered += 1,
+                code => assert_eq!(code, Some("RATE_LIMITED"), "{answer}"),
+            }
+        }
+        assert_eq!(answered, expected, "{flags:?}");
+    }
+}
+
 /// Sends what a request begins with, and then nothing; gives what is answered until the end.
 async fn dawdle(app: &App, beginning: &str) -> String {
     let mut stream = TcpStream::connect(app.url.trim_start_matches("http://")).await.unwrap();

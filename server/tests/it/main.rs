@@ -21,6 +21,7 @@ mod http;
 mod lanes;
 mod limits;
 mod live;
+mod model;
 mod plans;
 mod program;
 mod proxy;

@@ -50,6 +50,8 @@ pub(super) fn table(rows: &[Row]) -> String {
 
 /// The page and its plots.
 pub(super) fn write(rows: &[Row], lab: &Lab) -> Result<()> {
+    // Before anything is written, which would make the tree another one.
+    let machine = machine()?;
     if Path::new(PLOTS).exists() {
         fs::remove_dir_all(PLOTS)?;
     }
@@ -95,7 +97,7 @@ pub(super) fn write(rows: &[Row], lab: &Lab) -> Result<()> {
          ## The script for one event\n\n```sql\n{}```\n\n## Plots\n\n\
          Bars are medians, dots are runs; grey is the baseline.\n\n{plots}",
         table(rows),
-        machine()?,
+        machine,
         pgbench::script(1),
     );
     fs::write(FILE, text.trim_end().to_owned() + "\n")?;
