@@ -63,10 +63,16 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
 
 async fn migrate(args: MigrateArgs) -> Result<ExitCode> {
     let db = reachable_database(&args.database).await?;
-    db.migrate(args.down).await?;
     let done = match args.down {
-        None => "the schema is up to date".to_owned(),
-        Some(steps) => format!("undid {steps} migrations"),
+        None => {
+            db.migrate(None).await?;
+            "the schema is up to date".to_owned()
+        }
+        Some(_) => {
+            let missing = db.pending_migrations().await?;
+            db.migrate(args.down).await?;
+            format!("undid {} migrations", db.pending_migrations().await? - missing)
+        }
     };
     db.close().await;
     print(&format!("{}: {done}\n", args.database.database_url))

@@ -20,7 +20,7 @@ on_both_engines! {
 
 async fn every_statement_that_the_server_sends_uses_an_index(app: App) {
     // As many as make a difference to what a planner chooses.
-    let size = Size { events: 2_000, bookings: 4_000 };
+    let size = Size { events: 20_000, bookings: 4_000 };
     seed::fill(&app.services, size, |_| ()).await.unwrap();
 
     let folder = TempDir::new().unwrap();
@@ -40,6 +40,13 @@ async fn every_statement_that_the_server_sends_uses_an_index(app: App) {
         // Which locks the whole file instead.
         assert!(is_there || is_sqlite && wanted.starts_with("FOR"), "{wanted}: {statements:#?}");
     }
+    let searches: Vec<&String> =
+        statements.iter().filter(|sql| is_plain_search(&app, sql)).collect();
+    assert!(searches.len() >= 2, "a page and its count: {statements:#?}");
+    for sql in searches {
+        let plan = explain_rare_search(&app, sql).await.join("\n");
+        assert!(plan.contains(TITLE_INDEX) || plan.contains("VIRTUAL TABLE"), "{sql}\n{plan}");
+    }
     let mut whole = Vec::new();
     for sql in &statements {
         let plan = explain(&app, sql).await;
@@ -48,6 +55,27 @@ async fn every_statement_that_the_server_sends_uses_an_index(app: App) {
         }
     }
     assert!(whole.is_empty(), "{}", whole.join("\n\n"));
+}
+
+/// PostgreSQL's, over the pieces of titles.
+const TITLE_INDEX: &str = "events_title_search";
+
+/// A search for the first page, or its count. On SQLite: one that was found to be rare.
+fn is_plain_search(app: &App, sql: &str) -> bool {
+    match app.db().get_database_backend() {
+        DbBackend::Sqlite => sql.contains("event_titles MATCH"),
+        _ => sql.contains("LIKE $1") && !sql.contains("$3"),
+    }
+}
+
+/// The plan for a text that one title of all has. PostgreSQL chooses by the text.
+async fn explain_rare_search(app: &App, sql: &str) -> Vec<String> {
+    if app.db().get_database_backend() == DbBackend::Sqlite {
+        return explain(app, sql).await;
+    }
+    let rest = if sql.contains("$2") { ", 4" } else { "" };
+    let call = format!("('%jazz concert in cork, no. 1%'{rest})");
+    explain_call(app, sql, "force_custom_plan", &call).await
 }
 
 /// All that users do, each thing once.
@@ -154,6 +182,14 @@ fn logged_statements(log: &str) -> BTreeSet<String> {
 
 /// The plan that is made without knowing the values, a step a line.
 async fn explain(app: &App, sql: &str) -> Vec<String> {
+    let most = (1..=20).rev().find(|number| sql.contains(&format!("${number}"))).unwrap_or(0);
+    let nulls = vec!["NULL"; most].join(", ");
+    let call = if most == 0 { String::new() } else { format!("({nulls})") };
+    explain_call(app, sql, "force_generic_plan", &call).await
+}
+
+/// `mode` and `call`, the values in parentheses, are PostgreSQL's.
+async fn explain_call(app: &App, sql: &str, mode: &str, call: &str) -> Vec<String> {
     // The server's own settings decide, as its connections have them.
     let tx = app.services.db.begin().await.unwrap();
     let backend = app.db().get_database_backend();
@@ -161,10 +197,7 @@ async fn explain(app: &App, sql: &str) -> Vec<String> {
         let explain = Statement::from_string(backend, format!("EXPLAIN QUERY PLAN {sql}"));
         tx.query_all_raw(explain).await
     } else {
-        let most = (1..=20).rev().find(|number| sql.contains(&format!("${number}"))).unwrap_or(0);
-        let nulls = vec!["NULL"; most].join(", ");
-        let call = if most == 0 { String::new() } else { format!("({nulls})") };
-        tx.execute_unprepared("SET LOCAL plan_cache_mode = force_generic_plan").await.unwrap();
+        tx.execute_unprepared(&format!("SET LOCAL plan_cache_mode = {mode}")).await.unwrap();
         tx.execute_unprepared(&format!("PREPARE asked AS {sql}")).await.unwrap();
         let explain = format!("EXPLAIN (COSTS OFF) EXECUTE asked{call}");
         let rows = tx.query_all_raw(Statement::from_string(backend, explain)).await;
