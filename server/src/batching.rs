@@ -15,14 +15,14 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use sea_orm::{ConnAcquireErr, DbErr};
+use sea_orm::DbErr;
 use tokio::{
     sync::{Notify, oneshot},
     task::yield_now,
     time::{Instant, sleep_until},
 };
 
-use crate::metrics::QueueMetrics;
+use crate::{database::overdue, metrics::QueueMetrics};
 
 /// What is done with the calls of a batch.
 pub(crate) trait Runner: Send + Sync + 'static {
@@ -68,7 +68,7 @@ pub(crate) enum Refusal {
 impl From<Refusal> for DbErr {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Full | Refusal::Overdue => Self::ConnectionAcquire(ConnAcquireErr::Timeout),
+            Refusal::Full | Refusal::Overdue => overdue(),
             Refusal::Broken => Self::Custom(refusal.to_string()),
         }
     }

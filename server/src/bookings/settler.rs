@@ -26,7 +26,7 @@ use crate::{
     accounts,
     batching::Runner,
     clock::Clock,
-    database::{Database, Fault},
+    database::{Database, Fault, away, overdue},
     events::{self, store::Held},
     live::{Hub, TicketCount},
 };
@@ -75,6 +75,11 @@ impl Runner for Settler {
         let deadline = Instant::now() + SETTLE_WITHIN;
         let mut parts = vec![Part::new((0..requests.len()).filter(|at| is_open[*at]).collect())];
         while let Some(part) = parts.pop() {
+            if Instant::now() >= deadline {
+                // What was held took all the time, and nothing of this was begun.
+                part.at.into_iter().for_each(|at| answer(at, Err(BookingsError::Crowded)));
+                continue;
+            }
             let Settlement { answered, left } = self.settle(&requests, part, deadline).await;
             for (at, outcome) in answered {
                 answer(at, outcome);
@@ -162,7 +167,7 @@ impl Settler {
         let batch: Vec<&Request> = candidates.iter().map(|at| &requests[*at]).collect();
         let deadline = Instant::now() + LOOK_WITHIN;
         let looked = self.db.finish_by(deadline, self.read_without_lock(&batch)).await;
-        let mut ledger = match looked {
+        let mut ledger = match looked.unwrap_or_else(|| Err(overdue())) {
             Ok(ledger) => ledger,
             Err(error) => {
                 // The transaction will meet the same, and knows what to do about it.
@@ -281,9 +286,11 @@ impl Settler {
         part: &Part,
         deadline: Instant,
     ) -> Result<Decided, Failed> {
-        let Prepared { tx, decided } =
-            self.db.finish_by(deadline, self.prepare(batch, part)).await?;
-        match self.db.finish_by(deadline, tx.commit()).await {
+        let prepared = self.db.finish_by(deadline, self.prepare(batch, part)).await;
+        let Prepared { tx, decided } = prepared.unwrap_or_else(|| Err(overdue()))?;
+        // Whatever becomes of a commit that is cut off.
+        let committed = self.db.finish_by(deadline, tx.commit()).await;
+        match committed.unwrap_or_else(|| Err(away())) {
             Ok(()) => {
                 self.remember_sold_out(decided.changed.iter().map(Arc::as_ref));
                 Ok(decided)

@@ -7,7 +7,7 @@ mod fault;
 mod health;
 mod reads;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 pub(crate) use fault::Fault;
 pub use health::Health;
@@ -69,7 +69,7 @@ impl Database {
     /// When the URL can't be understood, or the SQLite file's folder can't be made.
     pub async fn open(args: &DatabaseArgs) -> Result<Self, DbErr> {
         let (trust, health) = (Trust::default(), Arc::<Health>::default());
-        let (reads, writes, mut probe, messages) = match &args.database_url {
+        let (reads, writes, mut probe, mut messages) = match &args.database_url {
             DatabaseUrl::Sqlite(file) => {
                 create_folder_of(file)?;
                 let connect = |connections| sqlite_options(file, connections);
@@ -87,8 +87,10 @@ impl Database {
                 )
             }
         };
-        // It asks every second, and what matters of that is logged by the watch.
-        probe.sqlx_logging(false);
+        // Chores ask and send many times, and say themselves what matters of it.
+        for chore in [&mut probe].into_iter().chain(&mut messages) {
+            chore.sqlx_logging(false);
+        }
         Ok(Self {
             reads: Reads::new(
                 sea_orm::Database::connect(reads).await?,
@@ -183,7 +185,8 @@ impl Database {
             [channel.into(), messages.into()],
         );
         let deadline = Instant::now() + READ_WITHIN;
-        self.finish_by(deadline, pool.execute_raw(statement)).await.map(drop)
+        let sent = self.finish_by(deadline, pool.execute_raw(statement)).await;
+        sent.unwrap_or_else(|| Err(overdue())).map(drop)
     }
 
     /// Listens for what any server sends from now on.
@@ -192,11 +195,15 @@ impl Database {
     /// When the database is away or has no messages.
     pub(crate) async fn listen(&self, channel: &str) -> Result<PgListener, DbErr> {
         let pool = self.messages.as_ref().ok_or_else(away)?;
-        let failed = |error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)));
-        let mut listener =
-            PgListener::connect_with(pool.get_postgres_connection_pool()).await.map_err(failed)?;
-        listener.listen(channel).await.map_err(failed)?;
-        Ok(listener)
+        let listening = async {
+            let pool = pool.get_postgres_connection_pool();
+            let mut listener = PgListener::connect_with(pool).await?;
+            listener.listen(channel).await?;
+            Ok(listener)
+        };
+        let listening = self.finish_by(Instant::now() + READ_WITHIN, listening).await;
+        let failed = |error: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)));
+        listening.ok_or_else(overdue)?.map_err(failed)
     }
 
     /// Applies the migrations that are missing, or undoes the newest `down` ones. On PostgreSQL, of several
@@ -254,15 +261,13 @@ impl Database {
         }
     }
 
-    /// What work comes to that is done by `deadline`.
-    ///
-    /// # Errors
-    /// Its own; or that the connection broke, when it takes longer.
-    pub(crate) async fn finish_by<T>(
+    /// What work comes to that is done by `deadline`; none when it takes longer, and its connection then
+    /// counts as broken.
+    pub(crate) async fn finish_by<F: Future>(
         &self,
         deadline: Instant,
-        work: impl Future<Output = Result<T, DbErr>>,
-    ) -> Result<T, DbErr> {
+        work: F,
+    ) -> Option<F::Output> {
         self.trust.finish_by(deadline, work).await
     }
 
@@ -279,8 +284,14 @@ impl Database {
     }
 }
 
-fn away() -> DbErr {
+/// The database can't be reached, or the connection to it broke.
+pub(crate) fn away() -> DbErr {
     DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)
+}
+
+/// It took too long.
+pub(crate) fn overdue() -> DbErr {
+    DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)
 }
 
 fn create_folder_of(file: &Path) -> Result<(), DbErr> {
@@ -346,7 +357,7 @@ fn postgres_options(
             let trusted = after.in_all();
             Box::pin(async move {
                 if !trusted && !answers(connection).await {
-                    return Err(sqlx::Error::WorkerCrashed);
+                    return Err(io::Error::from(io::ErrorKind::TimedOut).into());
                 }
                 Ok(!connection.is_in_transaction())
             })

@@ -12,7 +12,7 @@ use sea_orm::{
 };
 use tokio::time::{Instant, timeout_at};
 
-use super::{Fault, Health, READ_WITHIN, away};
+use super::{Fault, Health, READ_WITHIN, away, overdue};
 
 /// A connection that lay idle for longer is tried before it is used.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
@@ -41,19 +41,17 @@ impl Trust {
 
     /// What work comes to that is done by `deadline`; else its connection counts as broken, and that
     /// is known before the pool has it back.
-    pub(super) async fn finish_by<T>(
+    pub(super) async fn finish_by<F: Future>(
         &self,
         deadline: Instant,
-        work: impl Future<Output = Result<T, DbErr>>,
-    ) -> Result<T, DbErr> {
+        work: F,
+    ) -> Option<F::Output> {
         let mut work = pin!(work);
-        match timeout_at(deadline, &mut work).await {
-            Ok(result) => result,
-            Err(_) => {
-                self.lost();
-                Err(away())
-            }
+        let result = timeout_at(deadline, &mut work).await.ok();
+        if result.is_none() {
+            self.lost();
         }
+        result
     }
 
     fn lost_since(&self) -> Option<Duration> {
@@ -98,7 +96,7 @@ impl Reads {
         };
         tokio::select! {
             biased;
-            result = self.trust.finish_by(deadline, work) => result,
+            result = self.trust.finish_by(deadline, work) => result.unwrap_or_else(|| Err(overdue())),
             () = self.health.goes_away() => Err(away()),
         }
     }
