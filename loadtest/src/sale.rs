@@ -167,8 +167,7 @@ impl Sale {
         checks.extend(DEFECTS.map(|(code, what)| {
             Check::new(what, &found.kinds.get(code).map_or(0, Times::count), &0)
         }));
-        let is_answer = |kind: &&String| ANSWERS.contains(&kind.as_str());
-        let answered = found.kinds.keys().any(|kind| is_answer(&kind));
+        let answered = found.kinds.keys().any(|kind| ANSWERS.contains(&kind.as_str()));
         checks.push(Check::new("somebody was told booked or refused", &answered, &true));
         let mut figures = vec![
             ("live_updates", updates as f64),

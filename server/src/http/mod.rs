@@ -219,10 +219,9 @@ mod tests {
     fn the_nearest_proxys_word_counts() {
         let name = HeaderName::from_static("x-forwarded-for");
         let address = |values: &[&'static str]| {
-            let pairs: Vec<_> = values.iter().map(|value| (name.clone(), *value)).collect();
             let mut map = HeaderMap::new();
-            for (name, value) in pairs {
-                map.append(name, HeaderValue::from_static(value));
+            for value in values {
+                map.append(name.clone(), HeaderValue::from_static(value));
             }
             address_in(&map, &name).map(|address| address.to_string())
         };

@@ -156,25 +156,18 @@ impl Hub {
         }
     }
 
-    /// Passes on what was read of events that are watched by name, as far as it is news.
+    /// Passes on what was read of events that are watched by name, as far as it is newer than what those
+    /// who watch know. To those who watch all events, other counts would look like changes.
     pub(super) fn pass_on_news(&self, read: impl IntoIterator<Item = TicketCount>) {
-        let (mut news, mut unknown) = (Vec::new(), Vec::new());
-        {
+        let news: Vec<TicketCount> = {
             let state = self.state();
-            for count in read {
-                match state.watched.get(&count.event_id).map(Topic::latest) {
-                    Some(Some(known)) if known.version < count.version => news.push(count),
-                    // To those who watch all events it may be no change.
-                    Some(None) => unknown.push(count),
-                    _ => {}
-                }
-            }
-        }
+            let known = |id: &EventId| state.watched.get(id).and_then(Topic::latest);
+            let is_news = |count: &TicketCount| {
+                known(&count.event_id).is_some_and(|known| known.version < count.version)
+            };
+            read.into_iter().filter(is_news).collect()
+        };
         self.pass_on(news);
-        let mut state = self.state();
-        for count in unknown {
-            self.tell(&mut state, count);
-        }
     }
 
     /// The events that somebody watches by name.

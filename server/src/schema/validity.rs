@@ -10,7 +10,10 @@
 //! they overlook: a variable, or a mutation's argument, that should be an input object and is none. It would
 //! be met when its field's turn comes, after those before it were executed.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    convert::Infallible,
+};
 
 use async_graphql::{
     Name, Value, Variables,
@@ -155,7 +158,12 @@ impl InputTypes {
                 let missed = field.node.arguments.iter().find(|(name, value)| {
                     let argument = (field.node.name.node.clone(), name.node.clone());
                     let of = self.of_mutations.get(&argument);
-                    of.is_some_and(|of| self.literal_misses_object(of, &value.node))
+                    of.is_some_and(|of| {
+                        // A variable in it is looked at by its own value.
+                        let null = |_| Ok::<_, Infallible>(Value::Null);
+                        let value = value.node.clone().into_const_with(null);
+                        value.is_ok_and(|value| self.misses_object(of, &value))
+                    })
                 });
                 missed.map(|(name, _)| &name.node)
             }
@@ -163,23 +171,6 @@ impl InputTypes {
                 self.find_missed_literal_in(&of.node.selection_set.node)
             }
             Selection::FragmentSpread(_) => None,
-        })
-    }
-
-    fn literal_misses_object(&self, wanted: &Type, value: &written::Value) -> bool {
-        use written::Value as Written;
-        let name = match (&wanted.base, value) {
-            (_, Written::Null | Written::Variable(_)) => return false,
-            (BaseType::List(item), Written::List(items)) => {
-                return items.iter().any(|value| self.literal_misses_object(item, value));
-            }
-            (BaseType::List(item), _) => return self.literal_misses_object(item, value),
-            (BaseType::Named(name), _) => name,
-        };
-        let Some(InputType::Object(fields)) = self.by_name.get(name) else { return false };
-        let Written::Object(given) = value else { return true };
-        given.iter().any(|(name, value)| {
-            fields.get(name).is_some_and(|field| self.literal_misses_object(&field.of, value))
         })
     }
 
