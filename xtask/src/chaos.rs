@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::{
     postgres::{Durability, Postgres},
-    server::{Server, rowlock},
+    server::{Server, audit, rowlock},
     shell::{call, finish, heading},
     web::target_folder,
 };
@@ -142,7 +142,7 @@ impl Load {
             server = Some(self.serve(&database, "embedded", &address)?);
             Ok(())
         })?;
-        self.audit(&database)?;
+        audit(self.profile, &database)?;
         Ok(said)
     }
 
@@ -173,7 +173,7 @@ impl Load {
                 Ok(())
             }),
         })?;
-        self.audit(&database)?;
+        audit(self.profile, &database)?;
         let survives = !matches!(fault, Fault::ServerKilled | Fault::ServerStopped);
         let mut booked_at = booked_at.context("it runs")?;
         let goes_on = booked_at.is_running()? && watched_at.is_running()?;
@@ -260,11 +260,6 @@ impl Load {
             number("was"),
         ))
     }
-
-    fn audit(&self, database: &str) -> Result<()> {
-        finish(rowlock(self.profile, "audit", database).stdout(Stdio::null()))
-            .context("the audit found something")
-    }
 }
 
 /// As in `127.0.0.1:8080`.
@@ -279,6 +274,6 @@ fn end_connections(postgres: &Postgres, database: &str, which: &str) -> Result<(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
          WHERE datname = '{name}' AND {which}"
     );
-    let mut psql = postgres.client("psql")?;
+    let mut psql = postgres.client("psql");
     finish(psql.args(["--quiet", "--dbname", "postgres", "-c", &sql]).stdout(Stdio::null()))
 }

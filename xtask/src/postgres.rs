@@ -30,6 +30,8 @@ pub(crate) enum Durability {
 /// The server; it stops when this is dropped.
 pub(crate) struct Postgres {
     process: Child,
+    /// Where its programs are.
+    binaries: PathBuf,
     folder: PathBuf,
     port: u16,
     durability: Durability,
@@ -58,9 +60,9 @@ impl Postgres {
         )?;
         // Bound for a moment to learn which port is free.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let process = spawn(&folder, port, durability)?;
-        let mut server = Self { process, folder, port, durability };
-        server.wait_until_ready(&binaries)?;
+        let process = spawn(&binaries, &folder, port, durability)?;
+        let mut server = Self { process, binaries, folder, port, durability };
+        server.wait_until_ready()?;
         Ok(server)
     }
 
@@ -68,9 +70,8 @@ impl Postgres {
     pub(crate) fn kill_and_restart(&mut self) -> Result<()> {
         signal("-KILL", &self.pids())?;
         self.process.wait()?;
-        let binaries = find_binaries().context("PostgreSQL was found before")?;
-        self.process = spawn(&self.folder, self.port, self.durability)?;
-        self.wait_until_ready(&binaries)
+        self.process = spawn(&self.binaries, &self.folder, self.port, self.durability)?;
+        self.wait_until_ready()
     }
 
     /// Lets none of its processes run for so long.
@@ -96,23 +97,22 @@ impl Postgres {
 
     /// Makes an empty database and gives its URL.
     pub(crate) fn create_database(&self, name: &str) -> Result<String> {
-        finish(self.client("createdb")?.arg(name))?;
+        finish(self.client("createdb").arg(name))?;
         Ok(self.url(name))
     }
 
     /// One of PostgreSQL's client programs, about to connect to this server.
-    pub(crate) fn client(&self, program: &str) -> Result<Command> {
-        let binaries = find_binaries().context("PostgreSQL was found before")?;
-        let mut command = Command::new(binaries.join(program));
+    pub(crate) fn client(&self, program: &str) -> Command {
+        let mut command = Command::new(self.binaries.join(program));
         command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", USER]);
-        Ok(command)
+        command
     }
 
-    fn wait_until_ready(&mut self, binaries: &Path) -> Result<()> {
+    fn wait_until_ready(&mut self) -> Result<()> {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             // Whoever answers on this port must be the one that was started here.
-            let answer = Command::new(binaries.join("psql"))
+            let answer = Command::new(self.binaries.join("psql"))
                 .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", USER])
                 .args(["-Atc", "SHOW data_directory", "postgres"])
                 .stderr(Stdio::null())
@@ -144,8 +144,7 @@ impl Drop for Postgres {
     }
 }
 
-fn spawn(folder: &Path, port: u16, durability: Durability) -> Result<Child> {
-    let binaries = find_binaries().context("PostgreSQL was found before")?;
+fn spawn(binaries: &Path, folder: &Path, port: u16, durability: Durability) -> Result<Child> {
     let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log"))?;
     command(&binaries.join("postgres"))?
         .arg("-D")

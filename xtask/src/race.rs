@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     postgres::Postgres,
-    server::{Server, rowlock},
+    server::{Server, audit},
     shell::{finish, heading},
     web::target_folder,
 };
@@ -35,5 +35,5 @@ fn race(engine: &str, database: &str) -> Result<()> {
     finish(Command::new(loadtest).args(["race", "--rounds", "3", "--url", &server.url]))
         .with_context(|| format!("the server's log is {}", log.display()))?;
     drop(server);
-    finish(&mut rowlock(PROFILE, "audit", database))
+    audit(PROFILE, database)
 }

@@ -93,3 +93,8 @@ pub(crate) fn rowlock(profile: &str, command: &str, database: &str) -> Command {
     rowlock.arg(command).env_clear().env("DATABASE_URL", database).env("JWT_SECRET", SECRET);
     rowlock
 }
+
+/// That every count fits its bookings.
+pub(crate) fn audit(profile: &str, database: &str) -> Result<()> {
+    finish(&mut rowlock(profile, "audit", database)).context("the audit found something")
+}

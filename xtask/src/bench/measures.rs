@@ -7,9 +7,10 @@ use anyhow::{Context, Result, ensure};
 use super::{
     Lab, Row, Run, Target,
     pgbench::Pgbench,
-    site::{Found, OPEN_EVENTS, Site, event_id},
+    site::{Found, OPEN_EVENTS, PROFILE, Site, event_id},
 };
 use crate::{
+    server::audit,
     shell::{finish, has},
     tools::need_package,
 };
@@ -106,7 +107,7 @@ pub(super) fn refusal(lab: &Lab) -> Result<Vec<Row>> {
         site.clear()?;
         site.set_tickets(&open, tickets)?;
         site.load_and_kill("rush", &args)?;
-        site.audit()?;
+        audit(PROFILE, &site.database)?;
         let note = format!(
             "{rate:.0} a second for {tickets:.0} tickets; audit finds nothing after the same with the \
              client killed; {}",

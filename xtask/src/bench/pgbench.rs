@@ -94,7 +94,7 @@ impl<'a> Pgbench<'a> {
     }
 
     fn transactions(&self, clients: u32, seconds: u64) -> Result<f64> {
-        let mut pgbench = self.lab.postgres.client("pgbench")?;
+        let mut pgbench = self.lab.postgres.client("pgbench");
         pgbench
             .args(["--no-vacuum", "--protocol", "prepared", "--define", "n=0"])
             .args(["--define", &format!("clients={clients}"), "--client", &clients.to_string()])

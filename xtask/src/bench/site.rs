@@ -117,12 +117,6 @@ impl<'a> Site<'a> {
         Ok(())
     }
 
-    /// That every count fits its bookings.
-    pub(super) fn audit(&self) -> Result<()> {
-        let mut audit = rowlock(PROFILE, "audit", &self.database);
-        finish(audit.stdout(std::process::Stdio::null())).context("the audit found something")
-    }
-
     /// A scenario on this site's server, and where it tells its progress.
     fn loadtest(&self, scenario: &str, args: &[String]) -> Result<(Command, PathBuf)> {
         let log = self.lab.folder.join("loadtest.log");
@@ -140,7 +134,7 @@ impl<'a> Site<'a> {
 
 /// Runs statements on one of the lab's databases.
 pub(super) fn psql(lab: &Lab, database: &str, sql: &str) -> Result<()> {
-    let mut psql = lab.postgres.client("psql")?;
+    let mut psql = lab.postgres.client("psql");
     finish(psql.args(["--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", database, "-c", sql]))
 }
 
