@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike, Utc};
 use rowlock_entities::{EventId, event};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, Order,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Statement,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement,
     sea_query::{Asterisk, Expr, LikeExpr, LockBehavior, LockType, Query, SelectStatement},
 };
 use serde::{Deserialize, Serialize};
@@ -94,39 +94,36 @@ pub(crate) struct EventFilter {
 }
 
 impl EventFilter {
-    /// Compares each event's title. PostgreSQL turns to its index by itself where that is faster.
-    fn select(&self) -> Select<event::Entity> {
-        let select = event::Entity::find();
-        if self.search.is_empty() {
-            return select;
-        }
-        select.filter(event::Column::TitleKey.like(contains(&self.search)))
+    fn fits(&self) -> Condition {
+        let any =
+            (!self.search.is_empty()).then(|| event::Column::TitleKey.like(contains(&self.search)));
+        Condition::all().add_option(any)
     }
 
-    /// The same events, found by SQLite's index over the pieces of titles.
-    fn select_by_index(&self) -> Select<event::Entity> {
-        let found = self.found_by_index(Expr::col("event_id"));
-        event::Entity::find().filter(event::Column::Id.in_subquery(found))
+    /// Whether the index over the pieces of titles can find these events.
+    fn has_index(&self) -> bool {
+        self.search.chars().count() >= SHORTEST_PIECE
+    }
+
+    /// The same where there is an index, and on SQLite by it, which knows it as a table of its own.
+    fn fits_by_index(&self, backend: DbBackend) -> Condition {
+        if backend == DbBackend::Postgres || !self.has_index() {
+            return self.fits();
+        }
+        let found = self.found_on_sqlite(Expr::col("event_id"));
+        Condition::all().add(event::Column::Id.in_subquery(found))
     }
 
     /// `what` of each title that SQLite's index finds.
-    fn found_by_index(&self, what: Expr) -> SelectStatement {
+    fn found_on_sqlite(&self, what: Expr) -> SelectStatement {
         let fits = Expr::cust_with_values("event_titles MATCH ?", [phrase(&self.search)]);
         Query::select().expr(what).from("event_titles").and_where(fits).take()
     }
 
-    /// Whether SQLite's index over the pieces of titles can find these events.
-    fn has_index(&self, backend: DbBackend) -> bool {
-        backend == DbBackend::Sqlite && self.search.chars().count() >= SHORTEST_PIECE
-    }
-
-    /// Whether so few events fit that they are better found by that index and sorted than met by
-    /// reading the list in its order.
-    async fn is_rare(&self, db: &impl ConnectionTrait) -> Result<bool, DbErr> {
-        if !self.has_index(db.get_database_backend()) {
-            return Ok(false);
-        }
-        let few = self.found_by_index(Expr::val(1)).limit(MOST_RARE + 1).take();
+    /// Whether SQLite's index finds so few events that they are better sorted than met by reading the
+    /// list in its order.
+    async fn is_rare_on_sqlite(&self, db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+        let few = self.found_on_sqlite(Expr::val(1)).limit(MOST_RARE + 1).take();
         let count =
             Query::select().expr(Expr::col(Asterisk).count()).from_subquery(few, "few").take();
         let row = db.query_one(&count).await?;
@@ -135,10 +132,12 @@ impl EventFilter {
     }
 }
 
-/// The shortest text that SQLite's index finds, in characters.
+/// The shortest text that an index over pieces of titles finds, in characters.
 const SHORTEST_PIECE: usize = 3;
 /// Beyond this many, a page of those that fit is filled soon by reading the list in its order.
 const MOST_RARE: u64 = 1_000;
+/// So much of the list is read in its order before an index over pieces of titles is turned to.
+const GLANCE: u64 = 3_000;
 
 /// A text as the index takes it, whatever characters that is made of.
 fn phrase(text: &str) -> String {
@@ -177,26 +176,53 @@ pub(crate) async fn find_page(
         .add_option(page.before.as_ref().map(|p| beyond(p, !filter.descending)));
     let order = if filter.descending == page.backwards { Order::Asc } else { Order::Desc };
 
-    let select = match filter.is_rare(db).await? {
-        true => filter.select_by_index(),
-        false => filter.select(),
+    let in_order = |mut select: SelectStatement| {
+        select.order_by(column, order.clone()).order_by(event::Column::Id, order.clone()).take()
     };
-    select
-        .filter(bounds)
-        .order_by(column, order.clone())
-        .order_by(event::Column::Id, order)
-        .offset((page.offset > 0).then_some(page.offset))
-        .limit(page.size + 1)
-        .all(db)
-        .await
+    let of_page = |mut select: SelectStatement| {
+        if page.offset > 0 {
+            select.offset(page.offset);
+        }
+        select.limit(page.size + 1).take()
+    };
+    let read = async |select: SelectStatement| {
+        let statement = db.get_database_backend().build(&select);
+        event::Entity::find().from_raw_sql(statement).all(db).await
+    };
+    let list = || event::Entity::find().filter(bounds.clone()).into_query();
+
+    let backend = db.get_database_backend();
+    let fitting = match backend {
+        _ if !filter.has_index() => list().cond_where(filter.fits()).take(),
+        // Its planner can't tell how many titles fit, and a wrong guess takes it a hundred times as long.
+        // So it is told to read a part of the list, and then all that fits.
+        DbBackend::Postgres => {
+            let first = in_order(list()).limit(GLANCE).take();
+            let rows =
+                read(of_page(in_order(all_of(first).cond_where(filter.fits()).take()))).await?;
+            if rows.len() as u64 > page.size {
+                return Ok(rows);
+            }
+            let all = event::Entity::find().filter(filter.fits()).offset(0).into_query();
+            all_of(all).cond_where(bounds.clone()).take()
+        }
+        _ => match filter.is_rare_on_sqlite(db).await? {
+            true => list().cond_where(filter.fits_by_index(backend)).take(),
+            false => list().cond_where(filter.fits()).take(),
+        },
+    };
+    read(of_page(in_order(fitting))).await
+}
+
+/// What a subquery of events gives, as if it were all events. With a limit or an offset of its own it is run
+/// as it stands, whatever is asked of its rows.
+fn all_of(events: SelectStatement) -> SelectStatement {
+    Query::select().column(Asterisk).from_subquery(events, event::Entity).take()
 }
 
 pub(crate) async fn count(db: &impl ConnectionTrait, filter: &EventFilter) -> Result<u64, DbErr> {
-    let select = match filter.has_index(db.get_database_backend()) {
-        true => filter.select_by_index(),
-        false => filter.select(),
-    };
-    select.count(db).await
+    let fits = filter.fits_by_index(db.get_database_backend());
+    event::Entity::find().filter(fits).count(db).await
 }
 
 pub(crate) async fn find_events(
