@@ -45,9 +45,9 @@ fn one_line(error: &clap::Error) -> String {
             (invalid(ContextKind::InvalidArg), invalid(ContextKind::InvalidValue))
         && let Some(cause) = std::error::Error::source(error)
     {
-        let secret = ["--jwt-secret", "--jwt-accepted-secret", "--database-url"]
-            .iter()
-            .any(|name| setting.starts_with(name));
+        let secrets =
+            ["--jwt-secret", "--jwt-accepted-secret", "--database-url", "--database-replica-url"];
+        let secret = secrets.iter().any(|name| setting.starts_with(name));
         let value = if secret { String::new() } else { format!(" {value:?}") };
         return format!("{setting}{value}: {cause}");
     }
@@ -191,7 +191,12 @@ pub struct DatabaseArgs {
     )]
     pub database_url: DatabaseUrl,
 
-    /// Connections for reading
+    /// A PostgreSQL standby of the database. It answers lists and searches of events while it is there and
+    /// less than five seconds behind; nothing is decided from it
+    #[arg(long, env, value_name = "URL", hide_env_values = true)]
+    pub database_replica_url: Option<DatabaseUrl>,
+
+    /// Connections for reading, and as many to the standby
     #[arg(long, env, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub database_read_connections: u32,
 
@@ -247,6 +252,11 @@ pub struct Limits {
     /// Deepest nesting of a query
     #[arg(long, env, default_value_t = 16, value_name = "N", value_parser = at_least::<4>)]
     pub max_query_depth: usize,
+
+    /// Most fields (each alias is one more), fragments and directives of a query, counted wherever its
+    /// fragments are spread; looked at before anything is done with it
+    #[arg(long, env, default_value_t = 5_000, value_name = "N", value_parser = at_least::<100>)]
+    pub max_query_selections: usize,
 
     /// Largest complexity of a query: fields, those of lists counted once per item asked for
     #[arg(long, env, default_value_t = 2_000, value_name = "N", value_parser = at_least::<100>)]

@@ -80,6 +80,7 @@ impl Server {
         db.check_health(&self.database).await;
         let mut chores = JoinSet::new();
         chores.spawn(db.clone().watch_health(self.database));
+        chores.spawn(db.clone().watch_standby());
         chores.spawn(feed::run(db.clone(), hub, events));
         chores.spawn(accounts.clear_expired_sessions());
         chores.spawn(self.rate_limits.forget_idle());

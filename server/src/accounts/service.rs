@@ -128,7 +128,7 @@ impl Accounts {
             return Err(AccountsError::Invalid(problems));
         }
         // Before the costly hash; the unique index has the last word.
-        if store::find_user_by_email(self.db.reads()?, &email).await?.is_some() {
+        if store::find_user_by_email(self.db.reads(), &email).await?.is_some() {
             return Err(AccountsError::EmailTaken);
         }
         let user = user::Model {
@@ -159,7 +159,7 @@ impl Accounts {
             && !email.contains('\0')
             && password.len() <= 4 * LONGEST_PASSWORD;
         let user = match possible {
-            true => store::find_user_by_email(self.db.reads()?, &email).await?,
+            true => store::find_user_by_email(self.db.reads(), &email).await?,
             false => None,
         };
         let password = if possible { password.to_owned() } else { String::new() };
@@ -186,7 +186,7 @@ impl Accounts {
         let now = self.clock.now();
 
         // Without a transaction first: a made-up token must not take the writer's time.
-        let found = store::find_refresh_token(self.db.reads()?, &hash).await?;
+        let found = store::find_refresh_token(self.db.reads(), &hash).await?;
         let session_id = found.ok_or(AccountsError::SessionEnded)?.session_id;
         let tx = self.db.begin().await?;
         let session = store::lock_session(&tx, session_id).await?;
@@ -224,7 +224,7 @@ impl Accounts {
     /// Only when the database fails.
     pub async fn logout(&self, cookie: &str) -> Result<(), AccountsError> {
         let Some(token) = RefreshToken::parse(cookie) else { return Ok(()) };
-        let found = store::find_refresh_token(self.db.reads()?, &token.hash()).await?;
+        let found = store::find_refresh_token(self.db.reads(), &token.hash()).await?;
         let Some(token) = found else { return Ok(()) };
         let tx = self.db.begin().await?;
         if let Some(session) = store::lock_session(&tx, token.session_id).await?
@@ -236,12 +236,22 @@ impl Accounts {
         Ok(())
     }
 
+    /// Ends every session that this user has by now. Access tokens end by themselves.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn logout_everywhere(&self, user: UserId) -> Result<(), AccountsError> {
+        let tx = self.db.begin().await?;
+        store::revoke_sessions_of(&tx, user, self.clock.now()).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// The user with this id, if there still is one.
     ///
     /// # Errors
     /// Only when the database fails.
     pub async fn find_user(&self, id: UserId) -> Result<Option<user::Model>, AccountsError> {
-        Ok(store::find_user(self.db.reads()?, id).await?)
+        Ok(store::find_user(self.db.reads(), id).await?)
     }
 
     /// Makes `count` accounts for load tests and gives an access token for each. They share one
@@ -299,7 +309,7 @@ impl Accounts {
         password: &str,
         name: &str,
     ) -> Result<bool, AccountsError> {
-        if store::find_user_by_email(self.db.reads()?, email).await?.is_some() {
+        if store::find_user_by_email(self.db.reads(), email).await?.is_some() {
             return Ok(false);
         }
         let password_hash = self.passwords.hash(password.to_owned()).await?;

@@ -24,10 +24,7 @@ impl Runner for ConfirmedBookings {
     type Answer = Result<Option<booking::Model>, DbErr>;
 
     async fn run(&self, seats: Vec<Seat>, mut answer: impl FnMut(usize, Self::Answer) + Send) {
-        let found = match self.0.reads() {
-            Ok(db) => store::find_confirmed(db, &seats).await,
-            Err(error) => Err(error),
-        };
+        let found = store::find_confirmed(self.0.reads(), &seats).await;
         let seat = |b: &booking::Model| Seat { user: b.user_id, event: b.event_id };
         let found = found.map(|bookings| -> HashMap<Seat, booking::Model> {
             bookings.into_iter().map(|booking| (seat(&booking), booking)).collect()

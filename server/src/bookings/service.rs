@@ -121,7 +121,7 @@ impl Bookings {
         booking_id: BookingId,
     ) -> Result<CancelAnswer, BookingsError> {
         // Only to find its lane; whose it is and whether it can be cancelled is decided there.
-        let booking = store::find_booking(self.db.reads()?, booking_id).await?;
+        let booking = store::find_booking(self.db.reads(), booking_id).await?;
         let event_id = booking.ok_or(BookingsError::NoSuchBooking)?.event_id;
         let request = CancelRequest { booking_id, event_id, user_id };
         match self.lanes.settle(Request::Cancel(request)).await? {
@@ -145,12 +145,12 @@ impl Bookings {
         filter: &BookingFilter,
         request: &PageRequest<BookingId>,
     ) -> Result<Page<booking::Model>, BookingsError> {
-        let rows = store::find_page(self.db.reads()?, filter, request).await?;
+        let rows = store::find_page(self.db.reads(), filter, request).await?;
         Ok(Page::of(rows, request))
     }
 
     pub(crate) async fn count(&self, filter: &BookingFilter) -> Result<u64, BookingsError> {
-        Ok(store::count(self.db.reads()?, filter).await?)
+        Ok(store::count(self.db.reads(), filter).await?)
     }
 
     /// Ends when every booking and cancellation that was begun is done.

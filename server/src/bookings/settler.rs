@@ -361,9 +361,7 @@ async fn publish_when_back(db: Database, hub: Hub, events: Vec<EventId>) {
     const GIVE_UP_AFTER: Duration = Duration::from_secs(15 * 60);
     let begun = Instant::now();
     while begun.elapsed() < GIVE_UP_AFTER {
-        if let Ok(reads) = db.reads()
-            && let Ok(events) = events::store::find_events(reads, events.clone()).await
-        {
+        if let Ok(events) = events::store::find_events(db.reads(), events.clone()).await {
             return hub.publish(events.iter().map(TicketCount::of));
         }
         sleep(Duration::from_secs(1)).await;

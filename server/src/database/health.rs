@@ -9,8 +9,8 @@ use tokio::{
 
 use super::Database;
 
-const PROBE_EVERY: Duration = Duration::from_secs(1);
-const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const PROBE_EVERY: Duration = Duration::from_secs(1);
+pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The last finding. Until the first probe the database counts as there.
 #[derive(Debug, Default)]
@@ -19,6 +19,11 @@ pub struct Health {
 }
 
 impl Health {
+    /// As long as nothing is known, and that should not count as there.
+    pub(super) fn away() -> Self {
+        Self { away: watch::Sender::new(true) }
+    }
+
     /// Whether the last probe failed.
     #[must_use]
     pub fn is_away(&self) -> bool {
@@ -31,10 +36,14 @@ impl Health {
         let _ = self.away.subscribe().wait_for(|away| *away).await;
     }
 
+    /// Records a finding, and gives the one before.
+    pub(super) fn set_away(&self, is_away: bool) -> bool {
+        self.away.send_replace(is_away)
+    }
+
     /// Records a finding; logs one line when it differs from the last.
     fn found(&self, result: Result<(), String>, database: &str) {
-        let is_away = result.is_err();
-        let was_away = self.away.send_replace(is_away);
+        let was_away = self.set_away(result.is_err());
         match result {
             Err(cause) if !was_away => tracing::error!(
                 "the database {database} can't be reached ({cause}); callers get UNAVAILABLE, and \

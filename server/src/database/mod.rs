@@ -6,6 +6,7 @@
 mod fault;
 mod health;
 mod reads;
+mod standby;
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
@@ -28,6 +29,7 @@ use sea_orm::{
     },
 };
 use serde::Serialize;
+use standby::{Lists, Standby};
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
@@ -52,6 +54,7 @@ const ROWS_PER_INSERT: usize = 1_000;
 #[derive(Clone, Debug)]
 pub struct Database {
     reads: Reads,
+    lists: Lists,
     writes: DatabaseConnection,
     trust: Trust,
     /// A connection that nobody else uses: what it waits for is the database, not a busy pool.
@@ -66,7 +69,8 @@ impl Database {
     /// PostgreSQL is away; an SQLite file and its folder are made where they are missing.
     ///
     /// # Errors
-    /// When the URL can't be understood, or the SQLite file's folder can't be made.
+    /// When a URL can't be understood, the SQLite file's folder can't be made, or a standby is named that is
+    /// not PostgreSQL's.
     pub async fn open(args: &DatabaseArgs) -> Result<Self, DbErr> {
         let (trust, health) = (Trust::default(), Arc::<Health>::default());
         let (reads, writes, mut probe, mut messages) = match &args.database_url {
@@ -91,12 +95,22 @@ impl Database {
         for chore in [&mut probe].into_iter().chain(&mut messages) {
             chore.sqlx_logging(false);
         }
+        let reads = sea_orm::Database::connect(reads).await?;
+        let reads = Reads::new(reads, trust.clone(), Arc::clone(&health));
+        let standby = match (&args.database_replica_url, &args.database_url) {
+            (None, _) => None,
+            (Some(replica @ DatabaseUrl::Postgres(url)), DatabaseUrl::Postgres(_)) => {
+                Some(open_standby(url, replica.to_string(), args.database_read_connections).await?)
+            }
+            (Some(_), _) => {
+                let why = "DATABASE_REPLICA_URL: only a database on PostgreSQL has a standby, which is one \
+                           itself";
+                return Err(DbErr::Custom(why.to_owned()));
+            }
+        };
         Ok(Self {
-            reads: Reads::new(
-                sea_orm::Database::connect(reads).await?,
-                trust.clone(),
-                Arc::clone(&health),
-            ),
+            lists: Lists { standby, primary: reads.clone() },
+            reads,
             writes: sea_orm::Database::connect(writes).await?,
             trust,
             probe: sea_orm::Database::connect(probe).await?,
@@ -114,13 +128,15 @@ impl Database {
         self.writes.get_database_backend()
     }
 
-    /// For statements outside transactions.
-    ///
-    /// # Errors
-    /// At once, without waiting for a connection, while the database is known to be away.
-    pub fn reads(&self) -> Result<&Reads, DbErr> {
-        self.refuse_while_away()?;
-        Ok(&self.reads)
+    /// For statements outside transactions. They fail at once while the database is known to be away.
+    #[must_use]
+    pub fn reads(&self) -> &Reads {
+        &self.reads
+    }
+
+    /// For statements whose answer may be some seconds old, and decides nothing.
+    pub(crate) fn lists(&self) -> &Lists {
+        &self.lists
     }
 
     /// For what is decided without a transaction, and must see all that is committed.
@@ -142,7 +158,8 @@ impl Database {
             // There it is always so.
             _ => None,
         };
-        let snapshot = self.reads()?.pool().begin_with_config(isolation, None).await?;
+        self.refuse_while_away()?;
+        let snapshot = self.reads.pool().begin_with_config(isolation, None).await?;
         if self.backend() == DbBackend::Postgres {
             for (setting, _) in BY_KEY {
                 snapshot.execute_unprepared(&format!("SET LOCAL {setting} = on")).await?;
@@ -253,8 +270,10 @@ impl Database {
 
     /// Ends all connections, once their work is done.
     pub async fn close(&self) {
-        let pools = [&self.probe, self.reads.pool(), &self.writes];
-        for pool in pools.into_iter().chain(&self.messages) {
+        let pools = [&self.probe, self.reads.pool(), &self.writes].into_iter();
+        let standby = self.lists.standby.iter();
+        let standby = standby.flat_map(|standby| [&standby.probe, &standby.pool]);
+        for pool in pools.chain(&self.messages).chain(standby) {
             if let Err(error) = pool.close_by_ref().await {
                 tracing::warn!(%error, "a database pool did not close cleanly");
             }
@@ -282,6 +301,17 @@ impl Database {
         }
         Ok(())
     }
+}
+
+async fn open_standby(url: &str, name: String, connections: u32) -> Result<Standby, DbErr> {
+    // What is known of the primary's connections says nothing about these.
+    let (trust, health) = (Trust::default(), Arc::new(Health::away()));
+    let pool = postgres_options(url, connections, &trust, Some(READ_WITHIN));
+    let mut probe = postgres_options(url, 1, &trust, None);
+    probe.sqlx_logging(false);
+    let pool = sea_orm::Database::connect(pool).await?;
+    let probe = sea_orm::Database::connect(probe).await?;
+    Ok(Standby { pool, trust, probe, health, name })
 }
 
 /// The database can't be reached, or the connection to it broke.

@@ -79,12 +79,16 @@ impl Reads {
         &self.pool
     }
 
-    /// Runs a statement, and once more on another connection when its own broke. Whatever others wait
+    /// Runs a statement unless the database is known to be away, and once more on another connection when its
+    /// own broke. Whatever others wait
     /// for its answer never wait for ever.
     async fn run<T, F>(&self, statement: impl Fn() -> F) -> Result<T, DbErr>
     where
         F: Future<Output = Result<T, DbErr>>,
     {
+        if self.health.is_away() {
+            return Err(away());
+        }
         let deadline = Instant::now() + READ_WITHIN;
         let work = async {
             let result = statement().await;

@@ -20,10 +20,7 @@ impl Runner for EventsById {
         let mut distinct = ids.clone();
         distinct.sort_unstable();
         distinct.dedup();
-        let found = match self.0.reads() {
-            Ok(db) => store::find_events(db, distinct).await,
-            Err(error) => Err(error),
-        };
+        let found = store::find_events(self.0.reads(), distinct).await;
         let found = found.map(|events| -> HashMap<EventId, Arc<event::Model>> {
             events.into_iter().map(|event| (event.id, Arc::new(event))).collect()
         });

@@ -40,7 +40,7 @@ impl Read for PageOfEvents {
     type Found = Result<Arc<Page<Arc<event::Model>>>, DbErr>;
 
     async fn run(&self, db: &Database) -> Self::Found {
-        let rows = store::find_page(db.reads()?, &self.filter, &self.request).await?;
+        let rows = store::find_page(db.lists(), &self.filter, &self.request).await?;
         Ok(Arc::new(Page::of(rows.into_iter().map(Arc::new).collect(), &self.request)))
     }
 }
@@ -53,7 +53,7 @@ impl Read for CountOfEvents {
     type Found = Result<u64, DbErr>;
 
     async fn run(&self, db: &Database) -> Self::Found {
-        store::count(db.reads()?, &self.0).await
+        store::count(db.lists(), &self.0).await
     }
 }
 

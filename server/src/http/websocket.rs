@@ -2,10 +2,11 @@
 //! `graphql-ws` of the older ones, GraphQL Playground among them.
 
 use std::{
+    collections::HashSet,
     future::ready,
     pin::pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -13,14 +14,21 @@ use std::{
 
 use async_graphql::{
     Data,
-    http::{ALL_WEBSOCKET_PROTOCOLS, WebSocket as Protocol, WebSocketProtocols, WsMessage},
+    http::{
+        ALL_WEBSOCKET_PROTOCOLS, ClientMessage, WebSocket as Protocol, WebSocketProtocols,
+        WsMessage,
+    },
 };
 use axum::{
     extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
     http::{HeaderMap, StatusCode},
     response::Response,
 };
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{
+    SinkExt, StreamExt,
+    stream::{SplitSink, SplitStream},
+};
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 use tracing::Instrument;
@@ -34,7 +42,7 @@ use crate::{
 /// Bytes of each of a socket's two buffers. They grow for what is larger; most messages are small, and
 /// there are many sockets.
 const BUFFER: usize = 1024;
-/// How long a socket that is closed may take to be told so.
+/// How long a socket that is closed may take to be told so, and to answer.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 /// Longest reason of a close frame, in bytes; the protocol allows 123.
 const LONGEST_REASON: usize = 120;
@@ -42,12 +50,14 @@ const LONGEST_REASON: usize = 120;
 /// Why the server closes a socket, as <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md> and
 /// <https://www.iana.org/assignments/websocket> number it.
 mod code {
+    pub(super) const NORMAL: u16 = 1000;
     pub(super) const PROTOCOL_ERROR: u16 = 1002;
     pub(super) const INTERNAL_ERROR: u16 = 1011;
     pub(super) const SERVICE_RESTART: u16 = 1012;
     pub(super) const BAD_REQUEST: u16 = 4400;
     pub(super) const UNAUTHORIZED: u16 = 4401;
     pub(super) const INIT_TIMEOUT: u16 = 4408;
+    pub(super) const SUBSCRIBER_EXISTS: u16 = 4409;
 }
 
 /// How long a socket may keep silent.
@@ -100,23 +110,50 @@ async fn talk(
     socket: WebSocket,
     protocol: WebSocketProtocols,
     _place: Place,
-    (address, id): (ClientAddress, RequestId),
+    of: (ClientAddress, RequestId),
 ) {
-    let (mut sink, stream) = socket.split();
+    let (mut sink, mut stream) = socket.split();
+    let Some(frame) = converse(app, &mut sink, &mut stream, protocol, of).await else { return };
+    // What comes until the client has answered is read: where bytes are left unread, the end of the connection
+    // can overtake the frame.
+    let parting = async {
+        if sink.send(Message::Close(Some(frame))).await.is_ok() {
+            while let Some(Ok(_)) = stream.next().await {}
+        }
+    };
+    let _ = timeout(CLOSE_WITHIN, parting).await;
+}
+
+/// Does so until the server is to close the socket, and gives why; none when the client is gone.
+async fn converse(
+    app: App,
+    sink: &mut SplitSink<WebSocket, Message>,
+    stream: &mut SplitStream<WebSocket>,
+    protocol: WebSocketProtocols,
+    (address, id): (ClientAddress, RequestId),
+) -> Option<CloseFrame> {
     let (was_heard, is_welcome) = (AtomicBool::new(true), Arc::new(AtomicBool::new(false)));
+    let operations = Operations::default();
     let asked = stream
         .take_while(|frame| ready(frame.is_ok()))
         .inspect(|_| was_heard.store(true, Ordering::Relaxed))
         .filter_map(|frame| {
             ready(match frame {
-                Ok(frame @ (Message::Text(_) | Message::Binary(_))) => Some(frame.into_data()),
+                Ok(frame @ (Message::Text(_) | Message::Binary(_))) => {
+                    Some(ClientMessage::from_bytes(frame.into_data()))
+                }
                 _ => None,
             })
+        })
+        // In the older subprotocol, an operation takes the place of the one with its id.
+        .take_while(|message| {
+            let is_older = protocol == WebSocketProtocols::SubscriptionsTransportWS;
+            ready(is_older || operations.admit(message))
         });
     let free = FreeSubscriptions::new(app.max_subscriptions_per_socket);
     let (welcome, tokens) = (Arc::clone(&is_welcome), app.services.access_tokens.clone());
-    let answers =
-        Protocol::new(app.api.clone(), asked, protocol).on_connection_init(move |payload| {
+    let answers = Protocol::from_message_stream(app.api.clone(), asked, protocol)
+        .on_connection_init(move |payload| {
             welcome.store(true, Ordering::Relaxed);
             let mut data = Data::default();
             data.insert(viewer(&tokens, &payload));
@@ -133,48 +170,99 @@ async fn talk(
     loop {
         let message = tokio::select! {
             () = app.sockets.closing() => {
-                close(code::SERVICE_RESTART, "The server restarts: connect again.")
+                return Some(close(code::SERVICE_RESTART, "The server restarts: connect again."));
             }
             () = &mut too_late, if !is_welcome.load(Ordering::Relaxed) => {
-                close(code::INIT_TIMEOUT, "Connection initialisation timeout")
+                return Some(close(code::INIT_TIMEOUT, "Connection initialisation timeout"));
             }
             _ = pings.tick() => {
                 // Whoever is there answers a ping, and is heard.
                 if !was_heard.swap(false, Ordering::Relaxed) {
-                    return;
+                    return None;
                 }
                 Message::Ping(Vec::new().into())
             }
             answer = answers.next() => match answer {
-                Some(WsMessage::Text(text)) => Message::Text(text.into()),
-                Some(WsMessage::Close(code, reason)) => close(its_code(protocol, code), &reason),
-                None => return,
+                Some(WsMessage::Text(text)) => {
+                    operations.note_end(&text);
+                    Message::Text(text.into())
+                }
+                Some(WsMessage::Close(code, reason)) => return Some(close(its_code(code), &reason)),
+                None => return Some(match operations.twice.get() {
+                    Some(id) => {
+                        let reason = format!("Subscriber for {id} already exists");
+                        close(code::SUBSCRIBER_EXISTS, &reason)
+                    }
+                    None => close(code::NORMAL, ""),
+                }),
             },
         };
-        if matches!(message, Message::Close(_)) {
-            // Whoever does not take it finds the connection ended.
-            let _ = timeout(CLOSE_WITHIN, sink.send(message)).await;
-            return;
-        }
         tokio::select! {
-            sent = sink.send(message) => if sent.is_err() { return },
+            sent = sink.send(message) => if sent.is_err() { return None },
             // Also where nobody reads what is sent.
             () = app.sockets.closing() => {}
         }
     }
 }
 
-fn close(code: u16, reason: &str) -> Message {
-    let reason = &reason[..reason.floor_char_boundary(LONGEST_REASON)];
-    Message::Close(Some(CloseFrame { code, reason: reason.into() }))
+/// A socket's operations that are not over.
+#[derive(Debug, Default)]
+struct Operations {
+    ids: Mutex<HashSet<String>>,
+    /// The id that was used for another one meanwhile.
+    twice: OnceLock<String>,
 }
 
-/// The code that the newer subprotocol has for what async-graphql means.
-fn its_code(protocol: WebSocketProtocols, code: u16) -> u16 {
-    match (protocol, code) {
-        (WebSocketProtocols::GraphQLWS, code::PROTOCOL_ERROR) => code::BAD_REQUEST,
-        (WebSocketProtocols::GraphQLWS, code::INTERNAL_ERROR) => code::UNAUTHORIZED,
-        (_, code) => code,
+impl Operations {
+    /// Whether the client's message may be acted upon: async-graphql would drop an operation whose id
+    /// another one takes.
+    fn admit(&self, message: &serde_json::Result<ClientMessage>) -> bool {
+        match message {
+            Ok(ClientMessage::Start { id, .. }) => {
+                let is_new = self.ids().insert(id.clone());
+                if !is_new {
+                    // Nothing is admitted after the first one.
+                    let _ = self.twice.set(id.clone());
+                }
+                is_new
+            }
+            Ok(ClientMessage::Stop { id }) => {
+                self.ids().remove(id);
+                true
+            }
+            _ => true,
+        }
+    }
+
+    /// Frees the id of an operation that the server's message says is over.
+    fn note_end(&self, message: &str) {
+        #[derive(Deserialize)]
+        struct Complete {
+            id: String,
+        }
+        if message.starts_with(r#"{"type":"complete""#)
+            && let Ok(Complete { id }) = serde_json::from_str(message)
+        {
+            self.ids().remove(&id);
+        }
+    }
+
+    fn ids(&self) -> MutexGuard<'_, HashSet<String>> {
+        // Nothing that holds the lock can panic half-way through a change.
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn close(code: u16, reason: &str) -> CloseFrame {
+    CloseFrame { code, reason: reason[..reason.floor_char_boundary(LONGEST_REASON)].into() }
+}
+
+/// The code that the newer subprotocol has for what async-graphql means; the older one has none.
+fn its_code(code: u16) -> u16 {
+    match code {
+        code::PROTOCOL_ERROR => code::BAD_REQUEST,
+        code::INTERNAL_ERROR => code::UNAUTHORIZED,
+        code => code,
     }
 }
 

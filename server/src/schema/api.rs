@@ -26,8 +26,6 @@ use crate::{
     error::{ApiError, FieldProblem, code},
 };
 
-/// Most fields and fragments of a document, written out: beyond any honest query, and still quick.
-const MAX_SELECTIONS: usize = 10_000;
 /// Errors that are told of one request: as many as anyone reads.
 const MOST_ERRORS: usize = 20;
 /// Characters of a message of async-graphql's, which can quote the whole query.
@@ -43,6 +41,7 @@ pub(crate) struct Api {
     schema_for_valid: Roots,
     input_types: Arc<InputTypes>,
     documents: Arc<Documents>,
+    max_selections: usize,
     max_depth: usize,
     max_complexity: usize,
 }
@@ -71,6 +70,7 @@ impl Api {
             schema,
             schema_for_valid,
             documents: Arc::new(Documents::new()),
+            max_selections: limits.max_query_selections,
             max_depth: limits.max_query_depth,
             max_complexity: limits.max_query_complexity,
         }
@@ -90,7 +90,7 @@ impl Api {
             .documents
             .parse(&request.query)
             .map_err(|error| with_field(error.into(), "query".to_owned()))?;
-        if document.size.selections > MAX_SELECTIONS || document.size.depth > MAX_RECURSION {
+        if document.size.selections > self.max_selections || document.size.depth > MAX_RECURSION {
             return Err(too_complex(
                 "The query is too large once its fragments are written out: ask for less at once."
                     .to_owned(),

@@ -11,7 +11,7 @@ use async_graphql::{
     parser::types::{ExecutableDocument, Selection, SelectionSet},
 };
 
-/// Fields and fragments of a whole document, written out.
+/// Fields, fragments and directives of a whole document, written out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct QuerySize {
     pub(crate) selections: usize,
@@ -27,6 +27,9 @@ impl QuerySize {
         let mut whole = Self::default();
         for (_, operation) in document.operations.iter() {
             whole.take(Self::of_set(document, &operation.node.selection_set.node, &mut fragments));
+            let of_variables = operation.node.variable_definitions.iter();
+            whole.add(of_variables.map(|variable| variable.node.directives.len()).sum());
+            whole.add(operation.node.directives.len());
         }
         // Those that nothing spreads are visited too.
         for name in document.fragments.keys() {
@@ -42,7 +45,7 @@ impl QuerySize {
     ) -> Self {
         let mut size = Self::default();
         for selection in &set.items {
-            let inner = match &selection.node {
+            let mut inner = match &selection.node {
                 Selection::Field(field) => {
                     Self::of_set(document, &field.node.selection_set.node, fragments)
                 }
@@ -53,10 +56,9 @@ impl QuerySize {
                     Self::of_fragment(document, &spread.node.fragment_name.node, fragments)
                 }
             };
-            size.take(Self {
-                selections: inner.selections.saturating_add(1),
-                depth: inner.depth.saturating_add(1),
-            });
+            inner.add(1 + selection.node.directives().len());
+            inner.depth = inner.depth.saturating_add(1);
+            size.take(inner);
         }
         size
     }
@@ -73,14 +75,19 @@ impl QuerySize {
         let Some(fragment) = document.fragments.get(name) else { return Self::default() };
         // What comes back here before this is done is a circle.
         fragments.insert(name, Self::ENDLESS);
-        let size = Self::of_set(document, &fragment.node.selection_set.node, fragments);
+        let mut size = Self::of_set(document, &fragment.node.selection_set.node, fragments);
+        size.add(fragment.node.directives.len());
         fragments.insert(name, size);
         size
     }
 
+    fn add(&mut self, count: usize) {
+        self.selections = self.selections.saturating_add(count);
+    }
+
     /// Adds what stands beside the rest.
     fn take(&mut self, other: Self) {
-        self.selections = self.selections.saturating_add(other.selections);
+        self.add(other.selections);
         self.depth = self.depth.max(other.depth);
     }
 }
@@ -105,6 +112,14 @@ mod tests {
     fn fragments_count_wherever_they_are_spread() {
         // Once in each place, and once as it stands there.
         assert_eq!(size("{ a { ...F } b { ...F } } fragment F on X { c d }"), (10, 3));
+    }
+
+    #[test]
+    fn directives_count_wherever_they_stand() {
+        let query =
+            "query($x: Int @a) @b @c { d @e ... @f { g @h @i } ...J @k } fragment J on X @l { m }";
+        // The fragment counts in its place and once as it stands there.
+        assert_eq!(size(query), (1 + 2 + 2 + 2 + 3 + 2 + 2 + 2, 2));
     }
 
     #[test]

@@ -175,7 +175,7 @@ impl App {
 
     /// For what the API has no way to do or to see.
     pub(crate) fn db(&self) -> &DatabaseConnection {
-        self.services.db.reads().unwrap().pool()
+        self.services.db.reads().pool()
     }
 
     /// Runs a statement that the API has no way to run.

@@ -59,6 +59,21 @@ async fn a_socket_that_breaks_the_protocol_is_closed_with_the_protocols_code() {
     let mut twice = Socket::open(&app.url, MODERN, json!({})).await;
     twice.send(json!({ "type": "connection_init" })).await;
     assert_eq!(twice.closed().await, Some(4429));
+    let mut again = Socket::open(&app.url, MODERN, json!({})).await;
+    let watch = json!({ "query": "subscription { remainingTickets { version } }" });
+    let start = json!({ "type": "subscribe", "id": "a", "payload": watch });
+    // An id is free again when its operation is over, whoever ended it.
+    again.send(start.clone()).await;
+    again.send(json!({ "type": "complete", "id": "a" })).await;
+    let ask = json!({ "type": "subscribe", "id": "a", "payload": { "query": "{ __typename }" } });
+    for _ in 0..2 {
+        again.send(ask.clone()).await;
+        assert_eq!(again.next().await["data"]["__typename"], "Query");
+        assert_eq!(again.receive().await["type"], "complete");
+    }
+    again.send(start.clone()).await;
+    again.send(start).await;
+    assert_eq!(again.closed().await, Some(4409));
     let mut strange = Socket::open(&app.url, MODERN, json!({})).await;
     strange.send(json!({ "type": "x".repeat(1_000) })).await;
     assert_eq!(strange.closed().await, Some(4400));
