@@ -39,6 +39,10 @@ impl SessionCookie {
             .map(|(_, value)| value.to_owned())
     }
 
+    fn clear(&self, ctx: &Context<'_>) {
+        self.set(ctx, "", 0);
+    }
+
     fn set(&self, ctx: &Context<'_>, value: &str, seconds: i64) {
         let secure = if self.secure { "; Secure" } else { "" };
         ctx.append_http_header(
@@ -139,7 +143,20 @@ impl AccountsMutation {
             ctx.data_unchecked::<Arc<RateLimits>>().check_sign_in(ctx)?;
             ctx.data_unchecked::<Accounts>().logout(token).await?;
         }
-        cookie.set(ctx, "", 0);
+        cookie.clear(ctx);
+        Ok(true)
+    }
+
+    /// Ends every session of the signed-in user, on all devices and this one, and clears the cookie. Access
+    /// tokens that were given out are good until they end, which is within 15 minutes.
+    ///
+    /// Errors: `UNAUTHENTICATED`, `RATE_LIMITED`.
+    #[graphql(guard = "OverHttp")]
+    async fn logout_everywhere(&self, ctx: &Context<'_>) -> Result<bool, ApiError> {
+        ctx.data_unchecked::<Arc<RateLimits>>().check_sign_in(ctx)?;
+        let user = ctx.signed_in_user()?;
+        ctx.data_unchecked::<Accounts>().logout_everywhere(user).await?;
+        ctx.data_unchecked::<SessionCookie>().clear(ctx);
         Ok(true)
     }
 }

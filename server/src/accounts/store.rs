@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 use rowlock_entities::{SessionId, UserId, refresh_token, session, user};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait,
-    IntoActiveModel, QueryFilter, QuerySelect, sea_query::LockType,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+    sea_query::{Expr, LockType},
 };
 
 use crate::database::any_of;
@@ -87,6 +89,21 @@ pub(crate) async fn revoke_session(
     let mut session = session.into_active_model();
     session.revoked_at = Set(Some(at));
     session.update(tx).await.map(drop)
+}
+
+/// Revokes those of the user's sessions that still run.
+pub(crate) async fn revoke_sessions_of(
+    tx: &impl ConnectionTrait,
+    user: UserId,
+    at: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    session::Entity::update_many()
+        .col_expr(session::Column::RevokedAt, Expr::val(at))
+        .filter(session::Column::UserId.eq(user))
+        .filter(session::Column::RevokedAt.is_null())
+        .exec(tx)
+        .await
+        .map(drop)
 }
 
 /// Forgets sessions, and with them their tokens, that ended before `before`; says how many.

@@ -18,6 +18,7 @@ const LOGIN: &str =
     "mutation($input: LoginInput!) { login(input: $input) { accessToken user { name } } }";
 const REFRESH: &str = "mutation { refresh { accessToken user { name } } }";
 const LOGOUT: &str = "mutation { logout }";
+const LOGOUT_EVERYWHERE: &str = "mutation { logoutEverywhere }";
 const ME: &str = "{ me { name email } }";
 
 on_both_engines! {
@@ -34,6 +35,7 @@ on_both_engines! {
     a_used_refresh_token_that_comes_again_ends_its_session
     a_session_ends_a_week_after_its_last_use
     logging_out_ends_the_session_and_clears_the_cookie
+    logging_out_everywhere_ends_all_of_ones_sessions_and_nobody_elses
     a_bad_token_is_refused_where_a_user_is_needed_and_only_there
     an_access_token_ends_after_15_minutes
     a_token_of_a_deleted_user_is_refused
@@ -232,6 +234,32 @@ async fn logging_out_ends_the_session_and_clears_the_cookie(app: App) {
     assert_eq!(response.json::<Value>().await.unwrap()["data"]["logout"], true);
     assert_eq!(code(with_cookie(&app, REFRESH, &cookie).await).await, "UNAUTHENTICATED");
     assert_eq!(app.data(None, LOGOUT, json!({})).await["logout"], true, "even without a session");
+}
+
+async fn logging_out_everywhere_ends_all_of_ones_sessions_and_nobody_elses(app: App) {
+    let laptop = session(&app).await;
+    let input = json!({ "email": "ann@example.org", "password": "passw0rd" });
+    let login = app.request(None, LOGIN, json!({ "input": input })).send().await.unwrap();
+    let phone = refresh_cookie(&login).0;
+    let token = login.json::<Value>().await.unwrap()["data"]["login"]["accessToken"].take();
+    let other = refresh_cookie(&register(&app, "bob@example.org").await).0;
+
+    let error = app.error(None, LOGOUT_EVERYWHERE, json!({})).await;
+    assert_eq!(code_and_fields(&error).0, "UNAUTHENTICATED", "a cookie is not enough, nor is none");
+    let request = app.request(token.as_str(), LOGOUT_EVERYWHERE, json!({}));
+    let response = request.send().await.unwrap();
+    assert_eq!(refresh_cookie(&response).0, "rowlock_refresh=");
+    assert_eq!(response.json::<Value>().await.unwrap()["data"]["logoutEverywhere"], true);
+    for cookie in [laptop, phone] {
+        assert_eq!(code(with_cookie(&app, REFRESH, &cookie).await).await, "UNAUTHENTICATED");
+    }
+    let refreshed = with_cookie(&app, REFRESH, &other).await.json::<Value>().await.unwrap();
+    assert!(refreshed["data"]["refresh"].is_object(), "{refreshed}");
+    // Who knows the password begins another one.
+    let login = app.request(None, LOGIN, json!({ "input": input })).send().await.unwrap();
+    let again = refresh_cookie(&login).0;
+    let refreshed = with_cookie(&app, REFRESH, &again).await.json::<Value>().await.unwrap();
+    assert!(refreshed["data"]["refresh"].is_object(), "{refreshed}");
 }
 
 async fn a_bad_token_is_refused_where_a_user_is_needed_and_only_there(app: App) {

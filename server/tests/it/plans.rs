@@ -98,9 +98,10 @@ async fn play(app: &App, url: &str) {
     let body = json!({ "query": login, "variables": { "input": account } });
     let signed_in = http.post(format!("{url}/graphql")).json(&body).send().await.unwrap();
     let mut cookie = crate::app::refresh_cookie(&signed_in).0;
-    for act in ["refresh { accessToken }", "logout"] {
+    for act in ["refresh { accessToken }", "logout", "logoutEverywhere"] {
         let body = json!({ "query": format!("mutation {{ {act} }}") });
-        let request = http.post(format!("{url}/graphql")).header("cookie", &cookie).json(&body);
+        let request = http.post(format!("{url}/graphql")).bearer_auth(&token).json(&body);
+        let request = request.header("cookie", &cookie);
         let answer = request.send().await.unwrap();
         cookie = crate::app::refresh_cookie(&answer).0;
         let answer: Value = answer.json().await.unwrap();

@@ -1,13 +1,10 @@
 //! What every page begins with: where one can go, and who is signed in.
 
-use leptos::{prelude::*, task::spawn_local};
-use leptos_router::{components::A, hooks::use_navigate};
+use leptos::prelude::*;
+use leptos_router::components::A;
 
-use super::toasts::{Toasts, Tone};
-use crate::{
-    browser::{focus, path_and_query},
-    session::{Person, Session, Viewer},
-};
+use super::sign_out::SignOut;
+use crate::session::{Person, Session, Viewer};
 
 #[component]
 pub(crate) fn Header() -> impl IntoView {
@@ -49,42 +46,5 @@ pub(crate) fn Header() -> impl IntoView {
             </nav>
             <div class="account">{account}</div>
         </header>
-    }
-}
-
-#[component]
-fn SignOut() -> impl IntoView {
-    let session = Session::from_context();
-    let toasts = Toasts::from_context();
-    let navigate = use_navigate();
-    let busy = RwSignal::new(false);
-    let sign_out = move |_| {
-        if busy.get_untracked() {
-            return;
-        }
-        busy.set(true);
-        let navigate = navigate.clone();
-        spawn_local(async move {
-            match session.sign_out().await {
-                Ok(()) => {
-                    // Away from what only the signed-in can see, before that asks for a sign-in.
-                    if path_and_query().starts_with("/bookings") {
-                        navigate("/events", Default::default());
-                    }
-                    toasts.show(Tone::Plain, "You are signed out.");
-                    focus("content");
-                }
-                Err(failure) => {
-                    busy.set(false);
-                    let why = failure.message();
-                    toasts.show(Tone::Bad, format!("You are still signed in. {why}"));
-                }
-            }
-        });
-    };
-    view! {
-        <button type="button" class="link-button" on:click=sign_out>
-            "Sign out"
-        </button>
     }
 }

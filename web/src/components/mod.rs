@@ -10,6 +10,7 @@ pub(crate) mod live_status;
 pub(crate) mod notice;
 pub(crate) mod page_head;
 pub(crate) mod pager;
+pub(crate) mod sign_out;
 pub(crate) mod soon;
 pub(crate) mod ticket_count;
 pub(crate) mod toasts;

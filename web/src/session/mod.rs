@@ -186,6 +186,13 @@ impl Session {
         Ok(())
     }
 
+    /// Ends all of the person's sessions, on this device and others.
+    pub(crate) async fn sign_out_everywhere(self) -> Result<(), Failure> {
+        self.run(&accounts::logout_everywhere()).await?;
+        self.end();
+        Ok(())
+    }
+
     /// Asks until it is known whether there is a session.
     async fn restore(self) {
         for failures in 0.. {

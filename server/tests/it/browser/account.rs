@@ -244,3 +244,20 @@ async fn signing_out_in_one_tab_signs_out_the_others() {
     browser.see_path("/bookings").await;
     browser.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_out_everywhere_ends_the_session_of_another_browser() {
+    let app = App::start(Engine::Sqlite).await;
+    let (here, there) = (Browser::start(1280, 900).await, Browser::start(1280, 900).await);
+    here.sign_in(&app.url, "Ada").await;
+    there.sign_in(&app.url, "Ada").await;
+    here.go(&format!("{}/bookings", app.url)).await;
+    here.click_on("Sign out everywhere").await;
+    here.see(".toast", "You are signed out on all devices.").await;
+    here.see(".account", "Sign in").await;
+    there.go(&format!("{}/bookings", app.url)).await;
+    there.see_path("/sign-in?next=%2Fbookings").await;
+    there.see(".account", "Sign in").await;
+    there.close().await;
+    here.close().await;
+}

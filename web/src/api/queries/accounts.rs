@@ -67,6 +67,13 @@ pub(crate) struct Logout {
     pub(crate) logout: bool,
 }
 
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Mutation")]
+pub(crate) struct LogoutEverywhere {
+    #[expect(dead_code, reason = "true always; that it was answered is what matters")]
+    pub(crate) logout_everywhere: bool,
+}
+
 pub(crate) fn register(input: RegisterInput) -> cynic::Operation<Register, RegisterVariables> {
     Register::build(RegisterVariables { input })
 }
@@ -81,4 +88,8 @@ pub(crate) fn refresh() -> cynic::Operation<Refresh, ()> {
 
 pub(crate) fn logout() -> cynic::Operation<Logout, ()> {
     Logout::build(())
+}
+
+pub(crate) fn logout_everywhere() -> cynic::Operation<LogoutEverywhere, ()> {
+    LogoutEverywhere::build(())
 }

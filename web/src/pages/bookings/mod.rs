@@ -16,6 +16,7 @@ use crate::{
         icons::{Ticket, Warning},
         notice::{FailureNotice, Notice},
         page_head::PageHead,
+        sign_out::SignOut,
         toasts::{Toasts, Tone},
     },
     desk::Desk,
@@ -135,6 +136,9 @@ fn Bookings() -> impl IntoView {
             }
         }}
         <Cancelling asked bookings />
+        <p class="elsewhere">
+            "Still signed in on a device that isn't yours? " <SignOut everywhere=true />
+        </p>
     }
 }
 

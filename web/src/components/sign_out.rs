@@ -1,0 +1,55 @@
+//! Ends the session, here or on all devices.
+
+use leptos::{prelude::*, task::spawn_local};
+use leptos_router::hooks::use_navigate;
+
+use super::toasts::{Toasts, Tone};
+use crate::{
+    browser::{focus, path_and_query},
+    session::Session,
+};
+
+#[component]
+pub(crate) fn SignOut(#[prop(optional)] everywhere: bool) -> impl IntoView {
+    let session = Session::from_context();
+    let toasts = Toasts::from_context();
+    let navigate = use_navigate();
+    let busy = RwSignal::new(false);
+    let (label, done) = match everywhere {
+        false => ("Sign out", "You are signed out."),
+        true => ("Sign out everywhere", "You are signed out on all devices."),
+    };
+    let sign_out = move |_| {
+        if busy.get_untracked() {
+            return;
+        }
+        busy.set(true);
+        let navigate = navigate.clone();
+        spawn_local(async move {
+            let signed_out = match everywhere {
+                false => session.sign_out().await,
+                true => session.sign_out_everywhere().await,
+            };
+            match signed_out {
+                Ok(()) => {
+                    // Away from what only the signed-in can see, before that asks for a sign-in.
+                    if path_and_query().starts_with("/bookings") {
+                        navigate("/events", Default::default());
+                    }
+                    toasts.show(Tone::Plain, done);
+                    focus("content");
+                }
+                Err(failure) => {
+                    busy.set(false);
+                    let why = failure.message();
+                    toasts.show(Tone::Bad, format!("You are still signed in. {why}"));
+                }
+            }
+        });
+    };
+    view! {
+        <button type="button" class="link-button" on:click=sign_out>
+            {label}
+        </button>
+    }
+}
