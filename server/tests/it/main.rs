@@ -17,6 +17,7 @@ mod browser;
 mod commands;
 mod events;
 mod faults;
+mod fuzz;
 mod http;
 mod lanes;
 mod limits;

@@ -1,0 +1,317 @@
+//! Operations that are made of the schema: mostly right, and wrong in every way that one can think of.
+
+use std::collections::BTreeMap;
+
+use async_graphql::parser::{
+    parse_schema,
+    types::{
+        BaseType, FieldDefinition, InputValueDefinition, Type, TypeKind, TypeSystemDefinition,
+    },
+};
+use serde_json::{Map, Value, json};
+
+const SCHEMA: &str = include_str!("../../../../schema.graphql");
+/// Deepest nesting: deeper than the server takes.
+const DEEPEST: usize = 18;
+
+/// What there is to ask about.
+#[derive(Clone, Debug)]
+pub(super) struct World {
+    pub(super) user: String,
+    pub(super) ids: Vec<String>,
+    pub(super) cursor: String,
+}
+
+/// What is sent.
+#[derive(Debug, Default)]
+pub(super) struct Operation {
+    pub(super) query: String,
+    pub(super) variables: Map<String, Value>,
+}
+
+/// Makes operations of a schema.
+pub(super) struct Operations {
+    types: BTreeMap<String, TypeKind>,
+    world: World,
+}
+
+/// Decisions, taken one by one. A shorter row of them, or one of smaller numbers, makes a simpler operation;
+/// when there are no more, the simplest is decided.
+struct Decisions<'a>(std::slice::Iter<'a, u8>);
+
+impl Decisions<'_> {
+    fn up_to(&mut self, count: usize) -> usize {
+        self.0.next().map_or(0, |decision| usize::from(*decision) % count.max(1))
+    }
+
+    /// Once in so many times.
+    fn once_in(&mut self, times: usize) -> bool {
+        self.up_to(times) == times - 1
+    }
+
+    fn one_of<'b, T>(&mut self, things: &'b [T]) -> Option<&'b T> {
+        things.get(self.up_to(things.len()))
+    }
+}
+
+/// One operation in the making.
+struct Making<'a> {
+    of: &'a Operations,
+    decisions: Decisions<'a>,
+    variables: Map<String, Value>,
+    /// As in `$v0: Int`.
+    declared: Vec<String>,
+}
+
+impl Operations {
+    pub(super) fn new(world: World) -> Self {
+        let document = parse_schema(SCHEMA).unwrap();
+        let types = document.definitions.into_iter().filter_map(|definition| match definition {
+            TypeSystemDefinition::Type(ty) => Some((ty.node.name.node.to_string(), ty.node.kind)),
+            _ => None,
+        });
+        Self { types: types.collect(), world }
+    }
+
+    /// The operation of these decisions.
+    pub(super) fn make(&self, decisions: &[u8]) -> Operation {
+        let mut making = Making {
+            of: self,
+            decisions: Decisions(decisions.iter()),
+            variables: Map::new(),
+            declared: Vec::new(),
+        };
+        let (kind, root) = match making.decisions.up_to(8) {
+            0..5 => ("query", "Query"),
+            5 => ("subscription", "Subscription"),
+            _ => ("mutation", "Mutation"),
+        };
+        let selection = making.selection(root, 0);
+        let declared = match making.declared.is_empty() {
+            true => String::new(),
+            false => format!("({})", making.declared.join(", ")),
+        };
+        Operation { query: format!("{kind} Q{declared} {selection}"), variables: making.variables }
+    }
+
+    fn fields(&self, name: &str) -> &[async_graphql::Positioned<FieldDefinition>] {
+        match self.types.get(name) {
+            Some(TypeKind::Object(object)) => &object.fields,
+            Some(TypeKind::Interface(interface)) => &interface.fields,
+            _ => &[],
+        }
+    }
+
+    /// The objects of a union or interface, or the object itself.
+    fn objects(&self, name: &str) -> Vec<String> {
+        match self.types.get(name) {
+            Some(TypeKind::Union(union)) => {
+                union.members.iter().map(|member| member.node.to_string()).collect()
+            }
+            Some(TypeKind::Interface(_)) => {
+                let implements = |kind: &TypeKind| match kind {
+                    TypeKind::Object(object) => {
+                        object.implements.iter().any(|interface| interface.node == name)
+                    }
+                    _ => false,
+                };
+                let types = self.types.iter().filter(|(_, kind)| implements(kind));
+                types.map(|(name, _)| name.clone()).collect()
+            }
+            _ => vec![name.to_owned()],
+        }
+    }
+}
+
+impl Making<'_> {
+    fn selection(&mut self, of: &str, depth: usize) -> String {
+        if depth >= DEEPEST {
+            return "{ __typename }".to_owned();
+        }
+        let mut parts = vec!["__typename".to_owned()];
+        for _ in 0..1 + self.decisions.up_to(4) {
+            let part = match self.decisions.up_to(12) {
+                0..9 => self.field(of, depth),
+                9 => {
+                    let objects = self.of.objects(of);
+                    let on = self.decisions.one_of(&objects).cloned().unwrap_or_default();
+                    let directives = self.directives();
+                    format!("... on {on}{directives} {}", self.selection(&on, depth + 1))
+                }
+                10 => "nothingLikeThis".to_owned(),
+                _ => "...NoSuchFragment".to_owned(),
+            };
+            parts.push(part);
+        }
+        format!("{{ {} }}", parts.join(" "))
+    }
+
+    fn field(&mut self, of: &str, depth: usize) -> String {
+        let fields = self.of.fields(of);
+        let Some(field) = self.decisions.one_of(fields) else {
+            // Of a union; its members have fields.
+            return "__typename".to_owned();
+        };
+        let field = &field.node;
+        let alias = match self.decisions.once_in(3) {
+            true => format!("a{}: ", self.decisions.up_to(256)),
+            false => String::new(),
+        };
+        let mut arguments = Vec::new();
+        for argument in &field.arguments {
+            let argument = &argument.node;
+            if !argument.ty.node.nullable || self.decisions.once_in(3) {
+                arguments.push(format!("{}: {}", argument.name.node, self.argument(argument)));
+            }
+        }
+        if self.decisions.once_in(20) {
+            arguments.push("noSuchArgument: 1".to_owned());
+        }
+        let arguments = match arguments.is_empty() {
+            true => String::new(),
+            false => format!("({})", arguments.join(", ")),
+        };
+        let directives = self.directives();
+        let inner = inner_name(&field.ty.node);
+        let is_leaf =
+            matches!(self.of.types.get(inner), None | Some(TypeKind::Scalar | TypeKind::Enum(_)));
+        let inner = match is_leaf != self.decisions.once_in(30) {
+            true => String::new(),
+            false => format!(" {}", self.selection(inner, depth + 1)),
+        };
+        format!("{alias}{}{arguments}{directives}{inner}", field.name.node)
+    }
+
+    fn directives(&mut self) -> String {
+        if !self.decisions.once_in(8) {
+            return String::new();
+        }
+        let which = ["skip", "include", "noSuchDirective", "deprecated"];
+        let which = self.decisions.one_of(&which).copied().unwrap_or_default();
+        let flag =
+            Type { base: BaseType::Named(async_graphql::Name::new("Boolean")), nullable: false };
+        let value = self.value(&flag, 0);
+        format!(" @{which}(if: {})", written(&value))
+    }
+
+    /// As a literal, or as a variable of that type or another one.
+    fn argument(&mut self, argument: &InputValueDefinition) -> String {
+        let wanted = &argument.ty.node;
+        let value = self.value(wanted, 0);
+        if !self.decisions.once_in(2) {
+            return written(&value);
+        }
+        let name = format!("v{}", self.declared.len());
+        let ty = match self.decisions.once_in(12) {
+            true => "[NoSuchType!]".to_owned(),
+            false => wanted.to_string(),
+        };
+        self.declared.push(format!("${name}: {ty}"));
+        if !self.decisions.once_in(12) {
+            self.variables.insert(name.clone(), value);
+        }
+        format!("${name}")
+    }
+
+    /// Mostly one of the type.
+    fn value(&mut self, wanted: &Type, depth: usize) -> Value {
+        if self.decisions.once_in(10) || depth > 4 {
+            return self.strange();
+        }
+        if wanted.nullable && self.decisions.once_in(6) {
+            return Value::Null;
+        }
+        let name = match &wanted.base {
+            BaseType::List(inner) => {
+                let count = self.decisions.up_to(4);
+                return (0..count).map(|_| self.value(inner, depth + 1)).collect();
+            }
+            BaseType::Named(name) => name.as_str(),
+        };
+        let of = self.of;
+        match (of.types.get(name), name) {
+            (Some(TypeKind::Enum(values)), _) => {
+                let value = self.decisions.one_of(&values.values);
+                json!(value.map(|value| value.node.value.node.as_str()))
+            }
+            (Some(TypeKind::InputObject(object)), _) => {
+                let mut fields = Map::new();
+                for field in &object.fields {
+                    let field = &field.node;
+                    if !field.ty.node.nullable || self.decisions.once_in(2) {
+                        let value = self.value(&field.ty.node, depth + 1);
+                        fields.insert(field.name.node.to_string(), value);
+                    }
+                }
+                fields.into()
+            }
+            (_, "Int") => json!(self.decisions.one_of(&[1, 2, 10, 50, 0, -1, 51, 1_000_000])),
+            (_, "Boolean") => json!(self.decisions.once_in(2)),
+            (_, "ID") => json!(self.decisions.one_of(&of.world.ids)),
+            _ => self.text(),
+        }
+    }
+
+    fn text(&mut self) -> Value {
+        let long = "x".repeat(300);
+        let texts = [
+            "concert",
+            &self.of.world.cursor,
+            "",
+            " ",
+            "a\0b",
+            "%_\\'\"",
+            "Ärger 🎟",
+            "ada@example.org",
+            &long,
+        ];
+        json!(self.decisions.one_of(&texts))
+    }
+
+    /// One of no type in particular.
+    fn strange(&mut self) -> Value {
+        let strange = [
+            Value::Null,
+            json!(-1),
+            json!(2_147_483_647),
+            json!(2_147_483_648_u64),
+            json!(-9_223_372_036_854_775_808_i64),
+            json!(18_446_744_073_709_551_615_u64),
+            json!(1.5),
+            json!(1e300),
+            json!("\u{0}"),
+            json!("00000000-0000-0000-0000-000000000000"),
+            json!(true),
+            json!([]),
+            json!([[null]]),
+            json!({}),
+            json!({ "x": { "y": [1] } }),
+        ];
+        self.decisions.one_of(&strange).cloned().unwrap_or_default()
+    }
+}
+
+fn inner_name(ty: &Type) -> &str {
+    match &ty.base {
+        BaseType::Named(name) => name,
+        BaseType::List(inner) => inner_name(inner),
+    }
+}
+
+/// As GraphQL writes it. What may be a value of an enumeration stands bare.
+fn written(value: &Value) -> String {
+    match value {
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(written).collect::<Vec<_>>().join(", "))
+        }
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| format!("{name}: {}", written(value)));
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
+        }
+        Value::String(text) => {
+            let is_bare = !text.is_empty() && text.chars().all(|c| c.is_ascii_uppercase());
+            if is_bare { text.clone() } else { value.to_string() }
+        }
+        other => other.to_string(),
+    }
+}
