@@ -9,13 +9,14 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use cynic::{GraphQlError, GraphQlResponse, MutationBuilder, Operation, QueryBuilder};
+use futures_util::future::try_join_all;
 use hyper::Uri;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    http::Http,
+    http::{Http, Server},
     load::NO_ANSWER,
     queries::{
         BookEvent, BookEventInput, BookEventResult, BookEventVariables, Booking, CancelBooking,
@@ -101,7 +102,7 @@ impl From<Failure> for anyhow::Error {
     }
 }
 
-/// A server's API.
+/// The API of one or more servers of the same database.
 #[derive(Clone)]
 pub(crate) struct Api {
     http: Arc<Http>,
@@ -110,22 +111,26 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    /// `url` is the server's, as in `http://127.0.0.1:8080`.
-    pub(crate) fn new(url: &Uri) -> Result<Self> {
-        Ok(Self { http: Arc::new(Http::new(url)?), heads: Arc::default() })
+    /// Each URL is a server's, as in `http://127.0.0.1:8080`.
+    pub(crate) fn new(urls: &[Uri]) -> Result<Self> {
+        Ok(Self { http: Arc::new(Http::new(urls)?), heads: Arc::default() })
     }
 
-    /// Waits until the server is ready.
+    /// Waits until every server is ready.
     pub(crate) async fn wait_until_ready(&self) -> Result<()> {
+        try_join_all(self.http.servers().iter().map(Self::wait_until_one_is_ready)).await.map(drop)
+    }
+
+    async fn wait_until_one_is_ready(server: &Server) -> Result<()> {
         let begun = Instant::now();
         let mut has_said = false;
         loop {
-            let why = match self.http.get("/readyz").await {
+            let why = match server.get("/readyz").await {
                 Ok((status, _)) if status.is_success() => return Ok(()),
                 Ok((_, body)) => String::from_utf8_lossy(&body).into_owned(),
                 Err(error) => format!("{error:#}"),
             };
-            let server = self.http.authority();
+            let server = server.authority();
             if begun.elapsed() > START {
                 bail!(
                     "{server} is not ready after {} s: {}. Start a server with `cargo xtask run`, or \
@@ -160,9 +165,9 @@ impl Api {
         }
     }
 
-    /// Live counts of these events, the current ones first.
+    /// Live counts of these events from the first server, the current ones first.
     pub(crate) async fn watch(&self, events: Vec<cynic::Id>) -> Result<Subscription> {
-        Subscription::open(self.http.authority(), events).await
+        Subscription::open(self.http.servers()[0].authority(), events).await
     }
 
     /// Sends the operation that `build` makes of the variables.
@@ -228,6 +233,12 @@ impl Api {
             true => Ok(()),
             false => Err(Failure::Broken(anyhow::anyhow!("{status} {answer:?}"))),
         }
+    }
+
+    /// Tries to sign in, and leaves it at the first answer.
+    pub(crate) async fn login_once(&self, email: String, password: &str) -> Result<(), Failure> {
+        let input = LoginInput { email, password: password.to_owned() };
+        self.send(Login::build, LoginVariables { input }, None).await.map(drop)
     }
 
     /// The event as the user of this token sees it.

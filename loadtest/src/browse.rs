@@ -1,6 +1,6 @@
 //! Browsing: many people look at the list, search it, and open an event.
 
-use std::sync::Arc;
+use std::{slice, sync::Arc};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -59,7 +59,7 @@ impl Look {
 pub(crate) async fn browse(args: Args) -> Result<bool> {
     args.output.prepare()?;
     machine::ensure_sockets(args.pace.connections)?;
-    let api = Api::new(&args.url)?;
+    let api = Api::new(slice::from_ref(&args.url))?;
     api.wait_until_ready().await?;
     let first = api.send(EventCards::build, EventCardsVariables { search: None }, None).await?;
     let event = first.events.nodes.into_iter().next().context("there are no events")?;

@@ -1,8 +1,11 @@
-//! HTTP/1.1 to one server, over connections that are kept.
+//! HTTP/1.1 to one or more servers, over connections that are kept.
 
 use std::{
     pin::{Pin, pin},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -20,8 +23,13 @@ use tokio::{net::TcpStream, time::timeout};
 /// Longest wait for one answer.
 const ANSWER: Duration = Duration::from_secs(60);
 
-/// A server on this machine.
+/// Servers on this machine, which take turns.
 pub(crate) struct Http {
+    servers: Vec<Server>,
+    next: AtomicUsize,
+}
+
+pub(crate) struct Server {
     /// As in `127.0.0.1:8080`.
     authority: String,
     idle: Mutex<Vec<Connection>>,
@@ -38,8 +46,31 @@ struct Connection {
 type Work = http1::Connection<TokioIo<TcpStream>, Full<Bytes>>;
 
 impl Http {
-    /// `url` is the server's, as in `http://127.0.0.1:8080`.
-    pub(crate) fn new(url: &Uri) -> Result<Self> {
+    pub(crate) fn new(urls: &[Uri]) -> Result<Self> {
+        ensure!(!urls.is_empty(), "no server is named");
+        let servers = urls.iter().map(Server::new).collect::<Result<_>>()?;
+        Ok(Self { servers, next: AtomicUsize::default() })
+    }
+
+    pub(crate) fn servers(&self) -> &[Server] {
+        &self.servers
+    }
+
+    /// Posts JSON to the server whose turn it is, with a bearer token where there is one.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        token: Option<&str>,
+        body: Vec<u8>,
+    ) -> Result<(StatusCode, Bytes)> {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        self.servers[turn % self.servers.len()].post(path, token, body).await
+    }
+}
+
+impl Server {
+    /// `url` is as in `http://127.0.0.1:8080`.
+    fn new(url: &Uri) -> Result<Self> {
         ensure!(url.scheme_str() == Some("http"), "the URL begins with http://");
         let host = url.host().unwrap_or_default();
         if !matches!(host, "127.0.0.1" | "localhost" | "[::1]") {
@@ -58,8 +89,7 @@ impl Http {
             .await
     }
 
-    /// Posts JSON, with a bearer token where there is one.
-    pub(crate) async fn post(
+    async fn post(
         &self,
         path: &str,
         token: Option<&str>,

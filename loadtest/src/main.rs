@@ -5,6 +5,7 @@
 mod api;
 mod browse;
 mod crowd;
+mod guess;
 mod http;
 mod load;
 mod machine;
@@ -45,6 +46,8 @@ enum Scenario {
     Rush(rush::Args),
     /// People look around, book, cancel, and watch
     Mixed(mixed::Args),
+    /// Strangers guess passwords
+    Guess(guess::Args),
     /// Many watch an event over sockets while its tickets are booked
     Watch(watch::Args),
 }
@@ -56,6 +59,7 @@ async fn main() -> ExitCode {
         Scenario::Browse(args) => browse::browse(args).await,
         Scenario::Rush(args) => rush::rush(args).await,
         Scenario::Mixed(args) => mixed::mixed(args).await,
+        Scenario::Guess(args) => guess::guess(args).await,
         Scenario::Watch(args) => watch::watch(args).await,
     };
     match passed {

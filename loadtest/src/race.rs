@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    slice,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -54,7 +55,7 @@ pub(crate) struct Args {
 
 /// Runs the rounds; says whether all of them passed.
 pub(crate) async fn race(args: Args) -> Result<bool> {
-    let api = Api::new(&args.url)?;
+    let api = Api::new(slice::from_ref(&args.url))?;
     api.wait_until_ready().await?;
     let tickets = i32::from(args.tickets);
     let racers = enter("race", args.users.into(), &api).await?;

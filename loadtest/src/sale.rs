@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeSet, HashMap, HashSet},
     future::Future,
     iter::zip,
+    slice,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -40,10 +41,11 @@ const MOST_SECONDS: u64 = 13 * 60;
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
 pub(crate) struct Args {
-    /// The server; it must be on this machine
-    #[arg(long, default_value = "http://127.0.0.1:8080")]
-    url: hyper::Uri,
-    /// Another server of the same database, at which live counts are watched; by default the same one
+    /// The server, or several of one database, separated by commas, which take turns; they must be on this
+    /// machine
+    #[arg(long, default_value = "http://127.0.0.1:8080", value_delimiter = ',')]
+    url: Vec<hyper::Uri>,
+    /// The server at which live counts are watched; by default the first one
     #[arg(long, value_name = "URL")]
     watch_url: Option<hyper::Uri>,
     #[command(flatten)]
@@ -98,7 +100,7 @@ impl Sale {
         let api = Api::new(&args.url)?;
         api.wait_until_ready().await?;
         let watched = match &args.watch_url {
-            Some(url) => Api::new(url)?,
+            Some(url) => Api::new(slice::from_ref(url))?,
             None => api.clone(),
         };
         watched.wait_until_ready().await?;

@@ -1,6 +1,6 @@
 //! Breaks things while people book, cancel, look and watch, and checks what is left.
 //!
-//! Two servers share a PostgreSQL: the load goes to one of them, and live counts are watched at the other.
+//! Two servers share a PostgreSQL: the load goes to both in turn, and live counts are watched at the second.
 //! In the middle of each load something breaks. Afterwards the load test compares what it was told with
 //! what the database holds, and `rowlock audit` compares every count with its bookings.
 
@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread::sleep,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -20,6 +20,7 @@ use crate::{
     postgres::{Durability, Postgres},
     server::{Server, audit, rowlock},
     shell::{call, finish, heading},
+    tools::need_faketime,
     web::target_folder,
 };
 
@@ -41,7 +42,7 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Fault {
-    /// kill -9 of the server that takes the load, which is started again
+    /// kill -9 of one server, which is started again
     ServerKilled,
     /// The same is told to stop, as in a rolling restart
     ServerStopped,
@@ -53,6 +54,16 @@ enum Fault {
     ConnectionsEnded,
     /// PostgreSQL ends the connections on which servers listen to each other, again and again
     ListenersEnded,
+    /// PostgreSQL's disk is full for four seconds
+    DiskFull,
+    /// kill -9 of all of a standby that answers lists, which is started again
+    StandbyKilled,
+    /// The standby replays nothing for seven seconds
+    StandbyBehind,
+    /// The clock of one server jumps ten minutes ahead, and back
+    ClockMoved,
+    /// Strangers flood one server with wrong passwords
+    PasswordsGuessed,
     /// kill -9 of a server on SQLite, which is started again
     EmbeddedKilled,
 }
@@ -68,6 +79,8 @@ struct Load {
 /// Longest that anybody may have waited for an answer: to be begun, to be settled, and a moment.
 const LONGEST_WAIT_MS: f64 = 25_000.0;
 const PAUSE: Duration = Duration::from_secs(5);
+/// Longest wait for a server to say something in its log.
+const SAY_WITHIN: Duration = Duration::from_secs(10);
 const EVENTS: &str = "20";
 /// So few that many cancel what they booked, and book again.
 const USERS: &str = "60";
@@ -90,7 +103,13 @@ pub(crate) fn chaos(args: &Args) -> Result<()> {
 /// What the tests have time for, with the programs as they built them.
 pub(crate) fn short_form() -> Result<()> {
     let load = Load::new("debug", 8, 100)?;
-    load.run([Fault::ServerKilled, Fault::PostgresKilled, Fault::EmbeddedKilled])
+    load.run([
+        Fault::ServerKilled,
+        Fault::PostgresKilled,
+        Fault::DiskFull,
+        Fault::StandbyKilled,
+        Fault::EmbeddedKilled,
+    ])
 }
 
 impl Load {
@@ -112,6 +131,13 @@ impl Load {
             heading(&format!("Chaos: {name}"));
             let outcome = match fault {
                 Fault::EmbeddedKilled => self.on_sqlite(&name),
+                Fault::DiskFull => match Postgres::start_on_small_disk()? {
+                    Some(mut postgres) => self.on_postgres(&name, fault, &mut postgres),
+                    None => {
+                        println!("{name}: only root may mount a disk that can be filled: SKIPPED");
+                        continue;
+                    }
+                },
                 _ => {
                     let postgres = match &mut postgres {
                         Some(postgres) => postgres,
@@ -135,11 +161,11 @@ impl Load {
     fn on_sqlite(&self, name: &str) -> Result<String> {
         let database = format!("sqlite:{}", self.folder.join("chaos.db").display());
         let tokens = self.prepare(name, &database)?;
-        let mut server = Some(self.serve(&database, "embedded", "127.0.0.1:0")?);
+        let mut server = Some(self.serve(&database, "embedded", "127.0.0.1:0", &[])?);
         let address = address_of(server.as_ref())?;
-        let said = self.under_load(name, &address, &address, &tokens, || {
+        let said = self.under_load(name, &[&address], &tokens, || {
             drop(server.take());
-            server = Some(self.serve(&database, "embedded", &address)?);
+            server = Some(self.serve(&database, "embedded", &address, &[])?);
             Ok(())
         })?;
         audit(self.profile, &database)?;
@@ -147,39 +173,133 @@ impl Load {
     }
 
     fn on_postgres(&self, name: &str, fault: Fault, postgres: &mut Postgres) -> Result<String> {
-        let database = postgres.create_database(&name.replace('-', "_"))?;
+        let database_name = name.replace('-', "_");
+        let database = postgres.create_database(&database_name)?;
         let tokens = self.prepare(name, &database)?;
-        let mut booked_at = Some(self.serve(&database, "one", "127.0.0.1:0")?);
-        let mut watched_at = self.serve(&database, "two", "127.0.0.1:0")?;
-        let (one, two) = (address_of(booked_at.as_ref())?, address_of(Some(&watched_at))?);
-        let before = booked_at.as_ref().map(Server::pid);
-        let said = self.under_load(name, &one, &two, &tokens, || match fault {
+        let mut standby = match fault {
+            Fault::StandbyKilled | Fault::StandbyBehind => Some(postgres.start_standby()?),
+            _ => None,
+        };
+        let replica = standby.as_ref().map(|standby| standby.url(&database_name));
+        let serve = |server, address: &str| {
+            let replica = replica.iter().map(|url| ("DATABASE_REPLICA_URL", url.as_str()));
+            self.serve(&database, server, address, &replica.collect::<Vec<_>>())
+        };
+        let clock = self.folder.join("clock");
+        let mut first = Some(match fault {
+            Fault::ClockMoved => self.serve_with_clock(&database, &clock)?,
+            _ => serve("one", "127.0.0.1:0")?,
+        });
+        let mut second = serve("two", "127.0.0.1:0")?;
+        let (one, two) = (address_of(first.as_ref())?, address_of(Some(&second))?);
+        let before = first.as_ref().map(Server::pid);
+        let said = self.under_load(name, &[&one, &two], &tokens, || match fault {
             Fault::ServerKilled | Fault::EmbeddedKilled => {
-                drop(booked_at.take());
-                booked_at = Some(self.serve(&database, "one", &one)?);
+                drop(first.take());
+                first = Some(serve("one", &one)?);
                 Ok(())
             }
             Fault::ServerStopped => {
-                booked_at.take().context("it runs")?.stop()?;
-                booked_at = Some(self.serve(&database, "one", &one)?);
+                first.take().context("it runs")?.stop()?;
+                first = Some(serve("one", &one)?);
                 Ok(())
             }
+            Fault::DiskFull => {
+                postgres.fill_disk(Duration::from_secs(4))?;
+                // It may have given up.
+                postgres.restart()
+            }
+            Fault::StandbyKilled => {
+                let standby = standby.as_mut().context("there is one")?;
+                standby.kill()?;
+                sleep(Duration::from_secs(2));
+                standby.restart()
+            }
+            Fault::StandbyBehind => {
+                let standby = standby.as_ref().context("there is one")?;
+                standby.ask("postgres", "SELECT pg_wal_replay_pause()")?;
+                sleep(Duration::from_secs(7));
+                standby.ask("postgres", "SELECT pg_wal_replay_resume()").map(drop)
+            }
+            Fault::ClockMoved => {
+                // Less than tokens are good for.
+                fs::write(&clock, "+10m")?;
+                sleep(Duration::from_secs(3));
+                Ok(fs::write(&clock, "+0")?)
+            }
+            Fault::PasswordsGuessed => self.guess_passwords(&one),
             Fault::PostgresKilled => postgres.kill_and_restart(),
             Fault::PostgresPaused => postgres.pause(PAUSE),
-            Fault::ConnectionsEnded => end_connections(postgres, &database, "true"),
+            Fault::ConnectionsEnded => end_connections(postgres, &database_name, "true"),
             Fault::ListenersEnded => (0..5).try_for_each(|_| {
-                end_connections(postgres, &database, "query LIKE 'LISTEN%'")?;
+                end_connections(postgres, &database_name, "query LIKE 'LISTEN%'")?;
                 sleep(Duration::from_millis(300));
                 Ok(())
             }),
         })?;
         audit(self.profile, &database)?;
         let survives = !matches!(fault, Fault::ServerKilled | Fault::ServerStopped);
-        let mut booked_at = booked_at.context("it runs")?;
-        let goes_on = booked_at.is_running()? && watched_at.is_running()?;
-        ensure!(goes_on, "a server ended by itself");
-        ensure!(!survives || before == Some(booked_at.pid()), "a server was started again");
-        Ok(said)
+        let mut first = first.context("it runs")?;
+        ensure!(first.is_running()? && second.is_running()?, "a server ended by itself");
+        ensure!(!survives || before == Some(first.pid()), "a server was started again");
+        if fault == Fault::ClockMoved {
+            let ahead =
+                "SELECT count(*) FROM bookings WHERE created_at > now() + interval '5 minutes'";
+            let ahead = postgres.ask(&database_name, ahead)?;
+            ensure!(ahead != "0", "the clock was not moved");
+            return Ok(format!("{said}; {ahead} bookings were made in the moved time"));
+        }
+        let Some(standby) = standby else { return Ok(said) };
+        for (line, times) in [("answers lists of events", 2), ("can't be used", 1)] {
+            self.wait_until_said("one", line, times)?;
+        }
+        let answered = standby.ask(
+            "postgres",
+            &format!("SELECT xact_commit FROM pg_stat_database WHERE datname = '{database_name}'"),
+        )?;
+        Ok(format!("{said}; the standby answered {answered} times"))
+    }
+
+    /// The server "one" with the time that a file says, relative to the real one.
+    fn serve_with_clock(&self, database: &str, file: &Path) -> Result<Server> {
+        let library = need_faketime()?.to_string_lossy().into_owned();
+        fs::write(file, "+0")?;
+        let file = file.to_string_lossy();
+        self.serve(
+            database,
+            "one",
+            "127.0.0.1:0",
+            &[
+                ("LD_PRELOAD", &library),
+                ("FAKETIME_TIMESTAMP_FILE", &file),
+                ("FAKETIME_NO_CACHE", "1"),
+                ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+            ],
+        )
+    }
+
+    /// Waits until a server's log has a line so many times.
+    fn wait_until_said(&self, server: &str, line: &str, times: usize) -> Result<()> {
+        let log = self.folder.join(format!("{server}.log"));
+        let begun = Instant::now();
+        while fs::read_to_string(&log)?.matches(line).count() < times {
+            let log = log.display();
+            ensure!(begun.elapsed() < SAY_WITHIN, "no {times} times {line:?} in {log}");
+            sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// Until a moment before the load ends.
+    fn guess_passwords(&self, address: &str) -> Result<()> {
+        let log = fs::File::create(self.folder.join("guess.log"))?;
+        let mut guess = Command::new(target_folder().join(self.profile).join("loadtest"));
+        guess
+            .args(["guess", "--url", &format!("http://{address}"), "--connections", "64"])
+            .args(["--seconds", &(self.seconds / 2 - 1).to_string()])
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        finish(&mut guess).context("guessing passwords")
     }
 
     /// A database with events and users; gives the file with the users' tokens.
@@ -197,28 +317,39 @@ impl Load {
         Ok(tokens)
     }
 
-    fn serve(&self, database: &str, name: &str, address: &str) -> Result<Server> {
+    fn serve(
+        &self,
+        database: &str,
+        name: &str,
+        address: &str,
+        more: &[(&str, &str)],
+    ) -> Result<Server> {
         let log = self.folder.join(format!("{name}.log"));
-        let settings = [("LISTEN_ADDR", address), ("BOOKINGS_PER_MINUTE_PER_USER", "100000")];
-        Server::serve(self.profile, database, &log, &settings)
+        let settings = [
+            ("LISTEN_ADDR", address),
+            // All that follows comes from a few users and one address.
+            ("BOOKINGS_PER_MINUTE_PER_USER", "1000000"),
+            ("SIGN_INS_PER_MINUTE_PER_ADDRESS", "1000000"),
+        ];
+        Server::serve(self.profile, database, &log, &[&settings[..], more].concat())
     }
 
     /// Runs a load, breaks something in its middle, and says what came of it.
     fn under_load(
         &self,
         name: &str,
-        booked_at: &str,
-        watched_at: &str,
+        servers: &[&str],
         tokens: &Path,
         break_something: impl FnOnce() -> Result<()>,
     ) -> Result<String> {
         let json = self.folder.join(format!("{name}.json"));
         let log = self.folder.join(format!("{name}.log"));
         let output = fs::File::create(&log)?;
+        let urls: Vec<String> = servers.iter().map(|address| format!("http://{address}")).collect();
         let mut load = Command::new(target_folder().join(self.profile).join("loadtest"))
             .arg("mixed")
-            .args(["--url", &format!("http://{booked_at}")])
-            .args(["--watch-url", &format!("http://{watched_at}")])
+            .args(["--url", &urls.join(",")])
+            .args(["--watch-url", urls.last().context("there is a server")?])
             .args(["--events", EVENTS, "--seconds", &self.seconds.to_string()])
             .args(["--rate", &self.rate.to_string(), "--connections", "64"])
             .arg("--tokens")
@@ -246,7 +377,8 @@ impl Load {
         for (kind, times) in kinds {
             let longest = times["max_ms"].as_f64().context("the load test tells the longest")?;
             ensure!(longest < LONGEST_WAIT_MS, "{kind}: somebody waited {longest:.0} ms");
-            said.push(format!("{kind} {}", times["count"]));
+            let slow = times["p99_ms"].as_f64().context("the load test tells p99")?;
+            said.push(format!("{kind} {} (p99 {slow:.0} ms)", times["count"]));
         }
         let checks = found["checks"].as_array().context("the load test tells checks")?;
         let kept = checks.iter().find(|check| check["what"] == "acknowledged bookings found");
@@ -269,11 +401,9 @@ fn address_of(server: Option<&Server>) -> Result<String> {
 }
 
 fn end_connections(postgres: &Postgres, database: &str, which: &str) -> Result<()> {
-    let name = database.rsplit('/').next().unwrap_or_default();
     let sql = format!(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-         WHERE datname = '{name}' AND {which}"
+         WHERE datname = '{database}' AND {which}"
     );
-    let mut psql = postgres.client("psql");
-    finish(psql.args(["--quiet", "--dbname", "postgres", "-c", &sql]).stdout(Stdio::null()))
+    postgres.ask("postgres", &sql).map(drop)
 }

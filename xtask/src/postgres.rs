@@ -1,7 +1,7 @@
-//! A PostgreSQL server of our own, for one run of the tests: new, on a free port, gone afterwards.
+//! PostgreSQL servers of our own, for one run of the tests: new, on a free port, gone afterwards.
 
 use std::{
-    env, fs,
+    env, fs, io,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::{
     shell::{finish, heading, read},
@@ -35,20 +35,28 @@ pub(crate) struct Postgres {
     folder: PathBuf,
     port: u16,
     durability: Durability,
+    /// Goes after the server.
+    _disk: Option<SmallDisk>,
 }
 
 impl Postgres {
-    /// Starts it.
+    /// Starts one.
     pub(crate) fn start(durability: Durability) -> Result<Self> {
-        need_package(find_binaries().is_some(), "PostgreSQL", &["postgresql"])?;
-        let binaries =
-            find_binaries().context("PostgreSQL is installed and its server not found")?;
-        heading("Starting a throw-away PostgreSQL");
-        let template = env::temp_dir().join("rowlock-postgres.XXXXXX");
-        let folder = PathBuf::from(read("mktemp", &["-d", &template.to_string_lossy()])?.trim());
-        if is_root()? {
-            finish(Command::new("chown").arg("postgres").arg(&folder))?;
+        Self::start_in(new_folder()?, durability, None)
+    }
+
+    /// Starts one on a disk of its own that a test can fill; none where the caller may not mount it.
+    pub(crate) fn start_on_small_disk() -> Result<Option<Self>> {
+        let folder = new_folder()?;
+        match SmallDisk::mount(&folder)? {
+            Some(disk) => Self::start_in(folder, Durability::Real, Some(disk)).map(Some),
+            None => Ok(None),
         }
+    }
+
+    fn start_in(folder: PathBuf, durability: Durability, disk: Option<SmallDisk>) -> Result<Self> {
+        let binaries = binaries()?;
+        heading("Starting a throw-away PostgreSQL");
         let data = folder.join("data");
         finish(
             command(&binaries.join("initdb"))?
@@ -58,20 +66,79 @@ impl Postgres {
                 .arg(&data)
                 .stdout(Stdio::null()),
         )?;
+        Self::run(binaries, folder, durability, disk)
+    }
+
+    /// Starts another server that follows this one, and answers what only reads.
+    pub(crate) fn start_standby(&self) -> Result<Self> {
+        heading("Starting its standby");
+        let folder = new_folder()?;
+        finish(
+            command(&self.binaries.join("pg_basebackup"))?
+                .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", USER])
+                .args(["--checkpoint=fast", "--no-sync", "--write-recovery-conf", "--pgdata"])
+                .arg(folder.join("data")),
+        )?;
+        Self::run(self.binaries.clone(), folder, Durability::ThrownAway, None)
+    }
+
+    fn run(
+        binaries: PathBuf,
+        folder: PathBuf,
+        durability: Durability,
+        disk: Option<SmallDisk>,
+    ) -> Result<Self> {
         // Bound for a moment to learn which port is free.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let process = spawn(&binaries, &folder, port, durability)?;
-        let mut server = Self { process, binaries, folder, port, durability };
+        let mut server = Self { process, binaries, folder, port, durability, _disk: disk };
         server.wait_until_ready()?;
         Ok(server)
     }
 
     /// Ends all of it without warning, and starts it again on the same files.
     pub(crate) fn kill_and_restart(&mut self) -> Result<()> {
+        self.kill()?;
+        self.restart()
+    }
+
+    /// Ends all of it without warning.
+    pub(crate) fn kill(&mut self) -> Result<()> {
         signal("-KILL", &self.pids())?;
         self.process.wait()?;
-        self.process = spawn(&self.binaries, &self.folder, self.port, self.durability)?;
+        Ok(())
+    }
+
+    /// Starts it again on the same files, unless it is running.
+    pub(crate) fn restart(&mut self) -> Result<()> {
+        if self.process.try_wait()?.is_some() {
+            self.process = spawn(&self.binaries, &self.folder, self.port, self.durability)?;
+        }
         self.wait_until_ready()
+    }
+
+    /// Leaves no room on its disk for so long.
+    pub(crate) fn fill_disk(&self, time: Duration) -> Result<()> {
+        let ballast = self.folder.join("ballast");
+        // Until there is no room for more.
+        let mut file = fs::File::create(&ballast)?;
+        let full = io::copy(&mut io::repeat(0), &mut file);
+        sleep(time);
+        fs::remove_file(ballast)?;
+        match full {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(()),
+            other => bail!("the disk was not filled: {other:?}"),
+        }
+    }
+
+    /// What a statement gives, as text without headings.
+    pub(crate) fn ask(&self, database: &str, sql: &str) -> Result<String> {
+        let mut psql = self.client("psql");
+        psql.args(["--no-align", "--tuples-only", "--quiet", "--set", "ON_ERROR_STOP=1"]);
+        let output = psql.args(["--dbname", database, "--command", sql]).output()?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.success(), "{sql}: {said}");
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
     /// Lets none of its processes run for so long.
@@ -144,6 +211,41 @@ impl Drop for Postgres {
     }
 }
 
+/// A folder for a server's files, which belongs to whom it runs as.
+fn new_folder() -> Result<PathBuf> {
+    let template = env::temp_dir().join("rowlock-postgres.XXXXXX");
+    let folder = PathBuf::from(read("mktemp", &["-d", &template.to_string_lossy()])?.trim());
+    if is_root()? {
+        // Installing it makes the user.
+        binaries()?;
+        finish(Command::new("chown").arg("postgres").arg(&folder))?;
+    }
+    Ok(folder)
+}
+
+/// Memory that is mounted as a disk.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// Only root may.
+    fn mount(folder: &Path) -> Result<Option<Self>> {
+        if !is_root()? {
+            return Ok(None);
+        }
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=240m,mode=777", "rowlock-test"]).arg(folder);
+        let output = mount.output().context("calling mount")?;
+        Ok(output.status.success().then(|| Self(folder.to_owned())))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
 fn spawn(binaries: &Path, folder: &Path, port: u16, durability: Durability) -> Result<Child> {
     let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log"))?;
     command(&binaries.join("postgres"))?
@@ -174,6 +276,12 @@ pub(crate) fn version() -> Result<String> {
     let binaries = find_binaries().context("PostgreSQL is not installed")?;
     let version = read(&binaries.join("postgres").to_string_lossy(), &["--version"])?;
     Ok(version.trim().to_owned())
+}
+
+/// The folder with the server's programs, which are installed where they are missing.
+fn binaries() -> Result<PathBuf> {
+    need_package(find_binaries().is_some(), "PostgreSQL", &["postgresql"])?;
+    find_binaries().context("PostgreSQL is installed and its server not found")
 }
 
 /// The folder with the server's programs, of the newest version that is installed.

@@ -1,8 +1,8 @@
 //! Installs what is missing where that can be done, and says what to install where it can't.
 
-use std::process::Command;
+use std::{fs, path::PathBuf, process::Command};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::shell::{call, finish, has, heading, read};
 
@@ -18,6 +18,17 @@ pub(crate) fn need_wasm_target() -> Result<()> {
         call("rustup", &["target", "add", WASM])?;
     }
     Ok(())
+}
+
+/// The library that moves a program's clock when it is loaded first.
+pub(crate) fn need_faketime() -> Result<PathBuf> {
+    let find = || {
+        let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+        let mut files = folders.map(|folder| folder.path().join("faketime/libfaketime.so.1"));
+        files.find(|file| file.is_file())
+    };
+    need_package(find().is_some(), "libfaketime", &["libfaketime"])?;
+    find().context("libfaketime is installed and not found")
 }
 
 /// A Debian package that brings `program`.

@@ -1,0 +1,53 @@
+//! Guessing: strangers flood the server with sign-ins that all fail.
+
+use std::{slice, sync::Arc};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    api::Api,
+    load::{Pace, Tally, drive},
+    machine::{self, Meter},
+    report::{Check, Output, Report},
+};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The server; it must be on this machine
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    url: hyper::Uri,
+    #[command(flatten)]
+    pace: Pace,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What a stranger may be told.
+const ANSWERS: [&str; 3] = ["INVALID_CREDENTIALS", "RATE_LIMITED", "UNAVAILABLE"];
+
+pub(crate) async fn guess(args: Args) -> Result<bool> {
+    args.output.prepare()?;
+    machine::ensure_sockets(args.pace.connections)?;
+    let api = Api::new(slice::from_ref(&args.url))?;
+    api.wait_until_ready().await?;
+    let (tally, meter) = (Arc::new(Tally::new()), Meter::start());
+    let took = drive(&args.pace, u64::MAX, &tally, move |turn| {
+        let api = api.clone();
+        async move {
+            // Each at another account, so that no account's own limit ends it.
+            let email = format!("nobody-{turn}@example.test");
+            match api.login_once(email, "let-me-in-1").await {
+                Ok(()) => "signed in".to_owned(),
+                Err(failure) => failure.kind(),
+            }
+        }
+    })
+    .await;
+    let usage = meter.read();
+    let found = Arc::into_inner(tally).context("somebody still counts")?.into_found();
+    let wrong = found.kinds.keys().filter(|kind| !ANSWERS.contains(&kind.as_str())).count();
+    let checks = vec![Check::new("kinds of other answers", &wrong, &0)];
+    let (figures, remaining) = (Vec::new(), Vec::new());
+    let report = Report { scenario: "guess", took, found, checks, figures, remaining, usage };
+    report.publish(&args.output)
+}
