@@ -2,6 +2,7 @@
 
 mod bench;
 mod chaos;
+mod deny;
 mod lighthouse;
 mod npm;
 mod postgres;
@@ -37,6 +38,8 @@ enum Chore {
     Bench(bench::Args),
     /// Break things under load, and check that nothing is lost, sold twice or told wrong
     Chaos(chaos::Args),
+    /// Check the licences, sources and known advisories of all dependencies, by deny.toml
+    Deny(deny::Args),
     /// Write schema.graphql from the server's code
     Schema,
     /// Build the web client and the IDE into web/dist
@@ -62,6 +65,7 @@ fn chore(chore: Chore) -> Result<()> {
         Chore::Test(args) => test::test(&args),
         Chore::Bench(args) => bench::bench(&args),
         Chore::Chaos(args) => chaos::chaos(&args),
+        Chore::Deny(args) => deny::deny(&args),
         Chore::Schema => {
             let sdl = shell::read("cargo", &["run", "--quiet", "-p", "rowlock", "--", "schema"])?;
             Ok(std::fs::write("schema.graphql", sdl)?)

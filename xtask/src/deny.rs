@@ -1,0 +1,37 @@
+//! What dependencies may be, checked by cargo-deny.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::{
+    shell::{finish, heading},
+    web::target_folder,
+};
+
+const VERSION: &str = "0.20.2";
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Without the advisories, whose database is fetched from GitHub
+    #[arg(long)]
+    offline: bool,
+}
+
+pub(crate) fn deny(args: &Args) -> Result<()> {
+    let tools = target_folder().join("tools");
+    let program = tools.join("bin/cargo-deny");
+    if !program.is_file() {
+        heading("Installing cargo-deny");
+        let mut install = Command::new("cargo");
+        install.args(["install", "cargo-deny", "--locked", "--version", VERSION, "--root"]);
+        finish(install.arg(&tools))?;
+    }
+    heading("Checking dependencies");
+    let mut check = Command::new(program);
+    check.arg("check").args(["licenses", "bans", "sources"]);
+    if !args.offline {
+        check.arg("advisories");
+    }
+    finish(&mut check)
+}
