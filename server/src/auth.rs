@@ -36,13 +36,16 @@ struct Claims {
     sub: Uuid,
     iat: i64,
     exp: i64,
+    /// Only on tokens that somebody else signs with the same secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
 }
 
 impl AccessTokens {
     #[must_use]
     pub fn new(secrets: &JwtSecrets, clock: Clock) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
-        // Checked against this server's clock below.
+        // Checked against this server's clock below, as is when a token begins.
         validation.validate_exp = false;
         validation.set_required_spec_claims(&["exp", "sub"]);
         Self {
@@ -64,8 +67,12 @@ impl AccessTokens {
     pub fn issue(&self, user: UserId) -> Result<AccessToken, jsonwebtoken::errors::Error> {
         let issued_at = self.clock.now();
         let expires_at = issued_at + ACCESS_TOKEN_LIFE;
-        let claims =
-            Claims { sub: user.0, iat: issued_at.timestamp(), exp: expires_at.timestamp() };
+        let claims = Claims {
+            sub: user.0,
+            iat: issued_at.timestamp(),
+            exp: expires_at.timestamp(),
+            nbf: None,
+        };
         let token = encode(&Header::new(Algorithm::HS256), &claims, &self.signing)?;
         Ok(AccessToken { token, expires_at })
     }
@@ -88,7 +95,8 @@ impl AccessTokens {
         let claims = self.checking.iter().find_map(|key| {
             Some(decode::<Claims>(token.trim(), key, &self.validation).ok()?.claims)
         })?;
-        (claims.exp > self.clock.now().timestamp()).then_some(claims)
+        let now = self.clock.now().timestamp();
+        (claims.exp > now && claims.nbf.is_none_or(|nbf| nbf <= now)).then_some(claims)
     }
 }
 
@@ -172,6 +180,18 @@ mod tests {
         assert!(matches!(tokens.viewer(Some(&header)), Viewer::User { id, .. } if id == user));
         clock.advance(Duration::seconds(3));
         assert_eq!(tokens.viewer(Some(&header)), Viewer::Rejected);
+    }
+
+    #[test]
+    fn a_token_is_good_from_when_it_says_so() {
+        let (tokens, clock) = tokens(SECRET);
+        let now = clock.now().timestamp();
+        let claims = Claims { sub: UserId::new().0, iat: now, exp: now + 600, nbf: Some(now + 60) };
+        let token = encode(&Header::new(Algorithm::HS256), &claims, &tokens.signing).unwrap();
+        let header = format!("Bearer {token}");
+        assert_eq!(tokens.viewer(Some(&header)), Viewer::Rejected);
+        clock.advance(Duration::seconds(61));
+        assert!(matches!(tokens.viewer(Some(&header)), Viewer::User { .. }));
     }
 
     #[test]

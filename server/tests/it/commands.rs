@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    app::{App, BOOK, Engine, SECRET, new_database, postgres_admin, postgres_url},
+    app::{App, BOOK, Engine, SECRET, new_database, postgres_admin, postgres_url, refresh_cookie},
     program::{Program, free_port, rowlock, wait_until_ready},
     socket::Socket,
 };
@@ -388,4 +388,53 @@ async fn on_a_full_disk_nothing_is_acknowledged_that_is_not_stored() {
     order("kill").await;
     let said = order("audit").await.join("\n");
     assert!(said.contains("12 events and 3 bookings checked, 0 violations"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_tells_no_secret_and_at_info_nobodys_data() {
+    const EMAIL: &str = "ann-private@example.org";
+    const PASSWORDS: [&str; 2] = ["ann-secret-1", "wrong-secret-1"];
+    for level in ["info", "debug"] {
+        let folder = TempDir::new().unwrap();
+        let url = new_database(Engine::Postgres, &folder).await;
+        // Nobody asks this server for one, and it is in the URL all the same.
+        let url = url.replacen("rowlock@", "rowlock:database-secret@", 1);
+        let settings = [("DATABASE_URL", &*url), ("JWT_SECRET", SECRET), ("LOG_LEVEL", level)];
+        let server = Program::serve(folder.path(), &settings).await;
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let mut said = vec!["database-secret".to_owned(), SECRET.to_owned()];
+        said.extend(PASSWORDS.map(str::to_owned));
+        let send = async |query: &str, token: &str, cookie: &str| {
+            let request = http.post(format!("{}/graphql", server.url)).bearer_auth(token);
+            let request = request.header("cookie", cookie).json(&json!({ "query": query }));
+            request.send().await.unwrap()
+        };
+        let with = |act: &str, password: &str, more: &str| {
+            format!(
+                "mutation {{ {act}(input: {{ email: \"{EMAIL}\", password: \"{password}\"{more} }}) \
+                 {{ accessToken }} }}"
+            )
+        };
+        send(&with("login", PASSWORDS[1], ""), "wrong-token", "").await;
+        let register = with("register", PASSWORDS[0], ", name: \"Ann\"");
+        let registered = send(&register, "", "").await;
+        let mut cookie = refresh_cookie(&registered).0;
+        let answer: serde_json::Value = registered.json().await.unwrap();
+        let token = answer["data"]["register"]["accessToken"].as_str().unwrap().to_owned();
+        for act in ["refresh { accessToken }", "logoutEverywhere"] {
+            said.push(cookie.split_once('=').unwrap().1.to_owned());
+            let answer = send(&format!("mutation {{ {act} }}"), &token, &cookie).await;
+            cookie = refresh_cookie(&answer).0;
+        }
+        said.push(token);
+        if level == "info" {
+            said.push(EMAIL.to_owned());
+        }
+        server.terminate();
+        let (_, log) = server.wait();
+        assert!(log.contains("stopped"), "{log}");
+        for secret in said.iter().filter(|secret| !secret.is_empty()) {
+            assert!(!log.contains(secret), "{secret} at {level}:\n{log}");
+        }
+    }
 }
