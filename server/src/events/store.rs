@@ -137,7 +137,7 @@ const SHORTEST_PIECE: usize = 3;
 /// Beyond this many, a page of those that fit is filled soon by reading the list in its order.
 const MOST_RARE: u64 = 1_000;
 /// So much of the list is read in its order before an index over pieces of titles is turned to.
-const GLANCE: u64 = 3_000;
+const GLANCE: u64 = 1_000;
 
 /// A text as the index takes it, whatever characters that is made of.
 fn phrase(text: &str) -> String {
