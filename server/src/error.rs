@@ -20,6 +20,23 @@ pub(crate) mod code {
     pub(crate) const UNAVAILABLE: &str = "UNAVAILABLE";
     pub(crate) const QUERY_TOO_COMPLEX: &str = "QUERY_TOO_COMPLEX";
     pub(crate) const INTERNAL: &str = "INTERNAL";
+
+    /// The one of these that `code` is.
+    pub(crate) fn known(code: &str) -> Option<&'static str> {
+        let all = [
+            UNAUTHENTICATED,
+            INVALID_CREDENTIALS,
+            EMAIL_TAKEN,
+            FORBIDDEN,
+            NOT_FOUND,
+            BAD_USER_INPUT,
+            RATE_LIMITED,
+            UNAVAILABLE,
+            QUERY_TOO_COMPLEX,
+            INTERNAL,
+        ];
+        all.into_iter().find(|known| *known == code)
+    }
 }
 
 /// What is wrong with one field of the input.

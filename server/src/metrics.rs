@@ -18,6 +18,76 @@ use prometheus_client::{
 pub struct Metrics {
     registry: Arc<Registry>,
     queues: Queues,
+    requests: Family<RequestLabels, Counter>,
+    request: Family<OperationLabels, Histogram, fn() -> Histogram>,
+    bookings: Family<OutcomeLabels, Counter>,
+    feed_lag: Histogram,
+    now: Now,
+}
+
+/// What is looked at when somebody asks.
+#[derive(Clone, Debug, Default)]
+struct Now {
+    live_watched_events: Gauge,
+    live_watches: Gauge,
+    sockets: Gauge,
+    passwords_waiting: Gauge,
+    database_up: Gauge,
+    standby_up: Gauge,
+    connections: Family<PoolLabels, Gauge>,
+}
+
+/// What [`Metrics::render`] is told of the moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Moment {
+    pub(crate) live: Watched,
+    /// WebSockets, and streams of results over HTTP.
+    pub(crate) sockets: usize,
+    /// Passwords that wait to be hashed or checked.
+    pub(crate) passwords_waiting: usize,
+    pub(crate) database_is_up: bool,
+    /// None without a standby.
+    pub(crate) standby_is_up: Option<bool>,
+    pub(crate) pools: Vec<PoolSize>,
+}
+
+/// How much is watched live.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watched {
+    /// Events that somebody watches by name.
+    pub(crate) events: usize,
+    /// Each of them once for each who watches it, and those who watch all events.
+    pub(crate) watches: usize,
+}
+
+/// A pool's connections.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PoolSize {
+    pub(crate) pool: &'static str,
+    pub(crate) idle: usize,
+    pub(crate) used: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PoolLabels {
+    pool: &'static str,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OperationLabels {
+    operation: Arc<str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    operation: Arc<str>,
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug)]
@@ -84,7 +154,59 @@ impl Metrics {
             "Calls refused because the queue was full or their time was up",
             queues.refused.clone(),
         );
-        Self { registry: Arc::new(registry), queues }
+        let requests = Family::default();
+        registry.register(
+            "requests",
+            "GraphQL operations by HTTP, by their root field and the code of their first error",
+            Family::clone(&requests),
+        );
+        let request: Family<_, _, fn() -> Histogram> = Family::new_with_constructor(seconds);
+        registry.register_with_unit(
+            "request",
+            "How long they took",
+            Unit::Seconds,
+            Family::clone(&request),
+        );
+        let bookings = Family::default();
+        registry.register(
+            "bookings",
+            "Bookings and cancellations by what became of them",
+            Family::clone(&bookings),
+        );
+        let feed_lag = seconds();
+        registry.register_with_unit(
+            "feed_lag",
+            "How long a message takes through the database to the servers",
+            Unit::Seconds,
+            feed_lag.clone(),
+        );
+        let now = Now::default();
+        now.register(&mut registry);
+        Self { registry: Arc::new(registry), queues, requests, request, bookings, feed_lag, now }
+    }
+
+    /// An operation that was answered: with an error of this code, or without one.
+    pub(crate) fn answered(
+        &self,
+        operation: &Arc<str>,
+        code: Option<&'static str>,
+        time: Duration,
+    ) {
+        let (operation, outcome) = (Arc::clone(operation), code.unwrap_or("ok"));
+        self.request
+            .get_or_create(&OperationLabels { operation: Arc::clone(&operation) })
+            .observe(time.as_secs_f64());
+        self.requests.get_or_create(&RequestLabels { operation, outcome }).inc();
+    }
+
+    /// A booking or cancellation that was decided, or failed.
+    pub(crate) fn booking(&self, outcome: &'static str) {
+        self.bookings.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// A message that this server sent to all came back to it.
+    pub(crate) fn feed_lagged(&self, time: Duration) {
+        self.feed_lag.observe(time.as_secs_f64());
     }
 
     /// The metrics of the queue of this name.
@@ -99,14 +221,64 @@ impl Metrics {
         }
     }
 
-    /// Everything as text.
+    /// Everything as text, together with what is so at this moment.
     ///
     /// # Errors
     /// Never, as long as writing to a string succeeds.
-    pub(crate) fn render(&self) -> Result<String, fmt::Error> {
+    pub(crate) fn render(&self, moment: &Moment) -> Result<String, fmt::Error> {
+        self.now.set(moment);
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+}
+
+impl Now {
+    fn register(&self, registry: &mut Registry) {
+        let gauges = [
+            (
+                "live_watched_events",
+                "Events that somebody watches by name",
+                &self.live_watched_events,
+            ),
+            (
+                "live_watches",
+                "Those events, once for each who watches, and who watches all",
+                &self.live_watches,
+            ),
+            ("sockets", "WebSockets, and streams of results over HTTP", &self.sockets),
+            (
+                "passwords_waiting",
+                "Passwords that wait for their turn with argon2",
+                &self.passwords_waiting,
+            ),
+            ("database_up", "Whether the database answered a moment ago", &self.database_up),
+            (
+                "standby_up",
+                "Whether the standby answers lists; 0 also without one",
+                &self.standby_up,
+            ),
+        ];
+        for (name, help, gauge) in gauges {
+            registry.register(name, help, gauge.clone());
+        }
+        let help = "Connections to the database, by pool and state";
+        registry.register("database_connections", help, self.connections.clone());
+    }
+
+    fn set(&self, moment: &Moment) {
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.live_watched_events.set(number(moment.live.events));
+        self.live_watches.set(number(moment.live.watches));
+        self.sockets.set(number(moment.sockets));
+        self.passwords_waiting.set(number(moment.passwords_waiting));
+        self.database_up.set(moment.database_is_up.into());
+        self.standby_up.set((moment.standby_is_up == Some(true)).into());
+        for PoolSize { pool, idle, used } in &moment.pools {
+            for (state, count) in [("idle", idle), ("used", used)] {
+                self.connections.get_or_create(&PoolLabels { pool, state }).set(number(*count));
+            }
+        }
     }
 }
 

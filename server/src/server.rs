@@ -75,13 +75,13 @@ impl Server {
     /// Serves until `stop` ends. Then it is not ready any more, goes on for the delay that was set, tells
     /// every socket to connect elsewhere, and finishes what is open, for ten seconds at most.
     pub async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) {
-        let Services { db, accounts, bookings, hub, events, .. } = self.services;
+        let Services { db, accounts, bookings, hub, events, metrics, .. } = self.services;
         // Before the first caller, who would else find out by waiting.
         db.check_health(&self.database).await;
         let mut chores = JoinSet::new();
         chores.spawn(db.clone().watch_health(self.database));
         chores.spawn(db.clone().watch_standby());
-        chores.spawn(feed::run(db.clone(), hub, events));
+        chores.spawn(feed::run(db.clone(), hub, events, metrics));
         chores.spawn(accounts.clear_expired_sessions());
         chores.spawn(self.rate_limits.forget_idle());
 

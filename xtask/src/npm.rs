@@ -1,13 +1,38 @@
 //! Packages from npm, each the very one that was looked at.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::{
-    shell::{call, has, heading, read},
+    shell::{call, finish, has, heading, read},
     web::target_folder,
 };
+
+/// A copy of `folder`, in which npm has installed what its package-lock.json names.
+pub(crate) fn install(folder: &Path) -> Result<PathBuf> {
+    const LOCK: &str = "package-lock.json";
+    let name = folder.file_name().context("it has a name")?;
+    let copy = std::path::absolute(target_folder())?.join(name);
+    let is_installed = fs::read(copy.join(LOCK)).ok() == fs::read(folder.join(LOCK)).ok()
+        && copy.join("node_modules/.package-lock.json").is_file();
+    fs::create_dir_all(&copy)?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        fs::copy(entry.path(), copy.join(entry.file_name()))?;
+    }
+    if !is_installed {
+        heading(&format!("Installing {}", name.display()));
+        // Nothing of them is run while they are installed.
+        let flags = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+        finish(Command::new("npm").args(flags).current_dir(&copy))?;
+    }
+    Ok(copy)
+}
 
 /// One version of a package that needs no others.
 pub(crate) struct Package {

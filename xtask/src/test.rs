@@ -1,12 +1,12 @@
 //! Everything that CI runs.
 
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use anyhow::Result;
 
 use crate::{
     chaos,
-    npm::Package,
+    npm::{self, Package},
     postgres::{Durability, Postgres},
     race,
     shell::{call, finish, has, heading},
@@ -39,6 +39,7 @@ pub(crate) fn test(args: &Args) -> Result<()> {
     let browser = has("chromium") && has("chromedriver");
     need_package(browser, "Chromium with its driver", &["chromium", "chromium-driver"])?;
     need_package(has("npm"), "npm", &["nodejs", "npm"])?;
+    let clients = npm::install(Path::new("server/tests/clients"))?;
     let axe = fs::canonicalize(AXE.fetch()?.join("axe.min.js"))?;
     web::build(Ide::Required)?;
 
@@ -56,6 +57,7 @@ pub(crate) fn test(args: &Args) -> Result<()> {
             .args(workspace)
             .args(&args.filter)
             .env("TEST_POSTGRES_URL", postgres.url("postgres"))
+            .env("TEST_CLIENTS", clients)
             .env("TEST_AXE_SCRIPT", axe),
     )?;
     if args.filter.is_none() {

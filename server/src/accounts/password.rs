@@ -1,6 +1,9 @@
 //! Passwords: hashed with argon2id, off the async threads, a bounded number at once.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{
+    Arc, LazyLock,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use argon2::{
     Argon2,
@@ -30,13 +33,35 @@ pub(crate) enum PasswordError {
 #[derive(Clone, Debug)]
 pub(crate) struct Passwords {
     turns: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// One who waits for a turn, until it is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn among(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Passwords {
     /// As many at once as there are cores: each fills one.
     pub(crate) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { turns: Arc::new(Semaphore::new(cores)) }
+        Self { turns: Arc::new(Semaphore::new(cores)), waiting: Arc::default() }
+    }
+
+    /// How many wait for their turn.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     pub(crate) async fn hash(&self, password: String) -> Result<PasswordHash, PasswordError> {
@@ -66,10 +91,12 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
+        let waiting = Waiting::among(&self.waiting);
         let turn = timeout(WAIT, Arc::clone(&self.turns).acquire_owned())
             .await
             .map_err(|_| PasswordError::Busy)?
             .map_err(|e| PasswordError::Hash(e.to_string()))?;
+        drop(waiting);
         tokio::task::spawn_blocking(move || {
             let result = work();
             drop(turn);

@@ -107,6 +107,11 @@ impl Accounts {
         Self { db, clock, passwords: Passwords::new(), access_tokens }
     }
 
+    /// How many passwords wait to be hashed or checked.
+    pub(crate) fn passwords_waiting(&self) -> usize {
+        self.passwords.waiting()
+    }
+
     /// Makes an account and signs it in.
     ///
     /// # Errors

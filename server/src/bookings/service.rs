@@ -86,13 +86,15 @@ pub struct Bookings {
     db: Database,
     lanes: Lanes,
     confirmed: Batcher<ConfirmedBookings>,
+    metrics: Metrics,
 }
 
 impl Bookings {
     pub(crate) fn new(db: Database, lanes: Lanes, metrics: &Metrics) -> Self {
         let confirmed = ConfirmedBookings(db.clone());
-        let metrics = metrics.queue("confirmed-bookings");
-        Self { db, lanes, confirmed: Batcher::new(confirmed, Bounds::FOR_LOOKUPS, metrics) }
+        let queue = metrics.queue("confirmed-bookings");
+        let confirmed = Batcher::new(confirmed, Bounds::FOR_LOOKUPS, queue);
+        Self { db, lanes, confirmed, metrics: metrics.clone() }
     }
 
     /// Books tickets, all of them or none.
@@ -105,7 +107,7 @@ impl Bookings {
     ) -> Result<BookAnswer, BookingsError> {
         let booking_id = BookingId::new();
         let request = BookRequest { booking_id, user_id, event_id, quantity, idempotency_key };
-        match self.lanes.settle(Request::Book(request)).await? {
+        match self.settle(Request::Book(request)).await? {
             Outcome::Booked(booking) => Ok(BookAnswer::Success(booking)),
             Outcome::SoldOut(event) => Ok(BookAnswer::SoldOut(event)),
             Outcome::AlreadyBooked(booking) => Ok(BookAnswer::AlreadyBooked(booking)),
@@ -124,11 +126,28 @@ impl Bookings {
         let booking = store::find_booking(self.db.reads(), booking_id).await?;
         let event_id = booking.ok_or(BookingsError::NoSuchBooking)?.event_id;
         let request = CancelRequest { booking_id, event_id, user_id };
-        match self.lanes.settle(Request::Cancel(request)).await? {
+        match self.settle(Request::Cancel(request)).await? {
             Outcome::Cancelled(booking) => Ok(CancelAnswer::Success(booking)),
             Outcome::Closed(event) => Ok(CancelAnswer::Closed(event)),
             other => Err(refusal(other)),
         }
+    }
+
+    async fn settle(&self, request: Request) -> Result<Outcome, BookingsError> {
+        let outcome = self.lanes.settle(request).await;
+        self.metrics.booking(match &outcome {
+            Ok(Outcome::Booked(_)) => "booked",
+            Ok(Outcome::SoldOut(_)) => "sold_out",
+            Ok(Outcome::AlreadyBooked(_)) => "already_booked",
+            Ok(Outcome::Closed(_)) => "closed",
+            Ok(Outcome::Cancelled(_)) => "cancelled",
+            Ok(Outcome::NoSuchEvent | Outcome::NoSuchBooking | Outcome::NoSuchUser) => "not_found",
+            Ok(Outcome::KeyReused) => "key_reused",
+            Err(BookingsError::InDoubt) => "in_doubt",
+            Err(BookingsError::Crowded) => "crowded",
+            Err(_) => "failed",
+        });
+        outcome
     }
 
     /// The confirmed booking in this seat.

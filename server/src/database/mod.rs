@@ -33,7 +33,10 @@ use standby::{Lists, Standby};
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
-use crate::config::{DatabaseArgs, DatabaseUrl};
+use crate::{
+    config::{DatabaseArgs, DatabaseUrl},
+    metrics::PoolSize,
+};
 
 /// Longest wait for a connection.
 const CONNECTION_WAIT: Duration = Duration::from_secs(5);
@@ -260,6 +263,36 @@ impl Database {
     /// When the database is away.
     pub async fn pending_migrations(&self) -> Result<usize, DbErr> {
         Ok(Migrator::get_pending_migrations_read_only(&self.probe).await?.len())
+    }
+
+    /// The connections of each pool that many use.
+    pub(crate) fn pool_sizes(&self) -> Vec<PoolSize> {
+        let standby = self.lists.standby.as_ref();
+        let pools = [
+            ("reads", Some(self.reads.pool())),
+            ("writes", Some(&self.writes)),
+            ("standby", standby.map(|standby| &standby.pool)),
+        ];
+        let size = |(pool, connections): (&'static str, Option<&DatabaseConnection>)| {
+            let connections = connections?;
+            let (open, idle) = match self.backend() {
+                DbBackend::Postgres => {
+                    let pool = connections.get_postgres_connection_pool();
+                    (pool.size(), pool.num_idle())
+                }
+                _ => {
+                    let pool = connections.get_sqlite_connection_pool();
+                    (pool.size(), pool.num_idle())
+                }
+            };
+            Some(PoolSize { pool, idle, used: (open as usize).saturating_sub(idle) })
+        };
+        pools.into_iter().filter_map(size).collect()
+    }
+
+    /// Whether the standby answers lists; none without one.
+    pub(crate) fn standby_is_up(&self) -> Option<bool> {
+        self.lists.standby.as_ref().map(|standby| !standby.health.is_away())
     }
 
     /// What the watch over the database last found.

@@ -17,19 +17,23 @@ use axum::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
-use super::{App, Inner, Peer, is_loopback, origin_may_call, websocket};
+use super::{
+    App, Peer, is_loopback, origin_may_call,
+    streaming::{self, Format},
+    websocket,
+};
 use crate::{
     accounts::graphql::SessionCookie,
     auth::Viewer,
-    error::ApiError,
-    schema::{Api, RequestId},
+    error::{ApiError, code},
+    schema::{Api, Operation, RequestId, code_of},
     sharing::Read,
 };
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 const GRAPHQL_JSON: &str = "application/graphql-response+json";
 
 /// A query by POST, its parameters a JSON object.
@@ -163,19 +167,15 @@ fn object<T: DeserializeOwned>(name: &'static str, text: &str) -> Result<Option<
         .map_err(|error| ApiError::field(name, format!("{name} is not a JSON object: {error}.")))
 }
 
-async fn answer(app: &Inner, peer: Peer, headers: &HeaderMap, sent: Sent) -> Response {
+async fn answer(app: &App, peer: Peer, headers: &HeaderMap, sent: Sent) -> Response {
+    let begun = Instant::now();
     let parameters = match sent.parse() {
         Ok(parameters) => parameters,
         Err(problem) => return refuse(StatusCode::BAD_REQUEST, problem),
     };
-    let Some(media_type) = negotiate(headers) else {
-        return refuse(
-            StatusCode::NOT_ACCEPTABLE,
-            ApiError::field("query", format!("This API answers as {GRAPHQL_JSON} or {JSON}.")),
-        );
-    };
-    let operation = app.api.operation_type(&parameters.query, parameters.operation_name.as_deref());
-    if operation == Some(OperationType::Mutation) && matches!(sent, Sent::Url(_)) {
+    let Operation { kind, label } =
+        app.api.operation(&parameters.query, parameters.operation_name.as_deref());
+    if kind == Some(OperationType::Mutation) && matches!(sent, Sent::Url(_)) {
         let mut response = refuse(
             StatusCode::METHOD_NOT_ALLOWED,
             ApiError::field("query", "A mutation must be sent by POST."),
@@ -183,12 +183,26 @@ async fn answer(app: &Inner, peer: Peer, headers: &HeaderMap, sent: Sent) -> Res
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
         return response;
     }
+    let answered =
+        |answer: &Answer| app.services.metrics.answered(&label, answer.code, begun.elapsed());
 
     let authorization = headers.get(header::AUTHORIZATION).map(|v| v.to_str().unwrap_or_default());
     let viewer = app.services.access_tokens.viewer(authorization);
-    if operation == Some(OperationType::Query) && viewer == Viewer::Anonymous {
+    if let Some(format) = Format::wanted(headers, kind) {
+        return streaming::answer(app, peer, headers, (parameters.into_request(), viewer), format);
+    }
+    let Some(media_type) = negotiate(headers) else {
+        return refuse(
+            StatusCode::NOT_ACCEPTABLE,
+            ApiError::field("query", format!("This API answers as {GRAPHQL_JSON} or {JSON}.")),
+        );
+    };
+    if kind == Some(OperationType::Query) && viewer == Viewer::Anonymous {
         return match app.public_queries.find(PublicQuery { sent, media_type }).await {
-            Ok(answer) => answer.into_response(),
+            Ok(answer) => {
+                answered(&answer);
+                answer.into_response()
+            }
             Err(broken) => {
                 refuse(StatusCode::INTERNAL_SERVER_ERROR, ApiError::Internal(broken.to_string()))
             }
@@ -207,6 +221,7 @@ async fn answer(app: &Inner, peer: Peer, headers: &HeaderMap, sent: Sent) -> Res
         })
         .data(app.client_address(peer, headers));
     let (answer, http_headers) = execute(&app.api, request, media_type).await;
+    answered(&answer);
     let mut response = answer.into_response();
     response.headers_mut().extend(http_headers);
     response
@@ -249,10 +264,12 @@ async fn execute(api: &Api, request: Request, media_type: &'static str) -> (Answ
 /// An answer that can go to many.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
-    status: StatusCode,
+    pub(super) status: StatusCode,
     media_type: &'static str,
     body: Bytes,
     id: Option<HeaderValue>,
+    /// Of the first error.
+    code: Option<&'static str>,
 }
 
 impl Answer {
@@ -267,8 +284,9 @@ impl Answer {
             error.extensions.get_or_insert_default().set("requestId", id.0.as_str());
         }
         let error = json!({ "message": error.message, "extensions": error.extensions });
+        let code = error["extensions"]["code"].as_str().and_then(code::known);
         let body = json!({ "errors": [error] }).to_string().into();
-        Self { status, media_type: JSON, body, id: None }
+        Self { status, media_type: JSON, body, id: None, code }
     }
 }
 
@@ -287,12 +305,15 @@ impl IntoResponse for Answer {
     }
 }
 
-fn encode(response: &async_graphql::Response, media_type: &'static str) -> Answer {
-    // Errors without a place in the answer came before anything was executed.
-    let never_ran = !response.errors.is_empty()
+/// Whether a request was refused before anything of it was executed: its errors have no place in the answer.
+pub(super) fn never_ran(response: &async_graphql::Response) -> bool {
+    !response.errors.is_empty()
         && response.data == async_graphql::Value::Null
-        && response.errors.iter().all(|error| error.path.is_empty());
-    let (status, body) = if never_ran {
+        && response.errors.iter().all(|error| error.path.is_empty())
+}
+
+pub(super) fn encode(response: &async_graphql::Response, media_type: &'static str) -> Answer {
+    let (status, body) = if never_ran(response) {
         let status =
             if media_type == GRAPHQL_JSON { StatusCode::BAD_REQUEST } else { StatusCode::OK };
         (status, serde_json::to_vec(&json!({ "errors": response.errors })))
@@ -300,7 +321,10 @@ fn encode(response: &async_graphql::Response, media_type: &'static str) -> Answe
         (StatusCode::OK, serde_json::to_vec(response))
     };
     match body {
-        Ok(body) => Answer { status, media_type, body: body.into(), id: None },
+        Ok(body) => {
+            let code = response.errors.first().and_then(code_of).and_then(code::known);
+            Answer { status, media_type, body: body.into(), id: None, code }
+        }
         Err(error) => {
             let cause = ApiError::Internal(error.to_string());
             Answer::error(StatusCode::INTERNAL_SERVER_ERROR, cause)
@@ -341,7 +365,7 @@ fn negotiate(headers: &HeaderMap) -> Option<&'static str> {
     }
 }
 
-fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
+pub(super) fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     headers
         .get_all(header::ACCEPT)
         .iter()

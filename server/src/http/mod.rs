@@ -3,6 +3,7 @@
 mod graphql;
 mod site;
 mod sockets;
+mod streaming;
 mod websocket;
 
 use std::{
@@ -29,6 +30,7 @@ use self::{graphql::PublicQuery, sockets::Sockets, websocket::Patience};
 use crate::{
     config::{Origins, ServeArgs},
     error::ApiError,
+    metrics::Moment,
     rate_limit::ClientAddress,
     schema::Api,
     services::Services,
@@ -158,7 +160,16 @@ async fn readyz(State(app): State<App>) -> Response {
 /// For Prometheus and the like.
 async fn metrics(State(app): State<App>) -> Response {
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    match app.services.metrics.render() {
+    let Services { db, hub, accounts, metrics, .. } = &app.services;
+    let moment = Moment {
+        live: hub.size(),
+        sockets: app.sockets.count(),
+        passwords_waiting: accounts.passwords_waiting(),
+        database_is_up: !db.health().is_away(),
+        standby_is_up: db.standby_is_up(),
+        pools: db.pool_sizes(),
+    };
+    match metrics.render(&moment) {
         Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

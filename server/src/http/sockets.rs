@@ -40,6 +40,11 @@ impl Sockets {
         Some(Place { sockets: self.clone(), address })
     }
 
+    /// How many are open.
+    pub(super) fn count(&self) -> usize {
+        self.open().values().map(|count| *count as usize).sum()
+    }
+
     /// Ends when all sockets are to be closed.
     pub(super) async fn closing(&self) {
         self.closing.cancelled().await;

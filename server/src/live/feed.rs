@@ -18,11 +18,12 @@ use futures_util::{StreamExt, stream};
 use rowlock_entities::EventId;
 use tokio::{
     sync::Notify,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
+use uuid::Uuid;
 
 use super::{Hub, TicketCount};
-use crate::{database::Database, events::Events};
+use crate::{database::Database, events::Events, metrics::Metrics};
 
 /// The channel's name in the database.
 const CHANNEL: &str = "rowlock_counts";
@@ -83,9 +84,9 @@ impl Outbox {
 }
 
 /// Sends this server's counts and passes on those of others, until it is dropped.
-pub(crate) async fn run(db: Database, hub: Hub, events: Events) {
+pub(crate) async fn run(db: Database, hub: Hub, events: Events, metrics: Metrics) {
     let Some(outbox) = hub.outbox() else { return };
-    tokio::join!(send(&db, outbox), receive(&db, &hub, &events));
+    tokio::join!(send(&db, outbox), receive(&db, &hub, &events, &metrics));
 }
 
 async fn send(db: &Database, outbox: &Outbox) {
@@ -102,9 +103,9 @@ async fn send(db: &Database, outbox: &Outbox) {
     }
 }
 
-async fn receive(db: &Database, hub: &Hub, events: &Events) {
+async fn receive(db: &Database, hub: &Hub, events: &Events, metrics: &Metrics) {
     loop {
-        if let Err(error) = follow(db, hub, events).await {
+        if let Err(error) = follow(db, hub, events, metrics).await {
             tracing::debug!(%error, "other servers can't be heard");
         }
         sleep(RETRY).await;
@@ -112,7 +113,12 @@ async fn receive(db: &Database, hub: &Hub, events: &Events) {
 }
 
 /// Listens on one connection for as long as it is good.
-async fn follow(db: &Database, hub: &Hub, events: &Events) -> anyhow::Result<()> {
+async fn follow(
+    db: &Database,
+    hub: &Hub,
+    events: &Events,
+    metrics: &Metrics,
+) -> anyhow::Result<()> {
     let listener = db.listen(CHANNEL).await?;
     // A message that is half read is not lost when something else comes first.
     let heard = stream::unfold(listener, |mut listener| async move {
@@ -122,13 +128,19 @@ async fn follow(db: &Database, hub: &Hub, events: &Events) -> anyhow::Result<()>
     let mut heard = Box::pin(heard);
     let mut again = interval(READ_AGAIN);
     again.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut is_alive = true;
+    // No count has such a line, so whoever else hears it passes on nothing.
+    let sign_of_life = Uuid::now_v7().to_string();
+    let (mut is_alive, mut sent) = (true, None::<Instant>);
     loop {
         tokio::select! {
             message = heard.next() => match message.transpose()?.flatten() {
                 Some(message) => {
                     is_alive = true;
-                    hub.pass_on(decode(message.payload()));
+                    if message.payload() != sign_of_life {
+                        hub.pass_on(decode(message.payload()));
+                    } else if let Some(sent) = sent.take() {
+                        metrics.feed_lagged(sent.elapsed());
+                    }
                 }
                 // It listens again on another connection, and may have missed something.
                 None => read_again(hub, events).await?,
@@ -137,7 +149,8 @@ async fn follow(db: &Database, hub: &Hub, events: &Events) -> anyhow::Result<()>
             _ = again.tick() => {
                 anyhow::ensure!(is_alive, "the connection that listens is silent");
                 is_alive = false;
-                db.notify(CHANNEL, vec![String::new()]).await?;
+                sent.get_or_insert_with(Instant::now);
+                db.notify(CHANNEL, vec![sign_of_life.clone()]).await?;
                 read_again(hub, events).await?;
             }
         }

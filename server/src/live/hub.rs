@@ -170,6 +170,16 @@ impl Hub {
         self.pass_on(news);
     }
 
+    /// How much is watched here.
+    pub(crate) fn size(&self) -> crate::metrics::Watched {
+        let state = self.state();
+        let by_name = state.watched.values().map(Topic::watchers).sum::<usize>();
+        crate::metrics::Watched {
+            events: state.watched.len(),
+            watches: by_name + state.watching_all,
+        }
+    }
+
     /// The events that somebody watches by name.
     pub(super) fn watched(&self) -> Vec<EventId> {
         self.state().watched.keys().copied().collect()

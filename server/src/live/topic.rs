@@ -72,6 +72,10 @@ impl Topic {
         }
     }
 
+    pub(super) fn watchers(&self) -> usize {
+        self.groups.iter().map(watch::Sender::receiver_count).sum()
+    }
+
     pub(super) fn is_unwatched(&self) -> bool {
         self.groups.iter().all(|group| group.receiver_count() == 0)
     }

@@ -4,11 +4,17 @@
 //! This stands around the schema, not in one of async-graphql's extensions: with any of those, each field
 //! of an answer goes through all of them.
 
-use std::{any::TypeId, sync::Arc};
+use std::{any::TypeId, collections::HashSet, sync::Arc};
 
 use async_graphql::{
     Data, Executor, Request, Response, Schema, ServerError, ServerResult, Value,
-    parser::types::{ExecutableDocument, OperationType},
+    parser::{
+        parse_schema,
+        types::{
+            ExecutableDocument, OperationDefinition, OperationType, Selection, TypeKind,
+            TypeSystemDefinition,
+        },
+    },
 };
 use futures_util::{
     StreamExt,
@@ -40,6 +46,7 @@ pub(crate) struct Api {
     /// The same without most of the rules of validation: for what is known to keep them.
     schema_for_valid: Roots,
     input_types: Arc<InputTypes>,
+    root_fields: Arc<HashSet<Arc<str>>>,
     documents: Arc<Documents>,
     max_selections: usize,
     max_depth: usize,
@@ -47,6 +54,15 @@ pub(crate) struct Api {
 }
 
 type Roots = Schema<Query, Mutation, Subscription>;
+
+/// What is known of an operation before it is executed.
+#[derive(Clone, Debug)]
+pub(crate) struct Operation {
+    /// None when its text can't be parsed or names none that is there, which is refused when it is executed.
+    pub(crate) kind: Option<OperationType>,
+    /// What metrics call it, one of few: its root field, or `several`, `other` or `invalid`.
+    pub(crate) label: Arc<str>,
+}
 
 /// The id by which a request's log lines and its errors are matched; on a WebSocket, the socket's.
 #[derive(Clone, Debug)]
@@ -65,8 +81,10 @@ impl RequestId {
 impl Api {
     /// Of the same schema twice, the second time without most of the rules of validation.
     pub(crate) fn new(schema: Roots, schema_for_valid: Roots, limits: &Limits) -> Self {
+        let sdl = schema.sdl();
         Self {
-            input_types: Arc::new(InputTypes::of_schema(&schema.sdl())),
+            input_types: Arc::new(InputTypes::of_schema(&sdl)),
+            root_fields: Arc::new(root_fields(&sdl)),
             schema,
             schema_for_valid,
             documents: Arc::new(Documents::new()),
@@ -76,11 +94,25 @@ impl Api {
         }
     }
 
-    /// What kind of operation a query's text, and the name of one of its operations, stands for; `None`
-    /// when it can't be parsed or names none that is there, which is refused when it is executed.
-    pub(crate) fn operation_type(&self, query: &str, name: Option<&str>) -> Option<OperationType> {
-        let document = self.documents.parse(query).ok()?;
-        find_operation_type(&document.parsed, name)
+    /// The operation that a query's text, and the name of one of its operations, stands for.
+    pub(crate) fn operation(&self, query: &str, name: Option<&str>) -> Operation {
+        let document = self.documents.parse(query).ok();
+        let operation =
+            document.as_ref().and_then(|document| find_operation(&document.parsed, name));
+        let Some(operation) = operation else {
+            return Operation { kind: None, label: "invalid".into() };
+        };
+        let label = match &*operation.selection_set.node.items {
+            [only] => {
+                let known = match &only.node {
+                    Selection::Field(field) => self.root_fields.get(field.node.name.node.as_str()),
+                    _ => None,
+                };
+                known.map_or_else(|| "other".into(), Arc::clone)
+            }
+            _ => "several".into(),
+        };
+        Operation { kind: Some(operation.ty), label }
     }
 
     /// Parses the request, unless it is too large. Its document comes along where it is as valid with
@@ -199,7 +231,10 @@ impl Executor for Api {
     }
 }
 
-fn find_operation_type(document: &ExecutableDocument, name: Option<&str>) -> Option<OperationType> {
+fn find_operation<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Option<&'a OperationDefinition> {
     let candidates = || {
         let operations = document.operations.iter();
         operations
@@ -207,13 +242,28 @@ fn find_operation_type(document: &ExecutableDocument, name: Option<&str>) -> Opt
                 (Some(name), Some(own)) => own.as_str() == name,
                 _ => true,
             })
-            .map(|(_, operation)| operation.node.ty)
+            .map(|(_, operation)| &operation.node)
     };
     // Of several, one should have been named; it is taken for the one that does most.
-    let changes_something = candidates().find(|kind| *kind == OperationType::Mutation);
+    let changes_something = candidates().find(|found| found.ty == OperationType::Mutation);
     changes_something
-        .or_else(|| candidates().find(|kind| *kind != OperationType::Query))
+        .or_else(|| candidates().find(|found| found.ty != OperationType::Query))
         .or_else(|| candidates().next())
+}
+
+/// The fields that an operation can begin with.
+fn root_fields(sdl: &str) -> HashSet<Arc<str>> {
+    let definitions = parse_schema(sdl).map(|schema| schema.definitions).unwrap_or_default();
+    let mut names = HashSet::new();
+    for definition in definitions {
+        if let TypeSystemDefinition::Type(definition) = definition
+            && ["Query", "Mutation", "Subscription"].contains(&definition.node.name.node.as_str())
+            && let TypeKind::Object(root) = definition.node.kind
+        {
+            names.extend(root.fields.iter().map(|field| Arc::from(field.node.name.node.as_str())));
+        }
+    }
+    names
 }
 
 fn too_complex(message: String) -> ServerError {
@@ -222,7 +272,8 @@ fn too_complex(message: String) -> ServerError {
     ServerError { extensions, ..ServerError::new(error.message, None) }
 }
 
-fn code_of(error: &ServerError) -> Option<&str> {
+/// The code of an error, which all have that come from [`Api`].
+pub(crate) fn code_of(error: &ServerError) -> Option<&str> {
     match error.extensions.as_ref()?.get("code")? {
         Value::String(code) => Some(code),
         _ => None,

@@ -8,7 +8,7 @@ mod validity;
 
 use std::sync::Arc;
 
-pub(crate) use api::{Api, RequestId};
+pub(crate) use api::{Api, Operation, RequestId, code_of};
 use async_graphql::{
     MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder, ValidationMode,
 };

@@ -21,6 +21,7 @@ on_both_engines! {
     other_origins_are_told_nothing_unless_they_are_allowed
     health_and_readiness_are_told
     every_answer_has_a_request_id
+    what_happens_is_counted
 }
 
 async fn a_query_comes_by_post_or_get_and_a_mutation_only_by_post(app: App) {
@@ -326,5 +327,52 @@ async fn the_web_client_is_served_compressed_and_cached_by_its_hash() {
     ] {
         let answer = get(path).await;
         assert!(!answer.text().await.unwrap().contains("[package]"), "{path}");
+    }
+}
+
+async fn what_happens_is_counted(app: App) {
+    let (ann, bob) = (app.user().await, app.user().await);
+    let event = app.event("Concert", 1).await;
+    let booked = app.book(&ann, &event, 1).await;
+    app.book(&bob, &event, 1).await;
+    app.cancel(&ann, booked["booking"]["id"].as_str().unwrap()).await;
+    app.error(None, "{ nothingLikeThis }", json!({})).await;
+    app.error(None, "{ me", json!({})).await;
+    let mut socket = Socket::open(&app.url, "graphql-transport-ws", json!({})).await;
+    let watch = "subscription($id: [ID!]) { remainingTickets(eventIds: $id) { version } }";
+    socket.start(watch, json!({ "id": [event] })).await;
+    socket.next().await;
+    let text = app.http.get(format!("{}/metrics", app.url)).send().await.unwrap().text().await;
+    let text = text.unwrap();
+    for line in [
+        "rowlock_bookings_total{outcome=\"booked\"} 1",
+        "rowlock_bookings_total{outcome=\"sold_out\"} 1",
+        "rowlock_bookings_total{outcome=\"cancelled\"} 1",
+        "rowlock_requests_total{operation=\"bookEvent\",outcome=\"ok\"} 2",
+        "rowlock_requests_total{operation=\"other\",outcome=\"BAD_USER_INPUT\"} 1",
+        "rowlock_requests_total{operation=\"invalid\",outcome=\"BAD_USER_INPUT\"} 1",
+        "rowlock_request_seconds_count{operation=\"cancelBooking\"} 1",
+        "rowlock_live_watches 1",
+        "rowlock_live_watched_events 1",
+        "rowlock_sockets 1",
+        "rowlock_database_up 1",
+        "rowlock_standby_up 0",
+        "rowlock_passwords_waiting 0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");
+    }
+    // What watches over servers asks for nothing else.
+    for file in
+        [include_str!("../../../deploy/alerts.yml"), include_str!("../../../deploy/grafana.json")]
+    {
+        for name in file.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+            let family = ["_bucket", "_count", "_sum", "_total"]
+                .iter()
+                .find_map(|end| name.strip_suffix(end))
+                .unwrap_or(name);
+            if name.starts_with("rowlock_") {
+                assert!(text.contains(&format!("# HELP {family} ")), "{name}");
+            }
+        }
     }
 }

@@ -140,3 +140,38 @@ async fn a_request_that_does_not_arrive_is_given_up() {
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert!(answer.contains("BAD_USER_INPUT"), "{answer}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_results_takes_a_sockets_place_and_shows_that_it_lives() {
+    let app = start(&["--max-sockets-per-address", "1", "--socket-ping-seconds", "1"]).await;
+    let watch = "subscription { remainingTickets { version } }";
+    let open = async |accept: &str| {
+        app.request(None, watch, json!({})).header("accept", accept).send().await.unwrap()
+    };
+    let mut events = open("text/event-stream").await;
+    assert_eq!(events.chunk().await.unwrap().unwrap(), ":\n\n");
+    assert_eq!(open("text/event-stream").await.status(), 429);
+    let sign_of_life = timeout(Duration::from_secs(10), events.chunk()).await.unwrap();
+    assert_eq!(sign_of_life.unwrap().unwrap(), ":\n\n");
+    drop(events);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let mut parts = loop {
+        let parts = open("multipart/mixed;subscriptionSpec=1.0, application/json").await;
+        if parts.status() == 200 {
+            break parts;
+        }
+        assert!(Instant::now() < deadline, "the place is free again");
+        sleep(Duration::from_millis(10)).await;
+    };
+    let (user, event) = (app.user().await, app.event("Concert", 2).await);
+    app.book(&user, &event, 1).await;
+    let mut said = String::new();
+    while !said.contains("\"version\"") {
+        let chunk =
+            timeout(Duration::from_secs(10), parts.chunk()).await.unwrap().unwrap().unwrap();
+        said.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+    let result = "--graphql\r\ncontent-type: application/json\r\n\r\n{\"payload\":{\"data\":\
+        {\"remainingTickets\":{\"version\":1}}}}\r\n--graphql";
+    assert!(said.ends_with(result), "{said:?}");
+}

@@ -14,6 +14,7 @@ mod accounts;
 mod app;
 mod bookings;
 mod browser;
+mod clients;
 mod commands;
 mod events;
 mod faults;

@@ -1,0 +1,39 @@
+// graphql-ws: queries, mutations and subscriptions on one socket.
+
+import assert from 'node:assert/strict';
+import { createClient } from 'graphql-ws';
+import WebSocket from 'ws';
+import { COUNTS, event, socketUrl, token, watchABooking } from './world.mjs';
+
+let pongs = 0;
+const client = createClient({
+  url: socketUrl,
+  webSocketImpl: WebSocket,
+  connectionParams: { authorization: `Bearer ${token}` },
+  keepAlive: 100,
+  on: { pong: (received) => { if (received) pongs += 1; } },
+  retryAttempts: 0,
+});
+const answers = async (payload) => {
+  const all = [];
+  for await (const answer of client.iterate(payload)) all.push(answer);
+  return all;
+};
+
+// Several at once; each is completed by the server.
+const [me, list, wrong] = await Promise.all([
+  answers({ query: '{ me { name } }' }),
+  answers({ query: 'query($n: Int) { events(first: $n) { nodes { id } } }', variables: { n: 2 } }),
+  answers({ query: '{ nothingLikeThis }' }).catch((errors) => errors),
+]);
+assert.equal(typeof me[0].data.me.name, 'string');
+assert.equal(list[0].data.events.nodes.length, 2);
+assert.match(JSON.stringify(wrong), /BAD_USER_INPUT/);
+
+// Completed by the client, and begun again.
+for (let round = 0; round < 2; round += 1) {
+  const counts = client.iterate({ query: COUNTS, variables: { ids: [event] } });
+  await watchABooking(counts, ({ data }) => data.remainingTickets.remainingTickets);
+}
+while (pongs === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+await client.dispose();

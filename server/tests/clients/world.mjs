@@ -1,0 +1,77 @@
+// What each script here is given: a running server, a user's access token, and an event with tickets.
+
+import assert from 'node:assert/strict';
+
+export const { URL: url, TOKEN: token, EVENT: event } = process.env;
+export const socketUrl = url.replace('http', 'ws');
+
+export const BOOK = `mutation Book($id: ID!) { bookEvent(input: { eventId: $id }) {
+  __typename ... on BookEventSuccess { booking { id } } } }`;
+export const CANCEL = `mutation Cancel($id: ID!) { cancelBooking(input: { bookingId: $id }) {
+  __typename } }`;
+export const COUNTS = `subscription Counts($ids: [ID!]) { remainingTickets(eventIds: $ids) {
+  eventId remainingTickets } }`;
+
+// Sends an operation by POST; gives its data.
+export async function send(query, variables) {
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    body: JSON.stringify({ query, variables }),
+  });
+  const { data, errors } = await answer.json();
+  assert.equal(errors, undefined);
+  return data;
+}
+
+// Books a ticket; gives a way to give it back.
+async function book() {
+  const { bookEvent } = await send(BOOK, { id: event });
+  assert.equal(bookEvent.__typename, 'BookEventSuccess');
+  return async () => {
+    const { cancelBooking } = await send(CANCEL, { id: bookEvent.booking.id });
+    assert.equal(cancelBooking.__typename, 'CancelBookingSuccess');
+  };
+}
+
+// Follows `results`, a stream of counts, while a ticket is booked and given back.
+export async function watchABooking(results, countOf) {
+  const counts = results[Symbol.asyncIterator]();
+  const next = async () => {
+    const { value, done } = await counts.next();
+    assert.ok(!done, 'the subscription goes on');
+    return countOf(value);
+  };
+  const first = await next();
+  const giveBack = await book();
+  assert.equal(await next(), first - 1);
+  await giveBack();
+  assert.equal(await next(), first);
+  await counts.return?.();
+}
+
+// An async iterable of what a callback-style source gives: `start` gets a sink and gives a way to stop.
+export function iterate(start) {
+  const queue = [];
+  let wake = () => {};
+  let over = false;
+  const sink = {
+    next: (value) => { queue.push(value); wake(); },
+    error: (error) => { queue.push(Promise.reject(error)); wake(); },
+    complete: () => { over = true; wake(); },
+  };
+  const stop = start(sink);
+  return {
+    async *[Symbol.asyncIterator]() {
+      try {
+        for (;;) {
+          while (queue.length > 0) yield await queue.shift();
+          if (over) return;
+          await new Promise((resolve) => { wake = resolve; });
+        }
+      } finally {
+        stop();
+      }
+    },
+  };
+}

@@ -1,0 +1,50 @@
+//! Clients that others wrote, against the running server. `cargo xtask test` installs them from
+//! `server/tests/clients`, whose scripts they are used by.
+
+use std::{env, time::Duration};
+
+use tokio::{process::Command, time::timeout};
+
+use crate::app::{App, Engine};
+
+const TIME_FOR_ONE: Duration = Duration::from_secs(60);
+
+/// Runs one of the scripts, which fails where the client does not get what it should.
+async fn run(script: &str) {
+    let folder = env::var("TEST_CLIENTS")
+        .expect("TEST_CLIENTS names the folder with the clients: run `cargo xtask test`");
+    let app = App::start(Engine::Postgres).await;
+    let (token, event) = (app.user().await, app.event("Concert", 5).await);
+    let mut node = Command::new("node");
+    node.arg(script).current_dir(folder).kill_on_drop(true);
+    node.env("URL", format!("{}/graphql", app.url)).env("TOKEN", token).env("EVENT", event);
+    let output = timeout(TIME_FOR_ONE, node.output()).await.expect("it ends in time").unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+    app.assert_nothing_oversold().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_of_graphql_over_http_passes() {
+    run("graphql-http.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn graphql_ws_runs_several_operations_on_a_socket() {
+    run("graphql-ws.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn graphql_sse_subscribes_over_http() {
+    run("graphql-sse.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apollo_client_queries_books_refreshes_and_subscribes() {
+    run("apollo.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn urql_queries_books_and_subscribes() {
+    run("urql.mjs").await;
+}
