@@ -2,6 +2,8 @@
 
 # Everything is built here; what it downloads and compiles is kept between builds.
 FROM rust:1.95-bookworm AS build
+# The newest of the distribution, as security updates are.
+# hadolint ignore=DL3008
 RUN rustup target add wasm32-unknown-unknown \
     && apt-get update \
     && apt-get install --yes --no-install-recommends nodejs npm \
@@ -21,7 +23,7 @@ RUN useradd --system --uid 10001 rowlock
 COPY --from=build /out/rowlock /usr/local/bin/rowlock
 COPY --from=build /out/web /srv/rowlock
 ENV LISTEN_ADDR=0.0.0.0:8080 WEB_DIR=/srv/rowlock LOG_FORMAT=json
-USER rowlock
+USER 10001
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["rowlock"]

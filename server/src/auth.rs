@@ -183,6 +183,38 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_what_was_signed_and_says_all_that_it_must() {
+        use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+        let (tokens, clock) = tokens(SECRET);
+        let (user, exp) = (UserId::new().0, clock.now().timestamp() + 600);
+        let signed = |algorithm, claims: serde_json::Value| {
+            encode(&Header::new(algorithm), &claims, &tokens.signing).unwrap()
+        };
+        let whole = serde_json::json!({ "sub": user, "iat": 0, "exp": exp });
+        let good = signed(Algorithm::HS256, whole.clone());
+        assert!(matches!(tokens.viewer(Some(&format!("Bearer {good}"))), Viewer::User { .. }));
+        let other = serde_json::json!({ "sub": UserId::new().0, "iat": 0, "exp": exp });
+        let parts: Vec<&str> = good.split('.').collect();
+        let altered = format!("{}.{}.{}", parts[0], BASE64.encode(other.to_string()), parts[2]);
+        let asymmetric = BASE64.encode(r#"{"alg":"RS256","typ":"JWT"}"#);
+        for token in [
+            signed(Algorithm::HS384, whole.clone()),
+            signed(Algorithm::HS512, whole),
+            signed(Algorithm::HS256, serde_json::json!({ "sub": user, "iat": 0 })),
+            signed(Algorithm::HS256, serde_json::json!({ "iat": 0, "exp": exp })),
+            signed(Algorithm::HS256, serde_json::json!({ "sub": "x", "iat": 0, "exp": exp })),
+            altered,
+            format!("{asymmetric}.{}.{}", parts[1], parts[2]),
+        ] {
+            assert_eq!(
+                tokens.viewer(Some(&format!("Bearer {token}"))),
+                Viewer::Rejected,
+                "{token}"
+            );
+        }
+    }
+
+    #[test]
     fn a_token_is_good_from_when_it_says_so() {
         let (tokens, clock) = tokens(SECRET);
         let now = clock.now().timestamp();

@@ -196,7 +196,7 @@ pub struct DatabaseArgs {
     #[arg(long, env, value_name = "URL", hide_env_values = true)]
     pub database_replica_url: Option<DatabaseUrl>,
 
-    /// Connections for reading, and as many to the standby
+    /// Connections for reading by key, as many for lists and searches, and as many to the standby
     #[arg(long, env, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub database_read_connections: u32,
 
@@ -245,7 +245,8 @@ pub struct Limits {
     #[arg(long, env, default_value_t = 30, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub socket_ping_seconds: u64,
 
-    /// Seconds within which a request must arrive: its head, and then its body
+    /// Seconds within which a request must arrive: its head, and then its body; also how long a connection is
+    /// kept without one, or without taking anything of what is sent
     #[arg(long, env, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub request_seconds: u64,
 
@@ -266,7 +267,7 @@ pub struct Limits {
     #[arg(long, env, default_value_t = 1_200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub sign_ins_per_minute_per_address: u32,
 
-    /// Login attempts a minute for one email
+    /// Login attempts a minute for one email from one address; ten times as many from all addresses together
     #[arg(long, env, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub logins_per_minute_per_email: u32,
 

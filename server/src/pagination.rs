@@ -16,6 +16,8 @@ use crate::{
 
 /// Nodes on a page when the caller doesn't say.
 const DEFAULT_PAGE_SIZE: Int = Int(10);
+/// Complexity of a statement that reads a page or counts a list.
+const OF_STATEMENT: usize = 20;
 /// Most nodes on a page.
 const MAX_PAGE_SIZE: i32 = 50;
 /// Longest cursor that is looked at; those given out are shorter.
@@ -98,10 +100,11 @@ impl PageArgs {
     }
 }
 
-/// How many nodes a page will hold, for the complexity of a query that has not been checked yet.
-pub(crate) fn page_size(first: Option<Int>, last: Option<Int>) -> usize {
+/// The complexity of a page, of a query that has not been checked yet: its nodes, and the statement that
+/// reads them.
+pub(crate) fn page_complexity(first: Option<Int>, last: Option<Int>, of_node: usize) -> usize {
     let size = first.or(last).unwrap_or(DEFAULT_PAGE_SIZE).0.clamp(1, MAX_PAGE_SIZE);
-    size.unsigned_abs() as usize
+    OF_STATEMENT.saturating_add((size.unsigned_abs() as usize).saturating_mul(of_node))
 }
 
 /// A cursor's text: opaque to callers.
@@ -199,7 +202,7 @@ impl<L: Listing> Connection<L> {
     }
 
     /// Number of entries on all pages together. Counted only when asked for.
-    #[graphql(complexity = 20)]
+    #[graphql(complexity = "OF_STATEMENT")]
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
         let count = self.listing.count(ctx).await?;
         Ok(i32::try_from(count).unwrap_or(i32::MAX))

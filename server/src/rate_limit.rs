@@ -20,6 +20,9 @@ use rowlock_entities::UserId;
 
 use crate::{config::Limits, error::ApiError};
 
+/// How many times more login attempts for one email are taken from all addresses together than from one.
+const ANYWHERE: u32 = 10;
+
 /// Where a request came from, as far as it tells clients apart: of an IPv6 address, the network of 64 bits
 /// that one customer has to choose from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,7 +44,8 @@ impl From<IpAddr> for ClientAddress {
 #[derive(Debug)]
 pub(crate) struct RateLimits {
     sign_ins: PerMinute<ClientAddress>,
-    logins: PerMinute<String>,
+    logins: PerMinute<(String, Option<ClientAddress>)>,
+    logins_from_anywhere: PerMinute<String>,
     bookings: PerMinute<UserId>,
 }
 
@@ -50,6 +54,9 @@ impl RateLimits {
         Self {
             sign_ins: PerMinute::new(limits.sign_ins_per_minute_per_address),
             logins: PerMinute::new(limits.logins_per_minute_per_email),
+            logins_from_anywhere: PerMinute::new(
+                limits.logins_per_minute_per_email.saturating_mul(ANYWHERE),
+            ),
             bookings: PerMinute::new(limits.bookings_per_minute_per_user),
         }
     }
@@ -62,11 +69,14 @@ impl RateLimits {
         }
     }
 
-    /// Counts a login attempt for this email.
-    pub(crate) fn check_login_email(&self, email: &str) -> Result<(), ApiError> {
+    /// Counts a login attempt for this email: of the request's address, so that a stranger elsewhere keeps
+    /// nobody out of their own account; and of all addresses together, of which many make a good guess.
+    pub(crate) fn check_login_email(&self, ctx: &Context<'_>, email: &str) -> Result<(), ApiError> {
         // No account's email is longer; the rest would only fill the memory.
         let start: String = email.trim().chars().take(254).collect();
-        self.logins.check(&start.to_lowercase())
+        let email = start.to_lowercase();
+        self.logins.check(&(email.clone(), ctx.data_opt().copied()))?;
+        self.logins_from_anywhere.check(&email)
     }
 
     /// Counts a booking or cancellation of this user.
@@ -81,6 +91,7 @@ impl RateLimits {
             tick.tick().await;
             self.sign_ins.limiter.retain_recent();
             self.logins.limiter.retain_recent();
+            self.logins_from_anywhere.limiter.retain_recent();
             self.bookings.limiter.retain_recent();
         }
     }

@@ -1,22 +1,22 @@
 //! The running server: routes over the services, and the chores beside them.
 
-use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible, future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
+};
 
 use axum::{
     extract::ConnectInfo,
-    http::{HeaderValue, StatusCode, Version, header::CONNECTION},
+    http::{HeaderValue, StatusCode, header::CONNECTION},
 };
-use hyper::{Request, body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto::Builder, graceful::GracefulShutdown},
-};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpSocket},
     task::JoinSet,
     time::{sleep, timeout},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_io_timeout::TimeoutStream;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
 use crate::{
@@ -55,7 +55,7 @@ pub struct Server {
     ending: Ending,
     rate_limits: Arc<RateLimits>,
     database: String,
-    head_within: Duration,
+    patience: Duration,
     stop_delay: Duration,
 }
 
@@ -67,9 +67,9 @@ impl Server {
         let api = schema::build(&services, &args.limits, Arc::clone(&rate_limits));
         let (router, ending) = http::router(&services, api, args);
         let database = args.database.database_url.to_string();
-        let head_within = Duration::from_secs(args.limits.request_seconds);
+        let patience = Duration::from_secs(args.limits.request_seconds);
         let stop_delay = Duration::from_millis(args.stop_delay_ms);
-        Self { services, router, ending, rate_limits, database, head_within, stop_delay }
+        Self { services, router, ending, rate_limits, database, patience, stop_delay }
     }
 
     /// Serves until `stop` ends. Then it is not ready any more, goes on for the delay that was set, tells
@@ -85,7 +85,7 @@ impl Server {
         chores.spawn(accounts.clear_expired_sessions());
         chores.spawn(self.rate_limits.forget_idle());
 
-        let (connections, stopping) = (GracefulShutdown::new(), &self.ending.stopping);
+        let (connections, stopping) = (Connections::default(), &self.ending.stopping);
         let stopped = async {
             stop.await;
             tracing::info!("stopping: not ready any more");
@@ -93,12 +93,12 @@ impl Server {
             sleep(self.stop_delay).await;
         };
         tokio::select! {
-            () = accept(&listener, &connections, &self.router, stopping, self.head_within) => {}
+            () = accept(&listener, &connections, &self.router, stopping, self.patience) => {}
             () = stopped => {}
         }
         drop(listener);
         tracing::info!("stopping: no new connections, open requests finish");
-        let finished = async { tokio::join!(connections.shutdown(), self.ending.sockets.close()) };
+        let finished = async { tokio::join!(connections.end(), self.ending.sockets.close()) };
         if timeout(DRAIN, finished).await.is_err() {
             tracing::warn!("requests were still open when the server stopped");
         }
@@ -112,17 +112,34 @@ impl Server {
     }
 }
 
-/// Accepts connections for ever, and serves each in a task of its own.
+/// The open connections.
+#[derive(Debug, Default)]
+struct Connections {
+    tasks: TaskTracker,
+    ending: CancellationToken,
+}
+
+impl Connections {
+    /// Lets each finish the request that is open, and waits until all have.
+    async fn end(&self) {
+        self.ending.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// Accepts connections for ever, and serves each in a task of its own. Whoever sends no request's head for as
+/// long as `patience`, or takes nothing of an answer, a socket's messages included, is left.
 async fn accept(
     listener: &TcpListener,
-    connections: &GracefulShutdown,
+    connections: &Connections,
     router: &axum::Router,
     stopping: &CancellationToken,
-    head_within: Duration,
+    patience: Duration,
 ) {
-    let mut http = Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(head_within);
-    http.http2().timer(TokioTimer::new()).keep_alive_interval(head_within);
+    // Browsers speak HTTP/2 over TLS only, which is the business of the proxy in front.
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(patience);
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -138,11 +155,10 @@ async fn accept(
         let (router, stopping) = (router.clone(), stopping.clone());
         let answer = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
-            let is_kept = request.version() <= Version::HTTP_11;
             let (answering, stopping) = (router.clone().call(request), stopping.clone());
             async move {
                 let mut answer = answering.await?;
-                let is_kept = is_kept && answer.status() != StatusCode::SWITCHING_PROTOCOLS;
+                let is_kept = answer.status() != StatusCode::SWITCHING_PROTOCOLS;
                 if is_kept && stopping.is_cancelled() {
                     // So that the next request goes elsewhere, and none meets a closed connection.
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -150,10 +166,21 @@ async fn accept(
                 Ok::<_, Infallible>(answer)
             }
         });
-        let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), answer);
-        let connection = connections.watch(connection.into_owned());
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(patience));
+        let stream = TokioIo::new(Box::pin(stream));
+        let connection = http.serve_connection(stream, answer).with_upgrades();
+        let ending = connections.ending.clone();
+        connections.tasks.spawn(async move {
+            let mut connection = pin!(connection);
+            let result = tokio::select! {
+                result = &mut connection => result,
+                () = ending.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = result {
                 tracing::debug!(%error, "a connection broke");
             }
         });

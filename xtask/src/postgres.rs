@@ -202,8 +202,9 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         // Its own process, by the id that it wrote down: ours may be the shell around it. SIGINT is
         // what PostgreSQL takes for a fast shutdown.
+        // What was killed has left its id there, which may be somebody else's by now.
         let pid = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default();
-        if let Some(pid) = pid.lines().next() {
+        if let (Some(pid), Ok(None)) = (pid.lines().next(), self.process.try_wait()) {
             let _ = Command::new("kill").args(["-INT", pid]).status();
         }
         let _ = self.process.wait();

@@ -12,7 +12,7 @@ use crate::{
     bookings::graphql::{BookingConnection, BookingStatus},
     error::ApiError,
     input::Int,
-    pagination::{PageArgs, page_size},
+    pagination::{PageArgs, page_complexity},
     rate_limit::RateLimits,
     scalars::DateTime,
 };
@@ -116,7 +116,7 @@ impl AccountsMutation {
     ) -> Result<AuthPayload, ApiError> {
         let limits = ctx.data_unchecked::<Arc<RateLimits>>();
         limits.check_sign_in(ctx)?;
-        limits.check_login_email(&input.email)?;
+        limits.check_login_email(ctx, &input.email)?;
         let accounts = ctx.data_unchecked::<Accounts>();
         Ok(give(ctx, accounts.login(&input.email, &input.password).await?))
     }
@@ -227,7 +227,7 @@ impl User {
     /// The person's bookings, newest first.
     ///
     /// Errors: `BAD_USER_INPUT` for page sizes and cursors.
-    #[graphql(complexity = "1 + page_size(first, last) * child_complexity")]
+    #[graphql(complexity = "page_complexity(first, last, child_complexity)")]
     async fn bookings(
         &self,
         ctx: &Context<'_>,

@@ -14,6 +14,8 @@ use tokio::{sync::Semaphore, time::timeout};
 
 /// Longest wait for a turn before the caller is told to come back.
 const WAIT: std::time::Duration = std::time::Duration::from_secs(10);
+/// Most who wait for a turn. More would not have theirs in time: a hash takes some tens of milliseconds.
+const MOST_WAITING: usize = 250;
 
 /// What is compared with when there is no such user, so that the answer takes as long.
 static NOBODYS_HASH: LazyLock<Option<PasswordHash>> =
@@ -40,9 +42,12 @@ pub(crate) struct Passwords {
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {
-    fn among(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
+    fn among(count: &'a AtomicUsize) -> Result<Self, PasswordError> {
+        let waiting = Self(count);
+        match count.fetch_add(1, Ordering::Relaxed) < MOST_WAITING {
+            true => Ok(waiting),
+            false => Err(PasswordError::Busy),
+        }
     }
 }
 
@@ -53,10 +58,12 @@ impl Drop for Waiting<'_> {
 }
 
 impl Passwords {
-    /// As many at once as there are cores: each fills one.
+    /// Each fills a core while it lasts. One core is left to all else, so that nobody who guesses passwords
+    /// keeps others from booking.
     pub(crate) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { turns: Arc::new(Semaphore::new(cores)), waiting: Arc::default() }
+        let turns = cores.saturating_sub(1).max(1);
+        Self { turns: Arc::new(Semaphore::new(turns)), waiting: Arc::default() }
     }
 
     /// How many wait for their turn.
@@ -91,7 +98,7 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
-        let waiting = Waiting::among(&self.waiting);
+        let waiting = Waiting::among(&self.waiting)?;
         let turn = timeout(WAIT, Arc::clone(&self.turns).acquire_owned())
             .await
             .map_err(|_| PasswordError::Busy)?

@@ -1,11 +1,12 @@
 //! Decides who may have an account and a session.
 
-use std::time::Duration as StdDuration;
+use std::{future::Future, time::Duration as StdDuration};
 
 use chrono::{DateTime, Duration, Utc};
 use email_address::EmailAddress;
 use rowlock_entities::{RefreshTokenId, SessionId, UserId, refresh_token, session, user};
 use sea_orm::{ConnectionTrait, DbErr, SqlErr};
+use tokio::time::Instant;
 
 use super::{
     password::{PasswordError, Passwords},
@@ -15,7 +16,7 @@ use super::{
 use crate::{
     auth::{AccessToken, AccessTokens},
     clock::Clock,
-    database::{Database, insert_missing},
+    database::{Database, insert_missing, overdue},
     error::{ApiError, FieldProblem},
 };
 
@@ -24,6 +25,8 @@ pub(crate) const SESSION_LIFE: Duration = Duration::days(7);
 /// How long after its use a refresh token still gives a session's next one: two tabs that wake at
 /// the same time both send the same cookie, and neither is a thief.
 const REUSE_GRACE: Duration = Duration::seconds(10);
+/// Longest wait for a transaction, from when it begins until it is stored.
+const FINISH_WITHIN: StdDuration = StdDuration::from_secs(10);
 /// How often sessions that are over are cleared away.
 const CLEAR_EVERY: StdDuration = StdDuration::from_secs(3_600);
 
@@ -143,14 +146,17 @@ impl Accounts {
             password_hash: self.passwords.hash(password.to_owned()).await?,
             created_at: self.clock.now(),
         };
-        let tx = self.db.begin().await?;
-        store::insert_user(&tx, user.clone()).await.map_err(|error| match error.sql_err() {
-            Some(SqlErr::UniqueConstraintViolation(_)) => AccountsError::EmailTaken,
-            _ => error.into(),
-        })?;
-        let signed_in = self.begin_session(&tx, user).await?;
-        tx.commit().await?;
-        Ok(signed_in)
+        self.in_time(async {
+            let tx = self.db.begin().await?;
+            store::insert_user(&tx, user.clone()).await.map_err(|error| match error.sql_err() {
+                Some(SqlErr::UniqueConstraintViolation(_)) => AccountsError::EmailTaken,
+                _ => error.into(),
+            })?;
+            let signed_in = self.begin_session(&tx, user).await?;
+            tx.commit().await?;
+            Ok(signed_in)
+        })
+        .await
     }
 
     /// Begins a session.
@@ -172,10 +178,13 @@ impl Accounts {
         let right = self.passwords.verify(password, stored).await?;
         let user = user.filter(|_| right).ok_or(AccountsError::InvalidCredentials)?;
 
-        let tx = self.db.begin().await?;
-        let signed_in = self.begin_session(&tx, user).await?;
-        tx.commit().await?;
-        Ok(signed_in)
+        self.in_time(async {
+            let tx = self.db.begin().await?;
+            let signed_in = self.begin_session(&tx, user).await?;
+            tx.commit().await?;
+            Ok(signed_in)
+        })
+        .await
     }
 
     /// Exchanges a refresh token, as the cookie has it, for the session's next one.
@@ -187,9 +196,11 @@ impl Accounts {
     /// `SessionEnded` when the token is unknown, expired, used or revoked.
     pub async fn refresh(&self, cookie: &str) -> Result<SignedIn, AccountsError> {
         let token = RefreshToken::parse(cookie).ok_or(AccountsError::SessionEnded)?;
-        let hash = token.hash();
-        let now = self.clock.now();
+        self.in_time(self.rotate(token.hash())).await
+    }
 
+    async fn rotate(&self, hash: Vec<u8>) -> Result<SignedIn, AccountsError> {
+        let now = self.clock.now();
         // Without a transaction first: a made-up token must not take the writer's time.
         let found = store::find_refresh_token(self.db.reads(), &hash).await?;
         let session_id = found.ok_or(AccountsError::SessionEnded)?.session_id;
@@ -231,14 +242,17 @@ impl Accounts {
         let Some(token) = RefreshToken::parse(cookie) else { return Ok(()) };
         let found = store::find_refresh_token(self.db.reads(), &token.hash()).await?;
         let Some(token) = found else { return Ok(()) };
-        let tx = self.db.begin().await?;
-        if let Some(session) = store::lock_session(&tx, token.session_id).await?
-            && session.revoked_at.is_none()
-        {
-            store::revoke_session(&tx, session, self.clock.now()).await?;
-            tx.commit().await?;
-        }
-        Ok(())
+        self.in_time(async {
+            let tx = self.db.begin().await?;
+            if let Some(session) = store::lock_session(&tx, token.session_id).await?
+                && session.revoked_at.is_none()
+            {
+                store::revoke_session(&tx, session, self.clock.now()).await?;
+                tx.commit().await?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Ends every session that this user has by now. Access tokens end by themselves.
@@ -246,9 +260,12 @@ impl Accounts {
     /// # Errors
     /// Only when the database fails.
     pub async fn logout_everywhere(&self, user: UserId) -> Result<(), AccountsError> {
-        let tx = self.db.begin().await?;
-        store::revoke_sessions_of(&tx, user, self.clock.now()).await?;
-        Ok(tx.commit().await?)
+        self.in_time(async {
+            let tx = self.db.begin().await?;
+            store::revoke_sessions_of(&tx, user, self.clock.now()).await?;
+            Ok(tx.commit().await?)
+        })
+        .await
     }
 
     /// The user with this id, if there still is one.
@@ -336,12 +353,22 @@ impl Accounts {
         let mut tick = tokio::time::interval(CLEAR_EVERY);
         loop {
             tick.tick().await;
-            match self.clear_expired().await {
+            match self.in_time(async { Ok(self.clear_expired().await?) }).await {
                 Ok(count) => tracing::debug!(count, "cleared expired sessions"),
                 // The next hour will do; that the database is away is logged where that is watched.
                 Err(error) => tracing::debug!(%error, "could not clear expired sessions"),
             }
         }
+    }
+
+    /// A transaction that is given up, together with its connection, when it takes too long.
+    async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, AccountsError>>,
+    ) -> Result<T, AccountsError> {
+        let deadline = Instant::now() + FINISH_WITHIN;
+        let done = self.db.finish_by(deadline, work).await;
+        done.unwrap_or_else(|| Err(overdue().into()))
     }
 
     async fn clear_expired(&self) -> Result<u64, DbErr> {

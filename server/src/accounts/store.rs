@@ -91,7 +91,8 @@ pub(crate) async fn revoke_session(
     session.update(tx).await.map(drop)
 }
 
-/// Revokes those of the user's sessions that still run.
+/// Revokes those of the user's sessions that still run. What has expired is left to those who clear it
+/// away, so the two never wait for each other.
 pub(crate) async fn revoke_sessions_of(
     tx: &impl ConnectionTrait,
     user: UserId,
@@ -101,6 +102,7 @@ pub(crate) async fn revoke_sessions_of(
         .col_expr(session::Column::RevokedAt, Expr::val(at))
         .filter(session::Column::UserId.eq(user))
         .filter(session::Column::RevokedAt.is_null())
+        .filter(session::Column::ExpiresAt.gte(at))
         .exec(tx)
         .await
         .map(drop)

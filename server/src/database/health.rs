@@ -1,6 +1,10 @@
 //! Whether the database can be reached, as a watch beside the work last found it.
 
-use std::time::Duration;
+use std::{
+    mem,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::{
     sync::watch,
@@ -16,18 +20,39 @@ pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Debug, Default)]
 pub struct Health {
     away: watch::Sender<bool>,
+    schema: Mutex<Schema>,
+}
+
+/// Whether the database has the schema that this server knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Schema {
+    /// It was not looked at yet, or has none.
+    #[default]
+    Unknown,
+    Misses(usize),
+    Complete,
 }
 
 impl Health {
     /// As long as nothing is known, and that should not count as there.
     pub(super) fn away() -> Self {
-        Self { away: watch::Sender::new(true) }
+        Self { away: watch::Sender::new(true), ..Self::default() }
     }
 
     /// Whether the last probe failed.
     #[must_use]
     pub fn is_away(&self) -> bool {
         *self.away.borrow()
+    }
+
+    /// What was last found of the schema.
+    pub(crate) fn schema(&self) -> Schema {
+        *self.schema.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records a finding, and gives the one before.
+    fn set_schema(&self, found: Schema) -> Schema {
+        mem::replace(&mut self.schema.lock().unwrap_or_else(PoisonError::into_inner), found)
     }
 
     /// Ends when a probe fails.
@@ -60,7 +85,7 @@ impl Database {
     ///
     /// # Errors
     /// What kept it from answering within three seconds.
-    pub async fn probe(&self) -> Result<(), String> {
+    pub(crate) async fn probe(&self) -> Result<(), String> {
         match timeout(PROBE_TIMEOUT, self.probe.ping()).await {
             Ok(answer) => answer.map_err(|error| error.to_string()),
             Err(_) => Err(format!("no answer within {} s", PROBE_TIMEOUT.as_secs())),
@@ -71,31 +96,34 @@ impl Database {
     pub async fn watch_health(self, name: String) {
         let mut tick = interval(PROBE_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut schema_was_checked = false;
         loop {
             tick.tick().await;
-            if self.check_health(&name).await && !schema_was_checked {
-                schema_was_checked = true;
-                self.warn_of_an_old_schema(&name).await;
-            }
+            self.check_health(&name).await;
         }
     }
 
-    /// Probes the database once; says whether it is there.
-    pub(crate) async fn check_health(&self, name: &str) -> bool {
+    /// Probes the database once, and looks at its schema.
+    pub(crate) async fn check_health(&self, name: &str) {
         let finding = self.probe().await;
         let is_there = finding.is_ok();
         self.health.found(finding, name);
-        is_there
+        if is_there {
+            self.check_schema(name).await;
+        }
     }
 
-    async fn warn_of_an_old_schema(&self, name: &str) {
-        match self.pending_migrations().await {
-            Ok(0) => {}
-            Ok(pending) => tracing::error!(
+    async fn check_schema(&self, name: &str) {
+        let found = match timeout(PROBE_TIMEOUT, self.pending_migrations()).await {
+            Ok(Ok(0)) => Schema::Complete,
+            Ok(Ok(pending)) => Schema::Misses(pending),
+            Ok(Err(_)) | Err(_) => Schema::Unknown,
+        };
+        if self.health.set_schema(found) != found
+            && let Schema::Misses(pending) = found
+        {
+            tracing::error!(
                 "the database {name} misses {pending} migrations: run `rowlock migrate`"
-            ),
-            Err(error) => tracing::error!(%error, "the schema of {name} can't be checked"),
+            );
         }
     }
 }

@@ -12,6 +12,7 @@ use std::{io, path::Path, sync::Arc, time::Duration};
 
 pub(crate) use fault::Fault;
 pub use health::Health;
+pub(crate) use health::Schema;
 use log::LevelFilter;
 pub use reads::Reads;
 use reads::Trust;
@@ -76,17 +77,22 @@ impl Database {
     /// not PostgreSQL's.
     pub async fn open(args: &DatabaseArgs) -> Result<Self, DbErr> {
         let (trust, health) = (Trust::default(), Arc::<Health>::default());
-        let (reads, writes, mut probe, mut messages) = match &args.database_url {
+        let (reads, lists, writes, mut probe, mut messages) = match &args.database_url {
             DatabaseUrl::Sqlite(file) => {
                 create_folder_of(file)?;
                 let connect = |connections| sqlite_options(file, connections);
-                (connect(args.database_read_connections), connect(1), connect(1), None)
+                let reads = args.database_read_connections;
+                (connect(reads), connect(reads), connect(1), connect(1), None)
             }
             DatabaseUrl::Postgres(url) => {
                 let connect = |connections| postgres_options(url, connections, &trust, None);
-                let reads = args.database_read_connections;
+                let reads = || {
+                    let connections = args.database_read_connections;
+                    postgres_options(url, connections, &trust, Some(READ_WITHIN))
+                };
                 (
-                    postgres_options(url, reads, &trust, Some(READ_WITHIN)),
+                    reads(),
+                    reads(),
                     connect(args.database_write_connections),
                     connect(1),
                     // One more than are used: a new one that listens may come before the old one is gone.
@@ -100,6 +106,9 @@ impl Database {
         }
         let reads = sea_orm::Database::connect(reads).await?;
         let reads = Reads::new(reads, trust.clone(), Arc::clone(&health));
+        // Searches of many never keep anybody from their own bookings, or from signing in.
+        let lists = sea_orm::Database::connect(lists).await?;
+        let lists = Reads::new(lists, trust.clone(), Arc::clone(&health));
         let standby = match (&args.database_replica_url, &args.database_url) {
             (None, _) => None,
             (Some(replica @ DatabaseUrl::Postgres(url)), DatabaseUrl::Postgres(_)) => {
@@ -112,7 +121,7 @@ impl Database {
             }
         };
         Ok(Self {
-            lists: Lists { standby, primary: reads.clone() },
+            lists: Lists { standby, primary: lists },
             reads,
             writes: sea_orm::Database::connect(writes).await?,
             trust,
@@ -270,6 +279,7 @@ impl Database {
         let standby = self.lists.standby.as_ref();
         let pools = [
             ("reads", Some(self.reads.pool())),
+            ("lists", Some(self.lists.primary.pool())),
             ("writes", Some(&self.writes)),
             ("standby", standby.map(|standby| &standby.pool)),
         ];
@@ -303,7 +313,8 @@ impl Database {
 
     /// Ends all connections, once their work is done.
     pub async fn close(&self) {
-        let pools = [&self.probe, self.reads.pool(), &self.writes].into_iter();
+        let reads = [self.reads.pool(), self.lists.primary.pool()];
+        let pools = [&self.probe, &self.writes].into_iter().chain(reads);
         let standby = self.lists.standby.iter();
         let standby = standby.flat_map(|standby| [&standby.probe, &standby.pool]);
         for pool in pools.chain(&self.messages).chain(standby) {
@@ -344,7 +355,7 @@ async fn open_standby(url: &str, name: String, connections: u32) -> Result<Stand
     probe.sqlx_logging(false);
     let pool = sea_orm::Database::connect(pool).await?;
     let probe = sea_orm::Database::connect(probe).await?;
-    Ok(Standby { pool, trust, probe, health, name })
+    Ok(Standby { pool, trust, probe, health, failed_at: Arc::default(), name })
 }
 
 /// The database can't be reached, or the connection to it broke.

@@ -80,8 +80,7 @@ impl Reads {
     }
 
     /// Runs a statement unless the database is known to be away, and once more on another connection when its
-    /// own broke. Whatever others wait
-    /// for its answer never wait for ever.
+    /// own broke. Whoever waits for its answer never waits for ever.
     async fn run<T, F>(&self, statement: impl Fn() -> F) -> Result<T, DbErr>
     where
         F: Future<Output = Result<T, DbErr>>,

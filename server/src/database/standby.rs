@@ -1,6 +1,10 @@
 //! A standby that answers what may be some seconds old, for as long as it is well.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement,
@@ -8,7 +12,7 @@ use sea_orm::{
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::{
-    Database, Fault, Health, READ_WITHIN, Reads,
+    Database, Fault, Health, Reads,
     health::{PROBE_EVERY, PROBE_TIMEOUT},
     overdue,
     reads::Trust,
@@ -16,6 +20,10 @@ use super::{
 
 /// A standby that is further behind is not asked.
 const MOST_BEHIND: Duration = Duration::from_secs(5);
+/// Longest wait for its answer before the primary is asked, which may take its own time then.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// After it gave somebody no answer it is not asked for so long, whatever it says of itself.
+const DOUBTED_FOR: Duration = Duration::from_secs(10);
 
 /// Where lists are read: at the standby while it is well, else at the primary. Clones share both.
 #[derive(Clone, Debug)]
@@ -32,8 +40,22 @@ pub(super) struct Standby {
     pub(super) probe: DatabaseConnection,
     /// Away until it is known to be well.
     pub(super) health: Arc<Health>,
+    /// When it last gave no answer.
+    pub(super) failed_at: Arc<Mutex<Option<Instant>>>,
     /// For the log.
     pub(super) name: String,
+}
+
+/// What a database is, whichever server has it: a primary and its standbys agree.
+const IDENTITY: &str =
+    "(SELECT system_identifier FROM pg_control_system()) || ' ' || current_database()";
+
+/// What the primary said of itself.
+struct Written {
+    at: Instant,
+    /// How far its log was stored, as PostgreSQL writes it.
+    position: String,
+    identity: String,
 }
 
 impl Lists {
@@ -48,15 +70,18 @@ impl Standby {
     async fn ask<T>(&self, work: impl Future<Output = Result<T, DbErr>>) -> Option<T> {
         let answer = tokio::select! {
             biased;
-            answer = self.trust.finish_by(Instant::now() + READ_WITHIN, work) => answer,
+            answer = self.trust.finish_by(Instant::now() + ANSWER_WITHIN, work) => answer,
             () = self.health.goes_away() => return None,
         };
         match answer.unwrap_or_else(|| Err(overdue())) {
             Ok(answer) => Some(answer),
             Err(error) => {
                 let is_gone = matches!(Fault::of(&error), Fault::Away | Fault::Busy);
-                if is_gone && !self.health.set_away(true) {
-                    self.warn(&error.to_string());
+                if is_gone {
+                    *self.failed_at() = Some(Instant::now());
+                    if !self.health.set_away(true) {
+                        self.warn(&error.to_string());
+                    }
                 }
                 // What it has to replay can also be in the way of a statement.
                 tracing::debug!(%error, "the standby gave no answer");
@@ -73,13 +98,25 @@ impl Standby {
         );
     }
 
-    /// What keeps it from being asked; `written` is how far the primary was.
-    async fn probe(&self, written: Option<&str>) -> Result<(), String> {
+    fn failed_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.failed_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What keeps it from being asked, given what the primary had written and what it is.
+    async fn probe(&self, primary: Option<&Written>) -> Result<(), String> {
+        if self.failed_at().is_some_and(|failed| failed.elapsed() < DOUBTED_FOR) {
+            return Err("it gave no answer a moment ago".to_owned());
+        }
+        let (position, identity) =
+            primary.map(|written| (written.position.clone(), written.identity.clone())).unzip();
         let statement = Statement::from_sql_and_values(
             DbBackend::Postgres,
-            "SELECT pg_is_in_recovery() AS is_standby, \
-             coalesce(pg_last_wal_replay_lsn() >= $1::text::pg_lsn, true) AS is_near",
-            [written.map(str::to_owned).into()],
+            format!(
+                "SELECT pg_is_in_recovery() AND to_regclass('events') IS NOT NULL AS is_standby, \
+                 coalesce({IDENTITY} = $2, true) AS is_of_primary, \
+                 coalesce(pg_last_wal_replay_lsn() >= $1::text::pg_lsn, true) AS is_near"
+            ),
+            [position.into(), identity.into()],
         );
         let row = match timeout(PROBE_TIMEOUT, self.probe.query_one_raw(statement)).await {
             Ok(answer) => answer.map_err(|error| error.to_string())?.ok_or("it gave no row")?,
@@ -88,6 +125,9 @@ impl Standby {
         let is = |column| row.try_get::<bool>("", column).map_err(|error| error.to_string());
         if !is("is_standby")? {
             return Err("it is no standby, or not any more".to_owned());
+        }
+        if !is("is_of_primary")? {
+            return Err("it is another database's standby".to_owned());
         }
         if !is("is_near")? {
             return Err(format!("it is more than {} s behind", MOST_BEHIND.as_secs()));
@@ -138,18 +178,17 @@ impl Database {
         let Some(standby) = &self.lists.standby else { return };
         let mut tick = interval(PROBE_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // How far the primary had written, and when. The first one is what the standby must have by now.
-        let mut written: VecDeque<(Instant, String)> = VecDeque::new();
+        // The first one is what the standby must have by now.
+        let mut written: VecDeque<Written> = VecDeque::new();
         let mut is_known = false;
         loop {
             tick.tick().await;
             // While the primary is away it writes nothing.
-            written.extend(self.log_position().await.map(|position| (Instant::now(), position)));
-            while written.get(1).is_some_and(|(since, _)| since.elapsed() >= MOST_BEHIND) {
+            written.extend(self.written().await);
+            while written.get(1).is_some_and(|later| later.at.elapsed() >= MOST_BEHIND) {
                 written.pop_front();
             }
-            let position = written.front().map(|(_, position)| position.as_str());
-            let finding = standby.probe(position).await;
+            let finding = standby.probe(written.front()).await;
             let was_away = standby.health.set_away(finding.is_err());
             match finding {
                 Ok(()) if was_away => {
@@ -162,13 +201,14 @@ impl Database {
         }
     }
 
-    /// How far the primary's log is stored, as PostgreSQL writes it.
-    async fn log_position(&self) -> Option<String> {
-        let statement = Statement::from_string(
-            DbBackend::Postgres,
-            "SELECT pg_current_wal_flush_lsn()::text AS position",
-        );
+    /// How far the primary's log is stored by now.
+    async fn written(&self) -> Option<Written> {
+        let sql =
+            format!("SELECT pg_current_wal_flush_lsn()::text AS position, {IDENTITY} AS identity");
+        let statement = Statement::from_string(DbBackend::Postgres, sql);
         let answer = timeout(PROBE_TIMEOUT, self.probe.query_one_raw(statement)).await.ok()?;
-        answer.ok()??.try_get("", "position").ok()
+        let row = answer.ok()??;
+        let (position, identity) = (row.try_get("", "position"), row.try_get("", "identity"));
+        Some(Written { at: Instant::now(), position: position.ok()?, identity: identity.ok()? })
     }
 }

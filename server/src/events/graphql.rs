@@ -16,7 +16,7 @@ use crate::{
     bookings::{Bookings, graphql::Booking, loader::Seat},
     error::ApiError,
     input::{self, Int},
-    pagination::{Connection, Listing, PageArgs, decode_cursor, encode_cursor, page_size},
+    pagination::{Connection, Listing, PageArgs, decode_cursor, encode_cursor, page_complexity},
     scalars::DateTime,
 };
 
@@ -67,6 +67,14 @@ impl From<EventOrderField> for SortKey {
     }
 }
 
+/// What is added to a page's complexity by a search, which may read many titles, and by an offset, which reads
+/// all that it skips. The deepest page alone is not too complex by default.
+fn depth_complexity(search: Option<&str>, offset: Option<Int>) -> usize {
+    let of_search = if search.is_some_and(|search| !search.trim().is_empty()) { 80 } else { 0 };
+    let skipped = offset.map_or(0, |Int(offset)| offset.max(0).unsigned_abs() as usize);
+    of_search + (skipped / 500).min(1_000)
+}
+
 #[derive(Default)]
 pub(crate) struct EventsQuery;
 
@@ -76,7 +84,9 @@ impl EventsQuery {
     ///
     /// Errors: `BAD_USER_INPUT` for page sizes, cursors and a search of more than 200 characters.
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
-    #[graphql(complexity = "1 + page_size(first, last) * child_complexity")]
+    #[graphql(
+        complexity = "page_complexity(first, last, child_complexity) + depth_complexity(search.as_deref(), offset)"
+    )]
     async fn events(
         &self,
         ctx: &Context<'_>,

@@ -29,6 +29,7 @@ use tower_http::{
 use self::{graphql::PublicQuery, sockets::Sockets, websocket::Patience};
 use crate::{
     config::{Origins, ServeArgs},
+    database::Schema,
     error::ApiError,
     metrics::Moment,
     rate_limit::ClientAddress,
@@ -137,23 +138,25 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Ready: the database answers and has the schema that this server knows, and the server is not about to
-/// stop.
+/// Ready: the database answers and has the schema that this server knows, by what the watch over it last
+/// found, and the server is not about to stop. Whoever asks costs the database nothing.
 async fn readyz(State(app): State<App>) -> Response {
     let unready = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
     if app.stopping.is_cancelled() {
         return unready("the server is stopping\n".to_owned());
     }
-    if let Err(cause) = app.services.db.probe().await {
-        tracing::debug!(cause, "not ready");
+    let health = app.services.db.health();
+    if health.is_away() {
         return unready("the database can't be reached\n".to_owned());
     }
-    match app.services.db.pending_migrations().await {
-        Ok(0) => "ready\n".into_response(),
-        Ok(pending) => {
+    match health.schema() {
+        Schema::Complete => "ready\n".into_response(),
+        Schema::Misses(pending) => {
             unready(format!("{pending} migrations are missing: run `rowlock migrate`\n"))
         }
-        Err(_) => unready("the database has no schema yet: run `rowlock migrate`\n".to_owned()),
+        Schema::Unknown => {
+            unready("the database has no schema yet: run `rowlock migrate`\n".to_owned())
+        }
     }
 }
 

@@ -42,6 +42,8 @@ use crate::{
 /// Bytes of each of a socket's two buffers. They grow for what is larger; most messages are small, and
 /// there are many sockets.
 const BUFFER: usize = 1024;
+/// Operations at the same time on one socket, besides its subscriptions.
+const MOST_QUERIES: usize = 64;
 /// How long a socket that is closed may take to be told so, and to answer.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 /// Longest reason of a close frame, in bytes; the protocol allows 123.
@@ -52,6 +54,8 @@ const LONGEST_REASON: usize = 120;
 mod code {
     pub(super) const NORMAL: u16 = 1000;
     pub(super) const PROTOCOL_ERROR: u16 = 1002;
+    /// A policy was violated.
+    pub(super) const TOO_MANY: u16 = 1008;
     pub(super) const INTERNAL_ERROR: u16 = 1011;
     pub(super) const SERVICE_RESTART: u16 = 1012;
     pub(super) const BAD_REQUEST: u16 = 4400;
@@ -133,7 +137,7 @@ async fn converse(
     (address, id): (ClientAddress, RequestId),
 ) -> Option<CloseFrame> {
     let (was_heard, is_welcome) = (AtomicBool::new(true), Arc::new(AtomicBool::new(false)));
-    let operations = Operations::default();
+    let operations = Operations::new(protocol, app.max_subscriptions_per_socket + MOST_QUERIES);
     let asked = stream
         .take_while(|frame| ready(frame.is_ok()))
         .inspect(|_| was_heard.store(true, Ordering::Relaxed))
@@ -145,11 +149,7 @@ async fn converse(
                 _ => None,
             })
         })
-        // In the older subprotocol, an operation takes the place of the one with its id.
-        .take_while(|message| {
-            let is_older = protocol == WebSocketProtocols::SubscriptionsTransportWS;
-            ready(is_older || operations.admit(message))
-        });
+        .take_while(|message| ready(operations.admit(message)));
     let free = FreeSubscriptions::new(app.max_subscriptions_per_socket);
     let (welcome, tokens) = (Arc::clone(&is_welcome), app.services.access_tokens.clone());
     let answers = Protocol::from_message_stream(app.api.clone(), asked, protocol)
@@ -188,13 +188,10 @@ async fn converse(
                     Message::Text(text.into())
                 }
                 Some(WsMessage::Close(code, reason)) => return Some(close(its_code(code), &reason)),
-                None => return Some(match operations.twice.get() {
-                    Some(id) => {
-                        let reason = format!("Subscriber for {id} already exists");
-                        close(code::SUBSCRIBER_EXISTS, &reason)
-                    }
-                    None => close(code::NORMAL, ""),
-                }),
+                None => {
+                    let refused = operations.refused.get().cloned();
+                    return Some(refused.unwrap_or_else(|| close(code::NORMAL, "")));
+                }
             },
         };
         tokio::select! {
@@ -206,25 +203,45 @@ async fn converse(
 }
 
 /// A socket's operations that are not over.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Operations {
     ids: Mutex<HashSet<String>>,
-    /// The id that was used for another one meanwhile.
-    twice: OnceLock<String>,
+    most: usize,
+    /// In the older subprotocol, an operation takes the place of the one with its id.
+    replace_each_other: bool,
+    /// Why the socket is closed, after one that was not admitted.
+    refused: OnceLock<CloseFrame>,
 }
 
 impl Operations {
+    fn new(protocol: WebSocketProtocols, most: usize) -> Self {
+        Self {
+            ids: Mutex::default(),
+            most,
+            replace_each_other: protocol == WebSocketProtocols::SubscriptionsTransportWS,
+            refused: OnceLock::new(),
+        }
+    }
+
     /// Whether the client's message may be acted upon: async-graphql would drop an operation whose id
     /// another one takes.
     fn admit(&self, message: &serde_json::Result<ClientMessage>) -> bool {
         match message {
             Ok(ClientMessage::Start { id, .. }) => {
-                let is_new = self.ids().insert(id.clone());
-                if !is_new {
-                    // Nothing is admitted after the first one.
-                    let _ = self.twice.set(id.clone());
-                }
-                is_new
+                let mut ids = self.ids();
+                let is_new = ids.insert(id.clone());
+                let refusal = if ids.len() > self.most {
+                    let reason = format!("More than {} operations at once", self.most);
+                    close(code::TOO_MANY, &reason)
+                } else if !is_new && !self.replace_each_other {
+                    let reason = format!("Subscriber for {id} already exists");
+                    close(code::SUBSCRIBER_EXISTS, &reason)
+                } else {
+                    return true;
+                };
+                // Nothing is admitted after the first one.
+                let _ = self.refused.set(refusal);
+                false
             }
             Ok(ClientMessage::Stop { id }) => {
                 self.ids().remove(id);

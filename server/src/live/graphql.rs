@@ -15,23 +15,36 @@ use crate::{
 };
 
 /// Most events that one subscription names.
-const MOST_EVENTS: usize = 200;
+const MOST_EVENTS: u32 = 200;
+/// Most events that the subscriptions of one socket name, each counted wherever it is named.
+const MOST_EVENTS_OF_A_SOCKET: usize = 1_000;
 
-/// How many more subscriptions a socket may have.
+/// How many more subscriptions a socket may have, and how many events they may name.
 #[derive(Clone, Debug)]
-pub(crate) struct FreeSubscriptions(Arc<Semaphore>);
+pub(crate) struct FreeSubscriptions {
+    subscriptions: Arc<Semaphore>,
+    events: Arc<Semaphore>,
+}
 
 impl FreeSubscriptions {
     pub(crate) fn new(most: usize) -> Self {
-        Self(Arc::new(Semaphore::new(most)))
+        Self {
+            subscriptions: Arc::new(Semaphore::new(most)),
+            events: Arc::new(Semaphore::new(MOST_EVENTS_OF_A_SOCKET)),
+        }
     }
 
-    fn take(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        Arc::clone(&self.0).try_acquire_owned().map_err(|_| {
-            let message =
-                "This socket has too many subscriptions: end some, or name several events in one.";
-            ApiError::TooComplex(message.to_owned())
-        })
+    fn take(&self, events: u32) -> Result<[OwnedSemaphorePermit; 2], ApiError> {
+        let refused = |what: &str| {
+            let message = format!("This socket has too many {what}: end some subscriptions.");
+            ApiError::TooComplex(message)
+        };
+        let subscription = Arc::clone(&self.subscriptions).try_acquire_owned();
+        let events = Arc::clone(&self.events).try_acquire_many_owned(events);
+        Ok([
+            subscription.map_err(|_| refused("subscriptions"))?,
+            events.map_err(|_| refused("events"))?,
+        ])
     }
 }
 
@@ -51,7 +64,11 @@ impl LiveSubscription {
         #[graphql(desc = "The events to watch, 1 to 200; all of them when left out.")]
         event_ids: Option<Vec<ID>>,
     ) -> Result<impl Stream<Item = TicketUpdate> + use<>, ApiError> {
-        let place = ctx.data_opt::<FreeSubscriptions>().map(FreeSubscriptions::take).transpose()?;
+        let named = event_ids.as_ref().map_or(0, Vec::len);
+        let named = u32::try_from(named).ok().filter(|named| *named <= MOST_EVENTS);
+        let named = named.ok_or_else(wrong_number_of_events)?;
+        let free = ctx.data_opt::<FreeSubscriptions>();
+        let place = free.map(|free| free.take(named)).transpose()?;
         let hub = ctx.data_unchecked::<Hub>();
         let counts: BoxStream<'static, TicketCount> = match event_ids {
             None => hub.watch_all().boxed(),
@@ -65,16 +82,17 @@ impl LiveSubscription {
     }
 }
 
+fn wrong_number_of_events() -> ApiError {
+    ApiError::field("eventIds", format!("eventIds names 1 to {MOST_EVENTS} events."))
+}
+
 async fn watch_some(
     ctx: &Context<'_>,
     hub: &Hub,
     raw: &[ID],
 ) -> Result<BoxStream<'static, TicketCount>, ApiError> {
-    if !(1..=MOST_EVENTS).contains(&raw.len()) {
-        return Err(ApiError::field(
-            "eventIds",
-            format!("eventIds names 1 to {MOST_EVENTS} events."),
-        ));
+    if raw.is_empty() {
+        return Err(wrong_number_of_events());
     }
     let ids =
         raw.iter().map(|id| input::id("eventIds", id)).collect::<Result<HashSet<EventId>, _>>()?;

@@ -11,6 +11,9 @@ use async_graphql::{
     parser::types::{ExecutableDocument, Selection, SelectionSet},
 };
 
+/// Deeper than this is as good as endless: what is nested is also visited by nested calls.
+const DEEPEST: usize = 64;
+
 /// Fields, fragments and directives of a whole document, written out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct QuerySize {
@@ -26,14 +29,15 @@ impl QuerySize {
         let mut fragments = HashMap::new();
         let mut whole = Self::default();
         for (_, operation) in document.operations.iter() {
-            whole.take(Self::of_set(document, &operation.node.selection_set.node, &mut fragments));
+            let selections = &operation.node.selection_set.node;
+            whole.take(Self::of_set(document, selections, &mut fragments, 0));
             let of_variables = operation.node.variable_definitions.iter();
             whole.add(of_variables.map(|variable| variable.node.directives.len()).sum());
             whole.add(operation.node.directives.len());
         }
         // Those that nothing spreads are visited too.
         for name in document.fragments.keys() {
-            whole.take(Self::of_fragment(document, name, &mut fragments));
+            whole.take(Self::of_fragment(document, name, &mut fragments, 0));
         }
         whole
     }
@@ -42,18 +46,23 @@ impl QuerySize {
         document: &'a ExecutableDocument,
         set: &'a SelectionSet,
         fragments: &mut HashMap<&'a Name, Self>,
+        depth: usize,
     ) -> Self {
+        if depth > DEEPEST {
+            return Self::ENDLESS;
+        }
+        let depth = depth + 1;
         let mut size = Self::default();
         for selection in &set.items {
             let mut inner = match &selection.node {
                 Selection::Field(field) => {
-                    Self::of_set(document, &field.node.selection_set.node, fragments)
+                    Self::of_set(document, &field.node.selection_set.node, fragments, depth)
                 }
                 Selection::InlineFragment(fragment) => {
-                    Self::of_set(document, &fragment.node.selection_set.node, fragments)
+                    Self::of_set(document, &fragment.node.selection_set.node, fragments, depth)
                 }
                 Selection::FragmentSpread(spread) => {
-                    Self::of_fragment(document, &spread.node.fragment_name.node, fragments)
+                    Self::of_fragment(document, &spread.node.fragment_name.node, fragments, depth)
                 }
             };
             inner.add(1 + selection.node.directives().len());
@@ -67,6 +76,7 @@ impl QuerySize {
         document: &'a ExecutableDocument,
         name: &'a Name,
         fragments: &mut HashMap<&'a Name, Self>,
+        depth: usize,
     ) -> Self {
         if let Some(known) = fragments.get(name) {
             return *known;
@@ -75,7 +85,7 @@ impl QuerySize {
         let Some(fragment) = document.fragments.get(name) else { return Self::default() };
         // What comes back here before this is done is a circle.
         fragments.insert(name, Self::ENDLESS);
-        let mut size = Self::of_set(document, &fragment.node.selection_set.node, fragments);
+        let mut size = Self::of_set(document, &fragment.node.selection_set.node, fragments, depth);
         size.add(fragment.node.directives.len());
         fragments.insert(name, size);
         size
@@ -124,11 +134,20 @@ mod tests {
 
     #[test]
     fn fragments_that_double_each_other_are_counted_at_once() {
-        let fragments: String = (0..200)
+        let fragments: String = (0..60)
             .map(|n| format!("fragment F{n} on Q {{ ...F{m} ...F{m} }} ", m = n + 1))
             .collect();
-        let query = format!("{{ ...F0 }} {fragments} fragment F200 on Q {{ a }}");
-        assert_eq!(size(&query), (usize::MAX, 202));
+        let query = format!("{{ ...F0 }} {fragments} fragment F60 on Q {{ a }}");
+        let (selections, depth) = size(&query);
+        assert!(selections > 1 << 60, "{selections}");
+        assert_eq!(depth, 62);
+    }
+
+    #[test]
+    fn a_chain_of_fragments_is_followed_only_so_far() {
+        let chain: String =
+            (0..20_000).map(|n| format!("fragment F{n} on Q {{ ...F{m} }} ", m = n + 1)).collect();
+        assert_eq!(size(&format!("{{ ...F0 }} {chain}")).1, usize::MAX);
     }
 
     #[test]

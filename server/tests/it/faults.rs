@@ -186,3 +186,39 @@ async fn connections_that_postgres_ends_are_replaced() {
     }
     assert_eq!(app.remaining(&event).await, 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_whose_connection_falls_silent_ends_and_gives_its_connection_up() {
+    let (app, proxy) = behind_a_proxy(true, &["--database-write-connections", "1"]).await;
+    let login = "mutation { login(input: { email: \"ada@example.org\", password: \"ada-demo-1\" }) \
+        { accessToken } }";
+    proxy.set_cut(Cut::Silence(b"INSERT INTO \"sessions\""));
+    let answer = timeout(Duration::from_secs(20), app.error(None, login, json!({}))).await;
+    assert_eq!(code_and_fields(&answer.expect("an answer in time")).0, "UNAVAILABLE");
+    // The only connection that writes is another one now.
+    let (event, user) = (app.event("Concert", 5).await, app.user().await);
+    assert_eq!(app.book(&user, &event, 1).await["__typename"], "BookEventSuccess");
+    app.data(None, login, json!({})).await;
+}
+
+/// What is named as a standby and is none is told of, and not asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_come_from_the_primary_where_the_standby_is_none() {
+    let folder = TempDir::new().unwrap();
+    let no_standby = new_database(Engine::Postgres, &folder).await;
+    let nobody = "postgres://rowlock@127.0.0.1:1/rowlock".to_owned();
+    for named in [no_standby, nobody] {
+        let app = App::start_with(Engine::Postgres, &["--database-replica-url", &named]).await;
+        for round in 0..3 {
+            let title = format!("Only at the primary {round}");
+            app.event(&title, 5).await;
+            let found = app.data(None, "{ events(search: \"primary\") { totalCount } }", json!({}));
+            let found = timeout(Duration::from_secs(5), found).await.expect("an answer in time");
+            assert_eq!(found["events"]["totalCount"], round + 1);
+            // So that the watch over the standby has looked at it.
+            sleep(Duration::from_millis(600)).await;
+        }
+        let metrics = app.http.get(format!("{}/metrics", app.url)).send().await.unwrap();
+        assert!(metrics.text().await.unwrap().contains("rowlock_standby_up 0"));
+    }
+}

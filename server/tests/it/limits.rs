@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::{Instant, sleep, timeout},
 };
-use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::{
     app::{App, Engine},
@@ -133,7 +133,9 @@ async fn dawdle(app: &App, beginning: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_does_not_arrive_is_given_up() {
     let app = start(&["--request-seconds", "1"]).await;
-    dawdle(&app, "POST /graphql HTTP/1.1\r\nhost: a\r\n").await;
+    for beginning in ["", "P", "PRI * HTTP/2.0\r\n", "POST /graphql HTTP/1.1\r\nhost: a\r\n"] {
+        dawdle(&app, beginning).await;
+    }
     let head = "POST /graphql HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\
         content-type: application/json\r\ncontent-length: 100\r\n\r\n{";
     let answer = dawdle(&app, head).await;
@@ -174,4 +176,76 @@ async fn a_stream_of_results_takes_a_sockets_place_and_shows_that_it_lives() {
     let result = "--graphql\r\ncontent-type: application/json\r\n\r\n{\"payload\":{\"data\":\
         {\"remainingTickets\":{\"version\":1}}}}\r\n--graphql";
     assert!(said.ends_with(result), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_that_takes_nothing_is_given_up() {
+    let app = start(&["--request-seconds", "1", "--max-sockets-per-address", "1"]).await;
+    let mut greedy = Socket::open(&app.url, MODERN, json!({})).await;
+    // Answers that nobody reads, until no more of them fit on the way.
+    let list = json!({ "query": "{ events(first: 50) { nodes { id title description venue } } }" });
+    for id in 0.. {
+        let ask = json!({ "type": "subscribe", "id": id.to_string(), "payload": list });
+        let sending = greedy.stream().send(Message::text(ask.to_string()));
+        if !matches!(timeout(Duration::from_millis(500), sending).await, Ok(Ok(()))) {
+            break;
+        }
+    }
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while Socket::connect(&app.url, MODERN).await.is_err() {
+        assert!(Instant::now() < deadline, "its place is free again");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_has_so_many_operations_and_events_at_once() {
+    let app = start(&["--max-subscriptions-per-socket", "10"]).await;
+    let event = app.event("Concert", 5).await;
+    // Their answers wait for each other, so most of these run at once.
+    let mut busy = Socket::open(&app.url, MODERN, json!({})).await;
+    let ask = json!({ "query": "{ me { id } events { nodes { id } } }" });
+    for id in 0..500 {
+        let ask = json!({ "type": "subscribe", "id": format!("x{id}"), "payload": ask });
+        // It may be closed by now.
+        let _ = busy.stream().send(Message::text(ask.to_string())).await;
+    }
+    assert_eq!(busy.closed().await, Some(1008));
+
+    let mut curious = Socket::open(&app.url, MODERN, json!({})).await;
+    let watch = "subscription($ids: [ID!]) { remainingTickets(eventIds: $ids) { version } }";
+    let ids = vec![event; 200];
+    for _ in 0..5 {
+        curious.start(watch, json!({ "ids": ids })).await;
+        assert_eq!(curious.next().await["errors"], json!(null));
+    }
+    curious.start(watch, json!({ "ids": ids })).await;
+    let refused = curious.next().await;
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "QUERY_TOO_COMPLEX", "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_large_in_any_way_is_refused_before_it_is_executed() {
+    let app = start(&["--max-body-bytes", "300000"]).await;
+    let aliases = |count: usize, field: &str| -> String {
+        let fields: String = (0..count).map(|n| format!("a{n}: {field} ")).collect();
+        format!("{{ {fields} }}")
+    };
+    let chain: String =
+        (0..2_500).map(|n| format!("fragment F{n} on Query{{...F{}}}", n + 1)).collect();
+    for query in [
+        aliases(5_001, "__typename"),
+        aliases(120, "events(first: 1) { __typename }"),
+        aliases(25, "events(first: 1, search: \"x\") { __typename }"),
+        aliases(2, "events(first: 1, offset: 900000) { __typename }"),
+        format!("{{ __typename {} }}", "@skip(if: false)".repeat(6_000)),
+        format!("{{ ...F0 }} {chain}"),
+    ] {
+        let asked = Instant::now();
+        let answer = app.send(None, &query, json!({})).await;
+        let code = &answer["errors"][0]["extensions"]["code"];
+        assert_eq!(code, "QUERY_TOO_COMPLEX", "{query:.60}");
+        assert!(asked.elapsed() < Duration::from_secs(3), "{query:.60}");
+    }
+    app.data(None, "{ events(first: 1, offset: 2000000000) { __typename } }", json!({})).await;
 }

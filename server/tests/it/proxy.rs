@@ -83,7 +83,7 @@ async fn pass(
                 if cut == Some(Duration::MAX) {
                     return closed(&mut open).await;
                 }
-                if let Some(late) = cut {
+                if let Some(late) = cut.filter(|late| !late.is_zero()) {
                     let _ = client.shutdown().await;
                     sleep(late).await;
                 }

@@ -19,7 +19,7 @@ use crate::{
     api::{
         Code, Failure,
         http::{self, Body, Data},
-        queries::accounts::{self, LoginInput, RegisterInput},
+        queries::accounts::{self, LoginInput, LogoutEverywhere, RegisterInput},
     },
     reconnect::pause_after,
 };
@@ -188,7 +188,17 @@ impl Session {
 
     /// Ends all of the person's sessions, on this device and others.
     pub(crate) async fn sign_out_everywhere(self) -> Result<(), Failure> {
-        self.run(&accounts::logout_everywhere()).await?;
+        let person =
+            self.state.with_untracked(|state| state.signed_in().map(|one| one.user.id.clone()));
+        // With a token that is good, as none can be renewed while the cookie is locked.
+        self.run(&accounts::me()).await?;
+        let _alone = tabs::lock_cookie().await;
+        let sender = self.state.with_untracked(|state| state.signed_in().cloned());
+        // Another tab may have signed in as somebody else meanwhile, whose session is none of this.
+        let sender = sender.filter(|sender| Some(&sender.user.id) == person.as_ref());
+        let sender = sender.ok_or(Failure::SessionEnded)?;
+        let body = Body::of(&accounts::logout_everywhere());
+        http::post(body, Some(&sender.access_token)).await?.read::<LogoutEverywhere>()?;
         self.end();
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Signing in, staying signed in, signing out.
 
-use cynic::MutationBuilder;
+use cynic::{MutationBuilder, QueryBuilder};
 
 use super::schema;
 
@@ -68,6 +68,13 @@ pub(crate) struct Logout {
 }
 
 #[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Query")]
+pub(crate) struct Me {
+    #[expect(dead_code, reason = "that it was answered is what matters")]
+    pub(crate) me: Option<User>,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "Mutation")]
 pub(crate) struct LogoutEverywhere {
     #[expect(dead_code, reason = "true always; that it was answered is what matters")]
@@ -88,6 +95,10 @@ pub(crate) fn refresh() -> cynic::Operation<Refresh, ()> {
 
 pub(crate) fn logout() -> cynic::Operation<Logout, ()> {
     Logout::build(())
+}
+
+pub(crate) fn me() -> cynic::Operation<Me, ()> {
+    Me::build(())
 }
 
 pub(crate) fn logout_everywhere() -> cynic::Operation<LogoutEverywhere, ()> {
