@@ -13,6 +13,15 @@ use crate::{
     web::target_folder,
 };
 
+/// # Errors
+/// When there is no npm.
+pub(crate) fn need_npm() -> Result<()> {
+    if !has("npm") {
+        bail!("npm is missing: install Node.js to have it");
+    }
+    Ok(())
+}
+
 /// A copy of `folder`, in which npm has installed what its package-lock.json names.
 pub(crate) fn install(folder: &Path) -> Result<PathBuf> {
     const LOCK: &str = "package-lock.json";
@@ -51,9 +60,7 @@ impl Package {
         if package.is_dir() {
             return Ok(package);
         }
-        if !has("npm") {
-            bail!("npm is missing: install Node.js to have it");
-        }
+        need_npm()?;
         heading(&format!("Fetching {name} {version}"));
         let download = folder.with_extension("download");
         fs::create_dir_all(&download)?;

@@ -1,15 +1,16 @@
-//! Builds what `rowlock` serves to browsers: the web client, and the IDE as its makers publish it.
+//! Builds what `rowlock` serves to browsers: the web client, and two IDEs as their makers publish them.
 
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use anyhow::{Context, Result};
 
 use crate::{
-    npm::Package,
-    shell::{call, heading},
+    npm::{self, Package, need_npm},
+    shell::{call, finish, heading},
     tools::need_wasm_target,
 };
 
@@ -19,7 +20,15 @@ const PLAYGROUND: Package = Package {
     integrity: "sha512-YPR33Ph9kuKlFOMpc8mKGsL/fOiX0ltgzV1BokXYNsBLtTVQnhdCSKQuZg80CcxWKD8syNuWXDkGZSAdFkwmRg==",
 };
 
-/// Whether a build without GraphQL Playground counts.
+/// What GraphiQL's page loads, each with all that it needs: its own code, and its editor's helpers.
+const GRAPHIQL: [&str; 4] = [
+    "main.js",
+    "editor=monaco-editor/esm/vs/editor/editor.worker.js",
+    "json=monaco-editor/esm/vs/language/json/json.worker.js",
+    "graphql=monaco-graphql/esm/graphql.worker.js",
+];
+
+/// Whether a build without the IDEs counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ide {
     Required,
@@ -36,7 +45,7 @@ pub(crate) fn build(wanted: Ide) -> Result<()> {
     let ide = match assemble_ide() {
         Ok(ide) => Some(ide),
         Err(error) if wanted == Ide::IfItCanBeHad => {
-            eprintln!("   without GraphQL Playground, /playground will be empty: {error:#}");
+            eprintln!("   without the IDEs, /playground and /graphiql will be empty: {error:#}");
             None
         }
         Err(error) => return Err(error),
@@ -57,15 +66,20 @@ pub(crate) fn target_folder() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from)
 }
 
-/// The IDE's pages with the package's files beside them.
+/// The IDEs' pages with the packages' files beside them.
 fn assemble_ide() -> Result<PathBuf> {
-    let package = PLAYGROUND.fetch()?;
-    let ide = target_folder().join("ide");
+    let ide = std::path::absolute(target_folder())?.join("ide");
     if ide.exists() {
         fs::remove_dir_all(&ide)?;
     }
-    let playground = ide.join("playground");
-    fs::create_dir_all(&playground)?;
+    assemble_playground(&ide.join("playground"))?;
+    bundle_graphiql(&ide.join("graphiql"))?;
+    Ok(ide)
+}
+
+fn assemble_playground(playground: &Path) -> Result<()> {
+    let package = PLAYGROUND.fetch()?;
+    fs::create_dir_all(playground)?;
     for entry in fs::read_dir("ide/playground")? {
         let entry = entry?;
         fs::copy(entry.path(), playground.join(entry.file_name()))?;
@@ -76,5 +90,26 @@ fn assemble_ide() -> Result<PathBuf> {
         fs::copy(&from, playground.join(name))
             .with_context(|| format!("copying {}", from.display()))?;
     }
-    Ok(ide)
+    Ok(())
+}
+
+fn bundle_graphiql(graphiql: &Path) -> Result<()> {
+    need_npm()?;
+    let package = npm::install(Path::new("ide/graphiql"))?;
+    heading("Bundling GraphiQL");
+    let mut esbuild = Command::new(package.join("node_modules/.bin/esbuild"));
+    esbuild.current_dir(&package).args(GRAPHIQL).args([
+        "--bundle",
+        "--minify",
+        "--format=esm",
+        "--splitting",
+        "--loader:.ttf=file",
+        "--define:process.env.NODE_ENV=\"production\"",
+        "--log-level=warning",
+    ]);
+    finish(esbuild.arg(format!("--outdir={}", graphiql.display())))?;
+    for page in ["index.html", "page.css"] {
+        fs::copy(package.join(page), graphiql.join(page))?;
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! The files that browsers load, as `cargo xtask web` made them: the web client and the IDE.
+//! The files that browsers load, as `cargo xtask web` made them: the web client and the IDEs.
 
 use std::path::Path;
 
@@ -25,8 +25,9 @@ const CLIENT_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-
     style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'";
 
-/// The IDE's own code sets styles in its page; what it runs comes from here all the same.
-const IDE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+/// The IDEs' own code sets styles in their pages; what they run comes from here all the same.
+const IDE_POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; \
+    style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
 
@@ -55,6 +56,7 @@ pub(super) fn routes(dir: &Path) -> Router<App> {
     let ide = Router::new()
         .nest_service("/ide", files("ide"))
         .route_service("/playground", file("ide/playground/index.html"))
+        .route_service("/graphiql", file("ide/graphiql/index.html"))
         .layer(header_of(header::CONTENT_SECURITY_POLICY, IDE_POLICY));
     Router::new()
         .nest_service("/assets", files("assets"))
@@ -93,7 +95,7 @@ async fn cache(request: Request, next: Next) -> Response {
 
 async fn missing() -> Response {
     let page = "<!doctype html><title>Rowlock</title><p>The API is at <code>/graphql</code>. The web \
-                client and GraphQL Playground are not built: run <code>cargo xtask web</code>, or set \
+                client and the IDEs are not built: run <code>cargo xtask web</code>, or set \
                 <code>WEB_DIR</code> to the folder that has them.";
     (StatusCode::NOT_FOUND, Html(page)).into_response()
 }

@@ -35,5 +35,12 @@ for (let round = 0; round < 2; round += 1) {
   const counts = client.iterate({ query: COUNTS, variables: { ids: [event] } });
   await watchABooking(counts, ({ data }) => data.remainingTickets.remainingTickets);
 }
+// For as long as something is watched, the client asks for signs of life.
+const quiet = client.subscribe({ query: COUNTS, variables: { ids: [event] } }, {
+  next: () => {},
+  error: (error) => { throw error; },
+  complete: () => {},
+});
 while (pongs === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+quiet();
 await client.dispose();

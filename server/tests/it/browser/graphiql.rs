@@ -1,0 +1,64 @@
+//! GraphiQL.
+
+use serde_json::{Value, json};
+
+use super::driver::Browser;
+use crate::app::{App, BOOK, Engine};
+
+/// What its editors hold, by name.
+const MODEL: &str = "const model = name => globalThis.__MONACO?.editor.getModels()
+    .find(model => model.uri.path.endsWith(name));";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn graphiql_signs_in_books_and_shows_a_subscription_live() {
+    let app = App::start(Engine::Sqlite).await;
+    let event = app.event("Concert", 5).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.page.goto(&format!("{}/graphiql", app.url)).await.unwrap();
+    let is_there = format!("{MODEL} return !!model('operation.graphql')");
+    browser.wait_for(&is_there, |there| there == &json!(true)).await;
+
+    let login =
+        "mutation { login(input: { email: \"ada@example.org\", password: \"ada-demo-1\" }) {
+        accessToken user { name } } }";
+    let result = run(&browser, login, "Ada").await;
+    let signed_in: Value = serde_json::from_str(&result).unwrap();
+    let token = signed_in["data"]["login"]["accessToken"].as_str().unwrap();
+    let headers = json!({ "Authorization": format!("Bearer {token}") });
+    write(&browser, "request-headers.json", &headers.to_string()).await;
+    write(&browser, "variables.json", &json!({ "input": { "eventId": event } }).to_string()).await;
+    run(&browser, BOOK, "BookEventSuccess").await;
+    browser.screenshot("graphiql-booking").await;
+
+    let watch = format!(
+        "subscription {{ remainingTickets(eventIds: [\"{event}\"]) {{ remainingTickets }} }}"
+    );
+    write(&browser, "variables.json", "").await;
+    run(&browser, &watch, "\"remainingTickets\": 4").await;
+    app.book(&app.user().await, &event, 2).await;
+    wait_for_result(&browser, "\"remainingTickets\": 2").await;
+    browser.screenshot("graphiql-subscription").await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.close().await;
+}
+
+async fn write(browser: &Browser, editor: &str, text: &str) {
+    let write = format!("{MODEL} model({editor:?}).setValue({})", json!(text));
+    browser.page.execute(&write, vec![]).await.unwrap();
+}
+
+/// Writes an operation, presses play, and waits for what the result must show; gives the result.
+async fn run(browser: &Browser, operation: &str, expected: &'static str) -> String {
+    write(browser, "operation.graphql", operation).await;
+    let play = "document.querySelector('.graphiql-execute-button').click()";
+    browser.page.execute(play, vec![]).await.unwrap();
+    wait_for_result(browser, expected).await
+}
+
+async fn wait_for_result(browser: &Browser, expected: &'static str) -> String {
+    let read = format!("{MODEL} return model('response.json')?.getValue()");
+    let shows = move |text: &Value| text.as_str().is_some_and(|text| text.contains(expected));
+    browser.wait_for(&read, shows).await;
+    let result = browser.page.execute(&read, vec![]).await.unwrap();
+    result.as_str().unwrap().to_owned()
+}
