@@ -160,6 +160,10 @@ pub struct ServeArgs {
     #[arg(long, env, default_value_t = 0, value_name = "MS", value_parser = clap::value_parser!(u64).range(..=600_000))]
     pub stop_delay_ms: u64,
 
+    /// Whether anybody may look at the schema: by introspection, and in GraphQL Playground and GraphiQL
+    #[arg(long, env, default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub introspection: bool,
+
     /// Folder with the built web client
     #[arg(long, env, default_value = "web/dist", value_name = "DIR")]
     pub web_dir: PathBuf,

@@ -19,6 +19,7 @@ pub(crate) mod code {
     pub(crate) const RATE_LIMITED: &str = "RATE_LIMITED";
     pub(crate) const UNAVAILABLE: &str = "UNAVAILABLE";
     pub(crate) const QUERY_TOO_COMPLEX: &str = "QUERY_TOO_COMPLEX";
+    pub(crate) const PERSISTED_QUERY_NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
     pub(crate) const INTERNAL: &str = "INTERNAL";
 
     /// The one of these that `code` is.
@@ -33,6 +34,7 @@ pub(crate) mod code {
             RATE_LIMITED,
             UNAVAILABLE,
             QUERY_TOO_COMPLEX,
+            PERSISTED_QUERY_NOT_FOUND,
             INTERNAL,
         ];
         all.into_iter().find(|known| *known == code)
@@ -78,6 +80,8 @@ pub enum ApiError {
         retry_after_seconds: u64,
     },
     TooComplex(String),
+    /// Only a query's hash was sent, and its text is not known here.
+    PersistedQueryNotFound,
     /// A defect. The cause goes to the log.
     Internal(String),
 }
@@ -118,6 +122,7 @@ impl ApiError {
             Self::RateLimited { .. } => code::RATE_LIMITED,
             Self::Unavailable { .. } => code::UNAVAILABLE,
             Self::TooComplex(_) => code::QUERY_TOO_COMPLEX,
+            Self::PersistedQueryNotFound => code::PERSISTED_QUERY_NOT_FOUND,
             Self::Internal(_) => code::INTERNAL,
         }
     }
@@ -138,6 +143,8 @@ impl ApiError {
             }
             Self::Unavailable { message, .. } => (*message).to_owned(),
             Self::TooComplex(message) => message.clone(),
+            // The words that clients look for.
+            Self::PersistedQueryNotFound => "PersistedQueryNotFound".to_owned(),
             Self::Internal(_) => {
                 "Something went wrong on our side. Please try again; if it stays, tell us the \
                  request id."

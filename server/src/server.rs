@@ -64,7 +64,7 @@ impl Server {
     #[must_use]
     pub fn new(services: Services, args: &ServeArgs) -> Self {
         let rate_limits = Arc::new(RateLimits::new(&args.limits));
-        let api = schema::build(&services, &args.limits, Arc::clone(&rate_limits));
+        let api = schema::build(&services, args, Arc::clone(&rate_limits));
         let (router, ending) = http::router(&services, api, args);
         let database = args.database.database_url.to_string();
         let patience = Duration::from_secs(args.limits.request_seconds);

@@ -16,12 +16,13 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use super::{
     App, Peer, is_loopback, origin_may_call,
+    persisted::{PersistedQueries, PersistedQuery},
     streaming::{self, Format},
     websocket,
 };
@@ -115,39 +116,50 @@ impl Sent {
 /// What a request says, whichever way it says it.
 #[derive(Deserialize)]
 struct Parameters {
-    query: String,
+    #[serde(default)]
+    query: Option<String>,
     #[serde(default, rename = "operationName")]
     operation_name: Option<String>,
     #[serde(default)]
     variables: Option<Variables>,
-    /// None is known here; whatever they are, they must be an object.
-    #[serde(default, rename = "extensions")]
-    _extensions: Option<serde_json::Map<String, Value>>,
+    #[serde(default)]
+    extensions: Option<Extensions>,
+}
+
+/// Others than these are not known here.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Extensions {
+    persisted_query: Option<PersistedQuery>,
 }
 
 impl Parameters {
     fn from_url(query: &str) -> Result<Self, ApiError> {
         let mut found =
-            Self { query: String::new(), operation_name: None, variables: None, _extensions: None };
+            Self { query: None, operation_name: None, variables: None, extensions: None };
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             match &*name {
-                "query" => found.query = value.into_owned(),
+                "query" => found.query = Some(value.into_owned()),
                 "operationName" => {
                     found.operation_name = Some(value.into_owned()).filter(|n| !n.is_empty());
                 }
                 "variables" => found.variables = object("variables", &value)?,
-                "extensions" => found._extensions = object("extensions", &value)?,
+                "extensions" => found.extensions = object("extensions", &value)?,
                 _ => {}
             }
-        }
-        if found.query.is_empty() {
-            return Err(ApiError::field("query", "There is no query."));
         }
         Ok(found)
     }
 
+    /// Puts the query's text in its place where only its hash was sent.
+    fn resolve(&mut self, persisted: &PersistedQueries) -> Result<(), ApiError> {
+        let extensions = self.extensions.take().unwrap_or_default();
+        self.query = Some(persisted.resolve(self.query.take(), extensions.persisted_query)?);
+        Ok(())
+    }
+
     fn into_request(self) -> Request {
-        let mut request = Request::new(self.query);
+        let mut request = Request::new(self.query.unwrap_or_default());
         if let Some(name) = self.operation_name {
             request = request.operation_name(name);
         }
@@ -169,12 +181,19 @@ fn object<T: DeserializeOwned>(name: &'static str, text: &str) -> Result<Option<
 
 async fn answer(app: &App, peer: Peer, headers: &HeaderMap, sent: Sent) -> Response {
     let begun = Instant::now();
-    let parameters = match sent.parse() {
+    let mut parameters = match sent.parse() {
         Ok(parameters) => parameters,
         Err(problem) => return refuse(StatusCode::BAD_REQUEST, problem),
     };
-    let Operation { kind, label } =
-        app.api.operation(&parameters.query, parameters.operation_name.as_deref());
+    let is_whole = parameters.query.is_some();
+    match parameters.resolve(&app.persisted_queries) {
+        Ok(()) => {}
+        // Clients expect it like an answer that was executed.
+        Err(unknown @ ApiError::PersistedQueryNotFound) => return refuse(StatusCode::OK, unknown),
+        Err(problem) => return refuse(StatusCode::BAD_REQUEST, problem),
+    }
+    let query = parameters.query.as_deref().unwrap_or_default();
+    let Operation { kind, label } = app.api.operation(query, parameters.operation_name.as_deref());
     if kind == Some(OperationType::Mutation) && matches!(sent, Sent::Url(_)) {
         let mut response = refuse(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -198,7 +217,9 @@ async fn answer(app: &App, peer: Peer, headers: &HeaderMap, sent: Sent) -> Respo
         );
     };
     if kind == Some(OperationType::Query) && viewer == Viewer::Anonymous {
-        return match app.public_queries.find(PublicQuery { sent, media_type }).await {
+        let persisted = parameters.query.filter(|_| !is_whole);
+        let public = PublicQuery { sent, persisted, media_type };
+        return match app.public_queries.find(public).await {
             Ok(answer) => {
                 answered(&answer);
                 answer.into_response()
@@ -232,6 +253,8 @@ async fn answer(app: &App, peer: Peer, headers: &HeaderMap, sent: Sent) -> Respo
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct PublicQuery {
     sent: Sent,
+    /// The query's text where only its hash was sent.
+    persisted: Option<String>,
     media_type: &'static str,
 }
 
@@ -241,7 +264,10 @@ impl Read for PublicQuery {
 
     async fn run(&self, api: &Api) -> Answer {
         match self.sent.parse() {
-            Ok(parameters) => {
+            Ok(mut parameters) => {
+                if let Some(text) = &self.persisted {
+                    parameters.query = Some(text.clone());
+                }
                 let request = parameters.into_request().data(Viewer::Anonymous);
                 execute(api, request, self.media_type).await.0
             }

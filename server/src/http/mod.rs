@@ -1,6 +1,7 @@
 //! HTTP: the routes, and what holds for every answer.
 
 mod graphql;
+mod persisted;
 mod site;
 mod sockets;
 mod streaming;
@@ -26,7 +27,9 @@ use tower_http::{
     catch_panic::CatchPanicLayer, cors::CorsLayer, set_header::SetResponseHeaderLayer,
 };
 
-use self::{graphql::PublicQuery, sockets::Sockets, websocket::Patience};
+use self::{
+    graphql::PublicQuery, persisted::PersistedQueries, sockets::Sockets, websocket::Patience,
+};
 use crate::{
     config::{Origins, ServeArgs},
     database::Schema,
@@ -45,6 +48,7 @@ struct Inner {
     api: Api,
     /// Queries that nobody signed in for.
     public_queries: SharedReads<PublicQuery>,
+    persisted_queries: PersistedQueries,
     services: Services,
     allowed_origins: Origins,
     max_message_bytes: usize,
@@ -89,6 +93,7 @@ pub(crate) fn router(services: &Services, api: Api, args: &ServeArgs) -> (Router
     };
     let app = Arc::new(Inner {
         public_queries: SharedReads::new(api.clone()),
+        persisted_queries: PersistedQueries::new(),
         api,
         services: services.clone(),
         allowed_origins: args.allowed_origins.clone(),
@@ -108,7 +113,7 @@ pub(crate) fn router(services: &Services, api: Api, args: &ServeArgs) -> (Router
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .merge(site::routes(&args.web_dir))
+        .merge(site::routes(&args.web_dir, args.introspection))
         // As one: each layer of a router is a box around every route, and one more future for each request.
         .layer(
             ServiceBuilder::new()

@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{Html, IntoResponse, Response},
+    routing::get,
 };
 use tower_http::{
     services::{ServeDir, ServeFile},
@@ -39,7 +40,9 @@ const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
 
 /// Files from `dir`, already compressed where the browser takes that. The client has pages of its own,
 /// so a browser that asks for any other path gets the client's one page; what isn't a browser gets a 404.
-pub(super) fn routes(dir: &Path) -> Router<App> {
+///
+/// The IDEs are there only where `with_ides`.
+pub(super) fn routes(dir: &Path, with_ides: bool) -> Router<App> {
     if !dir.join("index.html").is_file() {
         tracing::warn!(
             "there is no web client in {}: build it with `cargo xtask web`, or set WEB_DIR",
@@ -53,14 +56,19 @@ pub(super) fn routes(dir: &Path) -> Router<App> {
         .fallback_service(file("index.html"))
         .layer(header_of(header::CONTENT_SECURITY_POLICY, CLIENT_POLICY))
         .layer(middleware::from_fn(only_for_browsers));
-    let ide = Router::new()
-        .nest_service("/ide", files("ide"))
-        .route_service("/playground", file("ide/playground/index.html"))
-        .route_service("/graphiql", file("ide/graphiql/index.html"))
-        .layer(header_of(header::CONTENT_SECURITY_POLICY, IDE_POLICY));
+    let ides = match with_ides {
+        true => Router::new()
+            .nest_service("/ide", files("ide"))
+            .route_service("/playground", file("ide/playground/index.html"))
+            .route_service("/graphiql", file("ide/graphiql/index.html")),
+        false => ["/ide/{*path}", "/playground", "/graphiql"]
+            .into_iter()
+            .fold(Router::new(), |router, path| router.route(path, get(StatusCode::NOT_FOUND))),
+    };
+    let ides = ides.layer(header_of(header::CONTENT_SECURITY_POLICY, IDE_POLICY));
     Router::new()
         .nest_service("/assets", files("assets"))
-        .merge(ide)
+        .merge(ides)
         .fallback_service(client)
         .layer(header_of(header::CONTENT_SECURITY_POLICY, FILE_POLICY))
         .layer(header_of(header::REFERRER_POLICY, "same-origin"))

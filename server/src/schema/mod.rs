@@ -16,7 +16,7 @@ use async_graphql::{
 use crate::{
     accounts::graphql::{AccountsMutation, AccountsQuery},
     bookings::graphql::{BookingsMutation, Problem},
-    config::Limits,
+    config::ServeArgs,
     events::graphql::EventsQuery,
     live::graphql::LiveSubscription,
     rate_limit::RateLimits,
@@ -37,9 +37,12 @@ pub(crate) struct Subscription(LiveSubscription);
 
 /// The schema over `services`.
 #[must_use]
-pub(crate) fn build(services: &Services, limits: &Limits, rate_limits: Arc<RateLimits>) -> Api {
+pub(crate) fn build(services: &Services, args: &ServeArgs, rate_limits: Arc<RateLimits>) -> Api {
+    let limits = &args.limits;
     let schema = |mode| {
-        builder()
+        let builder = builder();
+        let builder = if args.introspection { builder } else { builder.disable_introspection() };
+        builder
             .validation_mode(mode)
             .limit_depth(limits.max_query_depth)
             .limit_complexity(limits.max_query_complexity)

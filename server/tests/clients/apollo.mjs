@@ -1,7 +1,9 @@
 // Apollo Client: its cache and links, with subscriptions over a socket and over HTTP, and a session.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from '@apollo/client';
+import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
@@ -63,6 +65,25 @@ for (const client of [viaSocket, viaHttp]) {
     return data.remainingTickets.remainingTickets;
   });
 }
+// A query's hash is enough, once its text was sent.
+const bodies = [];
+const persisted = new ApolloClient({
+  cache: new InMemoryCache(),
+  defaultOptions: { query: { fetchPolicy: 'network-only' } },
+  link: new PersistedQueryLink({
+    sha256: (text) => createHash('sha256').update(text).digest('hex'),
+  }).concat(new HttpLink({
+    uri: url,
+    fetch: (input, init) => { bodies.push(init.body); return fetch(input, init); },
+  })),
+});
+for (let times = 0; times < 2; times += 1) {
+  const { data } = await persisted.query({ query: gql`query Two { events(first: 2) { nodes { id } } }` });
+  assert.equal(data.events.nodes.length, 2);
+}
+assert.deepEqual(bodies.map((body) => 'query' in JSON.parse(body)), [false, true, false]);
+persisted.stop();
+
 viaSocket.stop();
 viaHttp.stop();
 await socket.dispose();

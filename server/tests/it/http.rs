@@ -386,3 +386,19 @@ async fn what_happens_is_counted(app: App) {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_schema_is_shown_to_nobody_where_that_is_turned_off() {
+    let app = App::start_with(Engine::Sqlite, &["--introspection", "false"]).await;
+    for query in ["{ __schema { types { name } } }", "{ __type(name: \"Event\") { name } }"] {
+        let answer = app.send(None, query, json!({})).await;
+        assert!(!answer.to_string().contains("Event"), "{answer}");
+    }
+    app.data(None, "{ __typename events { nodes { __typename } } }", json!({})).await;
+    for path in ["/playground", "/graphiql", "/ide/graphiql/main.js"] {
+        let request = app.http.get(format!("{}{path}", app.url)).header("accept", "text/html");
+        assert_eq!(request.send().await.unwrap().status(), 404, "{path}");
+    }
+    let page = app.http.get(&app.url).header("accept", "text/html").send().await.unwrap();
+    assert_eq!(page.status(), 200);
+}
