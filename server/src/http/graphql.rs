@@ -185,7 +185,7 @@ async fn answer(app: &App, peer: Peer, headers: &HeaderMap, sent: Sent) -> Respo
         Ok(parameters) => parameters,
         Err(problem) => return refuse(StatusCode::BAD_REQUEST, problem),
     };
-    let is_whole = parameters.query.is_some();
+    let is_whole = parameters.query.as_deref().is_some_and(|text| !text.is_empty());
     match parameters.resolve(&app.persisted_queries) {
         Ok(()) => {}
         // Clients expect it like an answer that was executed.

@@ -23,6 +23,7 @@ on_both_engines! {
     health_and_readiness_are_told
     every_answer_has_a_request_id
     what_happens_is_counted
+    a_query_is_known_by_its_hash_once_its_text_was_sent
 }
 
 async fn a_query_comes_by_post_or_get_and_a_mutation_only_by_post(app: App) {
@@ -401,4 +402,34 @@ async fn the_schema_is_shown_to_nobody_where_that_is_turned_off() {
     }
     let page = app.http.get(&app.url).header("accept", "text/html").send().await.unwrap();
     assert_eq!(page.status(), 200);
+}
+
+async fn a_query_is_known_by_its_hash_once_its_text_was_sent(app: App) {
+    const HASH: &str = "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38";
+    let extensions = json!({ "persistedQuery": { "version": 1, "sha256Hash": HASH } });
+    let user = app.user().await;
+    let send = async |query: Value, token: Option<&str>| -> Value {
+        let body = match query {
+            Value::Null => json!({ "extensions": extensions }),
+            query => json!({ "query": query, "extensions": extensions }),
+        };
+        let request = app.http.post(format!("{}/graphql", app.url)).json(&body);
+        let request = token.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth);
+        request.send().await.unwrap().json().await.unwrap()
+    };
+    let unknown = send(json!(null), None).await;
+    assert_eq!(code_and_fields(&unknown["errors"][0]).0, "PERSISTED_QUERY_NOT_FOUND");
+    assert_eq!(unknown["errors"][0]["message"], "PersistedQueryNotFound");
+    let wrong = send(json!("{ __typename }"), None).await;
+    assert_eq!(code_and_fields(&wrong["errors"][0]), ("BAD_USER_INPUT", vec!["extensions"]));
+    let known = json!({ "__typename": "Query" });
+    assert_eq!(send(json!("{__typename}"), None).await["data"], known);
+    for token in [None, Some(&*user)] {
+        for hash_only in [json!(null), json!("")] {
+            assert_eq!(send(hash_only, token).await["data"], known);
+        }
+    }
+    let extensions = extensions.to_string();
+    let get = app.http.get(format!("{}/graphql", app.url)).query(&[("extensions", &extensions)]);
+    assert_eq!(get.send().await.unwrap().json::<Value>().await.unwrap()["data"], known);
 }
