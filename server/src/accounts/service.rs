@@ -3,7 +3,6 @@
 use std::{future::Future, time::Duration as StdDuration};
 
 use chrono::{DateTime, Duration, Utc};
-use email_address::EmailAddress;
 use rowlock_entities::{RefreshTokenId, SessionId, UserId, refresh_token, session, user};
 use sea_orm::{ConnectionTrait, DbErr, SqlErr};
 use tokio::time::Instant;
@@ -11,12 +10,16 @@ use tokio::time::Instant;
 use super::{
     password::{PasswordError, Passwords},
     refresh_token::RefreshToken,
+    rules::{
+        LONGEST_EMAIL, LONGEST_PASSWORD, email_problem, name_problem, normalised_email,
+        password_problem,
+    },
     store,
 };
 use crate::{
     auth::{AccessToken, AccessTokens},
     clock::Clock,
-    database::{Database, insert_missing, overdue},
+    database::{Database, overdue},
     error::{ApiError, FieldProblem},
 };
 
@@ -29,12 +32,6 @@ const REUSE_GRACE: Duration = Duration::seconds(10);
 const FINISH_WITHIN: StdDuration = StdDuration::from_secs(10);
 /// How often sessions that are over are cleared away.
 const CLEAR_EVERY: StdDuration = StdDuration::from_secs(3_600);
-
-const SHORTEST_NAME: usize = 2;
-const LONGEST_NAME: usize = 100;
-const SHORTEST_PASSWORD: usize = 8;
-const LONGEST_PASSWORD: usize = 128;
-const LONGEST_EMAIL: usize = 254;
 
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
@@ -98,10 +95,10 @@ pub struct SignedIn {
 /// Accounts and their sessions. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Accounts {
-    db: Database,
-    clock: Clock,
-    passwords: Passwords,
-    access_tokens: AccessTokens,
+    pub(super) db: Database,
+    pub(super) clock: Clock,
+    pub(super) passwords: Passwords,
+    pub(super) access_tokens: AccessTokens,
 }
 
 impl Accounts {
@@ -276,78 +273,6 @@ impl Accounts {
         Ok(store::find_user(self.db.reads(), id).await?)
     }
 
-    /// Makes `count` accounts for load tests and gives an access token for each. They share one
-    /// random password that nobody is told.
-    ///
-    /// # Errors
-    /// Only when the database fails.
-    pub async fn create_load_users(&self, count: u32) -> Result<Vec<String>, AccountsError> {
-        let users: Vec<(UserId, String)> =
-            (1..=count).map(|number| (UserId::new(), format!("Load user {number}"))).collect();
-        let tokens = users
-            .iter()
-            .map(|(id, _)| Ok(self.access_tokens.issue(*id)?.token))
-            .collect::<Result<_, AccountsError>>()?;
-        self.ensure_generated_users(users).await?;
-        Ok(tokens)
-    }
-
-    /// Makes those of these accounts, by id and name, that are not there yet; says how many. Nobody
-    /// knows their password.
-    ///
-    /// # Errors
-    /// Only when the database fails.
-    pub(crate) async fn ensure_generated_users(
-        &self,
-        users: Vec<(UserId, String)>,
-    ) -> Result<u64, AccountsError> {
-        let password_hash = self.passwords.hash(RefreshToken::random().as_text()).await?;
-        let now = self.clock.now();
-        let users = users
-            .into_iter()
-            .map(|(id, name)| user::Model {
-                id,
-                email: format!("load-{id}@example.test"),
-                name,
-                password_hash: password_hash.clone(),
-                created_at: now,
-            })
-            .collect();
-        let tx = self.db.begin().await?;
-        let inserted = insert_missing::<user::Entity>(&tx, users).await?;
-        tx.commit().await?;
-        Ok(inserted)
-    }
-
-    /// Makes an account with a given id unless it, or its email, is there already; says whether it
-    /// was made.
-    ///
-    /// # Errors
-    /// Only when the database fails.
-    pub(crate) async fn ensure_demo_user(
-        &self,
-        id: UserId,
-        email: &str,
-        password: &str,
-        name: &str,
-    ) -> Result<bool, AccountsError> {
-        if store::find_user_by_email(self.db.reads(), email).await?.is_some() {
-            return Ok(false);
-        }
-        let password_hash = self.passwords.hash(password.to_owned()).await?;
-        let tx = self.db.begin().await?;
-        let user = user::Model {
-            id,
-            email: email.to_owned(),
-            name: name.to_owned(),
-            password_hash,
-            created_at: self.clock.now(),
-        };
-        store::insert_user(&tx, user).await?;
-        tx.commit().await?;
-        Ok(true)
-    }
-
     /// Clears away sessions and refresh tokens that are over, every hour, for as long as the server runs.
     pub async fn clear_expired_sessions(self) {
         let mut tick = tokio::time::interval(CLEAR_EVERY);
@@ -417,89 +342,5 @@ impl Accounts {
         store::insert_refresh_token(tx, row).await?;
         let access_token = self.access_tokens.issue(user.id)?;
         Ok(SignedIn { user, access_token, refresh_token })
-    }
-}
-
-/// The one form of an email that is stored and compared.
-fn normalised_email(email: &str) -> String {
-    email.trim().to_lowercase()
-}
-
-fn email_problem(email: &str) -> Option<FieldProblem> {
-    let valid = email.len() <= LONGEST_EMAIL
-        && EmailAddress::parse_with_options(
-            email,
-            email_address::Options::default().without_display_text(),
-        )
-        .is_ok()
-        && !email.contains(|c: char| c.is_control() || c == '"');
-    (!valid)
-        .then(|| FieldProblem::new("email", "Please enter an email address, like ada@example.org."))
-}
-
-fn password_problem(password: &str) -> Option<FieldProblem> {
-    let length = password.chars().count();
-    let message = if length < SHORTEST_PASSWORD {
-        format!("The password needs {SHORTEST_PASSWORD} characters or more.")
-    } else if length > LONGEST_PASSWORD {
-        format!("The password has at most {LONGEST_PASSWORD} characters.")
-    } else if !password.chars().any(char::is_alphabetic) {
-        "The password needs a letter.".to_owned()
-    } else if !password.chars().any(|c| c.is_ascii_digit()) {
-        "The password needs a digit.".to_owned()
-    } else {
-        return None;
-    };
-    Some(FieldProblem::new("password", message))
-}
-
-fn name_problem(name: &str) -> Option<FieldProblem> {
-    let length = name.chars().count();
-    let message = if length < SHORTEST_NAME {
-        format!("The name needs {SHORTEST_NAME} characters or more.")
-    } else if length > LONGEST_NAME {
-        format!("The name has at most {LONGEST_NAME} characters.")
-    } else if name.contains(char::is_control) {
-        "The name has a character that can't be shown.".to_owned()
-    } else {
-        return None;
-    };
-    Some(FieldProblem::new("name", message))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn emails_are_trimmed_lower_case_and_plausible() {
-        assert_eq!(normalised_email(" Ada@Example.ORG "), "ada@example.org");
-        for good in ["ada@example.org", "a+b@x.io", "ünï@exämple.de"] {
-            assert_eq!(email_problem(good), None, "{good}");
-        }
-        let long = format!("{}@example.org", "a".repeat(250));
-        for bad in
-            ["", "ada", "@example.org", "ada@", "a b@x.org", "Ada <a@x.org>", "a\0@x.org", &long]
-        {
-            assert!(email_problem(bad).is_some(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn a_password_has_8_characters_a_letter_and_a_digit() {
-        for good in ["passw0rd", "pässwörter1", &"a1".repeat(64)] {
-            assert_eq!(password_problem(good), None, "{good}");
-        }
-        for bad in ["", "passw0r", "password", "12345678", &"a1".repeat(65)] {
-            assert!(password_problem(bad).is_some(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn a_name_has_2_characters() {
-        assert_eq!(name_problem("Al"), None);
-        for bad in ["", "A", "a\nb", &"a".repeat(101)] {
-            assert!(name_problem(bad).is_some(), "{bad:?}");
-        }
     }
 }

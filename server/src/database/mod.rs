@@ -1,59 +1,43 @@
 //! The pools of both engines, how a transaction begins, and whether the database can be reached.
 //!
-//! Reading and writing have pools of their own, so that page loads never queue behind bookings
-//! that wait for a row lock. On SQLite the writing pool is the one writer, first come first served.
+//! Writing, reading by key, and lists have pools of their own, so that page loads never queue behind bookings
+//! that wait for a row lock, nor bookings behind searches. On SQLite the writing pool is the one writer, first come first served.
 
 mod fault;
 mod health;
+mod pools;
 mod reads;
+mod rows;
 mod standby;
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 pub(crate) use fault::Fault;
 pub use health::Health;
 pub(crate) use health::Schema;
-use log::LevelFilter;
+use pools::{BY_KEY, create_folder_of, postgres_options, sqlite_options};
 pub use reads::Reads;
 use reads::Trust;
 use rowlock_migration::{Migrator, MigratorTrait};
+pub(crate) use rows::{any_of, hex, insert_missing, json};
 use sea_orm::{
-    ColumnTrait, ConnAcquireErr, ConnectOptions, ConnectionTrait, DatabaseConnection,
-    DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExprTrait, IntoActiveModel, IsolationLevel,
-    Iterable, PrimaryKeyToColumn, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    IsolationLevel, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
     TransactionTrait,
-    sea_query::{BinOper, Expr, OnConflict, extension::postgres::PgFunc},
-    sqlx::{
-        self, Connection, PgConnection,
-        postgres::PgListener,
-        sqlite::{SqliteJournalMode, SqliteSynchronous},
-    },
+    sqlx::{self, postgres::PgListener},
 };
-use serde::Serialize;
 use standby::{Lists, Standby};
-use tokio::time::{Instant, timeout};
-use uuid::Uuid;
+use tokio::time::Instant;
 
 use crate::{
     config::{DatabaseArgs, DatabaseUrl},
     metrics::PoolSize,
 };
 
-/// Longest wait for a connection.
-const CONNECTION_WAIT: Duration = Duration::from_secs(5);
-/// Longest wait for another transaction: for its row lock on PostgreSQL, for all of it on SQLite.
-const LOCK_WAIT: Duration = Duration::from_secs(3);
 /// Longest wait for an answer to a statement that only reads, a free connection included.
 const READ_WITHIN: Duration = Duration::from_secs(10);
-/// Longest wait for the answer to "are you there?".
-const PING_WITHIN: Duration = Duration::from_secs(2);
-/// After this long PostgreSQL ends a transaction whose server does nothing in it.
-const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(30);
 /// The key of the lock that migrations take: a number that nobody else of this database uses.
 const MIGRATIONS: i64 = 0x0072_6f77_6c6f_636b;
-/// Rows in one `INSERT`: both engines bound how many values a statement has.
-const ROWS_PER_INSERT: usize = 1_000;
-
 /// A database of either engine. Clones share its pools.
 #[derive(Clone, Debug)]
 pub struct Database {
@@ -366,160 +350,4 @@ pub(crate) fn away() -> DbErr {
 /// It took too long.
 pub(crate) fn overdue() -> DbErr {
     DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)
-}
-
-fn create_folder_of(file: &Path) -> Result<(), DbErr> {
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder)
-            .map_err(|e| DbErr::Custom(format!("can't make the folder {}: {e}", folder.display()))),
-        _ => Ok(()),
-    }
-}
-
-// Both engines' pools part with a connection whose driver counts an open transaction when it comes
-// back. On a full disk, SQLite rolls back by itself and the driver's own rollback fails, so that it
-// goes on counting one; whatever used the connection next would only set savepoints, be told of
-// success, and never commit.
-
-fn sqlite_options(file: &Path, connections: u32) -> ConnectOptions {
-    let file = file.to_owned();
-    let mut options = pool_options("sqlite:", connections);
-    options.map_sqlx_sqlite_opts(move |sqlite| {
-        sqlite
-            .filename(&file)
-            .create_if_missing(true)
-            // Readers go on while the writer commits.
-            .journal_mode(SqliteJournalMode::Wal)
-            // An acknowledged booking survives a power cut.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(LOCK_WAIT)
-    });
-    options.map_sqlx_sqlite_pool_opts(|pool| {
-        pool.after_release(|connection, _| {
-            Box::pin(async move {
-                // Lets a rollback that waits in line come first.
-                connection.ping().await?;
-                Ok(!connection.is_in_transaction())
-            })
-        })
-    });
-    options
-}
-
-/// All that the server asks for has an index. A plan is kept with its statement: one that was made while a
-/// table was small, and joins or scans all of it, would still be used when it has grown.
-const BY_KEY: [(&str, &str); 3] =
-    [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
-
-fn postgres_options(
-    url: &str,
-    connections: u32,
-    trust: &Trust,
-    statement_within: Option<Duration>,
-) -> ConnectOptions {
-    let trust = trust.clone();
-    let mut options = pool_options(url, connections);
-    options.map_sqlx_postgres_pool_opts(move |pool| {
-        let (before, after) = (trust.clone(), trust.clone());
-        pool.before_acquire(move |connection, meta| {
-            let trusted = before.in_idle_for(meta.idle_for);
-            Box::pin(async move { Ok(trusted || answers(connection).await) })
-        })
-        .after_release(move |connection, _| {
-            // The pool asks too, and would wait for ever for one that never answers again.
-            let trusted = after.in_all();
-            Box::pin(async move {
-                if !trusted && !answers(connection).await {
-                    return Err(io::Error::from(io::ErrorKind::TimedOut).into());
-                }
-                Ok(!connection.is_in_transaction())
-            })
-        })
-    });
-    options.map_sqlx_postgres_opts(move |postgres| {
-        let statement_within = statement_within.unwrap_or_default();
-        let always = [
-            // What nobody waits for any more is given up. Zero is for ever.
-            ("statement_timeout", statement_within.as_millis().to_string()),
-            // As a session default it costs no round trip per transaction.
-            ("default_transaction_isolation", "read committed".to_owned()),
-            ("lock_timeout", LOCK_WAIT.as_millis().to_string()),
-            // A server that hangs or is cut off must not keep its row locks.
-            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION.as_millis().to_string()),
-        ];
-        postgres.application_name("rowlock").options(always).options(BY_KEY)
-    });
-    options
-}
-
-async fn answers(connection: &mut PgConnection) -> bool {
-    timeout(PING_WITHIN, connection.ping()).await.is_ok_and(|answer| answer.is_ok())
-}
-
-fn pool_options(url: &str, connections: u32) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(connections)
-        .acquire_timeout(CONNECTION_WAIT)
-        .connect_lazy(true)
-        // Not each time, which is a round trip: PostgreSQL's pools try those that lay idle.
-        .test_before_acquire(false)
-        .sqlx_logging_level(LevelFilter::Debug);
-    options
-}
-
-/// Inserts the rows whose primary keys are not there yet; says how many.
-pub(crate) async fn insert_missing<E>(
-    db: &impl ConnectionTrait,
-    rows: Vec<E::Model>,
-) -> Result<u64, DbErr>
-where
-    E: EntityTrait,
-    E::Model: IntoActiveModel<E::ActiveModel>,
-{
-    let key = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column);
-    let unless_there = OnConflict::columns(key).do_nothing().to_owned();
-    let mut inserted = 0;
-    let mut rows = rows.into_iter().map(IntoActiveModel::into_active_model).peekable();
-    while rows.peek().is_some() {
-        let some: Vec<E::ActiveModel> = rows.by_ref().take(ROWS_PER_INSERT).collect();
-        inserted += E::insert_many(some)
-            .on_conflict(unless_there.clone())
-            .exec_without_returning(db)
-            .await?;
-    }
-    Ok(inserted)
-}
-
-/// `column` is one of these ids. They are one value, an array on PostgreSQL and JSON on SQLite, so that
-/// the statement's text, and with it the prepared plan, is the same however many there are.
-pub(crate) fn any_of(
-    backend: DbBackend,
-    column: impl ColumnTrait,
-    ids: impl IntoIterator<Item = Uuid>,
-) -> Expr {
-    match backend {
-        DbBackend::Postgres => {
-            let ids: Vec<Uuid> = ids.into_iter().collect();
-            column.into_expr().eq(PgFunc::any(Expr::val(ids)))
-        }
-        _ => {
-            let ids = json(ids.into_iter().map(|id| hex(&id)));
-            let these = Expr::cust_with_values("(SELECT unhex(value) FROM json_each(?))", [ids]);
-            column.into_expr().binary(BinOper::In, these)
-        }
-    }
-}
-
-/// Rows as the one JSON value that SQLite's `json_each` takes apart again.
-pub(crate) fn json(rows: impl IntoIterator<Item = impl Serialize>) -> String {
-    let rows: Vec<_> = rows.into_iter().collect();
-    // Texts and numbers can't fail; and SQLite refuses what is not JSON.
-    serde_json::to_string(&rows).unwrap_or_default()
-}
-
-/// An id as SQLite's `unhex` takes it.
-pub(crate) fn hex(id: &Uuid) -> String {
-    id.simple().to_string()
 }

@@ -1,0 +1,80 @@
+//! Accounts that nobody registered: for the demo and for load tests.
+
+use rowlock_entities::{UserId, user};
+
+use super::{Accounts, AccountsError, refresh_token::RefreshToken, store};
+use crate::database::insert_missing;
+
+impl Accounts {
+    /// Makes `count` accounts for load tests and gives an access token for each. They share one
+    /// random password that nobody is told.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub async fn create_load_users(&self, count: u32) -> Result<Vec<String>, AccountsError> {
+        let users: Vec<(UserId, String)> =
+            (1..=count).map(|number| (UserId::new(), format!("Load user {number}"))).collect();
+        let tokens = users
+            .iter()
+            .map(|(id, _)| Ok(self.access_tokens.issue(*id)?.token))
+            .collect::<Result<_, AccountsError>>()?;
+        self.ensure_generated_users(users).await?;
+        Ok(tokens)
+    }
+
+    /// Makes those of these accounts, by id and name, that are not there yet; says how many. Nobody
+    /// knows their password.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub(crate) async fn ensure_generated_users(
+        &self,
+        users: Vec<(UserId, String)>,
+    ) -> Result<u64, AccountsError> {
+        let password_hash = self.passwords.hash(RefreshToken::random().as_text()).await?;
+        let now = self.clock.now();
+        let users = users
+            .into_iter()
+            .map(|(id, name)| user::Model {
+                id,
+                email: format!("load-{id}@example.test"),
+                name,
+                password_hash: password_hash.clone(),
+                created_at: now,
+            })
+            .collect();
+        let tx = self.db.begin().await?;
+        let inserted = insert_missing::<user::Entity>(&tx, users).await?;
+        tx.commit().await?;
+        Ok(inserted)
+    }
+
+    /// Makes an account with a given id unless it, or its email, is there already; says whether it
+    /// was made.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub(crate) async fn ensure_demo_user(
+        &self,
+        id: UserId,
+        email: &str,
+        password: &str,
+        name: &str,
+    ) -> Result<bool, AccountsError> {
+        if store::find_user_by_email(self.db.reads(), email).await?.is_some() {
+            return Ok(false);
+        }
+        let password_hash = self.passwords.hash(password.to_owned()).await?;
+        let tx = self.db.begin().await?;
+        let user = user::Model {
+            id,
+            email: email.to_owned(),
+            name: name.to_owned(),
+            password_hash,
+            created_at: self.clock.now(),
+        };
+        store::insert_user(&tx, user).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,95 @@
+//! What an account's email, password and name may be.
+
+use email_address::EmailAddress;
+
+use crate::error::FieldProblem;
+
+const SHORTEST_NAME: usize = 2;
+const LONGEST_NAME: usize = 100;
+const SHORTEST_PASSWORD: usize = 8;
+pub(super) const LONGEST_PASSWORD: usize = 128;
+pub(super) const LONGEST_EMAIL: usize = 254;
+
+/// The one form of an email that is stored and compared.
+pub(super) fn normalised_email(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
+pub(super) fn email_problem(email: &str) -> Option<FieldProblem> {
+    let valid = email.len() <= LONGEST_EMAIL
+        && EmailAddress::parse_with_options(
+            email,
+            email_address::Options::default().without_display_text(),
+        )
+        .is_ok()
+        && !email.contains(|c: char| c.is_control() || c == '"');
+    (!valid)
+        .then(|| FieldProblem::new("email", "Please enter an email address, like ada@example.org."))
+}
+
+pub(super) fn password_problem(password: &str) -> Option<FieldProblem> {
+    let length = password.chars().count();
+    let message = if length < SHORTEST_PASSWORD {
+        format!("The password needs {SHORTEST_PASSWORD} characters or more.")
+    } else if length > LONGEST_PASSWORD {
+        format!("The password has at most {LONGEST_PASSWORD} characters.")
+    } else if !password.chars().any(char::is_alphabetic) {
+        "The password needs a letter.".to_owned()
+    } else if !password.chars().any(|c| c.is_ascii_digit()) {
+        "The password needs a digit.".to_owned()
+    } else {
+        return None;
+    };
+    Some(FieldProblem::new("password", message))
+}
+
+pub(super) fn name_problem(name: &str) -> Option<FieldProblem> {
+    let length = name.chars().count();
+    let message = if length < SHORTEST_NAME {
+        format!("The name needs {SHORTEST_NAME} characters or more.")
+    } else if length > LONGEST_NAME {
+        format!("The name has at most {LONGEST_NAME} characters.")
+    } else if name.contains(char::is_control) {
+        "The name has a character that can't be shown.".to_owned()
+    } else {
+        return None;
+    };
+    Some(FieldProblem::new("name", message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn emails_are_trimmed_lower_case_and_plausible() {
+        assert_eq!(normalised_email(" Ada@Example.ORG "), "ada@example.org");
+        for good in ["ada@example.org", "a+b@x.io", "ünï@exämple.de"] {
+            assert_eq!(email_problem(good), None, "{good}");
+        }
+        let long = format!("{}@example.org", "a".repeat(250));
+        for bad in
+            ["", "ada", "@example.org", "ada@", "a b@x.org", "Ada <a@x.org>", "a\0@x.org", &long]
+        {
+            assert!(email_problem(bad).is_some(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_password_has_8_characters_a_letter_and_a_digit() {
+        for good in ["passw0rd", "pässwörter1", &"a1".repeat(64)] {
+            assert_eq!(password_problem(good), None, "{good}");
+        }
+        for bad in ["", "passw0r", "password", "12345678", &"a1".repeat(65)] {
+            assert!(password_problem(bad).is_some(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_has_2_characters() {
+        assert_eq!(name_problem("Al"), None);
+        for bad in ["", "A", "a\nb", &"a".repeat(101)] {
+            assert!(name_problem(bad).is_some(), "{bad:?}");
+        }
+    }
+}
