@@ -40,7 +40,7 @@ struct Now {
 /// What [`Metrics::render`] is told of the moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Moment {
-    pub(crate) live: Watched,
+    pub(crate) live: LiveSize,
     /// WebSockets, and streams of results over HTTP.
     pub(crate) sockets: usize,
     /// Passwords that wait to be hashed or checked.
@@ -53,7 +53,7 @@ pub(crate) struct Moment {
 
 /// How much is watched live.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Watched {
+pub(crate) struct LiveSize {
     /// Events that somebody watches by name.
     pub(crate) events: usize,
     /// Each of them once for each who watches it, and those who watch all events.
@@ -157,7 +157,7 @@ impl Metrics {
         let requests = Family::default();
         registry.register(
             "requests",
-            "GraphQL operations by HTTP, by their root field and the code of their first error",
+            "Operations with one answer over HTTP, by root field and the code of their first error",
             Family::clone(&requests),
         );
         let request: Family<_, _, fn() -> Histogram> = Family::new_with_constructor(seconds);

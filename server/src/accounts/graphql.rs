@@ -19,8 +19,8 @@ use crate::{
 
 const REFRESH_COOKIE: &str = "rowlock_refresh";
 
-/// What a request's cookies and connection mean for sessions. Absent on WebSocket, which can't set
-/// a cookie.
+/// What a request's cookies and connection mean for sessions. Absent on a WebSocket or in a stream of results,
+/// which can't set a cookie.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionCookie {
     /// The refresh token that came with the request.
@@ -63,7 +63,8 @@ impl Guard for OverHttp {
         match ctx.data_opt::<SessionCookie>() {
             Some(_) => Ok(()),
             None => Err(ApiError::Forbidden(
-                "This mutation sets a cookie, which a WebSocket can't: send it by HTTP POST.",
+                "This mutation sets a cookie, which a WebSocket or a stream can't: send it by POST, for \
+                 an answer in JSON.",
             )
             .into()),
         }

@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use async_graphql::Data;
 use axum::{
     Router,
     body::Body,
@@ -31,12 +32,14 @@ use self::{
     graphql::PublicQuery, persisted::PersistedQueries, sockets::Sockets, websocket::Patience,
 };
 use crate::{
+    auth::Viewer,
     config::{Origins, ServeArgs},
     database::Schema,
     error::ApiError,
+    live::graphql::FreeSubscriptions,
     metrics::Moment,
     rate_limit::ClientAddress,
-    schema::Api,
+    schema::{Api, RequestId},
     services::Services,
     sharing::SharedReads,
 };
@@ -62,6 +65,16 @@ struct Inner {
 }
 
 impl Inner {
+    /// What all operations of a socket, or of a stream of results, know of it.
+    fn session(&self, viewer: Viewer, address: ClientAddress, id: RequestId) -> Data {
+        let mut data = Data::default();
+        data.insert(viewer);
+        data.insert(address);
+        data.insert(id);
+        data.insert(FreeSubscriptions::new(self.max_subscriptions_per_socket));
+        data
+    }
+
     fn client_address(&self, peer: Peer, headers: &HeaderMap) -> ClientAddress {
         let named = self.client_address_header.as_ref().and_then(|name| address_in(headers, name));
         named.unwrap_or_else(|| peer.0.ip()).into()

@@ -10,6 +10,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::rate_limit::ClientAddress;
 
+/// What somebody is told who has all that one address may have.
+pub(super) const NO_PLACE: &str =
+    "There are too many sockets and streams open from this address: close some first.";
+
 /// Clones share everything.
 #[derive(Clone, Debug)]
 pub(crate) struct Sockets {

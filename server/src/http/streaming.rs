@@ -5,7 +5,7 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use async_graphql::{Data, Executor, Request, Response as Result, parser::types::OperationType};
+use async_graphql::{Executor, Request, parser::types::OperationType};
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, StatusCode, header},
@@ -21,9 +21,9 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use super::{
     App, Peer,
     graphql::{JSON, accepts, encode, never_ran, refuse},
-    sockets::Place,
+    sockets::{NO_PLACE, Place},
 };
-use crate::{auth::Viewer, error::ApiError, live::graphql::FreeSubscriptions, schema::RequestId};
+use crate::{auth::Viewer, error::ApiError, schema::RequestId};
 
 /// How results follow each other in a body.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +58,7 @@ impl Format {
         })
     }
 
-    fn result(self, result: &Result) -> Bytes {
+    fn result(self, result: &async_graphql::Response) -> Bytes {
         match self {
             Self::Events => format!("event: next\ndata: {}\n\n", json!(result)).into(),
             Self::Parts => part(&json!({ "payload": result }).to_string()),
@@ -88,7 +88,7 @@ fn part(json: &str) -> Bytes {
 /// An operation's results that are still to come.
 struct Results {
     app: App,
-    stream: BoxStream<'static, Result>,
+    stream: BoxStream<'static, async_graphql::Response>,
     pings: Interval,
     is_over: bool,
     _place: Place,
@@ -105,16 +105,10 @@ pub(super) fn answer(
     let address = app.client_address(peer, headers);
     // It keeps a connection as a socket does.
     let Some(place) = app.sockets.take_place(address) else {
-        let error =
-            "There are too many sockets and streams open from this address: close some first.";
-        return refuse(StatusCode::TOO_MANY_REQUESTS, ApiError::TooComplex(error.to_owned()));
+        return refuse(StatusCode::TOO_MANY_REQUESTS, ApiError::TooComplex(NO_PLACE.to_owned()));
     };
     let id = RequestId::new();
-    let mut session = Data::default();
-    session.insert(viewer);
-    session.insert(address);
-    session.insert(id.clone());
-    session.insert(FreeSubscriptions::new(app.max_subscriptions_per_socket));
+    let session = app.session(viewer, address, id.clone());
     let mut stream = app.api.execute_stream(request, Some(Arc::new(session)));
     // What is refused before it begins is so at once, and told as any other answer.
     let first = match stream.next().now_or_never() {

@@ -12,12 +12,8 @@ use std::{
     time::Duration,
 };
 
-use async_graphql::{
-    Data,
-    http::{
-        ALL_WEBSOCKET_PROTOCOLS, ClientMessage, WebSocket as Protocol, WebSocketProtocols,
-        WsMessage,
-    },
+use async_graphql::http::{
+    ALL_WEBSOCKET_PROTOCOLS, ClientMessage, WebSocket as Protocol, WebSocketProtocols, WsMessage,
 };
 use axum::{
     extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
@@ -33,10 +29,17 @@ use serde_json::Value;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 use tracing::Instrument;
 
-use super::{App, Peer, graphql::refuse, origin_may_call, sockets::Place};
+use super::{
+    App, Peer,
+    graphql::refuse,
+    origin_may_call,
+    sockets::{NO_PLACE, Place},
+};
 use crate::{
-    auth::AccessTokens, error::ApiError, live::graphql::FreeSubscriptions,
-    rate_limit::ClientAddress, schema::RequestId,
+    auth::{AccessTokens, Viewer},
+    error::ApiError,
+    rate_limit::ClientAddress,
+    schema::RequestId,
 };
 
 /// Bytes of each of a socket's two buffers. They grow for what is larger; most messages are small, and
@@ -91,8 +94,7 @@ pub(super) fn serve(
     };
     let address = app.client_address(peer, headers);
     let Some(place) = app.sockets.take_place(address) else {
-        let error = "There are too many sockets open from this address: close some first.";
-        return refuse(StatusCode::TOO_MANY_REQUESTS, ApiError::TooComplex(error.to_owned()));
+        return refuse(StatusCode::TOO_MANY_REQUESTS, ApiError::TooComplex(NO_PLACE.to_owned()));
     };
     let id = RequestId::new();
     let span = tracing::info_span!("socket", id = %id.0);
@@ -150,17 +152,12 @@ async fn converse(
             })
         })
         .take_while(|message| ready(operations.admit(message)));
-    let free = FreeSubscriptions::new(app.max_subscriptions_per_socket);
-    let (welcome, tokens) = (Arc::clone(&is_welcome), app.services.access_tokens.clone());
+    let (welcome, its_app) = (Arc::clone(&is_welcome), Arc::clone(&app));
     let answers = Protocol::from_message_stream(app.api.clone(), asked, protocol)
         .on_connection_init(move |payload| {
             welcome.store(true, Ordering::Relaxed);
-            let mut data = Data::default();
-            data.insert(viewer(&tokens, &payload));
-            data.insert(address);
-            data.insert(id);
-            data.insert(free);
-            ready(Ok(data))
+            let viewer = viewer(&its_app.services.access_tokens, &payload);
+            ready(Ok(its_app.session(viewer, address, id)))
         });
     let mut answers = pin!(answers);
     let Patience { init, ping } = app.socket_patience;
@@ -285,7 +282,7 @@ fn its_code(code: u16) -> u16 {
 
 /// Who the payload of `connection_init` speaks for. Clients spell the header in either case, and
 /// some put headers one level down.
-fn viewer(tokens: &AccessTokens, payload: &Value) -> crate::auth::Viewer {
+fn viewer(tokens: &AccessTokens, payload: &Value) -> Viewer {
     let header = ["Authorization", "authorization"]
         .iter()
         .flat_map(|name| [payload.get(name), payload.get("headers").and_then(|h| h.get(name))])

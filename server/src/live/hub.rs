@@ -20,6 +20,7 @@ use super::{
     feed::Outbox,
     topic::{PAUSE, Topic},
 };
+use crate::metrics::LiveSize;
 
 /// An event's tickets at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,13 +172,10 @@ impl Hub {
     }
 
     /// How much is watched here.
-    pub(crate) fn size(&self) -> crate::metrics::Watched {
+    pub(crate) fn size(&self) -> LiveSize {
         let state = self.state();
         let by_name = state.watched.values().map(Topic::watchers).sum::<usize>();
-        crate::metrics::Watched {
-            events: state.watched.len(),
-            watches: by_name + state.watching_all,
-        }
+        LiveSize { events: state.watched.len(), watches: by_name + state.watching_all }
     }
 
     /// The events that somebody watches by name.
