@@ -99,8 +99,8 @@ impl Database {
                 Some(open_standby(url, replica.to_string(), args.database_read_connections).await?)
             }
             (Some(_), _) => {
-                let why = "DATABASE_REPLICA_URL: only a database on PostgreSQL has a standby, which is one \
-                           itself";
+                let why = "DATABASE_REPLICA_URL names a PostgreSQL standby, so DATABASE_URL must be \
+                           PostgreSQL's, too";
                 return Err(DbErr::Custom(why.to_owned()));
             }
         };
