@@ -15,7 +15,7 @@ use clap::{
 use sea_orm::DbBackend;
 pub use values::{DatabaseUrl, JwtSecret, JwtSecrets, Origins};
 
-use crate::{bookings::LaneBounds, seed::Size};
+use crate::{bookings::LaneBounds, schema::AllowedOperations, seed::Size};
 
 /// Event booking that never oversells.
 #[derive(Debug, Parser)]
@@ -167,6 +167,12 @@ pub struct ServeArgs {
     #[arg(long, env, default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
     pub introspection: bool,
 
+    /// Files that list the only operations that may run, separated by commas; each is a JSON object with the
+    /// documents' texts by their SHA-256. `operations.json` beside the built web client lists its own. Without a
+    /// list, all that the schema has may run; with one, there is no GraphQL Playground and no GraphiQL
+    #[arg(long, env, default_value = "", hide_default_value = true, value_name = "FILE,…")]
+    pub allowed_operations: AllowedOperations,
+
     /// Folder with the built web client
     #[arg(long, env, default_value = "web/dist", value_name = "DIR")]
     pub web_dir: PathBuf,
@@ -183,6 +189,13 @@ pub struct ServeArgs {
         value_name = "FILTER"
     )]
     pub log_level: String,
+}
+
+impl ServeArgs {
+    /// Whether there is a use for GraphQL Playground and GraphiQL.
+    pub(crate) fn has_ides(&self) -> bool {
+        self.introspection && !self.allowed_operations.are_listed()
+    }
 }
 
 /// Where the data is.

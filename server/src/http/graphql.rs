@@ -30,7 +30,7 @@ use crate::{
     accounts::graphql::SessionCookie,
     auth::Viewer,
     error::{ApiError, code},
-    schema::{Api, Operation, RequestId, code_of},
+    schema::{AllowedOperations, Api, Operation, RequestId, code_of},
     sharing::Read,
 };
 
@@ -152,9 +152,13 @@ impl Parameters {
     }
 
     /// Puts the query's text in its place where only its hash was sent.
-    fn resolve(&mut self, persisted: &PersistedQueries) -> Result<(), ApiError> {
-        let extensions = self.extensions.take().unwrap_or_default();
-        self.query = Some(persisted.resolve(self.query.take(), extensions.persisted_query)?);
+    fn resolve(
+        &mut self,
+        persisted: &PersistedQueries,
+        allowed: &AllowedOperations,
+    ) -> Result<(), ApiError> {
+        let hash = self.extensions.take().unwrap_or_default().persisted_query;
+        self.query = Some(persisted.resolve(self.query.take(), hash, allowed)?);
         Ok(())
     }
 
@@ -186,7 +190,7 @@ async fn answer(app: &App, peer: Peer, headers: &HeaderMap, sent: Sent) -> Respo
         Err(problem) => return refuse(StatusCode::BAD_REQUEST, problem),
     };
     let is_whole = parameters.query.as_deref().is_some_and(|text| !text.is_empty());
-    match parameters.resolve(&app.persisted_queries) {
+    match parameters.resolve(&app.persisted_queries, app.api.allowed_operations()) {
         Ok(()) => {}
         // Clients expect it like an answer that was executed.
         Err(unknown @ ApiError::PersistedQueryNotFound) => return refuse(StatusCode::OK, unknown),

@@ -126,7 +126,7 @@ pub(crate) fn router(services: &Services, api: Api, args: &ServeArgs) -> (Router
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .merge(site::routes(&args.web_dir, args.introspection))
+        .merge(site::routes(&args.web_dir, args.has_ides()))
         // As one: each layer of a router is a box around every route, and one more future for each request.
         .layer(
             ServiceBuilder::new()

@@ -1,13 +1,13 @@
 //! Automatic persisted queries, as Apollo's clients send them: a query's hash instead of its text, once the
 //! text was sent along. <https://www.apollographql.com/docs/apollo-server/performance/apq>
 
-use std::fmt::Write;
-
 use quick_cache::{Weighter, sync::Cache};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
-use crate::error::ApiError;
+use crate::{
+    error::ApiError,
+    schema::{AllowedOperations, sha256_hex},
+};
 
 /// Texts kept, at most.
 const MOST_QUERIES: usize = 1_000;
@@ -40,7 +40,7 @@ impl PersistedQueries {
         Self(Cache::with_weighter(MOST_QUERIES, MOST_TEXT, ByText))
     }
 
-    /// The text that a request means.
+    /// The text that a request means. Where operations are listed, their hashes are known, and no others.
     ///
     /// # Errors
     /// When it has neither a text nor a known hash, or both do not fit together.
@@ -48,33 +48,28 @@ impl PersistedQueries {
         &self,
         text: Option<String>,
         persisted: Option<PersistedQuery>,
+        allowed: &AllowedOperations,
     ) -> Result<String, ApiError> {
         match (text.filter(|text| !text.is_empty()), persisted) {
             (Some(text), None) => Ok(text),
             (Some(text), Some(PersistedQuery { sha256_hash })) => {
-                if !sha256_hash.eq_ignore_ascii_case(&hash(&text)) {
+                if !sha256_hash.eq_ignore_ascii_case(&sha256_hex(&text)) {
                     let message = "sha256Hash is not the hash of the query.";
                     return Err(ApiError::field("extensions", message));
                 }
-                self.0.insert(sha256_hash.to_ascii_lowercase(), text.clone());
+                if !allowed.are_listed() {
+                    self.0.insert(sha256_hash.to_ascii_lowercase(), text.clone());
+                }
                 Ok(text)
             }
-            (None, Some(PersistedQuery { sha256_hash })) => self
-                .0
-                .get(&sha256_hash.to_ascii_lowercase())
-                .ok_or(ApiError::PersistedQueryNotFound),
+            (None, Some(PersistedQuery { sha256_hash })) => {
+                let hash = sha256_hash.to_ascii_lowercase();
+                let listed = allowed.find(&hash).map(str::to_owned);
+                listed.or_else(|| self.0.get(&hash)).ok_or(ApiError::PersistedQueryNotFound)
+            }
             (None, None) => Err(ApiError::field("query", "There is no query.")),
         }
     }
-}
-
-fn hash(text: &str) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(text) {
-        // Writing to a string succeeds.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
 }
 
 #[cfg(test)]
@@ -87,24 +82,25 @@ mod tests {
 
     #[test]
     fn a_text_is_known_by_its_hash_once_it_was_sent() {
-        let queries = PersistedQueries::new();
+        let (queries, all) = (PersistedQueries::new(), AllowedOperations::default());
+        let resolve = |text, hash| queries.resolve(text, hash, &all);
         let text = "{__typename}";
         let hash = "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38";
-        let unknown = queries.resolve(None, of(hash));
+        let unknown = resolve(None, of(hash));
         assert!(matches!(unknown, Err(ApiError::PersistedQueryNotFound)));
-        assert!(queries.resolve(Some(text.to_owned()), of(&hash.replace('e', "f"))).is_err());
-        assert_eq!(queries.resolve(Some(text.to_owned()), of(hash)).unwrap(), text);
-        assert_eq!(queries.resolve(None, of(&hash.to_uppercase())).unwrap(), text);
-        assert!(queries.resolve(None, None).is_err());
+        assert!(resolve(Some(text.to_owned()), of(&hash.replace('e', "f"))).is_err());
+        assert_eq!(resolve(Some(text.to_owned()), of(hash)).unwrap(), text);
+        assert_eq!(resolve(None, of(&hash.to_uppercase())).unwrap(), text);
+        assert!(resolve(None, None).is_err());
     }
 
     #[test]
     fn no_flood_of_texts_fills_the_memory() {
-        let queries = PersistedQueries::new();
+        let (queries, all) = (PersistedQueries::new(), AllowedOperations::default());
         for number in 0..3_000 {
             let text = format!("# {number} {}", "x".repeat(1_000));
-            let persisted = of(&hash(&text));
-            queries.resolve(Some(text), persisted).unwrap();
+            let persisted = of(&sha256_hex(&text));
+            queries.resolve(Some(text), persisted, &all).unwrap();
         }
         assert!(queries.0.weight() <= MOST_TEXT);
     }

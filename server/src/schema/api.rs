@@ -23,7 +23,7 @@ use futures_util::{
 use uuid::Uuid;
 
 use super::{
-    Mutation, Query, Subscription, absent_variables,
+    AllowedOperations, Mutation, Query, Subscription, absent_variables,
     documents::{Document, Documents},
     validity::InputTypes,
 };
@@ -80,18 +80,28 @@ impl RequestId {
 
 impl Api {
     /// Of the same schema twice, the second time without most of the rules of validation.
-    pub(crate) fn new(schema: Roots, schema_for_valid: Roots, limits: &Limits) -> Self {
+    pub(crate) fn new(
+        schema: Roots,
+        schema_for_valid: Roots,
+        limits: &Limits,
+        allowed: AllowedOperations,
+    ) -> Self {
         let sdl = schema.sdl();
         Self {
             input_types: Arc::new(InputTypes::of_schema(&sdl)),
             root_fields: Arc::new(root_fields(&sdl)),
             schema,
             schema_for_valid,
-            documents: Arc::new(Documents::new()),
+            documents: Arc::new(Documents::new(allowed)),
             max_selections: limits.max_query_selections,
             max_depth: limits.max_query_depth,
             max_complexity: limits.max_query_complexity,
         }
+    }
+
+    /// The listed operations, where only those may run.
+    pub(crate) fn allowed_operations(&self) -> &AllowedOperations {
+        self.documents.allowed()
     }
 
     /// The operation that a query's text, and the name of one of its operations, stands for.
@@ -118,10 +128,7 @@ impl Api {
     /// Parses the request, unless it is too large. Its document comes along where it is as valid with
     /// these variables as with any others.
     fn prepare(&self, mut request: Request) -> ServerResult<(Request, Option<Arc<Document>>)> {
-        let document = self
-            .documents
-            .parse(&request.query)
-            .map_err(|error| with_field(error.into(), "query".to_owned()))?;
+        let document = self.documents.parse(&request.query)?;
         if document.size.selections > self.max_selections || document.size.depth > MAX_RECURSION {
             return Err(too_complex(
                 "The query is too large once its fragments are written out: ask for less at once."
@@ -267,7 +274,12 @@ fn root_fields(sdl: &str) -> HashSet<Arc<str>> {
 }
 
 fn too_complex(message: String) -> ServerError {
-    let error = async_graphql::Error::from(ApiError::TooComplex(message));
+    refusal(ApiError::TooComplex(message))
+}
+
+/// The error of no place in particular.
+pub(super) fn refusal(error: ApiError) -> ServerError {
+    let error = async_graphql::Error::from(error);
     let extensions = error.extensions;
     ServerError { extensions, ..ServerError::new(error.message, None) }
 }
@@ -281,7 +293,7 @@ pub(crate) fn code_of(error: &ServerError) -> Option<&str> {
 }
 
 /// The error as `BAD_USER_INPUT` of one field, keeping its message and place.
-fn with_field(mut error: ServerError, field: String) -> ServerError {
+pub(super) fn with_field(mut error: ServerError, field: String) -> ServerError {
     if let Some((end, _)) = error.message.char_indices().nth(LONGEST_MESSAGE) {
         error.message.truncate(end);
         error.message.push('…');

@@ -8,15 +8,26 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use async_graphql::parser::{self, parse_query, types::ExecutableDocument};
+use async_graphql::{
+    ServerResult,
+    parser::{parse_query, types::ExecutableDocument},
+};
 use quick_cache::{Weighter, sync::Cache};
 
-use super::{query_size::QuerySize, validity::has_plain_arguments};
+use super::{
+    AllowedOperations,
+    api::{refusal, with_field},
+    query_size::QuerySize,
+    validity::has_plain_arguments,
+};
+use crate::error::ApiError;
 
 /// Documents kept, at most.
 const MOST_DOCUMENTS: usize = 1_000;
 /// Bytes of their texts together, at most. A document takes some twenty times as much.
 const MOST_TEXT: u64 = 1_000_000;
+
+const NOT_LISTED: &str = "This server runs only the operations that its operator listed.";
 
 /// A query that was parsed and measured.
 #[derive(Debug)]
@@ -47,9 +58,12 @@ impl Document {
     }
 }
 
-/// The cache; those that were not asked for in a long time make room for others.
+/// Documents by their texts; those that were not asked for in a long time make room for others.
 #[derive(Debug)]
-pub(crate) struct Documents(Cache<String, Arc<Document>, ByText>);
+pub(crate) struct Documents {
+    allowed: AllowedOperations,
+    known: Cache<String, Arc<Document>, ByText>,
+}
 
 #[derive(Clone, Debug)]
 struct ByText;
@@ -61,20 +75,30 @@ impl Weighter<String, Arc<Document>> for ByText {
 }
 
 impl Documents {
-    pub(crate) fn new() -> Self {
-        Self(Cache::with_weighter(MOST_DOCUMENTS, MOST_TEXT, ByText))
+    /// Of texts that may run; others are not even parsed.
+    pub(crate) fn new(allowed: AllowedOperations) -> Self {
+        Self { allowed, known: Cache::with_weighter(MOST_DOCUMENTS, MOST_TEXT, ByText) }
+    }
+
+    pub(crate) fn allowed(&self) -> &AllowedOperations {
+        &self.allowed
     }
 
     /// The document that `text` is.
     ///
     /// # Errors
     /// What is wrong with the text. Errors are not kept.
-    pub(crate) fn parse(&self, text: &str) -> parser::Result<Arc<Document>> {
-        if let Some(known) = self.0.get(text) {
+    pub(crate) fn parse(&self, text: &str) -> ServerResult<Arc<Document>> {
+        if let Some(known) = self.known.get(text) {
             return Ok(known);
         }
-        let document = Arc::new(Document::new(parse_query(text)?));
-        self.0.insert(text.to_owned(), Arc::clone(&document));
+        if !self.allowed.contain(text) {
+            return Err(refusal(ApiError::Forbidden(NOT_LISTED)));
+        }
+        let parsed =
+            parse_query(text).map_err(|error| with_field(error.into(), "query".to_owned()))?;
+        let document = Arc::new(Document::new(parsed));
+        self.known.insert(text.to_owned(), Arc::clone(&document));
         Ok(document)
     }
 }
@@ -85,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_text_is_parsed_once() {
-        let documents = Documents::new();
+        let documents = Documents::new(AllowedOperations::default());
         let first = documents.parse("{ __typename }").unwrap();
         assert!(Arc::ptr_eq(&first, &documents.parse("{ __typename }").unwrap()));
         assert_eq!(first.size.selections, 1);
@@ -94,11 +118,11 @@ mod tests {
 
     #[test]
     fn no_flood_of_texts_fills_the_memory() {
-        let documents = Documents::new();
+        let documents = Documents::new(AllowedOperations::default());
         for number in 0..2_000 {
             let comment = "x".repeat(1_000);
             documents.parse(&format!("{{ a{number}: __typename }} # {comment}")).unwrap();
         }
-        assert!(documents.0.weight() <= MOST_TEXT);
+        assert!(documents.known.weight() <= MOST_TEXT);
     }
 }

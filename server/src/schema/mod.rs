@@ -1,18 +1,23 @@
 //! The GraphQL schema: its roots, merged from the domains; and in [`api`] what holds for every operation.
 
 mod absent_variables;
+mod allowed_operations;
 mod api;
 mod documents;
+mod node;
 mod query_size;
 mod validity;
 
 use std::sync::Arc;
 
+pub use allowed_operations::AllowedOperations;
+pub(crate) use allowed_operations::sha256_hex;
 pub(crate) use api::{Api, Operation, RequestId, code_of};
 use async_graphql::{
     MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder, ValidationMode,
 };
 
+use self::node::NodeQuery;
 use crate::{
     accounts::graphql::{AccountsMutation, AccountsQuery},
     bookings::graphql::{BookingsMutation, Problem},
@@ -25,7 +30,7 @@ use crate::{
 
 /// Everything that can be read.
 #[derive(Default, MergedObject)]
-pub(crate) struct Query(EventsQuery, AccountsQuery);
+pub(crate) struct Query(EventsQuery, AccountsQuery, NodeQuery);
 
 /// Everything that changes something.
 #[derive(Default, MergedObject)]
@@ -54,7 +59,8 @@ pub(crate) fn build(services: &Services, args: &ServeArgs, rate_limits: Arc<Rate
             .data(Arc::clone(&rate_limits))
             .finish()
     };
-    Api::new(schema(ValidationMode::Strict), schema(ValidationMode::Fast), limits)
+    let allowed = args.allowed_operations.clone();
+    Api::new(schema(ValidationMode::Strict), schema(ValidationMode::Fast), limits, allowed)
 }
 
 /// The schema in GraphQL's schema definition language, as `schema.graphql` holds it.

@@ -1,5 +1,6 @@
 //! Makes the folder that `rowlock` serves: JavaScript bindings for the compiled client, names that
-//! carry a hash of their content, and everything compressed once instead of at each request.
+//! carry a hash of their content, and everything compressed once instead of at each request. Beside them is
+//! the list of the client's operations, for a server that should run no others.
 
 use std::{
     collections::BTreeMap,
@@ -63,6 +64,12 @@ fn main() -> Result<()> {
     let page = bundle.with_names(&page);
     write_compressed(&args.out.join("index.html"), page.as_bytes(), Quality::Best)?;
 
+    let operations: BTreeMap<String, String> = rowlock_web_operations::texts()
+        .into_iter()
+        .map(|text| (hex(&Sha256::digest(&text)), text))
+        .collect();
+    fs::write(args.out.join("operations.json"), serde_json::to_string_pretty(&operations)?)?;
+
     if let Some(ide) = &args.ide {
         copy_compressed(ide, &args.out.join("ide"))?;
     }
@@ -85,8 +92,7 @@ impl<'a> Bundle<'a> {
     }
 
     fn add(&mut self, name: &str, content: &[u8]) -> Result<()> {
-        let hash = Sha256::digest(content);
-        let hash: String = hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex(&Sha256::digest(content)[..6]);
         let (stem, extension) = name.split_once('.').context("a name has an extension")?;
         let path = format!("assets/{stem}-{hash}.{extension}");
         self.bytes += write_compressed(&self.out.join(&path), content, Quality::Best)?;
@@ -110,6 +116,10 @@ impl<'a> Bundle<'a> {
         )?;
         Ok(())
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn read(file: &Path) -> Result<String> {

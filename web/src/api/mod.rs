@@ -2,7 +2,7 @@
 
 pub(crate) mod http;
 pub(crate) mod live;
-pub(crate) mod queries;
 mod socket;
 
 pub(crate) use http::{Code, Failure};
+pub(crate) use rowlock_web_operations as queries;

@@ -9,4 +9,5 @@ mod graphiql;
 mod list;
 mod live;
 mod looks;
+mod only_its_own;
 mod playground;

@@ -3,7 +3,9 @@
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo:rerun-if-changed=../schema.graphql");
-    cynic_codegen::register_schema("rowlock").from_sdl_file("../schema.graphql")?.as_default()?;
+    println!("cargo:rerun-if-changed=../../schema.graphql");
+    cynic_codegen::register_schema("rowlock")
+        .from_sdl_file("../../schema.graphql")?
+        .as_default()?;
     Ok(())
 }

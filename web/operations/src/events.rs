@@ -6,97 +6,97 @@ use super::{DateTime, Decimal, schema};
 
 /// What a card shows of an event.
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
-pub(crate) struct Event {
-    pub(crate) id: cynic::Id,
-    pub(crate) title: String,
-    pub(crate) venue: String,
-    pub(crate) starts_at: DateTime,
-    pub(crate) price: Money,
-    pub(crate) remaining_tickets: i32,
-    pub(crate) total_tickets: i32,
-    pub(crate) my_booking: Option<MyBooking>,
+pub struct Event {
+    pub id: cynic::Id,
+    pub title: String,
+    pub venue: String,
+    pub starts_at: DateTime,
+    pub price: Money,
+    pub remaining_tickets: i32,
+    pub total_tickets: i32,
+    pub my_booking: Option<MyBooking>,
 }
 
 /// That the signed-in person has booked it.
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
 #[cynic(graphql_type = "Booking")]
-pub(crate) struct MyBooking {
-    pub(crate) quantity: i32,
+pub struct MyBooking {
+    pub quantity: i32,
 }
 
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Money {
-    pub(crate) amount: Decimal,
-    pub(crate) currency: String,
+pub struct Money {
+    pub amount: Decimal,
+    pub currency: String,
 }
 
 #[derive(cynic::Enum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EventOrderField {
+pub enum EventOrderField {
     Date,
     Price,
     Title,
 }
 
 #[derive(cynic::Enum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OrderDirection {
+pub enum OrderDirection {
     Asc,
     Desc,
 }
 
 #[derive(cynic::InputObject, Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct EventOrder {
-    pub(crate) field: EventOrderField,
-    pub(crate) direction: OrderDirection,
+pub struct EventOrder {
+    pub field: EventOrderField,
+    pub direction: OrderDirection,
 }
 
 #[derive(cynic::QueryVariables, Debug)]
-pub(crate) struct EventListVariables {
-    pub(crate) first: i32,
-    pub(crate) offset: i32,
-    pub(crate) search: Option<String>,
-    pub(crate) order_by: EventOrder,
+pub struct EventListVariables {
+    pub first: i32,
+    pub offset: i32,
+    pub search: Option<String>,
+    pub order_by: EventOrder,
 }
 
 /// One numbered page of the events.
 #[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "Query", variables = "EventListVariables")]
-pub(crate) struct EventList {
+pub struct EventList {
     #[arguments(first: $first, offset: $offset, search: $search, orderBy: $order_by)]
-    pub(crate) events: EventConnection,
+    pub events: EventConnection,
 }
 
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
-pub(crate) struct EventConnection {
-    pub(crate) nodes: Vec<Event>,
-    pub(crate) total_count: i32,
+pub struct EventConnection {
+    pub nodes: Vec<Event>,
+    pub total_count: i32,
 }
 
 #[derive(cynic::QueryVariables, Debug)]
-pub(crate) struct OneEventVariables {
+pub struct OneEventVariables {
     id: cynic::Id,
 }
 
 #[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "Query", variables = "OneEventVariables")]
-pub(crate) struct OneEvent {
+pub struct OneEvent {
     #[arguments(id: $id)]
-    pub(crate) event: Option<EventWithDescription>,
+    pub event: Option<EventWithDescription>,
 }
 
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
 #[cynic(graphql_type = "Event")]
-pub(crate) struct EventWithDescription {
-    pub(crate) description: String,
+pub struct EventWithDescription {
+    pub description: String,
     #[cynic(spread)]
-    pub(crate) event: Event,
+    pub event: Event,
 }
 
-pub(crate) fn event_list(
+pub fn event_list(
     variables: EventListVariables,
 ) -> cynic::Operation<EventList, EventListVariables> {
     EventList::build(variables)
 }
 
-pub(crate) fn one_event(id: String) -> cynic::Operation<OneEvent, OneEventVariables> {
+pub fn one_event(id: String) -> cynic::Operation<OneEvent, OneEventVariables> {
     OneEvent::build(OneEventVariables { id: id.into() })
 }

@@ -5,26 +5,26 @@ use cynic::{MutationBuilder, QueryBuilder};
 use super::{DateTime, schema};
 
 #[derive(cynic::InputObject, Clone, Debug)]
-pub(crate) struct BookEventInput {
-    pub(crate) event_id: cynic::Id,
-    pub(crate) quantity: i32,
-    pub(crate) idempotency_key: Option<String>,
+pub struct BookEventInput {
+    pub event_id: cynic::Id,
+    pub quantity: i32,
+    pub idempotency_key: Option<String>,
 }
 
 #[derive(cynic::QueryVariables, Debug)]
-pub(crate) struct BookEventVariables {
+pub struct BookEventVariables {
     input: BookEventInput,
 }
 
 #[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "Mutation", variables = "BookEventVariables")]
-pub(crate) struct BookEvent {
+pub struct BookEvent {
     #[arguments(input: $input)]
-    pub(crate) book_event: BookEventResult,
+    pub book_event: BookEventResult,
 }
 
 #[derive(cynic::InlineFragments, Debug)]
-pub(crate) enum BookEventResult {
+pub enum BookEventResult {
     BookEventSuccess(BookEventSuccess),
     SoldOut(SoldOut),
     AlreadyBooked(AlreadyBooked),
@@ -35,61 +35,61 @@ pub(crate) enum BookEventResult {
 }
 
 #[derive(cynic::QueryFragment, Debug)]
-pub(crate) struct BookEventSuccess {
-    pub(crate) booking: Booked,
+pub struct BookEventSuccess {
+    pub booking: Booked,
 }
 
 /// A booking with its event's count after it.
 #[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "Booking")]
-pub(crate) struct Booked {
-    pub(crate) quantity: i32,
-    pub(crate) status: BookingStatus,
-    pub(crate) event: EventCount,
+pub struct Booked {
+    pub quantity: i32,
+    pub status: BookingStatus,
+    pub event: EventCount,
 }
 
 #[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "Event")]
-pub(crate) struct EventCount {
-    pub(crate) remaining_tickets: i32,
-    pub(crate) total_tickets: i32,
+pub struct EventCount {
+    pub remaining_tickets: i32,
+    pub total_tickets: i32,
 }
 
 #[derive(cynic::QueryFragment, Debug)]
-pub(crate) struct SoldOut {
-    pub(crate) remaining_tickets: i32,
-    pub(crate) event: EventCount,
+pub struct SoldOut {
+    pub remaining_tickets: i32,
+    pub event: EventCount,
 }
 
 #[derive(cynic::QueryFragment, Debug)]
-pub(crate) struct AlreadyBooked {
-    pub(crate) booking: Booked,
+pub struct AlreadyBooked {
+    pub booking: Booked,
 }
 
 #[derive(cynic::QueryFragment, Debug)]
-pub(crate) struct BookingClosed {
-    pub(crate) message: String,
+pub struct BookingClosed {
+    pub message: String,
 }
 
 #[derive(cynic::InputObject, Clone, Debug)]
-pub(crate) struct CancelBookingInput {
+pub struct CancelBookingInput {
     booking_id: cynic::Id,
 }
 
 #[derive(cynic::QueryVariables, Debug)]
-pub(crate) struct CancelBookingVariables {
+pub struct CancelBookingVariables {
     input: CancelBookingInput,
 }
 
 #[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "Mutation", variables = "CancelBookingVariables")]
-pub(crate) struct CancelBooking {
+pub struct CancelBooking {
     #[arguments(input: $input)]
-    pub(crate) cancel_booking: CancelBookingResult,
+    pub cancel_booking: CancelBookingResult,
 }
 
 #[derive(cynic::InlineFragments, Debug)]
-pub(crate) enum CancelBookingResult {
+pub enum CancelBookingResult {
     CancelBookingSuccess(CancelBookingSuccess),
     BookingClosed(BookingClosed),
     /// A refusal that a newer server knows.
@@ -98,79 +98,79 @@ pub(crate) enum CancelBookingResult {
 }
 
 #[derive(cynic::QueryFragment, Debug)]
-pub(crate) struct CancelBookingSuccess {
-    pub(crate) booking: Booking,
+pub struct CancelBookingSuccess {
+    pub booking: Booking,
 }
 
 #[derive(cynic::Enum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BookingStatus {
+pub enum BookingStatus {
     Confirmed,
     Cancelled,
 }
 
 /// What the list shows of a booking.
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
-pub(crate) struct Booking {
-    pub(crate) id: cynic::Id,
-    pub(crate) quantity: i32,
-    pub(crate) status: BookingStatus,
-    pub(crate) created_at: DateTime,
-    pub(crate) cancelled_at: Option<DateTime>,
-    pub(crate) event: BookedEvent,
+pub struct Booking {
+    pub id: cynic::Id,
+    pub quantity: i32,
+    pub status: BookingStatus,
+    pub created_at: DateTime,
+    pub cancelled_at: Option<DateTime>,
+    pub event: BookedEvent,
 }
 
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
 #[cynic(graphql_type = "Event")]
-pub(crate) struct BookedEvent {
-    pub(crate) id: cynic::Id,
-    pub(crate) title: String,
-    pub(crate) venue: String,
-    pub(crate) starts_at: DateTime,
+pub struct BookedEvent {
+    pub id: cynic::Id,
+    pub title: String,
+    pub venue: String,
+    pub starts_at: DateTime,
 }
 
 #[derive(cynic::QueryVariables, Debug)]
-pub(crate) struct MyBookingsVariables {
+pub struct MyBookingsVariables {
     first: i32,
     after: Option<String>,
 }
 
 #[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "Query", variables = "MyBookingsVariables")]
-pub(crate) struct MyBookings {
-    pub(crate) me: Option<MeWithBookings>,
+pub struct MyBookings {
+    pub me: Option<MeWithBookings>,
 }
 
 #[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "User", variables = "MyBookingsVariables")]
-pub(crate) struct MeWithBookings {
+pub struct MeWithBookings {
     #[arguments(first: $first, after: $after)]
-    pub(crate) bookings: BookingConnection,
+    pub bookings: BookingConnection,
 }
 
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
-pub(crate) struct BookingConnection {
-    pub(crate) nodes: Vec<Booking>,
-    pub(crate) page_info: PageInfo,
+pub struct BookingConnection {
+    pub nodes: Vec<Booking>,
+    pub page_info: PageInfo,
 }
 
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PageInfo {
-    pub(crate) has_next_page: bool,
-    pub(crate) end_cursor: Option<String>,
+pub struct PageInfo {
+    pub has_next_page: bool,
+    pub end_cursor: Option<String>,
 }
 
-pub(crate) fn book_event(input: BookEventInput) -> cynic::Operation<BookEvent, BookEventVariables> {
+pub fn book_event(input: BookEventInput) -> cynic::Operation<BookEvent, BookEventVariables> {
     BookEvent::build(BookEventVariables { input })
 }
 
-pub(crate) fn cancel_booking(
+pub fn cancel_booking(
     booking_id: cynic::Id,
 ) -> cynic::Operation<CancelBooking, CancelBookingVariables> {
     CancelBooking::build(CancelBookingVariables { input: CancelBookingInput { booking_id } })
 }
 
 /// The newest bookings, or those after the cursor.
-pub(crate) fn my_bookings(
+pub fn my_bookings(
     first: i32,
     after: Option<String>,
 ) -> cynic::Operation<MyBookings, MyBookingsVariables> {

@@ -1,0 +1,103 @@
+//! Signing in, staying signed in, signing out.
+
+use cynic::{MutationBuilder, QueryBuilder};
+
+use super::schema;
+
+/// Who is signed in.
+#[derive(cynic::QueryFragment, Clone, Debug)]
+pub struct User {
+    pub id: cynic::Id,
+    pub name: String,
+}
+
+#[derive(cynic::QueryFragment, Clone, Debug)]
+pub struct AuthPayload {
+    pub user: User,
+    pub access_token: String,
+}
+
+#[derive(cynic::InputObject, Clone, Debug)]
+pub struct RegisterInput {
+    pub email: String,
+    pub password: String,
+    pub name: String,
+}
+
+#[derive(cynic::InputObject, Clone, Debug)]
+pub struct LoginInput {
+    pub email: String,
+    pub password: String,
+}
+
+#[derive(cynic::QueryVariables, Debug)]
+pub struct RegisterVariables {
+    input: RegisterInput,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Mutation", variables = "RegisterVariables")]
+pub struct Register {
+    #[arguments(input: $input)]
+    pub register: AuthPayload,
+}
+
+#[derive(cynic::QueryVariables, Debug)]
+pub struct LoginVariables {
+    input: LoginInput,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Mutation", variables = "LoginVariables")]
+pub struct Login {
+    #[arguments(input: $input)]
+    pub login: AuthPayload,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Mutation")]
+pub struct Refresh {
+    pub refresh: AuthPayload,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Mutation")]
+pub struct Logout {
+    pub logout: bool,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Query")]
+pub struct Me {
+    pub me: Option<User>,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Mutation")]
+pub struct LogoutEverywhere {
+    pub logout_everywhere: bool,
+}
+
+pub fn register(input: RegisterInput) -> cynic::Operation<Register, RegisterVariables> {
+    Register::build(RegisterVariables { input })
+}
+
+pub fn login(input: LoginInput) -> cynic::Operation<Login, LoginVariables> {
+    Login::build(LoginVariables { input })
+}
+
+pub fn refresh() -> cynic::Operation<Refresh, ()> {
+    Refresh::build(())
+}
+
+pub fn logout() -> cynic::Operation<Logout, ()> {
+    Logout::build(())
+}
+
+pub fn me() -> cynic::Operation<Me, ()> {
+    Me::build(())
+}
+
+pub fn logout_everywhere() -> cynic::Operation<LogoutEverywhere, ()> {
+    LogoutEverywhere::build(())
+}

@@ -1,0 +1,72 @@
+//! Every operation of the web client, checked against `schema.graphql` when it is compiled.
+//!
+//! A crate of its own, so that whoever builds the client can list them: see [`texts`].
+
+#![expect(
+    missing_debug_implementations,
+    unreachable_pub,
+    reason = "so it is in what cynic's macros make"
+)]
+
+pub mod accounts;
+pub mod bookings;
+pub mod events;
+pub mod live;
+
+#[cynic::schema("rowlock")]
+mod schema {}
+
+/// A moment in RFC 3339 in UTC.
+#[derive(Clone, Debug, PartialEq, Eq, cynic::Scalar)]
+pub struct DateTime(pub String);
+
+/// An exact decimal number.
+#[derive(Clone, Debug, PartialEq, Eq, cynic::Scalar)]
+pub struct Decimal(pub String);
+
+/// The text of every operation, as the client sends it, whatever its variables are.
+#[must_use]
+pub fn texts() -> Vec<String> {
+    let text = String::new;
+    let order = events::EventOrder {
+        field: events::EventOrderField::Date,
+        direction: events::OrderDirection::Asc,
+    };
+    let list = events::EventListVariables { first: 1, offset: 0, search: None, order_by: order };
+    let who = accounts::RegisterInput { email: text(), password: text(), name: text() };
+    let login = accounts::LoginInput { email: text(), password: text() };
+    let what =
+        bookings::BookEventInput { event_id: text().into(), quantity: 1, idempotency_key: None };
+    vec![
+        accounts::register(who).query,
+        accounts::login(login).query,
+        accounts::refresh().query,
+        accounts::logout().query,
+        accounts::logout_everywhere().query,
+        accounts::me().query,
+        bookings::book_event(what).query,
+        bookings::cancel_booking(text().into()).query,
+        bookings::my_bookings(1, None).query,
+        events::event_list(list).query,
+        events::one_event(text()).query,
+        live::remaining_tickets(Vec::new()).query().to_owned(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_operation_is_forgotten() {
+        let sources = [
+            include_str!("accounts.rs"),
+            include_str!("bookings.rs"),
+            include_str!("events.rs"),
+            include_str!("live.rs"),
+        ];
+        let built: usize = sources.iter().map(|source| source.matches("::build(").count()).sum();
+        let texts = super::texts();
+        assert_eq!(texts.len(), built);
+        let distinct: std::collections::HashSet<_> = texts.iter().collect();
+        assert_eq!(distinct.len(), built);
+    }
+}
