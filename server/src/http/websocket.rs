@@ -63,9 +63,13 @@ mod code {
     pub(super) const SERVICE_RESTART: u16 = 1012;
     pub(super) const BAD_REQUEST: u16 = 4400;
     pub(super) const UNAUTHORIZED: u16 = 4401;
+    pub(super) const FORBIDDEN: u16 = 4403;
     pub(super) const INIT_TIMEOUT: u16 = 4408;
     pub(super) const SUBSCRIBER_EXISTS: u16 = 4409;
 }
+
+/// Said to whoever shows an access token that is not good: clients take it as the moment to get another.
+const BAD_TOKEN: &str = "The access token is expired or not valid";
 
 /// How long a socket may keep silent.
 #[derive(Clone, Copy, Debug)]
@@ -138,7 +142,7 @@ async fn converse(
     protocol: WebSocketProtocols,
     (address, id): (ClientAddress, RequestId),
 ) -> Option<CloseFrame> {
-    let (was_heard, is_welcome) = (AtomicBool::new(true), Arc::new(AtomicBool::new(false)));
+    let (was_heard, has_begun) = (AtomicBool::new(true), Arc::new(AtomicBool::new(false)));
     let operations = Operations::new(protocol, app.max_subscriptions_per_socket + MOST_QUERIES);
     let asked = stream
         .take_while(|frame| ready(frame.is_ok()))
@@ -152,12 +156,19 @@ async fn converse(
             })
         })
         .take_while(|message| ready(operations.admit(message)));
-    let (welcome, its_app) = (Arc::clone(&is_welcome), Arc::clone(&app));
+    let (begun, refused) = (Arc::clone(&has_begun), Arc::clone(&operations.refused));
+    let its_app = Arc::clone(&app);
     let answers = Protocol::from_message_stream(app.api.clone(), asked, protocol)
         .on_connection_init(move |payload| {
-            welcome.store(true, Ordering::Relaxed);
+            begun.store(true, Ordering::Relaxed);
             let viewer = viewer(&its_app.services.access_tokens, &payload);
-            ready(Ok(its_app.session(viewer, address, id)))
+            ready(if viewer == Viewer::Rejected {
+                // Nothing else has refused a socket that had not begun.
+                let _ = refused.set(close(code::FORBIDDEN, BAD_TOKEN));
+                Err(BAD_TOKEN.into())
+            } else {
+                Ok(its_app.session(viewer, address, id))
+            })
         });
     let mut answers = pin!(answers);
     let Patience { init, ping } = app.socket_patience;
@@ -169,7 +180,7 @@ async fn converse(
             () = app.sockets.closing() => {
                 return Some(close(code::SERVICE_RESTART, "The server restarts: connect again."));
             }
-            () = &mut too_late, if !is_welcome.load(Ordering::Relaxed) => {
+            () = &mut too_late, if !has_begun.load(Ordering::Relaxed) => {
                 return Some(close(code::INIT_TIMEOUT, "Connection initialisation timeout"));
             }
             _ = pings.tick() => {
@@ -184,11 +195,10 @@ async fn converse(
                     operations.note_end(&text);
                     Message::Text(text.into())
                 }
-                Some(WsMessage::Close(code, reason)) => return Some(close(its_code(code), &reason)),
-                None => {
-                    let refused = operations.refused.get().cloned();
-                    return Some(refused.unwrap_or_else(|| close(code::NORMAL, "")));
+                Some(WsMessage::Close(code, reason)) => {
+                    return Some(operations.refusal_or(its_code(code), &reason));
                 }
+                None => return Some(operations.refusal_or(code::NORMAL, "")),
             },
         };
         tokio::select! {
@@ -206,8 +216,8 @@ struct Operations {
     most: usize,
     /// In the older subprotocol, an operation takes the place of the one with its id.
     replace_each_other: bool,
-    /// Why the socket is closed, after one that was not admitted.
-    refused: OnceLock<CloseFrame>,
+    /// Why the socket is closed, after something that was not admitted.
+    refused: Arc<OnceLock<CloseFrame>>,
 }
 
 impl Operations {
@@ -216,7 +226,7 @@ impl Operations {
             ids: Mutex::default(),
             most,
             replace_each_other: protocol == WebSocketProtocols::SubscriptionsTransportWS,
-            refused: OnceLock::new(),
+            refused: Arc::default(),
         }
     }
 
@@ -246,6 +256,11 @@ impl Operations {
             }
             _ => true,
         }
+    }
+
+    /// Why the socket is closed: what was refused here, else the given reason.
+    fn refusal_or(&self, code: u16, reason: &str) -> CloseFrame {
+        self.refused.get().cloned().unwrap_or_else(|| close(code, reason))
     }
 
     /// Frees the id of an operation that the server's message says is over.

@@ -24,6 +24,7 @@ on_both_engines! {
     who_does_not_read_holds_nobody_up_and_finds_the_last_count
     several_operations_share_a_socket
     a_socket_with_a_token_books
+    a_socket_with_a_bad_token_is_closed_with_the_protocols_code
     a_socket_does_not_outlive_its_token
     watching_an_event_by_name_is_no_change_for_others
     a_socket_has_so_many_subscriptions_and_no_more
@@ -207,17 +208,30 @@ async fn a_socket_with_a_token_books(app: App) {
         assert!(booking.is_string(), "{booked}");
         socket.run(CANCEL, json!({ "input": { "bookingId": booking } })).await;
     }
-    for payload in [
-        json!({}),
-        json!({ "Authorization": "Bearer x" }),
-        json!({ "Authorization": 7 }),
-        json!([1]),
-    ] {
+    for payload in [json!({}), json!([1])] {
         let mut socket = Socket::open(&app.url, MODERN, payload).await;
         let refused = socket.run(BOOK, json!({ "input": { "eventId": event } })).await;
         assert_eq!(code_and_fields(&refused["errors"][0]).0, "UNAUTHENTICATED");
     }
     assert_eq!(app.remaining(&event).await, 9);
+}
+
+async fn a_socket_with_a_bad_token_is_closed_with_the_protocols_code(app: App) {
+    app.clock.advance(-chrono::Duration::minutes(16));
+    let expired = format!("Bearer {}", app.user().await);
+    app.clock.advance(chrono::Duration::minutes(16));
+    for token in [json!("Bearer x"), json!(expired), json!(7)] {
+        let init = json!({ "type": "connection_init", "payload": { "Authorization": token } });
+        let mut modern = Socket::connect(&app.url, MODERN).await.unwrap();
+        modern.send(init.clone()).await;
+        assert_eq!(modern.closed().await, Some(4403), "{token}");
+        let mut legacy = Socket::connect(&app.url, LEGACY).await.unwrap();
+        legacy.send(init).await;
+        let told = legacy.receive().await;
+        assert_eq!(told["type"], "connection_error", "{token}");
+        assert!(told["payload"]["message"].as_str().unwrap().contains("token"), "{told}");
+        assert_eq!(legacy.closed().await, Some(4403), "{token}");
+    }
 }
 
 async fn a_socket_does_not_outlive_its_token(app: App) {
