@@ -205,13 +205,13 @@ pub(crate) struct AuthPayload {
     access_token_expires_at: DateTime,
 }
 
-pub(crate) struct User(user::Model);
+pub(crate) struct User(pub(crate) user::Model);
 
 /// A person with an account. Only the person themself can see it.
 #[Object]
 impl User {
     /// UUIDv7.
-    async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.0.into()
     }
 

@@ -40,7 +40,7 @@ pub(crate) struct Booking(pub(crate) booking::Model);
 #[Object]
 impl Booking {
     /// UUIDv7.
-    async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.0.into()
     }
 

@@ -150,6 +150,16 @@ impl Bookings {
         outcome
     }
 
+    /// The user's booking with this id.
+    pub(crate) async fn find(
+        &self,
+        user: UserId,
+        id: BookingId,
+    ) -> Result<Option<booking::Model>, BookingsError> {
+        let found = store::find_booking(self.db.reads(), id).await?;
+        Ok(found.filter(|booking| booking.user_id == user))
+    }
+
     /// The confirmed booking in this seat.
     pub(crate) async fn find_confirmed(
         &self,

@@ -151,7 +151,7 @@ pub(crate) struct Event(pub(crate) Arc<event::Model>);
 #[Object]
 impl Event {
     /// UUIDv7.
-    async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.0.into()
     }
 

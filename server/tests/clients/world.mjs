@@ -1,8 +1,10 @@
 // What each script here is given: a running server, a user's access token, and an event with tickets.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 
 export const { URL: url, TOKEN: token, EVENT: event } = process.env;
+export const schema = readFileSync(process.env.SCHEMA, 'utf8');
 export const socketUrl = url.replace('http', 'ws');
 
 export const BOOK = `mutation Book($id: ID!) { bookEvent(input: { eventId: $id }) {

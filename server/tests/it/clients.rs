@@ -17,6 +17,7 @@ async fn run(script: &str) {
     let (token, event) = (app.user().await, app.event("Concert", 5).await);
     let mut node = Command::new("node");
     node.arg(script).current_dir(folder).kill_on_drop(true);
+    node.env("SCHEMA", std::path::absolute("../schema.graphql").unwrap());
     node.env("URL", format!("{}/graphql", app.url)).env("TOKEN", token).env("EVENT", event);
     let output = timeout(TIME_FOR_ONE, node.output()).await.expect("it ends in time").unwrap();
     let said = [output.stdout, output.stderr].concat();
@@ -47,4 +48,19 @@ async fn apollo_client_queries_books_refreshes_and_subscribes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn urql_queries_books_and_subscribes() {
     run("urql.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn relay_compiles_pages_and_reads_by_id() {
+    run("relay.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn graphql_codegen_takes_the_schema() {
+    run("codegen.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_breaks_clients_is_declared() {
+    run("schema-changes.mjs").await;
 }

@@ -24,6 +24,7 @@ mod lanes;
 mod limits;
 mod live;
 mod model;
+mod node;
 mod plans;
 mod program;
 mod proxy;

@@ -42,6 +42,14 @@ fn the_schema_holds_the_whole_contract() {
     }
 }
 
+#[test]
+fn what_is_deprecated_says_what_to_use_instead() {
+    for line in FILE.lines().filter(|line| line.contains("@deprecated")) {
+        let (_, reason) = line.split_once("reason: \"").expect(line);
+        assert!(!reason.starts_with('"') && !reason.starts_with("No longer supported"), "{line}");
+    }
+}
+
 /// Each field, argument, value, interface and union member of a type, with its type and default.
 fn members(ty: &TypeDefinition) -> BTreeMap<String, String> {
     fn fields(

@@ -1,0 +1,23 @@
+// What the schema has lost since its last release must be declared, and nothing else.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { buildSchema, findBreakingChanges } from 'graphql';
+import { schema } from './world.mjs';
+
+const released = readFileSync('released.graphql', 'utf8');
+const declared = readFileSync('declared-breaking-changes.txt', 'utf8')
+  .split('\n')
+  .filter((line) => line && !line.startsWith('#'));
+const found = findBreakingChanges(buildSchema(released), buildSchema(schema)).map((change) => change.description);
+const undeclared = found.filter((change) => !declared.includes(change));
+const stale = declared.filter((change) => !found.includes(change));
+assert.deepEqual(undeclared, [], 'these changes break clients: take them back, or add them to \
+server/tests/clients/declared-breaking-changes.txt');
+assert.deepEqual(stale, [], 'these are declared, and did not happen');
+
+// The check itself finds what it should.
+const broken = schema.replace('  venue: String!\n', '  hall: String!\n');
+assert.notEqual(broken, schema);
+const changes = findBreakingChanges(buildSchema(released), buildSchema(broken));
+assert.ok(changes.some((change) => change.description === 'Event.venue was removed.'));
