@@ -21,6 +21,7 @@ use tokio::{
     task::yield_now,
     time::{Instant, sleep_until},
 };
+use tracing::{Instrument, Span};
 
 use crate::{database::overdue, metrics::QueueMetrics};
 
@@ -94,6 +95,8 @@ struct State<R: Runner> {
 struct Waiting<R: Runner> {
     call: R::Call,
     since: Instant,
+    /// Who waits, in a trace.
+    span: Span,
     answer: oneshot::Sender<Result<R::Answer, Refusal>>,
 }
 
@@ -120,7 +123,8 @@ impl<R: Runner> Batcher<R> {
                 self.0.metrics.refused();
                 return Err(Refusal::Full);
             }
-            state.queue.push_back(Waiting { call, since: Instant::now(), answer });
+            let waiting = Waiting { call, since: Instant::now(), span: Span::current(), answer };
+            state.queue.push_back(waiting);
             self.0.metrics.waiting(state.queue.len());
             if !state.is_running {
                 state.is_running = true;
@@ -150,6 +154,7 @@ impl<R: Runner> Shared<R> {
             yield_now().await;
             let Some(batch) = self.next_batch() else { break };
             let begun = Instant::now();
+            let span = span_of(&batch);
             let mut answers = Vec::with_capacity(batch.len());
             let mut calls = Vec::with_capacity(batch.len());
             for waiting in batch {
@@ -165,7 +170,8 @@ impl<R: Runner> Shared<R> {
                 }
             };
             // After a panic, which was logged, the callers find their answers gone.
-            let mut running = pin!(AssertUnwindSafe(self.runner.run(calls, answer)).catch_unwind());
+            let run = self.runner.run(calls, answer).instrument(span);
+            let mut running = pin!(AssertUnwindSafe(run).catch_unwind());
             loop {
                 tokio::select! {
                     biased;
@@ -219,6 +225,18 @@ impl<R: Runner> Shared<R> {
         // Nothing that holds the lock can panic half-way through a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A batch belongs to the first of its callers, and follows from the others.
+fn span_of<R: Runner>(batch: &[Waiting<R>]) -> Span {
+    let Some((first, others)) = batch.split_first() else { return Span::none() };
+    let span = tracing::debug_span!(parent: &first.span, "batch", calls = batch.len());
+    if !span.is_disabled() {
+        for other in others {
+            span.follows_from(&other.span);
+        }
+    }
+    span
 }
 
 impl<R: Runner> Clone for Batcher<R> {

@@ -2,24 +2,24 @@
 
 use std::{
     fs,
-    io::{BufWriter, IsTerminal, Write},
+    io::{BufWriter, Write},
     process::ExitCode,
 };
 
 use anyhow::{Context, Result, bail};
-use tracing_subscriber::EnvFilter;
 
 use crate::{
     bookings::audit,
     clock::Clock,
     config::{
         BookingArgs, Cli, Command, CreateUsersArgs, DatabaseArgs, DatabaseUrl, JwtSecret,
-        JwtSecrets, LogFormat, MigrateArgs, SeedArgs, ServeArgs, UsersCommand,
+        JwtSecrets, MigrateArgs, SeedArgs, ServeArgs, UsersCommand,
     },
     database::Database,
     schema, seed,
     server::{self, Server},
     services::Services,
+    telemetry::Telemetry,
 };
 
 /// Runs what the command line asks for.
@@ -39,7 +39,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
 }
 
 async fn serve(args: ServeArgs) -> Result<ExitCode> {
-    start_log(&args)?;
+    let telemetry = Telemetry::start(&args)?;
     let signing = args.secret.for_serving(&args.database.database_url)?;
     let secrets = JwtSecrets { signing, accepted: args.jwt_accepted_secret.clone() };
     let db = Database::open(&args.database).await.context("opening the database")?;
@@ -58,6 +58,7 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
         listener.local_addr()?
     );
     server.run(listener, stop_signal()).await;
+    telemetry.finish().await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -171,20 +172,6 @@ async fn migrated_database(args: &DatabaseArgs) -> Result<Database> {
         );
     }
     Ok(db)
-}
-
-fn start_log(args: &ServeArgs) -> Result<()> {
-    let filter = EnvFilter::try_new(&args.log_level)
-        .with_context(|| format!("LOG_LEVEL {:?} is not a filter", args.log_level))?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    match args.log_format {
-        LogFormat::Text => log.with_target(false).init(),
-        LogFormat::Json => log.json().init(),
-    }
-    Ok(())
 }
 
 /// Ends with Ctrl-C or SIGTERM.

@@ -26,3 +26,4 @@ pub mod seed;
 pub mod server;
 pub mod services;
 mod sharing;
+mod telemetry;

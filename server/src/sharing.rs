@@ -8,6 +8,7 @@ use std::{
     fmt,
     future::Future,
     hash::Hash,
+    mem,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -15,6 +16,7 @@ use std::{
 use futures_util::FutureExt;
 use sea_orm::DbErr;
 use tokio::sync::oneshot;
+use tracing::{Instrument, Span};
 
 /// A question. Equal ones have equal answers at the same moment, whoever asks.
 pub(crate) trait Read: Clone + Eq + Hash + Send + Sync + 'static {
@@ -64,7 +66,7 @@ impl<R: Read> SharedReads<R> {
             Entry::Vacant(entry) => {
                 let read = entry.key().clone();
                 entry.insert(Vec::new());
-                tokio::spawn(Arc::clone(&self.0).work(read, waiting));
+                tokio::spawn(Arc::clone(&self.0).work(read, waiting, Span::current()));
             }
         }
         found.await.map_err(|_| BrokenOff)
@@ -72,10 +74,12 @@ impl<R: Read> SharedReads<R> {
 }
 
 impl<R: Read> Shared<R> {
-    async fn work(self: Arc<Self>, read: R, first: Waiting<R>) {
+    /// `span` is whose read began it; those after it are for nobody in particular.
+    async fn work(self: Arc<Self>, read: R, first: Waiting<R>, mut span: Span) {
         let mut waiting = vec![first];
         loop {
-            let running = AssertUnwindSafe(read.run(&self.source)).catch_unwind();
+            let run = read.run(&self.source).instrument(mem::replace(&mut span, Span::none()));
+            let running = AssertUnwindSafe(run).catch_unwind();
             let Ok(found) = running.await else {
                 // After a panic, which was logged, those who wait find their answers gone.
                 self.running().remove(&read);
@@ -86,7 +90,7 @@ impl<R: Read> Shared<R> {
                 let _ = waiting.send(found.clone());
             }
             let mut running = self.running();
-            waiting = running.get_mut(&read).map(std::mem::take).unwrap_or_default();
+            waiting = running.get_mut(&read).map(mem::take).unwrap_or_default();
             if waiting.is_empty() {
                 running.remove(&read);
                 return;

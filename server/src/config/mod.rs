@@ -181,11 +181,16 @@ pub struct ServeArgs {
     #[arg(long, env, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 
+    /// Where an OpenTelemetry collector takes traces over HTTP, as in `http://127.0.0.1:4318`; without it, they
+    /// go nowhere. OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG say how many of them are kept
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL", value_parser = http_url)]
+    pub otlp_endpoint: Option<String>,
+
     /// Which log lines appear, as in `info` or `rowlock=debug,sqlx=warn`
     #[arg(
         long,
         env,
-        default_value = "info,sqlx=error,sea_orm_migration=warn",
+        default_value = "info,sqlx=error,sea_orm=warn,sea_orm_migration=warn",
         value_name = "FILTER"
     )]
     pub log_level: String,
@@ -232,6 +237,15 @@ pub struct SecretArgs {
     /// with SQLite the default is another random one at each start
     #[arg(long, env, value_name = "SECRET", hide_env_values = true)]
     jwt_secret: Option<JwtSecret>,
+}
+
+fn http_url(text: &str) -> Result<String, String> {
+    let is_one = url::Url::parse(text).is_ok_and(|url| url.scheme() == "http" && url.has_host());
+    is_one.then(|| text.to_owned()).ok_or_else(|| {
+        "it is not an address such as http://127.0.0.1:4318; the collector must be reached over plain \
+         HTTP"
+            .to_owned()
+    })
 }
 
 /// With less than this, the API would be of no use.

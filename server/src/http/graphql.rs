@@ -30,7 +30,7 @@ use crate::{
     accounts::graphql::SessionCookie,
     auth::Viewer,
     error::{ApiError, code},
-    schema::{AllowedOperations, Api, Operation, RequestId, code_of},
+    schema::{AllowedOperations, Api, Operation, RequestId, code_of_first},
     sharing::Read,
 };
 
@@ -284,7 +284,8 @@ impl Read for PublicQuery {
 /// Executes a request, with the headers that it sets.
 async fn execute(api: &Api, request: Request, media_type: &'static str) -> (Answer, HeaderMap) {
     let id = RequestId::new();
-    let span = tracing::info_span!("request", id = %id.0);
+    let Operation { label, .. } = api.operation(&request.query, request.operation_name.as_deref());
+    let span = tracing::info_span!("request", id = %id.0, operation = &*label);
     let response = api.execute(request.data(id.clone())).instrument(span).await;
     let mut answer = encode(&response, media_type);
     answer.id = HeaderValue::from_str(&id.0).ok();
@@ -352,7 +353,7 @@ pub(super) fn encode(response: &async_graphql::Response, media_type: &'static st
     };
     match body {
         Ok(body) => {
-            let code = response.errors.first().and_then(code_of).and_then(code::known);
+            let code = code_of_first(response);
             Answer { status, media_type, body: body.into(), id: None, code }
         }
         Err(error) => {

@@ -20,6 +20,7 @@ use futures_util::{
     StreamExt,
     stream::{self, BoxStream},
 };
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
@@ -30,6 +31,7 @@ use super::{
 use crate::{
     config::Limits,
     error::{ApiError, FieldProblem, code},
+    metrics::Metrics,
 };
 
 /// Errors that are told of one request: as many as anyone reads.
@@ -48,6 +50,7 @@ pub(crate) struct Api {
     input_types: Arc<InputTypes>,
     root_fields: Arc<HashSet<Arc<str>>>,
     documents: Arc<Documents>,
+    metrics: Metrics,
     max_selections: usize,
     max_depth: usize,
     max_complexity: usize,
@@ -85,6 +88,7 @@ impl Api {
         schema_for_valid: Roots,
         limits: &Limits,
         allowed: AllowedOperations,
+        metrics: Metrics,
     ) -> Self {
         let sdl = schema.sdl();
         Self {
@@ -93,6 +97,7 @@ impl Api {
             schema,
             schema_for_valid,
             documents: Arc::new(Documents::new(allowed)),
+            metrics,
             max_selections: limits.max_query_selections,
             max_depth: limits.max_query_depth,
             max_complexity: limits.max_query_complexity,
@@ -223,7 +228,10 @@ impl Executor for Api {
     ) -> BoxStream<'static, Response> {
         let session = session_data.unwrap_or_default();
         let id = RequestId::in_data(&session);
-        match self.prepare(request) {
+        let Operation { label, .. } =
+            self.operation(&request.query, request.operation_name.as_deref());
+        let span = tracing::info_span!("operation", name = &*label);
+        let mut responses = match self.prepare(request) {
             Ok((request, ..)) => {
                 let this = self.clone();
                 self.schema
@@ -234,7 +242,17 @@ impl Executor for Api {
             Err(error) => {
                 stream::once(std::future::ready(Response::from_errors(vec![error]))).boxed()
             }
-        }
+        };
+        // A subscription counts as answered with its first result.
+        let (metrics, mut begun) = (self.metrics.clone(), Some(Instant::now()));
+        let responses = stream::poll_fn(move |cx| span.in_scope(|| responses.poll_next_unpin(cx)));
+        responses
+            .inspect(move |response| {
+                if let Some(begun) = begun.take() {
+                    metrics.answered(&label, code_of_first(response), begun.elapsed());
+                }
+            })
+            .boxed()
     }
 }
 
@@ -290,6 +308,11 @@ pub(crate) fn code_of(error: &ServerError) -> Option<&str> {
         Value::String(code) => Some(code),
         _ => None,
     }
+}
+
+/// The code of a response's first error, if it has one.
+pub(crate) fn code_of_first(response: &Response) -> Option<&'static str> {
+    response.errors.first().and_then(code_of).and_then(code::known)
 }
 
 /// The error as `BAD_USER_INPUT` of one field, keeping its message and place.

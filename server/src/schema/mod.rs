@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 pub use allowed_operations::AllowedOperations;
 pub(crate) use allowed_operations::sha256_hex;
-pub(crate) use api::{Api, Operation, RequestId, code_of};
+pub(crate) use api::{Api, Operation, RequestId, code_of_first};
 use async_graphql::{
     MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder, ValidationMode,
 };
@@ -59,8 +59,8 @@ pub(crate) fn build(services: &Services, args: &ServeArgs, rate_limits: Arc<Rate
             .data(Arc::clone(&rate_limits))
             .finish()
     };
-    let allowed = args.allowed_operations.clone();
-    Api::new(schema(ValidationMode::Strict), schema(ValidationMode::Fast), limits, allowed)
+    let (allowed, metrics) = (args.allowed_operations.clone(), services.metrics.clone());
+    Api::new(schema(ValidationMode::Strict), schema(ValidationMode::Fast), limits, allowed, metrics)
 }
 
 /// The schema in GraphQL's schema definition language, as `schema.graphql` holds it.

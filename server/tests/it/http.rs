@@ -353,6 +353,7 @@ async fn what_happens_is_counted(app: App) {
     let watch = "subscription($id: [ID!]) { remainingTickets(eventIds: $id) { version } }";
     socket.start(watch, json!({ "id": [event] })).await;
     socket.next().await;
+    assert_eq!(socket.run("{ me { name } }", json!({})).await["data"]["me"], json!(null));
     let text = app.http.get(format!("{}/metrics", app.url)).send().await.unwrap().text().await;
     let text = text.unwrap();
     for line in [
@@ -363,6 +364,9 @@ async fn what_happens_is_counted(app: App) {
         "rowlock_requests_total{operation=\"other\",outcome=\"BAD_USER_INPUT\"} 1",
         "rowlock_requests_total{operation=\"invalid\",outcome=\"BAD_USER_INPUT\"} 1",
         "rowlock_request_seconds_count{operation=\"cancelBooking\"} 1",
+        // On the socket.
+        "rowlock_requests_total{operation=\"me\",outcome=\"ok\"} 1",
+        "rowlock_requests_total{operation=\"remainingTickets\",outcome=\"ok\"} 1",
         "rowlock_live_watches 1",
         "rowlock_live_watched_events 1",
         "rowlock_sockets 1",

@@ -33,3 +33,4 @@ mod readme;
 mod schema;
 mod servers;
 mod socket;
+mod traces;

@@ -1,0 +1,103 @@
+//! Where log lines and traces go.
+//!
+//! Both come from the same spans: an operation, the batch that it shared with others, each statement. The log
+//! names those around a line; a collector, if there is one, gets them with their times.
+
+use std::{io::IsTerminal, time::Duration};
+
+use anyhow::{Context, Result};
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
+use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::dynamic_filter_fn,
+    layer::{Context as In, SubscriberExt},
+    registry::LookupSpan,
+    util::SubscriberInitExt,
+};
+
+use crate::config::{LogFormat, ServeArgs};
+
+/// How long the last traces may take to be sent.
+const FINISH_WITHIN: Duration = Duration::from_secs(3);
+
+/// The running output.
+#[derive(Debug)]
+pub(crate) struct Telemetry(Option<SdkTracerProvider>);
+
+impl Telemetry {
+    /// Begins it, for the whole process.
+    ///
+    /// # Errors
+    /// When a setting is wrong. A collector that is away is none: what it misses is lost, and logged.
+    pub(crate) fn start(args: &ServeArgs) -> Result<Self> {
+        let provider = args.otlp_endpoint.as_deref().map(tracer_provider).transpose()?;
+        let traces = provider.as_ref().map(|provider| {
+            tracing_opentelemetry::layer()
+                .with_tracer(provider.tracer("rowlock"))
+                .with_location(false)
+                .with_threads(false)
+                .with_target(false)
+                .with_tracked_inactivity(false)
+                .with_filter(dynamic_filter_fn(is_traced))
+        });
+        tracing_subscriber::registry().with(log(args)?).with(traces).init();
+        Ok(Self(provider))
+    }
+
+    /// Sends what is not sent yet.
+    pub(crate) async fn finish(self) {
+        let Some(provider) = self.0 else { return };
+        let sent =
+            tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FINISH_WITHIN));
+        if let Ok(Err(error)) = sent.await {
+            tracing::warn!(%error, "the last traces could not be sent");
+        }
+    }
+}
+
+fn log<S>(args: &ServeArgs) -> Result<Box<dyn Layer<S> + Send + Sync>>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let filter = EnvFilter::try_new(&args.log_level)
+        .with_context(|| format!("LOG_LEVEL {:?} is not a filter", args.log_level))?;
+    let log = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    Ok(match args.log_format {
+        LogFormat::Text => log.with_target(false).with_filter(filter).boxed(),
+        LogFormat::Json => log.json().with_filter(filter).boxed(),
+    })
+}
+
+fn tracer_provider(endpoint: &str) -> Result<SdkTracerProvider> {
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
+        .build()
+        .with_context(|| format!("OTEL_EXPORTER_OTLP_ENDPOINT {endpoint:?}"))?;
+    let resource = Resource::builder().with_service_name("rowlock").build();
+    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
+}
+
+/// Rowlock's own spans with the statements in them, and what went wrong meanwhile.
+fn is_traced<S>(metadata: &Metadata<'_>, within: &In<'_, S>) -> bool
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let (is_span, is_ours) = (metadata.is_span(), metadata.target().starts_with("rowlock"));
+    if is_ours {
+        // A socket's lasts as long as it does, around operations that are told one by one.
+        return if is_span {
+            metadata.name() != "socket"
+        } else {
+            *metadata.level() <= Level::WARN
+        };
+    }
+    // Not those of the chores.
+    is_span && metadata.name().starts_with("sea_orm.") && within.lookup_current().is_some()
+}
