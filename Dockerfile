@@ -19,7 +19,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 
 # What runs: the program and the files for browsers, nobody's to write.
 FROM debian:bookworm-slim
-RUN useradd --system --uid 10001 rowlock
+RUN useradd --no-create-home --shell /usr/sbin/nologin --uid 10001 rowlock
 COPY --from=build /out/rowlock /usr/local/bin/rowlock
 COPY --from=build /out/web /srv/rowlock
 ENV LISTEN_ADDR=0.0.0.0:8080 WEB_DIR=/srv/rowlock LOG_FORMAT=json

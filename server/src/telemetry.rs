@@ -33,7 +33,8 @@ impl Telemetry {
     /// # Errors
     /// When a setting is wrong. A collector that is away is none: what it misses is lost, and logged.
     pub(crate) fn start(args: &ServeArgs) -> Result<Self> {
-        let provider = args.otlp_endpoint.as_deref().map(tracer_provider).transpose()?;
+        let provider =
+            args.otel_exporter_otlp_endpoint.as_deref().map(tracer_provider).transpose()?;
         let traces = provider.as_ref().map(|provider| {
             tracing_opentelemetry::layer()
                 .with_tracer(provider.tracer("rowlock"))

@@ -39,6 +39,7 @@ pub(crate) fn test(args: &Args) -> Result<()> {
     let browser = has("chromium") && has("chromedriver");
     need_package(browser, "Chromium with its driver", &["chromium", "chromium-driver"])?;
     need_package(has("npm"), "npm", &["nodejs", "npm"])?;
+    need_package(has("curl"), "curl", &["curl"])?;
     let clients = npm::install(Path::new("server/tests/clients"))?;
     let axe = fs::canonicalize(AXE.fetch()?.join("axe.min.js"))?;
     web::build(Ide::Required)?;

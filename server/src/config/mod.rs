@@ -183,8 +183,8 @@ pub struct ServeArgs {
 
     /// Where an OpenTelemetry collector takes traces over HTTP, as in `http://127.0.0.1:4318`; without it, they
     /// go nowhere. OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG say how many of them are kept
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL", value_parser = http_url)]
-    pub otlp_endpoint: Option<String>,
+    #[arg(long, env, value_name = "URL", value_parser = http_url)]
+    pub otel_exporter_otlp_endpoint: Option<String>,
 
     /// Which log lines appear, as in `info` or `rowlock=debug,sqlx=warn`
     #[arg(

@@ -1,0 +1,206 @@
+//! What the documents say of files, commands, settings and errors is so.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+const PAGES: [&str; 11] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "docs/api.md",
+    "docs/benchmarks.md",
+    "docs/errors.md",
+    "docs/guarantee.md",
+    "docs/limits.md",
+    "docs/operations.md",
+    "docs/security.md",
+    "docs/settings.md",
+];
+
+/// Each page's name and text, from the folder of the repository.
+fn pages() -> Vec<(&'static str, String)> {
+    let read = |page| fs::read_to_string(repository().join(page)).expect(page);
+    PAGES.into_iter().map(|page| (page, read(page))).collect()
+}
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A page without what is fenced, or only that.
+fn lines(text: &str, fenced: bool) -> impl Iterator<Item = &str> {
+    let mut is_fenced = false;
+    text.lines().filter(move |line| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_fenced ^= is_fence;
+        !is_fence && is_fenced == fenced
+    })
+}
+
+/// The part of an address by which a heading is found.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+#[test]
+fn every_page_is_among_them() {
+    let mut found: BTreeSet<String> = BTreeSet::new();
+    for (folder, prefix) in [("", ""), ("docs", "docs/")] {
+        for entry in fs::read_dir(repository().join(folder)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if name.ends_with(".md") {
+                found.insert(format!("{prefix}{name}"));
+            }
+        }
+    }
+    assert_eq!(found, PAGES.map(str::to_owned).into());
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let headings: BTreeMap<PathBuf, Vec<String>> = pages()
+        .iter()
+        .map(|(page, text)| {
+            let headings = lines(text, false).filter_map(|line| {
+                let title = line.trim_start_matches('#').strip_prefix(' ')?;
+                line.starts_with('#').then(|| anchor(title))
+            });
+            (fs::canonicalize(repository().join(page)).unwrap(), headings.collect())
+        })
+        .collect();
+    let mut links = 0;
+    for (page, text) in pages() {
+        for target in lines(&text, false).flat_map(|line| line.split("](").skip(1)) {
+            let target = target.split(')').next().unwrap();
+            if target.starts_with("http") {
+                continue;
+            }
+            links += 1;
+            let (file, place) = target.split_once('#').unwrap_or((target, ""));
+            let here = repository().join(page);
+            let file = if file.is_empty() { here } else { here.parent().unwrap().join(file) };
+            let file = fs::canonicalize(&file).unwrap_or_else(|_| panic!("{page}: {target}"));
+            let has_place =
+                || headings.get(&file).is_some_and(|all| all.iter().any(|h| h == place));
+            assert!(place.is_empty() || has_place(), "{page}: {target}");
+        }
+    }
+    assert!(links > 40, "only {links}");
+}
+
+/// What follows the program's name in commands of the documents, up to what is meant to be replaced.
+fn commands(start: &str) -> BTreeSet<Vec<String>> {
+    let mut found = BTreeSet::new();
+    for (_, text) in pages() {
+        let fenced = lines(&text, true).map(str::trim_start);
+        let quoted = lines(&text, false).flat_map(|line| line.split('`').skip(1).step_by(2));
+        for line in fenced.chain(quoted) {
+            let Some(rest) = line.strip_prefix(start) else { continue };
+            // A second column explains it.
+            let words = rest.split("  ").next().unwrap_or_default().split_whitespace();
+            // Not comments, nor what stands for something else, with its flag.
+            let is_meant = |word: &&str| {
+                !word.starts_with(['#', '[', '$'])
+                    && !word.chars().all(|c| c.is_uppercase() || c == '…')
+            };
+            let all: Vec<&str> = words.collect();
+            let mut meant = all.iter().take_while(|word| is_meant(word)).count();
+            if meant < all.len() && meant > 0 && all[meant - 1].starts_with("--") {
+                meant -= 1;
+            }
+            found.insert(all[..meant].iter().map(|word| (*word).to_owned()).collect());
+        }
+    }
+    found
+}
+
+/// Whether a program takes these words: it is asked for help about them.
+fn assert_known(program: &Path, words: &[String]) {
+    assert!(program.exists(), "{} is not built: run `cargo xtask test`", program.display());
+    let output = Command::new(program).args(words).arg("--help").output().unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{} {}: {complaint}", program.display(), words.join(" "));
+}
+
+#[test]
+fn every_command_is_one_that_its_program_knows() {
+    let rowlock = Path::new(env!("CARGO_BIN_EXE_rowlock"));
+    let built = rowlock.parent().unwrap();
+    let programs = [
+        ("cargo xtask ", built.join("xtask")),
+        ("cargo run -p rowlock-loadtest -- ", built.join("loadtest")),
+        ("cargo run --release -p rowlock-loadtest -- ", built.join("loadtest")),
+        ("cargo run -p rowlock -- ", rowlock.into()),
+        ("cargo run --release -p rowlock -- ", rowlock.into()),
+        ("rowlock ", rowlock.into()),
+    ];
+    for (start, program) in programs {
+        let commands = commands(start);
+        assert!(!commands.is_empty(), "{start}");
+        for words in commands {
+            // What follows goes to another program.
+            let own = words.iter().position(|word| word == "--").unwrap_or(words.len());
+            assert_known(&program, &words[..own]);
+        }
+    }
+}
+
+#[test]
+fn every_setting_has_its_line_with_its_default() {
+    let help = Command::new(env!("CARGO_BIN_EXE_rowlock")).args(["serve", "--help"]).output();
+    let help = String::from_utf8(help.unwrap().stdout).unwrap();
+    let mut settings = BTreeMap::new();
+    for paragraph in help.split("\n      --").filter(|paragraph| paragraph.contains("[env: ")) {
+        let between = |start, end| {
+            let rest = paragraph.split_once(start)?.1;
+            Some(rest.split_once(end)?.0.to_owned())
+        };
+        let name = between("[env: ", "]").unwrap();
+        let name = name.split('=').next().unwrap().to_owned();
+        settings.insert(name, between("[default: ", "]").unwrap_or_else(|| "–".to_owned()));
+    }
+    assert!(settings.len() > 30, "{settings:?}");
+    let page = fs::read_to_string(repository().join("docs/settings.md")).unwrap();
+    let mut told = BTreeMap::new();
+    for line in page.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<_> = line.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+        told.insert(cells[1].to_owned(), cells[2].to_owned());
+    }
+    assert_eq!(told, settings);
+    // Nor does any other page name one that is not there.
+    for (page, text) in pages() {
+        for word in text.split(|c: char| !c.is_ascii_uppercase() && c != '_') {
+            let prefix = word.split('_').next().unwrap_or_default();
+            if ["MAX", "BOOKING", "SOCKET", "DATABASE"].contains(&prefix) && word.contains('_') {
+                assert!(settings.contains_key(word), "{page}: {word}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_code_has_its_line() {
+    let page = fs::read_to_string(repository().join("docs/errors.md")).unwrap();
+    let of_errors = include_str!("../../src/error.rs").lines().filter_map(|line| {
+        let (_, code) = line.trim().strip_prefix("pub(crate) const ")?.split_once("&str = \"")?;
+        Some(code.trim_end_matches("\";").to_owned())
+    });
+    let of_sockets = include_str!("../../src/http/websocket.rs").lines().filter_map(|line| {
+        let (_, code) = line.trim().strip_prefix("pub(super) const ")?.split_once("u16 = ")?;
+        Some(code.trim_end_matches(';').to_owned())
+    });
+    // These are what any socket ends with, or what is told with another number.
+    let general = ["1000", "1002", "1011"];
+    let codes: Vec<_> = of_errors.chain(of_sockets).collect();
+    assert!(codes.len() > 15, "{codes:?}");
+    for code in codes.iter().filter(|code| !general.contains(&code.as_str())) {
+        let is_told =
+            page.contains(&format!("| `{code}` |")) || page.contains(&format!("| {code} |"));
+        assert!(is_told, "{code}");
+    }
+}
