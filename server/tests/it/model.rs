@@ -1,7 +1,9 @@
-//! Random sequences of what users do, against a model that is simple enough to be seen to be right.
+//! Random sequences of what users do, one after another and at the same time, against a model that is simple
+//! enough to be seen to be right.
 
 use std::collections::HashMap;
 
+use futures_util::future::join_all;
 use proptest::{
     collection::vec,
     option,
@@ -19,6 +21,7 @@ use crate::{
 
 on_both_engines! {
     whatever_users_do_one_after_another_comes_out_as_in_the_model
+    whatever_users_do_at_once_comes_out_as_if_they_had_done_it_in_some_order
 }
 
 const BOOK: &str = "mutation($input: BookEventInput!) { bookEvent(input: $input) {
@@ -44,19 +47,28 @@ enum Act {
         quantity: i64,
         key: Option<u8>,
     },
-    /// One of the bookings so far, in the order they were made, by anybody.
+    /// One of the bookings that were there before, by anybody.
     Cancel {
         user: usize,
         booking: usize,
     },
 }
 
-fn acts() -> impl Strategy<Value = Vec<Act>> {
+/// Rounds of up to so many acts at the same time.
+fn rounds(together: usize) -> impl Strategy<Value = Vec<Vec<Act>>> {
     let book = (0..USERS, 0..TICKETS.len(), 1..=4_i64, option::weighted(0.3, 0..3_u8))
         .prop_map(|(user, event, quantity, key)| Act::Book { user, event, quantity, key });
     let cancel =
         (0..USERS, any::<usize>()).prop_map(|(user, booking)| Act::Cancel { user, booking });
-    vec(prop_oneof![3 => book, 2 => cancel], 1..25)
+    vec(vec(prop_oneof![3 => book, 2 => cancel], 1..=together), 1..25)
+}
+
+/// An act with the booking that it means, and what it was answered.
+struct Done {
+    act: Act,
+    /// Of a cancellation.
+    booking: Option<String>,
+    answer: Value,
 }
 
 /// A booking as the model knows it.
@@ -70,7 +82,7 @@ struct Held {
 }
 
 /// What the world looks like when acts come one after another.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Model {
     bookings: Vec<Held>,
     /// By user and key: the booking's place.
@@ -97,8 +109,8 @@ impl Model {
         TICKETS[event] - held.map(|held| held.quantity).sum::<i64>()
     }
 
-    fn expect(&self, act: &Act) -> Expected {
-        match *act {
+    fn expect(&self, done: &Done) -> Expected {
+        match done.act {
             Act::Book { user, event, quantity, key } => {
                 let first = key.and_then(|key| self.keys.get(&(user, key)));
                 if let Some(first) = first.map(|at| &self.bookings[*at]) {
@@ -118,7 +130,7 @@ impl Model {
                     left => Expected::New(left - quantity),
                 }
             }
-            Act::Cancel { user, booking } => match self.chosen(booking) {
+            Act::Cancel { user, .. } => match self.find(done) {
                 Some(at) if self.bookings[at].user == user => {
                     let held = &self.bookings[at];
                     let returned = if held.is_cancelled { 0 } else { held.quantity };
@@ -129,26 +141,65 @@ impl Model {
         }
     }
 
-    fn chosen(&self, booking: usize) -> Option<usize> {
-        booking.checked_rem(self.bookings.len())
+    /// The place of the booking that is meant.
+    fn find(&self, done: &Done) -> Option<usize> {
+        self.bookings.iter().position(|held| done.booking.as_ref() == Some(&held.id))
     }
 
     /// Takes over what was answered.
-    fn follow(&mut self, act: &Act, expected: &Expected, answer: &Value) {
-        match (act, expected) {
+    fn follow(&mut self, done: &Done, expected: &Expected) {
+        match (&done.act, expected) {
             (&Act::Book { user, event, quantity, key }, Expected::New(_)) => {
-                let id = text(&answer["data"]["bookEvent"]["booking"]["id"]);
+                let id = text(&done.answer["data"]["bookEvent"]["booking"]["id"]);
                 if let Some(key) = key {
                     self.keys.insert((user, key), self.bookings.len());
                 }
                 self.bookings.push(Held { id, user, event, quantity, is_cancelled: false });
             }
-            (Act::Cancel { booking, .. }, Expected::Cancelled(_)) => {
-                if let Some(at) = self.chosen(*booking) {
+            (Act::Cancel { .. }, Expected::Cancelled(_)) => {
+                if let Some(at) = self.find(done) {
                     self.bookings[at].is_cancelled = true;
                 }
             }
             _ => {}
+        }
+    }
+
+    /// What it comes to when these acts are done in some order that explains all of their answers; none where no
+    /// order does.
+    fn explain(&self, round: &[Done], is_done: &mut [bool]) -> Option<Self> {
+        if is_done.iter().all(|is_done| *is_done) {
+            return Some(self.clone());
+        }
+        for (place, done) in round.iter().enumerate() {
+            if is_done[place] {
+                continue;
+            }
+            let expected = self.expect(done);
+            let found = seen(done, self);
+            if !found.is_some_and(|found| found.fits(&expected, round.len() > 1)) {
+                continue;
+            }
+            let mut next = self.clone();
+            next.follow(done, &expected);
+            is_done[place] = true;
+            if let Some(explained) = next.explain(round, is_done) {
+                return Some(explained);
+            }
+            is_done[place] = false;
+        }
+        None
+    }
+}
+
+impl Expected {
+    /// The event beside a booking is read after it, and then its count may be another one's.
+    fn fits(&self, expected: &Self, at_once: bool) -> bool {
+        match (self, expected) {
+            (Self::New(_), Self::New(_)) | (Self::Cancelled(_), Self::Cancelled(_)) if at_once => {
+                true
+            }
+            _ => self == expected,
         }
     }
 }
@@ -158,7 +209,8 @@ fn text(value: &Value) -> String {
 }
 
 /// What an answer is, in the model's words.
-fn seen(act: &Act, model: &Model, answer: &Value) -> Option<Expected> {
+fn seen(done: &Done, model: &Model) -> Option<Expected> {
+    let Done { act, answer, .. } = done;
     if let Some(error) = answer["errors"].get(0) {
         return match (act, code_and_fields(error)) {
             (Act::Book { .. }, ("BAD_USER_INPUT", fields)) if fields == ["idempotencyKey"] => {
@@ -192,36 +244,22 @@ fn seen(act: &Act, model: &Model, answer: &Value) -> Option<Expected> {
     }
 }
 
-async fn play(app: &App, users: &[String], acts: &[Act]) -> TestCaseResult {
+async fn play(app: &App, rounds: &[Vec<Act>]) -> TestCaseResult {
+    // Others each time, or they would have done too much soon.
+    let users = app.users(u32::try_from(USERS).unwrap()).await;
     let (mut model, mut events) = (Model::default(), Vec::new());
     for tickets in TICKETS {
         events.push(app.event("Concert", i32::try_from(tickets).unwrap()).await);
     }
-    // Keys are a user's for ever, and each sequence begins without any.
-    let world = &events[0];
-    for act in acts {
-        let expected = model.expect(act);
-        let answer = match act {
-            Act::Book { user, event, quantity, key } => {
-                let key = key.map(|key| format!("{key}-{world}"));
-                let input = json!({
-                    "eventId": events[*event], "quantity": quantity, "idempotencyKey": key
-                });
-                app.send(Some(&users[*user]), BOOK, json!({ "input": input })).await
-            }
-            Act::Cancel { user, booking } => {
-                let unknown = || uuid::Uuid::now_v7().to_string();
-                let id = model.chosen(*booking).map(|at| model.bookings[at].id.clone());
-                let input = json!({ "bookingId": id.unwrap_or_else(unknown) });
-                app.send(Some(&users[*user]), CANCEL, json!({ "input": input })).await
-            }
+    for round in rounds {
+        let done =
+            join_all(round.iter().map(|act| perform(app, &users, &events, &model, act))).await;
+        let Some(next) = model.explain(&done, &mut vec![false; done.len()]) else {
+            let told: Vec<_> = done.iter().map(|done| (&done.act, &done.answer)).collect();
+            let expected: Vec<_> = done.iter().map(|done| model.expect(done)).collect();
+            return Err(TestCaseError::fail(format!("{told:#?}: one alone were {expected:?}")));
         };
-        let found = seen(act, &model, &answer);
-        if found.as_ref() != Some(&expected) {
-            let reason = format!("{act:?} should be {expected:?} and is {found:?}: {answer}");
-            return Err(TestCaseError::fail(reason));
-        }
-        model.follow(act, &expected, &answer);
+        model = next;
     }
     for (place, event) in events.iter().enumerate() {
         let (left, expected) = (app.remaining(event).await, model.left(place));
@@ -232,13 +270,40 @@ async fn play(app: &App, users: &[String], acts: &[Act]) -> TestCaseResult {
     Ok(())
 }
 
+async fn perform(app: &App, users: &[String], events: &[String], model: &Model, act: &Act) -> Done {
+    let (query, user, input, meant) = match act {
+        Act::Book { user, event, quantity, key } => {
+            let key = key.map(|key| key.to_string());
+            let input = json!({
+                "eventId": events[*event], "quantity": quantity, "idempotencyKey": key
+            });
+            (BOOK, user, input, None)
+        }
+        Act::Cancel { user, booking } => {
+            let at = booking.checked_rem(model.bookings.len());
+            let unknown = || uuid::Uuid::now_v7().to_string();
+            let id = at.map_or_else(unknown, |at| model.bookings[at].id.clone());
+            (CANCEL, user, json!({ "bookingId": id }), Some(id))
+        }
+    };
+    let answer = app.send(Some(&users[*user]), query, json!({ "input": input })).await;
+    Done { act: act.clone(), booking: meant, answer }
+}
+
 async fn whatever_users_do_one_after_another_comes_out_as_in_the_model(app: App) {
-    let users = app.users(u32::try_from(USERS).unwrap()).await;
+    play_at_random(app, 1).await;
+}
+
+async fn whatever_users_do_at_once_comes_out_as_if_they_had_done_it_in_some_order(app: App) {
+    play_at_random(app, 5).await;
+}
+
+async fn play_at_random(app: App, together: usize) {
     let handle = Handle::current();
     let app = tokio::task::spawn_blocking(move || {
         let config = Config { cases: 40, failure_persistence: None, ..Config::default() };
-        let played =
-            TestRunner::new(config).run(&acts(), |acts| handle.block_on(play(&app, &users, &acts)));
+        let played = TestRunner::new(config)
+            .run(&rounds(together), |rounds| handle.block_on(play(&app, &rounds)));
         if let Err(error) = played {
             panic!("{error}");
         }
