@@ -44,3 +44,24 @@ const quiet = client.subscribe({ query: COUNTS, variables: { ids: [event] } }, {
 while (pongs === 0) await new Promise((resolve) => setTimeout(resolve, 20));
 quiet();
 await client.dispose();
+
+// A token that has ended: the client gets another one, and connects again.
+let tries = 0;
+const renewing = createClient({
+  url: socketUrl,
+  webSocketImpl: WebSocket,
+  connectionParams: () => ({ authorization: `Bearer ${tries === 0 ? 'ended' : token}` }),
+  on: {
+    closed: ({ code }) => {
+      if (tries === 0) assert.equal(code, 4403);
+      tries += 1;
+    },
+  },
+  retryAttempts: 1,
+  retryWait: async () => {},
+});
+for await (const { data } of renewing.iterate({ query: '{ me { name } }' })) {
+  assert.equal(typeof data.me.name, 'string');
+}
+assert.ok(tries >= 1);
+await renewing.dispose();

@@ -10,14 +10,20 @@ const EDITORS: &str =
     "const editors = [...document.querySelectorAll('.CodeMirror')].map(e => e.CodeMirror);";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn playground_sends_the_authorization_header_and_shows_a_subscription_live() {
+async fn playground_signs_in_books_and_shows_a_subscription_live() {
     let app = App::start(Engine::Sqlite).await;
-    let token = app.user().await;
     let event = app.event("Concert", 5).await;
     let browser = Browser::start(1280, 900).await;
     browser.page.goto(&format!("{}/playground", app.url)).await.unwrap();
     let editors = format!("{EDITORS} return editors.length");
     browser.wait_for(&editors, |count| count.as_i64() >= Some(2)).await;
+
+    let login =
+        "mutation { login(input: { email: \"ada@example.org\", password: \"ada-demo-1\" }) {
+        accessToken user { name } } }";
+    let result = run(&browser, login, "Ada").await;
+    let (_, rest) = result.split_once("\"accessToken\": \"").unwrap();
+    let (token, _) = rest.split_once('"').unwrap();
 
     // The header, in the pane at the bottom.
     let open_headers = "[...document.querySelectorAll('span')]
@@ -27,22 +33,18 @@ async fn playground_sends_the_authorization_header_and_shows_a_subscription_live
     let write_headers =
         format!("{EDITORS} editors[1].setValue({headers:?}); return editors.length");
     browser.page.execute(&write_headers, vec![]).await.unwrap();
-    run(&browser, "{ me { name } }").await;
-    browser.wait_for(RESULT, |text| text.as_str().is_some_and(|t| t.contains("Load user 1"))).await;
-    browser.screenshot("playground-authorization").await;
+    let book =
+        format!("mutation {{ bookEvent(input: {{ eventId: \"{event}\" }}) {{ __typename }} }}");
+    run(&browser, &book, "BookEventSuccess").await;
+    browser.screenshot("playground-booking").await;
 
     // A subscription tells on and on.
     let query = format!(
         "subscription {{ remainingTickets(eventIds: [\"{event}\"]) {{ remainingTickets }} }}"
     );
-    run(&browser, &query).await;
-    let shows = |count: i64| {
-        let wanted = format!("\"remainingTickets\": {count}");
-        move |text: &Value| text.as_str().is_some_and(|text| text.contains(&wanted))
-    };
-    browser.wait_for(RESULT, shows(5)).await;
-    app.book(&token, &event, 2).await;
-    browser.wait_for(RESULT, shows(3)).await;
+    run(&browser, &query, "\"remainingTickets\": 4").await;
+    app.book(&app.user().await, &event, 2).await;
+    wait_for_result(&browser, "\"remainingTickets\": 2").await;
     browser.screenshot("playground-subscription").await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
     browser.close().await;
@@ -52,10 +54,16 @@ async fn playground_sends_the_authorization_header_and_shows_a_subscription_live
 const RESULT: &str = "return [...document.querySelectorAll('.CodeMirror')].slice(2)
     .map(e => e.CodeMirror.getValue()).join('\\n')";
 
-/// Writes an operation into the open tab and presses play.
-async fn run(browser: &Browser, operation: &str) {
+/// Writes an operation into the open tab, presses play, and waits for what the results must show; gives them.
+async fn run(browser: &Browser, operation: &str, expected: &'static str) -> String {
     let write = format!("{EDITORS} editors[0].setValue({operation:?})");
     browser.page.execute(&write, vec![]).await.unwrap();
     let play = "document.querySelector('[title^=\"Execute Query\"]').click()";
     browser.page.execute(play, vec![]).await.unwrap();
+    wait_for_result(browser, expected).await
+}
+
+async fn wait_for_result(browser: &Browser, expected: &'static str) -> String {
+    let shows = move |text: &Value| text.as_str().is_some_and(|text| text.contains(expected));
+    browser.wait_for(RESULT, shows).await.as_str().unwrap().to_owned()
 }
