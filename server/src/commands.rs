@@ -42,7 +42,7 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     let telemetry = Telemetry::start(&args)?;
     let signing = args.secret.for_serving(&args.database.database_url)?;
     let secrets = JwtSecrets { signing, accepted: args.jwt_accepted_secret.clone() };
-    let db = Database::open(&args.database).await.context("opening the database")?;
+    let db = open_database(&args.database).await?;
     if matches!(args.database.database_url, DatabaseUrl::Sqlite(_)) {
         // The embedded database has no operator of its own.
         db.migrate(None).await.context("migrating the database")?;
@@ -147,9 +147,14 @@ async fn create_users(args: CreateUsersArgs) -> Result<ExitCode> {
     ))
 }
 
+async fn open_database(args: &DatabaseArgs) -> Result<Database> {
+    let url = &args.database_url;
+    Database::open(args).await.with_context(|| format!("opening the database {url}"))
+}
+
 /// The database, after a sign of life.
 async fn reachable_database(args: &DatabaseArgs) -> Result<Database> {
-    let db = Database::open(args).await.context("opening the database")?;
+    let db = open_database(args).await?;
     if let Err(cause) = db.probe().await {
         bail!("the database {} can't be reached: {cause}", args.database_url);
     }

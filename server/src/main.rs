@@ -20,9 +20,37 @@ async fn main() -> ExitCode {
     match commands::run(cli).await {
         Ok(code) => code,
         Err(error) => {
-            // One line with its causes, whatever they are.
-            eprintln!("rowlock: {error:#}");
+            eprintln!("rowlock: {}", in_one_line(&error));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// An error with its causes, each told once: those of databases repeat what is behind them.
+fn in_one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        let cause = cause.strip_prefix("Custom Error: ").unwrap_or(&cause);
+        if !line.ends_with(cause) {
+            let colon = if line.is_empty() { "" } else { ": " };
+            line = format!("{line}{colon}{cause}");
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context, anyhow};
+
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_in_one_line_and_once() {
+        let error = Err::<(), _>(anyhow!("no such file"))
+            .context("Custom Error: can't open it: no such file")
+            .context("opening the database");
+        let line = in_one_line(&error.unwrap_err());
+        assert_eq!(line, "opening the database: can't open it: no such file");
     }
 }

@@ -58,10 +58,13 @@ pub(super) async fn post(
             return refuse(StatusCode::REQUEST_TIMEOUT, ApiError::field("query", error));
         }
         Ok(Err(rejection)) => {
-            return refuse(
-                rejection.status(),
-                ApiError::field("query", format!("The request's body: {}.", rejection.body_text())),
-            );
+            let error = match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => {
+                    format!("The request's body has more than {} bytes.", app.max_message_bytes)
+                }
+                _ => "The request's body broke off.".to_owned(),
+            };
+            return refuse(rejection.status(), ApiError::field("query", error));
         }
     };
     // serde would also take a list of the fields' values.
