@@ -12,7 +12,7 @@ use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Layer,
-    filter::dynamic_filter_fn,
+    filter::{FilterExt, LevelFilter, dynamic_filter_fn, filter_fn},
     layer::{Context as In, SubscriberExt},
     registry::LookupSpan,
     util::SubscriberInitExt,
@@ -64,7 +64,12 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     let filter = EnvFilter::try_new(&args.log_level)
-        .with_context(|| format!("LOG_LEVEL {:?} is not a filter", args.log_level))?;
+        .with_context(|| format!("LOG_LEVEL {:?} is not a filter", args.log_level))?
+        // Around each line they would be long, and for each statement they cost.
+        .and(
+            filter_fn(|metadata| !is_of_a_statement(metadata))
+                .with_max_level_hint(LevelFilter::TRACE),
+        );
     let log = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
@@ -90,15 +95,17 @@ fn is_traced<S>(metadata: &Metadata<'_>, within: &In<'_, S>) -> bool
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let (is_span, is_ours) = (metadata.is_span(), metadata.target().starts_with("rowlock"));
-    if is_ours {
-        // A socket's lasts as long as it does, around operations that are told one by one.
-        return if is_span {
-            metadata.name() != "socket"
-        } else {
-            *metadata.level() <= Level::WARN
+    if metadata.target().starts_with("rowlock") {
+        return match metadata.is_span() {
+            // A socket's lasts as long as it does, around operations that are told one by one.
+            true => metadata.name() != "socket",
+            false => *metadata.level() <= Level::WARN,
         };
     }
     // Not those of the chores.
-    is_span && metadata.name().starts_with("sea_orm.") && within.lookup_current().is_some()
+    is_of_a_statement(metadata) && within.lookup_current().is_some()
+}
+
+fn is_of_a_statement(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() && metadata.name().starts_with("sea_orm.")
 }

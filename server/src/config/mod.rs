@@ -190,7 +190,7 @@ pub struct ServeArgs {
     #[arg(
         long,
         env,
-        default_value = "info,sqlx=error,sea_orm=warn,sea_orm_migration=warn",
+        default_value = "info,sqlx=error,sea_orm_migration=warn",
         value_name = "FILTER"
     )]
     pub log_level: String,

@@ -230,7 +230,7 @@ impl Executor for Api {
         let id = RequestId::in_data(&session);
         let Operation { label, .. } =
             self.operation(&request.query, request.operation_name.as_deref());
-        let span = tracing::info_span!("operation", name = &*label);
+        let span = tracing::debug_span!("operation", name = &*label);
         let mut responses = match self.prepare(request) {
             Ok((request, ..)) => {
                 let this = self.clone();
