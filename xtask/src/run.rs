@@ -20,7 +20,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    web::build(Ide::IfItCanBeHad)?;
     heading("Building the server");
     let mut build = vec!["build", "-p", "rowlock"];
     if args.release {
@@ -31,6 +30,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let profile = if args.release { "release" } else { "debug" };
     let rowlock = target_folder().join(profile).join("rowlock");
     let program = rowlock.to_string_lossy();
+    let mut serve = Command::new(&rowlock);
+    serve.arg("serve").args(&args.serve);
+    if args.serve.iter().any(|flag| ["-h", "--help"].contains(&flag.as_str())) {
+        return finish(&mut serve);
+    }
+    web::build(Ide::IfItCanBeHad)?;
     heading("Preparing the database");
     // Which one may be among the flags for the server.
     let database: Vec<&str> = database_flag(&args.serve);
@@ -38,7 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         call(&program, &[&[command], &*database].concat())?;
     }
     heading("Serving; Ctrl-C stops it");
-    finish(Command::new(&rowlock).arg("serve").args(&args.serve))
+    finish(&mut serve)
 }
 
 /// `--database-url` with its value, if it is there.
