@@ -1,15 +1,17 @@
 //! Where log lines and traces go.
 //!
 //! Both come from the same spans: an operation, the batch that it shared with others, each statement. The log
-//! names those around a line; a collector, if there is one, gets them with their times.
+//! names those around a line; a collector, if there is one, gets them with their times. Those that have a
+//! request's id are of the highest level, so that no line misses it.
 
 use std::{io::IsTerminal, time::Duration};
 
 use anyhow::{Context, Result};
+use futures_util::{Stream, StreamExt, stream};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
-use tracing::{Level, Metadata, Subscriber};
+use tracing::{Level, Metadata, Span, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Layer,
     filter::{FilterExt, LevelFilter, dynamic_filter_fn, filter_fn},
@@ -59,6 +61,14 @@ impl Telemetry {
     }
 }
 
+/// A stream whose work belongs to the span.
+pub(crate) fn within<S: Stream + Unpin>(
+    span: Span,
+    mut stream: S,
+) -> impl Stream<Item = S::Item> + Unpin {
+    stream::poll_fn(move |cx| span.in_scope(|| stream.poll_next_unpin(cx)))
+}
+
 fn log<S>(args: &ServeArgs) -> Result<Box<dyn Layer<S> + Send + Sync>>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -97,8 +107,8 @@ where
 {
     if metadata.target().starts_with("rowlock") {
         return match metadata.is_span() {
-            // A socket's lasts as long as it does, around operations that are told one by one.
-            true => metadata.name() != "socket",
+            // These last as long as a client stays, around operations that are told one by one.
+            true => !["socket", "stream"].contains(&metadata.name()),
             false => *metadata.level() <= Level::WARN,
         };
     }

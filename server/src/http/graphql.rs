@@ -288,7 +288,7 @@ impl Read for PublicQuery {
 async fn execute(api: &Api, request: Request, media_type: &'static str) -> (Answer, HeaderMap) {
     let id = RequestId::new();
     let Operation { label, .. } = api.operation(&request.query, request.operation_name.as_deref());
-    let span = tracing::info_span!("request", id = %id.0, operation = &*label);
+    let span = tracing::error_span!("request", id = %id.0, operation = &*label);
     let response = api.execute(request.data(id.clone())).instrument(span).await;
     let mut answer = encode(&response, media_type);
     answer.id = HeaderValue::from_str(&id.0).ok();
@@ -311,7 +311,7 @@ impl Answer {
     fn error(status: StatusCode, error: ApiError) -> Self {
         let id = RequestId::new();
         let internal = matches!(error, ApiError::Internal(_));
-        let span = tracing::info_span!("request", id = %id.0);
+        let span = tracing::error_span!("request", id = %id.0);
         // Within its span, since a cause is logged with the id that its caller is told.
         let mut error = span.in_scope(|| async_graphql::Error::from(error));
         if internal {

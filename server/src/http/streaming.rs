@@ -23,7 +23,7 @@ use super::{
     graphql::{JSON, accepts, encode, never_ran, refuse},
     sockets::{NO_PLACE, Place},
 };
-use crate::{auth::Viewer, error::ApiError, schema::RequestId};
+use crate::{auth::Viewer, error::ApiError, schema::RequestId, telemetry};
 
 /// How results follow each other in a body.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +109,9 @@ pub(super) fn answer(
     };
     let id = RequestId::new();
     let session = app.session(viewer, address, id.clone());
-    let mut stream = app.api.execute_stream(request, Some(Arc::new(session)));
+    let span = tracing::error_span!("stream", id = %id.0);
+    let stream = app.api.execute_stream(request, Some(Arc::new(session)));
+    let mut stream = telemetry::within(span, stream);
     // What is refused before it begins is so at once, and told as any other answer.
     let first = match stream.next().now_or_never() {
         Some(Some(refused)) if never_ran(&refused) => {

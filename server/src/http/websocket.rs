@@ -101,7 +101,7 @@ pub(super) fn serve(
         return refuse(StatusCode::TOO_MANY_REQUESTS, ApiError::TooComplex(NO_PLACE.to_owned()));
     };
     let id = RequestId::new();
-    let span = tracing::info_span!("socket", id = %id.0);
+    let span = tracing::error_span!("socket", id = %id.0);
     let upgrade = upgrade
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)

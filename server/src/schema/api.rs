@@ -32,6 +32,7 @@ use crate::{
     config::Limits,
     error::{ApiError, FieldProblem, code},
     metrics::Metrics,
+    telemetry,
 };
 
 /// Errors that are told of one request: as many as anyone reads.
@@ -231,7 +232,7 @@ impl Executor for Api {
         let Operation { label, .. } =
             self.operation(&request.query, request.operation_name.as_deref());
         let span = tracing::debug_span!("operation", name = &*label);
-        let mut responses = match self.prepare(request) {
+        let responses = match self.prepare(request) {
             Ok((request, ..)) => {
                 let this = self.clone();
                 self.schema
@@ -245,8 +246,7 @@ impl Executor for Api {
         };
         // A subscription counts as answered with its first result.
         let (metrics, mut begun) = (self.metrics.clone(), Some(Instant::now()));
-        let responses = stream::poll_fn(move |cx| span.in_scope(|| responses.poll_next_unpin(cx)));
-        responses
+        telemetry::within(span, responses)
             .inspect(move |response| {
                 if let Some(begun) = begun.take() {
                     metrics.answered(&label, code_of_first(response), begun.elapsed());

@@ -6,6 +6,7 @@ use std::{
 };
 
 use rowlock::seed;
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -436,5 +437,40 @@ async fn the_log_tells_no_secret_and_at_info_nobodys_data() {
         for secret in said.iter().filter(|secret| !secret.is_empty()) {
             assert!(!log.contains(secret), "{secret} at {level}:\n{log}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cause_is_in_the_log_under_the_id_that_its_caller_was_told_whatever_the_way() {
+    const QUERY: &str = "{ me { bookings { nodes { id } } } }";
+    let folder = TempDir::new().unwrap();
+    let url = new_database(Engine::Postgres, &folder).await;
+    let settings = [("DATABASE_URL", &*url), ("JWT_SECRET", SECRET), ("LOG_LEVEL", "warn")];
+    let server = Program::serve(folder.path(), &settings).await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let send = async |query: &str, token: &str, accept: &str| {
+        let request = http.post(format!("{}/graphql", server.url)).header("accept", accept);
+        let request = request.bearer_auth(token).json(&json!({ "query": query }));
+        request.send().await.unwrap().text().await.unwrap()
+    };
+    let login = "mutation { login(input: { email: \"ada@example.org\", password: \"ada-demo-1\" }) \
+                 { accessToken } }";
+    let answer = send(login, "x", "application/json").await;
+    let token = answer.split('"').find(|part| part.starts_with("eyJ")).unwrap();
+
+    let database = sea_orm::Database::connect(&url).await.unwrap();
+    database.execute_unprepared("ALTER TABLE bookings RENAME quantity TO amount").await.unwrap();
+    let by_post = send(QUERY, token, "application/json").await;
+    let in_a_stream = send(QUERY, token, "text/event-stream").await;
+    let payload = json!({ "Authorization": format!("Bearer {token}") });
+    let mut socket = Socket::open(&server.url, "graphql-transport-ws", payload).await;
+    let on_a_socket = socket.run(QUERY, json!({})).await.to_string();
+    server.terminate();
+    let (_, log) = server.wait();
+    for told in [by_post, in_a_stream, on_a_socket] {
+        let (_, id) = told.split_once("\"requestId\":\"").expect(&told);
+        let (id, _) = id.split_once('"').unwrap();
+        let cause = |line: &&str| line.contains(id) && line.contains("does not exist");
+        assert!(log.lines().any(|line| cause(&line)), "{told}\n{log}");
     }
 }
