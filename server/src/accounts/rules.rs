@@ -49,12 +49,19 @@ pub(super) fn name_problem(name: &str) -> Option<FieldProblem> {
         format!("The name needs {SHORTEST_NAME} characters or more.")
     } else if length > LONGEST_NAME {
         format!("The name has at most {LONGEST_NAME} characters.")
-    } else if name.contains(char::is_control) {
+    } else if name.contains(|c: char| c.is_control() || turns_text_around(c)) {
         "The name has a character that can't be shown.".to_owned()
+    } else if !name.chars().any(char::is_alphabetic) {
+        "The name needs a letter.".to_owned()
     } else {
         return None;
     };
     Some(FieldProblem::new("name", message))
+}
+
+/// Whether a character makes what stands around it read otherwise.
+fn turns_text_around(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -86,9 +93,11 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_2_characters() {
-        assert_eq!(name_problem("Al"), None);
-        for bad in ["", "A", "a\nb", &"a".repeat(101)] {
+    fn a_name_has_2_characters_that_can_be_shown_and_a_letter() {
+        for good in ["Al", "O'Brien-Łęcki 3rd", "陈小明", "می‌خواهم"] {
+            assert_eq!(name_problem(good), None, "{good}");
+        }
+        for bad in ["", "A", "a\nb", "Ann\u{202e}", "\u{200b}\u{200b}", "--", &"a".repeat(101)] {
             assert!(name_problem(bad).is_some(), "{bad:?}");
         }
     }
