@@ -1,29 +1,23 @@
 //! Rowlock's server: event booking that never oversells, behind one GraphQL schema.
 //!
-//! Organised by domain ([`accounts`], [`events`], [`bookings`], [`live`]), each with a service that
-//! decides, a store that speaks SeaORM and a `graphql` module that translates. ARCHITECTURE.md in
-//! the repository's root walks one booking through all of it.
+//! The modules are layers: each uses those below it and none above. ARCHITECTURE.md in the
+//! repository's root draws them and follows one booking through all of them.
 
 pub mod accounts;
-pub mod auth;
-mod batching;
+pub mod app;
 pub mod bookings;
 pub mod clock;
-pub mod commands;
+mod coalescing;
 pub mod config;
 pub mod database;
-pub mod error;
 pub mod events;
-pub mod http;
-mod input;
+mod field_problem;
+pub mod graphql;
+mod http;
+pub mod inventory;
 pub mod live;
 pub mod metrics;
 mod pagination;
 mod rate_limit;
-mod scalars;
-pub mod schema;
-pub mod seed;
-pub mod server;
 pub mod services;
-mod sharing;
 mod telemetry;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
-use rowlock::{commands, config};
+use rowlock::{app::commands, config};
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;

@@ -10,8 +10,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    error::{ApiError, FieldProblem},
-    input::Int,
+    field_problem::FieldProblem,
+    graphql::{errors::ApiError, input::Int},
 };
 
 /// Nodes on a page when the caller doesn't say.

@@ -18,7 +18,7 @@ use governor::{
 };
 use rowlock_entities::UserId;
 
-use crate::{config::Limits, error::ApiError};
+use crate::{config::Limits, graphql::errors::ApiError};
 
 /// How many times more login attempts for one email are taken from all addresses together than from one.
 const ANYWHERE: u32 = 10;

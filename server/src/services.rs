@@ -3,13 +3,13 @@
 use sea_orm::DbBackend;
 
 use crate::{
-    accounts::Accounts,
-    auth::AccessTokens,
-    bookings::{Bookings, Lanes, Settler},
+    accounts::{Accounts, access_tokens::AccessTokens},
+    bookings::Bookings,
     clock::Clock,
     config::{BookingArgs, JwtSecrets},
     database::Database,
     events::Events,
+    inventory::{lanes::Lanes, settler::Settler},
     live::Hub,
     metrics::Metrics,
 };

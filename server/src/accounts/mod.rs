@@ -1,11 +1,12 @@
 //! People: registering, signing in, and sessions that last by rotating a refresh token.
 
-mod generated;
-pub(crate) mod graphql;
+pub mod access_tokens;
+mod hs256;
 mod password;
 mod refresh_token;
 mod rules;
-mod service;
+pub(crate) mod service;
 pub(crate) mod store;
+mod test_accounts;
 
 pub use service::{Accounts, AccountsError, SignedIn};

@@ -2,7 +2,7 @@
 
 use email_address::EmailAddress;
 
-use crate::error::FieldProblem;
+use crate::field_problem::FieldProblem;
 
 const SHORTEST_NAME: usize = 2;
 const LONGEST_NAME: usize = 100;

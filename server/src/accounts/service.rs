@@ -7,6 +7,7 @@ use rowlock_entities::{RefreshTokenId, SessionId, UserId, refresh_token, session
 use sea_orm::{ConnectionTrait, DbErr, SqlErr};
 use tokio::time::Instant;
 
+use super::access_tokens::{AccessToken, AccessTokens};
 use super::{
     password::{PasswordError, Passwords},
     refresh_token::RefreshToken,
@@ -17,10 +18,10 @@ use super::{
     store,
 };
 use crate::{
-    auth::{AccessToken, AccessTokens},
     clock::Clock,
     database::{Database, overdue},
-    error::{ApiError, FieldProblem},
+    field_problem::FieldProblem,
+    graphql::errors::ApiError,
 };
 
 /// How long a session lasts without being used.

@@ -6,7 +6,7 @@ use rowlock_entities::{EventId, UserId, booking};
 use sea_orm::DbErr;
 
 use super::store;
-use crate::{batching::Runner, database::Database};
+use crate::{coalescing::batches::Runner, database::Database};
 
 /// A user's possible booking of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,15 +6,17 @@ use rowlock_entities::{BookingId, EventId, UserId, booking, event};
 use sea_orm::DbErr;
 
 use super::{
-    lanes::Lanes,
-    ledger::{BookRequest, CancelRequest, Outcome, Request},
     loader::{ConfirmedBookings, Seat},
     store::{self, BookingFilter},
 };
+use crate::inventory::{
+    lanes::Lanes,
+    ledger::{BookRequest, CancelRequest, Outcome, Request},
+};
 use crate::{
-    batching::{Batcher, Bounds},
+    coalescing::batches::{Batcher, Bounds},
     database::Database,
-    error::ApiError,
+    graphql::errors::ApiError,
     metrics::Metrics,
     pagination::{Page, PageRequest},
 };

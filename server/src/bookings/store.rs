@@ -9,10 +9,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{
-    ledger::{BookRequest, CancelRequest, Request},
-    loader::Seat,
-};
+use super::loader::Seat;
+use crate::inventory::ledger::{BookRequest, CancelRequest, Request};
 use crate::{
     database::{any_of, hex, json},
     pagination::PageRequest,

@@ -15,7 +15,7 @@ use clap::{
 use sea_orm::DbBackend;
 pub use values::{DatabaseUrl, JwtSecret, JwtSecrets, Origins};
 
-use crate::{bookings::LaneBounds, schema::AllowedOperations, seed::Size};
+use crate::{app::seed::Size, graphql::execution::AllowedOperations, inventory::lanes::LaneBounds};
 
 /// Event booking that never oversells.
 #[derive(Debug, Parser)]

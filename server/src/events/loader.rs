@@ -6,7 +6,7 @@ use rowlock_entities::{EventId, event};
 use sea_orm::DbErr;
 
 use super::store;
-use crate::{batching::Runner, database::Database};
+use crate::{coalescing::batches::Runner, database::Database};
 
 /// Runs batches of events asked for by id. Keeps nothing between them.
 #[derive(Debug)]

@@ -1,9 +1,7 @@
 //! Events: finding them, listing them in pages, and reading them in batches.
 
-pub(crate) mod graphql;
 mod loader;
-mod money;
-mod service;
+pub(crate) mod service;
 pub(crate) mod store;
 
 pub use service::Events;

@@ -11,11 +11,13 @@ use super::{
     store::{self, EventFilter, Position, SortKey},
 };
 use crate::{
-    batching::{Batcher, Bounds},
+    coalescing::{
+        batches::{Batcher, Bounds},
+        shared_reads::{Read, SharedReads},
+    },
     database::Database,
     metrics::Metrics,
     pagination::{Page, PageRequest},
-    sharing::{Read, SharedReads},
 };
 
 /// Longest text to search for, in characters.

@@ -27,11 +27,13 @@ use super::{
     websocket,
 };
 use crate::{
-    accounts::graphql::SessionCookie,
-    auth::Viewer,
-    error::{ApiError, code},
-    schema::{AllowedOperations, Api, Operation, RequestId, code_of_first},
-    sharing::Read,
+    accounts::access_tokens::Viewer,
+    coalescing::shared_reads::Read,
+    graphql::{
+        errors::{ApiError, code},
+        execution::{AllowedOperations, Api, Operation, RequestId, code_of_first},
+        sessions::SessionCookie,
+    },
 };
 
 pub(super) const JSON: &str = "application/json";

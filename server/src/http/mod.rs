@@ -32,16 +32,18 @@ use self::{
     graphql::PublicQuery, persisted::PersistedQueries, sockets::Sockets, websocket::Patience,
 };
 use crate::{
-    auth::Viewer,
+    accounts::access_tokens::Viewer,
+    coalescing::shared_reads::SharedReads,
     config::{Origins, ServeArgs},
     database::Schema,
-    error::ApiError,
-    live::graphql::FreeSubscriptions,
+    graphql::{
+        errors::ApiError,
+        execution::{Api, RequestId},
+        remaining_tickets::FreeSubscriptions,
+    },
     metrics::Moment,
     rate_limit::ClientAddress,
-    schema::{Api, RequestId},
     services::Services,
-    sharing::SharedReads,
 };
 
 /// What handlers work with: one for the whole server, since a copy of it costs each request.

@@ -4,9 +4,9 @@
 use quick_cache::{Weighter, sync::Cache};
 use serde::Deserialize;
 
-use crate::{
-    error::ApiError,
-    schema::{AllowedOperations, sha256_hex},
+use crate::graphql::{
+    errors::ApiError,
+    execution::{AllowedOperations, sha256_hex},
 };
 
 /// Texts kept, at most.

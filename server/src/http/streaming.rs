@@ -23,7 +23,11 @@ use super::{
     graphql::{JSON, accepts, encode, never_ran, refuse},
     sockets::{NO_PLACE, Place},
 };
-use crate::{auth::Viewer, error::ApiError, schema::RequestId, telemetry};
+use crate::{
+    accounts::access_tokens::Viewer,
+    graphql::{errors::ApiError, execution::RequestId},
+    telemetry,
+};
 
 /// How results follow each other in a body.
 #[derive(Clone, Copy, Debug)]

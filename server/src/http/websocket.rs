@@ -36,10 +36,9 @@ use super::{
     sockets::{NO_PLACE, Place},
 };
 use crate::{
-    auth::{AccessTokens, Viewer},
-    error::ApiError,
+    accounts::access_tokens::{AccessTokens, Viewer},
+    graphql::{errors::ApiError, execution::RequestId},
     rate_limit::ClientAddress,
-    schema::RequestId,
 };
 
 /// Bytes of each of a socket's two buffers. They grow for what is larger; most messages are small, and

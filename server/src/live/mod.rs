@@ -1,7 +1,6 @@
 //! Live counts: what every open page is told when a ticket is booked or returned.
 
 pub(crate) mod feed;
-pub(crate) mod graphql;
 mod hub;
 mod topic;
 

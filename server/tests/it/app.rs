@@ -9,12 +9,11 @@ use chrono::Utc;
 use clap::Parser;
 use reqwest::{RequestBuilder, Response, header::SET_COOKIE};
 use rowlock::{
-    bookings::audit::{self, Audit},
+    app::{seed, server::Server},
     clock::Clock,
     config::{BookingArgs, Cli, JwtSecret, ServeArgs},
     database::Database,
-    seed,
-    server::Server,
+    inventory::audit::{self, Audit},
     services::Services,
 };
 use rowlock_entities::{EventId, event};

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use rowlock::seed;
+use rowlock::app::seed;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 use tempfile::TempDir;
@@ -62,7 +62,7 @@ fn the_schema_is_printed_without_a_database() {
     let folder = TempDir::new().unwrap();
     let output = rowlock(folder.path()).arg("schema").output().unwrap();
     assert!(output.status.success());
-    assert_eq!(text(&output.stdout), rowlock::schema::sdl());
+    assert_eq!(text(&output.stdout), rowlock::graphql::sdl());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it leaves nothing");
 }
 

@@ -186,7 +186,7 @@ fn every_setting_has_its_line_with_its_default() {
 #[test]
 fn every_code_has_its_line() {
     let page = fs::read_to_string(repository().join("docs/errors.md")).unwrap();
-    let of_errors = include_str!("../../src/error.rs").lines().filter_map(|line| {
+    let of_errors = include_str!("../../src/graphql/errors.rs").lines().filter_map(|line| {
         let (_, code) = line.trim().strip_prefix("pub(crate) const ")?.split_once("&str = \"")?;
         Some(code.trim_end_matches("\";").to_owned())
     });

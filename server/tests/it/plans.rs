@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use rowlock::seed::{self, Size};
+use rowlock::app::seed::{self, Size};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use serde_json::{Value, json};
 use tempfile::TempDir;

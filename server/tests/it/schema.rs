@@ -27,7 +27,7 @@ fn types(sdl: &str) -> BTreeMap<String, TypeDefinition> {
 
 #[test]
 fn the_file_is_what_the_server_has() {
-    assert!(rowlock::schema::sdl() == FILE, "schema.graphql is stale: run `cargo xtask schema`");
+    assert!(rowlock::graphql::sdl() == FILE, "schema.graphql is stale: run `cargo xtask schema`");
 }
 
 #[test]

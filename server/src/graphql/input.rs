@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use async_graphql::{ID, InputType, InputValueError, InputValueResult, Value, registry::Registry};
 use uuid::Uuid;
 
-use crate::error::ApiError;
+use super::errors::ApiError;
 
 /// The id that `raw` spells.
 ///

@@ -2,13 +2,11 @@
 
 use async_graphql::{Context, ID, Interface, Object};
 
+use super::{booking::Booking, errors::ApiError, events::Event, input, sessions::User};
 use crate::{
-    accounts::{Accounts, graphql::User},
-    auth::ViewerExt,
-    bookings::{Bookings, graphql::Booking},
-    error::ApiError,
-    events::{Events, graphql::Event},
-    input,
+    accounts::{Accounts, access_tokens::ViewerExt},
+    bookings::Bookings,
+    events::Events,
 };
 
 /// What has an id that no other thing has, of whatever type.

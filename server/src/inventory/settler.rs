@@ -17,15 +17,12 @@ use rowlock_entities::{EventId, UserId, event};
 use sea_orm::{DatabaseTransaction, DbErr};
 use tokio::time::{Instant, sleep};
 
-use super::{
-    ledger::{Changes, Ledger, Outcome, Request},
-    service::BookingsError,
-    store,
-};
+use super::ledger::{Changes, Ledger, Outcome, Request};
+use crate::bookings::{service::BookingsError, store};
 use crate::{
     accounts,
-    batching::Runner,
     clock::Clock,
+    coalescing::batches::Runner,
     database::{Database, Fault, away, overdue},
     events::{self, store::Held},
     live::{Hub, TicketCount},

@@ -6,7 +6,7 @@
 use async_graphql::{ErrorExtensionValues, Value, value};
 use sea_orm::DbErr;
 
-use crate::database::Fault;
+use crate::{database::Fault, field_problem::FieldProblem};
 
 /// The values of `extensions.code`.
 pub(crate) mod code {
@@ -38,21 +38,6 @@ pub(crate) mod code {
             INTERNAL,
         ];
         all.into_iter().find(|known| *known == code)
-    }
-}
-
-/// What is wrong with one field of the input.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldProblem {
-    /// The field's or argument's name, without the `input` around it.
-    pub field: String,
-    /// One sentence to show beside it.
-    pub message: String,
-}
-
-impl FieldProblem {
-    pub(crate) fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into() }
     }
 }
 

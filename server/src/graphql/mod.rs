@@ -1,29 +1,33 @@
 //! The GraphQL schema: its roots, merged from the domains; and in [`api`] what holds for every operation.
 
-mod absent_variables;
-mod allowed_operations;
-mod api;
-mod documents;
+mod booking;
+pub(crate) mod errors;
+mod events;
+pub(crate) mod execution;
+pub(crate) mod input;
+mod money;
 mod node;
-mod query_size;
-mod validity;
+pub(crate) mod remaining_tickets;
+pub(crate) mod scalars;
+pub(crate) mod sessions;
 
 use std::sync::Arc;
 
-pub use allowed_operations::AllowedOperations;
-pub(crate) use allowed_operations::sha256_hex;
-pub(crate) use api::{Api, Operation, RequestId, code_of_first};
+pub use self::execution::AllowedOperations;
+use self::execution::Api;
 use async_graphql::{
     MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder, ValidationMode,
 };
 
-use self::node::NodeQuery;
+use crate::graphql::node::NodeQuery;
 use crate::{
-    accounts::graphql::{AccountsMutation, AccountsQuery},
-    bookings::graphql::{BookingsMutation, Problem},
     config::ServeArgs,
-    events::graphql::EventsQuery,
-    live::graphql::LiveSubscription,
+    graphql::{
+        booking::{BookingsMutation, Problem},
+        events::EventsQuery,
+        remaining_tickets::LiveSubscription,
+        sessions::{AccountsMutation, AccountsQuery},
+    },
     rate_limit::RateLimits,
     services::Services,
 };

@@ -6,15 +6,17 @@ use async_graphql::{Context, Guard, ID, InputObject, Object, SimpleObject};
 use axum::http::header::SET_COOKIE;
 use rowlock_entities::user;
 
-use super::{Accounts, SignedIn, service::SESSION_LIFE};
-use crate::{
-    auth::ViewerExt,
-    bookings::graphql::{BookingConnection, BookingStatus},
-    error::ApiError,
+use super::{
+    booking::{BookingConnection, BookingStatus},
+    errors::ApiError,
     input::Int,
+    scalars::DateTime,
+};
+use crate::accounts::{Accounts, SignedIn, service::SESSION_LIFE};
+use crate::{
+    accounts::access_tokens::ViewerExt,
     pagination::{PageArgs, page_complexity},
     rate_limit::RateLimits,
-    scalars::DateTime,
 };
 
 const REFRESH_COOKIE: &str = "rowlock_refresh";

@@ -5,19 +5,22 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 use rowlock_entities::{EventId, event};
 
+use super::money::Money;
 use super::{
+    booking::Booking,
+    errors::ApiError,
+    input::{self, Int},
+    scalars::DateTime,
+};
+use crate::events::{
     Events,
-    money::Money,
     service::LONGEST_SEARCH,
     store::{EventFilter, Position, SortKey},
 };
 use crate::{
-    auth::ViewerExt,
-    bookings::{Bookings, graphql::Booking, loader::Seat},
-    error::ApiError,
-    input::{self, Int},
+    accounts::access_tokens::ViewerExt,
+    bookings::{Bookings, loader::Seat},
     pagination::{Connection, Listing, PageArgs, decode_cursor, encode_cursor, page_complexity},
-    scalars::DateTime,
 };
 
 /// What a list of events is ordered by.

@@ -7,12 +7,9 @@ use futures_util::{Stream, StreamExt, stream::BoxStream};
 use rowlock_entities::EventId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Hub, TicketCount};
-use crate::{
-    error::ApiError,
-    events::{Events, graphql::Event},
-    input,
-};
+use super::{errors::ApiError, events::Event, input};
+use crate::events::Events;
+use crate::live::{Hub, TicketCount};
 
 /// Most events that one subscription names.
 const MOST_EVENTS: u32 = 200;

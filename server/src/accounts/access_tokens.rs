@@ -1,7 +1,5 @@
 //! Who is asking: access tokens, and the viewer that each request carries.
 
-mod hs256;
-
 use std::fmt;
 
 use async_graphql::Context;
@@ -11,7 +9,8 @@ use rowlock_entities::UserId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{clock::Clock, config::JwtSecrets, error::ApiError};
+use super::hs256;
+use crate::{clock::Clock, config::JwtSecrets, graphql::errors::ApiError};
 
 /// How long an access token is good for.
 pub(crate) const ACCESS_TOKEN_LIFE: Duration = Duration::minutes(15);

@@ -3,7 +3,7 @@
 use async_graphql::SimpleObject;
 use iso_currency::Currency;
 
-use crate::scalars::Decimal;
+use super::scalars::Decimal;
 
 /// An amount of money in one currency.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]

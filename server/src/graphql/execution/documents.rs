@@ -14,13 +14,13 @@ use async_graphql::{
 };
 use quick_cache::{Weighter, sync::Cache};
 
+use super::AllowedOperations;
 use super::{
-    AllowedOperations,
     api::{refusal, with_field},
+    known_valid::has_plain_arguments,
     query_size::QuerySize,
-    validity::has_plain_arguments,
 };
-use crate::error::ApiError;
+use crate::graphql::errors::ApiError;
 
 /// Documents kept, at most.
 const MOST_DOCUMENTS: usize = 1_000;

@@ -8,16 +8,19 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
+use super::{
+    seed,
+    server::{self, Server},
+};
 use crate::{
-    bookings::audit,
     clock::Clock,
     config::{
         BookingArgs, Cli, Command, CreateUsersArgs, DatabaseArgs, DatabaseUrl, JwtSecret,
         JwtSecrets, MigrateArgs, SeedArgs, ServeArgs, UsersCommand,
     },
     database::Database,
-    schema, seed,
-    server::{self, Server},
+    graphql,
+    inventory::audit,
     services::Services,
     telemetry::Telemetry,
 };
@@ -32,7 +35,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Serve(args)) => serve(*args).await,
         Some(Command::Migrate(args)) => migrate(args).await,
         Some(Command::Seed(args)) => seed(args).await,
-        Some(Command::Schema) => print(&schema::sdl()),
+        Some(Command::Schema) => print(&graphql::sdl()),
         Some(Command::Audit(args)) => audit(args).await,
         Some(Command::Users(UsersCommand::Create(args))) => create_users(args).await,
     }

@@ -21,10 +21,10 @@ use tower::Service;
 
 use crate::{
     config::ServeArgs,
+    graphql,
     http::{self, Ending},
     live::feed,
     rate_limit::RateLimits,
-    schema,
     services::Services,
 };
 
@@ -64,7 +64,7 @@ impl Server {
     #[must_use]
     pub fn new(services: Services, args: &ServeArgs) -> Self {
         let rate_limits = Arc::new(RateLimits::new(&args.limits));
-        let api = schema::build(&services, args, Arc::clone(&rate_limits));
+        let api = graphql::build(&services, args, Arc::clone(&rate_limits));
         let (router, ending) = http::router(&services, api, args);
         let database = args.database.database_url.to_string();
         let patience = Duration::from_secs(args.limits.request_seconds);

@@ -10,11 +10,11 @@ use rowlock_entities::EventId;
 
 use super::{
     ledger::{Outcome, Request},
-    service::BookingsError,
     settler::Settler,
 };
+use crate::bookings::service::BookingsError;
 use crate::{
-    batching::{Batcher, Bounds, Refusal},
+    coalescing::batches::{Batcher, Bounds, Refusal},
     metrics::Metrics,
 };
 

@@ -241,7 +241,7 @@ mod tests {
 
     fn are_right(declared: &str, variables: serde_json::Value) -> bool {
         let document = parse_query(format!("query Named({declared}) {{ f }}")).unwrap();
-        let types = InputTypes::of_schema(&crate::schema::sdl());
+        let types = InputTypes::of_schema(&crate::graphql::sdl());
         types.are_right(&document, &Variables::from_json(variables))
     }
 
@@ -283,7 +283,7 @@ mod tests {
     fn what_should_be_an_object_and_is_none_is_found() {
         let missed = |declared: &str, value| {
             let document = parse_query(format!("query($a: {declared}) {{ f }}")).unwrap();
-            let types = InputTypes::of_schema(&crate::schema::sdl());
+            let types = InputTypes::of_schema(&crate::graphql::sdl());
             let variables = Variables::from_json(json!({ "a": value }));
             types.find_missed_object(&document, None, &variables).is_some()
         };
@@ -298,7 +298,7 @@ mod tests {
 
     #[test]
     fn what_is_written_as_no_object_and_should_be_one_is_found() {
-        let types = InputTypes::of_schema(&crate::schema::sdl());
+        let types = InputTypes::of_schema(&crate::graphql::sdl());
         let missed = |query: &str| {
             let document = parse_query(query).unwrap();
             types.find_missed_literal(&document).map(ToString::to_string)

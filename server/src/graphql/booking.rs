@@ -6,18 +6,20 @@ use async_graphql::{Context, Enum, ID, InputObject, Interface, Object, SimpleObj
 use rowlock_entities::{BookingId, UserId, booking};
 
 use super::{
+    errors::ApiError,
+    events::Event,
+    input::{self, Int},
+    scalars::DateTime,
+};
+use crate::bookings::{
     Bookings,
     service::{BookAnswer, CancelAnswer},
     store::BookingFilter,
 };
 use crate::{
-    auth::ViewerExt,
-    error::ApiError,
-    events::graphql::Event,
-    input::{self, Int},
+    accounts::access_tokens::ViewerExt,
     pagination::{Connection, Listing, PageArgs, decode_cursor, encode_cursor},
     rate_limit::RateLimits,
-    scalars::DateTime,
 };
 
 const MOST_TICKETS: i32 = 10;

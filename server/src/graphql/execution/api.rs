@@ -23,14 +23,17 @@ use futures_util::{
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::AllowedOperations;
 use super::{
-    AllowedOperations, Mutation, Query, Subscription, absent_variables,
+    absent_variables,
     documents::{Document, Documents},
-    validity::InputTypes,
+    known_valid::InputTypes,
 };
+use crate::graphql::{Mutation, Query, Subscription};
 use crate::{
     config::Limits,
-    error::{ApiError, FieldProblem, code},
+    field_problem::FieldProblem,
+    graphql::errors::{ApiError, code},
     metrics::Metrics,
     telemetry,
 };
