@@ -1,4 +1,4 @@
-//! The one source of the current time, so that tests can move it.
+//! The only source of the current time, so that tests can move it.
 
 use std::sync::{
     Arc,
@@ -7,14 +7,14 @@ use std::sync::{
 
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 
-/// The system's time, plus an offset that only tests set.
+/// The system's time, plus an offset that only tests set. Clones share the offset.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     offset_micros: Arc<AtomicI64>,
 }
 
 impl Clock {
-    /// The time in UTC, to the microsecond: what both engines can store.
+    /// The time in UTC, to the microsecond, which both engines can store.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         let offset = Duration::microseconds(self.offset_micros.load(Ordering::Relaxed));

@@ -1,23 +1,27 @@
 //! Rowlock's server: event booking that never oversells, behind one GraphQL schema.
 //!
-//! The modules are layers: each uses those below it and none above. ARCHITECTURE.md in the
-//! repository's root draws them and follows one booking through all of them.
+//! The modules are layers: each uses only those below it. ARCHITECTURE.md in the repository's root draws
+//! them and follows one booking through all of them.
+
+pub mod app;
+pub mod http;
+
+pub mod graphql;
+
+pub mod services;
 
 pub mod accounts;
-pub mod app;
 pub mod bookings;
-pub mod clock;
-mod coalescing;
-pub mod config;
-pub mod database;
 pub mod events;
-mod field_problem;
-pub mod graphql;
-mod http;
 pub mod inventory;
 pub mod live;
+
+pub mod coalescing;
+pub mod database;
+
+pub mod clock;
+mod field_problem;
 pub mod metrics;
 mod pagination;
 mod rate_limit;
-pub mod services;
 mod telemetry;

@@ -1,16 +1,16 @@
-//! The `rowlock` program: reads the command line and hands over.
+//! The `rowlock` program: parses the command line and runs its command.
 
 use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
-use rowlock::{app::commands, config};
+use rowlock::app::{cli, commands};
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = match config::from_command_line() {
+    let cli = match cli::from_command_line() {
         Ok(cli) => cli,
         Err(line) => {
             eprintln!("rowlock: {line}");
@@ -26,7 +26,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// An error with its causes, each told once: those of databases repeat what is behind them.
+/// Writes an error with its causes, each once. Database errors repeat the text of their causes.
 fn in_one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_is_told_in_one_line_and_once() {
+    fn an_error_is_one_line_without_repetitions() {
         let error = Err::<(), _>(anyhow!("no such file"))
             .context("Custom Error: can't open it: no such file")
             .context("opening the database");

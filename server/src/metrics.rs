@@ -1,4 +1,7 @@
-//! What an operator can see at `/metrics`, in the OpenMetrics text format.
+//! What `/metrics` shows, in the OpenMetrics text format.
+//!
+//! Counters and histograms are updated where things happen. Gauges are read when somebody asks: a
+//! [`Snapshot`] holds their values.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -20,14 +23,15 @@ pub struct Metrics {
     queues: Queues,
     requests: Family<RequestLabels, Counter>,
     request: Family<OperationLabels, Histogram, fn() -> Histogram>,
-    bookings: Family<OutcomeLabels, Counter>,
+    commands: Family<OutcomeLabels, Counter>,
     feed_lag: Histogram,
-    now: Now,
+    task_restarts: Family<TaskLabels, Counter>,
+    gauges: Gauges,
 }
 
-/// What is looked at when somebody asks.
+/// The gauges, which are set when somebody asks.
 #[derive(Clone, Debug, Default)]
-struct Now {
+struct Gauges {
     live_watched_events: Gauge,
     live_watches: Gauge,
     sockets: Gauge,
@@ -37,16 +41,16 @@ struct Now {
     connections: Family<PoolLabels, Gauge>,
 }
 
-/// What [`Metrics::render`] is told of the moment.
+/// The values of all gauges at one snapshot.
 #[derive(Clone, Debug)]
-pub(crate) struct Moment {
+pub(crate) struct Snapshot {
     pub(crate) live: LiveSize,
     /// WebSockets, and streams of results over HTTP.
     pub(crate) sockets: usize,
     /// Passwords that wait to be hashed or checked.
     pub(crate) passwords_waiting: usize,
     pub(crate) database_is_up: bool,
-    /// None without a standby.
+    /// `None` without a standby.
     pub(crate) standby_is_up: Option<bool>,
     pub(crate) pools: Vec<PoolSize>,
 }
@@ -54,9 +58,9 @@ pub(crate) struct Moment {
 /// How much is watched live.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LiveSize {
-    /// Events that somebody watches by name.
+    /// Events that somebody watches by id.
     pub(crate) events: usize,
-    /// Each of them once for each who watches it, and those who watch all events.
+    /// Watches of these events, and watches of all events.
     pub(crate) watches: usize,
 }
 
@@ -77,6 +81,11 @@ struct PoolLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabels {
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TaskLabels {
+    task: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -106,7 +115,7 @@ struct QueueLabels {
     queue: String,
 }
 
-/// What happens in one queue of [`crate::batching`]. By default nobody sees it.
+/// The metrics of one queue of [`crate::coalescing`]. The default belongs to no registry.
 #[derive(Clone)]
 pub(crate) struct QueueMetrics {
     waiting: Gauge,
@@ -157,35 +166,42 @@ impl Metrics {
         let requests = Family::default();
         registry.register(
             "requests",
-            "Operations with one answer over HTTP, by root field and the code of their first error",
+            "Operations, by root field and by the code of their first error",
             Family::clone(&requests),
         );
         let request: Family<_, _, fn() -> Histogram> = Family::new_with_constructor(seconds);
         registry.register_with_unit(
             "request",
-            "How long they took",
+            "How long operations took",
             Unit::Seconds,
             Family::clone(&request),
         );
-        let bookings = Family::default();
+        let commands = Family::default();
         registry.register(
             "bookings",
-            "Bookings and cancellations by what became of them",
-            Family::clone(&bookings),
+            "Bookings and cancellations, by their outcome",
+            Family::clone(&commands),
         );
         let feed_lag = seconds();
         registry.register_with_unit(
             "feed_lag",
-            "How long a message takes through the database to the servers",
+            "How long a message takes from a server through the database and back",
             Unit::Seconds,
             feed_lag.clone(),
         );
-        let now = Now::default();
-        now.register(&mut registry);
-        Self { registry: Arc::new(registry), queues, requests, request, bookings, feed_lag, now }
+        let task_restarts = Family::default();
+        registry.register(
+            "background_task_restarts",
+            "Background tasks that ended or panicked and were started again",
+            Family::clone(&task_restarts),
+        );
+        let gauges = Gauges::default();
+        gauges.register(&mut registry);
+        let registry = Arc::new(registry);
+        Self { registry, queues, requests, request, commands, feed_lag, task_restarts, gauges }
     }
 
-    /// An operation that was answered: with an error of this code, or without one.
+    /// Counts an operation that was answered: with an error of this code, or without one.
     pub(crate) fn answered(
         &self,
         operation: &Arc<str>,
@@ -199,14 +215,19 @@ impl Metrics {
         self.requests.get_or_create(&RequestLabels { operation, outcome }).inc();
     }
 
-    /// A booking or cancellation that was decided, or failed.
-    pub(crate) fn booking(&self, outcome: &'static str) {
-        self.bookings.get_or_create(&OutcomeLabels { outcome }).inc();
+    /// Counts a booking or cancellation by its outcome.
+    pub(crate) fn command(&self, outcome: &'static str) {
+        self.commands.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
-    /// A message that this server sent to all came back to it.
+    /// Records how long a message took from this server back to it.
     pub(crate) fn feed_lagged(&self, time: Duration) {
         self.feed_lag.observe(time.as_secs_f64());
+    }
+
+    /// The counter of restarts of a background task. It shows zero from now on.
+    pub(crate) fn task_restarts(&self, task: &'static str) -> Counter {
+        self.task_restarts.get_or_create_owned(&TaskLabels { task })
     }
 
     /// The metrics of the queue of this name.
@@ -221,41 +242,41 @@ impl Metrics {
         }
     }
 
-    /// Everything as text, together with what is so at this moment.
+    /// All metrics as text, with the gauges' values from `snapshot`.
     ///
     /// # Errors
-    /// Never, as long as writing to a string succeeds.
-    pub(crate) fn render(&self, moment: &Moment) -> Result<String, fmt::Error> {
-        self.now.set(moment);
+    /// Never, because writing to a string succeeds.
+    pub(crate) fn render(&self, snapshot: &Snapshot) -> Result<String, fmt::Error> {
+        self.gauges.set(snapshot);
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
     }
 }
 
-impl Now {
+impl Gauges {
     fn register(&self, registry: &mut Registry) {
         let gauges = [
             (
                 "live_watched_events",
-                "Events that somebody watches by name",
+                "Events that somebody watches by id",
                 &self.live_watched_events,
             ),
             (
                 "live_watches",
-                "Those events, once for each who watches, and who watches all",
+                "Watches of these events, and watches of all events",
                 &self.live_watches,
             ),
             ("sockets", "WebSockets, and streams of results over HTTP", &self.sockets),
             (
                 "passwords_waiting",
-                "Passwords that wait for their turn with argon2",
+                "Passwords that wait to be hashed or checked",
                 &self.passwords_waiting,
             ),
             ("database_up", "Whether the database answered a moment ago", &self.database_up),
             (
                 "standby_up",
-                "Whether the standby answers lists; 0 also without one",
+                "Whether the standby answers lists; also 0 without one",
                 &self.standby_up,
             ),
         ];
@@ -266,15 +287,15 @@ impl Now {
         registry.register("database_connections", help, self.connections.clone());
     }
 
-    fn set(&self, moment: &Moment) {
+    fn set(&self, snapshot: &Snapshot) {
         let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        self.live_watched_events.set(number(moment.live.events));
-        self.live_watches.set(number(moment.live.watches));
-        self.sockets.set(number(moment.sockets));
-        self.passwords_waiting.set(number(moment.passwords_waiting));
-        self.database_up.set(moment.database_is_up.into());
-        self.standby_up.set((moment.standby_is_up == Some(true)).into());
-        for PoolSize { pool, idle, used } in &moment.pools {
+        self.live_watched_events.set(number(snapshot.live.events));
+        self.live_watches.set(number(snapshot.live.watches));
+        self.sockets.set(number(snapshot.sockets));
+        self.passwords_waiting.set(number(snapshot.passwords_waiting));
+        self.database_up.set(snapshot.database_is_up.into());
+        self.standby_up.set((snapshot.standby_is_up == Some(true)).into());
+        for PoolSize { pool, idle, used } in &snapshot.pools {
             for (state, count) in [("idle", idle), ("used", used)] {
                 self.connections.get_or_create(&PoolLabels { pool, state }).set(number(*count));
             }
@@ -297,7 +318,7 @@ impl QueueMetrics {
         self.wait.observe(time.as_secs_f64());
     }
 
-    pub(crate) fn begun(&self, calls: usize) {
+    pub(crate) fn started(&self, calls: usize) {
         self.batch_calls.observe(calls as f64);
     }
 
@@ -316,12 +337,12 @@ impl Default for QueueMetrics {
     }
 }
 
-/// Two to the power of 0 to 10.
+/// Buckets from 1 to 1,024, each twice the one before.
 fn calls() -> Histogram {
     Histogram::new(exponential_buckets(1.0, 2.0, 11))
 }
 
-/// Half a millisecond to 16 seconds.
+/// Buckets from half a millisecond to 16 seconds, each twice the one before.
 fn seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.000_5, 2.0, 16))
 }

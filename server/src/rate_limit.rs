@@ -1,6 +1,6 @@
-//! How often one address, one email or one user may do what is costly or can be guessed at.
+//! Limits how often one address, one email or one user may do what is costly or can be guessed at.
 //!
-//! Counted per server and per resolver call, so that aliases and batches count as many.
+//! Counts are per server and per resolver call, so each alias of a query counts.
 
 use std::{
     hash::Hash,
@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use async_graphql::Context;
+use clap::Args;
 use governor::{
     Quota, RateLimiter,
     clock::{Clock as _, DefaultClock},
@@ -18,13 +18,32 @@ use governor::{
 };
 use rowlock_entities::UserId;
 
-use crate::{config::Limits, graphql::errors::ApiError};
+/// How many times more login attempts for one email are accepted from all addresses together than from
+/// one.
+const ALL_ADDRESSES_FACTOR: u32 = 10;
+/// Characters of an email that are looked at. No account's email is longer.
+const MAX_EMAIL_CHARS: usize = 254;
+const FORGET_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How many times more login attempts for one email are taken from all addresses together than from one.
-const ANYWHERE: u32 = 10;
+/// How often one caller may do something.
+#[derive(Clone, Debug, Args)]
+pub struct RateLimitArgs {
+    /// Sign-ins (login, register, refresh and logout) per minute from one address
+    #[arg(long, env, default_value_t = 1_200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub sign_ins_per_minute_per_address: u32,
 
-/// Where a request came from, as far as it tells clients apart: of an IPv6 address, the network of 64 bits
-/// that one customer has to choose from.
+    /// Login attempts per minute for one email from one address; ten times as many from all addresses
+    /// together
+    #[arg(long, env, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub logins_per_minute_per_email: u32,
+
+    /// Bookings and cancellations per minute by one user
+    #[arg(long, env, default_value_t = 240, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub bookings_per_minute_per_user: u32,
+}
+
+/// Where a request came from, as precisely as clients can be told apart. For IPv6 it is the network of
+/// 64 bits from which one customer can choose addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ClientAddress(IpAddr);
 
@@ -40,79 +59,88 @@ impl From<IpAddr> for ClientAddress {
     }
 }
 
+/// The caller must wait before the next attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many requests; try again in {retry_after_seconds} s")]
+pub(crate) struct TooManyRequests {
+    pub(crate) retry_after_seconds: u64,
+}
+
 /// The limits with their counts so far.
 #[derive(Debug)]
 pub(crate) struct RateLimits {
     sign_ins: PerMinute<ClientAddress>,
     logins: PerMinute<(String, Option<ClientAddress>)>,
-    logins_from_anywhere: PerMinute<String>,
+    logins_from_all_addresses: PerMinute<String>,
     bookings: PerMinute<UserId>,
 }
 
 impl RateLimits {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(settings: &RateLimitArgs) -> Self {
+        let logins = settings.logins_per_minute_per_email;
         Self {
-            sign_ins: PerMinute::new(limits.sign_ins_per_minute_per_address),
-            logins: PerMinute::new(limits.logins_per_minute_per_email),
-            logins_from_anywhere: PerMinute::new(
-                limits.logins_per_minute_per_email.saturating_mul(ANYWHERE),
-            ),
-            bookings: PerMinute::new(limits.bookings_per_minute_per_user),
+            sign_ins: PerMinute::new(settings.sign_ins_per_minute_per_address),
+            logins: PerMinute::new(logins),
+            logins_from_all_addresses: PerMinute::new(logins.saturating_mul(ALL_ADDRESSES_FACTOR)),
+            bookings: PerMinute::new(settings.bookings_per_minute_per_user),
         }
     }
 
-    /// Counts a sign-in attempt of the request's address.
-    pub(crate) fn check_sign_in(&self, ctx: &Context<'_>) -> Result<(), ApiError> {
-        match ctx.data_opt::<ClientAddress>() {
-            Some(address) => self.sign_ins.check(address),
-            None => Ok(()),
-        }
+    /// Counts a sign-in attempt from this address.
+    pub(crate) fn check_sign_in(
+        &self,
+        address: Option<ClientAddress>,
+    ) -> Result<(), TooManyRequests> {
+        address.map_or(Ok(()), |address| self.sign_ins.check(&address))
     }
 
-    /// Counts a login attempt for this email: of the request's address, so that a stranger elsewhere keeps
-    /// nobody out of their own account; and of all addresses together, of which many make a good guess.
-    pub(crate) fn check_login_email(&self, ctx: &Context<'_>, email: &str) -> Result<(), ApiError> {
-        // No account's email is longer; the rest would only fill the memory.
-        let start: String = email.trim().chars().take(254).collect();
+    /// Counts a login attempt for this email: once for its address, so that strangers elsewhere don't
+    /// lock the owner out, and once for all addresses, many of which can guess together.
+    pub(crate) fn check_login(
+        &self,
+        address: Option<ClientAddress>,
+        email: &str,
+    ) -> Result<(), TooManyRequests> {
+        let start: String = email.trim().chars().take(MAX_EMAIL_CHARS).collect();
         let email = start.to_lowercase();
-        self.logins.check(&(email.clone(), ctx.data_opt().copied()))?;
-        self.logins_from_anywhere.check(&email)
+        self.logins.check(&(email.clone(), address))?;
+        self.logins_from_all_addresses.check(&email)
     }
 
-    /// Counts a booking or cancellation of this user.
-    pub(crate) fn check_booking(&self, user: UserId) -> Result<(), ApiError> {
+    /// Counts a booking or cancellation by this user.
+    pub(crate) fn check_booking(&self, user: UserId) -> Result<(), TooManyRequests> {
         self.bookings.check(&user)
     }
 
-    /// Forgets, every minute, who has not been seen for a while; for as long as the server runs.
-    pub(crate) async fn forget_idle(self: Arc<Self>) {
-        let mut tick = tokio::time::interval(Duration::from_secs(60));
+    /// Forgets callers that were not seen for a while, every minute for as long as the server runs.
+    pub(crate) async fn forget_idle_callers(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(FORGET_INTERVAL);
         loop {
-            tick.tick().await;
+            ticks.tick().await;
             self.sign_ins.limiter.retain_recent();
             self.logins.limiter.retain_recent();
-            self.logins_from_anywhere.limiter.retain_recent();
+            self.logins_from_all_addresses.limiter.retain_recent();
             self.bookings.limiter.retain_recent();
         }
     }
 }
 
-/// At most so many a minute for each key, all at once if need be.
+/// Allows so many attempts per minute for each key, all at once if need be.
 #[derive(Debug)]
 struct PerMinute<K: Hash + Eq + Clone> {
     limiter: RateLimiter<K, DefaultKeyedStateStore<K>, DefaultClock>,
 }
 
 impl<K: Hash + Eq + Clone> PerMinute<K> {
-    fn new(most: u32) -> Self {
-        let most = NonZeroU32::new(most).unwrap_or(NonZeroU32::MIN);
-        Self { limiter: RateLimiter::keyed(Quota::per_minute(most)) }
+    fn new(attempts: u32) -> Self {
+        let attempts = NonZeroU32::new(attempts).unwrap_or(NonZeroU32::MIN);
+        Self { limiter: RateLimiter::keyed(Quota::per_minute(attempts)) }
     }
 
-    fn check(&self, key: &K) -> Result<(), ApiError> {
+    fn check(&self, key: &K) -> Result<(), TooManyRequests> {
         self.limiter.check_key(key).map_err(|until| {
             let wait = until.wait_time_from(DefaultClock::default().now());
-            ApiError::RateLimited { retry_after_seconds: wait.as_secs() + 1 }
+            TooManyRequests { retry_after_seconds: wait.as_secs() + 1 }
         })
     }
 }
@@ -126,9 +154,7 @@ mod tests {
         let limit = PerMinute::new(2);
         assert!(limit.check(&"a").is_ok());
         assert!(limit.check(&"a").is_ok());
-        let Err(ApiError::RateLimited { retry_after_seconds }) = limit.check(&"a") else {
-            panic!("the third is too many");
-        };
+        let TooManyRequests { retry_after_seconds } = limit.check(&"a").unwrap_err();
         assert!((1..=31).contains(&retry_after_seconds), "{retry_after_seconds}");
         assert!(limit.check(&"b").is_ok());
     }

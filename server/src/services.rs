@@ -3,13 +3,12 @@
 use sea_orm::DbBackend;
 
 use crate::{
-    accounts::{Accounts, access_tokens::AccessTokens},
+    accounts::{AccessTokens, Accounts, JwtSecrets, Sessions},
     bookings::Bookings,
     clock::Clock,
-    config::{BookingArgs, JwtSecrets},
     database::Database,
     events::Events,
-    inventory::{lanes::Lanes, settler::Settler},
+    inventory::{BookingArgs, Inventory},
     live::Hub,
     metrics::Metrics,
 };
@@ -23,6 +22,7 @@ pub struct Services {
     pub metrics: Metrics,
     pub access_tokens: AccessTokens,
     pub accounts: Accounts,
+    pub sessions: Sessions,
     pub events: Events,
     pub bookings: Bookings,
 }
@@ -32,18 +32,18 @@ impl Services {
     pub fn new(db: Database, clock: Clock, secrets: &JwtSecrets, booking: &BookingArgs) -> Self {
         let hub = match db.backend() {
             DbBackend::Postgres => Hub::shared(),
-            // Its file has one server.
+            // An SQLite file has only one server.
             _ => Hub::default(),
         };
         let metrics = Metrics::new();
         let access_tokens = AccessTokens::new(secrets, clock.clone());
-        let lanes = Lanes::new(booking.lane_bounds(db.backend()), &metrics, || {
-            Settler::new(db.clone(), clock.clone(), hub.clone(), booking.delay())
-        });
+        let sessions = Sessions::new(db.clone(), clock.clone(), access_tokens.clone());
+        let inventory = Inventory::new(&db, &clock, &hub, &metrics, booking);
         Self {
-            accounts: Accounts::new(db.clone(), clock.clone(), access_tokens.clone()),
+            accounts: Accounts::new(db.clone(), clock.clone(), sessions.clone()),
             events: Events::new(db.clone(), &metrics),
-            bookings: Bookings::new(db.clone(), lanes, &metrics),
+            bookings: Bookings::new(db.clone(), inventory, &metrics),
+            sessions,
             db,
             clock,
             hub,

@@ -1,12 +1,13 @@
-//! Where log lines and traces go.
+//! Sends log lines to stderr, and traces to a collector.
 //!
-//! Both come from the same spans: an operation, the batch that it shared with others, each statement. The log
-//! names those around a line; a collector, if there is one, gets them with their times. Those that have a
-//! request's id are of the highest level, so that no line misses it.
+//! Both come from the same spans: an operation, the batch that it shared with others, and each
+//! statement. The log names the spans around a line. A collector, if there is one, gets the spans with
+//! their times. Spans with a request's id have the highest level, so that no log line misses the id.
 
 use std::{io::IsTerminal, time::Duration};
 
 use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
 use futures_util::{Stream, StreamExt, stream};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
@@ -20,21 +21,59 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::config::{LogFormat, ServeArgs};
+/// Longest time for sending the last traces.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long the last traces may take to be sent.
-const FINISH_WITHIN: Duration = Duration::from_secs(3);
+/// Where log lines and traces go.
+#[derive(Clone, Debug, Args)]
+pub struct TelemetryArgs {
+    /// Format of log lines
+    #[arg(long, env, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
 
-/// The running output.
+    /// OpenTelemetry collector that takes traces over HTTP, as in `http://127.0.0.1:4318`; without it,
+    /// no traces are sent. OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG say how many are kept
+    #[arg(long, env, value_name = "URL", value_parser = http_url)]
+    pub otel_exporter_otlp_endpoint: Option<String>,
+
+    /// Which log lines are written, as in `info` or `rowlock=debug,sqlx=warn`
+    #[arg(
+        long,
+        env,
+        default_value = "info,sqlx=error,sea_orm_migration=warn",
+        value_name = "FILTER"
+    )]
+    pub log_level: String,
+}
+
+/// Format of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object per line, for programs
+    Json,
+}
+
+fn http_url(text: &str) -> Result<String, String> {
+    let is_http = url::Url::parse(text).is_ok_and(|url| url.scheme() == "http" && url.has_host());
+    is_http.then(|| text.to_owned()).ok_or_else(|| {
+        "it is not an address such as http://127.0.0.1:4318; the collector must take plain HTTP"
+            .to_owned()
+    })
+}
+
+/// The running outputs.
 #[derive(Debug)]
 pub(crate) struct Telemetry(Option<SdkTracerProvider>);
 
 impl Telemetry {
-    /// Begins it, for the whole process.
+    /// Starts the outputs for the whole process.
     ///
     /// # Errors
-    /// When a setting is wrong. A collector that is away is none: what it misses is lost, and logged.
-    pub(crate) fn start(args: &ServeArgs) -> Result<Self> {
+    /// When a setting is wrong. A collector that can't be reached is not an error: traces are lost, and
+    /// the log says so.
+    pub(crate) fn start(args: &TelemetryArgs) -> Result<Self> {
         let provider =
             args.otel_exporter_otlp_endpoint.as_deref().map(tracer_provider).transpose()?;
         let traces = provider.as_ref().map(|provider| {
@@ -46,40 +85,37 @@ impl Telemetry {
                 .with_tracked_inactivity(false)
                 .with_filter(dynamic_filter_fn(is_traced))
         });
-        tracing_subscriber::registry().with(log(args)?).with(traces).init();
+        tracing_subscriber::registry().with(log_layer(args)?).with(traces).init();
         Ok(Self(provider))
     }
 
-    /// Sends what is not sent yet.
+    /// Sends the traces that are not sent yet.
     pub(crate) async fn finish(self) {
         let Some(provider) = self.0 else { return };
         let sent =
-            tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FINISH_WITHIN));
+            tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FINISH_TIMEOUT));
         if let Ok(Err(error)) = sent.await {
             tracing::warn!(%error, "the last traces could not be sent");
         }
     }
 }
 
-/// A stream whose work belongs to the span.
-pub(crate) fn within<S: Stream + Unpin>(
+/// Makes the work of a stream belong to the span.
+pub(crate) fn in_span<S: Stream + Unpin>(
     span: Span,
     mut stream: S,
 ) -> impl Stream<Item = S::Item> + Unpin {
     stream::poll_fn(move |cx| span.in_scope(|| stream.poll_next_unpin(cx)))
 }
 
-fn log<S>(args: &ServeArgs) -> Result<Box<dyn Layer<S> + Send + Sync>>
+fn log_layer<S>(args: &TelemetryArgs) -> Result<Box<dyn Layer<S> + Send + Sync>>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     let filter = EnvFilter::try_new(&args.log_level)
         .with_context(|| format!("LOG_LEVEL {:?} is not a filter", args.log_level))?
-        // Around each line they would be long, and for each statement they cost.
-        .and(
-            filter_fn(|metadata| !is_of_a_statement(metadata))
-                .with_max_level_hint(LevelFilter::TRACE),
-        );
+        // Statement spans would make every line long, and cost time for each statement.
+        .and(filter_fn(|metadata| !is_statement(metadata)).with_max_level_hint(LevelFilter::TRACE));
     let log = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
@@ -100,22 +136,22 @@ fn tracer_provider(endpoint: &str) -> Result<SdkTracerProvider> {
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
 }
 
-/// Rowlock's own spans with the statements in them, and what went wrong meanwhile.
+/// Traces have Rowlock's own spans, the statements in them, and warnings and errors.
 fn is_traced<S>(metadata: &Metadata<'_>, within: &In<'_, S>) -> bool
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     if metadata.target().starts_with("rowlock") {
         return match metadata.is_span() {
-            // These last as long as a client stays, around operations that are told one by one.
+            // These spans last as long as a client stays. The operations in them have their own.
             true => !["socket", "stream"].contains(&metadata.name()),
             false => *metadata.level() <= Level::WARN,
         };
     }
-    // Not those of the chores.
-    is_of_a_statement(metadata) && within.lookup_current().is_some()
+    // Statements of background tasks are in no span.
+    is_statement(metadata) && within.lookup_current().is_some()
 }
 
-fn is_of_a_statement(metadata: &Metadata<'_>) -> bool {
+fn is_statement(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && metadata.name().starts_with("sea_orm.")
 }

@@ -1,35 +1,47 @@
-//! Who is asking: access tokens, and the viewer that each request carries.
+//! Access tokens: short-lived JWTs that say who is asking and are never looked up.
 
 use std::fmt;
 
-use async_graphql::Context;
 use chrono::{DateTime, Duration, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use rowlock_entities::UserId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::hs256;
-use crate::{clock::Clock, config::JwtSecrets, graphql::errors::ApiError};
+use super::{hs256, settings::JwtSecrets};
+use crate::clock::Clock;
 
-/// How long an access token is good for.
-pub(crate) const ACCESS_TOKEN_LIFE: Duration = Duration::minutes(15);
+/// How long an access token is good.
+pub(crate) const ACCESS_TOKEN_LIFETIME: Duration = Duration::minutes(15);
 
-/// Signs and checks access tokens: JWT, HS256.
+/// Signs and checks access tokens: JWT with HS256.
 #[derive(Clone)]
 pub struct AccessTokens {
-    signing: EncodingKey,
-    /// The one that belongs to it first, as most tokens are its own.
-    checking: Vec<DecodingKey>,
+    signing_key: EncodingKey,
+    /// The signing key's own comes first, because most tokens are signed with it.
+    accepted_keys: Vec<DecodingKey>,
     validation: Validation,
     clock: Clock,
 }
 
-/// An access token and when it ends.
+/// An access token and when it expires.
 #[derive(Clone)]
 pub struct AccessToken {
     pub token: String,
     pub expires_at: DateTime<Utc>,
+}
+
+/// Who a request speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Viewer {
+    /// The request has no token.
+    Anonymous,
+    /// The request has a token that is expired or not ours. What anyone may see is still answered.
+    /// Whatever depends on the viewer is refused, so that the client notices.
+    Rejected,
+    /// The request speaks for a user, until the token expires at `expires_at` (seconds since 1970).
+    /// A socket can outlive its token.
+    User { id: UserId, expires_at: i64 },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -37,7 +49,7 @@ struct Claims {
     sub: Uuid,
     iat: i64,
     exp: i64,
-    /// Only on tokens that somebody else signs with the same secret.
+    /// Only in tokens that another program signs with the same secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     nbf: Option<i64>,
 }
@@ -47,12 +59,12 @@ impl AccessTokens {
     pub fn new(secrets: &JwtSecrets, clock: Clock) -> Self {
         hs256::install();
         let mut validation = Validation::new(Algorithm::HS256);
-        // Checked against this server's clock below, as is when a token begins.
+        // `check` compares `exp` and `nbf` with this server's clock.
         validation.validate_exp = false;
         validation.set_required_spec_claims(&["exp", "sub"]);
         Self {
-            signing: EncodingKey::from_secret(secrets.signing.as_bytes()),
-            checking: [&secrets.signing]
+            signing_key: EncodingKey::from_secret(secrets.signing.as_bytes()),
+            accepted_keys: [&secrets.signing]
                 .into_iter()
                 .chain(&secrets.accepted)
                 .map(|secret| DecodingKey::from_secret(secret.as_bytes()))
@@ -62,20 +74,20 @@ impl AccessTokens {
         }
     }
 
-    /// A token for `user`, good for 15 minutes from now.
+    /// Issues a token for `user`.
     ///
     /// # Errors
     /// Only on a defect of the signing library.
     pub fn issue(&self, user: UserId) -> Result<AccessToken, jsonwebtoken::errors::Error> {
         let issued_at = self.clock.now();
-        let expires_at = issued_at + ACCESS_TOKEN_LIFE;
+        let expires_at = issued_at + ACCESS_TOKEN_LIFETIME;
         let claims = Claims {
             sub: user.0,
             iat: issued_at.timestamp(),
             exp: expires_at.timestamp(),
             nbf: None,
         };
-        let token = encode(&Header::new(Algorithm::HS256), &claims, &self.signing)?;
+        let token = encode(&Header::new(Algorithm::HS256), &claims, &self.signing_key)?;
         Ok(AccessToken { token, expires_at })
     }
 
@@ -84,7 +96,7 @@ impl AccessTokens {
     pub fn viewer(&self, authorization: Option<&str>) -> Viewer {
         let Some(authorization) = authorization else { return Viewer::Anonymous };
         match self.check(authorization) {
-            Some(claims) => Viewer::User { id: UserId(claims.sub), until: claims.exp },
+            Some(claims) => Viewer::User { id: UserId(claims.sub), expires_at: claims.exp },
             None => Viewer::Rejected,
         }
     }
@@ -94,7 +106,7 @@ impl AccessTokens {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return None;
         }
-        let claims = self.checking.iter().find_map(|key| {
+        let claims = self.accepted_keys.iter().find_map(|key| {
             Some(decode::<Claims>(token.trim(), key, &self.validation).ok()?.claims)
         })?;
         let now = self.clock.now().timestamp();
@@ -114,55 +126,13 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// Who a request speaks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Viewer {
-    /// Nobody: there was no token.
-    Anonymous,
-    /// There was a token, and it is expired or not one of ours. What anyone may see is still
-    /// answered; whatever depends on the viewer is refused, so that a client notices.
-    Rejected,
-    /// A user, until the second since 1970 in which the token ends: a socket outlives it.
-    User { id: UserId, until: i64 },
-}
-
-/// What resolvers ask of the request around them.
-pub(crate) trait ViewerExt {
-    /// The signed-in user, or `None` when nobody is signed in.
-    ///
-    /// # Errors
-    /// `UNAUTHENTICATED` when there was a token that is not good.
-    fn viewer(&self) -> Result<Option<UserId>, ApiError>;
-
-    /// The signed-in user.
-    ///
-    /// # Errors
-    /// `UNAUTHENTICATED` when there is none.
-    fn signed_in_user(&self) -> Result<UserId, ApiError> {
-        self.viewer()?.ok_or(ApiError::Unauthenticated("Please sign in first."))
-    }
-}
-
-impl ViewerExt for Context<'_> {
-    fn viewer(&self) -> Result<Option<UserId>, ApiError> {
-        let now = || self.data_unchecked::<Clock>().now().timestamp();
-        match self.data_opt::<Viewer>() {
-            None | Some(Viewer::Anonymous) => Ok(None),
-            Some(Viewer::User { id, until }) if *until > now() => Ok(Some(*id)),
-            Some(Viewer::User { .. } | Viewer::Rejected) => Err(ApiError::Unauthenticated(
-                "The access token is expired or not valid. Refresh it or sign in again.",
-            )),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use hmac::{Hmac, KeyInit, Mac};
     use sha2::{Sha256, Sha384, Sha512};
 
     use super::*;
-    use crate::config::JwtSecret;
+    use crate::accounts::JwtSecret;
 
     fn tokens(secret: &str) -> (AccessTokens, Clock) {
         let clock = Clock::default();
@@ -182,12 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_good_for_15_minutes() {
+    fn a_token_is_good_for_its_lifetime() {
         let (tokens, clock) = tokens(SECRET);
         let user = UserId::new();
         let header = format!("Bearer {}", tokens.issue(user).unwrap().token);
         assert!(matches!(tokens.viewer(Some(&header)), Viewer::User { id, .. } if id == user));
-        clock.advance(Duration::seconds(15 * 60 - 2));
+        clock.advance(ACCESS_TOKEN_LIFETIME - Duration::seconds(2));
         assert!(matches!(tokens.viewer(Some(&header)), Viewer::User { id, .. } if id == user));
         clock.advance(Duration::seconds(3));
         assert_eq!(tokens.viewer(Some(&header)), Viewer::Rejected);
@@ -238,7 +208,7 @@ mod tests {
         let (tokens, clock) = tokens(SECRET);
         let now = clock.now().timestamp();
         let claims = Claims { sub: UserId::new().0, iat: now, exp: now + 600, nbf: Some(now + 60) };
-        let token = encode(&Header::new(Algorithm::HS256), &claims, &tokens.signing).unwrap();
+        let token = encode(&Header::new(Algorithm::HS256), &claims, &tokens.signing_key).unwrap();
         let header = format!("Bearer {token}");
         assert_eq!(tokens.viewer(Some(&header)), Viewer::Rejected);
         clock.advance(Duration::seconds(61));
@@ -252,7 +222,7 @@ mod tests {
             let secrets = JwtSecrets { signing: parsed(signing), accepted: accepted.map(parsed) };
             AccessTokens::new(&secrets, Clock::default())
         };
-        // Each step is rolled out while servers of the one before still run.
+        // Each step is rolled out while servers of the previous one still run.
         let steps = [
             server(SECRET, None),
             server(SECRET, Some(NEW)),
@@ -264,7 +234,7 @@ mod tests {
                 let header = format!("Bearer {}", issuer.issue(UserId::new()).unwrap().token);
                 let is_last = std::ptr::eq(checker, &raw const steps[3]);
                 let is_good = matches!(checker.viewer(Some(&header)), Viewer::User { .. });
-                // The last step waits until no token of the old secret is left.
+                // The last step is taken only when no token of the old secret is left.
                 assert!(is_good || is_last);
             }
         }

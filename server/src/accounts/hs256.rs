@@ -1,7 +1,8 @@
-//! HMAC with SHA-256 for jsonwebtoken, and nothing else.
+//! Gives jsonwebtoken HMAC with SHA-256 and no other algorithm.
 //!
-//! The library's own cryptography comes with RSA, whose implementation leaks its keys by timing
-//! (<https://rustsec.org/advisories/RUSTSEC-2023-0071>), and with curves. What is not there can't be asked for.
+//! The library's own provider in Rust includes RSA, whose implementation leaks keys by timing
+//! (<https://rustsec.org/advisories/RUSTSEC-2023-0071>), and elliptic curves. A token can't ask for
+//! an algorithm that is not compiled in.
 
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::{
@@ -22,9 +23,9 @@ static PROVIDER: CryptoProvider = CryptoProvider {
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Lets jsonwebtoken use it; to be called before it is used.
+/// Makes jsonwebtoken use this provider. Call it before any token is signed or checked.
 pub(super) fn install() {
-    // It may have been before.
+    // The first call of the process wins; all install the same provider.
     let _ = PROVIDER.install_default();
 }
 
@@ -38,7 +39,7 @@ impl Hs256 {
         Hmac::new_from_slice(key).map(Self).map_err(|_| ErrorKind::InvalidKeyFormat.into())
     }
 
-    fn of(&self, message: &[u8]) -> Hmac<Sha256> {
+    fn mac(&self, message: &[u8]) -> Hmac<Sha256> {
         let mut mac = self.0.clone();
         mac.update(message);
         mac
@@ -47,18 +48,18 @@ impl Hs256 {
 
 impl Signer<Vec<u8>> for Hs256 {
     fn try_sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, signature::Error> {
-        Ok(self.of(message).finalize().into_bytes().to_vec())
+        Ok(self.mac(message).finalize().into_bytes().to_vec())
     }
 }
 
 impl Verifier<Vec<u8>> for Hs256 {
-    /// Takes as long whatever the signature is.
+    /// Takes the same time for every signature.
     fn verify(
         &self,
         message: &[u8],
         signature: &Vec<u8>,
     ) -> std::result::Result<(), signature::Error> {
-        self.of(message).verify_slice(signature).map_err(signature::Error::from_source)
+        self.mac(message).verify_slice(signature).map_err(signature::Error::from_source)
     }
 }
 

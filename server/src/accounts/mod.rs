@@ -1,12 +1,20 @@
 //! People: registering, signing in, and sessions that last by rotating a refresh token.
 
-pub mod access_tokens;
+mod access_tokens;
 mod hs256;
 mod password;
 mod refresh_token;
 mod rules;
-pub(crate) mod service;
-pub(crate) mod store;
+mod service;
+mod sessions;
+mod settings;
+mod store;
 mod test_accounts;
 
-pub use service::{Accounts, AccountsError, SignedIn};
+pub(crate) use access_tokens::ACCESS_TOKEN_LIFETIME;
+pub use access_tokens::{AccessToken, AccessTokens, Viewer};
+pub use password::PasswordError;
+pub use service::{Accounts, AccountsError};
+pub(crate) use sessions::SESSION_LIFETIME;
+pub use sessions::{Sessions, SessionsError, SignedIn};
+pub use settings::{JwtSecret, JwtSecrets, SecretArgs};

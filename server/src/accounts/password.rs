@@ -1,8 +1,11 @@
-//! Passwords: hashed with argon2id, off the async threads, a bounded number at once.
+//! Hashes passwords with argon2id, outside of the async threads and a bounded number at a time.
 
-use std::sync::{
-    Arc, LazyLock,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use argon2::{
@@ -12,39 +15,41 @@ use argon2::{
 use rowlock_entities::user::PasswordHash;
 use tokio::{sync::Semaphore, time::timeout};
 
-/// Longest wait for a turn before the caller is told to come back.
-const WAIT: std::time::Duration = std::time::Duration::from_secs(10);
-/// Most who wait for a turn. More would not have theirs in time: a hash takes some tens of milliseconds.
-const MOST_WAITING: usize = 250;
+/// Longest wait for a turn.
+const TURN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most callers that wait for a turn. A hash takes tens of milliseconds, so the turn of further
+/// callers would come too late.
+const MAX_WAITING: usize = 250;
 
-/// What is compared with when there is no such user, so that the answer takes as long.
+/// Compared with when there is no such user, so that the answer takes as long.
 static NOBODYS_HASH: LazyLock<Option<PasswordHash>> =
     LazyLock::new(|| hash_now("no account has this password").ok());
 
-/// Why no hash was made or compared.
+/// Why a password was not hashed or checked.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PasswordError {
+pub enum PasswordError {
     #[error("too many passwords are waiting to be checked")]
     Busy,
     #[error("argon2: {0}")]
     Hash(String),
 }
 
-/// Hashes and checks passwords. OWASP's parameters, which are argon2's defaults: argon2id, 19 MiB,
-/// two passes. <https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>
+/// Hashes and checks passwords with OWASP's parameters, which are the argon2 crate's defaults:
+/// argon2id, 19 MiB, two passes.
+/// <https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>
 #[derive(Clone, Debug)]
 pub(crate) struct Passwords {
     turns: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
 }
 
-/// One who waits for a turn, until it is dropped.
+/// A caller that waits for a turn, counted until this is dropped.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {
     fn among(count: &'a AtomicUsize) -> Result<Self, PasswordError> {
         let waiting = Self(count);
-        match count.fetch_add(1, Ordering::Relaxed) < MOST_WAITING {
+        match count.fetch_add(1, Ordering::Relaxed) < MAX_WAITING {
             true => Ok(waiting),
             false => Err(PasswordError::Busy),
         }
@@ -58,15 +63,15 @@ impl Drop for Waiting<'_> {
 }
 
 impl Passwords {
-    /// Each fills a core while it lasts. One core is left to all else, so that nobody who guesses passwords
-    /// keeps others from booking.
+    /// Each hash fills a core. One core is left for everything else, so that a flood of guesses does
+    /// not keep others from booking.
     pub(crate) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let turns = cores.saturating_sub(1).max(1);
         Self { turns: Arc::new(Semaphore::new(turns)), waiting: Arc::default() }
     }
 
-    /// How many wait for their turn.
+    /// How many callers wait for a turn.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
@@ -75,8 +80,8 @@ impl Passwords {
         self.in_turn(move || hash_now(&password)).await
     }
 
-    /// Whether `password` is the one that `stored` was made of. Without a `stored` one the answer is
-    /// no, after the same work.
+    /// Whether `stored` was made from `password`. Without `stored` the answer is no, after the same
+    /// work.
     pub(crate) async fn verify(
         &self,
         password: String,
@@ -99,7 +104,7 @@ impl Passwords {
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
         let waiting = Waiting::among(&self.waiting)?;
-        let turn = timeout(WAIT, Arc::clone(&self.turns).acquire_owned())
+        let turn = timeout(TURN_TIMEOUT, Arc::clone(&self.turns).acquire_owned())
             .await
             .map_err(|_| PasswordError::Busy)?
             .map_err(|e| PasswordError::Hash(e.to_string()))?;

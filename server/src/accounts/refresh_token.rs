@@ -1,11 +1,11 @@
-//! Refresh tokens as their owners see them, and as they are stored.
+//! Refresh tokens as the cookie has them, and as the database stores them.
 
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-/// 256 random bits. Only the cookie holds them; the database holds their hash.
+/// A refresh token: 256 random bits. Only the cookie holds them; the database holds their hash.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct RefreshToken([u8; 32]);
 
@@ -22,7 +22,7 @@ impl RefreshToken {
         URL_SAFE_NO_PAD.encode(self.0)
     }
 
-    /// Unsalted and fast is enough for what nobody can guess.
+    /// A fast hash without salt is enough, because nobody can guess 256 random bits.
     pub(crate) fn hash(&self) -> Vec<u8> {
         Sha256::digest(self.0).to_vec()
     }

@@ -1,22 +1,22 @@
-//! What an account's email, password and name may be.
+//! The rules for an account's email, password and name.
 
 use email_address::EmailAddress;
 
 use crate::field_problem::FieldProblem;
 
-const SHORTEST_NAME: usize = 2;
-const LONGEST_NAME: usize = 100;
-const SHORTEST_PASSWORD: usize = 8;
-pub(super) const LONGEST_PASSWORD: usize = 128;
-pub(super) const LONGEST_EMAIL: usize = 254;
+const MIN_NAME_CHARS: usize = 2;
+const MAX_NAME_CHARS: usize = 100;
+const MIN_PASSWORD_CHARS: usize = 8;
+pub(super) const MAX_PASSWORD_CHARS: usize = 128;
+pub(super) const MAX_EMAIL_CHARS: usize = 254;
 
-/// The one form of an email that is stored and compared.
+/// The form in which emails are stored and compared.
 pub(super) fn normalised_email(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
 pub(super) fn email_problem(email: &str) -> Option<FieldProblem> {
-    let valid = email.len() <= LONGEST_EMAIL
+    let valid = email.len() <= MAX_EMAIL_CHARS
         && EmailAddress::parse_with_options(
             email,
             email_address::Options::default().without_display_text(),
@@ -29,10 +29,10 @@ pub(super) fn email_problem(email: &str) -> Option<FieldProblem> {
 
 pub(super) fn password_problem(password: &str) -> Option<FieldProblem> {
     let length = password.chars().count();
-    let message = if length < SHORTEST_PASSWORD {
-        format!("The password needs {SHORTEST_PASSWORD} characters or more.")
-    } else if length > LONGEST_PASSWORD {
-        format!("The password has at most {LONGEST_PASSWORD} characters.")
+    let message = if length < MIN_PASSWORD_CHARS {
+        format!("The password needs {MIN_PASSWORD_CHARS} characters or more.")
+    } else if length > MAX_PASSWORD_CHARS {
+        format!("The password has at most {MAX_PASSWORD_CHARS} characters.")
     } else if !password.chars().any(char::is_alphabetic) {
         "The password needs a letter.".to_owned()
     } else if !password.chars().any(|c| c.is_ascii_digit()) {
@@ -45,11 +45,11 @@ pub(super) fn password_problem(password: &str) -> Option<FieldProblem> {
 
 pub(super) fn name_problem(name: &str) -> Option<FieldProblem> {
     let length = name.chars().count();
-    let message = if length < SHORTEST_NAME {
-        format!("The name needs {SHORTEST_NAME} characters or more.")
-    } else if length > LONGEST_NAME {
-        format!("The name has at most {LONGEST_NAME} characters.")
-    } else if name.contains(|c: char| c.is_control() || turns_text_around(c)) {
+    let message = if length < MIN_NAME_CHARS {
+        format!("The name needs {MIN_NAME_CHARS} characters or more.")
+    } else if length > MAX_NAME_CHARS {
+        format!("The name has at most {MAX_NAME_CHARS} characters.")
+    } else if name.contains(|c: char| c.is_control() || is_bidi_control(c)) {
         "The name has a character that can't be shown.".to_owned()
     } else if !name.chars().any(char::is_alphabetic) {
         "The name needs a letter.".to_owned()
@@ -59,8 +59,8 @@ pub(super) fn name_problem(name: &str) -> Option<FieldProblem> {
     Some(FieldProblem::new("name", message))
 }
 
-/// Whether a character makes what stands around it read otherwise.
-fn turns_text_around(c: char) -> bool {
+/// Whether a character changes the direction in which the text around it is shown.
+fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

@@ -9,8 +9,6 @@ use sea_orm::{
     sea_query::{Expr, LockType},
 };
 
-use crate::database::any_of;
-
 pub(crate) async fn find_user(
     db: &impl ConnectionTrait,
     id: UserId,
@@ -53,7 +51,7 @@ pub(crate) async fn find_refresh_token(
     refresh_token::Entity::find().filter(refresh_token::Column::TokenHash.eq(hash)).one(db).await
 }
 
-/// Locks the session until the transaction ends, so that rotating and revoking take turns.
+/// Locks the session until the transaction ends, so that rotations and revocations take turns.
 pub(crate) async fn lock_session(
     tx: &impl ConnectionTrait,
     id: SessionId,
@@ -91,8 +89,8 @@ pub(crate) async fn revoke_session(
     session.update(tx).await.map(drop)
 }
 
-/// Revokes those of the user's sessions that still run. What has expired is left to those who clear it
-/// away, so the two never wait for each other.
+/// Revokes the user's sessions that have not expired. Expired ones are left to their removal, so that
+/// the two never wait for each other.
 pub(crate) async fn revoke_sessions_of(
     tx: &impl ConnectionTrait,
     user: UserId,
@@ -108,7 +106,7 @@ pub(crate) async fn revoke_sessions_of(
         .map(drop)
 }
 
-/// Forgets sessions, and with them their tokens, that ended before `before`; says how many.
+/// Deletes sessions that expired before `before`, with their tokens; returns how many.
 pub(crate) async fn delete_sessions_expired_before(
     db: &impl ConnectionTrait,
     before: DateTime<Utc>,
@@ -120,7 +118,7 @@ pub(crate) async fn delete_sessions_expired_before(
     Ok(deleted.rows_affected)
 }
 
-/// Forgets refresh tokens that ended before `before`: those that a living session has used up.
+/// Deletes refresh tokens that expired before `before` in sessions that go on.
 pub(crate) async fn delete_refresh_tokens_expired_before(
     db: &impl ConnectionTrait,
     before: DateTime<Utc>,
@@ -130,18 +128,4 @@ pub(crate) async fn delete_refresh_tokens_expired_before(
         .exec(db)
         .await
         .map(drop)
-}
-
-/// Those of the users that exist.
-pub(crate) async fn find_existing_users(
-    db: &impl ConnectionTrait,
-    ids: Vec<UserId>,
-) -> Result<Vec<UserId>, DbErr> {
-    user::Entity::find()
-        .select_only()
-        .column(user::Column::Id)
-        .filter(any_of(db.get_database_backend(), user::Column::Id, ids.into_iter().map(|id| id.0)))
-        .into_tuple()
-        .all(db)
-        .await
 }

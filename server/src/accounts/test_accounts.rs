@@ -1,4 +1,4 @@
-//! Accounts that nobody registered: for the demo and for load tests.
+//! Accounts that nobody registered: for the demo, for load tests and for measurements.
 
 use rowlock_entities::{UserId, user};
 
@@ -6,23 +6,20 @@ use super::{Accounts, AccountsError, refresh_token::RefreshToken, store};
 use crate::database::insert_missing;
 
 impl Accounts {
-    /// Makes `count` accounts for load tests and gives an access token for each. They share one
-    /// random password that nobody is told.
+    /// Creates `count` accounts for load tests; returns their ids. They share one random password
+    /// that nobody knows.
     ///
     /// # Errors
     /// Only when the database fails.
-    pub async fn create_load_users(&self, count: u32) -> Result<Vec<String>, AccountsError> {
+    pub async fn create_load_users(&self, count: u32) -> Result<Vec<UserId>, AccountsError> {
         let users: Vec<(UserId, String)> =
             (1..=count).map(|number| (UserId::new(), format!("Load user {number}"))).collect();
-        let tokens = users
-            .iter()
-            .map(|(id, _)| Ok(self.access_tokens.issue(*id)?.token))
-            .collect::<Result<_, AccountsError>>()?;
+        let ids = users.iter().map(|(id, _)| *id).collect();
         self.ensure_generated_users(users).await?;
-        Ok(tokens)
+        Ok(ids)
     }
 
-    /// Makes those of these accounts, by id and name, that are not there yet; says how many. Nobody
+    /// Creates those of these accounts, by id and name, that are missing; returns how many. Nobody
     /// knows their password.
     ///
     /// # Errors
@@ -49,8 +46,7 @@ impl Accounts {
         Ok(inserted)
     }
 
-    /// Makes an account with a given id unless it, or its email, is there already; says whether it
-    /// was made.
+    /// Creates an account with a given id unless the email has one; returns whether it was created.
     ///
     /// # Errors
     /// Only when the database fails.

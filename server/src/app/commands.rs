@@ -9,26 +9,24 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use super::{
+    cli::{Cli, Command, CreateUsersArgs, MigrateArgs, SeedArgs, ServeArgs, UsersCommand},
     seed,
     server::{self, Server},
 };
 use crate::{
+    accounts::{ACCESS_TOKEN_LIFETIME, JwtSecret},
     clock::Clock,
-    config::{
-        BookingArgs, Cli, Command, CreateUsersArgs, DatabaseArgs, DatabaseUrl, JwtSecret,
-        JwtSecrets, MigrateArgs, SeedArgs, ServeArgs, UsersCommand,
-    },
-    database::Database,
+    database::{Database, DatabaseArgs, DatabaseUrl},
     graphql,
-    inventory::audit,
+    inventory::{BookingArgs, audit},
     services::Services,
     telemetry::Telemetry,
 };
 
-/// Runs what the command line asks for.
+/// Runs the command of the command line.
 ///
 /// # Errors
-/// In words for the person at the terminal.
+/// What went wrong, for the person at the terminal.
 pub async fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         None => serve(cli.serve).await,
@@ -42,12 +40,16 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
 }
 
 async fn serve(args: ServeArgs) -> Result<ExitCode> {
-    let telemetry = Telemetry::start(&args)?;
-    let signing = args.secret.for_serving(&args.database.database_url)?;
-    let secrets = JwtSecrets { signing, accepted: args.jwt_accepted_secret.clone() };
+    let telemetry = Telemetry::start(&args.telemetry)?;
+    let is_embedded = matches!(args.database.database_url, DatabaseUrl::Sqlite(_));
+    let secrets = match is_embedded {
+        true => args.secret.secrets_or_random(),
+        // Several servers may share a PostgreSQL, and must then share their secrets, too.
+        false => args.secret.secrets()?,
+    };
     let db = open_database(&args.database).await?;
-    if matches!(args.database.database_url, DatabaseUrl::Sqlite(_)) {
-        // The embedded database has no operator of its own.
+    if is_embedded {
+        // The embedded database has no operator who would do it.
         db.migrate(None).await.context("migrating the database")?;
     }
     let listener = server::listen(args.listen_addr).with_context(|| {
@@ -89,25 +91,25 @@ async fn seed(args: SeedArgs) -> Result<ExitCode> {
         Services::new(db, Clock::default(), &JwtSecret::random().into(), &seed::booking_settings());
     let seeded = seed::add_demo(&services.db, &services.accounts, &services.clock).await?;
     let url = &database.database_url;
-    let mut said = format!(
+    let mut report = format!(
         "{url}: added {} demo events and {} demo users, moved {} events that were over\n",
         seeded.events, seeded.users, seeded.moved
     );
     if let Some(size) = size {
         let filled = seed::fill(&services, size, |line| eprintln!("{line}")).await?;
-        said += &format!(
+        report += &format!(
             "{url}: added {} generated events, {} users and {} bookings\n",
             filled.events, filled.users, filled.bookings
         );
         if filled.unbooked > 0 {
-            said += &format!(
+            report += &format!(
                 "{url}: {} bookings are missing, because their events are sold out or over\n",
                 filled.unbooked
             );
         }
     }
     services.db.close().await;
-    print(&said)
+    print(&report)
 }
 
 async fn audit(args: DatabaseArgs) -> Result<ExitCode> {
@@ -130,22 +132,23 @@ async fn audit(args: DatabaseArgs) -> Result<ExitCode> {
 }
 
 async fn create_users(args: CreateUsersArgs) -> Result<ExitCode> {
-    let secret = args.secret.required()?;
-    // Before any user is made: a file that can't be written should leave nothing behind.
+    let secrets = args.secret.secrets()?;
+    // Opened before any user is created, so that a file that can't be written leaves none behind.
     let file = fs::File::create(&args.tokens)
         .with_context(|| format!("writing {}", args.tokens.display()))?;
     let db = migrated_database(&args.database).await?;
-    let services = Services::new(db, Clock::default(), &secret.into(), &BookingArgs::default());
-    let tokens = services.accounts.create_load_users(args.count).await?;
+    let services = Services::new(db, Clock::default(), &secrets, &BookingArgs::default());
+    let users = services.accounts.create_load_users(args.count).await?;
     services.db.close().await;
     let mut file = BufWriter::new(file);
-    for token in &tokens {
-        writeln!(file, "{token}")?;
+    for user in &users {
+        writeln!(file, "{}", services.access_tokens.issue(*user)?.token)?;
     }
     file.flush()?;
     print(&format!(
-        "created {} users; their access tokens, good for 15 minutes, are in {}\n",
-        tokens.len(),
+        "created {} users; their access tokens, good for {} minutes, are in {}\n",
+        users.len(),
+        ACCESS_TOKEN_LIFETIME.num_minutes(),
         args.tokens.display()
     ))
 }
@@ -155,16 +158,16 @@ async fn open_database(args: &DatabaseArgs) -> Result<Database> {
     Database::open(args).await.with_context(|| format!("opening the database {url}"))
 }
 
-/// The database, after a sign of life.
+/// Opens the database and pings it.
 async fn reachable_database(args: &DatabaseArgs) -> Result<Database> {
     let db = open_database(args).await?;
-    if let Err(cause) = db.probe().await {
+    if let Err(cause) = db.ping().await {
         bail!("the database {} can't be reached: {cause}", args.database_url);
     }
     Ok(db)
 }
 
-/// The database, if its schema is up to date.
+/// Opens the database and checks that its schema is up to date.
 async fn migrated_database(args: &DatabaseArgs) -> Result<Database> {
     if let DatabaseUrl::Sqlite(file) = &args.database_url
         && !file.exists()
@@ -182,7 +185,7 @@ async fn migrated_database(args: &DatabaseArgs) -> Result<Database> {
     Ok(db)
 }
 
-/// Ends with Ctrl-C or SIGTERM.
+/// Waits for Ctrl-C or SIGTERM.
 async fn stop_signal() {
     use tokio::signal::{
         ctrl_c,

@@ -1,5 +1,7 @@
-//! The program: its commands, the running server, and the data to begin with.
+//! The program: its command line, its commands, and the running server.
 
+pub mod cli;
 pub mod commands;
 pub mod seed;
 pub mod server;
+mod supervisor;

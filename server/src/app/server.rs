@@ -1,4 +1,4 @@
-//! The running server: routes over the services, and the chores beside them.
+//! The running server: it accepts connections, runs the background tasks, and stops in order.
 
 use std::{
     convert::Infallible, future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
@@ -12,34 +12,33 @@ use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpSocket},
-    task::JoinSet,
     time::{sleep, timeout},
 };
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
+use super::{cli::ServeArgs, supervisor::Supervisor};
 use crate::{
-    config::ServeArgs,
-    graphql,
-    http::{self, Ending},
-    live::feed,
+    graphql::Api,
+    http::{self, Shutdown},
+    live::run_feed,
     rate_limit::RateLimits,
     services::Services,
 };
 
-/// How long open requests may go on after the signal to stop.
-const DRAIN: Duration = Duration::from_secs(10);
-/// Wait after a connection could not be accepted.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
-/// Connections that may wait to be accepted, where the kernel allows as many. Whoever comes when there is no
-/// room for more tries again only after a second.
+/// Longest time for open requests to finish after the signal to stop, and again for bookings.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// The pause after a connection could not be accepted.
+const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(50);
+/// Most connections that wait to be accepted, if the kernel allows as many. A client that finds no room
+/// tries again only after a second.
 const BACKLOG: u32 = 4_096;
 
 /// Listens, with room for a crowd that connects all at once.
 ///
 /// # Errors
-/// When the address is not to be had.
+/// When the address is not available.
 pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
@@ -47,68 +46,91 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// A server that only misses its listener.
+/// A server that is ready to run on a listener.
 #[derive(Debug)]
 pub struct Server {
     services: Services,
     router: axum::Router,
-    ending: Ending,
+    shutdown: Shutdown,
     rate_limits: Arc<RateLimits>,
+    /// The database's name, for the log.
     database: String,
-    patience: Duration,
+    request_timeout: Duration,
     stop_delay: Duration,
 }
 
 impl Server {
-    /// Settings that concern the database or the secret are in `services` already.
+    /// The settings of the database, the secrets and the bookings are in `services` already.
     #[must_use]
     pub fn new(services: Services, args: &ServeArgs) -> Self {
-        let rate_limits = Arc::new(RateLimits::new(&args.limits));
-        let api = graphql::build(&services, args, Arc::clone(&rate_limits));
-        let (router, ending) = http::router(&services, api, args);
-        let database = args.database.database_url.to_string();
-        let patience = Duration::from_secs(args.limits.request_seconds);
-        let stop_delay = Duration::from_millis(args.stop_delay_ms);
-        Self { services, router, ending, rate_limits, database, patience, stop_delay }
+        let rate_limits = Arc::new(RateLimits::new(&args.rate_limits));
+        let api = Api::new(&services, &args.operations, &rate_limits);
+        let (router, shutdown) =
+            http::router(&services, api, &args.http, args.operations.has_ides());
+        Self {
+            services,
+            router,
+            shutdown,
+            rate_limits,
+            database: args.database.database_url.to_string(),
+            request_timeout: args.http.request_timeout(),
+            stop_delay: Duration::from_millis(args.stop_delay_ms),
+        }
     }
 
-    /// Serves until `stop` ends. Then it is not ready any more, goes on for the delay that was set, tells
-    /// every socket to connect elsewhere, and finishes what is open, for ten seconds at most.
+    /// Serves until `stop` ends. Then the server reports that it is not ready, goes on for the delay that
+    /// is set, tells every socket to connect elsewhere, and finishes open requests, for ten seconds at
+    /// most.
     pub async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) {
-        let Services { db, accounts, bookings, hub, events, metrics, .. } = self.services;
-        // Before the first caller, who would else find out by waiting.
+        let Services { db, bookings, .. } = &self.services;
+        // The first caller must not be the one who finds out by waiting.
         db.check_health(&self.database).await;
-        let mut chores = JoinSet::new();
-        chores.spawn(db.clone().watch_health(self.database));
-        chores.spawn(db.clone().watch_standby());
-        chores.spawn(feed::run(db.clone(), hub, events, metrics));
-        chores.spawn(accounts.clear_expired_sessions());
-        chores.spawn(self.rate_limits.forget_idle());
+        let background_tasks = self.start_background_tasks();
 
-        let (connections, stopping) = (Connections::default(), &self.ending.stopping);
+        let (connections, stopping) = (Connections::default(), &self.shutdown.stopping);
         let stopped = async {
             stop.await;
-            tracing::info!("stopping: not ready any more");
+            tracing::info!("stopping: the server reports that it is not ready");
             stopping.cancel();
             sleep(self.stop_delay).await;
         };
         tokio::select! {
-            () = accept(&listener, &connections, &self.router, stopping, self.patience) => {}
+            () = accept(&listener, &connections, &self.router, stopping, self.request_timeout) => {}
             () = stopped => {}
         }
         drop(listener);
         tracing::info!("stopping: no new connections, open requests finish");
-        let finished = async { tokio::join!(connections.end(), self.ending.sockets.close()) };
-        if timeout(DRAIN, finished).await.is_err() {
+        let finished = async { tokio::join!(connections.finish(), self.shutdown.close_sockets()) };
+        if timeout(DRAIN_TIMEOUT, finished).await.is_err() {
             tracing::warn!("requests were still open when the server stopped");
         }
-        // What was begun for callers that are gone by now.
-        if timeout(DRAIN, bookings.idle()).await.is_err() {
+        // Bookings go on without their callers.
+        if timeout(DRAIN_TIMEOUT, bookings.idle()).await.is_err() {
             tracing::warn!("bookings were still under way when the server stopped");
         }
-        chores.abort_all();
+        drop(background_tasks);
         db.close().await;
         tracing::info!("stopped");
+    }
+
+    fn start_background_tasks(&self) -> Supervisor {
+        let Services { db, sessions, hub, events, metrics, .. } = self.services.clone();
+        let mut tasks = Supervisor::new(metrics.clone());
+        tasks.run("database-health", {
+            let (db, name) = (db.clone(), self.database.clone());
+            move || db.clone().watch_health(name.clone())
+        });
+        tasks.run("standby-health", {
+            let db = db.clone();
+            move || db.clone().watch_standby()
+        });
+        tasks.run("live-feed", move || {
+            run_feed(db.clone(), hub.clone(), events.clone(), metrics.clone())
+        });
+        tasks.run("expired-sessions", move || sessions.clone().remove_expired_sessions());
+        let rate_limits = Arc::clone(&self.rate_limits);
+        tasks.run("idle-rate-limits", move || Arc::clone(&rate_limits).forget_idle_callers());
+        tasks
     }
 }
 
@@ -116,66 +138,67 @@ impl Server {
 #[derive(Debug, Default)]
 struct Connections {
     tasks: TaskTracker,
-    ending: CancellationToken,
+    finishing: CancellationToken,
 }
 
 impl Connections {
-    /// Lets each finish the request that is open, and waits until all have.
-    async fn end(&self) {
-        self.ending.cancel();
+    /// Lets each connection finish its open request, and waits until all have.
+    async fn finish(&self) {
+        self.finishing.cancel();
         self.tasks.close();
         self.tasks.wait().await;
     }
 }
 
-/// Accepts connections for ever, and serves each in a task of its own. Whoever sends no request's head for as
-/// long as `patience`, or takes nothing of an answer, a socket's messages included, is left.
+/// Accepts connections for ever, and serves each in a task of its own. A connection is closed if for
+/// `request_timeout` it sends no request's head, or takes nothing of an answer or of a socket's messages.
 async fn accept(
     listener: &TcpListener,
     connections: &Connections,
     router: &axum::Router,
     stopping: &CancellationToken,
-    patience: Duration,
+    request_timeout: Duration,
 ) {
-    // Browsers speak HTTP/2 over TLS only, which is the business of the proxy in front.
+    // Browsers speak HTTP/2 only over TLS, which the proxy in front handles.
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(patience);
+    http.timer(TokioTimer::new()).header_read_timeout(request_timeout);
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                // Of one connection that is gone already, or of all while no more files may be open.
+                // The connection is gone already, or no more files may be opened.
                 tracing::debug!(%error, "a connection could not be accepted");
-                sleep(ACCEPT_AGAIN).await;
+                sleep(ACCEPT_RETRY_PAUSE).await;
                 continue;
             }
         };
-        // Answers are written whole. Where it can't be set the connection is gone.
+        // Answers are written whole, so nothing is gained by waiting. An error means that the
+        // connection is gone.
         let _ = stream.set_nodelay(true);
         let (router, stopping) = (router.clone(), stopping.clone());
-        let answer = service_fn(move |mut request: Request<Incoming>| {
+        let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
             let (answering, stopping) = (router.clone().call(request), stopping.clone());
             async move {
-                let mut answer = answering.await?;
-                let is_kept = answer.status() != StatusCode::SWITCHING_PROTOCOLS;
-                if is_kept && stopping.is_cancelled() {
-                    // So that the next request goes elsewhere, and none meets a closed connection.
-                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                let mut response = answering.await?;
+                let stays_http = response.status() != StatusCode::SWITCHING_PROTOCOLS;
+                if stays_http && stopping.is_cancelled() {
+                    // The next request then goes elsewhere, and none meets a closed connection.
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                Ok::<_, Infallible>(answer)
+                Ok::<_, Infallible>(response)
             }
         });
         let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(patience));
+        stream.set_write_timeout(Some(request_timeout));
         let stream = TokioIo::new(Box::pin(stream));
-        let connection = http.serve_connection(stream, answer).with_upgrades();
-        let ending = connections.ending.clone();
+        let connection = http.serve_connection(stream, service).with_upgrades();
+        let finishing = connections.finishing.clone();
         connections.tasks.spawn(async move {
             let mut connection = pin!(connection);
             let result = tokio::select! {
                 result = &mut connection => result,
-                () = ending.cancelled() => {
+                () = finishing.cancelled() => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
                 }

@@ -1,4 +1,4 @@
-//! Reads who holds a booking of what, many in one query.
+//! Finds the confirmed bookings of users for events, many in one query.
 
 use std::collections::HashMap;
 
@@ -6,34 +6,38 @@ use rowlock_entities::{EventId, UserId, booking};
 use sea_orm::DbErr;
 
 use super::store;
-use crate::{coalescing::batches::Runner, database::Database};
+use crate::{
+    coalescing::{Question, Runner},
+    database::Database,
+};
 
-/// A user's possible booking of an event.
+/// A user and an event. The user has at most one confirmed booking of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Seat {
+pub(crate) struct UserAtEvent {
     pub(crate) user: UserId,
     pub(crate) event: EventId,
 }
 
-/// Runs batches of seats asked for. Keeps nothing between them.
+/// Runs batches of lookups. Keeps nothing between them.
 #[derive(Debug)]
-pub(crate) struct ConfirmedBookings(pub(crate) Database);
+pub(super) struct ConfirmedBookings(pub(super) Database);
 
 impl Runner for ConfirmedBookings {
-    type Call = Seat;
-    type Answer = Result<Option<booking::Model>, DbErr>;
+    type Call = Question<UserAtEvent, Result<Option<booking::Model>, DbErr>>;
 
-    async fn run(&self, seats: Vec<Seat>, mut answer: impl FnMut(usize, Self::Answer) + Send) {
-        let found = store::find_confirmed(self.0.reads(), &seats).await;
-        let seat = |b: &booking::Model| Seat { user: b.user_id, event: b.event_id };
-        let found = found.map(|bookings| -> HashMap<Seat, booking::Model> {
-            bookings.into_iter().map(|booking| (seat(&booking), booking)).collect()
+    async fn run(&self, questions: Vec<Self::Call>) {
+        let asked: Vec<UserAtEvent> = questions.iter().map(|question| question.asked).collect();
+        let key = |b: &booking::Model| UserAtEvent { user: b.user_id, event: b.event_id };
+        let found = store::find_confirmed(self.0.reads(), &asked).await.map(|bookings| {
+            let bookings = bookings.into_iter().map(|booking| (key(&booking), booking));
+            bookings.collect::<HashMap<UserAtEvent, booking::Model>>()
         });
-        for (place, seat) in seats.iter().enumerate() {
-            answer(
-                place,
-                found.as_ref().map(|found| found.get(seat).cloned()).map_err(Clone::clone),
-            );
+        for question in questions {
+            let booking = match &found {
+                Ok(bookings) => Ok(bookings.get(&question.asked).cloned()),
+                Err(error) => Err(error.clone()),
+            };
+            question.answer(booking);
         }
     }
 }

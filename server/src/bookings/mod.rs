@@ -1,8 +1,10 @@
-//! Booking and cancelling: the one part of Rowlock that changes a ticket count.
+//! Bookings as people see them: making, cancelling and listing them. The counts behind them are
+//! changed by [`crate::inventory`] alone.
 
-pub(crate) mod loader;
-pub(crate) mod service;
-pub(crate) mod store;
+mod loader;
+mod service;
+mod store;
 
-pub(crate) use service::BookAnswer;
+pub(crate) use loader::UserAtEvent;
 pub use service::{Bookings, BookingsError};
+pub(crate) use store::BookingFilter;

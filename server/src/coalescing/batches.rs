@@ -1,21 +1,16 @@
-//! Calls that come while one batch runs share the next.
+//! Runs the calls that arrive while one batch runs together in the next.
 //!
-//! There is no timer: a call that finds nobody at work starts at once, alone; while that runs, others
-//! gather. The busier it gets, the larger the batches. What is done with a batch is its [`Runner`]'s
-//! business; this owns who waits, in which order, for how long, and who is told when it is over.
+//! There is no timer. A call that finds the batcher idle starts at once, alone; while it runs, others
+//! gather. So batches grow with the load. A [`Runner`] decides what is done with a batch. The batcher
+//! owns the queue: its order, its limits, and the refusal of calls that waited too long.
 
 use std::{
-    collections::VecDeque,
-    fmt,
-    future::Future,
-    panic::AssertUnwindSafe,
-    pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::VecDeque, fmt, future::Future, panic::AssertUnwindSafe, pin::pin, sync::Arc,
     time::Duration,
 };
 
 use futures_util::FutureExt;
-use sea_orm::DbErr;
+use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, oneshot},
     task::yield_now,
@@ -23,125 +18,152 @@ use tokio::{
 };
 use tracing::{Instrument, Span};
 
-use crate::{database::overdue, metrics::QueueMetrics};
+use crate::metrics::QueueMetrics;
 
-/// What is done with the calls of a batch.
+/// Runs batches of calls.
 pub(crate) trait Runner: Send + Sync + 'static {
-    type Call: Send + 'static;
-    type Answer: Send + 'static;
+    type Call: Call;
 
-    /// Answers each call, by its place among them, as soon as it can.
-    fn run(
-        &self,
-        calls: Vec<Self::Call>,
-        answer: impl FnMut(usize, Self::Answer) + Send,
-    ) -> impl Future<Output = ()> + Send;
+    /// Runs a batch. Each call holds the way to its caller and is answered through it. The caller of a
+    /// call that is dropped learns that its batch broke off.
+    fn run(&self, calls: Vec<Self::Call>) -> impl Future<Output = ()> + Send;
 }
 
-/// How much may gather.
+/// A call that waits in a queue.
+pub(crate) trait Call: Send + 'static {
+    /// Whether the caller went away, so that the call need not run.
+    fn is_abandoned(&self) -> bool;
+
+    /// Tells the caller that the call was not run.
+    fn refuse(self, refusal: Refusal);
+}
+
+/// A call that asks a question of type `Q` and gets an answer of type `A`.
+#[derive(Debug)]
+pub(crate) struct Question<Q, A> {
+    pub(crate) asked: Q,
+    caller: oneshot::Sender<Result<A, Refusal>>,
+}
+
+impl<Q, A> Question<Q, A> {
+    pub(crate) fn answer(self, answer: A) {
+        // A caller that went away needs no answer.
+        let _ = self.caller.send(Ok(answer));
+    }
+}
+
+impl<Q: Send + 'static, A: Send + 'static> Call for Question<Q, A> {
+    fn is_abandoned(&self) -> bool {
+        self.caller.is_closed()
+    }
+
+    fn refuse(self, refusal: Refusal) {
+        let _ = self.caller.send(Err(refusal));
+    }
+}
+
+/// How many calls may gather.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// Calls in one batch.
+    /// Most calls in one batch.
     pub(crate) batch: usize,
-    /// Calls that wait for the next ones.
+    /// Most calls that wait for the next batches.
     pub(crate) queue: usize,
-    /// How long a call waits for its batch to begin.
+    /// Longest time that a call waits until its batch starts.
     pub(crate) wait: Duration,
 }
 
 impl Bounds {
-    /// For rows looked up by key.
+    /// The bounds for rows looked up by key.
     pub(crate) const FOR_LOOKUPS: Self =
         Self { batch: 1_000, queue: 100_000, wait: Duration::from_secs(5) };
 }
 
-/// Why a call was not run.
+/// Why a call was not run to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refusal {
+pub enum Refusal {
     #[error("too many calls are waiting")]
-    Full,
+    QueueFull,
     #[error("the call waited too long for its turn")]
-    Overdue,
-    #[error("the batch broke off")]
-    Broken,
+    WaitTimeout,
+    #[error("the batch panicked")]
+    BrokenOff,
 }
 
-impl From<Refusal> for DbErr {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Full | Refusal::Overdue => overdue(),
-            Refusal::Broken => Self::Custom(refusal.to_string()),
-        }
-    }
-}
-
-/// A queue of calls, and the task that works it off while there are any. Clones share both.
+/// A queue of calls, and the task that works through it. Clones share both.
 pub(crate) struct Batcher<R: Runner>(Arc<Shared<R>>);
 
 struct Shared<R: Runner> {
     runner: R,
     bounds: Bounds,
     metrics: QueueMetrics,
-    state: Mutex<State<R>>,
-    idle: Notify,
+    state: Mutex<State<R::Call>>,
+    became_idle: Notify,
 }
 
-struct State<R: Runner> {
-    /// First come first served; so the first is also the first to be overdue.
-    queue: VecDeque<Waiting<R>>,
+struct State<C> {
+    /// In the order of arrival, so the first call is also the first to reach its wait timeout.
+    queue: VecDeque<Waiting<C>>,
     is_running: bool,
 }
 
-struct Waiting<R: Runner> {
-    call: R::Call,
+struct Waiting<C> {
+    call: C,
     since: Instant,
-    /// Who waits, in a trace.
+    /// The caller's place in a trace.
     span: Span,
-    answer: oneshot::Sender<Result<R::Answer, Refusal>>,
 }
 
 impl<R: Runner> Batcher<R> {
     pub(crate) fn new(runner: R, bounds: Bounds, metrics: QueueMetrics) -> Self {
         let state = Mutex::new(State { queue: VecDeque::new(), is_running: false });
-        Self(Arc::new(Shared { runner, bounds, metrics, state, idle: Notify::new() }))
+        Self(Arc::new(Shared { runner, bounds, metrics, state, became_idle: Notify::new() }))
     }
 
-    /// Waits for a batch and gives its answer to this call. A caller that goes away before its batch
-    /// begins takes its call along; later, the call is run all the same.
+    /// Queues a call. It does not run if its caller goes away before its batch starts; once started,
+    /// it runs to its end. A call that can't be queued is refused at once.
+    pub(crate) fn submit(&self, call: R::Call) {
+        let mut state = self.0.state.lock();
+        if state.queue.len() >= self.0.bounds.queue {
+            // Abandoned calls must not keep others out.
+            state.queue.retain(|waiting| !waiting.call.is_abandoned());
+        }
+        if state.queue.len() >= self.0.bounds.queue {
+            drop(state);
+            self.0.metrics.refused();
+            return call.refuse(Refusal::QueueFull);
+        }
+        state.queue.push_back(Waiting { call, since: Instant::now(), span: Span::current() });
+        self.0.metrics.waiting(state.queue.len());
+        if !state.is_running {
+            state.is_running = true;
+            tokio::spawn(Arc::clone(&self.0).work());
+        }
+    }
+
+    /// Asks a question and waits for its answer.
     ///
     /// # Errors
-    /// When the call was not run, or ([`Refusal::Broken`]) the runner panicked before it answered.
-    pub(crate) async fn call(&self, call: R::Call) -> Result<R::Answer, Refusal> {
-        let (answer, answered) = oneshot::channel();
-        {
-            let mut state = self.0.state();
-            if state.queue.len() >= self.0.bounds.queue {
-                // Whoever went away keeps nobody out.
-                state.queue.retain(|waiting| !waiting.answer.is_closed());
-            }
-            if state.queue.len() >= self.0.bounds.queue {
-                self.0.metrics.refused();
-                return Err(Refusal::Full);
-            }
-            let waiting = Waiting { call, since: Instant::now(), span: Span::current(), answer };
-            state.queue.push_back(waiting);
-            self.0.metrics.waiting(state.queue.len());
-            if !state.is_running {
-                state.is_running = true;
-                tokio::spawn(Arc::clone(&self.0).work());
-            }
-        }
-        answered.await.unwrap_or(Err(Refusal::Broken))
+    /// When the question was not run, or the runner panicked before it answered.
+    pub(crate) async fn ask<Q, A>(&self, question: Q) -> Result<A, Refusal>
+    where
+        R: Runner<Call = Question<Q, A>>,
+        Q: Send + 'static,
+        A: Send + 'static,
+    {
+        let (caller, answer) = oneshot::channel();
+        self.submit(Question { asked: question, caller });
+        answer.await.unwrap_or(Err(Refusal::BrokenOff))
     }
 
-    /// Ends when no call waits or runs.
+    /// Waits until no call waits or runs.
     pub(crate) async fn idle(&self) {
         loop {
-            let idle = self.0.idle.notified();
-            if !self.0.state().is_running {
+            let became_idle = self.0.became_idle.notified();
+            if !self.0.state.lock().is_running {
                 return;
             }
-            idle.await;
+            became_idle.await;
         }
     }
 }
@@ -149,86 +171,74 @@ impl<R: Runner> Batcher<R> {
 impl<R: Runner> Shared<R> {
     async fn work(self: Arc<Self>) {
         loop {
-            // Whoever is ready to call does so first: otherwise the first of many that come in the
-            // same moment would be a batch alone, and the others wait for it.
+            // Callers that are ready go first. Otherwise the first of many that come at the same moment
+            // would be a batch alone, and the others would wait for it.
             yield_now().await;
             let Some(batch) = self.next_batch() else { break };
-            let begun = Instant::now();
-            let span = span_of(&batch);
-            let mut answers = Vec::with_capacity(batch.len());
+            let started = Instant::now();
+            let span = batch_span(&batch);
+            self.metrics.started(batch.len());
             let mut calls = Vec::with_capacity(batch.len());
             for waiting in batch {
-                self.metrics.waited(begun - waiting.since);
-                answers.push(Some(waiting.answer));
+                self.metrics.waited(started - waiting.since);
                 calls.push(waiting.call);
             }
-            self.metrics.begun(calls.len());
-            let answer = |place: usize, result| {
-                if let Some(answer) = answers.get_mut(place).and_then(Option::take) {
-                    // A caller that went away needs none.
-                    let _ = answer.send(Ok(result));
-                }
-            };
-            // After a panic, which was logged, the callers find their answers gone.
-            let run = self.runner.run(calls, answer).instrument(span);
+            // A panic was logged by its hook, and drops the calls, so their callers are told.
+            let run = self.runner.run(calls).instrument(span);
             let mut running = pin!(AssertUnwindSafe(run).catch_unwind());
             loop {
                 tokio::select! {
                     biased;
                     _ = &mut running => break,
-                    // However long this takes, nobody behind it waits longer than they may.
-                    () = sleep_until(self.next_overdue()) => self.refuse_overdue(),
+                    // However long the batch takes, no call behind it waits longer than it may.
+                    () = sleep_until(self.next_wait_timeout()) => self.refuse_overdue(),
                 }
             }
-            self.metrics.took(begun.elapsed());
+            self.metrics.took(started.elapsed());
         }
     }
 
-    /// The calls whose turn it is; `None`, and nobody at work any more, when there are none.
-    fn next_batch(&self) -> Option<Vec<Waiting<R>>> {
-        let mut state = self.state();
+    /// Takes the calls whose turn it is. Without any it gives `None`, and nobody is at work any more.
+    fn next_batch(&self) -> Option<Vec<Waiting<R::Call>>> {
+        let mut state = self.state.lock();
         let mut batch = Vec::with_capacity(state.queue.len().min(self.bounds.batch));
         while batch.len() < self.bounds.batch
             && let Some(waiting) = state.queue.pop_front()
         {
-            if !waiting.answer.is_closed() {
+            if !waiting.call.is_abandoned() {
                 batch.push(waiting);
             }
         }
         self.metrics.waiting(state.queue.len());
         if batch.is_empty() {
             state.is_running = false;
-            self.idle.notify_waiters();
+            self.became_idle.notify_waiters();
             return None;
         }
         Some(batch)
     }
 
-    /// When the next call that waits, or one that comes now, will have waited too long.
-    fn next_overdue(&self) -> Instant {
-        self.state().queue.front().map_or_else(Instant::now, |first| first.since) + self.bounds.wait
+    /// When the first call in the queue, or one that would arrive now, has waited too long.
+    fn next_wait_timeout(&self) -> Instant {
+        let first = self.state.lock().queue.front().map(|first| first.since);
+        first.unwrap_or_else(Instant::now) + self.bounds.wait
     }
 
     fn refuse_overdue(&self) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         while let Some(first) = state.queue.front()
             && first.since.elapsed() >= self.bounds.wait
             && let Some(overdue) = state.queue.pop_front()
         {
             self.metrics.refused();
-            let _ = overdue.answer.send(Err(Refusal::Overdue));
+            overdue.call.refuse(Refusal::WaitTimeout);
         }
         self.metrics.waiting(state.queue.len());
     }
-
-    fn state(&self) -> MutexGuard<'_, State<R>> {
-        // Nothing that holds the lock can panic half-way through a change.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// A batch belongs to the first of its callers, and follows from the others.
-fn span_of<R: Runner>(batch: &[Waiting<R>]) -> Span {
+/// In a trace, a batch belongs to its first caller and follows from the others.
+fn batch_span<C>(batch: &[Waiting<C>]) -> Span {
     let Some((first, others)) = batch.split_first() else { return Span::none() };
     let span = tracing::debug_span!(parent: &first.span, "batch", calls = batch.len());
     if !span.is_disabled() {
@@ -257,37 +267,37 @@ mod tests {
 
     use super::*;
 
-    /// Says what it was given, and waits for a permit before it answers each batch.
+    /// Reports each batch, and waits for a permit before it answers one.
     struct Gated {
-        begun: mpsc::UnboundedSender<Vec<u32>>,
+        started: mpsc::UnboundedSender<Vec<u32>>,
         gate: Arc<Semaphore>,
     }
 
     impl Runner for Gated {
-        type Call = u32;
-        type Answer = u32;
+        type Call = Question<u32, u32>;
 
-        async fn run(&self, calls: Vec<u32>, mut answer: impl FnMut(usize, u32) + Send) {
-            assert!(!calls.contains(&666), "a batch that panics");
-            self.begun.send(calls.clone()).unwrap();
+        async fn run(&self, calls: Vec<Self::Call>) {
+            let numbers: Vec<u32> = calls.iter().map(|call| call.asked).collect();
+            assert!(!numbers.contains(&666), "a batch that panics");
+            self.started.send(numbers.clone()).unwrap();
             self.gate.acquire().await.unwrap().forget();
-            for (place, call) in calls.into_iter().enumerate() {
-                answer(place, call * 10);
+            for (call, number) in calls.into_iter().zip(numbers) {
+                call.answer(number * 10);
             }
         }
     }
 
     struct Fixture {
         batcher: Batcher<Gated>,
-        begun: mpsc::UnboundedReceiver<Vec<u32>>,
+        started: mpsc::UnboundedReceiver<Vec<u32>>,
         gate: Arc<Semaphore>,
     }
 
     fn fixture(bounds: Bounds) -> Fixture {
-        let (sender, begun) = mpsc::unbounded_channel();
+        let (sender, started) = mpsc::unbounded_channel();
         let gate = Arc::new(Semaphore::new(0));
-        let runner = Gated { begun: sender, gate: Arc::clone(&gate) };
-        Fixture { batcher: Batcher::new(runner, bounds, QueueMetrics::default()), begun, gate }
+        let runner = Gated { started: sender, gate: Arc::clone(&gate) };
+        Fixture { batcher: Batcher::new(runner, bounds, QueueMetrics::default()), started, gate }
     }
 
     const BOUNDS: Bounds = Bounds { batch: 3, queue: 5, wait: Duration::from_secs(10) };
@@ -295,21 +305,21 @@ mod tests {
     impl Fixture {
         fn call(&self, call: u32) -> tokio::task::JoinHandle<Result<u32, Refusal>> {
             let batcher = self.batcher.clone();
-            tokio::spawn(async move { batcher.call(call).await })
+            tokio::spawn(async move { batcher.ask(call).await })
         }
 
         async fn until_waiting(&self, count: usize) {
-            while self.batcher.0.state().queue.len() != count {
+            while self.batcher.0.state.lock().queue.len() != count {
                 tokio::task::yield_now().await;
             }
         }
     }
 
     #[tokio::test]
-    async fn the_first_starts_at_once_and_the_others_share_the_next_batches_in_order() {
+    async fn the_first_call_starts_at_once_and_the_others_share_the_next_batches_in_order() {
         let mut fixture = fixture(BOUNDS);
         let first = fixture.call(1);
-        assert_eq!(fixture.begun.recv().await.unwrap(), [1]);
+        assert_eq!(fixture.started.recv().await.unwrap(), [1]);
         let mut others = Vec::new();
         for call in 2..=6 {
             others.push(fixture.call(call));
@@ -317,8 +327,8 @@ mod tests {
         }
         fixture.gate.add_permits(3);
         assert_eq!(first.await.unwrap(), Ok(10));
-        assert_eq!(fixture.begun.recv().await.unwrap(), [2, 3, 4]);
-        assert_eq!(fixture.begun.recv().await.unwrap(), [5, 6]);
+        assert_eq!(fixture.started.recv().await.unwrap(), [2, 3, 4]);
+        assert_eq!(fixture.started.recv().await.unwrap(), [5, 6]);
         for (call, other) in (2..=6).zip(others) {
             assert_eq!(other.await.unwrap(), Ok(call * 10));
         }
@@ -326,13 +336,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn more_than_may_wait_are_refused_at_once() {
+    async fn a_call_that_finds_the_queue_full_is_refused_at_once() {
         let mut fixture = fixture(Bounds { queue: 2, ..BOUNDS });
         let first = fixture.call(1);
-        fixture.begun.recv().await.unwrap();
+        fixture.started.recv().await.unwrap();
         let waiting = [fixture.call(2), fixture.call(3)];
         fixture.until_waiting(2).await;
-        assert_eq!(fixture.batcher.call(4).await, Err(Refusal::Full));
+        assert_eq!(fixture.batcher.ask(4).await, Err(Refusal::QueueFull));
         fixture.gate.add_permits(2);
         assert_eq!(first.await.unwrap(), Ok(10));
         for call in waiting {
@@ -341,22 +351,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_waits_too_long_is_told_so_while_the_batch_before_them_goes_on() {
+    async fn a_call_that_waits_too_long_is_refused_while_the_batch_before_it_goes_on() {
         let mut fixture = fixture(BOUNDS);
         let first = fixture.call(1);
-        fixture.begun.recv().await.unwrap();
+        fixture.started.recv().await.unwrap();
         let asked = Instant::now();
-        assert_eq!(fixture.batcher.call(2).await, Err(Refusal::Overdue));
+        assert_eq!(fixture.batcher.ask(2).await, Err(Refusal::WaitTimeout));
         assert_eq!(asked.elapsed().as_secs(), 10);
         fixture.gate.add_permits(1);
         assert_eq!(first.await.unwrap(), Ok(10));
     }
 
     #[tokio::test]
-    async fn a_caller_that_went_away_takes_its_call_along() {
+    async fn the_call_of_a_caller_that_went_away_does_not_run() {
         let mut fixture = fixture(BOUNDS);
         let first = fixture.call(1);
-        fixture.begun.recv().await.unwrap();
+        fixture.started.recv().await.unwrap();
         let gone = fixture.call(2);
         fixture.until_waiting(1).await;
         let other = fixture.call(3);
@@ -364,15 +374,15 @@ mod tests {
         gone.abort();
         gone.await.unwrap_err();
         fixture.gate.add_permits(2);
-        assert_eq!(fixture.begun.recv().await.unwrap(), [3]);
+        assert_eq!(fixture.started.recv().await.unwrap(), [3]);
         assert_eq!((first.await.unwrap(), other.await.unwrap()), (Ok(10), Ok(30)));
     }
 
     #[tokio::test]
-    async fn whoever_went_away_keeps_nobody_out() {
+    async fn callers_that_went_away_keep_nobody_out() {
         let mut fixture = fixture(Bounds { queue: 2, ..BOUNDS });
         let first = fixture.call(1);
-        fixture.begun.recv().await.unwrap();
+        fixture.started.recv().await.unwrap();
         let gone = [fixture.call(2), fixture.call(3)];
         fixture.until_waiting(2).await;
         for gone in gone {
@@ -388,8 +398,8 @@ mod tests {
     #[tokio::test]
     async fn a_batch_that_panics_ends_only_itself() {
         let fixture = fixture(BOUNDS);
-        assert_eq!(fixture.batcher.call(666).await, Err(Refusal::Broken));
+        assert_eq!(fixture.batcher.ask(666).await, Err(Refusal::BrokenOff));
         fixture.gate.add_permits(1);
-        assert_eq!(fixture.batcher.call(7).await, Ok(70));
+        assert_eq!(fixture.batcher.ask(7).await, Ok(70));
     }
 }

@@ -1,7 +1,8 @@
-//! Identical reads share one: those that come while one runs share the next, which begins after they came.
+//! Runs equal reads once. Reads that arrive while an equal one runs share the next run, which starts
+//! after they arrived.
 //!
-//! So a storm of page loads costs little, and nobody sees anything older than their own request. Nothing
-//! is kept: an answer goes to those who waited for it, and is gone.
+//! So a storm of page loads costs little, and no answer is older than its request. Nothing is cached:
+//! an answer goes to the readers that waited for it and is then dropped.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -10,17 +11,17 @@ use std::{
     hash::Hash,
     mem,
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 use futures_util::FutureExt;
-use sea_orm::DbErr;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
-/// A question. Equal ones have equal answers at the same moment, whoever asks.
+/// A read. At any one moment, equal reads have equal answers, whoever asks.
 pub(crate) trait Read: Clone + Eq + Hash + Send + Sync + 'static {
-    /// Where the answer comes from.
+    /// What the answer is read from.
     type Source: Send + Sync + 'static;
     /// Cheap to clone.
     type Found: Clone + Send + 'static;
@@ -28,23 +29,17 @@ pub(crate) trait Read: Clone + Eq + Hash + Send + Sync + 'static {
     fn run(&self, source: &Self::Source) -> impl Future<Output = Self::Found> + Send;
 }
 
-/// The read panicked.
+/// The error of a read that panicked.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("a shared read broke off")]
-pub(crate) struct BrokenOff;
-
-impl From<BrokenOff> for DbErr {
-    fn from(broken: BrokenOff) -> Self {
-        Self::Custom(broken.to_string())
-    }
-}
+#[error("a shared read panicked")]
+pub struct BrokenOff;
 
 /// Runs reads of one kind. Clones share them.
 pub(crate) struct SharedReads<R: Read>(Arc<Shared<R>>);
 
 struct Shared<R: Read> {
     source: R::Source,
-    /// The reads that run, each with those who wait for the next one like it.
+    /// The reads that run, each with the readers that wait for the next run.
     running: Mutex<HashMap<R, Vec<Waiting<R>>>>,
 }
 
@@ -55,13 +50,13 @@ impl<R: Read> SharedReads<R> {
         Self(Arc::new(Shared { source, running: Mutex::default() }))
     }
 
-    /// What `read` finds, at a moment after this was called.
+    /// Runs `read`, or shares a run that starts after this call.
     ///
     /// # Errors
-    /// When it panicked.
+    /// When the read panicked.
     pub(crate) async fn find(&self, read: R) -> Result<R::Found, BrokenOff> {
         let (waiting, found) = oneshot::channel();
-        match self.0.running().entry(read) {
+        match self.0.running.lock().entry(read) {
             Entry::Occupied(mut running) => running.get_mut().push(waiting),
             Entry::Vacant(entry) => {
                 let read = entry.key().clone();
@@ -74,33 +69,28 @@ impl<R: Read> SharedReads<R> {
 }
 
 impl<R: Read> Shared<R> {
-    /// `span` is whose read began it; those after it are for nobody in particular.
+    /// In a trace, the first run belongs to the reader that started it, and later runs to nobody.
     async fn work(self: Arc<Self>, read: R, first: Waiting<R>, mut span: Span) {
         let mut waiting = vec![first];
         loop {
             let run = read.run(&self.source).instrument(mem::replace(&mut span, Span::none()));
             let running = AssertUnwindSafe(run).catch_unwind();
             let Ok(found) = running.await else {
-                // After a panic, which was logged, those who wait find their answers gone.
-                self.running().remove(&read);
+                // The panic was logged by its hook. Dropping the senders tells those who wait.
+                self.running.lock().remove(&read);
                 return;
             };
             for waiting in waiting {
-                // Whoever went away needs no answer.
+                // A reader that went away needs no answer.
                 let _ = waiting.send(found.clone());
             }
-            let mut running = self.running();
+            let mut running = self.running.lock();
             waiting = running.get_mut(&read).map(mem::take).unwrap_or_default();
             if waiting.is_empty() {
                 running.remove(&read);
                 return;
             }
         }
-    }
-
-    fn running(&self) -> MutexGuard<'_, HashMap<R, Vec<Waiting<R>>>> {
-        // Nothing that holds the lock can panic half-way through a change.
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -122,9 +112,9 @@ mod tests {
 
     use super::*;
 
-    /// Tells when a read begins, and lets it go on with a permit. Counts up, so that answers differ.
+    /// Reports each run, and waits for a permit before it answers. Counts up, so that answers differ.
     struct Source {
-        begun: mpsc::UnboundedSender<u32>,
+        started: mpsc::UnboundedSender<u32>,
         gate: Semaphore,
         count: Mutex<u32>,
     }
@@ -139,44 +129,44 @@ mod tests {
         async fn run(&self, source: &Arc<Source>) -> u32 {
             assert_ne!(self.0, "a read that panics");
             let number = {
-                let mut count = source.count.lock().unwrap();
+                let mut count = source.count.lock();
                 *count += 1;
                 *count
             };
-            source.begun.send(number).unwrap();
+            source.started.send(number).unwrap();
             source.gate.acquire().await.unwrap().forget();
             number
         }
     }
 
     fn fixture() -> (SharedReads<Question>, Arc<Source>, mpsc::UnboundedReceiver<u32>) {
-        let (begun, begins) = mpsc::unbounded_channel();
-        let source = Arc::new(Source { begun, gate: Semaphore::new(0), count: Mutex::default() });
-        (SharedReads::new(Arc::clone(&source)), source, begins)
+        let (started, starts) = mpsc::unbounded_channel();
+        let source = Arc::new(Source { started, gate: Semaphore::new(0), count: Mutex::default() });
+        (SharedReads::new(Arc::clone(&source)), source, starts)
     }
 
     #[tokio::test]
-    async fn those_that_come_while_one_runs_share_the_next() {
-        let (reads, source, mut begins) = fixture();
+    async fn reads_that_arrive_while_one_runs_share_the_next() {
+        let (reads, source, mut starts) = fixture();
         let ask = |question| {
             let reads = reads.clone();
             tokio::spawn(async move { reads.find(Question(question)).await.unwrap() })
         };
         let first = ask("list");
-        assert_eq!(begins.recv().await, Some(1));
+        assert_eq!(starts.recv().await, Some(1));
         let later = [ask("list"), ask("list"), ask("list")];
-        while reads.0.running().get(&Question("list")).map(Vec::len) != Some(3) {
+        while reads.0.running.lock().get(&Question("list")).map(Vec::len) != Some(3) {
             tokio::task::yield_now().await;
         }
-        // Another question waits for nobody.
+        // A different read does not wait.
         let other = ask("search");
-        assert_eq!(begins.recv().await, Some(2));
+        assert_eq!(starts.recv().await, Some(2));
         source.gate.add_permits(3);
         assert_eq!((first.await.unwrap(), other.await.unwrap()), (1, 2));
         for answer in later {
-            assert_eq!(answer.await.unwrap(), 3, "begun after they came");
+            assert_eq!(answer.await.unwrap(), 3, "started after they arrived");
         }
-        assert!(reads.0.running().is_empty(), "nothing is kept");
+        assert!(reads.0.running.lock().is_empty(), "nothing is kept");
     }
 
     #[tokio::test]
@@ -185,6 +175,6 @@ mod tests {
         for _ in 0..2 {
             reads.find(Question("a read that panics")).await.unwrap_err();
         }
-        assert!(reads.0.running().is_empty());
+        assert!(reads.0.running.lock().is_empty());
     }
 }

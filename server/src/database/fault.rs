@@ -1,34 +1,33 @@
-//! What a database error means for the work that met it.
+//! Classifies database errors by what the caller should do next.
 
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, sqlx};
 
-/// Why a statement or transaction failed, as far as it changes what to do next.
+/// Why a statement or transaction failed, as far as it decides what to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The database is not there, or the connection to it broke.
-    Away,
-    /// It is there and has no room: no free connection, no disk space.
-    Busy,
-    /// Another transaction held a row's lock for too long.
-    Held,
-    /// The transaction lost against another one; the same again can succeed.
-    Lost,
-    /// A row with that key exists by now, or one that is referred to is gone; the same again will
-    /// see it.
-    Conflict,
-    /// Anything else: a defect.
+    /// The database can't be reached, or the connection to it broke.
+    Unreachable,
+    /// The database answers but has no capacity: no free connection, or no disk space.
+    Overloaded,
+    /// Another transaction held a row lock for longer than `lock_timeout`.
+    LockTimeout,
+    /// The transaction lost against a concurrent one. Running it again can succeed.
+    SerializationFailure,
+    /// A unique or foreign key was violated, because a row appeared or vanished since it was
+    /// read. Running the transaction again sees that row as it is now.
+    ConstraintViolation,
+    /// Anything else is a defect.
     Other,
 }
 
 impl Fault {
     pub(crate) fn of(error: &DbErr) -> Self {
-        // What it refers to, or collides with, changed since it was read.
         if error.sql_err().is_some() {
-            return Self::Conflict;
+            return Self::ConstraintViolation;
         }
         match error {
-            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => Self::Busy,
-            DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed) => Self::Away,
+            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => Self::Overloaded,
+            DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed) => Self::Unreachable,
             DbErr::Conn(RuntimeErr::SqlxError(cause))
             | DbErr::Exec(RuntimeErr::SqlxError(cause))
             | DbErr::Query(RuntimeErr::SqlxError(cause)) => Self::of_driver(cause),
@@ -51,7 +50,7 @@ impl Fault {
             | Error::Protocol(_)
             | Error::PoolTimedOut
             | Error::PoolClosed
-            | Error::WorkerCrashed => Self::Away,
+            | Error::WorkerCrashed => Self::Unreachable,
             _ => Self::Other,
         }
     }
@@ -59,23 +58,24 @@ impl Fault {
     /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
     fn of_sqlstate(code: &str) -> Self {
         match code {
-            "40001" | "40P01" => Self::Lost,
-            "55P03" => Self::Held,
-            // Too many connections; a statement cancelled for its time.
-            "53300" | "57014" => Self::Busy,
-            // Connection failures, the server stopping or starting, no such login or database.
+            "40001" | "40P01" => Self::SerializationFailure,
+            "55P03" => Self::LockTimeout,
+            // Too many connections; a statement cancelled by statement_timeout.
+            "53300" | "57014" => Self::Overloaded,
+            // Connection failures, a server that starts or stops, no such login or database.
             code if ["08", "28", "57P", "3D"].iter().any(|class| code.starts_with(class)) => {
-                Self::Away
+                Self::Unreachable
             }
-            // Not migrated yet, which is logged at the start and told by /readyz.
-            "42P01" => Self::Away,
-            // Out of disk, memory or another resource; a standby that takes no writes.
-            code if code.starts_with("53") || code == "25006" => Self::Busy,
+            // A table is missing before the first migration. The health probe logs that, and
+            // /readyz reports it.
+            "42P01" => Self::Unreachable,
+            // Out of disk, memory or another resource; or a standby that accepts no writes.
+            code if code.starts_with("53") || code == "25006" => Self::Overloaded,
             _ => Self::Other,
         }
     }
 
-    /// <https://www.sqlite.org/rescode.html>: the primary code is the extended one's low byte.
+    /// <https://www.sqlite.org/rescode.html>: the low byte of an extended code is its primary code.
     fn of_sqlite_code(code: &str) -> Self {
         const BUSY: u32 = 5;
         const LOCKED: u32 = 6;
@@ -84,12 +84,22 @@ impl Fault {
         const FULL: u32 = 13;
         const CAN_NOT_OPEN: u32 = 14;
         match code.parse::<u32>().map(|code| code & 0xff) {
-            Ok(BUSY | LOCKED) => Self::Lost,
-            Ok(READ_ONLY | FULL) => Self::Busy,
-            Ok(IO_ERROR | CAN_NOT_OPEN) => Self::Away,
+            Ok(BUSY | LOCKED) => Self::SerializationFailure,
+            Ok(READ_ONLY | FULL) => Self::Overloaded,
+            Ok(IO_ERROR | CAN_NOT_OPEN) => Self::Unreachable,
             _ => Self::Other,
         }
     }
+}
+
+/// The error for a database that can't be reached, or a connection that broke.
+pub(crate) fn unreachable_error() -> DbErr {
+    DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)
+}
+
+/// The error for work that missed its deadline.
+pub(crate) fn timeout_error() -> DbErr {
+    DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)
 }
 
 #[cfg(test)]
@@ -97,22 +107,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sqlstate_tells_lost_from_busy_from_away() {
-        assert_eq!(Fault::of_sqlstate("40001"), Fault::Lost);
-        assert_eq!(Fault::of_sqlstate("40P01"), Fault::Lost);
-        assert_eq!(Fault::of_sqlstate("55P03"), Fault::Held);
-        assert_eq!(Fault::of_sqlstate("53100"), Fault::Busy);
-        assert_eq!(Fault::of_sqlstate("57P01"), Fault::Away);
-        assert_eq!(Fault::of_sqlstate("08006"), Fault::Away);
+    fn a_sqlstate_tells_a_lost_race_from_an_overloaded_or_unreachable_database() {
+        assert_eq!(Fault::of_sqlstate("40001"), Fault::SerializationFailure);
+        assert_eq!(Fault::of_sqlstate("40P01"), Fault::SerializationFailure);
+        assert_eq!(Fault::of_sqlstate("55P03"), Fault::LockTimeout);
+        assert_eq!(Fault::of_sqlstate("53100"), Fault::Overloaded);
+        assert_eq!(Fault::of_sqlstate("57P01"), Fault::Unreachable);
+        assert_eq!(Fault::of_sqlstate("08006"), Fault::Unreachable);
         assert_eq!(Fault::of_sqlstate("42703"), Fault::Other);
     }
 
     #[test]
     fn an_extended_sqlite_code_counts_as_its_primary_code() {
-        assert_eq!(Fault::of_sqlite_code("5"), Fault::Lost);
-        assert_eq!(Fault::of_sqlite_code("517"), Fault::Lost); // BUSY_SNAPSHOT
-        assert_eq!(Fault::of_sqlite_code("13"), Fault::Busy);
-        assert_eq!(Fault::of_sqlite_code("266"), Fault::Away); // IOERR_READ
+        assert_eq!(Fault::of_sqlite_code("5"), Fault::SerializationFailure);
+        assert_eq!(Fault::of_sqlite_code("517"), Fault::SerializationFailure); // BUSY_SNAPSHOT
+        assert_eq!(Fault::of_sqlite_code("13"), Fault::Overloaded);
+        assert_eq!(Fault::of_sqlite_code("266"), Fault::Unreachable); // IOERR_READ
         assert_eq!(Fault::of_sqlite_code("275"), Fault::Other); // CONSTRAINT_CHECK
     }
 }

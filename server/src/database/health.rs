@@ -1,129 +1,58 @@
-//! Whether the database can be reached, as a watch beside the work last found it.
+//! Records whether a database can be reached and has the schema that this server knows.
 
-use std::{
-    mem,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::mem;
 
-use tokio::{
-    sync::watch,
-    time::{MissedTickBehavior, interval, timeout},
-};
+use parking_lot::Mutex;
+use tokio::sync::watch;
 
-use super::Database;
-
-pub(super) const PROBE_EVERY: Duration = Duration::from_secs(1);
-pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// The last finding. Until the first probe the database counts as there.
+/// The result of the last probe.
 #[derive(Debug, Default)]
 pub struct Health {
-    away: watch::Sender<bool>,
+    is_unreachable: watch::Sender<bool>,
     schema: Mutex<Schema>,
 }
 
 /// Whether the database has the schema that this server knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Schema {
-    /// It was not looked at yet, or has none.
+    /// It was not probed yet, or there is none.
     #[default]
     Unknown,
-    Misses(usize),
+    /// So many migrations are missing.
+    Pending(usize),
     Complete,
 }
 
 impl Health {
-    /// As long as nothing is known, and that should not count as there.
-    pub(super) fn away() -> Self {
-        Self { away: watch::Sender::new(true), ..Self::default() }
+    /// Starts unreachable until the first probe succeeds. The default starts reachable.
+    pub(super) fn unreachable() -> Self {
+        Self { is_unreachable: watch::Sender::new(true), ..Self::default() }
     }
 
     /// Whether the last probe failed.
     #[must_use]
-    pub fn is_away(&self) -> bool {
-        *self.away.borrow()
+    pub fn is_unreachable(&self) -> bool {
+        *self.is_unreachable.borrow()
     }
 
-    /// What was last found of the schema.
+    /// The schema's state at the last probe.
     pub(crate) fn schema(&self) -> Schema {
-        *self.schema.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.schema.lock()
     }
 
-    /// Records a finding, and gives the one before.
-    fn set_schema(&self, found: Schema) -> Schema {
-        mem::replace(&mut self.schema.lock().unwrap_or_else(PoisonError::into_inner), found)
+    /// Records the schema's state; returns the previous one.
+    pub(super) fn set_schema(&self, schema: Schema) -> Schema {
+        mem::replace(&mut self.schema.lock(), schema)
     }
 
-    /// Ends when a probe fails.
-    pub(super) async fn goes_away(&self) {
-        // The sender lives as long as this.
-        let _ = self.away.subscribe().wait_for(|away| *away).await;
+    /// Waits until a probe fails.
+    pub(super) async fn becomes_unreachable(&self) {
+        // The channel can't close, because its sender lives as long as `self`.
+        let _ = self.is_unreachable.subscribe().wait_for(|is_unreachable| *is_unreachable).await;
     }
 
-    /// Records a finding, and gives the one before.
-    pub(super) fn set_away(&self, is_away: bool) -> bool {
-        self.away.send_replace(is_away)
-    }
-
-    /// Records a finding; logs one line when it differs from the last.
-    fn found(&self, result: Result<(), String>, database: &str) {
-        let was_away = self.set_away(result.is_err());
-        match result {
-            Err(cause) if !was_away => tracing::error!(
-                "the database {database} can't be reached ({cause}); callers get UNAVAILABLE, and \
-                 the server goes on trying every second"
-            ),
-            Ok(()) if was_away => tracing::info!("the database {database} is back"),
-            _ => {}
-        }
-    }
-}
-
-impl Database {
-    /// Asks the database for a sign of life, once.
-    ///
-    /// # Errors
-    /// What kept it from answering within three seconds.
-    pub(crate) async fn probe(&self) -> Result<(), String> {
-        match timeout(PROBE_TIMEOUT, self.probe.ping()).await {
-            Ok(answer) => answer.map_err(|error| error.to_string()),
-            Err(_) => Err(format!("no answer within {} s", PROBE_TIMEOUT.as_secs())),
-        }
-    }
-
-    /// Probes the database every second, for as long as the server runs. `name` is for the log.
-    pub async fn watch_health(self, name: String) {
-        let mut tick = interval(PROBE_EVERY);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tick.tick().await;
-            self.check_health(&name).await;
-        }
-    }
-
-    /// Probes the database once, and looks at its schema.
-    pub(crate) async fn check_health(&self, name: &str) {
-        let finding = self.probe().await;
-        let is_there = finding.is_ok();
-        self.health.found(finding, name);
-        if is_there {
-            self.check_schema(name).await;
-        }
-    }
-
-    async fn check_schema(&self, name: &str) {
-        let found = match timeout(PROBE_TIMEOUT, self.pending_migrations()).await {
-            Ok(Ok(0)) => Schema::Complete,
-            Ok(Ok(pending)) => Schema::Misses(pending),
-            Ok(Err(_)) | Err(_) => Schema::Unknown,
-        };
-        if self.health.set_schema(found) != found
-            && let Schema::Misses(pending) = found
-        {
-            tracing::error!(
-                "the database {name} misses {pending} migrations: run `rowlock migrate`"
-            );
-        }
+    /// Records a probe's result; returns the previous one.
+    pub(super) fn set_unreachable(&self, is_unreachable: bool) -> bool {
+        self.is_unreachable.send_replace(is_unreachable)
     }
 }

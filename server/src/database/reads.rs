@@ -1,106 +1,69 @@
-//! Statements that only read: they run again when they met a connection that had died, and end in
-//! time when it is silent.
+//! The pool for statements that only read. A statement runs again if its connection turned out to be
+//! broken, and fails in time if the database is silent.
 
-use std::{
-    pin::pin,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use super::{Fault, Health, READ_WITHIN, away, overdue};
+use super::{
+    Fault, Health,
+    connection_trust::ConnectionTrust,
+    fault::{timeout_error, unreachable_error},
+};
 
-/// A connection that lay idle for longer is tried before it is used.
-const TRUSTED_FOR: Duration = Duration::from_secs(1);
-/// After one broke, all are tried for so long when they come back.
-const DOUBTED_FOR: Duration = Duration::from_secs(60);
+/// Longest wait for the answer to a statement, including the wait for a connection.
+pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Which idle connections are good without being tried, which would be one more round trip each time:
-/// those that were used a moment ago, unless one broke since. Clones share what they know.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Trust(Arc<Mutex<Option<Instant>>>);
-
-impl Trust {
-    /// A connection broke, and others may have with it.
-    pub(super) fn lost(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-    }
-
-    pub(super) fn in_idle_for(&self, time: Duration) -> bool {
-        time < TRUSTED_FOR && self.lost_since().is_none_or(|since| since > time)
-    }
-
-    /// Whether none broke lately.
-    pub(super) fn in_all(&self) -> bool {
-        self.lost_since().is_none_or(|since| since > DOUBTED_FOR)
-    }
-
-    /// What work comes to that is done by `deadline`; else its connection counts as broken, and that
-    /// is known before the pool has it back.
-    pub(super) async fn finish_by<F: Future>(
-        &self,
-        deadline: Instant,
-        work: F,
-    ) -> Option<F::Output> {
-        let mut work = pin!(work);
-        let result = timeout_at(deadline, &mut work).await.ok();
-        if result.is_none() {
-            self.lost();
-        }
-        result
-    }
-
-    fn lost_since(&self) -> Option<Duration> {
-        let lost = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lost.map(|lost| lost.elapsed())
-    }
-}
-
-/// The pool for reading. Clones share it.
+/// A pool for reading. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Reads {
     pool: DatabaseConnection,
-    trust: Trust,
+    trust: ConnectionTrust,
     health: Arc<Health>,
 }
 
 impl Reads {
-    pub(super) fn new(pool: DatabaseConnection, trust: Trust, health: Arc<Health>) -> Self {
+    pub(super) fn new(
+        pool: DatabaseConnection,
+        trust: ConnectionTrust,
+        health: Arc<Health>,
+    ) -> Self {
         Self { pool, trust, health }
     }
 
-    /// For transactions, and what the tests arrange.
+    /// The bare pool, for transactions and for what tests set up.
     #[must_use]
     pub fn pool(&self) -> &DatabaseConnection {
         &self.pool
     }
 
-    /// Runs a statement unless the database is known to be away, and once more on another connection when its
-    /// own broke. Whoever waits for its answer never waits for ever.
+    /// Runs a statement, and once more on another connection if its own broke. Fails at once while
+    /// the database is known to be unreachable.
     async fn run<T, F>(&self, statement: impl Fn() -> F) -> Result<T, DbErr>
     where
         F: Future<Output = Result<T, DbErr>>,
     {
-        if self.health.is_away() {
-            return Err(away());
+        if self.health.is_unreachable() {
+            return Err(unreachable_error());
         }
-        let deadline = Instant::now() + READ_WITHIN;
+        let deadline = Instant::now() + READ_TIMEOUT;
         let work = async {
             let result = statement().await;
-            if result.as_ref().is_err_and(|error| Fault::of(error) == Fault::Away) {
-                self.trust.lost();
+            if result.as_ref().is_err_and(|error| Fault::of(error) == Fault::Unreachable) {
+                self.trust.connection_broke();
                 return statement().await;
             }
             result
         };
         tokio::select! {
             biased;
-            result = self.trust.finish_by(deadline, work) => result.unwrap_or_else(|| Err(overdue())),
-            () = self.health.goes_away() => Err(away()),
+            result = self.trust.with_deadline(deadline, work) => {
+                result.unwrap_or_else(|| Err(timeout_error()))
+            }
+            () = self.health.becomes_unreachable() => Err(unreachable_error()),
         }
     }
 }
@@ -119,7 +82,7 @@ impl ConnectionTrait for Reads {
         self.run(|| self.pool.query_all_raw(statement.clone())).await
     }
 
-    // Not among what only reads, so never twice.
+    // These two may write, so they never run twice.
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         self.pool.execute_raw(statement).await
@@ -127,5 +90,76 @@ impl ConnectionTrait for Reads {
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         self.pool.execute_unprepared(sql).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::{pending, ready},
+        sync::atomic::{AtomicU32, Ordering},
+    };
+
+    use super::*;
+
+    async fn reads() -> Reads {
+        let pool = sea_orm::Database::connect("sqlite::memory:").await.unwrap();
+        Reads::new(pool, ConnectionTrust::default(), Arc::default())
+    }
+
+    #[tokio::test]
+    async fn a_statement_on_a_broken_connection_runs_once_more() {
+        let (reads, runs) = (reads().await, AtomicU32::new(0));
+        let first_fails = || {
+            ready(match runs.fetch_add(1, Ordering::Relaxed) {
+                0 => Err(unreachable_error()),
+                _ => Ok("read"),
+            })
+        };
+        assert_eq!(reads.run(first_fails).await, Ok("read"));
+        assert!(!reads.trust.is_full(), "the other connections are pinged from now on");
+
+        let runs = AtomicU32::new(0);
+        let always_fails = || {
+            runs.fetch_add(1, Ordering::Relaxed);
+            ready(Err::<(), _>(unreachable_error()))
+        };
+        assert_eq!(Fault::of(&reads.run(always_fails).await.unwrap_err()), Fault::Unreachable);
+        assert_eq!(runs.into_inner(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_statement_that_is_wrong_runs_only_once() {
+        let (reads, runs) = (reads().await, AtomicU32::new(0));
+        let wrong = || {
+            runs.fetch_add(1, Ordering::Relaxed);
+            ready(Err::<(), _>(DbErr::Custom("no such column".to_owned())))
+        };
+        reads.run(wrong).await.unwrap_err();
+        assert_eq!(runs.into_inner(), 1);
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_database_that_is_or_becomes_unreachable() {
+        let reads = reads().await;
+        let waiting = tokio::spawn({
+            let reads = reads.clone();
+            async move { reads.run(pending::<Result<(), DbErr>>).await }
+        });
+        tokio::task::yield_now().await;
+        reads.health.set_unreachable(true);
+        assert_eq!(Fault::of(&waiting.await.unwrap().unwrap_err()), Fault::Unreachable);
+        let not_even_begun = reads.run(|| -> std::future::Ready<Result<(), DbErr>> {
+            unreachable!("the database is known to be away")
+        });
+        assert_eq!(Fault::of(&not_even_begun.await.unwrap_err()), Fault::Unreachable);
+    }
+
+    #[tokio::test]
+    async fn a_statement_fails_when_the_database_stays_silent() {
+        let reads = reads().await;
+        tokio::time::pause();
+        let error = reads.run(pending::<Result<(), DbErr>>).await.unwrap_err();
+        assert_eq!(Fault::of(&error), Fault::Overloaded);
     }
 }

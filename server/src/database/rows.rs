@@ -1,4 +1,4 @@
-//! Many rows in one statement, on either engine.
+//! Statements over many rows, for either engine.
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, IntoActiveModel,
@@ -8,10 +8,10 @@ use sea_orm::{
 use serde::Serialize;
 use uuid::Uuid;
 
-/// Rows in one `INSERT`: both engines bound how many values a statement has.
+/// Rows in one `INSERT`. Both engines limit how many values a statement has.
 const ROWS_PER_INSERT: usize = 1_000;
 
-/// Inserts the rows whose primary keys are not there yet; says how many.
+/// Inserts the rows whose primary keys are missing; returns how many there were.
 pub(crate) async fn insert_missing<E>(
     db: &impl ConnectionTrait,
     rows: Vec<E::Model>,
@@ -21,21 +21,21 @@ where
     E::Model: IntoActiveModel<E::ActiveModel>,
 {
     let key = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column);
-    let unless_there = OnConflict::columns(key).do_nothing().to_owned();
+    let unless_present = OnConflict::columns(key).do_nothing().to_owned();
     let mut inserted = 0;
     let mut rows = rows.into_iter().map(IntoActiveModel::into_active_model).peekable();
     while rows.peek().is_some() {
-        let some: Vec<E::ActiveModel> = rows.by_ref().take(ROWS_PER_INSERT).collect();
-        inserted += E::insert_many(some)
-            .on_conflict(unless_there.clone())
+        let chunk: Vec<E::ActiveModel> = rows.by_ref().take(ROWS_PER_INSERT).collect();
+        inserted += E::insert_many(chunk)
+            .on_conflict(unless_present.clone())
             .exec_without_returning(db)
             .await?;
     }
     Ok(inserted)
 }
 
-/// `column` is one of these ids. They are one value, an array on PostgreSQL and JSON on SQLite, so that
-/// the statement's text, and with it the prepared plan, is the same however many there are.
+/// Matches rows whose `column` is one of `ids`. The ids are a single value, an array on PostgreSQL
+/// and JSON on SQLite. So the statement's text, and its prepared plan, is the same for any number.
 pub(crate) fn any_of(
     backend: DbBackend,
     column: impl ColumnTrait,
@@ -48,20 +48,20 @@ pub(crate) fn any_of(
         }
         _ => {
             let ids = json(ids.into_iter().map(|id| hex(&id)));
-            let these = Expr::cust_with_values("(SELECT unhex(value) FROM json_each(?))", [ids]);
-            column.into_expr().binary(BinOper::In, these)
+            let rows = Expr::cust_with_values("(SELECT unhex(value) FROM json_each(?))", [ids]);
+            column.into_expr().binary(BinOper::In, rows)
         }
     }
 }
 
-/// Rows as the one JSON value that SQLite's `json_each` takes apart again.
+/// Encodes rows as one JSON value, which SQLite's `json_each` takes apart again.
 pub(crate) fn json(rows: impl IntoIterator<Item = impl Serialize>) -> String {
     let rows: Vec<_> = rows.into_iter().collect();
-    // Texts and numbers can't fail; and SQLite refuses what is not JSON.
+    // Encoding text and numbers can't fail, and SQLite rejects an empty text.
     serde_json::to_string(&rows).unwrap_or_default()
 }
 
-/// An id as SQLite's `unhex` takes it.
+/// Encodes an id as SQLite's `unhex` reads it.
 pub(crate) fn hex(id: &Uuid) -> String {
     id.simple().to_string()
 }

@@ -1,138 +1,225 @@
-//! A standby that answers what may be some seconds old, for as long as it is well.
+//! A standby that answers lists of events while it is healthy; the primary answers them otherwise.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement,
 };
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::{
-    Database, Fault, Health, Reads,
-    health::{PROBE_EVERY, PROBE_TIMEOUT},
-    overdue,
-    reads::Trust,
+    Fault, Health, Reads, connection_trust::ConnectionTrust, fault::timeout_error,
+    pools::postgres_options, reads::READ_TIMEOUT,
 };
 
-/// A standby that is further behind is not asked.
-const MOST_BEHIND: Duration = Duration::from_secs(5);
-/// Longest wait for its answer before the primary is asked, which may take its own time then.
-const ANSWER_WITHIN: Duration = Duration::from_secs(1);
-/// After it gave somebody no answer it is not asked for so long, whatever it says of itself.
-const DOUBTED_FOR: Duration = Duration::from_secs(10);
+/// Longest wait for the answer to a probe.
+pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
+/// A standby that lags further behind the primary is not used.
+const MAX_LAG: Duration = Duration::from_secs(5);
+/// Longest wait for the standby's answer. After it the primary is asked, with a deadline of its own.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+/// After it failed to answer, the standby is not used for this long, whatever its probe says.
+const DISTRUST_TIME: Duration = Duration::from_secs(10);
 
-/// Where lists are read: at the standby while it is well, else at the primary. Clones share both.
+/// Reads lists at the standby while that is healthy, and otherwise at the primary. Clones share both.
 #[derive(Clone, Debug)]
 pub(crate) struct Lists {
-    pub(super) standby: Option<Standby>,
-    pub(super) primary: Reads,
+    standby: Option<Standby>,
+    primary: Reads,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Standby {
-    pub(super) pool: DatabaseConnection,
-    pub(super) trust: Trust,
-    /// Nobody else uses it.
-    pub(super) probe: DatabaseConnection,
-    /// Away until it is known to be well.
-    pub(super) health: Arc<Health>,
-    /// When it last gave no answer.
-    pub(super) failed_at: Arc<Mutex<Option<Instant>>>,
+    pool: DatabaseConnection,
+    trust: ConnectionTrust,
+    /// A connection that only the probe uses.
+    probe: DatabaseConnection,
+    /// Unreachable until the first probe succeeds.
+    health: Arc<Health>,
+    last_failure: Arc<Mutex<Option<Instant>>>,
     /// For the log.
-    pub(super) name: String,
+    name: String,
 }
 
-/// What a database is, whichever server has it: a primary and its standbys agree.
-const IDENTITY: &str =
+/// An SQL expression that identifies a database: a primary and its standbys agree on its value.
+pub(super) const IDENTITY: &str =
     "(SELECT system_identifier FROM pg_control_system()) || ' ' || current_database()";
 
-/// What the primary said of itself.
-struct Written {
-    at: Instant,
-    /// How far its log was stored, as PostgreSQL writes it.
-    position: String,
-    identity: String,
+/// How far the primary's write-ahead log reached at one moment.
+#[derive(Clone, Debug)]
+pub(super) struct WalPosition {
+    pub(super) at: Instant,
+    /// The position, in PostgreSQL's `pg_lsn` notation.
+    pub(super) lsn: String,
+    pub(super) identity: String,
+}
+
+/// The primary's recent positions. A standby must have replayed the oldest of them.
+#[derive(Debug, Default)]
+pub(super) struct WalHistory(VecDeque<WalPosition>);
+
+impl WalHistory {
+    /// Adds a position and forgets those that are no longer needed.
+    pub(super) fn record(&mut self, position: Option<WalPosition>) {
+        self.0.extend(position);
+        while self.0.get(1).is_some_and(|second| second.at.elapsed() >= MAX_LAG) {
+            self.0.pop_front();
+        }
+    }
+
+    /// The position that a standby must have replayed by now.
+    pub(super) fn required(&self) -> Option<&WalPosition> {
+        self.0.front()
+    }
+}
+
+/// What a standby's probe reports.
+#[derive(Clone, Copy, Debug)]
+struct StandbyStatus {
+    is_standby: bool,
+    is_of_primary: bool,
+    has_replayed: bool,
+}
+
+impl StandbyStatus {
+    /// # Errors
+    /// The reason why the standby can't be used.
+    fn check(self) -> Result<(), String> {
+        if !self.is_standby {
+            return Err("it is not a standby, or no longer one".to_owned());
+        }
+        if !self.is_of_primary {
+            return Err("it is the standby of another database".to_owned());
+        }
+        if !self.has_replayed {
+            return Err(format!("it is more than {} s behind", MAX_LAG.as_secs()));
+        }
+        Ok(())
+    }
 }
 
 impl Lists {
-    /// Where the next statement is tried first, if not at the primary.
-    fn well_standby(&self) -> Option<&Standby> {
-        self.standby.as_ref().filter(|standby| !standby.health.is_away())
+    pub(super) fn new(primary: Reads, standby: Option<Standby>) -> Self {
+        Self { standby, primary }
+    }
+
+    pub(super) fn primary(&self) -> &Reads {
+        &self.primary
+    }
+
+    pub(super) fn standby(&self) -> Option<&Standby> {
+        self.standby.as_ref()
+    }
+
+    fn healthy_standby(&self) -> Option<&Standby> {
+        self.standby().filter(|standby| standby.is_healthy())
     }
 }
 
 impl Standby {
-    /// What it answers, if it does. From the first who finds it gone, nobody waits for it.
+    pub(super) async fn open(url: &str, name: String, connections: u32) -> Result<Self, DbErr> {
+        // Its connections break independently of the primary's.
+        let trust = ConnectionTrust::default();
+        let pool = postgres_options(url, connections, &trust, Some(READ_TIMEOUT));
+        let mut probe = postgres_options(url, 1, &trust, None);
+        probe.sqlx_logging(false);
+        Ok(Self {
+            pool: sea_orm::Database::connect(pool).await?,
+            probe: sea_orm::Database::connect(probe).await?,
+            trust,
+            health: Arc::new(Health::unreachable()),
+            last_failure: Arc::default(),
+            name,
+        })
+    }
+
+    pub(super) fn pool(&self) -> &DatabaseConnection {
+        &self.pool
+    }
+
+    pub(super) fn connections(&self) -> [&DatabaseConnection; 2] {
+        [&self.probe, &self.pool]
+    }
+
+    pub(super) fn is_healthy(&self) -> bool {
+        !self.health.is_unreachable()
+    }
+
+    /// Runs `work` at the standby; `None` means that the primary must be asked. The first failure
+    /// marks the standby as unreachable, so that nobody else waits for it.
     async fn ask<T>(&self, work: impl Future<Output = Result<T, DbErr>>) -> Option<T> {
+        let deadline = Instant::now() + ANSWER_TIMEOUT;
         let answer = tokio::select! {
             biased;
-            answer = self.trust.finish_by(Instant::now() + ANSWER_WITHIN, work) => answer,
-            () = self.health.goes_away() => return None,
+            answer = self.trust.with_deadline(deadline, work) => answer,
+            () = self.health.becomes_unreachable() => return None,
         };
-        match answer.unwrap_or_else(|| Err(overdue())) {
+        match answer.unwrap_or_else(|| Err(timeout_error())) {
             Ok(answer) => Some(answer),
             Err(error) => {
-                let is_gone = matches!(Fault::of(&error), Fault::Away | Fault::Busy);
-                if is_gone {
-                    *self.failed_at() = Some(Instant::now());
-                    if !self.health.set_away(true) {
-                        self.warn(&error.to_string());
+                if matches!(Fault::of(&error), Fault::Unreachable | Fault::Overloaded) {
+                    *self.last_failure.lock() = Some(Instant::now());
+                    if !self.health.set_unreachable(true) {
+                        self.log_unusable(&error.to_string());
                     }
                 }
-                // What it has to replay can also be in the way of a statement.
-                tracing::debug!(%error, "the standby gave no answer");
+                // Replaying the log can also cancel a single statement.
+                tracing::debug!(%error, "the standby did not answer");
                 None
             }
         }
     }
 
-    fn warn(&self, cause: &str) {
+    /// Probes the standby and records the result; logs it if it changed or `is_first`.
+    pub(super) async fn check(&self, required: Option<&WalPosition>, is_first: bool) {
+        let result = self.probe(required).await;
+        let was_unreachable = self.health.set_unreachable(result.is_err());
+        match result {
+            Ok(()) if was_unreachable => {
+                tracing::info!("the standby {} answers lists of events", self.name);
+            }
+            Err(cause) if !was_unreachable || is_first => self.log_unusable(&cause),
+            _ => {}
+        }
+    }
+
+    fn log_unusable(&self, cause: &str) {
         tracing::warn!(
-            "the standby {} can't be used ({cause}); the primary answers lists, and the standby is tried \
-             again every second",
+            "the standby {} can't be used ({cause}); the primary answers lists, and the standby is \
+             tried again every second",
             self.name
         );
     }
 
-    fn failed_at(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.failed_at.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What keeps it from being asked, given what the primary had written and what it is.
-    async fn probe(&self, primary: Option<&Written>) -> Result<(), String> {
-        if self.failed_at().is_some_and(|failed| failed.elapsed() < DOUBTED_FOR) {
-            return Err("it gave no answer a moment ago".to_owned());
+    /// # Errors
+    /// The reason why the standby can't be used.
+    async fn probe(&self, required: Option<&WalPosition>) -> Result<(), String> {
+        if self.last_failure.lock().is_some_and(|failed| failed.elapsed() < DISTRUST_TIME) {
+            return Err("it failed to answer a moment ago".to_owned());
         }
-        let (position, identity) =
-            primary.map(|written| (written.position.clone(), written.identity.clone())).unzip();
+        let (lsn, identity) =
+            required.map(|position| (position.lsn.clone(), position.identity.clone())).unzip();
         let statement = Statement::from_sql_and_values(
             DbBackend::Postgres,
             format!(
                 "SELECT pg_is_in_recovery() AND to_regclass('events') IS NOT NULL AS is_standby, \
                  coalesce({IDENTITY} = $2, true) AS is_of_primary, \
-                 coalesce(pg_last_wal_replay_lsn() >= $1::text::pg_lsn, true) AS is_near"
+                 coalesce(pg_last_wal_replay_lsn() >= $1::text::pg_lsn, true) AS has_replayed"
             ),
-            [position.into(), identity.into()],
+            [lsn.into(), identity.into()],
         );
         let row = match timeout(PROBE_TIMEOUT, self.probe.query_one_raw(statement)).await {
             Ok(answer) => answer.map_err(|error| error.to_string())?.ok_or("it gave no row")?,
             Err(_) => return Err(format!("no answer within {} s", PROBE_TIMEOUT.as_secs())),
         };
-        let is = |column| row.try_get::<bool>("", column).map_err(|error| error.to_string());
-        if !is("is_standby")? {
-            return Err("it is no standby, or not any more".to_owned());
-        }
-        if !is("is_of_primary")? {
-            return Err("it is another database's standby".to_owned());
-        }
-        if !is("is_near")? {
-            return Err(format!("it is more than {} s behind", MOST_BEHIND.as_secs()));
-        }
-        Ok(())
+        let column = |name| row.try_get::<bool>("", name).map_err(|error| error.to_string());
+        let status = StandbyStatus {
+            is_standby: column("is_standby")?,
+            is_of_primary: column("is_of_primary")?,
+            has_replayed: column("has_replayed")?,
+        };
+        status.check()
     }
 }
 
@@ -143,7 +230,7 @@ impl ConnectionTrait for Lists {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        if let Some(standby) = self.well_standby()
+        if let Some(standby) = self.healthy_standby()
             && let Some(row) = standby.ask(standby.pool.query_one_raw(statement.clone())).await
         {
             return Ok(row);
@@ -152,7 +239,7 @@ impl ConnectionTrait for Lists {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        if let Some(standby) = self.well_standby()
+        if let Some(standby) = self.healthy_standby()
             && let Some(rows) = standby.ask(standby.pool.query_all_raw(statement.clone())).await
         {
             return Ok(rows);
@@ -160,7 +247,7 @@ impl ConnectionTrait for Lists {
         self.primary.query_all_raw(statement).await
     }
 
-    // What changes something has no place here, and would be the primary's.
+    // A standby takes no writes, so these go to the primary.
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         self.primary.execute_raw(statement).await
@@ -171,44 +258,81 @@ impl ConnectionTrait for Lists {
     }
 }
 
-impl Database {
-    /// Looks every second whether the standby, if there is one, is there and not far behind, for as long as
-    /// the server runs.
-    pub async fn watch_standby(self) {
-        let Some(standby) = &self.lists.standby else { return };
-        let mut tick = interval(PROBE_EVERY);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // The first one is what the standby must have by now.
-        let mut written: VecDeque<Written> = VecDeque::new();
-        let mut is_known = false;
-        loop {
-            tick.tick().await;
-            // While the primary is away it writes nothing.
-            written.extend(self.written().await);
-            while written.get(1).is_some_and(|later| later.at.elapsed() >= MOST_BEHIND) {
-                written.pop_front();
-            }
-            let finding = standby.probe(written.front()).await;
-            let was_away = standby.health.set_away(finding.is_err());
-            match finding {
-                Ok(()) if was_away => {
-                    tracing::info!("the standby {} answers lists of events", standby.name);
-                }
-                Err(cause) if !was_away || !is_known => standby.warn(&cause),
-                _ => {}
-            }
-            is_known = true;
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn position(lsn: &str) -> Option<WalPosition> {
+        Some(WalPosition { at: Instant::now(), lsn: lsn.to_owned(), identity: "7 db".to_owned() })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_standby_must_have_replayed_what_the_primary_had_five_seconds_ago() {
+        let mut history = WalHistory::default();
+        assert!(history.required().is_none(), "nothing is required while nothing is known");
+        let mut required = Vec::new();
+        for second in 0..9 {
+            history.record(position(&format!("0/{second}")));
+            required.push(history.required().unwrap().lsn.clone());
+            advance(Duration::from_secs(1)).await;
+        }
+        assert_eq!(required, ["0/0", "0/0", "0/0", "0/0", "0/0", "0/0", "0/1", "0/2", "0/3"]);
+        // The primary writes nothing while it is away, so its last position stays required.
+        advance(Duration::from_secs(60)).await;
+        history.record(None);
+        assert_eq!(history.required().unwrap().lsn, "0/8");
+    }
+
+    #[test]
+    fn only_a_standby_of_this_primary_that_keeps_up_is_used() {
+        let good = StandbyStatus { is_standby: true, is_of_primary: true, has_replayed: true };
+        assert_eq!(good.check(), Ok(()));
+        for (bad, cause) in [
+            (StandbyStatus { is_standby: false, ..good }, "not a standby"),
+            (StandbyStatus { is_of_primary: false, ..good }, "another database"),
+            (StandbyStatus { has_replayed: false, ..good }, "behind"),
+        ] {
+            assert!(bad.check().unwrap_err().contains(cause), "{bad:?}");
         }
     }
 
-    /// How far the primary's log is stored by now.
-    async fn written(&self) -> Option<Written> {
-        let sql =
-            format!("SELECT pg_current_wal_flush_lsn()::text AS position, {IDENTITY} AS identity");
-        let statement = Statement::from_string(DbBackend::Postgres, sql);
-        let answer = timeout(PROBE_TIMEOUT, self.probe.query_one_raw(statement)).await.ok()?;
-        let row = answer.ok()??;
-        let (position, identity) = (row.try_get("", "position"), row.try_get("", "identity"));
-        Some(Written { at: Instant::now(), position: position.ok()?, identity: identity.ok()? })
+    /// Its pools connect only when they are used.
+    async fn standby() -> Standby {
+        let url = "postgres://127.0.0.1:1/nowhere";
+        let standby = Standby::open(url, "standby".to_owned(), 1).await.unwrap();
+        standby.health.set_unreachable(false);
+        standby
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_who_gets_no_answer_spares_the_others_the_wait() {
+        let standby = standby().await;
+        assert_eq!(standby.ask(ready(Ok(7))).await, Some(7));
+        let other = tokio::spawn({
+            let standby = standby.clone();
+            async move {
+                advance(Duration::from_millis(500)).await;
+                standby.ask(pending::<Result<(), DbErr>>()).await
+            }
+        });
+        let asked = Instant::now();
+        assert_eq!(standby.ask(pending::<Result<(), DbErr>>()).await, None);
+        assert_eq!(other.await.unwrap(), None);
+        assert!(asked.elapsed() < Duration::from_millis(1_500), "{:?}", asked.elapsed());
+        assert!(!standby.is_healthy());
+        let distrusted = standby.probe(None).await.unwrap_err();
+        assert!(distrusted.contains("a moment ago"), "{distrusted}");
+    }
+
+    #[tokio::test]
+    async fn a_statement_that_is_wrong_says_nothing_about_the_standby() {
+        let standby = standby().await;
+        let wrong = DbErr::Custom("no such column".to_owned());
+        assert_eq!(standby.ask(ready(Err::<(), _>(wrong))).await, None);
+        assert!(standby.is_healthy());
     }
 }

@@ -1,4 +1,4 @@
-//! Reads events by id, many in one query.
+//! Finds events by id, many in one query.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -6,29 +6,32 @@ use rowlock_entities::{EventId, event};
 use sea_orm::DbErr;
 
 use super::store;
-use crate::{coalescing::batches::Runner, database::Database};
+use crate::{
+    coalescing::{Question, Runner},
+    database::Database,
+};
 
-/// Runs batches of events asked for by id. Keeps nothing between them.
+/// Runs batches of lookups. Keeps nothing between them.
 #[derive(Debug)]
-pub(crate) struct EventsById(pub(crate) Database);
+pub(super) struct EventsById(pub(super) Database);
 
 impl Runner for EventsById {
-    type Call = EventId;
-    type Answer = Result<Option<Arc<event::Model>>, DbErr>;
+    type Call = Question<EventId, Result<Option<Arc<event::Model>>, DbErr>>;
 
-    async fn run(&self, ids: Vec<EventId>, mut answer: impl FnMut(usize, Self::Answer) + Send) {
-        let mut distinct = ids.clone();
-        distinct.sort_unstable();
-        distinct.dedup();
-        let found = store::find_events(self.0.reads(), distinct).await;
-        let found = found.map(|events| -> HashMap<EventId, Arc<event::Model>> {
-            events.into_iter().map(|event| (event.id, Arc::new(event))).collect()
+    async fn run(&self, questions: Vec<Self::Call>) {
+        let mut ids: Vec<EventId> = questions.iter().map(|question| question.asked).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let found = store::find_events(self.0.reads(), ids).await.map(|events| {
+            let events = events.into_iter().map(|event| (event.id, Arc::new(event)));
+            events.collect::<HashMap<EventId, Arc<event::Model>>>()
         });
-        for (place, id) in ids.iter().enumerate() {
-            answer(
-                place,
-                found.as_ref().map(|events| events.get(id).cloned()).map_err(Clone::clone),
-            );
+        for question in questions {
+            let event = match &found {
+                Ok(events) => Ok(events.get(&question.asked).cloned()),
+                Err(error) => Err(error.clone()),
+            };
+            question.answer(event);
         }
     }
 }

@@ -1,8 +1,15 @@
-//! Events: finding them, listing them in pages, and reading them in batches.
+//! Events: finding, searching and listing them. Their counts are changed by [`crate::inventory`]
+//! alone.
 
 mod loader;
-pub(crate) mod service;
-pub(crate) mod store;
+mod order;
+mod search;
+mod service;
+mod store;
+mod title_key;
 
-pub use service::Events;
-pub(crate) use service::title_key;
+pub(crate) use order::{EventFilter, Position, SortKey};
+pub(crate) use service::MAX_SEARCH_CHARS;
+pub use service::{Events, EventsError};
+pub(crate) use store::move_if_over_and_unbooked;
+pub(crate) use title_key::title_key;

@@ -1,4 +1,4 @@
-//! What may be asked about events.
+//! Reads events: one by id, or pages of searched and ordered lists.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -8,22 +8,31 @@ use sea_orm::DbErr;
 
 use super::{
     loader::EventsById,
-    store::{self, EventFilter, Position, SortKey},
+    order::{EventFilter, Position},
+    search,
 };
 use crate::{
-    coalescing::{
-        batches::{Batcher, Bounds},
-        shared_reads::{Read, SharedReads},
-    },
+    coalescing::{Batcher, Bounds, BrokenOff, Read, Refusal, SharedReads},
     database::Database,
     metrics::Metrics,
     pagination::{Page, PageRequest},
 };
 
 /// Longest text to search for, in characters.
-pub(crate) const LONGEST_SEARCH: usize = 200;
+pub(crate) const MAX_SEARCH_CHARS: usize = 200;
 
-/// Reads events. Clones share everything.
+/// Why events could not be read.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum EventsError {
+    #[error(transparent)]
+    Database(#[from] DbErr),
+    #[error(transparent)]
+    NotLookedUp(#[from] Refusal),
+    #[error(transparent)]
+    BrokenOff(#[from] BrokenOff),
+}
+
+/// Events. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Events {
     by_id: Batcher<EventsById>,
@@ -42,7 +51,7 @@ impl Read for PageOfEvents {
     type Found = Result<Arc<Page<Arc<event::Model>>>, DbErr>;
 
     async fn run(&self, db: &Database) -> Self::Found {
-        let rows = store::find_page(db.lists(), &self.filter, &self.request).await?;
+        let rows = search::find_page(db.lists(), &self.filter, &self.request).await?;
         Ok(Arc::new(Page::of(rows.into_iter().map(Arc::new).collect(), &self.request)))
     }
 }
@@ -55,7 +64,7 @@ impl Read for CountOfEvents {
     type Found = Result<u64, DbErr>;
 
     async fn run(&self, db: &Database) -> Self::Found {
-        store::count(db.lists(), &self.0).await
+        search::count(db.lists(), &self.0).await
     }
 }
 
@@ -69,15 +78,15 @@ impl Events {
         }
     }
 
-    pub(crate) async fn find(&self, id: EventId) -> Result<Option<Arc<event::Model>>, DbErr> {
-        self.by_id.call(id).await?
+    pub(crate) async fn find(&self, id: EventId) -> Result<Option<Arc<event::Model>>, EventsError> {
+        Ok(self.by_id.ask(id).await??)
     }
 
-    /// Those of these events that there are.
+    /// The events with these ids, without those that do not exist.
     pub(crate) async fn find_all(
         &self,
         ids: impl IntoIterator<Item = EventId>,
-    ) -> Result<HashMap<EventId, Arc<event::Model>>, DbErr> {
+    ) -> Result<HashMap<EventId, Arc<event::Model>>, EventsError> {
         let found = try_join_all(ids.into_iter().map(|id| self.find(id))).await?;
         Ok(found.into_iter().flatten().map(|event| (event.id, event)).collect())
     }
@@ -86,29 +95,11 @@ impl Events {
         &self,
         filter: EventFilter,
         request: PageRequest<Position>,
-    ) -> Result<Arc<Page<Arc<event::Model>>>, DbErr> {
-        self.pages.find(PageOfEvents { filter, request }).await?
+    ) -> Result<Arc<Page<Arc<event::Model>>>, EventsError> {
+        Ok(self.pages.find(PageOfEvents { filter, request }).await??)
     }
 
-    pub(crate) async fn count(&self, filter: &EventFilter) -> Result<u64, DbErr> {
-        self.counts.find(CountOfEvents(filter.unordered())).await?
+    pub(crate) async fn count(&self, filter: &EventFilter) -> Result<u64, EventsError> {
+        Ok(self.counts.find(CountOfEvents(filter.unordered())).await??)
     }
-}
-
-impl EventFilter {
-    /// Events with `search` anywhere in their title, whatever the case; all without one.
-    pub(crate) fn new(search: Option<&str>, key: SortKey, descending: bool) -> Self {
-        Self { search: title_key(search.unwrap_or_default()), key, descending }
-    }
-
-    /// The same events in the order that all counts share.
-    fn unordered(&self) -> Self {
-        Self { search: self.search.clone(), key: SortKey::Date, descending: false }
-    }
-}
-
-/// The form of a title that is searched and sorted by.
-pub(crate) fn title_key(title: &str) -> String {
-    // Letter by letter: as a whole, a Σ at a word's end becomes another letter than inside a word.
-    title.trim().chars().flat_map(char::to_lowercase).collect()
 }

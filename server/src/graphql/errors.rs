@@ -1,95 +1,101 @@
-//! Every way a request can fail, and the one place where that becomes a GraphQL error.
+//! All the ways in which a request can fail, and the one place where they become GraphQL errors.
 //!
-//! Expected refusals (sold out, already booked, closed) are not here: they are types in the schema.
-//! A cause that the caller can't act on is logged here, once, and never sent.
+//! Expected refusals (sold out, already booked, closed) are not here: they are types of the schema. A
+//! cause that the caller can't act on is logged here, once, and never sent.
 
 use async_graphql::{ErrorExtensionValues, Value, value};
 use sea_orm::DbErr;
 
-use crate::{database::Fault, field_problem::FieldProblem};
+use crate::{
+    accounts::{AccountsError, PasswordError, SessionsError},
+    bookings::BookingsError,
+    coalescing::{BrokenOff, Refusal},
+    database::Fault,
+    events::EventsError,
+    field_problem::FieldProblem,
+    inventory::{InventoryError, Rejection},
+    rate_limit::TooManyRequests,
+};
 
-/// The values of `extensions.code`.
-pub(crate) mod code {
-    pub(crate) const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
-    pub(crate) const INVALID_CREDENTIALS: &str = "INVALID_CREDENTIALS";
-    pub(crate) const EMAIL_TAKEN: &str = "EMAIL_TAKEN";
-    pub(crate) const FORBIDDEN: &str = "FORBIDDEN";
-    pub(crate) const NOT_FOUND: &str = "NOT_FOUND";
-    pub(crate) const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
-    pub(crate) const RATE_LIMITED: &str = "RATE_LIMITED";
-    pub(crate) const UNAVAILABLE: &str = "UNAVAILABLE";
-    pub(crate) const QUERY_TOO_COMPLEX: &str = "QUERY_TOO_COMPLEX";
-    pub(crate) const PERSISTED_QUERY_NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
-    pub(crate) const INTERNAL: &str = "INTERNAL";
+/// Declares the values of `extensions.code`, and a list of all of them.
+macro_rules! codes {
+    ($($code:ident)*) => {
+        /// The values of `extensions.code`.
+        pub mod code {
+            $(pub const $code: &str = stringify!($code);)*
 
-    /// The one of these that `code` is.
-    pub(crate) fn known(code: &str) -> Option<&'static str> {
-        let all = [
-            UNAUTHENTICATED,
-            INVALID_CREDENTIALS,
-            EMAIL_TAKEN,
-            FORBIDDEN,
-            NOT_FOUND,
-            BAD_USER_INPUT,
-            RATE_LIMITED,
-            UNAVAILABLE,
-            QUERY_TOO_COMPLEX,
-            PERSISTED_QUERY_NOT_FOUND,
-            INTERNAL,
-        ];
-        all.into_iter().find(|known| *known == code)
-    }
+            /// All codes that clients can meet.
+            pub const ALL: &[&str] = &[$($code),*];
+
+            /// The code as a static text, if it is one of ours.
+            pub(crate) fn known(code: &str) -> Option<&'static str> {
+                ALL.iter().copied().find(|known| *known == code)
+            }
+        }
+    };
+}
+
+codes! {
+    UNAUTHENTICATED
+    INVALID_CREDENTIALS
+    EMAIL_TAKEN
+    FORBIDDEN
+    NOT_FOUND
+    BAD_USER_INPUT
+    RATE_LIMITED
+    UNAVAILABLE
+    QUERY_TOO_COMPLEX
+    PERSISTED_QUERY_NOT_FOUND
+    INTERNAL
 }
 
 /// Why a request failed.
 ///
-/// Deliberately without `Display`: async-graphql turns whatever can be displayed into an error
-/// without a code, and this is the type that gives each its code.
+/// It deliberately has no `Display`: async-graphql would turn a displayable error into one without a
+/// code, and this type gives each error its code.
 #[derive(Debug)]
-pub enum ApiError {
+pub(crate) enum ApiError {
     /// The operation needs a signed-in user, and the request has none.
     Unauthenticated(&'static str),
-    /// Wrong email or password; which of them is not said.
+    /// The email or the password is wrong. The answer does not say which.
     InvalidCredentials,
     EmailTaken,
     Forbidden(&'static str),
     /// Names what was not found.
     NotFound(&'static str),
     BadUserInput(Vec<FieldProblem>),
-    RateLimited {
-        retry_after_seconds: u64,
-    },
-    /// The server can't do it now; nothing was changed, or the caller must ask again to learn it.
+    RateLimited(TooManyRequests),
+    /// The server can't do it now. Nothing was changed, or the caller must ask again to find out.
     Unavailable {
         message: &'static str,
         retry_after_seconds: u64,
     },
     TooComplex(String),
-    /// Only a query's hash was sent, and its text is not known here.
+    /// The request has only a query's hash, and its text is not known here.
     PersistedQueryNotFound,
     /// A defect. The cause goes to the log.
     Internal(String),
 }
 
 impl ApiError {
-    /// One field is wrong.
+    /// The error for one wrong field.
     pub(crate) fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::BadUserInput(vec![FieldProblem::new(field, message)])
     }
 
-    /// A good token whose account is gone.
+    /// The error for a good token whose account is gone.
     pub(crate) fn no_such_account() -> Self {
         Self::Unauthenticated("This account no longer exists. Please sign in with another.")
     }
 
-    pub(crate) fn database_away() -> Self {
+    fn database_unreachable() -> Self {
         Self::Unavailable {
             message: "The booking system can't reach its database at the moment. Please try again shortly.",
             retry_after_seconds: 2,
         }
     }
 
-    pub(crate) fn busy() -> Self {
+    fn busy() -> Self {
         Self::Unavailable {
             message: "The booking system is very busy at the moment. Please try again shortly.",
             retry_after_seconds: 2,
@@ -104,7 +110,7 @@ impl ApiError {
             Self::Forbidden(_) => code::FORBIDDEN,
             Self::NotFound(_) => code::NOT_FOUND,
             Self::BadUserInput(_) => code::BAD_USER_INPUT,
-            Self::RateLimited { .. } => code::RATE_LIMITED,
+            Self::RateLimited(_) => code::RATE_LIMITED,
             Self::Unavailable { .. } => code::UNAVAILABLE,
             Self::TooComplex(_) => code::QUERY_TOO_COMPLEX,
             Self::PersistedQueryNotFound => code::PERSISTED_QUERY_NOT_FOUND,
@@ -117,22 +123,25 @@ impl ApiError {
             Self::Unauthenticated(message) | Self::Forbidden(message) => (*message).to_owned(),
             Self::InvalidCredentials => "The email or the password is wrong.".to_owned(),
             Self::EmailTaken => {
-                "There is an account with this email already. Sign in instead.".to_owned()
+                "There is already an account with this email. Sign in instead.".to_owned()
             }
             Self::NotFound(what) => format!("There is no such {what}."),
             Self::BadUserInput(problems) => {
                 problems.iter().map(|p| p.message.as_str()).collect::<Vec<_>>().join(" ")
             }
-            Self::RateLimited { retry_after_seconds } => {
-                format!("That was too often. Please try again in {retry_after_seconds} s.")
+            Self::RateLimited(TooManyRequests { retry_after_seconds: 1 }) => {
+                "Too many requests. Try again in 1 second.".to_owned()
+            }
+            Self::RateLimited(TooManyRequests { retry_after_seconds }) => {
+                format!("Too many requests. Try again in {retry_after_seconds} seconds.")
             }
             Self::Unavailable { message, .. } => (*message).to_owned(),
             Self::TooComplex(message) => message.clone(),
-            // The words that clients look for.
+            // Clients look for exactly this text.
             Self::PersistedQueryNotFound => "PersistedQueryNotFound".to_owned(),
             Self::Internal(_) => {
-                "Something went wrong on our side. Please try again; if it stays, tell us the \
-                 request id."
+                "Something went wrong on our side. Please try again. If it happens again, send us \
+                 the request id."
                     .to_owned()
             }
         }
@@ -148,11 +157,18 @@ impl ApiError {
                 });
                 extensions.set("fields", Value::List(fields.collect()));
             }
-            Self::RateLimited { retry_after_seconds }
+            Self::RateLimited(TooManyRequests { retry_after_seconds })
             | Self::Unavailable { retry_after_seconds, .. } => {
                 extensions.set("retryAfter", *retry_after_seconds);
             }
-            _ => {}
+            Self::Unauthenticated(_)
+            | Self::InvalidCredentials
+            | Self::EmailTaken
+            | Self::Forbidden(_)
+            | Self::NotFound(_)
+            | Self::TooComplex(_)
+            | Self::PersistedQueryNotFound
+            | Self::Internal(_) => {}
         }
         extensions
     }
@@ -161,7 +177,7 @@ impl ApiError {
 impl From<ApiError> for async_graphql::Error {
     fn from(error: ApiError) -> Self {
         if let ApiError::Internal(cause) = &error {
-            // The span around the request carries its id.
+            // The span around the request has its id.
             tracing::error!(cause, "internal error");
         }
         Self { message: error.message(), source: None, extensions: Some(error.extensions()) }
@@ -171,12 +187,105 @@ impl From<ApiError> for async_graphql::Error {
 impl From<DbErr> for ApiError {
     fn from(error: DbErr) -> Self {
         match Fault::of(&error) {
-            Fault::Away => Self::database_away(),
-            Fault::Busy | Fault::Held | Fault::Lost => {
+            Fault::Unreachable => Self::database_unreachable(),
+            Fault::Overloaded | Fault::LockTimeout | Fault::SerializationFailure => {
                 tracing::debug!(%error, "the database is busy");
                 Self::busy()
             }
-            Fault::Conflict | Fault::Other => Self::Internal(error.to_string()),
+            Fault::ConstraintViolation | Fault::Other => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::QueueFull | Refusal::WaitTimeout => Self::busy(),
+            Refusal::BrokenOff => Self::Internal(refusal.to_string()),
+        }
+    }
+}
+
+impl From<BrokenOff> for ApiError {
+    fn from(error: BrokenOff) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<TooManyRequests> for ApiError {
+    fn from(error: TooManyRequests) -> Self {
+        Self::RateLimited(error)
+    }
+}
+
+impl From<AccountsError> for ApiError {
+    fn from(error: AccountsError) -> Self {
+        match error {
+            AccountsError::Invalid(problems) => Self::BadUserInput(problems),
+            AccountsError::EmailTaken => Self::EmailTaken,
+            AccountsError::InvalidCredentials => Self::InvalidCredentials,
+            AccountsError::Password(PasswordError::Busy) => Self::busy(),
+            AccountsError::Password(error @ PasswordError::Hash(_)) => {
+                Self::Internal(error.to_string())
+            }
+            AccountsError::Session(error) => error.into(),
+            AccountsError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<SessionsError> for ApiError {
+    fn from(error: SessionsError) -> Self {
+        match error {
+            SessionsError::SessionEnded => {
+                Self::Unauthenticated("The session has ended. Please sign in again.")
+            }
+            SessionsError::Database(error) => error.into(),
+            error @ SessionsError::Signing(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<EventsError> for ApiError {
+    fn from(error: EventsError) -> Self {
+        match error {
+            EventsError::Database(error) => error.into(),
+            EventsError::NotLookedUp(refusal) => refusal.into(),
+            EventsError::BrokenOff(error) => error.into(),
+        }
+    }
+}
+
+impl From<BookingsError> for ApiError {
+    fn from(error: BookingsError) -> Self {
+        match error {
+            BookingsError::Inventory(error) => error.into(),
+            BookingsError::NotLookedUp(refusal) => refusal.into(),
+            BookingsError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<InventoryError> for ApiError {
+    fn from(error: InventoryError) -> Self {
+        match error {
+            InventoryError::Rejected(Rejection::NoSuchEvent) => Self::NotFound("event"),
+            InventoryError::Rejected(Rejection::NoSuchBooking) => Self::NotFound("booking"),
+            InventoryError::Rejected(Rejection::NoSuchUser) => Self::no_such_account(),
+            InventoryError::Rejected(Rejection::IdempotencyKeyReused) => Self::field(
+                "idempotencyKey",
+                "This idempotencyKey was used for another event or quantity. Use a new one for each \
+                 new booking, and the same one only to repeat a request.",
+            ),
+            InventoryError::InDoubt => Self::Unavailable {
+                message: "The connection to the database broke while this was being stored. It may \
+                          or may not have happened: look at your bookings, or repeat the request \
+                          with the same idempotencyKey.",
+                retry_after_seconds: 5,
+            },
+            InventoryError::Crowded => Self::busy(),
+            InventoryError::Database(error) => error.into(),
+            error @ InventoryError::BrokenOff => Self::Internal(error.to_string()),
         }
     }
 }

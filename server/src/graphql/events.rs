@@ -1,31 +1,20 @@
-//! Events in the schema: `event`, `events` and the `Event` type.
+//! The queries `event` and `events`.
 
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
-use rowlock_entities::{EventId, event};
 
-use super::money::Money;
 use super::{
-    booking::Booking,
     errors::ApiError,
+    event::Event,
     input::{self, Int},
-    scalars::DateTime,
-};
-use crate::events::{
-    Events,
-    service::LONGEST_SEARCH,
-    store::{EventFilter, Position, SortKey},
-};
-use crate::{
-    accounts::access_tokens::ViewerExt,
-    bookings::{Bookings, loader::Seat},
     pagination::{Connection, Listing, PageArgs, decode_cursor, encode_cursor, page_complexity},
 };
+use crate::events::{EventFilter, Events, MAX_SEARCH_CHARS, Position, SortKey};
 
 /// What a list of events is ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-pub(crate) enum EventOrderField {
+pub(super) enum EventOrderField {
     /// When the event starts.
     Date,
     /// The price of a ticket, as a number; currencies are not converted.
@@ -34,9 +23,9 @@ pub(crate) enum EventOrderField {
     Title,
 }
 
-/// Which end of an order comes first.
+/// The direction of an order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum)]
-pub(crate) enum OrderDirection {
+pub(super) enum OrderDirection {
     /// Earliest, cheapest, or A first.
     #[default]
     Asc,
@@ -44,12 +33,13 @@ pub(crate) enum OrderDirection {
     Desc,
 }
 
-/// The order of a list of events. Events that are equal in it come in the order they were made.
+/// The order of a list of events. Events that are equal in it come in the order in which they were
+/// created.
 #[derive(Clone, Copy, Debug, InputObject)]
-pub(crate) struct EventOrder {
+pub(super) struct EventOrder {
     /// What to order by.
     field: EventOrderField,
-    /// Which end comes first.
+    /// The direction of the order.
     #[graphql(default)]
     direction: OrderDirection,
 }
@@ -70,25 +60,27 @@ impl From<EventOrderField> for SortKey {
     }
 }
 
-/// What is added to a page's complexity by a search, which may read many titles, and by an offset, which reads
-/// all that it skips. The deepest page alone is not too complex by default.
-fn depth_complexity(search: Option<&str>, offset: Option<Int>) -> usize {
-    let of_search = if search.is_some_and(|search| !search.trim().is_empty()) { 80 } else { 0 };
+/// Adds to a page's complexity for a search, which may read many titles, and for an offset, which reads
+/// all rows that it skips. The deepest page by itself stays below the default limit.
+fn search_and_offset_complexity(search: Option<&str>, offset: Option<Int>) -> usize {
+    let search_complexity =
+        if search.is_some_and(|search| !search.trim().is_empty()) { 80 } else { 0 };
     let skipped = offset.map_or(0, |Int(offset)| offset.max(0).unsigned_abs() as usize);
-    of_search + (skipped / 500).min(1_000)
+    search_complexity + (skipped / 500).min(1_000)
 }
 
 #[derive(Default)]
-pub(crate) struct EventsQuery;
+pub(super) struct EventsQuery;
 
 #[Object]
 impl EventsQuery {
-    /// Events in pages: by cursor in both directions, or numbered by `offset`.
+    /// Events in pages: by cursor in both directions, or numbered with `offset`.
     ///
-    /// Errors: `BAD_USER_INPUT` for page sizes, cursors and a search of more than 200 characters.
+    /// Errors: `BAD_USER_INPUT` for wrong page sizes or cursors, and for a search of more than 200
+    /// characters.
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     #[graphql(
-        complexity = "page_complexity(first, last, child_complexity) + depth_complexity(search.as_deref(), offset)"
+        complexity = "page_complexity(first, last, child_complexity) + search_and_offset_complexity(search.as_deref(), offset)"
     )]
     async fn events(
         &self,
@@ -98,17 +90,17 @@ impl EventsQuery {
         #[graphql(desc = "Only events after this cursor.")] after: Option<String>,
         #[graphql(desc = "Size of the page, from the end; 1 to 50.")] last: Option<Int>,
         #[graphql(desc = "Only events before this cursor.")] before: Option<String>,
-        #[graphql(desc = "How many events to skip, for numbered pages; goes with `first`.")]
+        #[graphql(desc = "How many events to skip, for numbered pages. Use it with `first`.")]
         offset: Option<Int>,
         #[graphql(desc = "Only events with this text anywhere in their title, in any case.")]
         search: Option<String>,
         #[graphql(desc = "The order of the list.", default)] order_by: EventOrder,
     ) -> Result<EventConnection, ApiError> {
-        input::text("search", search.as_deref().unwrap_or_default(), LONGEST_SEARCH)?;
+        input::text("search", search.as_deref().unwrap_or_default(), MAX_SEARCH_CHARS)?;
         let descending = order_by.direction == OrderDirection::Desc;
         let filter = EventFilter::new(search.as_deref(), order_by.field.into(), descending);
         let page = PageArgs { first, after, last, before, offset }
-            .check(|raw| decode_cursor(raw).filter(|at: &Position| filter.key.owns(at)))?;
+            .check(|raw| decode_cursor(raw).filter(|at: &Position| filter.key.accepts(at)))?;
         let page = ctx.data_unchecked::<Events>().page(filter.clone(), page).await?;
         let page = page.map(|event| Event(Arc::clone(event)));
         Ok(Connection { listing: EventListing(filter), page })
@@ -116,7 +108,7 @@ impl EventsQuery {
 
     /// One event, or null when there is none with this id.
     ///
-    /// Errors: `BAD_USER_INPUT` for what isn't an id.
+    /// Errors: `BAD_USER_INPUT` if it is not an id.
     async fn event(
         &self,
         ctx: &Context<'_>,
@@ -129,9 +121,9 @@ impl EventsQuery {
 
 /// A searched and ordered list of events.
 #[derive(Debug)]
-pub(crate) struct EventListing(EventFilter);
+pub(super) struct EventListing(EventFilter);
 
-pub(crate) type EventConnection = Connection<EventListing>;
+pub(super) type EventConnection = Connection<EventListing>;
 
 impl Listing for EventListing {
     type Node = Event;
@@ -144,69 +136,5 @@ impl Listing for EventListing {
 
     async fn count(&self, ctx: &Context<'_>) -> Result<u64, ApiError> {
         Ok(ctx.data_unchecked::<Events>().count(&self.0).await?)
-    }
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Event(pub(crate) Arc<event::Model>);
-
-/// Something to book tickets for.
-#[Object]
-impl Event {
-    /// UUIDv7.
-    pub(crate) async fn id(&self) -> ID {
-        self.0.id.0.into()
-    }
-
-    /// What it is called.
-    async fn title(&self) -> &str {
-        &self.0.title
-    }
-
-    /// What to expect, as plain text.
-    async fn description(&self) -> &str {
-        &self.0.description
-    }
-
-    /// When it starts. Tickets can be booked and cancelled until then.
-    async fn starts_at(&self) -> DateTime {
-        DateTime(self.0.starts_at)
-    }
-
-    /// Where it takes place.
-    async fn venue(&self) -> &str {
-        &self.0.venue
-    }
-
-    /// How many tickets there are altogether.
-    async fn total_tickets(&self) -> i32 {
-        self.0.total_tickets
-    }
-
-    /// How many tickets are left. The subscription `remainingTickets` tells of changes.
-    async fn remaining_tickets(&self) -> i32 {
-        self.0.remaining_tickets
-    }
-
-    /// What one ticket costs.
-    async fn price(&self) -> Money {
-        Money::from_minor(self.0.price_minor, &self.0.currency)
-    }
-
-    /// The viewer's confirmed booking of this event; null when there is none or nobody is signed in.
-    async fn my_booking(&self, ctx: &Context<'_>) -> Result<Option<Booking>, ApiError> {
-        let Some(user) = ctx.viewer()? else { return Ok(None) };
-        let seat = Seat { user, event: self.0.id };
-        Ok(ctx.data_unchecked::<Bookings>().find_confirmed(seat).await?.map(Booking))
-    }
-}
-
-impl Event {
-    /// The event with this id, which something else refers to.
-    pub(crate) async fn load(ctx: &Context<'_>, id: EventId) -> Result<Self, ApiError> {
-        let event = ctx.data_unchecked::<Events>().find(id).await?;
-        event
-            .map(Self)
-            .ok_or_else(|| ApiError::Internal(format!("event {id} is referred to and gone")))
     }
 }

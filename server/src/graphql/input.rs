@@ -1,4 +1,4 @@
-//! Reads what callers send: ids and texts become checked values, or a problem with the field's name.
+//! Checks the ids, texts and numbers that callers send; a problem names its field.
 
 use std::borrow::Cow;
 
@@ -7,35 +7,41 @@ use uuid::Uuid;
 
 use super::errors::ApiError;
 
-/// The id that `raw` spells.
+/// Parses an id.
 ///
 /// # Errors
 /// `BAD_USER_INPUT` for `field` when it isn't a UUID.
 pub(crate) fn id<T: From<Uuid>>(field: &str, raw: &ID) -> Result<T, ApiError> {
     Uuid::try_parse(raw).map(T::from).map_err(|_| {
-        ApiError::field(field, format!("{field} is not an id: a UUID as this API gives them."))
+        ApiError::field(
+            field,
+            format!("{field} must be an id, which is a UUID from an earlier answer."),
+        )
     })
 }
 
-/// Refuses a text that is longer than `most` characters or that no database column can hold.
+/// Refuses a text that has more than `max_chars` characters, or that no database column can hold.
 ///
 /// # Errors
 /// `BAD_USER_INPUT` for `field`.
-pub(crate) fn text(field: &str, raw: &str, most: usize) -> Result<(), ApiError> {
-    if raw.chars().nth(most).is_some() {
-        return Err(ApiError::field(field, format!("{field} has at most {most} characters.")));
+pub(crate) fn text(field: &str, raw: &str, max_chars: usize) -> Result<(), ApiError> {
+    if raw.chars().nth(max_chars).is_some() {
+        return Err(ApiError::field(
+            field,
+            format!("{field} can have at most {max_chars} characters."),
+        ));
     }
-    // PostgreSQL stores no NUL in a text.
+    // PostgreSQL can't store NUL in a text.
     if raw.contains('\0') {
         return Err(ApiError::field(field, format!("{field} contains a NUL character.")));
     }
     Ok(())
 }
 
-/// An `Int` argument that takes any integer and stops at the ends of what an `Int` can hold.
+/// An `Int` argument that takes any integer and clamps it to the range of an `Int`.
 ///
-/// async-graphql's own `i32` refuses what is larger without saying which argument it was; with this
-/// one the range check behind it does.
+/// async-graphql's own `i32` refuses a larger number without naming the argument. With this type, the
+/// resolver's own range check refuses it and names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Int(pub(crate) i32);
 
@@ -53,7 +59,7 @@ impl InputType for Int {
     fn parse(value: Option<Value>) -> InputValueResult<Self> {
         match value.unwrap_or_default() {
             Value::Number(number) if !number.is_f64() => {
-                // Beyond an i64 there are only larger positive ones.
+                // Integers that are no i64 are larger positive ones.
                 let wide = number.as_i64().unwrap_or(i64::MAX);
                 let bounded = wide.clamp(i32::MIN.into(), i32::MAX.into());
                 Ok(Self(i32::try_from(bounded).unwrap_or(i32::MAX)))

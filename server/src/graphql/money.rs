@@ -7,7 +7,7 @@ use super::scalars::Decimal;
 
 /// An amount of money in one currency.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
-pub(crate) struct Money {
+pub(super) struct Money {
     /// Exact, with the currency's own number of decimals: "49.90" in EUR, "5000" in JPY.
     amount: Decimal,
     /// ISO 4217 code, such as EUR.
@@ -17,7 +17,7 @@ pub(crate) struct Money {
 impl Money {
     /// `minor` units of `currency`, an ISO 4217 code; a code that isn't one counts as having two
     /// decimals, as most do.
-    pub(crate) fn from_minor(minor: i64, currency: &str) -> Self {
+    pub(super) fn from_minor(minor: i64, currency: &str) -> Self {
         let decimals = Currency::from_code(currency).and_then(Currency::exponent).unwrap_or(2);
         Self {
             amount: Decimal(rust_decimal::Decimal::new(minor, decimals.into())),

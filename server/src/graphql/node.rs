@@ -1,34 +1,32 @@
-//! `node(id)`, by which clients such as Relay read again what they know by its id alone.
+//! The query `node`, by which clients such as Relay read an object again by its id alone.
 
 use async_graphql::{Context, ID, Interface, Object};
 
-use super::{booking::Booking, errors::ApiError, events::Event, input, sessions::User};
-use crate::{
-    accounts::{Accounts, access_tokens::ViewerExt},
-    bookings::Bookings,
-    events::Events,
+use super::{
+    booking::Booking, errors::ApiError, event::Event, input, user::User, viewer::ViewerExt,
 };
+use crate::{accounts::Accounts, bookings::Bookings, events::Events};
 
-/// What has an id that no other thing has, of whatever type.
+/// An object with an id that no other object has, of whatever type.
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID", desc = "UUIDv7."))]
-pub(crate) enum Node {
+pub(super) enum Node {
     Event(Event),
     Booking(Booking),
     User(User),
 }
 
-/// It may read three tables, a row each.
+/// A lookup may read a row of three tables.
 const LOOKUP_COMPLEXITY: usize = 10;
 
 #[derive(Default)]
-pub(crate) struct NodeQuery;
+pub(super) struct NodeQuery;
 
 #[Object]
 impl NodeQuery {
     /// The event, or the viewer's own booking or account, with this id; null when there is none.
     ///
-    /// Errors: `BAD_USER_INPUT` for what isn't an id.
+    /// Errors: `BAD_USER_INPUT` if it is not an id.
     #[graphql(complexity = "LOOKUP_COMPLEXITY + child_complexity")]
     async fn node(
         &self,

@@ -1,89 +1,92 @@
-//! The `remainingTickets` subscription.
+//! The subscription `remainingTickets`.
 
 use std::{collections::HashSet, sync::Arc};
 
 use async_graphql::{Context, ID, Object, Subscription};
-use futures_util::{Stream, StreamExt, stream::BoxStream};
+use futures_util::stream::BoxStream;
 use rowlock_entities::EventId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_stream::{Stream, StreamExt};
 
-use super::{errors::ApiError, events::Event, input};
-use crate::events::Events;
-use crate::live::{Hub, TicketCount};
+use super::{errors::ApiError, event::Event, input};
+use crate::{
+    events::Events,
+    live::{Hub, TicketCount},
+};
 
 /// Most events that one subscription names.
-const MOST_EVENTS: u32 = 200;
-/// Most events that the subscriptions of one socket name, each counted wherever it is named.
-const MOST_EVENTS_OF_A_SOCKET: usize = 1_000;
+const MAX_EVENTS: u32 = 200;
+/// Most events that the subscriptions of one socket name. An event that is named twice counts twice.
+const MAX_EVENTS_PER_SOCKET: usize = 1_000;
 
 /// How many more subscriptions a socket may have, and how many events they may name.
 #[derive(Clone, Debug)]
-pub(crate) struct FreeSubscriptions {
+pub(crate) struct SubscriptionAllowance {
     subscriptions: Arc<Semaphore>,
     events: Arc<Semaphore>,
 }
 
-impl FreeSubscriptions {
-    pub(crate) fn new(most: usize) -> Self {
+impl SubscriptionAllowance {
+    pub(crate) fn new(max_subscriptions: usize) -> Self {
         Self {
-            subscriptions: Arc::new(Semaphore::new(most)),
-            events: Arc::new(Semaphore::new(MOST_EVENTS_OF_A_SOCKET)),
+            subscriptions: Arc::new(Semaphore::new(max_subscriptions)),
+            events: Arc::new(Semaphore::new(MAX_EVENTS_PER_SOCKET)),
         }
     }
 
     fn take(&self, events: u32) -> Result<[OwnedSemaphorePermit; 2], ApiError> {
-        let refused = |what: &str| {
+        let too_many = |what: &str| {
             let message = format!("This socket has too many {what}: end some subscriptions.");
             ApiError::TooComplex(message)
         };
         let subscription = Arc::clone(&self.subscriptions).try_acquire_owned();
         let events = Arc::clone(&self.events).try_acquire_many_owned(events);
         Ok([
-            subscription.map_err(|_| refused("subscriptions"))?,
-            events.map_err(|_| refused("events"))?,
+            subscription.map_err(|_| too_many("subscriptions"))?,
+            events.map_err(|_| too_many("events"))?,
         ])
     }
 }
 
 #[derive(Default)]
-pub(crate) struct LiveSubscription;
+pub(super) struct RemainingTicketsSubscription;
 
 #[Subscription]
-impl LiveSubscription {
-    /// First the current count of each event asked for, then every later state; without `eventIds`,
-    /// changes of all events. A slow client skips intermediate counts, never the last.
+impl RemainingTicketsSubscription {
+    /// First the current count of each event in `eventIds`, then every later one. Without `eventIds`,
+    /// every change of any event. A slow client skips intermediate counts, never the last one.
     ///
-    /// Errors: `BAD_USER_INPUT`, `NOT_FOUND`, `UNAVAILABLE`, `QUERY_TOO_COMPLEX` for too many on one
-    /// socket.
+    /// Errors: `BAD_USER_INPUT`, `NOT_FOUND`, `UNAVAILABLE`; `QUERY_TOO_COMPLEX` for too many
+    /// subscriptions or events on one socket.
     async fn remaining_tickets(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The events to watch, 1 to 200; all of them when left out.")]
         event_ids: Option<Vec<ID>>,
     ) -> Result<impl Stream<Item = TicketUpdate> + use<>, ApiError> {
-        let named = event_ids.as_ref().map_or(0, Vec::len);
-        let named = u32::try_from(named).ok().filter(|named| *named <= MOST_EVENTS);
-        let named = named.ok_or_else(wrong_number_of_events)?;
-        let free = ctx.data_opt::<FreeSubscriptions>();
-        let place = free.map(|free| free.take(named)).transpose()?;
+        let count = event_ids.as_ref().map_or(0, Vec::len);
+        let count = u32::try_from(count).ok().filter(|count| *count <= MAX_EVENTS);
+        let count = count.ok_or_else(wrong_number_of_events)?;
+        let allowance = ctx.data_opt::<SubscriptionAllowance>();
+        let permits = allowance.map(|allowance| allowance.take(count)).transpose()?;
         let hub = ctx.data_unchecked::<Hub>();
         let counts: BoxStream<'static, TicketCount> = match event_ids {
-            None => hub.watch_all().boxed(),
-            Some(raw) => watch_some(ctx, hub, &raw).await?,
+            None => Box::pin(hub.watch_all()),
+            Some(raw) => watch_events(ctx, hub, &raw).await?,
         };
         Ok(counts.map(move |count| {
-            // Taken until the subscription ends.
-            let _ = &place;
+            // The stream holds the permits until the subscription ends.
+            let _ = &permits;
             TicketUpdate(count)
         }))
     }
 }
 
 fn wrong_number_of_events() -> ApiError {
-    ApiError::field("eventIds", format!("eventIds names 1 to {MOST_EVENTS} events."))
+    ApiError::field("eventIds", format!("eventIds must name between 1 and {MAX_EVENTS} events."))
 }
 
-async fn watch_some(
+async fn watch_events(
     ctx: &Context<'_>,
     hub: &Hub,
     raw: &[ID],
@@ -93,17 +96,16 @@ async fn watch_some(
     }
     let ids =
         raw.iter().map(|id| input::id("eventIds", id)).collect::<Result<HashSet<EventId>, _>>()?;
-    // Watch first, read then: a change in between is newer than what is read, and wins.
-    let watch = hub.watch(ids.iter().copied());
-    // In a batch: many subscriptions that begin at once are one query.
+    // Watch first, then read. A change in between is newer than what is read, and wins.
+    let subscription = hub.watch(ids.iter().copied());
     let events = ctx.data_unchecked::<Events>().find_all(ids.iter().copied()).await?;
     if events.len() < ids.len() {
         return Err(ApiError::NotFound("event"));
     }
-    Ok(watch.starting_with(events.values().map(|event| TicketCount::of(event))))
+    Ok(subscription.starting_with(events.values().map(|event| TicketCount::of(event))))
 }
 
-pub(crate) struct TicketUpdate(TicketCount);
+pub(super) struct TicketUpdate(TicketCount);
 
 /// An event's tickets at one moment.
 #[Object]
@@ -123,13 +125,13 @@ impl TicketUpdate {
         self.0.total
     }
 
-    /// Grows with every change of this event's count, across all servers: an update with a lower one
-    /// is older.
+    /// Grows with every change of this event's count, across all servers. An update with a lower
+    /// version is older.
     async fn version(&self) -> i32 {
         i32::try_from(self.0.version).unwrap_or(i32::MAX)
     }
 
-    /// The event, read now: its count may be newer than this update's.
+    /// The event, read now. Its count may be newer than this update's.
     async fn event(&self, ctx: &Context<'_>) -> Result<Event, ApiError> {
         Event::load(ctx, self.0.event_id).await
     }

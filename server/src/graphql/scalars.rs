@@ -1,4 +1,4 @@
-//! The schema's own scalars: exact decimals, and times in one form.
+//! The schema's own scalars: exact decimals, and times in UTC.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{SecondsFormat, Utc};

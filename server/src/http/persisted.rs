@@ -1,28 +1,25 @@
-//! Automatic persisted queries, as Apollo's clients send them: a query's hash instead of its text, once the
-//! text was sent along. <https://www.apollographql.com/docs/apollo-server/performance/apq>
+//! Automatic persisted queries, as Apollo's clients send them: a query's hash stands for its text, once
+//! both were sent together. <https://www.apollographql.com/docs/apollo-server/performance/apq>
 
 use quick_cache::{Weighter, sync::Cache};
 use serde::Deserialize;
 
-use crate::graphql::{
-    errors::ApiError,
-    execution::{AllowedOperations, sha256_hex},
-};
+use crate::graphql::{AllowedOperations, ApiError, sha256_hex};
 
-/// Texts kept, at most.
-const MOST_QUERIES: usize = 1_000;
-/// Their bytes together, at most.
-const MOST_TEXT: u64 = 1_000_000;
+/// Most texts in the cache.
+const MAX_QUERIES: usize = 1_000;
+/// Most bytes of all texts.
+const MAX_TEXT_BYTES: u64 = 1_000_000;
 
-/// What a request says of it in its `extensions`.
+/// The `persistedQuery` in a request's `extensions`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PersistedQuery {
     sha256_hash: String,
 }
 
-/// The texts by their hashes; those that were not asked for in a long time make room for others. Each server
-/// keeps its own: a client that is told of a hash that nobody knows sends the text.
+/// Texts by their hashes. The least used ones make room for new ones. Each server has its own cache: a
+/// client whose hash is not known sends the text.
 #[derive(Debug)]
 pub(super) struct PersistedQueries(Cache<String, String, ByText>);
 
@@ -37,13 +34,13 @@ impl Weighter<String, String> for ByText {
 
 impl PersistedQueries {
     pub(super) fn new() -> Self {
-        Self(Cache::with_weighter(MOST_QUERIES, MOST_TEXT, ByText))
+        Self(Cache::with_weighter(MAX_QUERIES, MAX_TEXT_BYTES, ByText))
     }
 
-    /// The text that a request means. Where operations are listed, their hashes are known, and no others.
+    /// Finds the text that a request means. If the operator lists operations, only their hashes are known.
     ///
     /// # Errors
-    /// When it has neither a text nor a known hash, or both do not fit together.
+    /// When there is neither a text nor a known hash, or when the hash is not the text's.
     pub(super) fn resolve(
         &self,
         text: Option<String>,
@@ -67,7 +64,7 @@ impl PersistedQueries {
                 let listed = allowed.find(&hash).map(str::to_owned);
                 listed.or_else(|| self.0.get(&hash)).ok_or(ApiError::PersistedQueryNotFound)
             }
-            (None, None) => Err(ApiError::field("query", "There is no query.")),
+            (None, None) => Err(ApiError::field("query", "The request has no query.")),
         }
     }
 }
@@ -81,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_known_by_its_hash_once_it_was_sent() {
+    fn a_hash_stands_for_its_text_once_both_were_sent() {
         let (queries, all) = (PersistedQueries::new(), AllowedOperations::default());
         let resolve = |text, hash| queries.resolve(text, hash, &all);
         let text = "{__typename}";
@@ -95,13 +92,13 @@ mod tests {
     }
 
     #[test]
-    fn no_flood_of_texts_fills_the_memory() {
+    fn a_flood_of_texts_does_not_fill_the_memory() {
         let (queries, all) = (PersistedQueries::new(), AllowedOperations::default());
         for number in 0..3_000 {
             let text = format!("# {number} {}", "x".repeat(1_000));
             let persisted = of(&sha256_hex(&text));
             queries.resolve(Some(text), persisted, &all).unwrap();
         }
-        assert!(queries.0.weight() <= MOST_TEXT);
+        assert!(queries.0.weight() <= MAX_TEXT_BYTES);
     }
 }

@@ -1,4 +1,4 @@
-//! The files that browsers load, as `cargo xtask web` made them: the web client and the IDEs.
+//! The files that browsers load, as `cargo xtask web` builds them: the web client and the IDEs.
 
 use std::path::Path;
 
@@ -15,33 +15,33 @@ use tower_http::{
     set_header::SetResponseHeaderLayer,
 };
 
-use super::App;
+use super::state::App;
 
-/// Names under here carry a hash of their content, so a browser may keep them for good.
+/// File names under this path contain a hash of their content, so browsers may keep them for ever.
 const HASHED: &str = "/assets/";
 
-/// What the client's page may do: load from this origin and talk to it, compile WebAssembly, and nothing
-/// else. No script and no style that somebody slipped into a text would run.
+/// Lets the client's page load from this origin, talk to it and compile WebAssembly, and nothing else. A
+/// script or style that somebody slipped into a text does not run.
 const CLIENT_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; \
     style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'";
 
-/// The IDEs' own code sets styles in their pages; what they run comes from here all the same.
+/// The IDEs' code sets styles in their pages. Their scripts also come from this origin only.
 const IDE_POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; \
     style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
 
-/// What is no page.
+/// The policy of files that are not pages.
 const FILE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-opener-policy");
 
-/// Files from `dir`, already compressed where the browser takes that. The client has pages of its own,
-/// so a browser that asks for any other path gets the client's one page; what isn't a browser gets a 404.
+/// Serves files from `dir`, compressed in advance if the browser accepts that. The client draws its own
+/// pages, so a browser gets the client's one page for any other path. Other programs get a 404.
 ///
-/// The IDEs are there only where `with_ides`.
+/// The IDEs are served only if `with_ides`.
 pub(super) fn routes(dir: &Path, with_ides: bool) -> Router<App> {
     if !dir.join("index.html").is_file() {
         tracing::warn!(
@@ -76,12 +76,12 @@ pub(super) fn routes(dir: &Path, with_ides: bool) -> Router<App> {
         .layer(middleware::from_fn(cache))
 }
 
-/// Sets a header where nothing nearer to the file has.
+/// Sets a header if no inner layer has set it.
 fn header_of(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
-/// Lets through what can show a page: a monitor that asks for metrics should not take one for them.
+/// Lets browsers through. A monitor that asks for metrics must not get a page.
 async fn only_for_browsers(request: Request, next: Next) -> Response {
     let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     if request.uri().path() == "/" || accept.is_some_and(|accept| accept.contains("text/html")) {

@@ -1,101 +1,52 @@
-//! Operations that answer on and on over HTTP, for clients that open no WebSocket: as Server-Sent Events in
-//! the way of <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md> ("distinct connections"), or
-//! in parts as <https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol>
-//! has it.
+//! Streams of results over HTTP, for clients that open no WebSocket: as Server-Sent Events, following
+//! <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md> ("distinct connections"), or in
+//! parts, following
+//! <https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol>.
 
 use std::{convert::Infallible, sync::Arc};
 
-use async_graphql::{Executor, Request, parser::types::OperationType};
+use async_graphql::{Executor, Request, Response as GraphqlResponse, parser::types::OperationType};
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
 };
 use futures_util::{
-    FutureExt, StreamExt,
+    FutureExt, Stream, StreamExt,
     stream::{self, BoxStream},
 };
 use serde_json::json;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::{
-    App, Peer,
-    graphql::{JSON, accepts, encode, never_ran, refuse},
-    sockets::{NO_PLACE, Place},
+    answer::{Answer, was_refused},
+    negotiation::{JSON, accepts},
+    open_sockets::{SocketPermit, too_many_sockets},
+    origin::Peer,
+    state::App,
 };
-use crate::{
-    accounts::access_tokens::Viewer,
-    graphql::{errors::ApiError, execution::RequestId},
-    telemetry,
-};
+use crate::{accounts::Viewer, graphql::RequestId, telemetry};
 
 /// How results follow each other in a body.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Format {
-    Events,
-    Parts,
+    ServerSentEvents,
+    Multipart,
 }
 
 impl Format {
-    /// The one that the client asks for, unless it wants a single answer.
-    pub(super) fn wanted(headers: &HeaderMap, operation: Option<OperationType>) -> Option<Self> {
+    /// The format that the client asks for; `None` if it wants a single answer.
+    pub(super) fn accepted(headers: &HeaderMap, operation: Option<OperationType>) -> Option<Self> {
         if accepts(headers, "text/event-stream") {
-            return Some(Self::Events);
+            return Some(Self::ServerSentEvents);
         }
-        // Clients name this one also where they would take the parts of a single answer.
+        // Clients also accept this type where a single answer may come in parts.
         let is_subscription = operation == Some(OperationType::Subscription);
-        (is_subscription && accepts(headers, "multipart/mixed")).then_some(Self::Parts)
+        (is_subscription && accepts(headers, "multipart/mixed")).then_some(Self::Multipart)
     }
-
-    fn media_type(self) -> &'static str {
-        match self {
-            Self::Events => "text/event-stream; charset=utf-8",
-            Self::Parts => r#"multipart/mixed; boundary="graphql"; subscriptionSpec="1.0""#,
-        }
-    }
-
-    /// What the body begins with. A boundary follows each part at once, as it is what tells its end.
-    fn beginning(self) -> Bytes {
-        Bytes::from_static(match self {
-            Self::Events => b":\n\n",
-            Self::Parts => b"--graphql",
-        })
-    }
-
-    fn result(self, result: &async_graphql::Response) -> Bytes {
-        match self {
-            Self::Events => format!("event: next\ndata: {}\n\n", json!(result)).into(),
-            Self::Parts => part(&json!({ "payload": result }).to_string()),
-        }
-    }
-
-    /// A sign of life.
-    fn nothing(self) -> Bytes {
-        match self {
-            Self::Events => Bytes::from_static(b":\n\n"),
-            Self::Parts => part("{}"),
-        }
-    }
-
-    fn end(self) -> Bytes {
-        Bytes::from_static(match self {
-            Self::Events => b"event: complete\ndata: \n\n",
-            Self::Parts => b"--\r\n",
-        })
-    }
-}
-
-fn part(json: &str) -> Bytes {
-    format!("\r\ncontent-type: application/json\r\n\r\n{json}\r\n--graphql").into()
-}
-
-/// An operation's results that are still to come.
-struct Results {
-    app: App,
-    stream: BoxStream<'static, async_graphql::Response>,
-    pings: Interval,
-    is_over: bool,
-    _place: Place,
 }
 
 /// Answers with all results of a request.
@@ -103,65 +54,109 @@ pub(super) fn answer(
     app: &App,
     peer: Peer,
     headers: &HeaderMap,
-    (request, viewer): (Request, Viewer),
+    request: Request,
+    viewer: Viewer,
     format: Format,
 ) -> Response {
     let address = app.client_address(peer, headers);
-    // It keeps a connection as a socket does.
-    let Some(place) = app.sockets.take_place(address) else {
-        return refuse(StatusCode::TOO_MANY_REQUESTS, ApiError::TooComplex(NO_PLACE.to_owned()));
-    };
+    let Some(permit) = app.sockets.open(address) else { return too_many_sockets() };
     let id = RequestId::new();
-    let session = app.session(viewer, address, id.clone());
+    let data = app.session_data(viewer, address, id.clone());
     let span = tracing::error_span!("stream", id = %id.0);
-    let stream = app.api.execute_stream(request, Some(Arc::new(session)));
-    let mut stream = telemetry::within(span, stream);
-    // What is refused before it begins is so at once, and told as any other answer.
-    let first = match stream.next().now_or_never() {
-        Some(Some(refused)) if never_ran(&refused) => {
-            let mut answer = encode(&refused, JSON);
-            answer.status = StatusCode::BAD_REQUEST;
-            return answer.into_response();
+    let results = app.api.execute_stream(request, Some(Arc::new(data)));
+    let mut results = telemetry::in_span(span, results);
+    // Operations that are refused before execution get an ordinary 400.
+    let first = match results.next().now_or_never() {
+        Some(Some(refused)) if was_refused(&refused) => {
+            let answer = Answer::new(&refused, JSON);
+            return answer.with_status(StatusCode::BAD_REQUEST).into_response();
         }
         first => first.flatten(),
     };
-    let ping = app.socket_patience.ping;
-    let mut pings = interval_at(Instant::now() + ping, ping);
-    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let stream = stream::iter(first).chain(stream).boxed();
-    let results = Results { app: Arc::clone(app), stream, pings, is_over: false, _place: place };
-    let rest = stream::unfold(results, move |mut results| async move {
-        let bytes = results.next(format).await?;
-        Some((bytes, results))
-    });
-    let body = stream::iter([format.beginning()]).chain(rest).map(Ok::<_, Infallible>);
+    let results = stream::iter(first).chain(results);
+    // Without a last word, so that clients connect again when the server stops.
+    let (sockets, app) = (app.sockets.clone(), Arc::clone(app));
+    let closing = async move { sockets.closing().await };
+    let response = match format {
+        Format::ServerSentEvents => server_sent_events(&app, results, closing, permit),
+        Format::Multipart => multipart(&app, results, closing, permit),
+    };
     let headers = [
-        (header::CONTENT_TYPE.as_str(), format.media_type()),
         (header::CACHE_CONTROL.as_str(), "no-store"),
-        // Proxies such as nginx pass on what comes as it comes.
+        // Makes proxies such as nginx pass on each result at once.
         ("x-accel-buffering", "no"),
         ("x-request-id", &id.0),
     ];
-    (headers, Body::from_stream(body)).into_response()
+    (headers, response).into_response()
 }
 
-impl Results {
-    /// What is to be sent next; none at the end.
-    async fn next(&mut self, format: Format) -> Option<Bytes> {
+fn server_sent_events(
+    app: &App,
+    results: impl Stream<Item = GraphqlResponse> + Send + 'static,
+    closing: impl Future<Output = ()> + Send + 'static,
+    permit: SocketPermit,
+) -> Response {
+    let event = |name, data: String| Event::default().event(name).data(data);
+    let events = results
+        .map(move |result| event("next", json!(result).to_string()))
+        .chain(stream::once(async move { event("complete", String::new()) }));
+    // A comment at once, so that clients see the stream begin.
+    let events = stream::iter([Event::default().comment("")]).chain(events);
+    let events = events.take_until(closing).map(move |event| {
+        // The stream holds the permit until it ends.
+        let _ = &permit;
+        Ok::<_, Infallible>(event)
+    });
+    let keep_alive = KeepAlive::new().interval(app.socket_timeouts.ping_interval);
+    Sse::new(events).keep_alive(keep_alive).into_response()
+}
+
+/// The results that are still to be sent in parts. async-graphql's own multipart stream is not used: it
+/// sends a boundary only together with the next part, so clients would see each result one part late.
+struct Parts {
+    results: BoxStream<'static, GraphqlResponse>,
+    heartbeats: Interval,
+    is_over: bool,
+    _permit: SocketPermit,
+}
+
+fn multipart(
+    app: &App,
+    results: impl Stream<Item = GraphqlResponse> + Send + 'static,
+    closing: impl Future<Output = ()> + Send + 'static,
+    permit: SocketPermit,
+) -> Response {
+    let interval = app.socket_timeouts.ping_interval;
+    let mut heartbeats = interval_at(Instant::now() + interval, interval);
+    heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let parts = Parts { results: results.boxed(), heartbeats, is_over: false, _permit: permit };
+    let parts = stream::unfold(parts, async |mut parts| Some((parts.next().await?, parts)));
+    let body = stream::iter([Bytes::from_static(b"--graphql")])
+        .chain(parts.take_until(closing))
+        .map(Ok::<_, Infallible>);
+    let media_type = r#"multipart/mixed; boundary="graphql"; subscriptionSpec="1.0""#;
+    ([(header::CONTENT_TYPE, media_type)], Body::from_stream(body)).into_response()
+}
+
+impl Parts {
+    async fn next(&mut self) -> Option<Bytes> {
         if self.is_over {
             return None;
         }
-        tokio::select! {
-            // Without a word, so that clients come again.
-            () = self.app.sockets.closing() => None,
-            result = self.stream.next() => Some(match result {
-                Some(result) => format.result(&result),
+        Some(tokio::select! {
+            result = self.results.next() => match result {
+                Some(result) => part(&json!({ "payload": result }).to_string()),
                 None => {
                     self.is_over = true;
-                    format.end()
+                    Bytes::from_static(b"--\r\n")
                 }
-            }),
-            _ = self.pings.tick() => Some(format.nothing()),
-        }
+            },
+            _ = self.heartbeats.tick() => part("{}"),
+        })
     }
+}
+
+/// A part with the boundary that ends it.
+fn part(json: &str) -> Bytes {
+    format!("\r\ncontent-type: application/json\r\n\r\n{json}\r\n--graphql").into()
 }

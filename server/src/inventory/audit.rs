@@ -1,4 +1,4 @@
-//! Checks the booking guarantee against the database itself: every count against its bookings.
+//! Checks the booking guarantee in the database itself: every event's count against its bookings.
 
 use std::fmt;
 
@@ -7,8 +7,7 @@ use sea_orm::{DbErr, FromQueryResult, Statement};
 
 use crate::database::Database;
 
-/// Events whose count doesn't fit their confirmed bookings. One statement, so that it sees one
-/// moment, also while bookings go on.
+/// Events whose count does not match their confirmed bookings.
 const WRONG_COUNTS: &str = "\
     SELECT e.id AS event_id, e.title, e.total_tickets, e.remaining_tickets, \
            CAST(COALESCE(b.booked, 0) AS BIGINT) AS booked \
@@ -28,7 +27,7 @@ const DOUBLE_BOOKINGS: &str = "\
 const COUNTS: &str = "\
     SELECT (SELECT COUNT(*) FROM events) AS events, (SELECT COUNT(*) FROM bookings) AS bookings";
 
-/// What an audit looked at and what it found.
+/// What an audit checked, and what it found.
 #[derive(Debug)]
 pub struct Audit {
     pub events: i64,
@@ -36,7 +35,7 @@ pub struct Audit {
     pub violations: Vec<Violation>,
 }
 
-/// One place where the data breaks the guarantee.
+/// A row that breaks the guarantee.
 #[derive(Debug)]
 pub enum Violation {
     WrongCount(WrongCount),
@@ -88,7 +87,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Checks everything.
+/// Checks all events and bookings as they are at one moment, also while bookings go on.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,72 +1,62 @@
-//! The lanes that bookings and cancellations go through: each event hashes to one, and a lane runs what
-//! waits in it as one transaction after another.
+//! The lanes that all commands go through. Each event hashes to one lane, and a lane runs the commands
+//! that wait in it as one transaction after the other.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
-    time::Duration,
+    sync::Arc,
 };
 
 use rowlock_entities::EventId;
+use tokio::sync::oneshot;
 
 use super::{
-    ledger::{Outcome, Request},
+    command::{Command, InventoryError},
+    pending::pending,
+    settings::BookingArgs,
     settler::Settler,
 };
-use crate::bookings::service::BookingsError;
-use crate::{
-    coalescing::batches::{Batcher, Bounds, Refusal},
-    metrics::Metrics,
-};
+use crate::{clock::Clock, coalescing::Batcher, database::Database, live::Hub, metrics::Metrics};
 
-/// Each its own queue. Clones are the same lanes.
+/// Takes commands and tells what became of them. Clones share the lanes.
 #[derive(Clone, Debug)]
-pub(crate) struct Lanes(Vec<Batcher<Settler>>);
+pub(crate) struct Inventory(Arc<[Batcher<Settler>]>);
 
-/// How many requests may gather where.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LaneBounds {
-    pub(crate) lanes: usize,
-    /// Requests in one transaction.
-    pub(crate) batch: usize,
-    /// Requests that wait in each lane.
-    pub(crate) queue: usize,
-    /// How long a request waits for its transaction to begin.
-    pub(crate) wait: Duration,
-}
-
-impl Lanes {
+impl Inventory {
     pub(crate) fn new(
-        bounds: LaneBounds,
+        db: &Database,
+        clock: &Clock,
+        hub: &Hub,
         metrics: &Metrics,
-        mut settler: impl FnMut() -> Settler,
+        settings: &BookingArgs,
     ) -> Self {
-        let LaneBounds { lanes, batch, queue, wait } = bounds;
         let lane = |number| {
+            let settler =
+                Settler::new(db.clone(), clock.clone(), hub.clone(), settings.lock_delay());
             let metrics = metrics.queue(&format!("lane-{number}"));
-            Batcher::new(settler(), Bounds { batch, queue, wait }, metrics)
+            Batcher::new(settler, settings.lane_bounds(), metrics)
         };
-        Self((0..lanes.max(1)).map(lane).collect())
+        Self((0..settings.lanes(db.backend())).map(lane).collect())
     }
 
-    /// What becomes of `request`.
-    pub(crate) async fn settle(&self, request: Request) -> Result<Outcome, BookingsError> {
-        let answer = self.of(request.event_id()).call(request).await;
-        answer.unwrap_or_else(|refusal| {
-            Err(match refusal {
-                Refusal::Full | Refusal::Overdue => BookingsError::Crowded,
-                Refusal::Broken => BookingsError::Internal("a batch broke off".to_owned()),
-            })
-        })
+    /// Carries a command out, together with others that wait for the same lane. Once its transaction
+    /// started, it runs to its end even if the caller goes away.
+    pub(crate) async fn carry_out<C: Command>(
+        &self,
+        command: C,
+    ) -> Result<C::Outcome, InventoryError> {
+        let (caller, outcome) = oneshot::channel();
+        self.lane_of(command.event_id()).submit(pending(command, caller));
+        outcome.await.unwrap_or(Err(InventoryError::BrokenOff))
     }
 
-    /// Ends when nothing waits or runs in any of them.
+    /// Waits until no command waits or runs.
     pub(crate) async fn idle(&self) {
-        for lane in &self.0 {
+        for lane in self.0.iter() {
             lane.idle().await;
         }
     }
 
-    fn of(&self, event_id: EventId) -> &Batcher<Settler> {
+    fn lane_of(&self, event_id: EventId) -> &Batcher<Settler> {
         let mut hasher = DefaultHasher::new();
         event_id.hash(&mut hasher);
         let lane = hasher.finish() % self.0.len() as u64;

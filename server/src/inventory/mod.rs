@@ -1,6 +1,27 @@
-//! The one place where ticket counts change.
+//! The only place where ticket counts change.
+//!
+//! A caller gives the [`Inventory`] a command. Each [`Command`] is a type of its own with its own
+//! outcome: [`Book`], [`Cancel`]. It waits in its event's lane (`lanes`) until the transaction before
+//! it is done. Then the settler (`settler`) runs one row-locked transaction for all commands that
+//! wait: it locks their events, reads the rows that they depend on, lets the pure [`ledger`] decide
+//! each of them, writes, and commits. `retry_policy` decides what happens when that fails.
 
 pub mod audit;
-pub(crate) mod lanes;
-pub(crate) mod ledger;
-pub(crate) mod settler;
+mod book;
+mod cancel;
+mod command;
+mod lanes;
+mod ledger;
+mod pending;
+mod retry_policy;
+mod settings;
+mod settler;
+mod sold_out_memory;
+mod store;
+mod sub_batch;
+
+pub(crate) use book::{Book, BookOutcome};
+pub(crate) use cancel::{Cancel, CancelOutcome};
+pub use command::{InventoryError, Rejection};
+pub(crate) use lanes::Inventory;
+pub use settings::BookingArgs;

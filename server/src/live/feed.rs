@@ -1,91 +1,38 @@
-//! Carries counts between the servers of one PostgreSQL database, by its `NOTIFY` and `LISTEN`.
+//! Carries counts between the servers of one PostgreSQL database by `NOTIFY` and `LISTEN`.
 //!
-//! A `NOTIFY` takes a lock of the whole database when it commits, so bookings never send one: what changed is
-//! gathered, and one task sends the latest count of each event, many in one statement. A message that is
-//! lost, late or doubled does no harm: versions decide which count is newer, and every few seconds each
-//! server reads again what is watched there. So nobody stays behind when a server dies between its commit
-//! and its message, or when a connection breaks.
+//! A `NOTIFY` locks the whole database when it commits, so bookings never send one. Instead, one task
+//! gathers what changed and sends the latest count of each event, many in one statement. A message that
+//! is lost, late or doubled does no harm: versions decide which count is newer, and every few seconds
+//! each server reads the events that are watched there. So no open page stays behind when a server dies
+//! between its commit and its message, or when a connection breaks.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    fmt::Write,
-    mem,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{fmt::Write, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use rowlock_entities::EventId;
-use tokio::{
-    sync::Notify,
-    time::{Instant, MissedTickBehavior, interval, sleep},
-};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use uuid::Uuid;
 
-use super::{Hub, TicketCount};
+use super::{Hub, TicketCount, outbox::Outbox};
 use crate::{database::Database, events::Events, metrics::Metrics};
 
 /// The channel's name in the database.
 const CHANNEL: &str = "rowlock_counts";
-/// Shortest time between two sendings.
-const GATHER: Duration = Duration::from_millis(25);
-/// How often what is watched is read again, and a sign of life sent that must come back.
-const READ_AGAIN: Duration = Duration::from_secs(4);
-/// Wait before the next try after the database could not be reached.
-const RETRY: Duration = Duration::from_millis(500);
-/// PostgreSQL takes less than 8,000 bytes in one message.
-const MESSAGE_BYTES: usize = 7_900;
-/// Events read by one statement.
-const READ_AT_ONCE: usize = 1_000;
+/// Shortest time between two statements that send.
+const GATHER_TIME: Duration = Duration::from_millis(25);
+/// Time between two reads of the watched events, and between two heartbeats.
+const REREAD_INTERVAL: Duration = Duration::from_secs(4);
+/// The pause before the next attempt after the database could not be reached.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// Largest message. PostgreSQL takes less than 8,000 bytes.
+const MAX_MESSAGE_BYTES: usize = 7_900;
+/// Most events read by one statement.
+const MAX_EVENTS_PER_READ: usize = 1_000;
 
-/// The latest count of each event that other servers were not told of yet.
-#[derive(Debug, Default)]
-pub(super) struct Outbox {
-    counts: Mutex<HashMap<EventId, TicketCount>>,
-    filled: Notify,
-}
-
-impl Outbox {
-    pub(super) fn put(&self, counts: impl IntoIterator<Item = TicketCount>) {
-        let mut waiting = self.counts();
-        for count in counts {
-            match waiting.entry(count.event_id) {
-                Entry::Vacant(entry) => {
-                    entry.insert(count);
-                }
-                Entry::Occupied(mut entry) if entry.get().version < count.version => {
-                    entry.insert(count);
-                }
-                Entry::Occupied(_) => {}
-            }
-        }
-        let is_empty = waiting.is_empty();
-        drop(waiting);
-        if !is_empty {
-            self.filled.notify_one();
-        }
-    }
-
-    /// All that is there, as soon as there is something.
-    async fn take(&self) -> HashMap<EventId, TicketCount> {
-        loop {
-            let counts = mem::take(&mut *self.counts());
-            if !counts.is_empty() {
-                return counts;
-            }
-            self.filled.notified().await;
-        }
-    }
-
-    fn counts(&self) -> MutexGuard<'_, HashMap<EventId, TicketCount>> {
-        // Nothing that holds the lock can panic half-way through a change.
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Sends this server's counts and passes on those of others, until it is dropped.
-pub(crate) async fn run(db: Database, hub: Hub, events: Events, metrics: Metrics) {
-    let Some(outbox) = hub.outbox() else { return };
+/// Sends this server's counts and passes on those of others, for as long as the server runs. Waits for
+/// ever where there are no other servers.
+pub(crate) async fn run_feed(db: Database, hub: Hub, events: Events, metrics: Metrics) {
+    let Some(outbox) = hub.outbox() else { return std::future::pending().await };
     tokio::join!(send(&db, outbox), receive(&db, &hub, &events, &metrics));
 }
 
@@ -93,11 +40,11 @@ async fn send(db: &Database, outbox: &Outbox) {
     loop {
         let counts = outbox.take().await;
         match db.notify(CHANNEL, encode(counts.values())).await {
-            Ok(()) => sleep(GATHER).await,
+            Ok(()) => sleep(GATHER_TIME).await,
             Err(error) => {
-                tracing::debug!(%error, "other servers can't be told of counts");
+                tracing::debug!(%error, "counts could not be sent to other servers");
                 outbox.put(counts.into_values());
-                sleep(RETRY).await;
+                sleep(RETRY_PAUSE).await;
             }
         }
     }
@@ -105,68 +52,67 @@ async fn send(db: &Database, outbox: &Outbox) {
 
 async fn receive(db: &Database, hub: &Hub, events: &Events, metrics: &Metrics) {
     loop {
-        if let Err(error) = follow(db, hub, events, metrics).await {
-            tracing::debug!(%error, "other servers can't be heard");
+        if let Err(error) = listen(db, hub, events, metrics).await {
+            tracing::debug!(%error, "messages of other servers could not be received");
         }
-        sleep(RETRY).await;
+        sleep(RETRY_PAUSE).await;
     }
 }
 
-/// Listens on one connection for as long as it is good.
-async fn follow(
+/// Listens on one connection until it breaks.
+async fn listen(
     db: &Database,
     hub: &Hub,
     events: &Events,
     metrics: &Metrics,
 ) -> anyhow::Result<()> {
     let listener = db.listen(CHANNEL).await?;
-    // A message that is half read is not lost when something else comes first.
-    let heard = stream::unfold(listener, |mut listener| async move {
+    // As a stream, a message that is half read is not lost when another branch is ready first.
+    let messages = stream::unfold(listener, |mut listener| async move {
         let message = listener.try_recv().await;
         Some((message, listener))
     });
-    let mut heard = Box::pin(heard);
-    let mut again = interval(READ_AGAIN);
-    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // No count has such a line, so whoever else hears it passes on nothing.
-    let sign_of_life = Uuid::now_v7().to_string();
-    let (mut is_alive, mut sent) = (true, None::<Instant>);
+    let mut messages = Box::pin(messages);
+    let mut ticks = interval(REREAD_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // No count looks like this, so other servers ignore it.
+    let heartbeat = Uuid::now_v7().to_string();
+    let (mut is_alive, mut sent_at) = (true, None::<Instant>);
     loop {
         tokio::select! {
-            message = heard.next() => match message.transpose()?.flatten() {
+            message = messages.next() => match message.transpose()?.flatten() {
                 Some(message) => {
                     is_alive = true;
-                    if message.payload() != sign_of_life {
+                    if message.payload() != heartbeat {
                         hub.pass_on(decode(message.payload()));
-                    } else if let Some(sent) = sent.take() {
-                        metrics.feed_lagged(sent.elapsed());
+                    } else if let Some(sent_at) = sent_at.take() {
+                        metrics.feed_lagged(sent_at.elapsed());
                     }
                 }
-                // It listens again on another connection, and may have missed something.
-                None => read_again(hub, events).await?,
+                // The listener reconnected and may have missed messages.
+                None => reread_watched(hub, events).await?,
             },
-            // At once for the first time, when it listens already.
-            _ = again.tick() => {
-                anyhow::ensure!(is_alive, "the connection that listens is silent");
+            // The first tick comes at once, when the connection listens already.
+            _ = ticks.tick() => {
+                anyhow::ensure!(is_alive, "the listening connection is silent");
                 is_alive = false;
-                sent.get_or_insert_with(Instant::now);
-                db.notify(CHANNEL, vec![sign_of_life.clone()]).await?;
-                read_again(hub, events).await?;
+                sent_at.get_or_insert_with(Instant::now);
+                db.notify(CHANNEL, vec![heartbeat.clone()]).await?;
+                reread_watched(hub, events).await?;
             }
         }
     }
 }
 
-async fn read_again(hub: &Hub, events: &Events) -> anyhow::Result<()> {
-    for ids in hub.watched().chunks(READ_AT_ONCE) {
-        let found = events.find_all(ids.iter().copied()).await;
-        let found = found.map_err(|error| anyhow::anyhow!("{error:?}"))?;
-        hub.pass_on_news(found.values().map(|event| TicketCount::of(event)));
+async fn reread_watched(hub: &Hub, events: &Events) -> anyhow::Result<()> {
+    for ids in hub.watched_events().chunks(MAX_EVENTS_PER_READ) {
+        let found = events.find_all(ids.iter().copied()).await?;
+        hub.pass_on_newer(found.values().map(|event| TicketCount::of(event)));
     }
     Ok(())
 }
 
-/// A line for each count, in as few messages as hold them.
+/// Writes one line per count, in as few messages as possible.
 fn encode<'a>(counts: impl IntoIterator<Item = &'a TicketCount>) -> Vec<String> {
     let mut messages = vec![String::new()];
     let mut line = String::new();
@@ -175,14 +121,15 @@ fn encode<'a>(counts: impl IntoIterator<Item = &'a TicketCount>) -> Vec<String> 
         // Writing to a string succeeds.
         let _ = writeln!(line, "{} {remaining} {total} {version}", event_id.0.simple());
         match messages.last_mut() {
-            Some(last) if last.len() + line.len() <= MESSAGE_BYTES => last.push_str(&line),
+            Some(last) if last.len() + line.len() <= MAX_MESSAGE_BYTES => last.push_str(&line),
             _ => messages.push(line.clone()),
         }
     }
     messages
 }
 
-/// What can't be read is left out: it may be of another version of Rowlock, and is read again soon.
+/// Skips lines that it can't read. Another version of Rowlock may have sent them, and the next read
+/// makes up for them.
 fn decode(message: &str) -> Vec<TicketCount> {
     let count = |line: &str| {
         let mut words = line.split(' ');
@@ -205,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_told_in_as_few_messages_as_hold_them() {
+    fn counts_fill_as_few_messages_as_possible() {
         let counts: Vec<TicketCount> = (0..1_000).map(count).collect();
         let messages = encode(&counts);
         assert!(messages.iter().all(|message| message.len() < 8_000));
@@ -219,14 +166,5 @@ mod tests {
         let good = encode(&[count(1)]).concat();
         assert_eq!(decode(&format!("{{}}\n{good}1 2\nx 1 1 1\n\0")).len(), 1);
         assert_eq!(decode(""), []);
-    }
-
-    #[tokio::test]
-    async fn what_waits_to_be_told_is_the_latest() {
-        let outbox = Outbox::default();
-        let event = count(1);
-        outbox.put([TicketCount { version: 2, ..event }, event]);
-        outbox.put([TicketCount { version: 1, ..event }]);
-        assert_eq!(outbox.take().await[&event.event_id].version, 2);
     }
 }

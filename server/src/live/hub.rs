@@ -1,83 +1,66 @@
-//! Passes counts from where they change to whoever watches, in this process; the feed carries them to others.
+//! Passes counts from where they change to those who watch on this server. The feed carries them to
+//! other servers.
 //!
-//! Nothing queues: a watched event has one latest count, and whoever is slow finds that one when
-//! they next look. A count's version decides which of two is newer, so the order in which counts
-//! arrive does not matter.
+//! Nothing queues. A watched event has one latest count, and a slow reader finds that one when it next
+//! looks. A count's version decides which of two is newer, so the order in which counts arrive does not
+//! matter.
 
 use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    vec,
 };
 
 use futures_util::{
-    Stream, StreamExt,
-    stream::{self, BoxStream},
+    StreamExt,
+    stream::{BoxStream, select_all},
 };
-use rowlock_entities::{EventId, event};
+use parking_lot::Mutex;
+use rowlock_entities::EventId;
 use tokio::{sync::watch, time::sleep};
+use tokio_stream::{Stream, wrappers::WatchStream};
 
 use super::{
-    feed::Outbox,
-    topic::{PAUSE, Topic},
+    TicketCount,
+    outbox::Outbox,
+    topic::{GROUP_PAUSE, Topic},
 };
 use crate::metrics::LiveSize;
 
-/// An event's tickets at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TicketCount {
-    pub event_id: EventId,
-    pub remaining: i32,
-    pub total: i32,
-    /// Grows with every change of this event's count: a lower one is older.
-    pub version: i64,
-}
-
-impl TicketCount {
-    #[must_use]
-    pub fn of(event: &event::Model) -> Self {
-        Self {
-            event_id: event.id,
-            remaining: event.remaining_tickets,
-            total: event.total_tickets,
-            version: event.count_version,
-        }
-    }
-}
-
 /// Where counts are published and watched. Clones are the same hub.
 #[derive(Clone, Debug, Default)]
-pub struct Hub {
-    inner: Arc<Inner>,
-}
+pub struct Hub(Arc<Shared>);
 
 #[derive(Debug, Default)]
-struct Inner {
+struct Shared {
     state: Mutex<State>,
-    /// The number of the last entry in the log; wakes those who watch all events.
+    /// The number of the log's last entry. It wakes those who watch all events.
     last_change: watch::Sender<u64>,
-    /// What other servers are to be told; none where there are no others.
+    /// The counts for other servers; `None` where there are no others.
     outbox: Option<Outbox>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// The events that somebody watches by name.
-    watched: HashMap<EventId, Topic>,
+    /// The events that somebody watches by id.
+    topics: HashMap<EventId, Topic>,
     /// How many watch all events. The log is kept only for them.
-    watching_all: usize,
-    log: Log,
+    all_events_subscribers: usize,
+    log: ChangeLog,
 }
 
-/// The latest change of each event, in the order they came. A watcher of all events needs no queue
+/// Each event's latest change, in the order in which they came. A watcher of all events needs no queue
 /// of its own, only the number of the last change that it saw.
 #[derive(Debug, Default)]
-struct Log {
+struct ChangeLog {
     last: u64,
     changes: BTreeMap<u64, TicketCount>,
     number_of: HashMap<EventId, u64>,
 }
 
-impl Log {
+impl ChangeLog {
     fn record(&mut self, count: TicketCount) {
         match self.number_of.entry(count.event_id) {
             Entry::Occupied(mut entry) => {
@@ -104,204 +87,118 @@ impl Log {
 }
 
 impl Hub {
-    /// Of one of several servers.
+    /// The hub of a server that may be one of several.
     pub(crate) fn shared() -> Self {
-        let inner = Inner { outbox: Some(Outbox::default()), ..Inner::default() };
-        Self { inner: Arc::new(inner) }
+        Self(Arc::new(Shared { outbox: Some(Outbox::default()), ..Shared::default() }))
     }
 
     pub(super) fn outbox(&self) -> Option<&Outbox> {
-        self.inner.outbox.as_ref()
+        self.0.outbox.as_ref()
     }
 
-    /// Passes counts that this server changed on to those who watch, here and at other servers.
+    /// Passes counts that changed on this server to those who watch, here and on other servers.
     pub fn publish(&self, counts: impl IntoIterator<Item = TicketCount>) {
-        let Some(outbox) = &self.inner.outbox else { return self.pass_on(counts) };
+        let Some(outbox) = &self.0.outbox else { return self.pass_on(counts) };
         let counts: Vec<TicketCount> = counts.into_iter().collect();
         self.pass_on(counts.iter().copied());
         outbox.put(counts);
     }
 
-    /// Passes counts on to those who watch here. Older ones than are known are dropped.
+    /// Passes counts to those who watch on this server. Counts older than known ones are dropped.
     pub(super) fn pass_on(&self, counts: impl IntoIterator<Item = TicketCount>) {
-        let mut state = self.state();
+        let mut state = self.0.state.lock();
         for count in counts {
-            self.tell(&mut state, count);
-            if state.watching_all > 0 {
+            self.update_topic(&mut state, count);
+            if state.all_events_subscribers > 0 {
                 state.log.record(count);
             }
         }
         let last = state.log.last;
         drop(state);
-        self.inner.last_change.send_if_modified(|known| {
-            let newer = *known < last;
+        self.0.last_change.send_if_modified(|known| {
+            let is_newer = *known < last;
             *known = (*known).max(last);
-            newer
+            is_newer
         });
     }
 
-    fn tell(&self, state: &mut State, count: TicketCount) {
-        if let Some(topic) = state.watched.get_mut(&count.event_id)
-            && topic.tell(count)
+    fn update_topic(&self, state: &mut State, count: TicketCount) {
+        if let Some(topic) = state.topics.get_mut(&count.event_id)
+            && topic.update(count)
         {
-            tokio::spawn(self.clone().cry(count.event_id));
+            tokio::spawn(self.clone().notify_in_groups(count.event_id));
         }
     }
 
-    /// Goes from group to group of an event's watchers until all have its latest count.
-    async fn cry(self, event: EventId) {
-        let told_a_group =
-            || self.state().watched.get_mut(&event).is_some_and(Topic::tell_next_group);
-        while told_a_group() {
-            sleep(PAUSE).await;
+    /// Notifies one group of an event's watchers after the other until all have its latest count.
+    async fn notify_in_groups(self, event: EventId) {
+        let notified_a_group = || {
+            let mut state = self.0.state.lock();
+            state.topics.get_mut(&event).is_some_and(Topic::notify_next_group)
+        };
+        while notified_a_group() {
+            sleep(GROUP_PAUSE).await;
         }
     }
 
-    /// Passes on what was read of events that are watched by name, as far as it is newer than what those
-    /// who watch know. To those who watch all events, other counts would look like changes.
-    pub(super) fn pass_on_news(&self, read: impl IntoIterator<Item = TicketCount>) {
-        let news: Vec<TicketCount> = {
-            let state = self.state();
-            let known = |id: &EventId| state.watched.get(id).and_then(Topic::latest);
-            let is_news = |count: &TicketCount| {
+    /// Passes on counts that were read again, as far as they are newer than what the watchers of these
+    /// events know. Watchers of all events don't get the others, which would look like changes.
+    pub(super) fn pass_on_newer(&self, read: impl IntoIterator<Item = TicketCount>) {
+        let newer: Vec<TicketCount> = {
+            let state = self.0.state.lock();
+            let known = |id: &EventId| state.topics.get(id).and_then(Topic::latest);
+            let is_newer = |count: &TicketCount| {
                 known(&count.event_id).is_some_and(|known| known.version < count.version)
             };
-            read.into_iter().filter(is_news).collect()
+            read.into_iter().filter(is_newer).collect()
         };
-        self.pass_on(news);
+        self.pass_on(newer);
     }
 
-    /// How much is watched here.
+    /// How much is watched on this server.
     pub(crate) fn size(&self) -> LiveSize {
-        let state = self.state();
-        let by_name = state.watched.values().map(Topic::watchers).sum::<usize>();
-        LiveSize { events: state.watched.len(), watches: by_name + state.watching_all }
+        let state = self.0.state.lock();
+        let by_id = state.topics.values().map(Topic::watchers).sum::<usize>();
+        LiveSize { events: state.topics.len(), watches: by_id + state.all_events_subscribers }
     }
 
-    /// The events that somebody watches by name.
-    pub(super) fn watched(&self) -> Vec<EventId> {
-        self.state().watched.keys().copied().collect()
+    /// The events that somebody watches by id.
+    pub(super) fn watched_events(&self) -> Vec<EventId> {
+        self.0.state.lock().topics.keys().copied().collect()
     }
 
-    /// Begins to watch these events. Read their current counts after this, and none is missed in between.
-    pub(crate) fn watch(&self, events: impl IntoIterator<Item = EventId>) -> Watch {
-        let mut state = self.state();
-        let followers = events
+    /// Starts to watch these events. Read their current counts after this, so that no change in between
+    /// is missed.
+    pub(crate) fn watch(&self, events: impl IntoIterator<Item = EventId>) -> Subscription {
+        let mut state = self.0.state.lock();
+        let subscribers = events
             .into_iter()
-            .map(|id| Follower {
-                receiver: state.watched.entry(id).or_default().subscribe(),
-                watched: Watched { hub: self.clone(), id },
+            .map(|id| Subscriber {
+                changes: WatchStream::from_changes(state.topics.entry(id).or_default().subscribe()),
+                guard: TopicGuard { hub: self.clone(), id },
                 first: None,
-                told: None,
+                last_version: None,
             })
             .collect();
-        Watch { hub: self.clone(), followers }
+        Subscription { hub: self.clone(), subscribers }
     }
 
     /// Every change of any event from now on, each event's latest.
-    pub(crate) fn watch_all(&self) -> impl Stream<Item = TicketCount> + Send + use<> {
-        let mut state = self.state();
-        state.watching_all += 1;
-        let seen = state.log.last;
+    pub(crate) fn watch_all(&self) -> AllEventsSubscriber {
+        let mut state = self.0.state.lock();
+        state.all_events_subscribers += 1;
+        let last_seen = state.log.last;
         drop(state);
-        let watcher =
-            WatchAll { hub: self.clone(), wakes: self.inner.last_change.subscribe(), seen };
-        stream::unfold(watcher, |mut watcher| async move {
-            let changes = watcher.next_changes().await?;
-            Some((stream::iter(changes), watcher))
-        })
-        .flatten()
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing that holds the lock can panic half-way through a change.
-        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A watch over some events, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Watch {
-    hub: Hub,
-    followers: Vec<Follower>,
-}
-
-impl Watch {
-    /// The current count of each event, then every later one; in between, slow readers skip. `read` are
-    /// the counts as they were read after the watch began; others hear of them if they are news.
-    pub(crate) fn starting_with(
-        mut self,
-        read: impl IntoIterator<Item = TicketCount>,
-    ) -> BoxStream<'static, TicketCount> {
-        let mut state = self.hub.state();
-        for count in read {
-            self.hub.tell(&mut state, count);
-        }
-        for follower in &mut self.followers {
-            let topic = state.watched.get(&follower.watched.id);
-            follower.first = topic.and_then(Topic::latest);
-        }
-        drop(state);
-        let mut streams: Vec<_> =
-            self.followers.into_iter().map(|follower| follower.into_stream().boxed()).collect();
-        match streams.len() {
-            1 => streams.remove(0),
-            _ => stream::select_all(streams).boxed(),
+        AllEventsSubscriber {
+            hub: self.clone(),
+            wakes: WatchStream::from_changes(self.0.last_change.subscribe()),
+            last_seen,
+            changes: Vec::new().into_iter(),
         }
     }
-}
 
-/// One who watches one event.
-#[derive(Debug)]
-struct Follower {
-    // In this order: the topic is forgotten after its last receiver.
-    receiver: watch::Receiver<Option<TicketCount>>,
-    watched: Watched,
-    first: Option<TicketCount>,
-    /// The version last told.
-    told: Option<i64>,
-}
-
-impl Follower {
-    fn into_stream(self) -> impl Stream<Item = TicketCount> + Send {
-        stream::unfold(self, |mut follower| async move {
-            let count = follower.next().await?;
-            Some((count, follower))
-        })
-    }
-
-    async fn next(&mut self) -> Option<TicketCount> {
-        let count = match self.first.take() {
-            Some(first) => first,
-            None => loop {
-                self.receiver.changed().await.ok()?;
-                let latest = *self.receiver.borrow_and_update();
-                if let Some(latest) = latest.filter(|latest| self.told < Some(latest.version)) {
-                    break latest;
-                }
-            },
-        };
-        self.told = Some(count.version);
-        Some(count)
-    }
-}
-
-/// Forgets an event when its last watcher goes.
-#[derive(Debug)]
-struct Watched {
-    hub: Hub,
-    id: EventId,
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        self.hub.forget_unwatched(self.id);
-    }
-}
-
-impl Hub {
-    fn forget_unwatched(&self, id: EventId) {
-        if let Entry::Occupied(entry) = self.state().watched.entry(id)
+    fn forget_if_unwatched(&self, id: EventId) {
+        if let Entry::Occupied(entry) = self.0.state.lock().topics.entry(id)
             && entry.get().is_unwatched()
         {
             entry.remove();
@@ -309,45 +206,134 @@ impl Hub {
     }
 }
 
-/// One who watches all events.
+/// A watch over some events that has not delivered anything yet.
 #[derive(Debug)]
-struct WatchAll {
+pub(crate) struct Subscription {
     hub: Hub,
-    wakes: watch::Receiver<u64>,
-    seen: u64,
+    subscribers: Vec<Subscriber>,
 }
 
-impl WatchAll {
-    /// Most changes taken at once, so that the lock is held briefly.
-    const MOST: usize = 256;
-
-    async fn next_changes(&mut self) -> Option<Vec<TicketCount>> {
-        loop {
-            self.wakes.borrow_and_update();
-            let changes: Vec<(u64, TicketCount)> = {
-                let state = self.hub.state();
-                state
-                    .log
-                    .changes
-                    .range(self.seen + 1..)
-                    .take(Self::MOST)
-                    .map(|(n, c)| (*n, *c))
-                    .collect()
-            };
-            if let Some((number, _)) = changes.last() {
-                self.seen = *number;
-                return Some(changes.into_iter().map(|(_, count)| count).collect());
-            }
-            self.wakes.changed().await.ok()?;
+impl Subscription {
+    /// The current count of each event, then every later one; slow readers skip those in between.
+    /// `read` are the counts as they were read after the watch started. Other watchers get them, too, if
+    /// they are newer than what those know.
+    pub(crate) fn starting_with(
+        mut self,
+        read: impl IntoIterator<Item = TicketCount>,
+    ) -> BoxStream<'static, TicketCount> {
+        let mut state = self.hub.0.state.lock();
+        for count in read {
+            self.hub.update_topic(&mut state, count);
+        }
+        for subscriber in &mut self.subscribers {
+            let topic = state.topics.get(&subscriber.guard.id);
+            subscriber.first = topic.and_then(Topic::latest);
+        }
+        drop(state);
+        // A single stream needs no bookkeeping about which of several has something.
+        match self.subscribers.len() {
+            1 => self.subscribers.remove(0).boxed(),
+            _ => select_all(self.subscribers).boxed(),
         }
     }
 }
 
-impl Drop for WatchAll {
+/// Watches one event.
+#[derive(Debug)]
+struct Subscriber {
+    // Fields are dropped in this order, and the guard must find the receiver gone.
+    changes: WatchStream<Option<TicketCount>>,
+    guard: TopicGuard,
+    first: Option<TicketCount>,
+    /// The version that was delivered last.
+    last_version: Option<i64>,
+}
+
+impl Stream for Subscriber {
+    type Item = TicketCount;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<TicketCount>> {
+        let count = match self.first.take() {
+            Some(first) => first,
+            None => loop {
+                match ready!(Pin::new(&mut self.changes).poll_next(cx)) {
+                    None => return Poll::Ready(None),
+                    Some(Some(latest)) if self.last_version < Some(latest.version) => break latest,
+                    Some(_) => {}
+                }
+            },
+        };
+        self.last_version = Some(count.version);
+        Poll::Ready(Some(count))
+    }
+}
+
+/// Forgets an event's topic when its last watcher goes.
+#[derive(Debug)]
+struct TopicGuard {
+    hub: Hub,
+    id: EventId,
+}
+
+impl Drop for TopicGuard {
     fn drop(&mut self) {
-        let mut state = self.hub.state();
-        state.watching_all -= 1;
-        if state.watching_all == 0 {
+        self.hub.forget_if_unwatched(self.id);
+    }
+}
+
+/// Watches all events.
+#[derive(Debug)]
+pub(crate) struct AllEventsSubscriber {
+    hub: Hub,
+    wakes: WatchStream<u64>,
+    /// The number of the last change that was taken from the log.
+    last_seen: u64,
+    /// Changes that were taken and not delivered yet.
+    changes: vec::IntoIter<TicketCount>,
+}
+
+impl AllEventsSubscriber {
+    /// Most changes taken at once, so that the lock is held briefly.
+    const MAX_CHANGES: usize = 256;
+
+    fn take_changes(&mut self) -> Vec<TicketCount> {
+        let state = self.hub.0.state.lock();
+        let newer = state.log.changes.range(self.last_seen + 1..).take(Self::MAX_CHANGES);
+        let mut last_seen = self.last_seen;
+        let changes = newer
+            .map(|(number, count)| {
+                last_seen = *number;
+                *count
+            })
+            .collect();
+        drop(state);
+        self.last_seen = last_seen;
+        changes
+    }
+}
+
+impl Stream for AllEventsSubscriber {
+    type Item = TicketCount;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<TicketCount>> {
+        loop {
+            if let Some(change) = self.changes.next() {
+                return Poll::Ready(Some(change));
+            }
+            let changes = self.take_changes();
+            if changes.is_empty() && ready!(Pin::new(&mut self.wakes).poll_next(cx)).is_none() {
+                return Poll::Ready(None);
+            }
+            self.changes = changes.into_iter();
+        }
+    }
+}
+
+impl Drop for AllEventsSubscriber {
+    fn drop(&mut self) {
+        let mut state = self.hub.0.state.lock();
+        state.all_events_subscribers -= 1;
+        if state.all_events_subscribers == 0 {
             state.log.clear();
         }
     }
@@ -383,7 +369,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_large_crowd_is_told_in_groups_and_all_of_it_hears_the_last_count() {
+    async fn a_large_crowd_is_notified_in_groups_and_all_get_the_last_count() {
         let (hub, event) = (Hub::default(), EventId::new());
         let join = || hub.watch([event]).starting_with([count(event, 1)]);
         let mut crowd: Vec<_> = (0..1_000).map(|_| join()).collect();
@@ -392,17 +378,17 @@ mod tests {
         }
         hub.publish([count(event, 2)]);
         tokio::task::yield_now().await;
-        let told = crowd.iter_mut().filter_map(|watcher| watcher.next().now_or_never()).count();
-        assert!((1..1_000).contains(&told), "{told} at once");
+        let notified = crowd.iter_mut().filter_map(|watcher| watcher.next().now_or_never()).count();
+        assert!((1..1_000).contains(&notified), "{notified} at once");
         hub.publish([count(event, 3)]);
         for watcher in &mut crowd {
             while watcher.next().await != Some(count(event, 3)) {}
         }
-        assert_eq!(join().next().await, Some(count(event, 3)), "who comes late hears it as well");
+        assert_eq!(join().next().await, Some(count(event, 3)), "a late watcher gets it, too");
     }
 
     #[tokio::test]
-    async fn the_last_of_a_large_crowd_are_told_at_once() {
+    async fn the_last_of_a_large_crowd_are_notified_at_once() {
         let (hub, event) = (Hub::default(), EventId::new());
         let mut crowd: Vec<_> = (0..1_000).map(|_| hub.watch([event]).starting_with([])).collect();
         let mut left = crowd.split_off(990);
@@ -433,7 +419,7 @@ mod tests {
         let events: Vec<EventId> = (0..1000).map(|_| EventId::new()).collect();
         hub.publish([count(events[0], 1)]);
         let mut all = Box::pin(hub.watch_all());
-        assert_eq!(all.next().now_or_never(), None, "what was before is not a change");
+        assert_eq!(all.next().now_or_never(), None, "an earlier count is not a change");
         hub.publish(events.iter().map(|id| count(*id, 2)));
         hub.publish([count(events[0], 3)]);
         let seen: Vec<TicketCount> = all.by_ref().take(1000).collect().await;
@@ -444,15 +430,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_read_again_is_told_when_it_is_news() {
+    async fn a_count_that_is_read_again_is_passed_on_if_it_is_newer() {
         let (hub, event) = (Hub::default(), EventId::new());
         let mut some = hub.watch([event]).starting_with([count(event, 1)]);
         let mut all = Box::pin(hub.watch_all());
         assert_eq!(some.next().await, Some(count(event, 1)));
-        hub.pass_on_news([count(event, 1), count(EventId::new(), 7)]);
+        hub.pass_on_newer([count(event, 1), count(EventId::new(), 7)]);
         assert_eq!(some.next().now_or_never(), None);
         assert_eq!(all.next().now_or_never(), None);
-        hub.pass_on_news([count(event, 2)]);
+        hub.pass_on_newer([count(event, 2)]);
         assert_eq!(some.next().await, Some(count(event, 2)));
         assert_eq!(all.next().await, Some(count(event, 2)));
     }
@@ -466,9 +452,9 @@ mod tests {
         let all = hub.watch_all();
         hub.publish(events.iter().map(|id| count(*id, 1)));
         drop((first, all));
-        assert_eq!(hub.state().watched.len(), 10);
+        assert_eq!(hub.0.state.lock().topics.len(), 10);
         drop(second);
-        let state = hub.state();
-        assert!(state.watched.is_empty() && state.log.changes.is_empty());
+        let state = hub.0.state.lock();
+        assert!(state.topics.is_empty() && state.log.changes.is_empty());
     }
 }

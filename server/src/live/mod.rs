@@ -1,7 +1,11 @@
-//! Live counts: what every open page is told when a ticket is booked or returned.
+//! Live counts: passes every new count on to those who watch its event, on this server and on others.
 
-pub(crate) mod feed;
+mod feed;
 mod hub;
+mod outbox;
+mod ticket_count;
 mod topic;
 
-pub use hub::{Hub, TicketCount};
+pub(crate) use feed::run_feed;
+pub use hub::Hub;
+pub use ticket_count::TicketCount;

@@ -1,8 +1,8 @@
-//! One event's watchers, in groups.
+//! The watchers of one event, in groups.
 //!
-//! Thousands who watch the same event are not woken all at once, or everybody else would have to wait
-//! until all of them were served: a crier goes from group to group, always with the latest count. In
-//! between, the server has time for other things. Whoever watches in a small crowd is told at once.
+//! If thousands who watch the same event were woken at once, everybody else would wait until all of
+//! them were served. So a new count goes from group to group, with pauses in which the server does
+//! other work, and each group gets the latest count. A single group is notified at once.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use tokio::sync::watch;
 
 use super::TicketCount;
 
-/// Most watchers who are told at once.
-const GROUP: usize = 256;
-/// The crier's pause after a group: 10,000 watchers have a count after a third of a second.
-pub(super) const PAUSE: Duration = Duration::from_millis(8);
+/// Most watchers that are notified at once.
+const GROUP_SIZE: usize = 256;
+/// The pause between two groups. With it, 10,000 watchers have a count after a third of a second.
+pub(super) const GROUP_PAUSE: Duration = Duration::from_millis(8);
 
 #[derive(Debug, Default)]
 pub(super) struct Topic {
     latest: Option<TicketCount>,
     groups: Vec<watch::Sender<Option<TicketCount>>>,
-    /// The group that the crier comes to next; none when no crier is about.
-    crier: Option<usize>,
+    /// The group that is notified next; `None` while no task goes through the groups.
+    next_group: Option<usize>,
 }
 
 impl Topic {
@@ -28,9 +28,10 @@ impl Topic {
         self.latest
     }
 
-    /// Tells a count that is newer than what is known. True if a crier must be sent, who does it.
+    /// Records a count if it is newer. Returns whether the caller must start a task that notifies the
+    /// groups.
     #[must_use]
-    pub(super) fn tell(&mut self, count: TicketCount) -> bool {
+    pub(super) fn update(&mut self, count: TicketCount) -> bool {
         if self.latest.is_some_and(|known| known.version >= count.version) {
             return false;
         }
@@ -39,30 +40,30 @@ impl Topic {
             group.send_replace(self.latest);
             return false;
         }
-        let is_alone = self.crier.is_none();
-        self.crier.get_or_insert(0);
-        is_alone
+        let is_first = self.next_group.is_none();
+        self.next_group.get_or_insert(0);
+        is_first
     }
 
-    /// The crier's next step; false when every group has the latest count, and the crier is done.
-    pub(super) fn tell_next_group(&mut self) -> bool {
-        // Nobody should wait for the telling of those who are gone.
+    /// Notifies the next group that lacks the latest count. Returns `false` when all groups have it.
+    pub(super) fn notify_next_group(&mut self) -> bool {
+        // Groups whose watchers have all gone cost no turn.
         self.groups.retain(|group| group.receiver_count() > 0);
-        let (count, next) = (self.groups.len(), self.crier.unwrap_or_default());
+        let (count, next) = (self.groups.len(), self.next_group.unwrap_or_default());
         let version = |count: Option<TicketCount>| count.map(|count| count.version);
         let behind = (next..next + count)
-            .map(|at| at % count)
-            .find(|at| version(*self.groups[*at].borrow()) < version(self.latest));
-        if let Some(at) = behind {
-            self.groups[at].send_replace(self.latest);
+            .map(|index| index % count)
+            .find(|index| version(*self.groups[*index].borrow()) < version(self.latest));
+        if let Some(index) = behind {
+            self.groups[index].send_replace(self.latest);
         }
-        self.crier = behind.map(|at| at + 1);
+        self.next_group = behind.map(|index| index + 1);
         behind.is_some()
     }
 
     pub(super) fn subscribe(&mut self) -> watch::Receiver<Option<TicketCount>> {
-        let free = self.groups.iter().find(|group| group.receiver_count() < GROUP);
-        match free {
+        let with_room = self.groups.iter().find(|group| group.receiver_count() < GROUP_SIZE);
+        match with_room {
             Some(group) => group.subscribe(),
             None => {
                 let (group, receiver) = watch::channel(self.latest);

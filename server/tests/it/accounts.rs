@@ -176,7 +176,7 @@ async fn me_is_null_for_nobody(app: App) {
 
 async fn the_refresh_cookie_is_out_of_reach_of_scripts_and_other_sites(app: App) {
     let (_, attributes) = refresh_cookie(&register(&app, "ann@example.org").await);
-    assert_eq!(attributes, "Path=/graphql; Max-Age=604800; HttpOnly; SameSite=Strict");
+    assert_eq!(attributes, "HttpOnly; Max-Age=604800; Path=/graphql; SameSite=Strict");
     let input = json!({ "email": "ann@example.org", "password": "passw0rd" });
     let public = app.request(None, LOGIN, json!({ "input": input }));
     let public = public.header(header::HOST, "tickets.example.org").send().await.unwrap();

@@ -9,11 +9,18 @@ use chrono::Utc;
 use clap::Parser;
 use reqwest::{RequestBuilder, Response, header::SET_COOKIE};
 use rowlock::{
-    app::{seed, server::Server},
+    accounts::JwtSecret,
+    app::{
+        cli::{Cli, ServeArgs},
+        seed,
+        server::Server,
+    },
     clock::Clock,
-    config::{BookingArgs, Cli, JwtSecret, ServeArgs},
     database::Database,
-    inventory::audit::{self, Audit},
+    inventory::{
+        BookingArgs,
+        audit::{self, Audit},
+    },
     services::Services,
 };
 use rowlock_entities::{EventId, event};
@@ -77,8 +84,7 @@ impl App {
         let args = serve_args(&database_url, flags);
         let clock = Clock::default();
         let db = Database::open(&args.database).await.unwrap();
-        let secret: JwtSecret = SECRET.parse().unwrap();
-        let secrets = secret.into();
+        let secrets = args.secret.secrets().unwrap();
         let services = Services::new(db, clock.clone(), &secrets, &args.booking);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -129,7 +135,9 @@ impl App {
 
     /// Access tokens of so many new users.
     pub(crate) async fn users(&self, count: u32) -> Vec<String> {
-        self.services.accounts.create_load_users(count).await.unwrap()
+        let users = self.services.accounts.create_load_users(count).await.unwrap();
+        let token = |user| self.services.access_tokens.issue(user).unwrap().token;
+        users.into_iter().map(token).collect()
     }
 
     /// The access token of a new user.
@@ -234,7 +242,8 @@ pub(crate) const CANCEL: &str =
 
 /// What `rowlock serve` with these flags is set to.
 pub(crate) fn serve_args(database_url: &str, flags: &[&str]) -> ServeArgs {
-    let always = ["rowlock", "--database-url", database_url, "--web-dir", WEB_DIR];
+    let always =
+        ["rowlock", "--database-url", database_url, "--jwt-secret", SECRET, "--web-dir", WEB_DIR];
     Cli::try_parse_from(always.iter().chain(flags)).unwrap().serve
 }
 
@@ -304,7 +313,10 @@ pub(crate) async fn postgres_admin(sql: &str) {
 pub(crate) fn refresh_cookie(response: &Response) -> (String, String) {
     let header = response.headers().get(SET_COOKIE).expect("the answer sets a cookie");
     let (pair, attributes) = header.to_str().unwrap().split_once("; ").unwrap();
-    (pair.to_owned(), attributes.to_owned())
+    // Their order means nothing.
+    let mut attributes: Vec<&str> = attributes.split("; ").collect();
+    attributes.sort_unstable();
+    (pair.to_owned(), attributes.join("; "))
 }
 
 /// The code of an error, and the fields that it names.

@@ -70,10 +70,10 @@ fn the_schema_is_printed_without_a_database() {
 fn a_wrong_setting_is_one_clear_line() {
     let folder = TempDir::new().unwrap();
     for (name, value, said) in [
-        ("DATABASE_URL", "postgre://me:s3cret@h/d", "it starts with sqlite: or postgres://"),
+        ("DATABASE_URL", "postgre://me:s3cret@h/d", "it must start with sqlite: or postgres://"),
         ("DATABASE_URL", "sqlite::memory:", "name a file"),
         ("LISTEN_ADDR", "nowhere", "invalid socket address"),
-        ("JWT_SECRET", "tooshort", "it needs 32 bytes or more and has 8"),
+        ("JWT_SECRET", "tooshort", "it needs at least 32 bytes and has 8"),
         ("ALLOWED_ORIGINS", "*", "does not start with https:// or http://"),
         ("BOOKING_DELAY_MS", "-1", "invalid digit"),
         ("DATABASE_READ_CONNECTIONS", "0", "not in 1..=1000"),

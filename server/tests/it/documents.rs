@@ -186,19 +186,11 @@ fn every_setting_has_its_line_with_its_default() {
 #[test]
 fn every_code_has_its_line() {
     let page = fs::read_to_string(repository().join("docs/errors.md")).unwrap();
-    let of_errors = include_str!("../../src/graphql/errors.rs").lines().filter_map(|line| {
-        let (_, code) = line.trim().strip_prefix("pub(crate) const ")?.split_once("&str = \"")?;
-        Some(code.trim_end_matches("\";").to_owned())
-    });
-    let of_sockets = include_str!("../../src/http/websocket.rs").lines().filter_map(|line| {
-        let (_, code) = line.trim().strip_prefix("pub(super) const ")?.split_once("u16 = ")?;
-        Some(code.trim_end_matches(';').to_owned())
-    });
-    // These are what any socket ends with, or what is told with another number.
-    let general = ["1000", "1002", "1011"];
+    let of_errors = rowlock::graphql::code::ALL.iter().map(ToString::to_string);
+    let of_sockets = rowlock::http::CLOSE_CODES.iter().map(ToString::to_string);
     let codes: Vec<_> = of_errors.chain(of_sockets).collect();
     assert!(codes.len() > 15, "{codes:?}");
-    for code in codes.iter().filter(|code| !general.contains(&code.as_str())) {
+    for code in codes {
         let is_told =
             page.contains(&format!("| `{code}` |")) || page.contains(&format!("| {code} |"));
         assert!(is_told, "{code}");

@@ -1,7 +1,8 @@
-//! Generated events, users and bookings, for measuring at a size.
+//! Generated events, users and bookings, for measurements at any size.
 //!
-//! The bookings are made by the same service as everybody's, so the counts fit them whatever is there
-//! already. Ids and titles depend only on an event's number: filling again adds only what is missing.
+//! The bookings are made by the same service as all others, so the counts are right whatever the
+//! database holds already. Ids and titles depend only on an event's number, so filling again adds only
+//! what is missing.
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
@@ -11,14 +12,14 @@ use uuid::Uuid;
 
 use crate::{
     accounts::AccountsError,
-    bookings::{BookAnswer, BookingsError},
-    config::BookingArgs,
+    bookings::BookingsError,
     database::insert_missing,
     events::title_key,
+    inventory::{BookOutcome, BookingArgs},
     services::Services,
 };
 
-/// How much there should be.
+/// How much there should be in the end.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
     /// At least one.
@@ -33,7 +34,7 @@ pub struct Filled {
     pub events: u64,
     pub users: u64,
     pub bookings: u64,
-    /// Bookings that should be there and are not: their events are sold out, or over.
+    /// Bookings that could not be made, because their events are sold out or over.
     pub unbooked: u64,
 }
 
@@ -49,9 +50,9 @@ pub enum BulkError {
 }
 
 const EVENTS_PER_TRANSACTION: u32 = 10_000;
-/// Bookings under way at the same time.
-const BOOKINGS_AT_ONCE: usize = 20_000;
-/// How many bookings a user has: fewer where one event alone needs more users than this makes.
+/// Bookings that run at the same time.
+const CONCURRENT_BOOKINGS: usize = 20_000;
+/// How many bookings a user has. It is fewer if one event needs more users than this makes.
 const BOOKINGS_PER_USER: u32 = 100;
 const PROGRESS_EVERY: u64 = 100_000;
 
@@ -111,7 +112,8 @@ const PLACES: [&str; 25] = [
     "Malmö", "Aarhus", "Bergen", "Cork", "Leeds", "Cardiff",
 ];
 
-/// Gathers as much as it can into each transaction; nobody waits for a single booking here.
+/// Settings that gather as much as possible into each transaction. Nobody waits for a single booking
+/// here.
 #[must_use]
 pub(crate) fn booking_settings() -> BookingArgs {
     BookingArgs {
@@ -122,10 +124,10 @@ pub(crate) fn booking_settings() -> BookingArgs {
     }
 }
 
-/// Adds what is missing. Tells `progress` a line now and then.
+/// Adds what is missing. `progress` gets a line now and then.
 ///
 /// # Errors
-/// When the database fails; what was added until then stays.
+/// When the database fails. What was added until then stays.
 pub async fn fill(
     services: &Services,
     size: Size,
@@ -149,16 +151,16 @@ pub async fn fill(
     let names = (0..users).map(|number| (user_id(number), format!("Generated user {number}")));
     filled.users = services.accounts.ensure_generated_users(names.collect()).await?;
 
-    let seats = (0..size.bookings).map(|number| seat(number, size.events, users));
-    let mut booking = stream::iter(seats)
+    let pairs = (0..size.bookings).map(|number| user_and_event(number, size.events, users));
+    let mut booking = stream::iter(pairs)
         .map(|(user, event)| services.bookings.book(user, event, 1, None))
-        .buffer_unordered(BOOKINGS_AT_ONCE);
+        .buffer_unordered(CONCURRENT_BOOKINGS);
     let mut done: u64 = 0;
-    while let Some(answer) = booking.next().await {
-        match answer? {
-            BookAnswer::Success(_) => filled.bookings += 1,
-            BookAnswer::AlreadyBooked(_) => {}
-            BookAnswer::SoldOut(_) | BookAnswer::Closed(_) => filled.unbooked += 1,
+    while let Some(outcome) = booking.next().await {
+        match outcome? {
+            BookOutcome::Booked(_) => filled.bookings += 1,
+            BookOutcome::AlreadyBooked(_) => {}
+            BookOutcome::SoldOut(_) | BookOutcome::Closed(_) => filled.unbooked += 1,
         }
         done += 1;
         if done.is_multiple_of(PROGRESS_EVERY) {
@@ -167,14 +169,14 @@ pub async fn fill(
     }
     drop(booking);
     if services.db.backend() == DbBackend::Postgres {
-        // The planner's idea of the tables is from before.
-        services.db.primary()?.execute_unprepared("VACUUM ANALYZE events, users, bookings").await?;
+        // The planner's statistics are from before.
+        services.db.writer()?.execute_unprepared("VACUUM ANALYZE events, users, bookings").await?;
     }
     Ok(filled)
 }
 
-/// Who books what: no user twice the same event, as long as there are as many users as rounds.
-fn seat(number: u32, events: u32, users: u32) -> (UserId, EventId) {
+/// Who books which event. No user books an event twice if there are at least as many users as rounds.
+fn user_and_event(number: u32, events: u32, users: u32) -> (UserId, EventId) {
     let (round, event) = (number / events, number % events);
     let user = (u64::from(event) + u64::from(round)) % u64::from(users);
     (user_id(u32::try_from(user).unwrap_or_default()), event_id(event))
@@ -188,14 +190,14 @@ fn user_id(number: u32) -> UserId {
     UserId(Uuid::from_u128(0x0199_0000_0002_7000_8000_0000_0000_0000 + u128::from(number)))
 }
 
-/// A list's word for each number; neighbours differ.
+/// Picks a word by number. Neighbouring numbers get different words.
 fn pick<'a>(words: &[&'a str], number: u32) -> &'a str {
     words[number as usize % words.len()]
 }
 
-/// Has `rounds` tickets, and some to spare.
+/// The generated event with this number. It has `rounds` tickets and some spare ones.
 fn generated(number: u32, rounds: u32, now: DateTime<Utc>) -> event::Model {
-    // Numbers that look unrelated to each other, so that titles, days and prices do not go together.
+    // Looks unrelated to the number, so that titles, days and prices are not correlated.
     let mixed = number.wrapping_mul(0x9E37_79B1);
     let place = pick(&PLACES, mixed >> 24);
     let (style, kind) = (pick(&STYLES, mixed >> 16), pick(&KINDS, mixed >> 8));
@@ -228,8 +230,9 @@ mod tests {
     #[test]
     fn nobody_books_an_event_twice() {
         for (events, bookings, users) in [(10, 1_000, 100), (1_000, 1_000, 10), (7, 100, 15)] {
-            let seats: HashSet<_> = (0..bookings).map(|n| seat(n, events, users)).collect();
-            assert_eq!(seats.len(), bookings as usize, "{events} events");
+            let pairs: HashSet<_> =
+                (0..bookings).map(|n| user_and_event(n, events, users)).collect();
+            assert_eq!(pairs.len(), bookings as usize, "{events} events");
         }
     }
 

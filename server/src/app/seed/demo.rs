@@ -1,6 +1,6 @@
-//! The demo data: what a fresh installation shows, and what the documentation's examples use.
+//! The demo data that a fresh installation shows and the documentation's examples use.
 //!
-//! Ids are fixed, so that seeding again finds what is there and examples can name an event.
+//! Ids are fixed, so that seeding again finds existing rows, and examples can name an event.
 
 use chrono::{DateTime, Days, NaiveTime, Utc};
 use rowlock_entities::{EventId, UserId, event};
@@ -10,7 +10,7 @@ use crate::{
     accounts::{Accounts, AccountsError},
     clock::Clock,
     database::{Database, insert_missing},
-    events::{store, title_key},
+    events::{move_if_over_and_unbooked, title_key},
 };
 
 /// What seeding changed.
@@ -18,7 +18,7 @@ use crate::{
 pub struct Seeded {
     /// Events that were not there yet.
     pub events: u64,
-    /// Events whose day had passed with every ticket left, and is ahead again.
+    /// Events that were over with no ticket booked, and got a new day.
     pub moved: usize,
     /// Users who were not there yet.
     pub users: usize,
@@ -175,15 +175,15 @@ const EVENTS: [DemoEvent; 12] = [
     },
 ];
 
-/// Email, password and name. The README tells them.
+/// Number, email, password and name. The README shows them.
 const USERS: [(u128, &str, &str, &str); 3] = [
     (101, "ada@example.org", "ada-demo-1", "Ada"),
     (102, "grace@example.org", "grace-demo-1", "Grace"),
     (103, "alan@example.org", "alan-demo-1", "Alan"),
 ];
 
-/// Adds what is missing of the demo data, and moves events that are over and were never booked to a
-/// new day. What is there besides stays as it is.
+/// Adds the demo data that is missing, and gives events that are over and were never booked a new day.
+/// All other rows stay as they are.
 ///
 /// # Errors
 /// When the database fails.
@@ -197,7 +197,7 @@ pub async fn add_demo(
     let tx = db.begin().await?;
     for demo in &EVENTS {
         let row = demo.row(now);
-        seeded.moved += usize::from(store::move_if_over_and_unbooked(&tx, &row, now).await?);
+        seeded.moved += usize::from(move_if_over_and_unbooked(&tx, &row, now).await?);
         seeded.events += insert_missing::<event::Entity>(&tx, vec![row]).await?;
     }
     tx.commit().await?;

@@ -1,4 +1,4 @@
-//! Data to begin with: the demo events and users, and as many generated ones as a measurement needs.
+//! Initial data: the demo events and users, and as many generated ones as a measurement needs.
 
 mod bulk;
 mod demo;

@@ -1,7 +1,9 @@
-//! A variable that may be left out, and is, counts as if what it stands for were not written at all:
-//! then an argument's default applies. <https://spec.graphql.org/September2025/#CoerceArgumentValues()>
+//! Removes optional variables that the request leaves out, with the arguments that they stand for, so
+//! that an argument's default applies.
+//! <https://spec.graphql.org/September2025/#CoerceArgumentValues()>
 //!
-//! async-graphql puts null in its place, which an argument such as `orderBy: EventOrder! = …` refuses.
+//! async-graphql takes such a variable as null, which an argument such as `orderBy: EventOrder! = …`
+//! refuses.
 
 use std::collections::HashSet;
 
@@ -13,8 +15,8 @@ use async_graphql::{
 };
 use async_graphql_value::Value;
 
-/// Takes what these variables stand for out of the document, and their declarations with it.
-pub(crate) fn leave_out(document: &mut ExecutableDocument, variables: &Variables) {
+/// Removes absent variables from the document: their declarations and the arguments they stand for.
+pub(super) fn remove_absent_variables(document: &mut ExecutableDocument, variables: &Variables) {
     let declared = || document.operations.iter().flat_map(|(_, op)| &op.node.variable_definitions);
     let (mut absent, mut needed) = (HashSet::new(), HashSet::new());
     for variable in declared() {
@@ -27,7 +29,7 @@ pub(crate) fn leave_out(document: &mut ExecutableDocument, variables: &Variables
             needed.insert(name.clone());
         }
     }
-    // Of several operations that share a fragment, one may need it.
+    // Another operation that shares a fragment may need the variable.
     absent.retain(|name| !needed.contains(name));
     if absent.is_empty() {
         return;
@@ -78,7 +80,7 @@ fn clean_arguments(
     }
 }
 
-/// Fields of input objects, at any depth. An item of a list stays, and is null.
+/// Cleans the fields of input objects at any depth. An item of a list stays and becomes null.
 fn clean_value(value: &mut Value, absent: &HashSet<Name>) {
     match value {
         Value::Object(fields) => {
@@ -108,10 +110,10 @@ mod tests {
 
     use super::*;
 
-    /// The arguments that stand in the cleaned document's first field.
+    /// The arguments of the first field of the cleaned document.
     fn arguments(query: &str, variables: serde_json::Value) -> Vec<String> {
         let mut document = parse_query(query).unwrap();
-        leave_out(&mut document, &Variables::from_json(variables));
+        remove_absent_variables(&mut document, &Variables::from_json(variables));
         let (_, operation) = document.operations.iter().next().unwrap();
         let Selection::Field(field) = &operation.node.selection_set.node.items[0].node else {
             panic!()
@@ -125,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_absent_variable_stands_for_is_not_there() {
+    fn the_argument_of_an_absent_variable_is_removed() {
         let query =
             "query($a: Int, $b: Int) { f(a: $a, b: $b, c: { a: $a, d: [1, $a, { a: $a }] }) }";
         assert_eq!(arguments(query, json!({ "b": 2 })), ["b: $b", "c: {d: [1, null, {}]}"]);

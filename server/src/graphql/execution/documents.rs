@@ -1,7 +1,7 @@
-//! Parsed queries, kept by their text: parsing takes longer than all else that a small request needs, and
-//! clients send the same few texts over and over.
+//! Caches parsed queries by their text. Parsing takes longer than everything else that a small request
+//! needs, and clients send the same few texts over and over.
 //!
-//! A text means the same document whenever it is parsed, so what is kept here is never wrong.
+//! A text always means the same document, so the cache is never wrong.
 
 use std::sync::{
     Arc,
@@ -14,28 +14,27 @@ use async_graphql::{
 };
 use quick_cache::{Weighter, sync::Cache};
 
-use super::AllowedOperations;
 use super::{
-    api::{refusal, with_field},
+    coded_errors::{coded, field_error},
     known_valid::has_plain_arguments,
     query_size::QuerySize,
 };
-use crate::graphql::errors::ApiError;
+use crate::graphql::{allowed_operations::AllowedOperations, errors::ApiError};
 
-/// Documents kept, at most.
-const MOST_DOCUMENTS: usize = 1_000;
-/// Bytes of their texts together, at most. A document takes some twenty times as much.
-const MOST_TEXT: u64 = 1_000_000;
+/// Most documents in the cache.
+const MAX_DOCUMENTS: usize = 1_000;
+/// Most bytes of all their texts. A document takes some twenty times as much memory.
+const MAX_TEXT_BYTES: u64 = 1_000_000;
 
-const NOT_LISTED: &str = "This server runs only the operations that its operator listed.";
+const NOT_LISTED: &str = "This server runs only the operations on its operator's list.";
 
-/// A query that was parsed and measured.
+/// A parsed query with its size.
 #[derive(Debug)]
-pub(crate) struct Document {
-    pub(crate) parsed: ExecutableDocument,
-    pub(crate) size: QuerySize,
-    pub(crate) has_plain_arguments: bool,
-    is_valid: AtomicBool,
+pub(super) struct Document {
+    pub(super) parsed: ExecutableDocument,
+    pub(super) size: QuerySize,
+    pub(super) has_plain_arguments: bool,
+    known_valid: AtomicBool,
 }
 
 impl Document {
@@ -43,24 +42,24 @@ impl Document {
         Self {
             size: QuerySize::of(&parsed),
             has_plain_arguments: has_plain_arguments(&parsed),
-            is_valid: AtomicBool::new(false),
+            known_valid: AtomicBool::new(false),
             parsed,
         }
     }
 
-    /// Whether it was found valid before.
-    pub(crate) fn is_known_to_be_valid(&self) -> bool {
-        self.is_valid.load(Ordering::Relaxed)
+    /// Whether the document was validated before.
+    pub(super) fn is_known_valid(&self) -> bool {
+        self.known_valid.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn was_found_valid(&self) {
-        self.is_valid.store(true, Ordering::Relaxed);
+    pub(super) fn set_known_valid(&self) {
+        self.known_valid.store(true, Ordering::Relaxed);
     }
 }
 
-/// Documents by their texts; those that were not asked for in a long time make room for others.
+/// Documents by their texts. The least used ones make room for new ones.
 #[derive(Debug)]
-pub(crate) struct Documents {
+pub(super) struct Documents {
     allowed: AllowedOperations,
     known: Cache<String, Arc<Document>, ByText>,
 }
@@ -75,28 +74,28 @@ impl Weighter<String, Arc<Document>> for ByText {
 }
 
 impl Documents {
-    /// Of texts that may run; others are not even parsed.
-    pub(crate) fn new(allowed: AllowedOperations) -> Self {
-        Self { allowed, known: Cache::with_weighter(MOST_DOCUMENTS, MOST_TEXT, ByText) }
+    /// Texts that are not allowed are not even parsed.
+    pub(super) fn new(allowed: AllowedOperations) -> Self {
+        Self { allowed, known: Cache::with_weighter(MAX_DOCUMENTS, MAX_TEXT_BYTES, ByText) }
     }
 
-    pub(crate) fn allowed(&self) -> &AllowedOperations {
+    pub(super) fn allowed(&self) -> &AllowedOperations {
         &self.allowed
     }
 
-    /// The document that `text` is.
+    /// Parses `text`, or finds it in the cache.
     ///
     /// # Errors
-    /// What is wrong with the text. Errors are not kept.
-    pub(crate) fn parse(&self, text: &str) -> ServerResult<Arc<Document>> {
+    /// What is wrong with the text. Errors are not cached.
+    pub(super) fn parse(&self, text: &str) -> ServerResult<Arc<Document>> {
         if let Some(known) = self.known.get(text) {
             return Ok(known);
         }
         if !self.allowed.contain(text) {
-            return Err(refusal(ApiError::Forbidden(NOT_LISTED)));
+            return Err(coded(ApiError::Forbidden(NOT_LISTED)));
         }
         let parsed =
-            parse_query(text).map_err(|error| with_field(error.into(), "query".to_owned()))?;
+            parse_query(text).map_err(|error| field_error(error.into(), "query".to_owned()))?;
         let document = Arc::new(Document::new(parsed));
         self.known.insert(text.to_owned(), Arc::clone(&document));
         Ok(document)
@@ -117,12 +116,12 @@ mod tests {
     }
 
     #[test]
-    fn no_flood_of_texts_fills_the_memory() {
+    fn a_flood_of_texts_does_not_fill_the_memory() {
         let documents = Documents::new(AllowedOperations::default());
         for number in 0..2_000 {
             let comment = "x".repeat(1_000);
             documents.parse(&format!("{{ a{number}: __typename }} # {comment}")).unwrap();
         }
-        assert!(documents.known.weight() <= MOST_TEXT);
+        assert!(documents.known.weight() <= MAX_TEXT_BYTES);
     }
 }

@@ -1,14 +1,14 @@
-//! A query whose text was found valid once is not validated again.
+//! Skips the validation of a query whose text was found valid before.
 //!
-//! To validate a small query takes longer than to execute it. Its rules look at the text, and only one of
-//! them at the variables' values as well: whether each fits where it is used. That follows where a
-//! variable stands alone as an argument and its value is of the type that it was declared with, since the
-//! types of such places are compared when the text is validated.
+//! Validating a small query takes longer than executing it. All rules but one depend on the text alone.
+//! That one also checks whether each variable's value fits where it is used. It always does if the
+//! variable is a whole argument and its value has the variable's declared type, because the text's
+//! validation compares that type with the argument's.
 //!
-//! What is not plainly so, right or wrong, goes through all of the rules. So nothing is accepted here that
-//! they would refuse, and what they refuse is refused in their words. One thing besides is refused here that
-//! they overlook: a variable, or a mutation's argument, that should be an input object and is none. It would
-//! be met when its field's turn comes, after those before it were executed.
+//! Every other query goes through all rules. So nothing is accepted here that they would refuse, and
+//! their refusals keep their words. This module also refuses what the rules overlook: a variable, or a
+//! mutation's argument, that must be an input object and is not. async-graphql would find that out only
+//! when the field's turn comes, after the fields before it were executed.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -27,16 +27,15 @@ use async_graphql::{
 };
 use async_graphql_value as written;
 
-/// The types that variables can have, apart from those built into GraphQL, and those of the arguments of
-/// mutations.
+/// The types that the schema declares for variables, and those of the arguments of mutations.
 #[derive(Debug)]
-pub(crate) struct InputTypes {
+pub(super) struct InputTypes {
     by_name: HashMap<Name, InputType>,
-    /// By field and argument.
-    of_mutations: HashMap<(Name, Name), Type>,
+    /// Types by field and argument.
+    mutation_arguments: HashMap<(Name, Name), Type>,
 }
 
-/// The type whose fields change something.
+/// The root type of mutations.
 const MUTATION: &str = "Mutation";
 
 #[derive(Debug)]
@@ -52,10 +51,10 @@ struct InputField {
 }
 
 impl InputTypes {
-    /// Those of a schema. What can't be read here is taken for a type of which nothing is known.
-    pub(crate) fn of_schema(sdl: &str) -> Self {
+    /// Reads the types of a schema. Types of other kinds count as unknown.
+    pub(super) fn of_schema(sdl: &str) -> Self {
         let definitions = parse_schema(sdl).map(|schema| schema.definitions).unwrap_or_default();
-        let (mut by_name, mut of_mutations) = (HashMap::new(), HashMap::new());
+        let (mut by_name, mut mutation_arguments) = (HashMap::new(), HashMap::new());
         for definition in definitions {
             let TypeSystemDefinition::Type(definition) = definition else { continue };
             let name = definition.node.name.node;
@@ -77,7 +76,7 @@ impl InputTypes {
                             let name = argument.node.name.node;
                             ((field.node.name.node.clone(), name), argument.node.ty.node)
                         });
-                        of_mutations.extend(arguments);
+                        mutation_arguments.extend(arguments);
                     }
                     continue;
                 }
@@ -85,12 +84,12 @@ impl InputTypes {
             };
             by_name.insert(name, of);
         }
-        Self { by_name, of_mutations }
+        Self { by_name, mutation_arguments }
     }
 
-    /// Whether each variable of the document's one operation is there, or has a default, and is of the type
-    /// that it was declared with.
-    pub(crate) fn are_right(&self, document: &ExecutableDocument, variables: &Variables) -> bool {
+    /// Whether the document has one operation, and each of its variables has a value of its declared type
+    /// or is left out and has a default.
+    pub(super) fn accept(&self, document: &ExecutableDocument, variables: &Variables) -> bool {
         let mut operations = document.operations.iter();
         let (Some((_, operation)), None) = (operations.next(), operations.next()) else {
             return false;
@@ -98,87 +97,86 @@ impl InputTypes {
         operation.node.variable_definitions.iter().all(|definition| {
             let definition = &definition.node;
             match variables.get(&definition.name.node) {
-                // With a default it may stand where none may be missing, and null is not its default.
+                // A variable with a default may be used where null is not allowed.
                 Some(Value::Null) if definition.default_value.is_some() => false,
-                Some(value) => self.is_of(&definition.var_type.node, value),
+                Some(value) => self.is_of_type(&definition.var_type.node, value),
                 None => definition.default_value.is_some(),
             }
         })
     }
 
-    /// A variable that is no object and should be one, of the operation of this name where there is one. The
-    /// rules let it through, and what stands before it would be executed.
-    pub(crate) fn find_missed_object<'a>(
+    /// Finds a variable of the named operation that must be an input object and is not.
+    pub(super) fn find_non_object_variable<'a>(
         &self,
         document: &'a ExecutableDocument,
         name: Option<&str>,
         variables: &Variables,
     ) -> Option<&'a Name> {
-        let is_meant = |own: Option<&Name>| name.is_none() || own.map(Name::as_str) == name;
-        let (_, operation) = document.operations.iter().find(|(own, _)| is_meant(*own))?;
+        let has_name = |own: Option<&Name>| name.is_none() || own.map(Name::as_str) == name;
+        let (_, operation) = document.operations.iter().find(|(own, _)| has_name(*own))?;
         let mut definitions = operation.node.variable_definitions.iter();
-        let missed = definitions.find(|definition| {
+        let found = definitions.find(|definition| {
             let value = variables.get(&definition.node.name.node);
-            value.is_some_and(|value| self.misses_object(&definition.node.var_type.node, value))
+            value.is_some_and(|value| self.is_not_object(&definition.node.var_type.node, value))
         })?;
-        Some(&missed.node.name.node)
+        Some(&found.node.name.node)
     }
 
-    fn misses_object(&self, wanted: &Type, value: &Value) -> bool {
+    fn is_not_object(&self, wanted: &Type, value: &Value) -> bool {
         let name = match (&wanted.base, value) {
             (_, Value::Null) => return false,
             (BaseType::List(item), Value::List(items)) => {
-                return items.iter().any(|value| self.misses_object(item, value));
+                return items.iter().any(|value| self.is_not_object(item, value));
             }
-            // One that stands for a list of itself.
-            (BaseType::List(item), _) => return self.misses_object(item, value),
+            // A single value stands for a list of one.
+            (BaseType::List(item), _) => return self.is_not_object(item, value),
             (BaseType::Named(name), _) => name,
         };
         let Some(InputType::Object(fields)) = self.by_name.get(name) else { return false };
         let Value::Object(given) = value else { return true };
         given.iter().any(|(name, value)| {
-            fields.get(name).is_some_and(|field| self.misses_object(&field.of, value))
+            fields.get(name).is_some_and(|field| self.is_not_object(&field.of, value))
         })
     }
 
-    /// A mutation's argument that is written as no object and should be one.
-    pub(crate) fn find_missed_literal<'a>(
+    /// Finds a mutation's argument that is a literal, must be an input object, and is not.
+    pub(super) fn find_non_object_literal<'a>(
         &self,
         document: &'a ExecutableDocument,
     ) -> Option<&'a Name> {
         let of_operations = document.operations.iter().map(|(_, of)| &of.node.selection_set.node);
         let of_fragments = document.fragments.values().map(|of| &of.node.selection_set.node);
-        of_operations.chain(of_fragments).find_map(|set| self.find_missed_literal_in(set))
+        of_operations.chain(of_fragments).find_map(|set| self.find_non_object_literal_in(set))
     }
 
-    /// No type below the mutations has a field of one's name with such an argument.
-    fn find_missed_literal_in<'a>(&self, set: &'a SelectionSet) -> Option<&'a Name> {
+    /// Looks at fields of all types, because no other type has a field and an argument of the same names.
+    fn find_non_object_literal_in<'a>(&self, set: &'a SelectionSet) -> Option<&'a Name> {
         set.items.iter().find_map(|selection| match &selection.node {
             Selection::Field(field) => {
-                let missed = field.node.arguments.iter().find(|(name, value)| {
+                let found = field.node.arguments.iter().find(|(name, value)| {
                     let argument = (field.node.name.node.clone(), name.node.clone());
-                    let of = self.of_mutations.get(&argument);
+                    let of = self.mutation_arguments.get(&argument);
                     of.is_some_and(|of| {
-                        // A variable in it is looked at by its own value.
+                        // The value of a variable inside is checked by itself.
                         let null = |_| Ok::<_, Infallible>(Value::Null);
                         let value = value.node.clone().into_const_with(null);
-                        value.is_ok_and(|value| self.misses_object(of, &value))
+                        value.is_ok_and(|value| self.is_not_object(of, &value))
                     })
                 });
-                missed.map(|(name, _)| &name.node)
+                found.map(|(name, _)| &name.node)
             }
             Selection::InlineFragment(of) => {
-                self.find_missed_literal_in(&of.node.selection_set.node)
+                self.find_non_object_literal_in(&of.node.selection_set.node)
             }
             Selection::FragmentSpread(_) => None,
         })
     }
 
-    fn is_of(&self, wanted: &Type, value: &Value) -> bool {
+    fn is_of_type(&self, wanted: &Type, value: &Value) -> bool {
         let name = match (&wanted.base, value) {
             (_, Value::Null) => return wanted.nullable,
             (BaseType::List(item), Value::List(items)) => {
-                return items.iter().all(|value| self.is_of(item, value));
+                return items.iter().all(|value| self.is_of_type(item, value));
             }
             (BaseType::List(_), _) => return false,
             (BaseType::Named(name), _) => name,
@@ -194,7 +192,7 @@ impl InputTypes {
                 }
                 (Some(InputType::Object(fields)), Value::Object(given)) => {
                     given.iter().all(|(name, value)| {
-                        fields.get(name).is_some_and(|field| self.is_of(&field.of, value))
+                        fields.get(name).is_some_and(|field| self.is_of_type(&field.of, value))
                     }) && fields
                         .iter()
                         .all(|(name, field)| field.may_be_absent || given.contains_key(name))
@@ -205,8 +203,8 @@ impl InputTypes {
     }
 }
 
-/// Whether each argument is a variable or has none in it.
-pub(crate) fn has_plain_arguments(document: &ExecutableDocument) -> bool {
+/// Whether each argument is a whole variable or has no variable in it.
+pub(super) fn has_plain_arguments(document: &ExecutableDocument) -> bool {
     let mut operations = document.operations.iter().map(|(_, operation)| &operation.node);
     operations.all(|of| of.directives.is_empty() && set_is_plain(&of.selection_set.node))
         && document.fragments.values().all(|of| set_is_plain(&of.node.selection_set.node))
@@ -239,24 +237,24 @@ mod tests {
 
     use super::*;
 
-    fn are_right(declared: &str, variables: serde_json::Value) -> bool {
+    fn accepts(declared: &str, variables: serde_json::Value) -> bool {
         let document = parse_query(format!("query Named({declared}) {{ f }}")).unwrap();
         let types = InputTypes::of_schema(&crate::graphql::sdl());
-        types.are_right(&document, &Variables::from_json(variables))
+        types.accept(&document, &Variables::from_json(variables))
     }
 
     #[test]
-    fn values_of_the_declared_types_are_right() {
-        assert!(are_right("$a: Int!, $b: [ID!]", json!({ "a": -3, "b": ["x", "y"] })));
-        assert!(are_right("$a: String, $b: Boolean = true", json!({ "a": null })));
+    fn values_of_the_declared_types_are_accepted() {
+        assert!(accepts("$a: Int!, $b: [ID!]", json!({ "a": -3, "b": ["x", "y"] })));
+        assert!(accepts("$a: String, $b: Boolean = true", json!({ "a": null })));
         let order = json!({ "order": { "field": "PRICE" } });
-        assert!(are_right("$order: EventOrder!", order));
+        assert!(accepts("$order: EventOrder!", order));
         let input = json!({ "input": { "eventId": "x", "idempotencyKey": null } });
-        assert!(are_right("$input: BookEventInput!", input));
+        assert!(accepts("$input: BookEventInput!", input));
     }
 
     #[test]
-    fn what_is_not_plainly_of_its_type_is_not_right() {
+    fn values_of_other_types_are_not_accepted() {
         for (declared, value) in [
             ("Int", json!(1.5)),
             ("Int", json!(3_000_000_000_u64)),
@@ -273,35 +271,38 @@ mod tests {
             ("BookEventInput", json!({ "eventId": "x", "quantity": null })),
             ("Event", json!({ "id": "x" })),
         ] {
-            assert!(!are_right(&format!("$a: {declared}"), json!({ "a": value })), "{declared}");
+            assert!(!accepts(&format!("$a: {declared}"), json!({ "a": value })), "{declared}");
         }
-        assert!(!are_right("$a: Int", json!({})), "an absent one changes the document");
-        assert!(!are_right("$a: Int) { f } query Other($a: Int", json!({ "a": 1 })), "one of two");
+        assert!(!accepts("$a: Int", json!({})), "an absent variable changes the document");
+        assert!(
+            !accepts("$a: Int) { f } query Other($a: Int", json!({ "a": 1 })),
+            "two operations"
+        );
     }
 
     #[test]
-    fn what_should_be_an_object_and_is_none_is_found() {
-        let missed = |declared: &str, value| {
+    fn a_variable_that_must_be_an_object_and_is_not_is_found() {
+        let is_found = |declared: &str, value| {
             let document = parse_query(format!("query($a: {declared}) {{ f }}")).unwrap();
             let types = InputTypes::of_schema(&crate::graphql::sdl());
             let variables = Variables::from_json(json!({ "a": value }));
-            types.find_missed_object(&document, None, &variables).is_some()
+            types.find_non_object_variable(&document, None, &variables).is_some()
         };
-        assert!(missed("EventOrder", json!("PRICE")));
-        assert!(missed("[EventOrder!]", json!([{ "field": "PRICE" }, 7])));
-        assert!(missed("[EventOrder!]", json!([[]])));
+        assert!(is_found("EventOrder", json!("PRICE")));
+        assert!(is_found("[EventOrder!]", json!([{ "field": "PRICE" }, 7])));
+        assert!(is_found("[EventOrder!]", json!([[]])));
         for right in [json!({ "field": "PRICE" }), json!(null), json!({ "field": 7 })] {
-            assert!(!missed("EventOrder", right));
+            assert!(!is_found("EventOrder", right));
         }
-        assert!(!missed("ID", json!("x")));
+        assert!(!is_found("ID", json!("x")));
     }
 
     #[test]
-    fn what_is_written_as_no_object_and_should_be_one_is_found() {
+    fn a_literal_that_must_be_an_object_and_is_not_is_found() {
         let types = InputTypes::of_schema(&crate::graphql::sdl());
         let missed = |query: &str| {
             let document = parse_query(query).unwrap();
-            types.find_missed_literal(&document).map(ToString::to_string)
+            types.find_non_object_literal(&document).map(ToString::to_string)
         };
         for wrong in [
             "mutation { bookEvent(input: 7) { __typename } }",

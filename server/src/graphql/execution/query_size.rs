@@ -1,8 +1,8 @@
-//! How large a query is once its fragments are written out, found without writing them out.
+//! Measures how large a query is with its fragments written out, without writing them out.
 //!
 //! Thirty fragments that each spread the next one twice are a kilobyte of text and a thousand million
-//! fields. What async-graphql does first, its own depth check included, visits each of them, so this
-//! has to come before.
+//! fields. async-graphql's first step, its own depth check, visits each of them. So this check must
+//! come before it.
 
 use std::collections::HashMap;
 
@@ -11,21 +11,22 @@ use async_graphql::{
     parser::types::{ExecutableDocument, Selection, SelectionSet},
 };
 
-/// Deeper than this is as good as endless: what is nested is also visited by nested calls.
-const DEEPEST: usize = 64;
+/// Deeper nesting counts as endless, because visiting it takes as many nested calls.
+const MAX_DEPTH: usize = 64;
 
-/// Fields, fragments and directives of a whole document, written out.
+/// The size of a whole document with its fragments written out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct QuerySize {
-    pub(crate) selections: usize,
-    pub(crate) depth: usize,
+pub(super) struct QuerySize {
+    /// Fields, fragments and directives.
+    pub(super) selections: usize,
+    pub(super) depth: usize,
 }
 
 impl QuerySize {
-    /// What a fragment that contains itself has.
+    /// The size of a fragment that contains itself.
     const ENDLESS: Self = Self { selections: usize::MAX, depth: usize::MAX };
 
-    pub(crate) fn of(document: &ExecutableDocument) -> Self {
+    pub(super) fn of(document: &ExecutableDocument) -> Self {
         let mut fragments = HashMap::new();
         let mut whole = Self::default();
         for (_, operation) in document.operations.iter() {
@@ -35,7 +36,7 @@ impl QuerySize {
             whole.add(of_variables.map(|variable| variable.node.directives.len()).sum());
             whole.add(operation.node.directives.len());
         }
-        // Those that nothing spreads are visited too.
+        // async-graphql also visits fragments that nothing spreads.
         for name in document.fragments.keys() {
             whole.take(Self::of_fragment(document, name, &mut fragments, 0));
         }
@@ -48,7 +49,7 @@ impl QuerySize {
         fragments: &mut HashMap<&'a Name, Self>,
         depth: usize,
     ) -> Self {
-        if depth > DEEPEST {
+        if depth > MAX_DEPTH {
             return Self::ENDLESS;
         }
         let depth = depth + 1;
@@ -81,9 +82,9 @@ impl QuerySize {
         if let Some(known) = fragments.get(name) {
             return *known;
         }
-        // An unknown one is refused by the validation.
+        // Validation refuses unknown fragments.
         let Some(fragment) = document.fragments.get(name) else { return Self::default() };
-        // What comes back here before this is done is a circle.
+        // Coming back to this fragment before it is measured means a circle.
         fragments.insert(name, Self::ENDLESS);
         let mut size = Self::of_set(document, &fragment.node.selection_set.node, fragments, depth);
         size.add(fragment.node.directives.len());
@@ -95,7 +96,7 @@ impl QuerySize {
         self.selections = self.selections.saturating_add(count);
     }
 
-    /// Adds what stands beside the rest.
+    /// Adds the size of a sibling.
     fn take(&mut self, other: Self) {
         self.add(other.selections);
         self.depth = self.depth.max(other.depth);
@@ -120,7 +121,7 @@ mod tests {
 
     #[test]
     fn fragments_count_wherever_they_are_spread() {
-        // Once in each place, and once as it stands there.
+        // The fragment counts in both places, and once by itself.
         assert_eq!(size("{ a { ...F } b { ...F } } fragment F on X { c d }"), (10, 3));
     }
 
@@ -128,7 +129,7 @@ mod tests {
     fn directives_count_wherever_they_stand() {
         let query =
             "query($x: Int @a) @b @c { d @e ... @f { g @h @i } ...J @k } fragment J on X @l { m }";
-        // The fragment counts in its place and once as it stands there.
+        // The fragment counts in its place, and once by itself.
         assert_eq!(size(query), (1 + 2 + 2 + 2 + 3 + 2 + 2 + 2, 2));
     }
 

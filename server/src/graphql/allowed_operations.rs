@@ -1,4 +1,4 @@
-//! Which operations may run at all.
+//! The list of operations that may run, if the operator sets one.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use sha2::{Digest, Sha256};
 
-/// All, or only those on a list.
+/// All operations, or only those on a list.
 #[derive(Clone, Debug, Default)]
 pub struct AllowedOperations(Option<Arc<List>>);
 
@@ -23,13 +23,13 @@ struct List {
 }
 
 impl AllowedOperations {
-    /// Whether only those on a list are.
-    pub(crate) fn are_listed(&self) -> bool {
+    /// Whether there is a list.
+    pub fn are_listed(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Whether what a document's text has may run.
-    pub(crate) fn contain(&self, text: &str) -> bool {
+    /// Whether a document with this text may run.
+    pub(super) fn contain(&self, text: &str) -> bool {
         self.0.as_ref().is_none_or(|list| list.texts.contains(text))
     }
 
@@ -39,7 +39,7 @@ impl AllowedOperations {
     }
 }
 
-/// From the names of files, separated by commas; all operations where there is none.
+/// Reads the files with these names, separated by commas. Without a file, all operations are allowed.
 impl FromStr for AllowedOperations {
     type Err = anyhow::Error;
 
@@ -47,7 +47,7 @@ impl FromStr for AllowedOperations {
         let mut list = None;
         for file in files.split(',').map(str::trim).filter(|file| !file.is_empty()) {
             let list = list.get_or_insert_with(List::default);
-            // In one line, since only the outermost of several is told.
+            // In one line, because only the outermost error is shown.
             list.add(Path::new(file)).map_err(|error| anyhow!("{file}: {error:#}"))?;
         }
         Ok(Self(list.map(Arc::new)))
@@ -56,7 +56,7 @@ impl FromStr for AllowedOperations {
 
 impl List {
     fn add(&mut self, file: &Path) -> Result<()> {
-        let json = fs::read(file).context("can't read it")?;
+        let json = fs::read(file).context("the file can't be read")?;
         let listed: HashMap<String, String> = serde_json::from_slice(&json)
             .context("it is not a JSON object of documents by their SHA-256")?;
         if listed.is_empty() {
@@ -74,7 +74,7 @@ impl List {
     }
 }
 
-/// What clients name a document by, in lower-case hexadecimal digits.
+/// The hash by which clients name a document, in lower-case hexadecimal digits.
 pub(crate) fn sha256_hex(text: &str) -> String {
     let mut hex = String::with_capacity(64);
     for byte in Sha256::digest(text) {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_list_all_may_run() {
+    fn without_a_list_all_operations_may_run() {
         for none in ["", " ", ","] {
             let all: AllowedOperations = none.parse().unwrap();
             assert!(all.contain("{ __typename }") && !all.are_listed());
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_list_is_said() {
+    fn a_wrong_list_is_explained() {
         let folder = tempfile::tempdir().unwrap();
         for (content, wrong) in [
             ("[]", "not a JSON object"),

@@ -1,0 +1,110 @@
+//! The secrets that access tokens are signed with.
+
+use std::{fmt, str::FromStr};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+/// The secrets of access tokens.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SecretArgs {
+    /// Signs access tokens: 32 bytes or more, the same on every server. Required with PostgreSQL;
+    /// with SQLite the default is a random one at each start
+    #[arg(long, env, value_name = "SECRET", hide_env_values = true)]
+    pub jwt_secret: Option<JwtSecret>,
+
+    /// A second secret whose access tokens are accepted, too. To replace JWT_SECRET without signing
+    /// anybody out, give every server the new one here first, then swap the two, and remove the old one
+    /// once the last token that it signed has expired
+    #[arg(long, env, value_name = "SECRET", hide_env_values = true)]
+    pub jwt_accepted_secret: Option<JwtSecret>,
+}
+
+impl SecretArgs {
+    /// The secrets as they are set.
+    ///
+    /// # Errors
+    /// When JWT_SECRET is not set.
+    pub fn secrets(&self) -> Result<JwtSecrets> {
+        let signing = self.jwt_secret.clone().context(
+            "JWT_SECRET is not set; give every server the same 32 random bytes or more, \
+             as from `openssl rand -base64 48`",
+        )?;
+        Ok(JwtSecrets { signing, accepted: self.jwt_accepted_secret.clone() })
+    }
+
+    /// The secrets as they are set. A random secret signs if JWT_SECRET is not set.
+    #[must_use]
+    pub fn secrets_or_random(&self) -> JwtSecrets {
+        JwtSecrets {
+            signing: self.jwt_secret.clone().unwrap_or_else(JwtSecret::random),
+            accepted: self.jwt_accepted_secret.clone(),
+        }
+    }
+}
+
+/// At least 32 bytes that only the servers know.
+#[derive(Clone)]
+pub struct JwtSecret(Vec<u8>);
+
+impl JwtSecret {
+    const MIN_BYTES: usize = 32;
+
+    /// A secret that nobody else has. Tokens signed with it end with this process.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(rand::random::<[u8; 32]>().to_vec())
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl FromStr for JwtSecret {
+    type Err = anyhow::Error;
+
+    fn from_str(secret: &str) -> Result<Self> {
+        if secret.len() < Self::MIN_BYTES {
+            bail!(
+                "it needs at least {} bytes and has {}; `openssl rand -base64 48` makes a good one",
+                Self::MIN_BYTES,
+                secret.len()
+            );
+        }
+        Ok(Self(secret.as_bytes().to_vec()))
+    }
+}
+
+impl fmt::Debug for JwtSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JwtSecret(…)")
+    }
+}
+
+/// The keys of access tokens.
+#[derive(Clone, Debug)]
+pub struct JwtSecrets {
+    /// Signs new tokens.
+    pub signing: JwtSecret,
+    /// Tokens that this one signed are accepted, too.
+    pub accepted: Option<JwtSecret>,
+}
+
+impl From<JwtSecret> for JwtSecrets {
+    fn from(signing: JwtSecret) -> Self {
+        Self { signing, accepted: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_jwt_secret_is_refused_and_a_good_one_is_never_shown() {
+        assert!("x".repeat(31).parse::<JwtSecret>().is_err());
+        let secret: JwtSecret = "x".repeat(32).parse().unwrap();
+        assert!(!format!("{secret:?}").contains('x'));
+    }
+}

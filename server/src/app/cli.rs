@@ -1,0 +1,157 @@
+//! The command line. Each setting is a flag and an environment variable, and is declared by the module
+//! that it belongs to; this module only gathers them.
+//!
+//! A wrong setting is reported in one line before anything starts.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{
+    Args, Parser, Subcommand,
+    error::{ContextKind, ErrorKind},
+};
+
+use super::seed::Size;
+use crate::{
+    accounts::SecretArgs, database::DatabaseArgs, graphql::OperationArgs, http::HttpArgs,
+    inventory::BookingArgs, rate_limit::RateLimitArgs, telemetry::TelemetryArgs,
+};
+
+/// The settings whose values are never printed.
+const SECRET_SETTINGS: [&str; 4] =
+    ["--jwt-secret", "--jwt-accepted-secret", "--database-url", "--database-replica-url"];
+
+/// Event booking that never oversells.
+#[derive(Debug, Parser)]
+#[command(name = "rowlock", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// `rowlock` alone is `rowlock serve`.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+/// Parses the command line and the environment. Prints and exits for `--help` and `--version`.
+///
+/// # Errors
+/// What is wrong, in one line, without the value of a setting that can hold a secret.
+pub fn from_command_line() -> Result<Cli, String> {
+    Cli::try_parse().map_err(|error| {
+        if !error.use_stderr() {
+            error.exit();
+        }
+        one_line(&error)
+    })
+}
+
+fn one_line(error: &clap::Error) -> String {
+    let context = |kind| error.get(kind).map(ToString::to_string);
+    if error.kind() == ErrorKind::ValueValidation
+        && let (Some(setting), Some(value)) =
+            (context(ContextKind::InvalidArg), context(ContextKind::InvalidValue))
+        && let Some(cause) = std::error::Error::source(error)
+    {
+        let is_secret = SECRET_SETTINGS.iter().any(|name| setting.starts_with(name));
+        let value = if is_secret { String::new() } else { format!(" {value:?}") };
+        return format!("{setting}{value}: {cause}");
+    }
+    // The first paragraph says what is wrong. The rest explains how to get help.
+    let rendered = error.render().to_string();
+    let paragraph = rendered.trim().split("\n\n").next().unwrap_or_default();
+    let words: Vec<&str> = paragraph.trim_start_matches("error: ").split_whitespace().collect();
+    words.join(" ")
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API, the IDEs and the web client (`rowlock` alone does this, too)
+    Serve(Box<ServeArgs>),
+    /// Bring the database's schema up to date
+    Migrate(MigrateArgs),
+    /// Add the demo events and demo users, and generated ones for measurements; existing ones stay as
+    /// they are
+    Seed(SeedArgs),
+    /// Print the GraphQL schema; needs no database
+    Schema,
+    /// Check every event's count against its bookings; print each violation and exit with 1 if there
+    /// are any
+    Audit(DatabaseArgs),
+    /// Manage users
+    #[command(subcommand)]
+    Users(UsersCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum UsersCommand {
+    /// Create users for load tests and write an access token for each
+    Create(CreateUsersArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Undo this many of the newest migrations instead; the data in their tables is lost
+    #[arg(long, value_name = "N")]
+    pub down: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub struct SeedArgs {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// How many generated events there should be besides the demo events
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub events: Option<u32>,
+    /// How many bookings the generated events should have altogether, by generated users
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "events", value_parser = clap::value_parser!(u32).range(..=100_000_000))]
+    pub bookings: u32,
+}
+
+impl SeedArgs {
+    /// How much to generate, if anything.
+    pub(super) fn size(&self) -> Option<Size> {
+        self.events.map(|events| Size { events, bookings: self.bookings })
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct CreateUsersArgs {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    #[command(flatten)]
+    pub secret: SecretArgs,
+    /// How many users to create
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub count: u32,
+    /// File that the access tokens are written to, one per line
+    #[arg(long, value_name = "FILE")]
+    pub tokens: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    #[command(flatten)]
+    pub secret: SecretArgs,
+    #[command(flatten)]
+    pub http: HttpArgs,
+    #[command(flatten)]
+    pub operations: OperationArgs,
+    #[command(flatten)]
+    pub rate_limits: RateLimitArgs,
+    #[command(flatten)]
+    pub booking: BookingArgs,
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+
+    /// Address and port to listen on
+    #[arg(long, env, default_value = "127.0.0.1:8080", value_name = "IP:PORT")]
+    pub listen_addr: SocketAddr,
+
+    /// Milliseconds for which a server that was told to stop goes on serving, while `/readyz` already
+    /// reports that it is not ready. A balancer finds out before connections are refused
+    #[arg(long, env, default_value_t = 0, value_name = "MS", value_parser = clap::value_parser!(u64).range(..=600_000))]
+    pub stop_delay_ms: u64,
+}

@@ -1,0 +1,86 @@
+//! Decides which pooled connections can be used without a ping first.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tokio::time::{Instant, timeout_at};
+
+/// A connection that was idle for longer than this is pinged before it is used.
+const TRUSTED_IDLE_TIME: Duration = Duration::from_secs(1);
+/// For this long after a connection broke, every connection is pinged when it returns to its pool.
+const DISTRUST_TIME: Duration = Duration::from_secs(60);
+
+/// Remembers when a connection last broke. A ping costs a round trip, so a connection is used
+/// without one if it worked a moment ago and none broke since. Clones share the state.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ConnectionTrust(Arc<Mutex<Option<Instant>>>);
+
+impl ConnectionTrust {
+    /// Records that a connection broke. Others may have broken with it.
+    pub(super) fn connection_broke(&self) {
+        *self.0.lock() = Some(Instant::now());
+    }
+
+    /// Whether a connection that was idle for `time` can be used without a ping.
+    pub(super) fn allows_idle(&self, time: Duration) -> bool {
+        time < TRUSTED_IDLE_TIME && self.since_last_break().is_none_or(|since| since > time)
+    }
+
+    /// Whether no connection broke lately.
+    pub(super) fn is_full(&self) -> bool {
+        self.since_last_break().is_none_or(|since| since > DISTRUST_TIME)
+    }
+
+    /// Runs `work` until `deadline`, and gives `None` if it needs longer. Its connection then counts
+    /// as broken before the pool gets it back.
+    pub(super) async fn with_deadline<F: Future>(
+        &self,
+        deadline: Instant,
+        work: F,
+    ) -> Option<F::Output> {
+        // Pinned here, so that `work` is dropped only after the break was recorded.
+        let mut work = pin!(work);
+        let result = timeout_at(deadline, &mut work).await.ok();
+        if result.is_none() {
+            self.connection_broke();
+        }
+        result
+    }
+
+    fn since_last_break(&self) -> Option<Duration> {
+        self.0.lock().map(|broke_at| broke_at.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_break_connections_are_pinged_until_it_is_long_ago() {
+        let trust = ConnectionTrust::default();
+        let (short, long) = (Duration::from_millis(300), Duration::from_secs(1));
+        assert!(trust.allows_idle(short) && !trust.allows_idle(long) && trust.is_full());
+        trust.connection_broke();
+        assert!(!trust.allows_idle(short), "it was idle while another one broke");
+        advance(Duration::from_millis(400)).await;
+        assert!(trust.allows_idle(short), "it worked since");
+        assert!(!trust.is_full());
+        advance(Duration::from_secs(60)).await;
+        assert!(trust.is_full());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_misses_its_deadline_breaks_its_connection() {
+        let trust = ConnectionTrust::default();
+        let deadline = Instant::now() + Duration::from_secs(3);
+        assert_eq!(trust.with_deadline(deadline, ready(7)).await, Some(7));
+        assert!(trust.is_full());
+        assert_eq!(trust.with_deadline(deadline, pending::<()>()).await, None);
+        assert!(!trust.is_full());
+    }
+}

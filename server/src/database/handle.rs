@@ -1,0 +1,244 @@
+//! The pools of one database, and how a transaction begins.
+
+use std::sync::Arc;
+
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use tokio::time::Instant;
+
+use super::{
+    DatabaseArgs, DatabaseUrl, Health, Reads,
+    connection_trust::ConnectionTrust,
+    fault::unreachable_error,
+    pools::{INDEX_PLANS_ONLY, create_parent_folder, postgres_options, sqlite_options},
+    reads::READ_TIMEOUT,
+    standby::{Lists, Standby},
+};
+use crate::metrics::PoolSize;
+
+/// A database of either engine. Clones share its pools.
+#[derive(Clone, Debug)]
+pub struct Database {
+    reads: Reads,
+    lists: Lists,
+    writes: DatabaseConnection,
+    trust: ConnectionTrust,
+    /// A connection that only probes use. What a probe waits for is the database, not a busy pool.
+    probe: DatabaseConnection,
+    /// Connections for messages between servers; PostgreSQL only.
+    messages: Option<DatabaseConnection>,
+    health: Arc<Health>,
+}
+
+impl Database {
+    /// Prepares the pools. Connections are opened when they are first needed, so this succeeds while
+    /// PostgreSQL is away. A missing SQLite file is created, with its folder.
+    ///
+    /// # Errors
+    /// When a URL can't be understood, when the SQLite file's folder can't be created, or when a
+    /// standby is set for a database that is not PostgreSQL.
+    pub async fn open(args: &DatabaseArgs) -> Result<Self, DbErr> {
+        let (trust, health) = (ConnectionTrust::default(), Arc::<Health>::default());
+        let (reads, lists, writes, mut probe, mut messages) = match &args.database_url {
+            DatabaseUrl::Sqlite(file) => {
+                create_parent_folder(file)?;
+                let pool = |connections| sqlite_options(file, connections);
+                let reads = args.database_read_connections;
+                (pool(reads), pool(reads), pool(1), pool(1), None)
+            }
+            DatabaseUrl::Postgres(url) => {
+                let pool =
+                    |connections, timeout| postgres_options(url, connections, &trust, timeout);
+                let reads = || pool(args.database_read_connections, Some(READ_TIMEOUT));
+                let writes = pool(args.database_write_connections, None);
+                // One listens and one sends. The third is a new listener while the old one closes.
+                (reads(), reads(), writes, pool(1, None), Some(pool(3, None)))
+            }
+        };
+        // Probes and messages would fill the log; they log what matters themselves.
+        for background in [&mut probe].into_iter().chain(&mut messages) {
+            background.sqlx_logging(false);
+        }
+        let reads = sea_orm::Database::connect(reads).await?;
+        let reads = Reads::new(reads, trust.clone(), Arc::clone(&health));
+        let lists = sea_orm::Database::connect(lists).await?;
+        let lists = Reads::new(lists, trust.clone(), Arc::clone(&health));
+        let standby = match (&args.database_replica_url, &args.database_url) {
+            (None, _) => None,
+            (Some(replica @ DatabaseUrl::Postgres(url)), DatabaseUrl::Postgres(_)) => {
+                let connections = args.database_read_connections;
+                Some(Standby::open(url, replica.to_string(), connections).await?)
+            }
+            (Some(_), _) => {
+                let cause = "DATABASE_REPLICA_URL names a PostgreSQL standby, so DATABASE_URL must \
+                             be PostgreSQL's, too";
+                return Err(DbErr::Custom(cause.to_owned()));
+            }
+        };
+        Ok(Self {
+            lists: Lists::new(lists, standby),
+            reads,
+            writes: sea_orm::Database::connect(writes).await?,
+            trust,
+            probe: sea_orm::Database::connect(probe).await?,
+            messages: match messages {
+                Some(messages) => Some(sea_orm::Database::connect(messages).await?),
+                None => None,
+            },
+            health,
+        })
+    }
+
+    /// Which engine this is.
+    #[must_use]
+    pub fn backend(&self) -> DbBackend {
+        self.writes.get_database_backend()
+    }
+
+    /// The pool for reading by key, outside of transactions. Statements fail at once while the
+    /// database is known to be unreachable.
+    #[must_use]
+    pub fn reads(&self) -> &Reads {
+        &self.reads
+    }
+
+    /// The pool for lists, whose answers may be a few seconds old and decide nothing.
+    pub(crate) fn lists(&self) -> &Lists {
+        &self.lists
+    }
+
+    /// The writing pool, for a decision that is made without a transaction and must see all that is
+    /// committed.
+    ///
+    /// # Errors
+    /// At once while the database is known to be unreachable.
+    pub(crate) fn writer(&self) -> Result<&DatabaseConnection, DbErr> {
+        self.refuse_while_unreachable()?;
+        Ok(&self.writes)
+    }
+
+    /// The connection that only probes use.
+    pub(super) fn probe_connection(&self) -> &DatabaseConnection {
+        &self.probe
+    }
+
+    /// The pool for messages between servers.
+    ///
+    /// # Errors
+    /// On SQLite, which has none.
+    pub(super) fn messages(&self) -> Result<&DatabaseConnection, DbErr> {
+        self.messages.as_ref().ok_or_else(unreachable_error)
+    }
+
+    /// Begins a transaction that sees all tables as they are at one moment.
+    ///
+    /// # Errors
+    /// When there is no free connection.
+    pub(crate) async fn snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
+        let isolation = match self.backend() {
+            DbBackend::Postgres => Some(IsolationLevel::RepeatableRead),
+            // Every SQLite transaction is a snapshot.
+            _ => None,
+        };
+        self.refuse_while_unreachable()?;
+        let snapshot = self.reads.pool().begin_with_config(isolation, None).await?;
+        if self.backend() == DbBackend::Postgres {
+            // A snapshot reads whole tables.
+            for (setting, _) in INDEX_PLANS_ONLY {
+                snapshot.execute_unprepared(&format!("SET LOCAL {setting} = on")).await?;
+            }
+            snapshot.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
+        }
+        Ok(snapshot)
+    }
+
+    /// Begins a transaction that may lock rows and write. On PostgreSQL it is READ COMMITTED: a lock
+    /// that had to wait then sees the latest row instead of failing. On SQLite it is IMMEDIATE:
+    /// SQLite ignores `FOR UPDATE`, and fails a transaction that starts writing too late.
+    ///
+    /// # Errors
+    /// When there is no free connection; at once while the database is known to be unreachable.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.refuse_while_unreachable()?;
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        tokio::select! {
+            begun = self.writes.begin_with_options(options) => begun,
+            // The pool alone would go on trying until its timeout.
+            () = self.health.becomes_unreachable() => Err(unreachable_error()),
+        }
+    }
+
+    /// Runs `work` until `deadline`, and gives `None` if it needs longer. Its connection then counts
+    /// as broken.
+    pub(crate) async fn with_deadline<F: Future>(
+        &self,
+        deadline: Instant,
+        work: F,
+    ) -> Option<F::Output> {
+        self.trust.with_deadline(deadline, work).await
+    }
+
+    /// Records that a connection broke. Idle connections are then pinged before they are used.
+    pub(crate) fn connection_broke(&self) {
+        self.trust.connection_broke();
+    }
+
+    /// The result of the last probe.
+    #[must_use]
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// Whether the standby answers lists; `None` without one.
+    pub(crate) fn standby_is_healthy(&self) -> Option<bool> {
+        self.lists.standby().map(Standby::is_healthy)
+    }
+
+    /// The connections in each of the shared pools.
+    pub(crate) fn pool_sizes(&self) -> Vec<PoolSize> {
+        let pools = [
+            ("reads", Some(self.reads.pool())),
+            ("lists", Some(self.lists.primary().pool())),
+            ("writes", Some(&self.writes)),
+            ("standby", self.lists.standby().map(Standby::pool)),
+        ];
+        let size = |(pool, connections): (&'static str, Option<&DatabaseConnection>)| {
+            let connections = connections?;
+            let (open, idle) = match self.backend() {
+                DbBackend::Postgres => {
+                    let pool = connections.get_postgres_connection_pool();
+                    (pool.size(), pool.num_idle())
+                }
+                _ => {
+                    let pool = connections.get_sqlite_connection_pool();
+                    (pool.size(), pool.num_idle())
+                }
+            };
+            Some(PoolSize { pool, idle, used: (open as usize).saturating_sub(idle) })
+        };
+        pools.into_iter().filter_map(size).collect()
+    }
+
+    /// Closes all connections once their work is done.
+    pub async fn close(&self) {
+        let pools = [&self.probe, &self.writes, self.reads.pool(), self.lists.primary().pool()];
+        let standby = self.lists.standby().into_iter().flat_map(Standby::connections);
+        for pool in pools.into_iter().chain(&self.messages).chain(standby) {
+            if let Err(error) = pool.close_by_ref().await {
+                tracing::warn!(%error, "a database pool did not close cleanly");
+            }
+        }
+    }
+
+    fn refuse_while_unreachable(&self) -> Result<(), DbErr> {
+        if self.health.is_unreachable() {
+            return Err(unreachable_error());
+        }
+        Ok(())
+    }
+}

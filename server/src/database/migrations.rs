@@ -1,0 +1,51 @@
+//! Applies and undoes migrations.
+
+use rowlock_migration::{Migrator, MigratorTrait};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, TransactionTrait};
+
+use super::Database;
+
+/// The key of the advisory lock that migrations take: "rowlock" in ASCII.
+const MIGRATIONS_LOCK: i64 = 0x0072_6f77_6c6f_636b;
+
+impl Database {
+    /// Applies the missing migrations, or undoes the newest `down` ones. On PostgreSQL, runs that
+    /// start at the same time wait for each other.
+    ///
+    /// # Errors
+    /// When the database can't be reached or a migration fails.
+    pub async fn migrate(&self, down: Option<u32>) -> Result<(), DbErr> {
+        let lock = match self.backend() {
+            DbBackend::Postgres => Some(self.lock_migrations().await?),
+            _ => None,
+        };
+        match down {
+            None => Migrator::up(self.writer()?, None).await?,
+            Some(steps) => Migrator::down(self.writer()?, Some(steps)).await?,
+        }
+        match lock {
+            Some(lock) => lock.commit().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Begins a transaction during which nobody else migrates.
+    async fn lock_migrations(&self) -> Result<DatabaseTransaction, DbErr> {
+        let lock = self.reads().pool().begin().await?;
+        for setting in ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"]
+        {
+            lock.execute_unprepared(&format!("SET LOCAL {setting} = 0")).await?;
+        }
+        lock.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATIONS_LOCK})"))
+            .await?;
+        Ok(lock)
+    }
+
+    /// How many migrations are missing.
+    ///
+    /// # Errors
+    /// When the database can't be reached.
+    pub async fn pending_migrations(&self) -> Result<usize, DbErr> {
+        Ok(Migrator::get_pending_migrations_read_only(self.probe_connection()).await?.len())
+    }
+}

@@ -1,0 +1,124 @@
+//! Which events a list has, and in which order.
+
+use chrono::{DateTime, Datelike, Utc};
+use rowlock_entities::event;
+use sea_orm::sea_query::Expr;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::title_key::title_key;
+
+/// What a list of events is sorted by. The id breaks ties.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum SortKey {
+    Date,
+    Price,
+    Title,
+}
+
+/// An event's value of a [`SortKey`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) enum SortValue {
+    #[serde(rename = "d", with = "chrono::serde::ts_microseconds")]
+    Date(DateTime<Utc>),
+    #[serde(rename = "p")]
+    Price(i64),
+    #[serde(rename = "t")]
+    Title(String),
+}
+
+/// An event's place in a sorted list.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Position {
+    pub(super) value: SortValue,
+    pub(super) id: Uuid,
+}
+
+impl SortKey {
+    pub(super) fn column(self) -> event::Column {
+        match self {
+            Self::Date => event::Column::StartsAt,
+            Self::Price => event::Column::PriceMinor,
+            Self::Title => event::Column::TitleKey,
+        }
+    }
+
+    /// The place of `event` in a list sorted by this key.
+    pub(crate) fn position(self, event: &event::Model) -> Position {
+        let value = match self {
+            Self::Date => SortValue::Date(event.starts_at),
+            Self::Price => SortValue::Price(event.price_minor),
+            Self::Title => SortValue::Title(event.title_key.clone()),
+        };
+        Position { value, id: event.id.0 }
+    }
+
+    /// Whether a position can be one of a list sorted by this key. Cursors are not signed, so a
+    /// position may hold a value that no database column can.
+    pub(crate) fn accepts(self, position: &Position) -> bool {
+        position.value.key() == self && position.value.can_be_stored()
+    }
+}
+
+impl SortValue {
+    fn key(&self) -> SortKey {
+        match self {
+            Self::Date(_) => SortKey::Date,
+            Self::Price(_) => SortKey::Price,
+            Self::Title(_) => SortKey::Title,
+        }
+    }
+
+    fn can_be_stored(&self) -> bool {
+        match self {
+            Self::Date(date) => (0..=9999).contains(&date.year()),
+            Self::Price(_) => true,
+            Self::Title(title) => !title.contains('\0'),
+        }
+    }
+
+    pub(super) fn into_expr(self) -> Expr {
+        match self {
+            Self::Date(date) => Expr::val(date),
+            Self::Price(price) => Expr::val(price),
+            Self::Title(title) => Expr::val(title),
+        }
+    }
+}
+
+/// Which events a list has, and in which order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct EventFilter {
+    /// In the form of [`title_key`]; empty matches all events.
+    pub(super) search: String,
+    pub(crate) key: SortKey,
+    pub(super) descending: bool,
+}
+
+impl EventFilter {
+    /// Events with `search` anywhere in their title, in any case; all events without it.
+    pub(crate) fn new(search: Option<&str>, key: SortKey, descending: bool) -> Self {
+        Self { search: title_key(search.unwrap_or_default()), key, descending }
+    }
+
+    /// The same events in one fixed order, so that counts of all orders are equal reads.
+    pub(super) fn unordered(&self) -> Self {
+        Self { search: self.search.clone(), key: SortKey::Date, descending: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_belongs_to_lists_of_its_own_order() {
+        let at = |value| Position { value, id: Uuid::nil() };
+        let date = at(SortValue::Date(DateTime::UNIX_EPOCH));
+        assert!(SortKey::Date.accepts(&date));
+        assert!(!SortKey::Price.accepts(&date) && !SortKey::Title.accepts(&date));
+        assert!(SortKey::Price.accepts(&at(SortValue::Price(i64::MIN))));
+        assert!(!SortKey::Title.accepts(&at(SortValue::Title("a\0".to_owned()))));
+        assert!(!SortKey::Date.accepts(&at(SortValue::Date(DateTime::<Utc>::MAX_UTC))));
+    }
+}

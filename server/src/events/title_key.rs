@@ -1,0 +1,8 @@
+//! The form of a title that is searched and sorted by.
+
+/// Trims a title and maps it to lower case, so that search, order and cursors are the same on both
+/// engines.
+pub(crate) fn title_key(title: &str) -> String {
+    // Character by character: as a whole word, a final Σ would become another letter than inside.
+    title.trim().chars().flat_map(char::to_lowercase).collect()
+}

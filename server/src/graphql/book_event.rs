@@ -1,0 +1,92 @@
+//! The mutation `bookEvent`.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject, Union};
+
+use super::{
+    booking::Booking,
+    errors::ApiError,
+    input::{self, Int},
+    problem::{AlreadyBooked, BookingClosed, SoldOut},
+    viewer::ViewerExt,
+};
+use crate::{bookings::Bookings, inventory::BookOutcome, rate_limit::RateLimits};
+
+const MAX_TICKETS: i32 = 10;
+const MAX_KEY_CHARS: usize = 128;
+
+#[derive(Default)]
+pub(super) struct BookEventMutation;
+
+#[Object]
+impl BookEventMutation {
+    /// Books tickets for the signed-in user: all that are asked for, or none.
+    ///
+    /// Errors: `UNAUTHENTICATED`, `NOT_FOUND`, `BAD_USER_INPUT`, `RATE_LIMITED`, `UNAVAILABLE`.
+    async fn book_event(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to book.")] input: BookEventInput,
+    ) -> Result<BookEventResult, ApiError> {
+        let user = ctx.signed_in_user()?;
+        let event = input::id("eventId", &input.event_id)?;
+        let Int(quantity) = input.quantity;
+        if !(1..=MAX_TICKETS).contains(&quantity) {
+            let message = format!("quantity must be between 1 and {MAX_TICKETS}.");
+            return Err(ApiError::field("quantity", message));
+        }
+        if let Some(key) = &input.idempotency_key {
+            if key.is_empty() {
+                let message = "idempotencyKey is empty: leave it out or give it a text.";
+                return Err(ApiError::field("idempotencyKey", message));
+            }
+            input::text("idempotencyKey", key, MAX_KEY_CHARS)?;
+        }
+        ctx.data_unchecked::<Arc<RateLimits>>().check_booking(user)?;
+        let bookings = ctx.data_unchecked::<Bookings>();
+        Ok(bookings.book(user, event, quantity, input.idempotency_key).await?.into())
+    }
+}
+
+/// What to book.
+#[derive(InputObject)]
+pub(super) struct BookEventInput {
+    /// The event's id.
+    event_id: ID,
+    /// How many tickets, 1 to 10.
+    #[graphql(default_with = "Int(1)")]
+    quantity: Int,
+    /// A text of your choice, 1 to 128 characters, such as a UUID. A retry with the same key succeeds
+    /// with the first attempt's booking and books nothing more.
+    idempotency_key: Option<String>,
+}
+
+/// The outcome of an attempt to book.
+#[derive(Union)]
+pub(super) enum BookEventResult {
+    Success(BookEventSuccess),
+    SoldOut(SoldOut),
+    AlreadyBooked(AlreadyBooked),
+    Closed(BookingClosed),
+}
+
+/// The tickets are booked.
+#[derive(SimpleObject)]
+pub(super) struct BookEventSuccess {
+    /// The new booking, or the first attempt's if this was a retry.
+    booking: Booking,
+}
+
+impl From<BookOutcome> for BookEventResult {
+    fn from(outcome: BookOutcome) -> Self {
+        match outcome {
+            BookOutcome::Booked(booking) => {
+                Self::Success(BookEventSuccess { booking: Booking(booking) })
+            }
+            BookOutcome::SoldOut(event) => Self::SoldOut(SoldOut::new(event)),
+            BookOutcome::AlreadyBooked(booking) => Self::AlreadyBooked(AlreadyBooked::new(booking)),
+            BookOutcome::Closed(event) => Self::Closed(BookingClosed::for_booking(event)),
+        }
+    }
+}

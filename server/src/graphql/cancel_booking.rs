@@ -1,0 +1,62 @@
+//! The mutation `cancelBooking`.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject, Union};
+
+use super::{booking::Booking, errors::ApiError, input, problem::BookingClosed, viewer::ViewerExt};
+use crate::{bookings::Bookings, inventory::CancelOutcome, rate_limit::RateLimits};
+
+#[derive(Default)]
+pub(super) struct CancelBookingMutation;
+
+#[Object]
+impl CancelBookingMutation {
+    /// Cancels a booking of the signed-in user and returns its tickets. A second cancellation gives
+    /// the same cancelled booking and returns no more tickets.
+    ///
+    /// Errors: `UNAUTHENTICATED`, `NOT_FOUND` (also for another user's booking), `BAD_USER_INPUT`,
+    /// `RATE_LIMITED`, `UNAVAILABLE`.
+    async fn cancel_booking(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to cancel.")] input: CancelBookingInput,
+    ) -> Result<CancelBookingResult, ApiError> {
+        let user = ctx.signed_in_user()?;
+        let booking = input::id("bookingId", &input.booking_id)?;
+        ctx.data_unchecked::<Arc<RateLimits>>().check_booking(user)?;
+        Ok(ctx.data_unchecked::<Bookings>().cancel(user, booking).await?.into())
+    }
+}
+
+/// What to cancel.
+#[derive(InputObject)]
+pub(super) struct CancelBookingInput {
+    /// The booking's id.
+    booking_id: ID,
+}
+
+/// The outcome of an attempt to cancel.
+#[derive(Union)]
+pub(super) enum CancelBookingResult {
+    Success(CancelBookingSuccess),
+    Closed(BookingClosed),
+}
+
+/// The booking is cancelled, now or before.
+#[derive(SimpleObject)]
+pub(super) struct CancelBookingSuccess {
+    /// The cancelled booking.
+    booking: Booking,
+}
+
+impl From<CancelOutcome> for CancelBookingResult {
+    fn from(outcome: CancelOutcome) -> Self {
+        match outcome {
+            CancelOutcome::Cancelled(booking) => {
+                Self::Success(CancelBookingSuccess { booking: Booking(booking) })
+            }
+            CancelOutcome::Closed(event) => Self::Closed(BookingClosed::for_cancelling(event)),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The `Event` type.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object};
+use rowlock_entities::{EventId, event};
+
+use super::{
+    booking::Booking, errors::ApiError, money::Money, scalars::DateTime, viewer::ViewerExt,
+};
+use crate::{
+    bookings::{Bookings, UserAtEvent},
+    events::Events,
+};
+
+#[derive(Clone, Debug)]
+pub(super) struct Event(pub(super) Arc<event::Model>);
+
+/// Something to book tickets for.
+#[Object]
+impl Event {
+    /// UUIDv7.
+    pub(super) async fn id(&self) -> ID {
+        self.0.id.0.into()
+    }
+
+    /// What it is called.
+    async fn title(&self) -> &str {
+        &self.0.title
+    }
+
+    /// What to expect, as plain text.
+    async fn description(&self) -> &str {
+        &self.0.description
+    }
+
+    /// When it starts. Tickets can be booked and cancelled until then.
+    async fn starts_at(&self) -> DateTime {
+        DateTime(self.0.starts_at)
+    }
+
+    /// Where it takes place.
+    async fn venue(&self) -> &str {
+        &self.0.venue
+    }
+
+    /// How many tickets there are altogether.
+    async fn total_tickets(&self) -> i32 {
+        self.0.total_tickets
+    }
+
+    /// How many tickets are left. The subscription `remainingTickets` tells of changes.
+    async fn remaining_tickets(&self) -> i32 {
+        self.0.remaining_tickets
+    }
+
+    /// What one ticket costs.
+    async fn price(&self) -> Money {
+        Money::from_minor(self.0.price_minor, &self.0.currency)
+    }
+
+    /// The viewer's confirmed booking of this event; null when there is none or nobody is signed in.
+    async fn my_booking(&self, ctx: &Context<'_>) -> Result<Option<Booking>, ApiError> {
+        let Some(user) = ctx.viewer()? else { return Ok(None) };
+        let user_at_event = UserAtEvent { user, event: self.0.id };
+        let bookings = ctx.data_unchecked::<Bookings>();
+        Ok(bookings.find_confirmed(user_at_event).await?.map(Booking))
+    }
+}
+
+impl Event {
+    /// The event with this id, which another row refers to.
+    pub(super) async fn load(ctx: &Context<'_>, id: EventId) -> Result<Self, ApiError> {
+        let event = ctx.data_unchecked::<Events>().find(id).await?;
+        event.map(Self).ok_or_else(|| {
+            ApiError::Internal(format!("event {id} is referred to and does not exist"))
+        })
+    }
+}

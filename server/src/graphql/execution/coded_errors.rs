@@ -1,0 +1,74 @@
+//! Gives async-graphql's errors the codes of this API.
+
+use async_graphql::{Response, ServerError, Value};
+
+use crate::{
+    field_problem::FieldProblem,
+    graphql::errors::{ApiError, code},
+};
+
+/// Longest message of async-graphql, in characters. It can quote the whole query.
+const MAX_MESSAGE_CHARS: usize = 300;
+
+/// An error without a place in the query.
+pub(super) fn coded(error: ApiError) -> ServerError {
+    let error = async_graphql::Error::from(error);
+    let extensions = error.extensions;
+    ServerError { extensions, ..ServerError::new(error.message, None) }
+}
+
+/// The error's code. All errors that come from [`Api`] have one.
+pub(super) fn code_of(error: &ServerError) -> Option<&str> {
+    match error.extensions.as_ref()?.get("code")? {
+        Value::String(code) => Some(code),
+        _ => None,
+    }
+}
+
+/// The code of the response's first error, if there is one.
+pub(crate) fn code_of_first(response: &Response) -> Option<&'static str> {
+    response.errors.first().and_then(code_of).and_then(code::known)
+}
+
+/// Makes an error `BAD_USER_INPUT` of one field. It keeps its message and its place in the query.
+pub(super) fn field_error(mut error: ServerError, field: String) -> ServerError {
+    if let Some((end, _)) = error.message.char_indices().nth(MAX_MESSAGE_CHARS) {
+        error.message.truncate(end);
+        error.message.push('…');
+    }
+    let problem = FieldProblem::new(field, error.message.clone());
+    let api_error = async_graphql::Error::from(ApiError::BadUserInput(vec![problem]));
+    ServerError { extensions: api_error.extensions, ..error }
+}
+
+/// The argument that async-graphql's message is about, as in
+/// `Invalid value for argument "input.quantity", expected type "Int"`, without the `input` around it.
+/// The library gives it in no other way. A test pins each case that matters.
+pub(super) fn argument_named_in(message: &str) -> Option<String> {
+    let rest = message
+        .strip_prefix("Invalid value for argument \"")
+        .or_else(|| message.strip_prefix("Unknown argument \""))
+        .or_else(|| message.strip_prefix("Variable \"$"))?;
+    let (name, _) = rest.split_once('"')?;
+    let name = name.strip_prefix("input.").unwrap_or(name);
+    Some(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_about_an_argument_names_it() {
+        let name = |message| argument_named_in(message);
+        assert_eq!(
+            name(r#"Invalid value for argument "input.quantity", expected type "Int""#).as_deref(),
+            Some("quantity")
+        );
+        assert_eq!(
+            name(r#"Invalid value for argument "orderBy.field", enumeration type "X""#).as_deref(),
+            Some("orderBy.field")
+        );
+        assert_eq!(name(r#"Unknown field "x" on type "Query""#), None);
+    }
+}

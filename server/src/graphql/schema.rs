@@ -1,0 +1,35 @@
+//! The roots of the schema, merged from the queries, mutations and subscriptions.
+
+use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
+
+use super::{
+    book_event::BookEventMutation, cancel_booking::CancelBookingMutation, events::EventsQuery,
+    node::NodeQuery, problem::Problem, remaining_tickets::RemainingTicketsSubscription,
+    sessions::SessionsMutation, user::MeQuery,
+};
+
+/// Everything that can be read.
+#[derive(Default, MergedObject)]
+pub(super) struct Query(EventsQuery, MeQuery, NodeQuery);
+
+/// Everything that changes something.
+#[derive(Default, MergedObject)]
+pub(super) struct Mutation(SessionsMutation, BookEventMutation, CancelBookingMutation);
+
+/// Everything that can be watched.
+#[derive(Default, MergedSubscription)]
+pub(super) struct Subscription(RemainingTicketsSubscription);
+
+pub(super) fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        .register_output_type::<Problem>()
+}
+
+/// The schema in GraphQL's schema definition language, as `schema.graphql` holds it.
+#[must_use]
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new().use_space_ident().indent_width(2);
+    let sdl = builder().finish().sdl_with_options(options);
+    let lines = sdl.trim_end().lines().map(|line| format!("{}\n", line.trim_end()));
+    lines.collect()
+}

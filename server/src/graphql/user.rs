@@ -1,0 +1,67 @@
+//! The query `me`, and the `User` type.
+
+use async_graphql::{Context, ID, Object};
+use rowlock_entities::user;
+
+use super::{
+    booking::{BookingConnection, BookingStatus},
+    errors::ApiError,
+    input::Int,
+    pagination::{PageArgs, page_complexity},
+    viewer::ViewerExt,
+};
+use crate::accounts::Accounts;
+
+#[derive(Default)]
+pub(super) struct MeQuery;
+
+#[Object]
+impl MeQuery {
+    /// The signed-in user, or null.
+    async fn me(&self, ctx: &Context<'_>) -> Result<Option<User>, ApiError> {
+        let Some(id) = ctx.viewer()? else { return Ok(None) };
+        match ctx.data_unchecked::<Accounts>().find_user(id).await? {
+            Some(user) => Ok(Some(User(user))),
+            None => Err(ApiError::no_such_account()),
+        }
+    }
+}
+
+pub(super) struct User(pub(super) user::Model);
+
+/// A person with an account. Only that person can see it.
+#[Object]
+impl User {
+    /// UUIDv7.
+    pub(super) async fn id(&self) -> ID {
+        self.0.id.0.into()
+    }
+
+    /// Email address, in lower case.
+    async fn email(&self) -> &str {
+        &self.0.email
+    }
+
+    /// How to address the person.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The person's bookings, newest first.
+    ///
+    /// Errors: `BAD_USER_INPUT` for wrong page sizes or cursors.
+    #[graphql(complexity = "page_complexity(first, last, child_complexity)")]
+    async fn bookings(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Size of the page, from the start; 1 to 50. 10 when neither is given.")]
+        first: Option<Int>,
+        #[graphql(desc = "Only bookings after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Size of the page, from the end; 1 to 50.")] last: Option<Int>,
+        #[graphql(desc = "Only bookings before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only bookings of this status.")] status: Option<BookingStatus>,
+    ) -> Result<BookingConnection, ApiError> {
+        let page = PageArgs { first, after, last, before, offset: None };
+        BookingConnection::read(ctx, self.0.id, status, page).await
+    }
+}

@@ -1,0 +1,43 @@
+//! What resolvers ask about the request around them.
+
+use async_graphql::Context;
+use rowlock_entities::UserId;
+
+use super::errors::ApiError;
+use crate::{accounts::Viewer, clock::Clock, rate_limit::ClientAddress};
+
+pub(super) trait ViewerExt {
+    /// The signed-in user, or `None` when nobody is signed in.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` when the request has a token that is not good.
+    fn viewer(&self) -> Result<Option<UserId>, ApiError>;
+
+    /// The signed-in user.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` when nobody is signed in.
+    fn signed_in_user(&self) -> Result<UserId, ApiError> {
+        self.viewer()?.ok_or(ApiError::Unauthenticated("Please sign in first."))
+    }
+
+    /// The address that the request came from.
+    fn client_address(&self) -> Option<ClientAddress>;
+}
+
+impl ViewerExt for Context<'_> {
+    fn viewer(&self) -> Result<Option<UserId>, ApiError> {
+        let now = || self.data_unchecked::<Clock>().now().timestamp();
+        match self.data_opt::<Viewer>() {
+            None | Some(Viewer::Anonymous) => Ok(None),
+            Some(Viewer::User { id, expires_at }) if *expires_at > now() => Ok(Some(*id)),
+            Some(Viewer::User { .. } | Viewer::Rejected) => Err(ApiError::Unauthenticated(
+                "The access token is expired or not valid. Refresh it or sign in again.",
+            )),
+        }
+    }
+
+    fn client_address(&self) -> Option<ClientAddress> {
+        self.data_opt().copied()
+    }
+}

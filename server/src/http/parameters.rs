@@ -1,0 +1,99 @@
+//! A GraphQL request's parameters, in a JSON body or in a URL.
+
+use async_graphql::{Request, Variables};
+use axum::body::Bytes;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::persisted::{PersistedQueries, PersistedQuery};
+use crate::graphql::{AllowedOperations, ApiError};
+
+/// The parameters as they came.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) enum RawParameters {
+    /// A JSON body.
+    Body(Bytes),
+    /// The URL's query.
+    Url(String),
+}
+
+impl RawParameters {
+    pub(super) fn parse(&self) -> Result<Parameters, ApiError> {
+        match self {
+            Self::Url(query) => Parameters::from_url(query),
+            Self::Body(body) => serde_json::from_slice(body).map_err(|error| {
+                let message = format!("The body is not a JSON object with a query: {error}.");
+                ApiError::field("query", message)
+            }),
+        }
+    }
+}
+
+/// The parsed parameters.
+#[derive(Deserialize)]
+pub(super) struct Parameters {
+    #[serde(default)]
+    pub(super) query: Option<String>,
+    #[serde(default, rename = "operationName")]
+    pub(super) operation_name: Option<String>,
+    #[serde(default)]
+    variables: Option<Variables>,
+    #[serde(default)]
+    extensions: Option<Extensions>,
+}
+
+/// Unknown extensions are ignored.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Extensions {
+    persisted_query: Option<PersistedQuery>,
+}
+
+impl Parameters {
+    fn from_url(query: &str) -> Result<Self, ApiError> {
+        let mut found =
+            Self { query: None, operation_name: None, variables: None, extensions: None };
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "query" => found.query = Some(value.into_owned()),
+                "operationName" => {
+                    found.operation_name = Some(value.into_owned()).filter(|n| !n.is_empty());
+                }
+                "variables" => found.variables = object("variables", &value)?,
+                "extensions" => found.extensions = object("extensions", &value)?,
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// Replaces a persisted query's hash by its text.
+    pub(super) fn resolve(
+        &mut self,
+        persisted: &PersistedQueries,
+        allowed: &AllowedOperations,
+    ) -> Result<(), ApiError> {
+        let hash = self.extensions.take().unwrap_or_default().persisted_query;
+        self.query = Some(persisted.resolve(self.query.take(), hash, allowed)?);
+        Ok(())
+    }
+
+    pub(super) fn into_request(self) -> Request {
+        let mut request = Request::new(self.query.unwrap_or_default());
+        if let Some(name) = self.operation_name {
+            request = request.operation_name(name);
+        }
+        if let Some(variables) = self.variables {
+            request = request.variables(variables);
+        }
+        request
+    }
+}
+
+/// Parses a parameter that is a JSON object.
+fn object<T: DeserializeOwned>(name: &'static str, text: &str) -> Result<Option<T>, ApiError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    serde_json::from_str(text)
+        .map_err(|error| ApiError::field(name, format!("{name} is not a JSON object: {error}.")))
+}

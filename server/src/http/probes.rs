@@ -1,0 +1,55 @@
+//! What operators and their programs ask: is the server alive, is it ready, and its metrics.
+
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use super::state::App;
+use crate::{database::Schema, metrics::Snapshot, services::Services};
+
+/// Alive: the process answers.
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Ready: the database answers and has this server's schema, and the server is not about to stop. The
+/// answer comes from the last probe, so it costs the database nothing.
+pub(super) async fn readyz(State(app): State<App>) -> Response {
+    let unready = |cause: String| (StatusCode::SERVICE_UNAVAILABLE, cause).into_response();
+    if app.stopping.is_cancelled() {
+        return unready("the server is stopping\n".to_owned());
+    }
+    let health = app.services.db.health();
+    if health.is_unreachable() {
+        return unready("the database can't be reached\n".to_owned());
+    }
+    match health.schema() {
+        Schema::Complete => "ready\n".into_response(),
+        Schema::Pending(pending) => {
+            unready(format!("{pending} migrations are missing: run `rowlock migrate`\n"))
+        }
+        Schema::Unknown => {
+            unready("the database has no schema yet: run `rowlock migrate`\n".to_owned())
+        }
+    }
+}
+
+/// Metrics for Prometheus and similar programs.
+pub(super) async fn metrics(State(app): State<App>) -> Response {
+    const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let Services { db, hub, accounts, metrics, .. } = &app.services;
+    let snapshot = Snapshot {
+        live: hub.size(),
+        sockets: app.sockets.count(),
+        passwords_waiting: accounts.passwords_waiting(),
+        database_is_up: !db.health().is_unreachable(),
+        standby_is_up: db.standby_is_healthy(),
+        pools: db.pool_sizes(),
+    };
+    match metrics.render(&snapshot) {
+        Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

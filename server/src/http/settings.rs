@@ -1,0 +1,134 @@
+//! How the server is reached, and what it keeps for one client.
+
+use std::{path::PathBuf, str::FromStr, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use axum::http::{HeaderName, HeaderValue};
+use clap::Args;
+
+/// How the server is reached, and what it keeps for one client.
+#[derive(Clone, Debug, Args)]
+pub struct HttpArgs {
+    /// Header in which the proxy in front of this server names the client's address, as in
+    /// `x-forwarded-for`; the last of several addresses counts. Without it the connection's own address
+    /// counts. Set it only if every request comes through that proxy, because anybody else can write it
+    #[arg(long, env, value_name = "NAME")]
+    pub client_address_header: Option<HeaderName>,
+
+    /// Web origins besides Rowlock's own that may call the API from a browser, separated by commas
+    #[arg(long, env, default_value = "", hide_default_value = true, value_name = "ORIGIN,…")]
+    pub allowed_origins: Origins,
+
+    /// Folder with the built web client
+    #[arg(long, env, default_value = "web/dist", value_name = "DIR")]
+    pub web_dir: PathBuf,
+
+    /// Largest request body, and largest message on a WebSocket, in bytes
+    #[arg(long, env, default_value_t = 65_536, value_name = "BYTES", value_parser = at_least_1000)]
+    pub max_body_bytes: usize,
+
+    /// WebSockets and streams of results that one address may have open at the same time
+    #[arg(long, env, default_value_t = 2_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_sockets_per_address: u32,
+
+    /// Subscriptions that one WebSocket may have at the same time
+    #[arg(long, env, default_value_t = 100, value_name = "N", value_parser = at_least_1)]
+    pub max_subscriptions_per_socket: usize,
+
+    /// Seconds within which a WebSocket must send `connection_init`
+    #[arg(long, env, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub socket_init_seconds: u64,
+
+    /// Seconds between two pings of a WebSocket; a socket that stays silent in between is closed
+    #[arg(long, env, default_value_t = 30, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub socket_ping_seconds: u64,
+
+    /// Seconds within which a request's head must arrive, and then its body; also how long a connection
+    /// is kept that sends no request or takes nothing of its answer
+    #[arg(long, env, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub request_seconds: u64,
+}
+
+impl HttpArgs {
+    /// Longest time for a request's head or body to arrive, and for a client to take something of its
+    /// answer.
+    pub(crate) fn request_timeout(&self) -> Duration {
+        Duration::from_secs(self.request_seconds)
+    }
+
+    pub(super) fn socket_timeouts(&self) -> SocketTimeouts {
+        SocketTimeouts {
+            init: Duration::from_secs(self.socket_init_seconds),
+            ping_interval: Duration::from_secs(self.socket_ping_seconds),
+        }
+    }
+}
+
+/// How long a socket may stay silent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SocketTimeouts {
+    /// Longest time until `connection_init` comes.
+    pub(super) init: Duration,
+    /// Time between two pings.
+    pub(super) ping_interval: Duration,
+}
+
+fn at_least_1(text: &str) -> Result<usize, String> {
+    at_least(1, text)
+}
+
+/// A smaller body has no room for the web client's operations.
+fn at_least_1000(text: &str) -> Result<usize, String> {
+    at_least(1_000, text)
+}
+
+fn at_least(min: usize, text: &str) -> Result<usize, String> {
+    let number: Option<usize> = text.parse().ok();
+    number.filter(|number| *number >= min).ok_or_else(|| format!("use a number of at least {min}"))
+}
+
+/// Web origins such as `https://tickets.example.org`, as browsers send them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origins(pub Vec<HeaderValue>);
+
+impl FromStr for Origins {
+    type Err = anyhow::Error;
+
+    fn from_str(origins: &str) -> Result<Self> {
+        origins
+            .split(',')
+            .map(str::trim)
+            .filter(|origin| !origin.is_empty())
+            .map(origin_header)
+            .collect::<Result<_>>()
+            .map(Self)
+    }
+}
+
+fn origin_header(origin: &str) -> Result<HeaderValue> {
+    let host = origin
+        .strip_prefix("https://")
+        .or_else(|| origin.strip_prefix("http://"))
+        .with_context(|| format!("{origin:?} does not start with https:// or http://"))?;
+    if host.is_empty() || host.contains(['/', '*', '@', ' ']) {
+        bail!(
+            "{origin:?} is not a scheme, a host and perhaps a port, as in https://a.example:8443"
+        );
+    }
+    Ok(HeaderValue::from_str(&origin.to_ascii_lowercase())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let origins: Origins = "https://a.example:8443, http://b.example,".parse().unwrap();
+        assert_eq!(origins.0, ["https://a.example:8443", "http://b.example"]);
+        assert_eq!("".parse::<Origins>().unwrap(), Origins::default());
+        for origin in ["*", "a.example", "https://", "https://a.example/", "https://*.example"] {
+            assert!(origin.parse::<Origins>().is_err(), "{origin}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What the handlers work with.
+
+use std::{sync::Arc, time::Duration};
+
+use async_graphql::Data;
+use axum::http::{HeaderMap, HeaderName};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    open_sockets::OpenSockets,
+    origin::{Peer, client_address, origin_may_call},
+    persisted::PersistedQueries,
+    public_query::PublicQuery,
+    settings::{HttpArgs, Origins, SocketTimeouts},
+};
+use crate::{
+    accounts::Viewer,
+    coalescing::SharedReads,
+    graphql::{Api, RequestId, SubscriptionAllowance},
+    rate_limit::ClientAddress,
+    services::Services,
+};
+
+/// One for the whole server, because a copy would cost each request.
+pub(super) type App = Arc<AppState>;
+
+pub(super) struct AppState {
+    pub(super) api: Api,
+    /// Queries of callers that are not signed in.
+    pub(super) public_queries: SharedReads<PublicQuery>,
+    pub(super) persisted_queries: PersistedQueries,
+    pub(super) services: Services,
+    pub(super) max_message_bytes: usize,
+    pub(super) body_timeout: Duration,
+    pub(super) sockets: OpenSockets,
+    pub(super) max_subscriptions_per_socket: usize,
+    pub(super) socket_timeouts: SocketTimeouts,
+    pub(super) stopping: CancellationToken,
+    allowed_origins: Origins,
+    client_address_header: Option<HeaderName>,
+}
+
+impl AppState {
+    pub(super) fn new(
+        services: Services,
+        api: Api,
+        settings: &HttpArgs,
+        sockets: OpenSockets,
+        stopping: CancellationToken,
+    ) -> Self {
+        Self {
+            public_queries: SharedReads::new(api.clone()),
+            persisted_queries: PersistedQueries::new(),
+            api,
+            services,
+            max_message_bytes: settings.max_body_bytes,
+            body_timeout: settings.request_timeout(),
+            sockets,
+            max_subscriptions_per_socket: settings.max_subscriptions_per_socket,
+            socket_timeouts: settings.socket_timeouts(),
+            stopping,
+            allowed_origins: settings.allowed_origins.clone(),
+            client_address_header: settings.client_address_header.clone(),
+        }
+    }
+
+    /// The data that all operations of one socket or stream share.
+    pub(super) fn session_data(
+        &self,
+        viewer: Viewer,
+        address: ClientAddress,
+        id: RequestId,
+    ) -> Data {
+        let mut data = Data::default();
+        data.insert(viewer);
+        data.insert(address);
+        data.insert(id);
+        data.insert(SubscriptionAllowance::new(self.max_subscriptions_per_socket));
+        data
+    }
+
+    pub(super) fn client_address(&self, peer: Peer, headers: &HeaderMap) -> ClientAddress {
+        client_address(peer, headers, self.client_address_header.as_ref())
+    }
+
+    /// Whether the page that sent this request may call the API with its visitor's session.
+    pub(super) fn origin_may_call(&self, headers: &HeaderMap) -> bool {
+        origin_may_call(headers, &self.allowed_origins)
+    }
+}

@@ -1,0 +1,235 @@
+//! Adapters around a socket: the stream and the sink that async-graphql-axum reads and writes.
+
+use std::{
+    pin::Pin,
+    sync::atomic::{AtomicBool, Ordering},
+    task::{Context, Poll, ready},
+};
+
+use axum::{
+    Error,
+    extract::ws::{CloseFrame, Message},
+};
+use futures_util::{Sink, SinkExt, Stream, StreamExt, future::poll_fn};
+use parking_lot::Mutex;
+
+use super::socket_state::SocketState;
+
+/// A socket that its adapters share. All of them run in one task, so the lock is always free: it only
+/// hands the socket from one to the other between two polls.
+#[derive(Debug)]
+pub(super) struct Connection<S> {
+    socket: Mutex<S>,
+    /// Whether the client sent anything since this was last taken.
+    was_heard: AtomicBool,
+}
+
+/// What a WebSocket is to the adapters.
+pub(super) trait Socket:
+    Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin + Send
+{
+}
+
+impl<S> Socket for S where
+    S: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin + Send
+{
+}
+
+impl<S: Socket> Connection<S> {
+    pub(super) fn new(socket: S) -> Self {
+        Self { socket: Mutex::new(socket), was_heard: AtomicBool::new(true) }
+    }
+
+    /// The messages that async-graphql is to act upon. The stream ends with the socket, and with the
+    /// first message that is not admitted.
+    pub(super) fn incoming<'a>(&'a self, state: &'a SocketState) -> Incoming<'a, S> {
+        Incoming { connection: self, state, is_over: false }
+    }
+
+    /// Takes async-graphql's messages.
+    pub(super) fn outgoing<'a>(&'a self, state: &'a SocketState) -> Outgoing<'a, S> {
+        Outgoing { connection: self, state: Some(state) }
+    }
+
+    /// Whether the client sent anything since the last call.
+    pub(super) fn take_was_heard(&self) -> bool {
+        self.was_heard.swap(false, Ordering::Relaxed)
+    }
+
+    /// Sends a message beside those of async-graphql.
+    pub(super) async fn send(&self, message: Message) -> Result<(), Error> {
+        Outgoing { connection: self, state: None }.send(message).await
+    }
+
+    /// Closes the socket, and reads until the client has answered. If bytes were left unread, the end of
+    /// the connection could overtake the close frame.
+    pub(super) async fn close(&self, frame: CloseFrame) {
+        if self.send(Message::Close(Some(frame))).await.is_ok() {
+            while let Some(Ok(_)) = poll_fn(|cx| self.socket.lock().poll_next_unpin(cx)).await {}
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Incoming<'a, S> {
+    connection: &'a Connection<S>,
+    state: &'a SocketState,
+    is_over: bool,
+}
+
+impl<S: Socket> Stream for Incoming<'_, S> {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        while !self.is_over {
+            let message = match ready!(self.connection.socket.lock().poll_next_unpin(cx)) {
+                Some(Ok(message)) => message,
+                Some(Err(_)) | None => break,
+            };
+            self.connection.was_heard.store(true, Ordering::Relaxed);
+            let is_admitted = match &message {
+                Message::Text(text) => self.state.admit(text.as_bytes()),
+                Message::Binary(bytes) => self.state.admit(bytes),
+                // axum answers pings and close frames.
+                Message::Ping(_) | Message::Pong(_) | Message::Close(_) => continue,
+            };
+            if !is_admitted {
+                break;
+            }
+            return Poll::Ready(Some(Ok(message)));
+        }
+        self.is_over = true;
+        Poll::Ready(None)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Outgoing<'a, S> {
+    connection: &'a Connection<S>,
+    /// Learns what async-graphql sends; `None` for messages of our own.
+    state: Option<&'a SocketState>,
+}
+
+impl<S: Socket> Sink<Message> for Outgoing<'_, S> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.connection.socket.lock().poll_ready_unpin(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        if let Some(state) = self.state {
+            match &message {
+                Message::Text(text) => state.note_sent(text),
+                Message::Close(frame) => {
+                    // The session closes the socket with the frame that the state holds.
+                    state.refuse_as_library_does(frame.as_ref());
+                    return Ok(());
+                }
+                Message::Binary(_) | Message::Ping(_) | Message::Pong(_) => {}
+            }
+        }
+        self.connection.socket.lock().start_send_unpin(message)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.connection.socket.lock().poll_flush_unpin(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.connection.socket.lock().poll_close_unpin(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::{super::close::code, *};
+
+    /// A socket whose client has sent everything already.
+    #[derive(Default)]
+    struct FakeSocket {
+        from_client: VecDeque<Message>,
+        to_client: Vec<Message>,
+    }
+
+    impl Stream for FakeSocket {
+        type Item = Result<Message, Error>;
+
+        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            Poll::Ready(self.from_client.pop_front().map(Ok))
+        }
+    }
+
+    impl Sink<Message> for FakeSocket {
+        type Error = Error;
+
+        fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+            self.to_client.push(message);
+            Ok(())
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn connection(from_client: impl IntoIterator<Item = Message>) -> Connection<FakeSocket> {
+        let from_client = from_client.into_iter().collect();
+        Connection::new(FakeSocket { from_client, ..FakeSocket::default() })
+    }
+
+    fn subscribe(id: &str) -> Message {
+        Message::Text(format!(r#"{{"type":"subscribe","id":"{id}","payload":{{}}}}"#).into())
+    }
+
+    #[tokio::test]
+    async fn the_library_gets_admitted_messages_only_and_none_after_a_refused_one() {
+        let ping = Message::Ping(Vec::new().into());
+        let messages = [ping, subscribe("a"), subscribe("a"), subscribe("b")];
+        let (connection, state) = (connection(messages), SocketState::new(9, false));
+        let mut incoming = connection.incoming(&state);
+        let first = incoming.next().await.unwrap().unwrap();
+        assert_eq!(first, subscribe("a"));
+        assert!(incoming.next().await.is_none(), "its id is taken");
+        assert!(incoming.next().await.is_none());
+        assert_eq!(state.close_frame().code, code::SUBSCRIBER_EXISTS);
+    }
+
+    #[tokio::test]
+    async fn a_client_is_heard_by_any_frame() {
+        let (connection, state) =
+            (connection([Message::Pong(Vec::new().into())]), SocketState::new(9, false));
+        assert!(connection.take_was_heard(), "a new socket counts as heard");
+        assert!(!connection.take_was_heard());
+        assert!(connection.incoming(&state).next().await.is_none());
+        assert!(connection.take_was_heard());
+    }
+
+    #[tokio::test]
+    async fn the_librarys_close_frame_is_kept_for_the_end() {
+        let (connection, state) = (connection([]), SocketState::new(1, false));
+        let mut outgoing = connection.outgoing(&state);
+        assert!(state.admit(br#"{"type":"subscribe","id":"a"}"#));
+        let complete = Message::Text(r#"{"type":"complete","id":"a"}"#.into());
+        outgoing.send(complete.clone()).await.unwrap();
+        assert!(state.admit(br#"{"type":"subscribe","id":"b"}"#), "a has made room");
+        let frame = CloseFrame { code: code::PROTOCOL_ERROR, reason: "x".into() };
+        outgoing.send(Message::Close(Some(frame))).await.unwrap();
+        assert_eq!(connection.socket.lock().to_client, [complete.clone()]);
+
+        connection.close(state.close_frame()).await;
+        let translated = CloseFrame { code: code::BAD_REQUEST, reason: "x".into() };
+        let sent = [complete, Message::Close(Some(translated))];
+        assert_eq!(connection.socket.lock().to_client, sent);
+    }
+}

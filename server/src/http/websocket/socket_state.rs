@@ -1,0 +1,168 @@
+//! What is known about one socket: whether it is initialised, which operations run, and why it is closed.
+
+use std::{
+    borrow::Cow,
+    collections::HashSet,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use axum::extract::ws::CloseFrame;
+use parking_lot::Mutex;
+use serde::Deserialize;
+
+use super::close::{close, code, translate};
+
+#[derive(Debug)]
+pub(super) struct SocketState {
+    is_initialised: AtomicBool,
+    /// The ids of the operations that run.
+    running: Mutex<HashSet<String>>,
+    max_operations: usize,
+    /// In the older subprotocol, an operation replaces the one that has its id.
+    operations_replace_each_other: bool,
+    /// Why the socket is closed, once something was refused.
+    refusal: OnceLock<CloseFrame>,
+}
+
+/// As much of a message as decides about its admission.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    id: Option<Cow<'a, str>>,
+}
+
+impl SocketState {
+    pub(super) fn new(max_operations: usize, operations_replace_each_other: bool) -> Self {
+        Self {
+            is_initialised: AtomicBool::new(false),
+            running: Mutex::default(),
+            max_operations,
+            operations_replace_each_other,
+            refusal: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn is_initialised(&self) -> bool {
+        self.is_initialised.load(Ordering::Relaxed)
+    }
+
+    /// Records that `connection_init` came.
+    pub(super) fn set_initialised(&self) {
+        self.is_initialised.store(true, Ordering::Relaxed);
+    }
+
+    /// Decides whether a client's message may be acted upon. Where it may not, the socket is to be
+    /// closed. async-graphql would drop an operation whose id another one takes.
+    pub(super) fn admit(&self, message: &[u8]) -> bool {
+        // async-graphql refuses messages that can't be read.
+        let Ok(Envelope { kind, id: Some(id) }) = serde_json::from_slice(message) else {
+            return true;
+        };
+        match &*kind {
+            "subscribe" | "start" => self.admit_operation(&id),
+            "complete" | "stop" => {
+                self.running.lock().remove(&*id);
+                true
+            }
+            _ => true,
+        }
+    }
+
+    fn admit_operation(&self, id: &str) -> bool {
+        let mut running = self.running.lock();
+        let is_new = running.insert(id.to_owned());
+        let refusal = if running.len() > self.max_operations {
+            let reason = format!("More than {} operations at the same time", self.max_operations);
+            close(code::TOO_MANY_OPERATIONS, &reason)
+        } else if !is_new && !self.operations_replace_each_other {
+            close(code::SUBSCRIBER_EXISTS, &format!("Subscriber for {id} already exists"))
+        } else {
+            return true;
+        };
+        self.refuse(refusal);
+        false
+    }
+
+    /// Frees the id of an operation that ends with the server's message.
+    pub(super) fn note_sent(&self, message: &str) {
+        if message.starts_with(r#"{"type":"complete""#)
+            && let Ok(Envelope { id: Some(id), .. }) = serde_json::from_str(message)
+        {
+            self.running.lock().remove(&*id);
+        }
+    }
+
+    /// Records why the socket is to be closed. The first reason counts.
+    pub(super) fn refuse(&self, frame: CloseFrame) {
+        let _ = self.refusal.set(frame);
+    }
+
+    /// Records that async-graphql wants to close the socket.
+    pub(super) fn refuse_as_library_does(&self, frame: Option<&CloseFrame>) {
+        if let Some(frame) = frame {
+            self.refuse(translate(frame));
+        }
+    }
+
+    /// The frame to close the socket with.
+    pub(super) fn close_frame(&self) -> CloseFrame {
+        self.refusal.get().cloned().unwrap_or_else(|| close(code::NORMAL, ""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subscribe(id: &str) -> Vec<u8> {
+        format!(r#"{{"id":"{id}","type":"subscribe","payload":{{"query":"…"}}}}"#).into()
+    }
+
+    #[test]
+    fn a_socket_runs_a_limited_number_of_operations() {
+        let state = SocketState::new(2, false);
+        assert!(state.admit(&subscribe("a")) && state.admit(&subscribe("b")));
+        assert!(state.admit(br#"{"type":"complete","id":"a"}"#), "the client ends one");
+        assert!(state.admit(&subscribe("c")));
+        state.note_sent(r#"{"type":"complete","id":"c"}"#);
+        assert!(state.admit(&subscribe("d")), "the server ended one");
+        assert!(!state.admit(&subscribe("e")));
+        assert_eq!(state.close_frame().code, code::TOO_MANY_OPERATIONS);
+    }
+
+    #[test]
+    fn an_id_that_runs_is_refused_in_the_newer_subprotocol_only() {
+        let (newer, older) = (SocketState::new(9, false), SocketState::new(9, true));
+        for state in [&newer, &older] {
+            assert!(state.admit(&subscribe("a")));
+        }
+        assert!(!newer.admit(&subscribe("a")));
+        assert_eq!(newer.close_frame().code, code::SUBSCRIBER_EXISTS);
+        assert!(older.admit(&subscribe("a")));
+        assert_eq!(older.close_frame().code, code::NORMAL);
+    }
+
+    #[test]
+    fn messages_without_an_id_are_left_to_the_library() {
+        let state = SocketState::new(0, false);
+        for message in ["", "{}", "[1]", r#"{"type":"ping"}"#, r#"{"type":"subscribe"}"#] {
+            assert!(state.admit(message.as_bytes()), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_first_reason_for_closing_counts() {
+        let state = SocketState::new(1, false);
+        state.refuse(close(code::FORBIDDEN, "first"));
+        state.refuse_as_library_does(Some(&close(code::PROTOCOL_ERROR, "second")));
+        assert_eq!(state.close_frame().code, code::FORBIDDEN);
+        let state = SocketState::new(1, false);
+        state.refuse_as_library_does(Some(&close(code::PROTOCOL_ERROR, "not JSON")));
+        assert_eq!(state.close_frame().code, code::BAD_REQUEST);
+    }
+}

@@ -1,0 +1,115 @@
+//! Books tickets of one event for one user.
+
+use std::sync::Arc;
+
+use rowlock_entities::{BookingId, EventId, UserId, booking, event};
+
+use super::{
+    command::{Command, NeededBookings, Rejection},
+    ledger::Ledger,
+};
+
+/// Books `quantity` tickets: all of them or none.
+#[derive(Clone, Debug)]
+pub(crate) struct Book {
+    /// Chosen before the transaction, so that a second attempt finds what the first one committed.
+    pub(crate) booking_id: BookingId,
+    pub(crate) user_id: UserId,
+    pub(crate) event_id: EventId,
+    pub(crate) quantity: i32,
+    pub(crate) idempotency_key: Option<String>,
+}
+
+/// What became of an attempt to book.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum BookOutcome {
+    /// The booking, made now or by an earlier attempt of the same request.
+    Booked(booking::Model),
+    /// Fewer tickets are left than were asked for.
+    SoldOut(Arc<event::Model>),
+    /// The user's confirmed booking of this event.
+    AlreadyBooked(booking::Model),
+    /// The event has started.
+    Closed(Arc<event::Model>),
+}
+
+impl BookOutcome {
+    /// The metrics' label.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Booked(_) => "booked",
+            Self::SoldOut(_) => "sold_out",
+            Self::AlreadyBooked(_) => "already_booked",
+            Self::Closed(_) => "closed",
+        }
+    }
+}
+
+impl Command for Book {
+    type Outcome = BookOutcome;
+
+    fn event_id(&self) -> EventId {
+        self.event_id
+    }
+
+    fn user_id(&self) -> UserId {
+        self.user_id
+    }
+
+    fn add_needed_bookings(&self, needed: &mut NeededBookings, is_retry: bool) {
+        needed.confirmed.push((self.user_id, self.event_id));
+        if let Some(key) = &self.idempotency_key {
+            needed.by_idempotency_key.push((self.user_id, key.clone()));
+        }
+        if is_retry {
+            needed.by_id.push(self.booking_id);
+        }
+    }
+
+    fn only_takes_tickets(&self) -> bool {
+        true
+    }
+
+    /// The order of the checks is part of the API: a repeated request gets its booking even after the
+    /// event started, and a second booking is reported before a sold-out event.
+    fn decide(&self, ledger: &mut Ledger) -> Result<BookOutcome, Rejection> {
+        if !ledger.user_exists(self.user_id) {
+            return Err(Rejection::NoSuchUser);
+        }
+        // An earlier attempt of this very request committed, and its answer was lost.
+        if let Some(booking) = ledger.booking(self.booking_id) {
+            return Ok(BookOutcome::Booked(booking.clone()));
+        }
+        if let Some(key) = &self.idempotency_key
+            && let Some(first) = ledger.booking_with_key(self.user_id, key)
+        {
+            let is_same = first.event_id == self.event_id && first.quantity == self.quantity;
+            return match is_same {
+                true => Ok(BookOutcome::Booked(first.clone())),
+                false => Err(Rejection::IdempotencyKeyReused),
+            };
+        }
+        let event = ledger.event(self.event_id).ok_or(Rejection::NoSuchEvent)?;
+        if ledger.has_started(event) {
+            return Ok(BookOutcome::Closed(Arc::clone(event)));
+        }
+        if let Some(booking) = ledger.confirmed_booking(self.user_id, self.event_id) {
+            return Ok(BookOutcome::AlreadyBooked(booking.clone()));
+        }
+        if event.remaining_tickets < self.quantity {
+            return Ok(BookOutcome::SoldOut(Arc::clone(event)));
+        }
+        let booking = booking::Model {
+            id: self.booking_id,
+            event_id: self.event_id,
+            user_id: self.user_id,
+            quantity: self.quantity,
+            status: booking::Status::Confirmed,
+            idempotency_key: self.idempotency_key.clone(),
+            created_at: ledger.now(),
+            cancelled_at: None,
+        };
+        ledger.add_booking(booking.clone());
+        Ok(BookOutcome::Booked(booking))
+    }
+}

@@ -1,0 +1,78 @@
+//! Cancels one booking and returns its tickets.
+
+use std::sync::Arc;
+
+use rowlock_entities::{BookingId, EventId, UserId, booking, event};
+
+use super::{
+    command::{Command, NeededBookings, Rejection},
+    ledger::Ledger,
+};
+
+/// Cancels a booking of `user_id`.
+#[derive(Clone, Debug)]
+pub(crate) struct Cancel {
+    pub(crate) booking_id: BookingId,
+    /// The booking's event, which never changes.
+    pub(crate) event_id: EventId,
+    pub(crate) user_id: UserId,
+}
+
+/// What became of an attempt to cancel.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum CancelOutcome {
+    /// The booking, cancelled now or before.
+    Cancelled(booking::Model),
+    /// The event has started.
+    Closed(Arc<event::Model>),
+}
+
+impl CancelOutcome {
+    /// The metrics' label.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Cancelled(_) => "cancelled",
+            Self::Closed(_) => "closed",
+        }
+    }
+}
+
+impl Command for Cancel {
+    type Outcome = CancelOutcome;
+
+    fn event_id(&self) -> EventId {
+        self.event_id
+    }
+
+    fn user_id(&self) -> UserId {
+        self.user_id
+    }
+
+    fn add_needed_bookings(&self, needed: &mut NeededBookings, _is_retry: bool) {
+        needed.by_id.push(self.booking_id);
+    }
+
+    fn only_takes_tickets(&self) -> bool {
+        false
+    }
+
+    fn decide(&self, ledger: &mut Ledger) -> Result<CancelOutcome, Rejection> {
+        if !ledger.user_exists(self.user_id) {
+            return Err(Rejection::NoSuchUser);
+        }
+        // Another user's booking looks like one that does not exist.
+        let booking = ledger
+            .booking(self.booking_id)
+            .filter(|booking| booking.user_id == self.user_id)
+            .ok_or(Rejection::NoSuchBooking)?;
+        if booking.status == booking::Status::Cancelled {
+            return Ok(CancelOutcome::Cancelled(booking.clone()));
+        }
+        let event = ledger.event(booking.event_id).ok_or(Rejection::NoSuchEvent)?;
+        if ledger.has_started(event) {
+            return Ok(CancelOutcome::Closed(Arc::clone(event)));
+        }
+        let cancelled = ledger.cancel_booking(self.booking_id).ok_or(Rejection::NoSuchBooking)?;
+        Ok(CancelOutcome::Cancelled(cancelled))
+    }
+}

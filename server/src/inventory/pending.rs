@@ -1,0 +1,101 @@
+//! A command whose caller waits for its outcome.
+
+use rowlock_entities::{EventId, UserId};
+use tokio::sync::oneshot;
+
+use super::{
+    command::{Command, InventoryError, NeededBookings, Rejection},
+    ledger::Ledger,
+};
+use crate::coalescing::{Call, Refusal};
+
+/// A command on its way through a lane, with whatever outcome it has. Commands of different types
+/// share a batch; each answers its own caller with its own type.
+pub(super) type PendingCommand = Box<dyn Pending>;
+
+pub(super) trait Pending: Send + Sync {
+    fn event_id(&self) -> EventId;
+
+    fn user_id(&self) -> UserId;
+
+    fn add_needed_bookings(&self, needed: &mut NeededBookings, is_retry: bool);
+
+    fn only_takes_tickets(&self) -> bool;
+
+    /// Decides the command and keeps the decision until it is stored. A later attempt replaces it.
+    fn decide(&mut self, ledger: &mut Ledger) -> Option<Rejection>;
+
+    /// Tells the caller the decision that was kept.
+    fn answer(self: Box<Self>);
+
+    /// Tells the caller that there is no outcome.
+    fn fail(self: Box<Self>, error: InventoryError);
+
+    fn is_abandoned(&self) -> bool;
+}
+
+struct Waiting<C: Command> {
+    command: C,
+    decision: Option<Result<C::Outcome, Rejection>>,
+    caller: oneshot::Sender<Result<C::Outcome, InventoryError>>,
+}
+
+/// Pairs a command with the way to its caller.
+pub(super) fn pending<C: Command>(
+    command: C,
+    caller: oneshot::Sender<Result<C::Outcome, InventoryError>>,
+) -> PendingCommand {
+    Box::new(Waiting { command, decision: None, caller })
+}
+
+impl<C: Command> Pending for Waiting<C> {
+    fn event_id(&self) -> EventId {
+        self.command.event_id()
+    }
+
+    fn user_id(&self) -> UserId {
+        self.command.user_id()
+    }
+
+    fn add_needed_bookings(&self, needed: &mut NeededBookings, is_retry: bool) {
+        self.command.add_needed_bookings(needed, is_retry);
+    }
+
+    fn only_takes_tickets(&self) -> bool {
+        self.command.only_takes_tickets()
+    }
+
+    fn decide(&mut self, ledger: &mut Ledger) -> Option<Rejection> {
+        self.decision.insert(self.command.decide(ledger)).as_ref().err().copied()
+    }
+
+    fn answer(self: Box<Self>) {
+        let Self { decision, caller, .. } = *self;
+        // Dropping the sender of an undecided command would tell its caller that the batch panicked.
+        if let Some(decision) = decision {
+            // A caller that went away needs no answer.
+            let _ = caller.send(decision.map_err(InventoryError::from));
+        }
+    }
+
+    fn fail(self: Box<Self>, error: InventoryError) {
+        let _ = self.caller.send(Err(error));
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.caller.is_closed()
+    }
+}
+
+impl Call for PendingCommand {
+    fn is_abandoned(&self) -> bool {
+        Pending::is_abandoned(self.as_ref())
+    }
+
+    fn refuse(self, refusal: Refusal) {
+        self.fail(match refusal {
+            Refusal::QueueFull | Refusal::WaitTimeout => InventoryError::Crowded,
+            Refusal::BrokenOff => InventoryError::BrokenOff,
+        });
+    }
+}

@@ -1,0 +1,281 @@
+//! The statements of a batch's transaction.
+//!
+//! A statement has the same text whatever the batch's size, so that it is prepared once: its rows come
+//! as arrays on PostgreSQL and as JSON on SQLite.
+
+use std::{collections::HashSet, iter::zip, sync::Arc};
+
+use rowlock_entities::{EventId, UserId, booking, event, user};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Statement,
+    sea_query::{Expr, LockBehavior, LockType},
+};
+use uuid::Uuid;
+
+use super::command::NeededBookings;
+use crate::database::{any_of, hex, json};
+
+/// Reads events without a lock.
+pub(super) async fn find_events(
+    db: &impl ConnectionTrait,
+    ids: Vec<EventId>,
+) -> Result<Vec<event::Model>, DbErr> {
+    let ids = ids.into_iter().map(|id| id.0);
+    event::Entity::find()
+        .filter(any_of(db.get_database_backend(), event::Column::Id, ids))
+        .all(db)
+        .await
+}
+
+/// Locks events until the transaction ends. It locks them in the order of their ids, so that two
+/// transactions never wait for each other. The lock is weaker than `FOR UPDATE`, which would also wait
+/// for the share lock that inserting a booking takes through its foreign key.
+pub(super) async fn lock_events(
+    tx: &impl ConnectionTrait,
+    ids: Vec<EventId>,
+    skips_locked: bool,
+) -> Result<Vec<event::Model>, DbErr> {
+    let ids = ids.into_iter().map(|id| id.0);
+    let select = event::Entity::find()
+        .filter(any_of(tx.get_database_backend(), event::Column::Id, ids))
+        .order_by_asc(event::Column::Id);
+    let select = match skips_locked {
+        false => select.lock(LockType::NoKeyUpdate),
+        true => select.lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked),
+    };
+    select.all(tx).await
+}
+
+/// Reads which of these users exist.
+pub(super) async fn find_existing_users(
+    tx: &impl ConnectionTrait,
+    ids: HashSet<UserId>,
+) -> Result<HashSet<UserId>, DbErr> {
+    let ids = ids.into_iter().map(|id| id.0);
+    let found: Vec<UserId> = user::Entity::find()
+        .select_only()
+        .column(user::Column::Id)
+        .filter(any_of(tx.get_database_backend(), user::Column::Id, ids))
+        .into_tuple()
+        .all(tx)
+        .await?;
+    Ok(found.into_iter().collect())
+}
+
+/// A booking's columns by name. A prepared `SELECT *` fails after a column was added.
+macro_rules! booking_columns {
+    ($table:literal) => {
+        concat!(
+            $table,
+            ".id, ",
+            $table,
+            ".event_id, ",
+            $table,
+            ".user_id, ",
+            $table,
+            ".quantity, ",
+            $table,
+            ".status, ",
+            $table,
+            ".idempotency_key, ",
+            $table,
+            ".created_at, ",
+            $table,
+            ".cancelled_at"
+        )
+    };
+}
+
+/// Finds bookings by user and event, by user and key, and by id. Each row is looked up by itself: a
+/// plain join, planned while the table is small, may read all of it, and its plan is still used when
+/// the table has grown.
+const FIND_BOOKINGS_ON_POSTGRES: &str = concat!(
+    "SELECT ",
+    booking_columns!("b"),
+    " FROM unnest($1::uuid[], $2::uuid[]) AS asked (user_id, event_id) \
+     CROSS JOIN LATERAL (SELECT ",
+    booking_columns!("bookings"),
+    " FROM bookings \
+     WHERE user_id = asked.user_id AND event_id = asked.event_id AND status = 'CONFIRMED' \
+     LIMIT 1) AS b \
+     UNION ALL \
+     SELECT ",
+    booking_columns!("b"),
+    " FROM unnest($3::uuid[], $4::text[]) AS asked (user_id, key) \
+     CROSS JOIN LATERAL (SELECT ",
+    booking_columns!("bookings"),
+    " FROM bookings \
+     WHERE user_id = asked.user_id AND idempotency_key = asked.key LIMIT 1) AS b \
+     UNION ALL \
+     SELECT ",
+    booking_columns!("bookings"),
+    " FROM bookings WHERE id = ANY($5::uuid[])",
+);
+
+const FIND_BOOKINGS_ON_SQLITE: &str = concat!(
+    "SELECT ",
+    booking_columns!("b"),
+    " FROM json_each($1) AS asked JOIN bookings b \
+     ON b.user_id = unhex(asked.value ->> 0) AND b.event_id = unhex(asked.value ->> 1) \
+     WHERE b.status = 'CONFIRMED' \
+     UNION ALL \
+     SELECT ",
+    booking_columns!("b"),
+    " FROM json_each($2) AS asked JOIN bookings b \
+     ON b.user_id = unhex(asked.value ->> 0) AND b.idempotency_key = asked.value ->> 1 \
+     UNION ALL \
+     SELECT ",
+    booking_columns!("b"),
+    " FROM json_each($3) AS asked \
+     JOIN bookings b ON b.id = unhex(asked.value)",
+);
+
+/// Reads the bookings that the decisions of a batch depend on.
+pub(super) async fn find_bookings(
+    db: &impl ConnectionTrait,
+    needed: NeededBookings,
+) -> Result<Vec<booking::Model>, DbErr> {
+    let NeededBookings { confirmed, by_idempotency_key, by_id } = needed;
+    let (users, events): (Vec<Uuid>, Vec<Uuid>) =
+        confirmed.into_iter().map(|(user, event)| (user.0, event.0)).unzip();
+    let (key_users, keys): (Vec<Uuid>, Vec<String>) =
+        by_idempotency_key.into_iter().map(|(user, key)| (user.0, key)).unzip();
+    let ids: Vec<Uuid> = by_id.into_iter().map(|id| id.0).collect();
+    let backend = db.get_database_backend();
+    let statement = match backend {
+        DbBackend::Postgres => Statement::from_sql_and_values(
+            backend,
+            FIND_BOOKINGS_ON_POSTGRES,
+            [users.into(), events.into(), key_users.into(), keys.into(), ids.into()],
+        ),
+        _ => Statement::from_sql_and_values(
+            backend,
+            FIND_BOOKINGS_ON_SQLITE,
+            [
+                json(zip(users.iter().map(hex), events.iter().map(hex))).into(),
+                json(zip(key_users.iter().map(hex), &keys)).into(),
+                json(ids.iter().map(hex)).into(),
+            ],
+        ),
+    };
+    booking::Entity::find().from_raw_sql(statement).all(db).await
+}
+
+/// Inserts a batch's new bookings. All of them have the same time.
+pub(super) async fn insert_bookings(
+    tx: &impl ConnectionTrait,
+    bookings: Vec<booking::Model>,
+) -> Result<(), DbErr> {
+    let Some(created_at) = bookings.first().map(|booking| booking.created_at) else {
+        return Ok(());
+    };
+    let backend = tx.get_database_backend();
+    let statement = match backend {
+        DbBackend::Postgres => {
+            let ids: Vec<Uuid> = bookings.iter().map(|booking| booking.id.0).collect();
+            let events: Vec<Uuid> = bookings.iter().map(|booking| booking.event_id.0).collect();
+            let users: Vec<Uuid> = bookings.iter().map(|booking| booking.user_id.0).collect();
+            let quantities: Vec<i32> = bookings.iter().map(|booking| booking.quantity).collect();
+            let cancelled: Vec<bool> =
+                bookings.iter().map(|booking| booking.cancelled_at.is_some()).collect();
+            // These arrays hold no nulls. An empty text stands for one, because a key is never empty.
+            let keys: Vec<String> = bookings
+                .into_iter()
+                .map(|booking| booking.idempotency_key.unwrap_or_default())
+                .collect();
+            Statement::from_sql_and_values(
+                backend,
+                "INSERT INTO bookings (id, event_id, user_id, quantity, idempotency_key, \
+                 created_at, status, cancelled_at) \
+                 SELECT id, event_id, user_id, quantity, nullif(idempotency_key, ''), $7::timestamptz, \
+                 CASE WHEN cancelled THEN 'CANCELLED' ELSE 'CONFIRMED' END, \
+                 CASE WHEN cancelled THEN $7::timestamptz END \
+                 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::bool[], \
+                 $6::text[]) AS new (id, event_id, user_id, quantity, cancelled, idempotency_key)",
+                [
+                    ids.into(),
+                    events.into(),
+                    users.into(),
+                    quantities.into(),
+                    cancelled.into(),
+                    keys.into(),
+                    created_at.into(),
+                ],
+            )
+        }
+        _ => {
+            let rows = bookings.iter().map(|booking| {
+                let booking::Model { id, event_id, user_id, quantity, .. } = booking;
+                let is_cancelled = booking.cancelled_at.is_some();
+                let key = &booking.idempotency_key;
+                (hex(&id.0), hex(&event_id.0), hex(&user_id.0), quantity, is_cancelled, key)
+            });
+            Statement::from_sql_and_values(
+                backend,
+                "INSERT INTO bookings (id, event_id, user_id, quantity, idempotency_key, \
+                 created_at, status, cancelled_at) \
+                 SELECT unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), value ->> 3, \
+                 value ->> 5, $2, \
+                 CASE WHEN value ->> 4 THEN 'CANCELLED' ELSE 'CONFIRMED' END, \
+                 CASE WHEN value ->> 4 THEN $2 END FROM json_each($1)",
+                [json(rows).into(), created_at.into()],
+            )
+        }
+    };
+    tx.execute_raw(statement).await.map(drop)
+}
+
+/// Marks confirmed bookings as cancelled. All of them have the same time.
+pub(super) async fn cancel_bookings(
+    tx: &impl ConnectionTrait,
+    bookings: &[booking::Model],
+) -> Result<(), DbErr> {
+    let Some(first) = bookings.first() else { return Ok(()) };
+    let ids = bookings.iter().map(|booking| booking.id.0);
+    booking::Entity::update_many()
+        .col_expr(booking::Column::Status, Expr::val(booking::Status::Cancelled))
+        .col_expr(booking::Column::CancelledAt, Expr::val(first.cancelled_at))
+        .filter(any_of(tx.get_database_backend(), booking::Column::Id, ids))
+        .exec(tx)
+        .await
+        .map(drop)
+}
+
+/// Stores the counts of events that are locked.
+pub(super) async fn update_counts(
+    tx: &impl ConnectionTrait,
+    events: &[Arc<event::Model>],
+) -> Result<(), DbErr> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let backend = tx.get_database_backend();
+    let statement = match backend {
+        DbBackend::Postgres => {
+            let ids: Vec<Uuid> = events.iter().map(|event| event.id.0).collect();
+            let remaining: Vec<i32> = events.iter().map(|event| event.remaining_tickets).collect();
+            let versions: Vec<i64> = events.iter().map(|event| event.count_version).collect();
+            Statement::from_sql_and_values(
+                backend,
+                "UPDATE events SET remaining_tickets = new.remaining, count_version = new.version \
+                 FROM unnest($1::uuid[], $2::int[], $3::bigint[]) AS new (id, remaining, version) \
+                 WHERE events.id = new.id",
+                [ids.into(), remaining.into(), versions.into()],
+            )
+        }
+        _ => {
+            let rows = events
+                .iter()
+                .map(|event| (hex(&event.id.0), event.remaining_tickets, event.count_version));
+            Statement::from_sql_and_values(
+                backend,
+                "UPDATE events SET remaining_tickets = new.value ->> 1, \
+                 count_version = new.value ->> 2 \
+                 FROM json_each($1) AS new WHERE events.id = unhex(new.value ->> 0)",
+                [json(rows).into()],
+            )
+        }
+    };
+    tx.execute_raw(statement).await.map(drop)
+}

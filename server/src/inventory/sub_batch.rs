@@ -1,0 +1,175 @@
+//! The commands of a batch that share a transaction.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    iter::zip,
+};
+
+use rowlock_entities::{EventId, UserId};
+
+use super::{
+    command::{InventoryError, NeededBookings, Rejection},
+    ledger::Ledger,
+    pending::PendingCommand,
+};
+
+/// What a transaction does about event rows that another transaction has locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LockWait {
+    /// It waits for them.
+    Wait,
+    /// A lock timed out. It skips locked rows and leaves their commands for later.
+    SkipLocked,
+    /// It waits once more for a row that was skipped. Each event has its own transaction by now.
+    WaitOnce,
+}
+
+/// Commands that share a transaction, first come first served.
+pub(super) struct SubBatch {
+    pub(super) commands: Vec<PendingCommand>,
+    pub(super) lock_wait: LockWait,
+    /// Whether an earlier attempt may have committed these bookings, or found a user deleted. The first
+    /// attempt saves the reads that find that out.
+    pub(super) is_retry: bool,
+}
+
+impl SubBatch {
+    pub(super) fn new(commands: Vec<PendingCommand>) -> Self {
+        Self { commands, lock_wait: LockWait::Wait, is_retry: false }
+    }
+
+    /// Splits into halves. The earlier half comes last, because the last sub-batch runs first.
+    pub(super) fn split(mut self) -> [Self; 2] {
+        let later = self.commands.split_off(self.commands.len() / 2);
+        [Self { commands: later, ..self }, self]
+    }
+
+    /// One sub-batch per event. The busiest comes last, so it runs first: its row is most likely to
+    /// be locked only for a moment.
+    pub(super) fn by_event(commands: Vec<PendingCommand>) -> Vec<Self> {
+        let mut events: BTreeMap<EventId, Vec<PendingCommand>> = BTreeMap::new();
+        for command in commands {
+            events.entry(command.event_id()).or_default().push(command);
+        }
+        let mut events: Vec<Vec<PendingCommand>> = events.into_values().collect();
+        events.sort_by_key(Vec::len);
+        events
+            .into_iter()
+            .map(|commands| Self { commands, lock_wait: LockWait::WaitOnce, is_retry: true })
+            .collect()
+    }
+
+    /// The ids of the events, each once, in the order in which they are locked.
+    pub(super) fn event_ids(&self) -> Vec<EventId> {
+        event_ids(&self.commands)
+    }
+
+    pub(super) fn user_ids(&self) -> HashSet<UserId> {
+        self.commands.iter().map(|command| command.user_id()).collect()
+    }
+
+    pub(super) fn needed_bookings(&self) -> NeededBookings {
+        needed_bookings(&self.commands, self.is_retry)
+    }
+
+    /// Decides all commands; tells for each whether it is decided. A command whose event was skipped is
+    /// not.
+    pub(super) fn decide(&mut self, ledger: &mut Ledger) -> Vec<bool> {
+        let skips_locked = self.lock_wait == LockWait::SkipLocked;
+        self.commands
+            .iter_mut()
+            .map(|command| {
+                let rejection = command.decide(ledger);
+                // A skipped event looks like one that does not exist.
+                !(skips_locked && rejection == Some(Rejection::NoSuchEvent))
+            })
+            .collect()
+    }
+
+    /// Takes the undecided commands out, one sub-batch per event.
+    pub(super) fn take_undecided(&mut self, is_decided: Vec<bool>) -> Vec<Self> {
+        let commands = std::mem::take(&mut self.commands);
+        let (mut decided, mut undecided) = (Vec::with_capacity(commands.len()), Vec::new());
+        for (command, is_decided) in zip(commands, is_decided) {
+            if is_decided { &mut decided } else { &mut undecided }.push(command);
+        }
+        self.commands = decided;
+        Self::by_event(undecided)
+    }
+
+    /// Tells all callers what was decided.
+    pub(super) fn answer(self) {
+        self.commands.into_iter().for_each(|command| command.answer());
+    }
+
+    /// Tells all callers that there is no outcome.
+    pub(super) fn fail(self, error: &InventoryError) {
+        self.commands.into_iter().for_each(|command| command.fail(error.clone()));
+    }
+}
+
+/// The ids of the commands' events, each once, in the order in which they are locked.
+pub(super) fn event_ids(commands: &[PendingCommand]) -> Vec<EventId> {
+    let mut ids: Vec<EventId> = commands.iter().map(|command| command.event_id()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+/// The bookings that the decisions on these commands depend on.
+pub(super) fn needed_bookings(commands: &[PendingCommand], is_retry: bool) -> NeededBookings {
+    let mut needed = NeededBookings::default();
+    for command in commands {
+        command.add_needed_bookings(&mut needed, is_retry);
+    }
+    needed
+}
+
+#[cfg(test)]
+mod tests {
+    use rowlock_entities::BookingId;
+    use tokio::sync::oneshot;
+
+    use super::{
+        super::{book::Book, pending::pending},
+        *,
+    };
+
+    fn book(event_id: EventId) -> PendingCommand {
+        let (caller, _) = oneshot::channel();
+        let command = Book {
+            booking_id: BookingId::new(),
+            user_id: UserId::new(),
+            event_id,
+            quantity: 1,
+            idempotency_key: None,
+        };
+        pending(command, caller)
+    }
+
+    fn events_of(sub_batches: &[SubBatch]) -> Vec<Vec<EventId>> {
+        let events = |batch: &SubBatch| batch.commands.iter().map(|c| c.event_id()).collect();
+        sub_batches.iter().map(events).collect()
+    }
+
+    #[test]
+    fn the_earlier_half_of_a_split_batch_runs_first() {
+        let ids: Vec<EventId> = (0..5).map(|_| EventId::new()).collect();
+        let mut halves = Vec::from(SubBatch::new(ids.iter().copied().map(book).collect()).split());
+        assert_eq!(halves.pop().unwrap().commands[0].event_id(), ids[0]);
+        assert_eq!(events_of(&halves), [ids[2..].to_vec()]);
+    }
+
+    #[test]
+    fn the_commands_of_skipped_events_wait_once_more_the_busiest_event_first() {
+        let [free, quiet, busy] = [EventId::new(), EventId::new(), EventId::new()];
+        let commands = [quiet, free, busy, busy].map(book);
+        let mut batch = SubBatch::new(Vec::from(commands));
+        let mut left = batch.take_undecided(vec![false, true, false, false]);
+        assert_eq!(batch.event_ids(), [free]);
+        let first = left.pop().unwrap();
+        assert_eq!((first.event_ids(), first.commands.len()), (vec![busy], 2));
+        assert!(first.is_retry && first.lock_wait == LockWait::WaitOnce);
+        assert_eq!(events_of(&left), [[quiet]]);
+    }
+}
