@@ -13,10 +13,7 @@ use crate::{
     api::{Failure, live::LiveCounts},
     browser::path_and_query,
     components::{
-        header::Header,
-        page_head::FirstPageShown,
-        soon::Soon,
-        toasts::{ToastRegion, Toasts, Tone},
+        header::Header, page_head::FirstPageShown, soon::Soon, toast_region::ToastRegion,
     },
     desk::Desk,
     pages::{
@@ -30,6 +27,7 @@ use crate::{
     return_path::sign_in_from,
     scroll::Scroll,
     session::Session,
+    toasts::{Toasts, Tone},
 };
 
 #[component]

@@ -17,8 +17,8 @@ use crate::{
     },
     booking::{Attempts, Outcome},
     browser::random_key,
-    components::toasts::{Toasts, Tone},
     session::{Session, Viewer},
+    toasts::{Toasts, Tone},
 };
 
 /// How the person stands with an event.

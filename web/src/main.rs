@@ -19,6 +19,7 @@ mod return_path;
 mod scroll;
 mod session;
 mod tickets;
+mod toasts;
 mod validation;
 
 fn main() {

@@ -5,10 +5,7 @@ use std::time::Duration;
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
-use super::{
-    icons::Check,
-    toasts::{Toasts, Tone},
-};
+use super::icons::Check;
 use crate::{
     api::{live::LiveCounts, queries::events::Event},
     browser,
@@ -16,6 +13,7 @@ use crate::{
     moment::has_started,
     return_path::sign_in_from,
     session::{Session, Viewer},
+    toasts::{Toasts, Tone},
 };
 
 #[component]

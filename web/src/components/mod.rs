@@ -13,4 +13,4 @@ pub(crate) mod pager;
 pub(crate) mod sign_out;
 pub(crate) mod soon;
 pub(crate) mod ticket_count;
-pub(crate) mod toasts;
+pub(crate) mod toast_region;

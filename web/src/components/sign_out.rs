@@ -3,10 +3,10 @@
 use leptos::{prelude::*, task::spawn_local};
 use leptos_router::hooks::use_navigate;
 
-use super::toasts::{Toasts, Tone};
 use crate::{
     browser::{focus, path_and_query},
     session::Session,
+    toasts::{Toasts, Tone},
 };
 
 #[component]

@@ -6,13 +6,11 @@ use super::row_id;
 use crate::{
     api::queries::bookings::{Booking, BookingConnection, CancelBookingResult, cancel_booking},
     browser,
-    components::{
-        confirm_dialog::ConfirmDialog,
-        toasts::{Toasts, Tone},
-    },
+    components::confirm_dialog::ConfirmDialog,
     desk::Desk,
     query::Query,
     session::Session,
+    toasts::{Toasts, Tone},
 };
 
 /// The question whether to cancel, and doing it.

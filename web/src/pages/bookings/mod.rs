@@ -17,7 +17,6 @@ use crate::{
         notice::{FailureNotice, Notice},
         page_head::PageHead,
         sign_out::SignOut,
-        toasts::{Toasts, Tone},
     },
     desk::Desk,
     moment::has_started,
@@ -26,6 +25,7 @@ use crate::{
     return_path::sign_in_from,
     scroll::Scroll,
     session::{Session, Viewer},
+    toasts::{Toasts, Tone},
 };
 use cancelling::Cancelling;
 

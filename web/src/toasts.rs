@@ -4,9 +4,6 @@ use std::time::Duration;
 
 use leptos::{html, prelude::*};
 
-use super::icons::{Check, Close, Warning};
-use crate::browser::focus;
-
 /// How long a message stays; longer while it is looked at.
 const SHOWN: Duration = Duration::from_secs(7);
 /// How often it is looked whether somebody still looks.
@@ -22,10 +19,10 @@ pub(crate) enum Tone {
 }
 
 #[derive(Clone, Debug)]
-struct Toast {
-    id: u32,
-    tone: Tone,
-    text: String,
+pub(crate) struct Toast {
+    pub(crate) id: u32,
+    pub(crate) tone: Tone,
+    pub(crate) text: String,
 }
 
 /// The messages; a handle that is copied about.
@@ -33,7 +30,8 @@ struct Toast {
 pub(crate) struct Toasts {
     shown: RwSignal<Vec<Toast>>,
     next_id: StoredValue<u32>,
-    region: NodeRef<html::Section>,
+    /// The element that shows them.
+    pub(crate) region: NodeRef<html::Section>,
 }
 
 impl Toasts {
@@ -49,6 +47,10 @@ impl Toasts {
 
     pub(crate) fn from_context() -> Self {
         expect_context()
+    }
+
+    pub(crate) fn shown(self) -> Vec<Toast> {
+        self.shown.get()
     }
 
     pub(crate) fn show(self, tone: Tone, text: impl Into<String>) {
@@ -74,44 +76,7 @@ impl Toasts {
         }
     }
 
-    fn dismiss(self, id: u32) {
+    pub(crate) fn dismiss(self, id: u32) {
         self.shown.update(|shown| shown.retain(|toast| toast.id != id));
-    }
-}
-
-#[component]
-pub(crate) fn ToastRegion() -> impl IntoView {
-    let toasts = Toasts::from_context();
-    view! {
-        <section class="toasts" aria-label="Messages" aria-live="polite" node_ref=toasts.region>
-            <For
-                each=move || toasts.shown.get()
-                key=|toast| toast.id
-                children=move |toast| {
-                    let (class, icon) = match toast.tone {
-                        Tone::Good => ("toast toast-good", Check().into_any()),
-                        Tone::Plain => ("toast toast-plain", Check().into_any()),
-                        Tone::Bad => ("toast toast-bad", Warning().into_any()),
-                    };
-                    view! {
-                        <div class=class>
-                            {icon} <p>{toast.text}</p>
-                            <button
-                                type="button"
-                                class="icon-button"
-                                aria-label="Dismiss"
-                                on:click=move |_| {
-                                    toasts.dismiss(toast.id);
-                                    // It was on this button.
-                                    focus("content");
-                                }
-                            >
-                                <Close />
-                            </button>
-                        </div>
-                    }
-                }
-            />
-        </section>
     }
 }
