@@ -1,11 +1,9 @@
 //! What an attempt to book came to, and what the person is told. Plain Rust.
 
+use rowlock_web_operations::bookings::{BookEventResult, BookingStatus};
 use std::collections::HashMap;
 
-use crate::api::{
-    Code, Failure,
-    queries::bookings::{BookEventResult, BookingStatus},
-};
+use crate::api::{Code, Failure};
 
 /// Most tickets of one booking.
 pub(crate) const MOST_TICKETS: i32 = 10;

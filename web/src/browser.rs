@@ -5,10 +5,11 @@ use std::{cell::RefCell, collections::HashMap, time::Duration};
 use futures_timer::Delay;
 use js_sys::{Array, Date, Function, Intl, Object, Reflect};
 use leptos::prelude::{document, window};
+use rowlock_web_operations::events::Money;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{FocusOptions, HtmlElement};
 
-use crate::{api::queries::events::Money, money::Amount};
+use crate::money::Amount;
 
 thread_local! {
     // Making one takes a browser longer than making a card.

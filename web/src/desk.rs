@@ -6,15 +6,13 @@ use std::collections::HashMap;
 
 use cynic::Id;
 use leptos::{prelude::*, task::spawn_local};
+use rowlock_web_operations::{
+    bookings::{BookEventInput, BookEventResult, book_event},
+    events::Event,
+};
 
 use crate::{
-    api::{
-        live::LiveCounts,
-        queries::{
-            bookings::{BookEventInput, BookEventResult, book_event},
-            events::Event,
-        },
-    },
+    api::live::LiveCounts,
     booking::{Attempts, Outcome},
     browser::random_key,
     session::{Session, Viewer},

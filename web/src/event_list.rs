@@ -1,6 +1,6 @@
 //! Which part of the events a page lists, as its address says it.
 
-use crate::api::queries::events::{
+use rowlock_web_operations::events::{
     EventListVariables, EventOrder,
     EventOrderField::{self, Date, Price, Title},
     OrderDirection::{self, Asc, Desc},

@@ -14,11 +14,9 @@ use futures_util::{
 };
 use js_sys::{Date, Math};
 use leptos::{ev, prelude::*, task::spawn_local};
+use rowlock_web_operations::live::{RemainingTicketsOperation, TicketUpdate, remaining_tickets};
 
-use super::{
-    queries::live::{RemainingTicketsOperation, TicketUpdate, remaining_tickets},
-    socket::Socket,
-};
+use super::socket::Socket;
 use crate::{
     reconnect::{failures_after, pause_after},
     tickets::Tickets,

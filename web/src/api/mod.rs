@@ -5,4 +5,3 @@ pub(crate) mod live;
 mod socket;
 
 pub(crate) use http::{Code, Failure};
-pub(crate) use rowlock_web_operations as queries;

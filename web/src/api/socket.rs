@@ -11,15 +11,13 @@ use futures_util::{
     future::{self, Either},
 };
 use leptos::prelude::location;
+use rowlock_web_operations::live::{RemainingTickets, RemainingTicketsOperation, TicketUpdate};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{MessageEvent, WebSocket};
 
-use super::{
-    http::data_of,
-    queries::live::{RemainingTickets, RemainingTicketsOperation, TicketUpdate},
-};
+use super::http::data_of;
 
 /// Longest wait for a socket to open, and for any sign of life after asking for one.
 const PATIENCE: Duration = Duration::from_secs(10);

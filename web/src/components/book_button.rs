@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
+use rowlock_web_operations::events::Event;
 
 use super::icons::Check;
 use crate::{
-    api::{live::LiveCounts, queries::events::Event},
+    api::live::LiveCounts,
     browser,
     desk::{Desk, Standing},
     moment::has_started,

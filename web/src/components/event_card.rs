@@ -1,16 +1,14 @@
 //! One event in the list, with its live count.
 
 use leptos::prelude::*;
+use rowlock_web_operations::events::Event;
 
 use super::{
     book_button::BookButton,
     icons::{Calendar, Place},
     ticket_count::{TicketBar, TicketCount},
 };
-use crate::{
-    api::{live::LiveCounts, queries::events::Event},
-    browser,
-};
+use crate::{api::live::LiveCounts, browser};
 
 #[component]
 pub(crate) fn EventCard(event: Event) -> impl IntoView {

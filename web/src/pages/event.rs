@@ -2,13 +2,10 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
+use rowlock_web_operations::events::{EventWithDescription, one_event};
 
 use crate::{
-    api::{
-        Code, Failure,
-        live::LiveCounts,
-        queries::events::{EventWithDescription, one_event},
-    },
+    api::{Code, Failure, live::LiveCounts},
     booking::MOST_TICKETS,
     browser,
     components::{

@@ -1,9 +1,10 @@
 //! Making an account.
 
 use leptos::prelude::*;
+use rowlock_web_operations::accounts::RegisterInput;
 
 use crate::{
-    api::{Code, queries::accounts::RegisterInput},
+    api::Code,
     components::field::{Field, FieldInput},
     pages::sign_in::{AccountForm, use_next_page},
     return_path::with_next,

@@ -2,9 +2,10 @@
 
 use leptos::{prelude::*, task::spawn_local};
 use leptos_router::hooks::use_query_map;
+use rowlock_web_operations::accounts::LoginInput;
 
 use crate::{
-    api::{Code, Failure, queries::accounts::LoginInput},
+    api::{Code, Failure},
     components::{
         field::{Field, FieldInput},
         page_head::PageHead,

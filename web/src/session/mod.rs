@@ -13,13 +13,13 @@ use std::time::Duration;
 use cynic::Operation;
 use futures_timer::Delay;
 use leptos::{prelude::*, task::spawn_local};
+use rowlock_web_operations::accounts::{self, LoginInput, LogoutEverywhere, RegisterInput};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     api::{
         Code, Failure,
         http::{self, Body, Data},
-        queries::accounts::{self, LoginInput, LogoutEverywhere, RegisterInput},
     },
     reconnect::pause_after,
 };

@@ -1,8 +1,7 @@
 //! Who uses this page, as far as it knows. Plain Rust.
 
+use rowlock_web_operations::accounts::{AuthPayload, User};
 use serde::{Deserialize, Serialize};
-
-use crate::api::queries::accounts::{AuthPayload, User};
 
 /// Who is signed in, and the proof of it. It lives in memory only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,10 +1,12 @@
 //! Cancelling a booking: the question, and what came of it.
 
 use leptos::{prelude::*, task::spawn_local};
+use rowlock_web_operations::bookings::{
+    Booking, BookingConnection, CancelBookingResult, cancel_booking,
+};
 
 use super::row_id;
 use crate::{
-    api::queries::bookings::{Booking, BookingConnection, CancelBookingResult, cancel_booking},
     browser,
     components::confirm_dialog::ConfirmDialog,
     desk::Desk,

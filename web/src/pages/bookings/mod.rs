@@ -3,13 +3,12 @@
 mod cancelling;
 
 use leptos::{prelude::*, task::spawn_local};
+use rowlock_web_operations::bookings::{
+    Booking, BookingConnection, BookingStatus, PageInfo, my_bookings,
+};
 
 use crate::{
-    api::{
-        Failure,
-        live::LiveCounts,
-        queries::bookings::{Booking, BookingConnection, BookingStatus, PageInfo, my_bookings},
-    },
+    api::{Failure, live::LiveCounts},
     browser,
     components::{
         event_card::{DateTile, EventFacts},

@@ -5,12 +5,10 @@ mod results;
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
+use rowlock_web_operations::events::{Event, event_list};
 
 use crate::{
-    api::{
-        live::LiveCounts,
-        queries::events::{Event, event_list},
-    },
+    api::live::LiveCounts,
     browser,
     components::{live_status::LiveStatus, page_head::PageHead, soon::Soon},
     desk::{Asked, Desk},

@@ -1,10 +1,11 @@
 //! The cards of a page of the list, or what stands in their place.
 
 use leptos::prelude::*;
+use rowlock_web_operations::events::Event;
 
 use super::Found;
 use crate::{
-    api::{Failure, queries::events::Event},
+    api::Failure,
     browser,
     components::{
         event_card::{CardSkeleton, EventCard},
