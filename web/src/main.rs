@@ -9,6 +9,7 @@ mod browser;
 mod components;
 mod desk;
 mod event_list;
+mod last_list;
 mod moment;
 mod money;
 mod pages;

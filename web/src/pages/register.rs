@@ -6,7 +6,7 @@ use rowlock_web_operations::accounts::RegisterInput;
 use crate::{
     api::Code,
     components::field::{Field, FieldInput},
-    pages::sign_in::{AccountForm, use_next_page},
+    pages::account_form::{AccountForm, use_next_page},
     return_path::with_next,
     session::Session,
     validation::{email_problem, name_problem, new_password_problem, repeated_password_problem},

@@ -5,7 +5,7 @@ use rowlock_web_operations::bookings::{
     Booking, BookingConnection, CancelBookingResult, cancel_booking,
 };
 
-use super::row_id;
+use super::row::row_id;
 use crate::{
     browser,
     components::confirm_dialog::ConfirmDialog,

@@ -1,34 +1,27 @@
 //! The list of events: searched, ordered and paged as the address says.
 
 mod controls;
+mod list_page;
 mod results;
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
-use rowlock_web_operations::events::{Event, event_list};
+use rowlock_web_operations::events::event_list;
 
 use crate::{
     api::live::LiveCounts,
     browser,
     components::{live_status::LiveStatus, page_head::PageHead, soon::Soon},
-    desk::{Asked, Desk},
-    event_list::{EventList, pages},
+    desk::Desk,
+    event_list::EventList,
+    last_list::LastList,
     query::Query,
     scroll::Scroll,
     session::Session,
 };
 use controls::Controls;
+use list_page::Found;
 use results::Results;
-
-/// The list that was last looked at: the way back from an event.
-#[derive(Clone, Copy)]
-pub(crate) struct LastList(pub(crate) RwSignal<String>);
-
-impl LastList {
-    pub(crate) fn provide() {
-        provide_context(Self(RwSignal::new("/events".to_owned())));
-    }
-}
 
 #[component]
 pub(crate) fn EventsPage() -> impl IntoView {
@@ -73,27 +66,5 @@ pub(crate) fn EventsPage() -> impl IntoView {
         <Soon>
             <Results events />
         </Soon>
-    }
-}
-
-/// One page of a list.
-struct Found {
-    list: EventList,
-    asked: Asked,
-    events: Vec<Event>,
-    /// On all pages together.
-    total: i32,
-}
-
-impl Found {
-    fn in_words(&self) -> String {
-        let events = match self.total {
-            1 => "1 event".to_owned(),
-            count => format!("{count} events"),
-        };
-        match pages(self.total) {
-            1 => events,
-            pages => format!("{events}, page {} of {pages}", self.list.page),
-        }
     }
 }

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use rowlock_web_operations::events::Event;
 
-use super::Found;
+use super::list_page::Found;
 use crate::{
     api::Failure,
     browser,

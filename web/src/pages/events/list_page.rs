@@ -1,0 +1,30 @@
+//! One page of the list, as it was read.
+
+use rowlock_web_operations::events::Event;
+
+use crate::{
+    desk::Asked,
+    event_list::{EventList, pages},
+};
+
+/// One page of a list.
+pub(super) struct Found {
+    pub(super) list: EventList,
+    pub(super) asked: Asked,
+    pub(super) events: Vec<Event>,
+    /// On all pages together.
+    pub(super) total: i32,
+}
+
+impl Found {
+    pub(super) fn in_words(&self) -> String {
+        let events = match self.total {
+            1 => "1 event".to_owned(),
+            count => format!("{count} events"),
+        };
+        match pages(self.total) {
+            1 => events,
+            pages => format!("{events}, page {} of {pages}", self.list.page),
+        }
+    }
+}
