@@ -15,8 +15,8 @@ use crate::{
     components::{
         header::Header, page_head::FirstPageShown, soon::Soon, toast_region::ToastRegion,
     },
-    desk::Desk,
     last_list::LastList,
+    my_bookings::MyBookings,
     pages::{
         bookings::BookingsPage, event::EventPage, events::EventsPage, not_found::NotFoundPage,
         register::RegisterPage, sign_in::SignInPage,
@@ -32,7 +32,7 @@ pub(crate) fn App() -> impl IntoView {
     let session = Session::provide();
     let toasts = Toasts::provide();
     let live = LiveCounts::provide();
-    Desk::provide(session, live, toasts);
+    MyBookings::provide(session, live, toasts);
     FirstPageShown::provide();
     LastList::provide();
     Scroll::provide();
@@ -91,9 +91,9 @@ fn Pages() -> impl IntoView {
 fn Sessions() -> impl IntoView {
     let session = Session::from_context();
     let toasts = Toasts::from_context();
-    let desk = Desk::from_context();
+    let my_bookings = MyBookings::from_context();
     let navigate = use_navigate();
-    Effect::watch(move || session.viewer(), move |_, _, _| desk.forget(), false);
+    Effect::watch(move || session.viewer(), move |_, _, _| my_bookings.clear(), false);
     Effect::watch(
         move || session.lost(),
         move |_, _, _| {

@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use crate::api::{Code, Failure};
 
 /// Most tickets of one booking.
-pub(crate) const MOST_TICKETS: i32 = 10;
+pub(crate) const MAX_TICKETS_PER_BOOKING: i32 = 10;
 
 /// What an attempt to book came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum BookingOutcome {
     Booked {
         quantity: i32,
     },
@@ -18,7 +18,7 @@ pub(crate) enum Outcome {
         quantity: i32,
     },
     /// An earlier attempt with the same key had booked, and that booking was cancelled since.
-    CancelledSince,
+    StaleKey,
     /// So many are left, fewer than were asked for.
     SoldOut {
         left: i32,
@@ -27,19 +27,19 @@ pub(crate) enum Outcome {
     Closed(String),
     /// The session ended; nothing was booked.
     SignedOut,
-    /// Asked too often; what the server says of it.
-    TooOften(String),
+    /// ReadStamp too often; what the server says of it.
+    RateLimited(String),
     /// Anything else, and perhaps booked all the same.
-    Failed,
+    Unknown,
 }
 
-impl From<Result<BookEventResult, Failure>> for Outcome {
+impl From<Result<BookEventResult, Failure>> for BookingOutcome {
     fn from(answer: Result<BookEventResult, Failure>) -> Self {
         match answer {
             Ok(BookEventResult::BookEventSuccess(success))
                 if success.booking.status == BookingStatus::Cancelled =>
             {
-                Self::CancelledSince
+                Self::StaleKey
             }
             Ok(BookEventResult::BookEventSuccess(success)) => {
                 Self::Booked { quantity: success.booking.quantity }
@@ -51,20 +51,20 @@ impl From<Result<BookEventResult, Failure>> for Outcome {
                 Self::SoldOut { left: refusal.remaining_tickets }
             }
             Ok(BookEventResult::BookingClosed(refusal)) => Self::Closed(refusal.message),
-            Ok(BookEventResult::Other) => Self::Failed,
+            Ok(BookEventResult::Other) => Self::Unknown,
             Err(Failure::SessionEnded) => Self::SignedOut,
             Err(Failure::Refused(refusal)) if refusal.code == Code::RateLimited => {
-                Self::TooOften(refusal.message)
+                Self::RateLimited(refusal.message)
             }
             Err(Failure::Refused(refusal)) if refusal.code == Code::Unauthenticated => {
                 Self::SignedOut
             }
-            Err(_) => Self::Failed,
+            Err(_) => Self::Unknown,
         }
     }
 }
 
-impl Outcome {
+impl BookingOutcome {
     /// What the person is told.
     pub(crate) fn message(&self, event: &str) -> String {
         match self {
@@ -76,8 +76,8 @@ impl Outcome {
             Self::SoldOut { left: 1 } => format!("Sorry, only 1 ticket for {event} is left."),
             Self::SoldOut { left } => format!("Sorry, only {left} tickets for {event} are left."),
             Self::SignedOut => Failure::SessionEnded.message(),
-            Self::Closed(message) | Self::TooOften(message) => message.clone(),
-            Self::CancelledSince | Self::Failed => {
+            Self::Closed(message) | Self::RateLimited(message) => message.clone(),
+            Self::StaleKey | Self::Unknown => {
                 "Failed to complete booking. Please try again.".to_owned()
             }
         }
@@ -88,21 +88,21 @@ impl Outcome {
 /// book twice. One an event, since there is one booking of an event; for another quantity it is another
 /// key, as the server takes a key for one quantity only.
 #[derive(Debug, Default)]
-pub(crate) struct Attempts(HashMap<String, (i32, String)>);
+pub(crate) struct IdempotencyKeys(HashMap<String, (i32, String)>);
 
-impl Attempts {
+impl IdempotencyKeys {
     /// The key for an attempt to book so many tickets of the event: that of the last one, when its outcome
     /// is not known.
-    pub(crate) fn key(
+    pub(crate) fn key_for(
         &mut self,
         event: &str,
         quantity: i32,
-        fresh: impl FnOnce() -> String,
+        new_key: impl FnOnce() -> String,
     ) -> String {
         match self.0.get(event) {
-            Some((known, key)) if *known == quantity => key.clone(),
+            Some((same, key)) if *same == quantity => key.clone(),
             _ => {
-                let key = fresh();
+                let key = new_key();
                 self.0.insert(event.to_owned(), (quantity, key.clone()));
                 key
             }
@@ -110,8 +110,8 @@ impl Attempts {
     }
 
     /// Forgets the key of an attempt that came to something.
-    pub(crate) fn settle(&mut self, event: &str, outcome: &Outcome) {
-        if *outcome != Outcome::Failed {
+    pub(crate) fn forget_if_settled(&mut self, event: &str, outcome: &BookingOutcome) {
+        if *outcome != BookingOutcome::Unknown {
             self.forget(event);
         }
     }
@@ -134,57 +134,62 @@ mod tests {
 
     #[test]
     fn each_outcome_is_told_in_its_own_words() {
-        let told = |outcome: Outcome| outcome.message("Jazz Night");
-        assert_eq!(told(Outcome::Booked { quantity: 2 }), "Successfully booked Jazz Night!");
+        let told = |outcome: BookingOutcome| outcome.message("Jazz Night");
+        assert_eq!(told(BookingOutcome::Booked { quantity: 2 }), "Successfully booked Jazz Night!");
         assert_eq!(
-            told(Outcome::SoldOut { left: 0 }),
+            told(BookingOutcome::SoldOut { left: 0 }),
             "Sorry, tickets for Jazz Night are no longer available."
         );
         assert_eq!(
-            told(Outcome::SoldOut { left: 1 }),
+            told(BookingOutcome::SoldOut { left: 1 }),
             "Sorry, only 1 ticket for Jazz Night is left."
         );
         assert_eq!(
-            told(Outcome::AlreadyBooked { quantity: 1 }),
+            told(BookingOutcome::AlreadyBooked { quantity: 1 }),
             "You have already booked this event."
         );
-        assert_eq!(told(Outcome::Failed), "Failed to complete booking. Please try again.");
-        assert_eq!(told(Outcome::SignedOut), "Your session has ended. Please sign in again.");
+        assert_eq!(told(BookingOutcome::Unknown), "Failed to complete booking. Please try again.");
+        assert_eq!(
+            told(BookingOutcome::SignedOut),
+            "Your session has ended. Please sign in again."
+        );
     }
 
     #[test]
     fn what_the_server_says_decides_the_outcome() {
-        let outcome = |failure| Outcome::from(Err(failure));
-        assert_eq!(outcome(Failure::NoAnswer), Outcome::Failed);
-        assert_eq!(outcome(refused(Code::Other)), Outcome::Failed);
-        assert_eq!(outcome(Failure::SessionEnded), Outcome::SignedOut);
-        assert_eq!(outcome(refused(Code::Unauthenticated)), Outcome::SignedOut);
-        let too_often = Outcome::TooOften("Wait 3 s.".to_owned());
+        let outcome = |failure| BookingOutcome::from(Err(failure));
+        assert_eq!(outcome(Failure::NoAnswer), BookingOutcome::Unknown);
+        assert_eq!(outcome(refused(Code::Other)), BookingOutcome::Unknown);
+        assert_eq!(outcome(Failure::SessionEnded), BookingOutcome::SignedOut);
+        assert_eq!(outcome(refused(Code::Unauthenticated)), BookingOutcome::SignedOut);
+        let too_often = BookingOutcome::RateLimited("Wait 3 s.".to_owned());
         assert_eq!(outcome(refused(Code::RateLimited)), too_often);
-        assert_eq!(Outcome::from(Ok(BookEventResult::Other)), Outcome::Failed);
+        assert_eq!(BookingOutcome::from(Ok(BookEventResult::Other)), BookingOutcome::Unknown);
     }
 
     #[test]
     fn a_retry_after_an_unknown_outcome_carries_the_same_key() {
-        let mut attempts = Attempts::default();
-        assert_eq!(attempts.key("a", 1, || "first".to_owned()), "first");
-        attempts.settle("a", &Outcome::Failed);
-        assert_eq!(attempts.key("a", 1, || "second".to_owned()), "first");
-        assert_eq!(attempts.key("b", 1, || "other event".to_owned()), "other event");
-        assert_eq!(attempts.key("a", 2, || "other quantity".to_owned()), "other quantity");
-        attempts.settle("a", &Outcome::SoldOut { left: 0 });
-        assert_eq!(attempts.key("a", 2, || "third".to_owned()), "third");
+        let mut keys = IdempotencyKeys::default();
+        assert_eq!(keys.key_for("a", 1, || "first".to_owned()), "first");
+        keys.forget_if_settled("a", &BookingOutcome::Unknown);
+        assert_eq!(keys.key_for("a", 1, || "second".to_owned()), "first");
+        assert_eq!(keys.key_for("b", 1, || "other event".to_owned()), "other event");
+        assert_eq!(keys.key_for("a", 2, || "other quantity".to_owned()), "other quantity");
+        keys.forget_if_settled("a", &BookingOutcome::SoldOut { left: 0 });
+        assert_eq!(keys.key_for("a", 2, || "third".to_owned()), "third");
     }
 
     #[test]
     fn a_key_is_not_used_again_once_its_outcome_is_known() {
-        for outcome in
-            [Outcome::AlreadyBooked { quantity: 1 }, Outcome::CancelledSince, Outcome::SignedOut]
-        {
-            let mut attempts = Attempts::default();
-            attempts.key("a", 1, || "first".to_owned());
-            attempts.settle("a", &outcome);
-            assert_eq!(attempts.key("a", 1, || "second".to_owned()), "second", "{outcome:?}");
+        for outcome in [
+            BookingOutcome::AlreadyBooked { quantity: 1 },
+            BookingOutcome::StaleKey,
+            BookingOutcome::SignedOut,
+        ] {
+            let mut keys = IdempotencyKeys::default();
+            keys.key_for("a", 1, || "first".to_owned());
+            keys.forget_if_settled("a", &outcome);
+            assert_eq!(keys.key_for("a", 1, || "second".to_owned()), "second", "{outcome:?}");
         }
     }
 }

@@ -10,8 +10,8 @@ use super::icons::Check;
 use crate::{
     api::live::LiveCounts,
     browser,
-    desk::{Desk, Standing},
     moment::has_started,
+    my_bookings::{BookingState, MyBookings},
     return_path::sign_in_from,
     session::{Session, Viewer},
     toasts::{Toasts, Tone},
@@ -25,16 +25,16 @@ pub(crate) fn BookButton(
     quantity: Signal<i32>,
 ) -> impl IntoView {
     let Event { id, title, starts_at, .. } = event;
-    let desk = Desk::from_context();
+    let my_bookings = MyBookings::from_context();
     let session = Session::from_context();
-    let standing = desk.standing(&id);
+    let booking_state = my_bookings.state_of(&id);
     let tickets = LiveCounts::from_context().tickets(&id);
     let toasts = Toasts::from_context();
     let navigate = use_navigate();
     let name = title.clone();
 
     let book = move || match session.viewer_now() {
-        Viewer::Person(_) => desk.book(id.clone(), title.clone(), quantity.get_untracked()),
+        Viewer::Person(_) => my_bookings.book(id.clone(), title.clone(), quantity.get_untracked()),
         Viewer::Nobody => {
             toasts.show(Tone::Plain, format!("Sign in to book {title}."));
             navigate(&sign_in_from(&browser::path_and_query()), Default::default());
@@ -43,17 +43,17 @@ pub(crate) fn BookButton(
     };
     let started = started(&starts_at.0);
     let state = Memo::new(move |_| {
-        let standing = standing.get();
+        let booking_state = booking_state.get();
         let sold_out = tickets.get().remaining() <= 0;
-        match standing {
-            Standing::Booking => State::Booking,
-            Standing::Booked { .. } => State::Booked,
-            Standing::Closed => State::Closed,
-            Standing::NotBooked if started.get() => State::Closed,
-            Standing::NotBooked if sold_out => State::SoldOut,
-            // Perhaps booked already: a moment later it is known whose standing this is.
-            Standing::NotBooked if session.viewer() == Viewer::Unknown => State::Waiting,
-            Standing::NotBooked => State::Open,
+        match booking_state {
+            BookingState::Pending => State::Booking,
+            BookingState::Booked { .. } => State::Booked,
+            BookingState::Closed => State::Closed,
+            BookingState::NotBooked if started.get() => State::Closed,
+            BookingState::NotBooked if sold_out => State::SoldOut,
+            // Perhaps booked already: a moment later it is known whose booking_state this is.
+            BookingState::NotBooked if session.viewer() == Viewer::Unknown => State::Waiting,
+            BookingState::NotBooked => State::Open,
         }
     });
     // Not `disabled`: that would take the focus from who has just pressed it.

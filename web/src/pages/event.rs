@@ -6,7 +6,7 @@ use rowlock_web_operations::events::{EventWithDescription, one_event};
 
 use crate::{
     api::{Code, Failure, live::LiveCounts},
-    booking::MOST_TICKETS,
+    booking::MAX_TICKETS_PER_BOOKING,
     browser,
     components::{
         book_button::BookButton,
@@ -16,8 +16,8 @@ use crate::{
         page_head::PageHead,
         ticket_count::{TicketBar, TicketCount},
     },
-    desk::{Desk, Standing},
     last_list::LastList,
+    my_bookings::{BookingState, MyBookings},
     pages::not_found::NotFound,
     query::{Loaded, Query},
     scroll::Scroll,
@@ -28,26 +28,28 @@ use crate::{
 pub(crate) fn EventPage() -> impl IntoView {
     let session = Session::from_context();
     let live = LiveCounts::from_context();
-    let desk = Desk::from_context();
+    let my_bookings = MyBookings::from_context();
     let scroll = Scroll::from_context();
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
     let event = Query::new(
         move || (session.viewer(), id.get()),
         move |(_, id)| async move {
-            let asked = desk.now();
+            let read_stamp = my_bookings.read_stamp();
             match session.run(&one_event(id)).await {
-                Ok(data) => Ok((asked, data.event)),
+                Ok(data) => Ok((read_stamp, data.event)),
                 // An address that can be no event's.
-                Err(failure) if failure.code() == Some(Code::BadUserInput) => Ok((asked, None)),
+                Err(failure) if failure.code() == Some(Code::BadUserInput) => {
+                    Ok((read_stamp, None))
+                }
                 Err(failure) => Err(failure),
             }
         },
-        move |(asked, found)| {
+        move |(read_stamp, found)| {
             live.watch_only(found.iter().map(|found| found.event.id.clone()).collect());
             if let Some(EventWithDescription { event, .. }) = found {
                 live.read(&event.id, event.remaining_tickets, event.total_tickets);
-                desk.learn(event, *asked);
+                my_bookings.update_from_read(event, *read_stamp);
             }
             scroll.content_is_there();
         },
@@ -124,14 +126,14 @@ fn without_count(mut found: EventWithDescription) -> EventWithDescription {
 fn EventDetails(found: EventWithDescription) -> impl IntoView {
     let EventWithDescription { description, event } = found;
     let tickets = LiveCounts::from_context().tickets(&event.id);
-    let standing = Desk::from_context().standing(&event.id);
+    let booking_state = MyBookings::from_context().state_of(&event.id);
     let quantity = RwSignal::new(1);
     let price = event.price.clone();
     let total = move || browser::price(&price, u8::try_from(quantity.get()).unwrap_or(1));
-    // No more than are left, as far as is known; one can be asked for in any case.
+    // No more than are left, as far as is known; one can be read_stamp for in any case.
     let most = {
         let tickets = tickets.clone();
-        Memo::new(move |_| tickets.get().remaining().clamp(1, MOST_TICKETS))
+        Memo::new(move |_| tickets.get().remaining().clamp(1, MAX_TICKETS_PER_BOOKING))
     };
     Effect::new(move || {
         let most = most.get();
@@ -167,8 +169,8 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
                 </div>
                 <TicketBar tickets />
                 {
-                    move || match standing.get() {
-                        Standing::Booked { quantity } => view! { <Booked quantity /> }.into_any(),
+                    move || match booking_state.get() {
+                        BookingState::Booked { quantity } => view! { <Booked quantity /> }.into_any(),
                         _ => {
                             view! {
                                 <div class="order-row">

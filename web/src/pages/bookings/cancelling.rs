@@ -9,7 +9,7 @@ use super::row::row_id;
 use crate::{
     browser,
     components::confirm_dialog::ConfirmDialog,
-    desk::Desk,
+    my_bookings::MyBookings,
     query::Query,
     session::Session,
     toasts::{Toasts, Tone},
@@ -23,7 +23,7 @@ pub(super) fn Cancelling(
     bookings: Query<BookingConnection>,
 ) -> impl IntoView {
     let session = Session::from_context();
-    let desk = Desk::from_context();
+    let my_bookings = MyBookings::from_context();
     let toasts = Toasts::from_context();
     let busy = RwSignal::new(false);
     // Keeps its words while it closes.
@@ -48,7 +48,7 @@ pub(super) fn Cancelling(
             let event = &booking.event;
             match answer.map(|data| data.cancel_booking) {
                 Ok(CancelBookingResult::CancelBookingSuccess(success)) => {
-                    desk.learn_cancelled(&event.id);
+                    my_bookings.set_cancelled(&event.id);
                     let told = format!("Your booking of {} is cancelled.", event.title);
                     toasts.show(Tone::Good, told);
                     let cancelled = success.booking;

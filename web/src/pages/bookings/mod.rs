@@ -14,7 +14,7 @@ use crate::{
         page_head::PageHead,
         sign_out::SignOut,
     },
-    desk::Desk,
+    my_bookings::MyBookings,
     query::{Loaded, Query},
     redirect::redirect_when,
     return_path::sign_in_from,
@@ -58,7 +58,7 @@ pub(crate) fn BookingsPage() -> impl IntoView {
 fn Bookings() -> impl IntoView {
     let session = Session::from_context();
     let live = LiveCounts::from_context();
-    let desk = Desk::from_context();
+    let my_bookings = MyBookings::from_context();
     let scroll = Scroll::from_context();
     let rows_shown = StoredValue::new(0);
     let bookings = Query::new(
@@ -72,7 +72,7 @@ fn Bookings() -> impl IntoView {
         },
     )
     .read_again_when(move || live.reconnections())
-    .read_again_when(move || desk.bookings_changed());
+    .read_again_when(move || my_bookings.change_count());
     on_cleanup(move || live.watch_only(Vec::new()));
     // What is read again is as long as what is shown.
     Effect::new(move || {

@@ -3,14 +3,14 @@
 use rowlock_web_operations::events::Event;
 
 use crate::{
-    desk::Asked,
     event_list::{EventList, pages},
+    my_bookings::ReadStamp,
 };
 
 /// One page of a list.
 pub(super) struct Found {
     pub(super) list: EventList,
-    pub(super) asked: Asked,
+    pub(super) read_stamp: ReadStamp,
     pub(super) events: Vec<Event>,
     /// On all pages together.
     pub(super) total: i32,

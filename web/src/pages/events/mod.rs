@@ -12,9 +12,9 @@ use crate::{
     api::live::LiveCounts,
     browser,
     components::{live_status::LiveStatus, page_head::PageHead, soon::Soon},
-    desk::Desk,
     event_list::EventList,
     last_list::LastList,
+    my_bookings::MyBookings,
     query::Query,
     scroll::Scroll,
     session::Session,
@@ -27,7 +27,7 @@ use results::Results;
 pub(crate) fn EventsPage() -> impl IntoView {
     let session = Session::from_context();
     let live = LiveCounts::from_context();
-    let desk = Desk::from_context();
+    let my_bookings = MyBookings::from_context();
     let scroll = Scroll::from_context();
     let address = use_query_map();
     let list =
@@ -35,16 +35,16 @@ pub(crate) fn EventsPage() -> impl IntoView {
     let events = Query::new(
         move || (session.viewer(), list.get()),
         move |(_, list)| async move {
-            let asked = desk.now();
+            let read_stamp = my_bookings.read_stamp();
             let found = session.run(&event_list(list.variables())).await?.events;
             browser::prepare_prices(found.nodes.iter().map(|event| &event.price)).await;
-            Ok(Found { list, asked, events: found.nodes, total: found.total_count })
+            Ok(Found { list, read_stamp, events: found.nodes, total: found.total_count })
         },
         move |found| {
             live.watch_only(found.events.iter().map(|event| event.id.clone()).collect());
             for event in &found.events {
                 live.read(&event.id, event.remaining_tickets, event.total_tickets);
-                desk.learn(event, found.asked);
+                my_bookings.update_from_read(event, found.read_stamp);
             }
             scroll.content_is_there();
         },
