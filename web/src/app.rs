@@ -15,14 +15,14 @@ use crate::{
     components::{
         header::Header, page_head::FirstPageShown, soon::Soon, toast_region::ToastRegion,
     },
-    last_list::LastList,
+    last_list::LastListPath,
     my_bookings::MyBookings,
     pages::{
         bookings::BookingsPage, event::EventPage, events::EventsPage, not_found::NotFoundPage,
         register::RegisterPage, sign_in::SignInPage,
     },
-    return_path::sign_in_from,
-    scroll::Scroll,
+    return_path::sign_in_path,
+    scroll::ScrollPositions,
     session::Session,
     toasts::{Toasts, Tone},
 };
@@ -34,8 +34,8 @@ pub(crate) fn App() -> impl IntoView {
     let live = LiveCounts::provide();
     MyBookings::provide(session, live, toasts);
     FirstPageShown::provide();
-    LastList::provide();
-    Scroll::provide();
+    LastListPath::provide();
+    ScrollPositions::provide();
     view! {
         <Router>
             <Sessions />
@@ -100,7 +100,7 @@ fn Sessions() -> impl IntoView {
             toasts.show(Tone::Bad, Failure::SessionEnded.message());
             let here = path_and_query();
             if !here.starts_with("/sign-in") {
-                navigate(&sign_in_from(&here), Default::default());
+                navigate(&sign_in_path(&here), Default::default());
             }
         },
         false,

@@ -7,22 +7,22 @@ use rowlock_web_operations::events::{
 };
 
 /// How many events a page lists: whole rows of 1, 2 and 3 columns.
-const EVENTS_ON_A_PAGE: i32 = 12;
+const PAGE_SIZE: i32 = 12;
 /// As many characters as the server looks for.
-pub(crate) const LONGEST_SEARCH: usize = 200;
+pub(crate) const MAX_SEARCH_CHARS: usize = 200;
 
 /// What the list shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct EventList {
+pub(crate) struct ListParams {
     pub(crate) search: String,
-    pub(crate) order: Order,
+    pub(crate) order: SortOrder,
     /// From 1.
     pub(crate) page: i32,
 }
 
 /// An order that the list can be in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Order {
+pub(crate) struct SortOrder {
     /// In the address.
     pub(crate) name: &'static str,
     /// On the page.
@@ -31,7 +31,7 @@ pub(crate) struct Order {
     direction: OrderDirection,
 }
 
-impl Order {
+impl SortOrder {
     /// The first is the usual one.
     pub(crate) const ALL: [Self; 6] = [
         Self::new("date", "Date: soonest first", Date, Asc),
@@ -57,13 +57,13 @@ impl Order {
     }
 }
 
-impl EventList {
+impl ListParams {
     /// From the address's query; what makes no sense there counts as absent.
     pub(crate) fn from_query(find: impl Fn(&str) -> Option<String>) -> Self {
         let page = find("page").and_then(|page| page.parse().ok());
         Self {
-            search: words(&find("search").unwrap_or_default()),
-            order: Order::named(&find("order").unwrap_or_default()),
+            search: clean_search(&find("search").unwrap_or_default()),
+            order: SortOrder::named(&find("order").unwrap_or_default()),
             page: page.filter(|page| *page >= 1).unwrap_or(1),
         }
     }
@@ -74,7 +74,7 @@ impl EventList {
         if !self.search.is_empty() {
             query.append_pair("search", &self.search);
         }
-        if self.order != Order::ALL[0] {
+        if self.order != SortOrder::ALL[0] {
             query.append_pair("order", self.order.name);
         }
         if self.page > 1 {
@@ -88,11 +88,11 @@ impl EventList {
 
     /// The first page for other words.
     pub(crate) fn with_search(&self, search: &str) -> Self {
-        Self { search: words(search), page: 1, ..self.clone() }
+        Self { search: clean_search(search), page: 1, ..self.clone() }
     }
 
     /// The first page in another order.
-    pub(crate) fn with_order(&self, order: Order) -> Self {
+    pub(crate) fn with_order(&self, order: SortOrder) -> Self {
         Self { order, page: 1, ..self.clone() }
     }
 
@@ -102,21 +102,21 @@ impl EventList {
 
     pub(crate) fn variables(&self) -> EventListVariables {
         EventListVariables {
-            first: EVENTS_ON_A_PAGE,
-            offset: (self.page - 1).saturating_mul(EVENTS_ON_A_PAGE),
+            first: PAGE_SIZE,
+            offset: (self.page - 1).saturating_mul(PAGE_SIZE),
             search: Some(self.search.clone()).filter(|search| !search.is_empty()),
             order_by: EventOrder { field: self.order.field, direction: self.order.direction },
         }
     }
 }
 
-fn words(search: &str) -> String {
-    search.trim().chars().filter(|c| !c.is_control()).take(LONGEST_SEARCH).collect()
+fn clean_search(search: &str) -> String {
+    search.trim().chars().filter(|c| !c.is_control()).take(MAX_SEARCH_CHARS).collect()
 }
 
 /// How many pages so many events fill; one at least.
-pub(crate) fn pages(events: i32) -> i32 {
-    (events.saturating_sub(1) / EVENTS_ON_A_PAGE).saturating_add(1)
+pub(crate) fn page_count(events: i32) -> i32 {
+    (events.saturating_sub(1) / PAGE_SIZE).saturating_add(1)
 }
 
 /// The numbers that a pager shows around the current page: the ends, the neighbours, and `None` where
@@ -141,8 +141,8 @@ pub(crate) fn page_numbers(current: i32, pages: i32) -> Vec<Option<i32>> {
 mod tests {
     use super::*;
 
-    fn list(query: &str) -> EventList {
-        EventList::from_query(|name| {
+    fn list(query: &str) -> ListParams {
+        ListParams::from_query(|name| {
             form_urlencoded::parse(query.as_bytes())
                 .find(|(key, _)| key == name)
                 .map(|(_, value)| value.into_owned())
@@ -172,15 +172,15 @@ mod tests {
     fn other_words_and_another_order_begin_at_the_first_page() {
         let third = list("search=jazz&page=3");
         assert_eq!(third.with_search(" rock ").path(), "/events?search=rock");
-        let titles = third.with_order(Order::named("title"));
+        let titles = third.with_order(SortOrder::named("title"));
         assert_eq!(titles.path(), "/events?search=jazz&order=title");
         assert_eq!(third.with_page(1).path(), "/events?search=jazz");
     }
 
     #[test]
     fn pages_are_counted_up() {
-        assert_eq!([0, 1, 12, 13, 24, 25].map(pages), [1, 1, 1, 2, 2, 3]);
-        assert_eq!(pages(i32::MAX), 178_956_971);
+        assert_eq!([0, 1, 12, 13, 24, 25].map(page_count), [1, 1, 1, 2, 2, 3]);
+        assert_eq!(page_count(i32::MAX), 178_956_971);
     }
 
     #[test]

@@ -4,9 +4,9 @@ use leptos::prelude::*;
 
 /// The list that was last looked at: the way back from an event.
 #[derive(Clone, Copy)]
-pub(crate) struct LastList(pub(crate) RwSignal<String>);
+pub(crate) struct LastListPath(pub(crate) RwSignal<String>);
 
-impl LastList {
+impl LastListPath {
     pub(crate) fn provide() {
         provide_context(Self(RwSignal::new("/events".to_owned())));
     }

@@ -4,22 +4,22 @@
 
 mod api;
 mod app;
+mod backoff;
 mod booking;
 mod browser;
 mod components;
 mod event_list;
 mod last_list;
-mod moment;
 mod money;
 mod my_bookings;
 mod pages;
 mod query;
-mod reconnect;
 mod redirect;
 mod return_path;
 mod scroll;
 mod session;
-mod tickets;
+mod ticket_count;
+mod timestamp;
 mod toasts;
 mod validation;
 

@@ -165,7 +165,7 @@ impl MyBookings {
             _ => None,
         };
         if let Some(count) = count {
-            self.live.read(event_id, count.remaining_tickets, count.total_tickets);
+            self.live.set_from_query(event_id, count.remaining_tickets, count.total_tickets);
         }
         let outcome = BookingOutcome::from(answer);
         // Another person's keys are no business of this one.

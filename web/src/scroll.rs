@@ -10,9 +10,9 @@ use web_sys::{PerformanceNavigation, ScrollRestoration, Storage};
 use crate::browser::path_and_query;
 
 /// Holds how far a page was scrolled that is about to be loaded again.
-const NOTE: &str = "rowlock.scroll";
+const STORAGE_KEY: &str = "rowlock.scroll";
 /// Content that takes longer, in milliseconds, no longer moves who waits for it.
-const PATIENCE: f64 = 5_000.0;
+const RESTORE_TIMEOUT_MILLIS: f64 = 5_000.0;
 
 thread_local! {
     static POSITIONS: RefCell<HashMap<String, i32>> = RefCell::default();
@@ -20,34 +20,34 @@ thread_local! {
 
 /// The way to where a page was left; a handle that is copied about.
 #[derive(Clone, Copy)]
-pub(crate) struct Scroll {
+pub(crate) struct ScrollPositions {
     /// When the page was come to by back, forward or reload.
-    returned: StoredValue<f64>,
+    returned_at: StoredValue<f64>,
 }
 
-impl Scroll {
+impl ScrollPositions {
     /// Listens for as long as the page lives.
     pub(crate) fn provide() {
         if let Ok(history) = window().history() {
             let _ = history.set_scroll_restoration(ScrollRestoration::Manual);
         }
-        let scroll = Self { returned: StoredValue::new(f64::NEG_INFINITY) };
+        let scroll = Self { returned_at: StoredValue::new(f64::NEG_INFINITY) };
         provide_context(scroll);
         let is_reload = window().performance().is_some_and(|performance| {
             performance.navigation().type_() == PerformanceNavigation::TYPE_RELOAD
         });
         // Only then, since a browser takes its time to open the storage.
-        if let Some(y) = is_reload.then(noted).flatten() {
+        if let Some(y) = is_reload.then(stored_position).flatten() {
             POSITIONS.with_borrow_mut(|positions| positions.insert(path_and_query(), y));
-            scroll.returned.set_value(Date::now());
+            scroll.returned_at.set_value(Date::now());
         }
         window_event_listener(ev::scroll, |_| {
             POSITIONS.with_borrow_mut(|positions| positions.insert(path_and_query(), position()));
         });
-        window_event_listener(ev::popstate, move |_| scroll.returned.set_value(Date::now()));
+        window_event_listener(ev::popstate, move |_| scroll.returned_at.set_value(Date::now()));
         window_event_listener(ev::pagehide, |_| {
             if let Some(storage) = session_storage() {
-                let _ = storage.set_item(NOTE, &position().to_string());
+                let _ = storage.set_item(STORAGE_KEY, &position().to_string());
             }
         });
     }
@@ -56,12 +56,12 @@ impl Scroll {
         expect_context()
     }
 
-    /// The page's content is there in a moment: goes where the page was left, if that was returned to.
-    pub(crate) fn content_is_there(self) {
-        if Date::now() - self.returned.get_value() > PATIENCE {
+    /// The page's content is there in a moment: goes where the page was left, if that was returned_at to.
+    pub(crate) fn restore(self) {
+        if Date::now() - self.returned_at.get_value() > RESTORE_TIMEOUT_MILLIS {
             return;
         }
-        self.returned.set_value(f64::NEG_INFINITY);
+        self.returned_at.set_value(f64::NEG_INFINITY);
         let left = POSITIONS.with_borrow(|positions| positions.get(&path_and_query()).copied());
         if let Some(y) = left {
             request_animation_frame(move || window().scroll_to_with_x_and_y(0.0, y.into()));
@@ -74,8 +74,8 @@ fn position() -> i32 {
     window().scroll_y().unwrap_or_default() as i32
 }
 
-fn noted() -> Option<i32> {
-    session_storage()?.get_item(NOTE).ok()??.parse().ok()
+fn stored_position() -> Option<i32> {
+    session_storage()?.get_item(STORAGE_KEY).ok()??.parse().ok()
 }
 
 fn session_storage() -> Option<Storage> {

@@ -2,16 +2,16 @@
 //! are these.
 
 /// As many as the server takes.
-const LONGEST_NAME: usize = 100;
-const LONGEST_EMAIL: usize = 254;
-const LONGEST_PASSWORD: usize = 128;
+const MAX_NAME_CHARS: usize = 100;
+const MAX_EMAIL_BYTES: usize = 254;
+const MAX_PASSWORD_CHARS: usize = 128;
 
 /// Two characters or more.
 pub(crate) fn name_problem(name: &str) -> Option<&'static str> {
     match name.trim().chars().count() {
         0 => Some("Please enter your name."),
         1 => Some("The name needs 2 characters or more."),
-        length if length > LONGEST_NAME => Some("The name has at most 100 characters."),
+        length if length > MAX_NAME_CHARS => Some("The name has at most 100 characters."),
         _ => None,
     }
 }
@@ -22,7 +22,7 @@ pub(crate) fn email_problem(email: &str) -> Option<&'static str> {
     if email.is_empty() {
         return Some("Please enter your email address.");
     }
-    let plausible = email.len() <= LONGEST_EMAIL
+    let plausible = email.len() <= MAX_EMAIL_BYTES
         && !email.contains(char::is_whitespace)
         && email.split_once('@').is_some_and(|(name, domain)| {
             !name.is_empty()
@@ -40,7 +40,7 @@ pub(crate) fn new_password_problem(password: &str) -> Option<&'static str> {
         Some("Please choose a password.")
     } else if length < 8 {
         Some("The password needs 8 characters or more.")
-    } else if length > LONGEST_PASSWORD {
+    } else if length > MAX_PASSWORD_CHARS {
         Some("The password has at most 128 characters.")
     } else if !password.chars().any(char::is_alphabetic) {
         Some("The password needs a letter.")

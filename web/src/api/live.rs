@@ -18,8 +18,8 @@ use rowlock_web_operations::live::{RemainingTicketsOperation, TicketUpdate, rema
 
 use super::socket::Socket;
 use crate::{
-    reconnect::{failures_after, pause_after},
-    tickets::Tickets,
+    backoff::{failures_after_attempt, pause_before_retry},
+    ticket_count::TicketCount,
 };
 
 /// Whether counts are live.
@@ -35,7 +35,7 @@ pub(crate) enum Link {
 /// The counts that the page knows; a handle that is copied about.
 #[derive(Clone, Copy)]
 pub(crate) struct LiveCounts {
-    counts: StoredValue<HashMap<Id, ArcRwSignal<Tickets>>>,
+    counts: StoredValue<HashMap<Id, ArcRwSignal<TicketCount>>>,
     watch: StoredValue<UnboundedSender<Vec<Id>>>,
     link: RwSignal<Link>,
     is_watching: RwSignal<bool>,
@@ -81,16 +81,16 @@ impl LiveCounts {
     }
 
     /// Takes what a query has just read. A live count is newer than any that was read.
-    pub(crate) fn read(self, id: &Id, remaining: i32, total: i32) {
-        let count = self.tickets(id);
+    pub(crate) fn set_from_query(self, id: &Id, remaining: i32, total: i32) {
+        let count = self.count_of(id);
         if self.link.get_untracked() != Link::Live || !count.get_untracked().is_live() {
-            count.set(Tickets::read(remaining, total));
+            count.set(TicketCount::from_query(remaining, total));
         }
     }
 
     /// The event's tickets, from now on kept up to date.
-    pub(crate) fn tickets(self, id: &Id) -> ArcRwSignal<Tickets> {
-        let unread = || ArcRwSignal::new(Tickets::read(0, 0));
+    pub(crate) fn count_of(self, id: &Id) -> ArcRwSignal<TicketCount> {
+        let unread = || ArcRwSignal::new(TicketCount::from_query(0, 0));
         self.counts.write_value().entry(id.clone()).or_insert_with(unread).clone()
     }
 
@@ -98,7 +98,7 @@ impl LiveCounts {
         let count = self.counts.with_value(|counts| counts.get(&update.event_id).cloned());
         let Some(count) = count else { return };
         let mut tickets = count.get_untracked();
-        tickets.apply(update.remaining_tickets, update.total_tickets, update.version);
+        tickets.apply_update(update.remaining_tickets, update.total_tickets, update.version);
         if tickets != count.get_untracked() {
             count.set(tickets);
         }
@@ -112,13 +112,13 @@ impl LiveCounts {
                 let Some(wanted) = watched.next().await else { return };
                 ids = wanted;
             }
-            let held = self.connect_once(&mut ids, &mut watched).await;
-            failures = failures_after(failures, held);
+            let uptime = self.connect_once(&mut ids, &mut watched).await;
+            failures = failures_after_attempt(failures, uptime);
             // At the start one try may fail before it is worth a word.
             if self.link.get_untracked() == Link::Live || failures > 1 {
                 self.link.set(Link::Lost);
             }
-            let pause = Delay::new(pause_after(failures, Math::random()));
+            let pause = Delay::new(pause_before_retry(failures, Math::random()));
             future::select(pause, pin!(network_is_back())).await;
         }
     }

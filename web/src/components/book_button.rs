@@ -10,10 +10,10 @@ use super::icons::Check;
 use crate::{
     api::live::LiveCounts,
     browser,
-    moment::has_started,
     my_bookings::{BookingState, MyBookings},
-    return_path::sign_in_from,
+    return_path::sign_in_path,
     session::{Session, Viewer},
+    timestamp::has_started,
     toasts::{Toasts, Tone},
 };
 
@@ -28,7 +28,7 @@ pub(crate) fn BookButton(
     let my_bookings = MyBookings::from_context();
     let session = Session::from_context();
     let booking_state = my_bookings.state_of(&id);
-    let tickets = LiveCounts::from_context().tickets(&id);
+    let tickets = LiveCounts::from_context().count_of(&id);
     let toasts = Toasts::from_context();
     let navigate = use_navigate();
     let name = title.clone();
@@ -37,7 +37,7 @@ pub(crate) fn BookButton(
         Viewer::Person(_) => my_bookings.book(id.clone(), title.clone(), quantity.get_untracked()),
         Viewer::Nobody => {
             toasts.show(Tone::Plain, format!("Sign in to book {title}."));
-            navigate(&sign_in_from(&browser::path_and_query()), Default::default());
+            navigate(&sign_in_path(&browser::path_and_query()), Default::default());
         }
         Viewer::Unknown => {}
     };

@@ -6,13 +6,13 @@ use rowlock_web_operations::events::Event;
 use super::{
     book_button::BookButton,
     icons::{Calendar, Place},
-    ticket_count::{TicketBar, TicketCount},
+    ticket_badge::{TicketBadge, TicketBar},
 };
 use crate::{api::live::LiveCounts, browser};
 
 #[component]
 pub(crate) fn EventCard(event: Event) -> impl IntoView {
-    let tickets = LiveCounts::from_context().tickets(&event.id);
+    let tickets = LiveCounts::from_context().count_of(&event.id);
     let path = format!("/events/{}", event.id.inner());
     let price = browser::price(&event.price, 1);
     view! {
@@ -29,7 +29,7 @@ pub(crate) fn EventCard(event: Event) -> impl IntoView {
                 </div>
             </div>
             <div class="card-tickets">
-                <TicketCount tickets=tickets.clone() />
+                <TicketBadge tickets=tickets.clone() />
                 <TicketBar tickets />
             </div>
             <div class="card-foot">

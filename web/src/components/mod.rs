@@ -12,5 +12,5 @@ pub(crate) mod page_head;
 pub(crate) mod pager;
 pub(crate) mod sign_out;
 pub(crate) mod soon;
-pub(crate) mod ticket_count;
+pub(crate) mod ticket_badge;
 pub(crate) mod toast_region;

@@ -3,10 +3,10 @@
 use leptos::prelude::*;
 
 use super::icons::{Back, Forward};
-use crate::event_list::{EventList, page_numbers};
+use crate::event_list::{ListParams, page_numbers};
 
 #[component]
-pub(crate) fn Pager(list: EventList, pages: i32) -> impl IntoView {
+pub(crate) fn Pager(list: ListParams, pages: i32) -> impl IntoView {
     let current = list.page;
     let link = move |page: i32| list.with_page(page).path();
     let step = |to: i32, label: &'static str, icon: AnyView| {

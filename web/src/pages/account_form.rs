@@ -7,7 +7,7 @@ use crate::{
     api::{Code, Failure},
     components::{field::Field, page_head::PageHead},
     redirect::redirect_when,
-    return_path::next_page,
+    return_path::allowed_next_page,
     session::{Session, Viewer},
 };
 
@@ -84,5 +84,5 @@ where
 /// Where to go on after the form.
 pub(crate) fn use_next_page() -> Memo<String> {
     let address = use_query_map();
-    Memo::new(move |_| next_page(address.get().get("next").as_deref()).to_owned())
+    Memo::new(move |_| allowed_next_page(address.get().get("next").as_deref()).to_owned())
 }

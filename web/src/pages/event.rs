@@ -14,13 +14,13 @@ use crate::{
         live_status::LiveStatus,
         notice::FailureNotice,
         page_head::PageHead,
-        ticket_count::{TicketBar, TicketCount},
+        ticket_badge::{TicketBadge, TicketBar},
     },
-    last_list::LastList,
+    last_list::LastListPath,
     my_bookings::{BookingState, MyBookings},
     pages::not_found::NotFound,
     query::{Loaded, Query},
-    scroll::Scroll,
+    scroll::ScrollPositions,
     session::Session,
 };
 
@@ -29,7 +29,7 @@ pub(crate) fn EventPage() -> impl IntoView {
     let session = Session::from_context();
     let live = LiveCounts::from_context();
     let my_bookings = MyBookings::from_context();
-    let scroll = Scroll::from_context();
+    let scroll = ScrollPositions::from_context();
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
     let event = Query::new(
@@ -48,15 +48,15 @@ pub(crate) fn EventPage() -> impl IntoView {
         move |(read_stamp, found)| {
             live.watch_only(found.iter().map(|found| found.event.id.clone()).collect());
             if let Some(EventWithDescription { event, .. }) = found {
-                live.read(&event.id, event.remaining_tickets, event.total_tickets);
+                live.set_from_query(&event.id, event.remaining_tickets, event.total_tickets);
                 my_bookings.update_from_read(event, *read_stamp);
             }
-            scroll.content_is_there();
+            scroll.restore();
         },
     )
     .read_again_when(move || live.reconnections())
     .read_again_when(move || session.changes_in_other_tabs());
-    let LastList(list) = expect_context();
+    let LastListPath(list) = expect_context();
     on_cleanup(move || live.watch_only(Vec::new()));
 
     let face = Memo::new(move |_| {
@@ -125,7 +125,7 @@ fn without_count(mut found: EventWithDescription) -> EventWithDescription {
 #[component]
 fn EventDetails(found: EventWithDescription) -> impl IntoView {
     let EventWithDescription { description, event } = found;
-    let tickets = LiveCounts::from_context().tickets(&event.id);
+    let tickets = LiveCounts::from_context().count_of(&event.id);
     let booking_state = MyBookings::from_context().state_of(&event.id);
     let quantity = RwSignal::new(1);
     let price = event.price.clone();
@@ -164,7 +164,7 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
             </section>
             <section class="panel" aria-label="Tickets">
                 <div class="count">
-                    <TicketCount tickets=tickets.clone() />
+                    <TicketBadge tickets=tickets.clone() />
                     <span class="of-all">{of_all}</span>
                 </div>
                 <TicketBar tickets />

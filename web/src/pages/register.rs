@@ -7,7 +7,7 @@ use crate::{
     api::Code,
     components::field::{Field, FieldInput},
     pages::account_form::{AccountForm, use_next_page},
-    return_path::with_next,
+    return_path::path_with_next,
     session::Session,
     validation::{email_problem, name_problem, new_password_problem, repeated_password_problem},
 };
@@ -52,7 +52,7 @@ pub(crate) fn RegisterPage() -> impl IntoView {
         </AccountForm>
         <p class="form-alternative">
             "Registered already? "
-            <a href=move || with_next("/sign-in", &next.get())>"Sign in"</a>
+            <a href=move || path_with_next("/sign-in", &next.get())>"Sign in"</a>
         </p>
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     api::Code,
     components::field::{Field, FieldInput},
     pages::account_form::{AccountForm, use_next_page},
-    return_path::with_next,
+    return_path::path_with_next,
     session::Session,
     validation::{email_problem, password_problem},
 };
@@ -39,7 +39,7 @@ pub(crate) fn SignInPage() -> impl IntoView {
         </AccountForm>
         <p class="form-alternative">
             "New here? "
-            <a href=move || with_next("/register", &next.get())>"Make an account"</a>
+            <a href=move || path_with_next("/register", &next.get())>"Make an account"</a>
         </p>
     }
 }

@@ -21,7 +21,7 @@ use crate::{
         Code, Failure,
         http::{self, Body, Data},
     },
-    reconnect::pause_after,
+    backoff::pause_before_retry,
 };
 use single_flight::SingleFlight;
 use state::{AfterRejection, SignedIn, State};
@@ -210,7 +210,7 @@ impl Session {
                 Ok(_) | Err(Failure::SessionEnded) => return,
                 Err(_) => self.unreachable.set(true),
             }
-            Delay::new(pause_after(failures, js_sys::Math::random())).await;
+            Delay::new(pause_before_retry(failures, js_sys::Math::random())).await;
             // Signed in by the form, or in or out by another tab.
             if self.state.with_untracked(|state| *state != State::Restoring) {
                 return;

@@ -17,8 +17,8 @@ use crate::{
     my_bookings::MyBookings,
     query::{Loaded, Query},
     redirect::redirect_when,
-    return_path::sign_in_from,
-    scroll::Scroll,
+    return_path::sign_in_path,
+    scroll::ScrollPositions,
     session::{Session, Viewer},
     toasts::{Toasts, Tone},
 };
@@ -33,7 +33,7 @@ const MOST_AT_A_TIME: i32 = 50;
 #[component]
 pub(crate) fn BookingsPage() -> impl IntoView {
     let session = Session::from_context();
-    redirect_when(move || session.viewer() == Viewer::Nobody, move || sign_in_from("/bookings"));
+    redirect_when(move || session.viewer() == Viewer::Nobody, move || sign_in_path("/bookings"));
     let is_known = Memo::new(move |_| matches!(session.viewer(), Viewer::Person(_)));
     view! {
         <PageHead title="My bookings" />
@@ -59,7 +59,7 @@ fn Bookings() -> impl IntoView {
     let session = Session::from_context();
     let live = LiveCounts::from_context();
     let my_bookings = MyBookings::from_context();
-    let scroll = Scroll::from_context();
+    let scroll = ScrollPositions::from_context();
     let rows_shown = StoredValue::new(0);
     let bookings = Query::new(
         move || session.viewer(),
@@ -67,7 +67,7 @@ fn Bookings() -> impl IntoView {
         move |found: &BookingConnection| {
             // Nothing here shows their counts, but the socket tells when the network was lost.
             let events = found.nodes.iter().map(|booking| booking.event.id.clone());
-            scroll.content_is_there();
+            scroll.restore();
             live.watch_only(events.take(BOOKINGS_AT_A_TIME.unsigned_abs() as usize).collect());
         },
     )

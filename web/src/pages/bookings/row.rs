@@ -6,7 +6,7 @@ use rowlock_web_operations::bookings::{Booking, BookingStatus};
 use crate::{
     browser,
     components::event_card::{DateTile, EventFacts},
-    moment::has_started,
+    timestamp::has_started,
 };
 
 #[component]

@@ -7,7 +7,7 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 
 use crate::{
     components::icons::Search,
-    event_list::{EventList, LONGEST_SEARCH, Order},
+    event_list::{ListParams, MAX_SEARCH_CHARS, SortOrder},
 };
 
 /// How long nobody types before the search begins.
@@ -15,9 +15,9 @@ const TYPING_PAUSE: Duration = Duration::from_millis(300);
 
 /// Both change the address, and the address changes the list.
 #[component]
-pub(super) fn Controls(list: Memo<EventList>) -> impl IntoView {
+pub(super) fn Controls(list: Memo<ListParams>) -> impl IntoView {
     let navigate = use_navigate();
-    let go = move |to: EventList, replace: bool| {
+    let go = move |to: ListParams, replace: bool| {
         let options = NavigateOptions { replace, scroll: false, ..Default::default() };
         if to != list.get_untracked() {
             navigate(&to.path(), options);
@@ -68,7 +68,7 @@ pub(super) fn Controls(list: Memo<EventList>) -> impl IntoView {
                     type="search"
                     placeholder="Search events by title"
                     autocomplete="off"
-                    maxlength=LONGEST_SEARCH.to_string()
+                    maxlength=MAX_SEARCH_CHARS.to_string()
                     node_ref=input
                     on:input={
                         let mut search_later = search_later;
@@ -82,11 +82,11 @@ pub(super) fn Controls(list: Memo<EventList>) -> impl IntoView {
                     id="order"
                     prop:value=move || list.with(|list| list.order.name)
                     on:change=move |event| {
-                        let order = Order::named(&event_target_value(&event));
+                        let order = SortOrder::named(&event_target_value(&event));
                         go(list.get_untracked().with_order(order), false);
                     }
                 >
-                    {Order::ALL
+                    {SortOrder::ALL
                         .map(|order| {
                             let selected = move || list.with(|list| list.order == order);
                             view! {

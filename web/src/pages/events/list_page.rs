@@ -3,13 +3,13 @@
 use rowlock_web_operations::events::Event;
 
 use crate::{
-    event_list::{EventList, pages},
+    event_list::{ListParams, page_count},
     my_bookings::ReadStamp,
 };
 
 /// One page of a list.
 pub(super) struct Found {
-    pub(super) list: EventList,
+    pub(super) list: ListParams,
     pub(super) read_stamp: ReadStamp,
     pub(super) events: Vec<Event>,
     /// On all pages together.
@@ -22,7 +22,7 @@ impl Found {
             1 => "1 event".to_owned(),
             count => format!("{count} events"),
         };
-        match pages(self.total) {
+        match page_count(self.total) {
             1 => events,
             pages => format!("{events}, page {} of {pages}", self.list.page),
         }

@@ -12,11 +12,11 @@ use crate::{
     api::live::LiveCounts,
     browser,
     components::{live_status::LiveStatus, page_head::PageHead, soon::Soon},
-    event_list::EventList,
-    last_list::LastList,
+    event_list::ListParams,
+    last_list::LastListPath,
     my_bookings::MyBookings,
     query::Query,
-    scroll::Scroll,
+    scroll::ScrollPositions,
     session::Session,
 };
 use controls::Controls;
@@ -28,10 +28,10 @@ pub(crate) fn EventsPage() -> impl IntoView {
     let session = Session::from_context();
     let live = LiveCounts::from_context();
     let my_bookings = MyBookings::from_context();
-    let scroll = Scroll::from_context();
+    let scroll = ScrollPositions::from_context();
     let address = use_query_map();
     let list =
-        Memo::new(move |_| address.with(|query| EventList::from_query(|name| query.get(name))));
+        Memo::new(move |_| address.with(|query| ListParams::from_query(|name| query.get(name))));
     let events = Query::new(
         move || (session.viewer(), list.get()),
         move |(_, list)| async move {
@@ -43,16 +43,16 @@ pub(crate) fn EventsPage() -> impl IntoView {
         move |found| {
             live.watch_only(found.events.iter().map(|event| event.id.clone()).collect());
             for event in &found.events {
-                live.read(&event.id, event.remaining_tickets, event.total_tickets);
+                live.set_from_query(&event.id, event.remaining_tickets, event.total_tickets);
                 my_bookings.update_from_read(event, found.read_stamp);
             }
-            scroll.content_is_there();
+            scroll.restore();
         },
     )
     .read_again_when(move || live.reconnections())
     .read_again_when(move || session.changes_in_other_tabs());
-    let LastList(last) = expect_context();
-    Effect::new(move || last.set(list.with(EventList::path)));
+    let LastListPath(last) = expect_context();
+    Effect::new(move || last.set(list.with(ListParams::path)));
     on_cleanup(move || live.watch_only(Vec::new()));
 
     view! {

@@ -13,7 +13,7 @@ use crate::{
         notice::{FailureNotice, Notice},
         pager::Pager,
     },
-    event_list::{EventList, pages},
+    event_list::{ListParams, page_count},
     query::{Loaded, Query},
 };
 
@@ -23,9 +23,9 @@ enum Face {
     Loading,
     Cards,
     /// Nothing fits the words; nothing at all when there are none.
-    Empty(EventList),
+    Empty(ListParams),
     /// There are events, but no such page of them.
-    NoSuchPage(EventList),
+    NoSuchPage(ListParams),
     Failed(Failure),
 }
 
@@ -49,7 +49,7 @@ pub(super) fn Results(events: Query<Found>) -> impl IntoView {
     };
     let pager = Memo::new(move |_| {
         events.with(|events| match events {
-            Loaded::Is(found) => Some((found.list.clone(), pages(found.total))),
+            Loaded::Is(found) => Some((found.list.clone(), page_count(found.total))),
             _ => None,
         })
     });

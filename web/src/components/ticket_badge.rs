@@ -2,25 +2,25 @@
 
 use leptos::{html, prelude::*};
 
-use crate::tickets::Tickets;
+use crate::ticket_count::TicketCount;
 
 #[component]
-pub(crate) fn TicketCount(tickets: ArcRwSignal<Tickets>) -> impl IntoView {
+pub(crate) fn TicketBadge(tickets: ArcRwSignal<TicketCount>) -> impl IntoView {
     let badge = tickets.clone();
     view! {
-        <span class=move || format!("badge badge-{}", badge.get().level().name())>
-            {move || tickets.get().in_words()}
+        <span class=move || format!("badge badge-{}", badge.get().availability().css_name())>
+            {move || tickets.get().label()}
         </span>
     }
 }
 
 /// The same to the eye only.
 #[component]
-pub(crate) fn TicketBar(tickets: ArcRwSignal<Tickets>) -> impl IntoView {
+pub(crate) fn TicketBar(tickets: ArcRwSignal<TicketCount>) -> impl IntoView {
     let filling = NodeRef::<html::Div>::new();
     let level = tickets.clone();
     Effect::new(move || {
-        let percent = tickets.get().percent();
+        let percent = tickets.get().percent_left();
         if let Some(filling) = filling.get() {
             // By script, since the page's policy allows no style attributes.
             let style = web_sys::HtmlElement::style(&filling);
@@ -30,7 +30,7 @@ pub(crate) fn TicketBar(tickets: ArcRwSignal<Tickets>) -> impl IntoView {
     view! {
         <div class="bar" aria-hidden="true">
             <div
-                class=move || format!("bar-filling bar-{}", level.get().level().name())
+                class=move || format!("bar-filling bar-{}", level.get().availability().css_name())
                 node_ref=filling
             ></div>
         </div>

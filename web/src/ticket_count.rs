@@ -2,7 +2,7 @@
 
 /// An event's tickets as far as this page knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Tickets {
+pub(crate) struct TicketCount {
     remaining: i32,
     total: i32,
     /// Of the last live update; below all of them for what a query read.
@@ -11,7 +11,7 @@ pub(crate) struct Tickets {
 
 /// How many tickets are left, roughly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Level {
+pub(crate) enum Availability {
     /// More than half.
     Plenty,
     /// A tenth to a half.
@@ -21,14 +21,14 @@ pub(crate) enum Level {
     SoldOut,
 }
 
-impl Tickets {
+impl TicketCount {
     /// As a query read them.
-    pub(crate) fn read(remaining: i32, total: i32) -> Self {
+    pub(crate) fn from_query(remaining: i32, total: i32) -> Self {
         Self { remaining, total, version: -1 }
     }
 
     /// Takes a live update, unless it is older than what is known.
-    pub(crate) fn apply(&mut self, remaining: i32, total: i32, version: i32) {
+    pub(crate) fn apply_update(&mut self, remaining: i32, total: i32, version: i32) {
         if version >= self.version {
             *self = Self { remaining, total, version };
         }
@@ -48,25 +48,25 @@ impl Tickets {
     }
 
     /// How full the bar that stands for them is: 0 to 100, and 0 only when none is left.
-    pub(crate) fn percent(self) -> u8 {
+    pub(crate) fn percent_left(self) -> u8 {
         let (remaining, total) = (i64::from(self.remaining.max(0)), i64::from(self.total.max(1)));
         u8::try_from((remaining * 100 + total - 1) / total).unwrap_or(100).min(100)
     }
 
-    pub(crate) fn level(self) -> Level {
+    pub(crate) fn availability(self) -> Availability {
         let (remaining, total) = (i64::from(self.remaining), i64::from(self.total));
         if remaining <= 0 {
-            Level::SoldOut
+            Availability::SoldOut
         } else if remaining * 10 < total {
-            Level::Few
+            Availability::Few
         } else if remaining * 2 <= total {
-            Level::Some
+            Availability::Some
         } else {
-            Level::Plenty
+            Availability::Plenty
         }
     }
 
-    pub(crate) fn in_words(self) -> String {
+    pub(crate) fn label(self) -> String {
         match self.remaining {
             ..=0 => "Sold Out".to_owned(),
             1 => "1 ticket left".to_owned(),
@@ -75,9 +75,9 @@ impl Tickets {
     }
 }
 
-impl Level {
+impl Availability {
     /// As style sheets name it.
-    pub(crate) fn name(self) -> &'static str {
+    pub(crate) fn css_name(self) -> &'static str {
         match self {
             Self::Plenty => "plenty",
             Self::Some => "some",
@@ -94,25 +94,29 @@ mod tests {
     #[test]
     fn the_level_changes_at_half_a_tenth_and_none() {
         for (remaining, level) in [
-            (100, Level::Plenty),
-            (51, Level::Plenty),
-            (50, Level::Some),
-            (10, Level::Some),
-            (9, Level::Few),
-            (1, Level::Few),
-            (0, Level::SoldOut),
+            (100, Availability::Plenty),
+            (51, Availability::Plenty),
+            (50, Availability::Some),
+            (10, Availability::Some),
+            (9, Availability::Few),
+            (1, Availability::Few),
+            (0, Availability::SoldOut),
         ] {
-            assert_eq!(Tickets::read(remaining, 100).level(), level, "{remaining} of 100");
+            assert_eq!(
+                TicketCount::from_query(remaining, 100).availability(),
+                level,
+                "{remaining} of 100"
+            );
         }
-        assert_eq!(Tickets::read(2, 2).level(), Level::Plenty);
-        assert_eq!(Tickets::read(0, 0).level(), Level::SoldOut);
+        assert_eq!(TicketCount::from_query(2, 2).availability(), Availability::Plenty);
+        assert_eq!(TicketCount::from_query(0, 0).availability(), Availability::SoldOut);
     }
 
     #[test]
     fn the_count_is_always_said_in_words() {
-        assert_eq!(Tickets::read(2, 2).in_words(), "2 tickets left");
-        assert_eq!(Tickets::read(1, 2).in_words(), "1 ticket left");
-        assert_eq!(Tickets::read(0, 2).in_words(), "Sold Out");
+        assert_eq!(TicketCount::from_query(2, 2).label(), "2 tickets left");
+        assert_eq!(TicketCount::from_query(1, 2).label(), "1 ticket left");
+        assert_eq!(TicketCount::from_query(0, 2).label(), "Sold Out");
     }
 
     #[test]
@@ -120,16 +124,16 @@ mod tests {
         for (remaining, total, percent) in
             [(0, 100, 0), (1, 5_000, 1), (50, 100, 50), (2, 2, 100), (0, 0, 0), (3, 2, 100)]
         {
-            assert_eq!(Tickets::read(remaining, total).percent(), percent);
+            assert_eq!(TicketCount::from_query(remaining, total).percent_left(), percent);
         }
     }
 
     #[test]
     fn an_older_update_changes_nothing() {
-        let mut tickets = Tickets::read(5, 10);
-        tickets.apply(4, 10, 0);
-        tickets.apply(2, 10, 3);
-        tickets.apply(3, 10, 2);
-        assert_eq!(tickets.in_words(), "2 tickets left");
+        let mut tickets = TicketCount::from_query(5, 10);
+        tickets.apply_update(4, 10, 0);
+        tickets.apply_update(2, 10, 3);
+        tickets.apply_update(3, 10, 2);
+        assert_eq!(tickets.label(), "2 tickets left");
     }
 }
