@@ -95,7 +95,7 @@ fn Sessions() -> impl IntoView {
     let navigate = use_navigate();
     Effect::watch(move || session.viewer(), move |_, _, _| my_bookings.clear(), false);
     Effect::watch(
-        move || session.lost(),
+        move || session.times_expired(),
         move |_, _, _| {
             toasts.show(Tone::Bad, Failure::SessionEnded.message());
             let here = path_and_query();

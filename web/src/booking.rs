@@ -3,7 +3,7 @@
 use rowlock_web_operations::bookings::{BookEventResult, BookingStatus};
 use std::collections::HashMap;
 
-use crate::api::{Code, Failure};
+use crate::api::{ErrorCode, Failure};
 
 /// Most tickets of one booking.
 pub(crate) const MAX_TICKETS_PER_BOOKING: i32 = 10;
@@ -53,10 +53,10 @@ impl From<Result<BookEventResult, Failure>> for BookingOutcome {
             Ok(BookEventResult::BookingClosed(refusal)) => Self::Closed(refusal.message),
             Ok(BookEventResult::Other) => Self::Unknown,
             Err(Failure::SessionEnded) => Self::SignedOut,
-            Err(Failure::Refused(refusal)) if refusal.code == Code::RateLimited => {
+            Err(Failure::Api(refusal)) if refusal.code == ErrorCode::RateLimited => {
                 Self::RateLimited(refusal.message)
             }
-            Err(Failure::Refused(refusal)) if refusal.code == Code::Unauthenticated => {
+            Err(Failure::Api(refusal)) if refusal.code == ErrorCode::Unauthenticated => {
                 Self::SignedOut
             }
             Err(_) => Self::Unknown,
@@ -126,10 +126,10 @@ impl IdempotencyKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::http::Refusal;
+    use crate::api::http::ApiError;
 
-    fn refused(code: Code) -> Failure {
-        Failure::Refused(Refusal { code, message: "Wait 3 s.".to_owned(), fields: Vec::new() })
+    fn refused(code: ErrorCode) -> Failure {
+        Failure::Api(ApiError { code, message: "Wait 3 s.".to_owned(), fields: Vec::new() })
     }
 
     #[test]
@@ -159,11 +159,11 @@ mod tests {
     fn what_the_server_says_decides_the_outcome() {
         let outcome = |failure| BookingOutcome::from(Err(failure));
         assert_eq!(outcome(Failure::NoAnswer), BookingOutcome::Unknown);
-        assert_eq!(outcome(refused(Code::Other)), BookingOutcome::Unknown);
+        assert_eq!(outcome(refused(ErrorCode::Other)), BookingOutcome::Unknown);
         assert_eq!(outcome(Failure::SessionEnded), BookingOutcome::SignedOut);
-        assert_eq!(outcome(refused(Code::Unauthenticated)), BookingOutcome::SignedOut);
+        assert_eq!(outcome(refused(ErrorCode::Unauthenticated)), BookingOutcome::SignedOut);
         let too_often = BookingOutcome::RateLimited("Wait 3 s.".to_owned());
-        assert_eq!(outcome(refused(Code::RateLimited)), too_often);
+        assert_eq!(outcome(refused(ErrorCode::RateLimited)), too_often);
         assert_eq!(BookingOutcome::from(Ok(BookEventResult::Other)), BookingOutcome::Unknown);
     }
 

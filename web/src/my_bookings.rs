@@ -107,7 +107,7 @@ impl MyBookings {
     pub(crate) fn set_cancelled(self, event_id: &Id) {
         self.keys.write_value().forget(event_id.inner());
         self.set_state(event_id, BookingState::NotBooked);
-        self.session.tell_bookings_changed();
+        self.session.tell_tabs_bookings_changed();
     }
 
     /// Somebody else looks at the page now. What was read for the one before is dropped where it is read.
@@ -121,14 +121,14 @@ impl MyBookings {
     /// Books for the signed-in person and tells them what came of it.
     pub(crate) fn book(self, event_id: Id, title: String, quantity: i32) {
         self.set_state(&event_id, BookingState::Pending);
-        let viewer = self.session.viewer_now();
+        let viewer = self.session.viewer_untracked();
         spawn_local(async move {
             let mut outcome = self.attempt(&event_id, quantity, &viewer).await;
             if outcome == BookingOutcome::StaleKey {
                 // Its key is forgotten, so this is a new attempt.
                 outcome = self.attempt(&event_id, quantity, &viewer).await;
             }
-            if self.session.viewer_now() == viewer {
+            if self.session.viewer_untracked() == viewer {
                 let state = match &outcome {
                     BookingOutcome::Booked { quantity }
                     | BookingOutcome::AlreadyBooked { quantity } => {
@@ -140,7 +140,7 @@ impl MyBookings {
                 self.set_state(&event_id, state);
                 if let BookingOutcome::Booked { .. } = outcome {
                     self.bookings_made.update(|times| *times += 1);
-                    self.session.tell_bookings_changed();
+                    self.session.tell_tabs_bookings_changed();
                 }
             }
             let tone = match outcome {
@@ -169,7 +169,7 @@ impl MyBookings {
         }
         let outcome = BookingOutcome::from(answer);
         // Another person's keys are no business of this one.
-        if self.session.viewer_now() == *viewer {
+        if self.session.viewer_untracked() == *viewer {
             self.keys.write_value().forget_if_settled(event_id.inner(), &outcome);
         }
         outcome

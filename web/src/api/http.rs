@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 /// Longest wait for an answer, in milliseconds. The server gives up on a booking before.
-pub(crate) const PATIENCE_MILLIS: u32 = 45_000;
+pub(crate) const REQUEST_TIMEOUT_MILLIS: u32 = 45_000;
 
 /// Why an operation gave no data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,13 +16,13 @@ pub(crate) enum Failure {
     NoAnswer,
     /// The session ended before the operation, which was not carried out.
     SessionEnded,
-    Refused(Refusal),
+    Api(ApiError),
 }
 
 /// An error as the server describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) code: Code,
+pub(crate) struct ApiError {
+    pub(crate) code: ErrorCode,
     /// For the person.
     pub(crate) message: String,
     pub(crate) fields: Vec<FieldProblem>,
@@ -31,7 +31,7 @@ pub(crate) struct Refusal {
 /// The server's error codes, as far as the client acts on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum Code {
+pub(crate) enum ErrorCode {
     Unauthenticated,
     InvalidCredentials,
     EmailTaken,
@@ -56,13 +56,13 @@ impl Failure {
                 "The booking system can't be reached. Please check your connection.".to_owned()
             }
             Self::SessionEnded => "Your session has ended. Please sign in again.".to_owned(),
-            Self::Refused(refusal) => refusal.message.clone(),
+            Self::Api(refusal) => refusal.message.clone(),
         }
     }
 
-    pub(crate) fn code(&self) -> Option<Code> {
+    pub(crate) fn code(&self) -> Option<ErrorCode> {
         match self {
-            Self::Refused(refusal) => Some(refusal.code),
+            Self::Api(refusal) => Some(refusal.code),
             Self::NoAnswer | Self::SessionEnded => None,
         }
     }
@@ -71,10 +71,10 @@ impl Failure {
 /// An operation as it is sent. Which operation it is matters only to who reads the answer: all that is
 /// between is the same code for each, and in the page once.
 #[derive(Clone, Debug)]
-pub(crate) struct Body(String);
+pub(crate) struct RequestBody(String);
 
-impl Body {
-    pub(crate) fn of<Q, V: Serialize>(operation: &Operation<Q, V>) -> Self {
+impl RequestBody {
+    pub(crate) fn new<Q, V: Serialize>(operation: &Operation<Q, V>) -> Self {
         // Texts, numbers and objects with names always have a form in JSON.
         Self(serde_json::to_string(operation).unwrap_or_default())
     }
@@ -82,10 +82,10 @@ impl Body {
 
 /// The data of an answer, in JSON.
 #[derive(Debug)]
-pub(crate) struct Data(String);
+pub(crate) struct ResponseData(String);
 
-impl Data {
-    pub(crate) fn read<Q: DeserializeOwned>(&self) -> Result<Q, Failure> {
+impl ResponseData {
+    pub(crate) fn parse<Q: DeserializeOwned>(&self) -> Result<Q, Failure> {
         serde_json::from_str(&self.0).map_err(|_| Failure::NoAnswer)
     }
 }
@@ -99,59 +99,62 @@ where
     Q: DeserializeOwned,
     V: Serialize,
 {
-    post(Body::of(operation), None).await?.read()
+    post(RequestBody::new(operation), None).await?.parse()
 }
 
 /// Sends an operation, for the user of the access token.
 ///
 /// # Errors
 /// As [`send`].
-pub(crate) async fn post(body: Body, access_token: Option<&str>) -> Result<Data, Failure> {
+pub(crate) async fn post(
+    body: RequestBody,
+    access_token: Option<&str>,
+) -> Result<ResponseData, Failure> {
     let mut request = Request::post("/graphql")
         .header("accept", "application/graphql-response+json")
         .header("content-type", "application/json")
-        .abort_signal(Some(&web_sys::AbortSignal::timeout_with_u32(PATIENCE_MILLIS)));
+        .abort_signal(Some(&web_sys::AbortSignal::timeout_with_u32(REQUEST_TIMEOUT_MILLIS)));
     if let Some(token) = access_token {
         request = request.header("authorization", &format!("Bearer {token}"));
     }
     let request = request.body(body.0).map_err(|_| Failure::NoAnswer)?;
     let answer = request.send().await.map_err(|_| Failure::NoAnswer)?;
-    data_of(&answer.text().await.map_err(|_| Failure::NoAnswer)?)
+    parse_response(&answer.text().await.map_err(|_| Failure::NoAnswer)?)
 }
 
 #[derive(Deserialize)]
-struct Answer<'a> {
+struct Response<'a> {
     #[serde(borrow)]
     data: Option<&'a RawValue>,
     #[serde(default)]
-    errors: Vec<AnswerError>,
+    errors: Vec<ResponseError>,
 }
 
 #[derive(Deserialize)]
-struct AnswerError {
+struct ResponseError {
     message: String,
     extensions: Option<Extensions>,
 }
 
 #[derive(Deserialize)]
 struct Extensions {
-    code: Code,
+    code: ErrorCode,
     #[serde(default)]
     fields: Vec<FieldProblem>,
 }
 
 /// The data of an answer without errors: half an answer is none, so that a field that failed is never
 /// taken for one that is null.
-pub(super) fn data_of(answer: &str) -> Result<Data, Failure> {
-    let answer: Answer<'_> = serde_json::from_str(answer).map_err(|_| Failure::NoAnswer)?;
-    if let Some(AnswerError { message, extensions }) = answer.errors.into_iter().next() {
+pub(super) fn parse_response(answer: &str) -> Result<ResponseData, Failure> {
+    let answer: Response<'_> = serde_json::from_str(answer).map_err(|_| Failure::NoAnswer)?;
+    if let Some(ResponseError { message, extensions }) = answer.errors.into_iter().next() {
         let (code, fields) = match extensions {
             Some(Extensions { code, fields }) => (code, fields),
-            None => (Code::Other, Vec::new()),
+            None => (ErrorCode::Other, Vec::new()),
         };
-        return Err(Failure::Refused(Refusal { code, message, fields }));
+        return Err(Failure::Api(ApiError { code, message, fields }));
     }
-    answer.data.map(|data| Data(data.get().to_owned())).ok_or(Failure::NoAnswer)
+    answer.data.map(|data| ResponseData(data.get().to_owned())).ok_or(Failure::NoAnswer)
 }
 
 #[cfg(test)]
@@ -160,9 +163,9 @@ mod tests {
 
     use super::*;
 
-    fn refusal(answer: &Value) -> Refusal {
-        match data_of(&answer.to_string()) {
-            Err(Failure::Refused(refusal)) => refusal,
+    fn refusal(answer: &Value) -> ApiError {
+        match parse_response(&answer.to_string()) {
+            Err(Failure::Api(refusal)) => refusal,
             other => panic!("{other:?}"),
         }
     }
@@ -174,7 +177,7 @@ mod tests {
             "message": "Wrong.", "path": ["register"], "locations": [{ "line": 1, "column": 2 }],
             "extensions": { "code": "BAD_USER_INPUT", "fields": [problem] },
         }] }));
-        assert_eq!(found.code, Code::BadUserInput);
+        assert_eq!(found.code, ErrorCode::BadUserInput);
         assert_eq!(found.message, "Wrong.");
         assert_eq!(found.fields[0].field, "email");
     }
@@ -185,7 +188,7 @@ mod tests {
             "data": { "me": null },
             "errors": [{ "message": "Expired.", "extensions": { "code": "UNAUTHENTICATED" } }],
         }));
-        assert_eq!(found.code, Code::Unauthenticated);
+        assert_eq!(found.code, ErrorCode::Unauthenticated);
     }
 
     #[test]
@@ -194,7 +197,7 @@ mod tests {
             let found = refusal(&json!({ "errors": [
                 { "message": "Something new.", "extensions": extensions },
             ] }));
-            assert_eq!(found.code, Code::Other);
+            assert_eq!(found.code, ErrorCode::Other);
             assert_eq!(found.message, "Something new.");
         }
     }
@@ -202,7 +205,7 @@ mod tests {
     #[test]
     fn what_is_no_answer_of_the_api_is_none() {
         for text in ["", "<!doctype html>Bad gateway", "{}"] {
-            assert_eq!(data_of(text).unwrap_err(), Failure::NoAnswer, "{text}");
+            assert_eq!(parse_response(text).unwrap_err(), Failure::NoAnswer, "{text}");
         }
     }
 }

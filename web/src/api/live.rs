@@ -24,7 +24,7 @@ use crate::{
 
 /// Whether counts are live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Link {
+pub(crate) enum Connection {
     /// At the start.
     Connecting,
     Live,
@@ -37,9 +37,9 @@ pub(crate) enum Link {
 pub(crate) struct LiveCounts {
     counts: StoredValue<HashMap<Id, ArcRwSignal<TicketCount>>>,
     watch: StoredValue<UnboundedSender<Vec<Id>>>,
-    link: RwSignal<Link>,
+    connection: RwSignal<Connection>,
     is_watching: RwSignal<bool>,
-    reconnections: RwSignal<u32>,
+    reconnect_count: RwSignal<u32>,
 }
 
 impl LiveCounts {
@@ -49,12 +49,12 @@ impl LiveCounts {
         let live = Self {
             counts: StoredValue::default(),
             watch: StoredValue::new(watch),
-            link: RwSignal::new(Link::Connecting),
+            connection: RwSignal::new(Connection::Connecting),
             is_watching: RwSignal::new(false),
-            reconnections: RwSignal::new(0),
+            reconnect_count: RwSignal::new(0),
         };
         provide_context(live);
-        spawn_local(live.stay_connected(watched));
+        spawn_local(live.run(watched));
         live
     }
 
@@ -63,13 +63,13 @@ impl LiveCounts {
     }
 
     /// `None` while nothing is watched.
-    pub(crate) fn link(self) -> Option<Link> {
-        self.is_watching.get().then(|| self.link.get())
+    pub(crate) fn connection(self) -> Option<Connection> {
+        self.is_watching.get().then(|| self.connection.get())
     }
 
     /// Grows each time the socket is back after a loss: whatever else the page shows may be old then.
-    pub(crate) fn reconnections(self) -> u32 {
-        self.reconnections.get()
+    pub(crate) fn reconnect_count(self) -> u32 {
+        self.reconnect_count.get()
     }
 
     /// Watches these events and no others.
@@ -83,7 +83,7 @@ impl LiveCounts {
     /// Takes what a query has just read. A live count is newer than any that was read.
     pub(crate) fn set_from_query(self, id: &Id, remaining: i32, total: i32) {
         let count = self.count_of(id);
-        if self.link.get_untracked() != Link::Live || !count.get_untracked().is_live() {
+        if self.connection.get_untracked() != Connection::Live || !count.get_untracked().is_live() {
             count.set(TicketCount::from_query(remaining, total));
         }
     }
@@ -104,7 +104,7 @@ impl LiveCounts {
         }
     }
 
-    async fn stay_connected(self, mut watched: UnboundedReceiver<Vec<Id>>) {
+    async fn run(self, mut watched: UnboundedReceiver<Vec<Id>>) {
         let mut ids = Vec::new();
         let mut failures = 0;
         loop {
@@ -115,11 +115,11 @@ impl LiveCounts {
             let uptime = self.connect_once(&mut ids, &mut watched).await;
             failures = failures_after_attempt(failures, uptime);
             // At the start one try may fail before it is worth a word.
-            if self.link.get_untracked() == Link::Live || failures > 1 {
-                self.link.set(Link::Lost);
+            if self.connection.get_untracked() == Connection::Live || failures > 1 {
+                self.connection.set(Connection::Lost);
             }
             let pause = Delay::new(pause_before_retry(failures, Math::random()));
-            future::select(pause, pin!(network_is_back())).await;
+            future::select(pause, pin!(until_online())).await;
         }
     }
 
@@ -141,7 +141,7 @@ impl LiveCounts {
                 Either::Right((Some(update), _)) => {
                     self.apply(&update);
                     live_since.get_or_insert_with(Date::now);
-                    self.set_live();
+                    self.mark_live();
                     continue;
                 }
                 Either::Left((None, _)) | Either::Right((None, _)) => {
@@ -153,13 +153,13 @@ impl LiveCounts {
         }
     }
 
-    fn set_live(self) {
-        match self.link.get_untracked() {
-            Link::Live => {}
-            Link::Connecting => self.link.set(Link::Live),
-            Link::Lost => {
-                self.link.set(Link::Live);
-                self.reconnections.update(|times| *times += 1);
+    fn mark_live(self) {
+        match self.connection.get_untracked() {
+            Connection::Live => {}
+            Connection::Connecting => self.connection.set(Connection::Live),
+            Connection::Lost => {
+                self.connection.set(Connection::Live);
+                self.reconnect_count.update(|times| *times += 1);
             }
         }
     }
@@ -170,7 +170,7 @@ fn subscription(ids: &[Id]) -> Option<RemainingTicketsOperation> {
 }
 
 /// Until the browser says that it is online again.
-async fn network_is_back() {
+async fn until_online() {
     struct Listening(Option<WindowListenerHandle>);
     impl Drop for Listening {
         fn drop(&mut self) {

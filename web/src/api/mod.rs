@@ -4,4 +4,4 @@ pub(crate) mod http;
 pub(crate) mod live;
 mod socket;
 
-pub(crate) use http::{Code, Failure};
+pub(crate) use http::{ErrorCode, Failure};

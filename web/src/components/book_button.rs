@@ -33,9 +33,11 @@ pub(crate) fn BookButton(
     let navigate = use_navigate();
     let name = title.clone();
 
-    let book = move || match session.viewer_now() {
-        Viewer::Person(_) => my_bookings.book(id.clone(), title.clone(), quantity.get_untracked()),
-        Viewer::Nobody => {
+    let book = move || match session.viewer_untracked() {
+        Viewer::SignedIn(_) => {
+            my_bookings.book(id.clone(), title.clone(), quantity.get_untracked())
+        }
+        Viewer::SignedOut => {
             toasts.show(Tone::Plain, format!("Sign in to book {title}."));
             navigate(&sign_in_path(&browser::path_and_query()), Default::default());
         }

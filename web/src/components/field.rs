@@ -2,7 +2,7 @@
 
 use leptos::{html, prelude::*};
 
-use crate::api::{Failure, http::Refusal};
+use crate::api::{Failure, http::ApiError};
 
 type Check = Box<dyn Fn(&str) -> Option<&'static str> + Send + Sync>;
 
@@ -70,7 +70,7 @@ impl Field {
 
     /// Shows what the server refused beside the fields it names; gives back what belongs to none.
     pub(crate) fn show_refusal(fields: &[Self], failure: &Failure) -> Option<String> {
-        let Failure::Refused(Refusal { fields: problems, .. }) = failure else {
+        let Failure::Api(ApiError { fields: problems, .. }) = failure else {
             return Some(failure.message());
         };
         let mut rest = Vec::new();

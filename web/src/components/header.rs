@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 
 use super::sign_out::SignOut;
-use crate::session::{Person, Session, Viewer};
+use crate::session::{Session, SessionUser, Viewer};
 
 #[component]
 pub(crate) fn Header() -> impl IntoView {
@@ -13,14 +13,14 @@ pub(crate) fn Header() -> impl IntoView {
         Viewer::Unknown => {
             view! { <span class="line line-name" aria-hidden="true"></span> }.into_any()
         }
-        Viewer::Nobody => view! {
+        Viewer::SignedOut => view! {
             <A href="/sign-in">"Sign in"</A>
             <A href="/register" attr:class="button button-small">
                 "Register"
             </A>
         }
         .into_any(),
-        Viewer::Person(Person { name, .. }) => view! {
+        Viewer::SignedIn(SessionUser { name, .. }) => view! {
             <span class="who" title=name>
                 {name.clone()}
             </span>

@@ -4,7 +4,7 @@ use leptos::{prelude::*, task::spawn_local};
 use leptos_router::hooks::use_query_map;
 
 use crate::{
-    api::{Code, Failure},
+    api::{ErrorCode, Failure},
     components::{field::Field, page_head::PageHead},
     redirect::redirect_when,
     return_path::allowed_next_page,
@@ -19,7 +19,7 @@ pub(crate) fn AccountForm<const N: usize, S, A>(
     /// Sends the fields' values; who is signed in by it is sent on.
     send: S,
     /// A refusal that names no field, and the field that it concerns.
-    concerns: (Code, Field),
+    concerns: (ErrorCode, Field),
     /// On the button, and while it is done.
     label: (&'static str, &'static str),
     children: Children,
@@ -31,7 +31,7 @@ where
     let session = Session::from_context();
     let next = use_next_page();
     redirect_when(
-        move || matches!(session.viewer(), Viewer::Person(_)),
+        move || matches!(session.viewer(), Viewer::SignedIn(_)),
         move || next.get_untracked(),
     );
     let busy = RwSignal::new(false);

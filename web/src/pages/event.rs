@@ -5,7 +5,7 @@ use leptos_router::hooks::use_params_map;
 use rowlock_web_operations::events::{EventWithDescription, one_event};
 
 use crate::{
-    api::{Code, Failure, live::LiveCounts},
+    api::{ErrorCode, Failure, live::LiveCounts},
     booking::MAX_TICKETS_PER_BOOKING,
     browser,
     components::{
@@ -39,7 +39,7 @@ pub(crate) fn EventPage() -> impl IntoView {
             match session.run(&one_event(id)).await {
                 Ok(data) => Ok((read_stamp, data.event)),
                 // An address that can be no event's.
-                Err(failure) if failure.code() == Some(Code::BadUserInput) => {
+                Err(failure) if failure.code() == Some(ErrorCode::BadUserInput) => {
                     Ok((read_stamp, None))
                 }
                 Err(failure) => Err(failure),
@@ -54,7 +54,7 @@ pub(crate) fn EventPage() -> impl IntoView {
             scroll.restore();
         },
     )
-    .read_again_when(move || live.reconnections())
+    .read_again_when(move || live.reconnect_count())
     .read_again_when(move || session.changes_in_other_tabs());
     let LastListPath(list) = expect_context();
     on_cleanup(move || live.watch_only(Vec::new()));

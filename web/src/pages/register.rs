@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use rowlock_web_operations::accounts::RegisterInput;
 
 use crate::{
-    api::Code,
+    api::ErrorCode,
     components::field::{Field, FieldInput},
     pages::account_form::{AccountForm, use_next_page},
     return_path::path_with_next,
@@ -31,7 +31,7 @@ pub(crate) fn RegisterPage() -> impl IntoView {
             title="Make an account"
             fields=[name, email, password, repeated]
             send
-            concerns=(Code::EmailTaken, email)
+            concerns=(ErrorCode::EmailTaken, email)
             label=("Make an account", "Making your account…")
         >
             <FieldInput field=name label="Name" kind="text" autocomplete="name" />

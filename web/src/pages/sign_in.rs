@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use rowlock_web_operations::accounts::LoginInput;
 
 use crate::{
-    api::Code,
+    api::ErrorCode,
     components::field::{Field, FieldInput},
     pages::account_form::{AccountForm, use_next_page},
     return_path::path_with_next,
@@ -26,7 +26,7 @@ pub(crate) fn SignInPage() -> impl IntoView {
             title="Sign in"
             fields=[email, password]
             send
-            concerns=(Code::InvalidCredentials, password)
+            concerns=(ErrorCode::InvalidCredentials, password)
             label=("Sign in", "Signing in…")
         >
             <FieldInput field=email label="Email" kind="email" autocomplete="username" />

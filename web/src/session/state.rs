@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 /// Who is signed in, and the proof of it. It lives in memory only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SignedIn {
-    pub(crate) user: Person,
+    pub(crate) user: SessionUser,
     pub(super) access_token: String,
 }
 
 /// Whom the header greets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Person {
+pub(crate) struct SessionUser {
     pub(crate) id: String,
     pub(crate) name: String,
 }
 
 /// What is known of the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum SessionState {
     /// There may be one: the refresh cookie, which the page can't see, will tell.
     Restoring,
     SignedOut,
@@ -31,8 +31,8 @@ pub(crate) enum State {
 pub(crate) enum Viewer {
     /// Not known yet.
     Unknown,
-    Nobody,
-    Person(Person),
+    SignedOut,
+    SignedIn(SessionUser),
 }
 
 /// What to do about an operation whose access token was not accepted.
@@ -40,7 +40,7 @@ pub(crate) enum Viewer {
 pub(super) enum AfterRejection {
     /// The token was renewed meanwhile: ask again with this one.
     Repeat(String),
-    Renew,
+    Refresh,
     /// The session ended meanwhile, or is somebody else's now.
     GiveUp,
 }
@@ -48,16 +48,16 @@ pub(super) enum AfterRejection {
 impl From<AuthPayload> for SignedIn {
     fn from(payload: AuthPayload) -> Self {
         let User { id, name } = payload.user;
-        Self { user: Person { id: id.into_inner(), name }, access_token: payload.access_token }
+        Self { user: SessionUser { id: id.into_inner(), name }, access_token: payload.access_token }
     }
 }
 
-impl State {
+impl SessionState {
     pub(crate) fn viewer(&self) -> Viewer {
         match self {
             Self::Restoring => Viewer::Unknown,
-            Self::SignedOut => Viewer::Nobody,
-            Self::SignedIn(signed_in) => Viewer::Person(signed_in.user.clone()),
+            Self::SignedOut => Viewer::SignedOut,
+            Self::SignedIn(signed_in) => Viewer::SignedIn(signed_in.user.clone()),
         }
     }
 
@@ -75,7 +75,7 @@ impl State {
             Self::SignedIn(now) if now.access_token != sender.access_token => {
                 AfterRejection::Repeat(now.access_token.clone())
             }
-            Self::SignedIn(_) | Self::Restoring => AfterRejection::Renew,
+            Self::SignedIn(_) | Self::Restoring => AfterRejection::Refresh,
             Self::SignedOut => AfterRejection::GiveUp,
         }
     }
@@ -86,32 +86,32 @@ mod tests {
     use super::*;
 
     fn signed_in(id: &str, token: &str) -> SignedIn {
-        let user = Person { id: id.to_owned(), name: "Ada".to_owned() };
+        let user = SessionUser { id: id.to_owned(), name: "Ada".to_owned() };
         SignedIn { user, access_token: token.to_owned() }
     }
 
     #[test]
     fn a_rejected_token_is_renewed_once_and_a_renewed_one_used_at_once() {
         let sender = signed_in("ada", "old");
-        let same = State::SignedIn(signed_in("ada", "old"));
-        assert_eq!(same.after_rejection(&sender), AfterRejection::Renew);
-        let renewed = State::SignedIn(signed_in("ada", "new"));
+        let same = SessionState::SignedIn(signed_in("ada", "old"));
+        assert_eq!(same.after_rejection(&sender), AfterRejection::Refresh);
+        let renewed = SessionState::SignedIn(signed_in("ada", "new"));
         assert_eq!(renewed.after_rejection(&sender), AfterRejection::Repeat("new".to_owned()));
     }
 
     #[test]
     fn an_operation_is_never_repeated_as_somebody_else() {
         let sender = signed_in("ada", "old");
-        let other = State::SignedIn(signed_in("grace", "new"));
+        let other = SessionState::SignedIn(signed_in("grace", "new"));
         assert_eq!(other.after_rejection(&sender), AfterRejection::GiveUp);
-        assert_eq!(State::SignedOut.after_rejection(&sender), AfterRejection::GiveUp);
+        assert_eq!(SessionState::SignedOut.after_rejection(&sender), AfterRejection::GiveUp);
     }
 
     #[test]
     fn the_viewer_stays_the_same_when_the_token_is_renewed() {
-        let viewer = |token| State::SignedIn(signed_in("ada", token)).viewer();
+        let viewer = |token| SessionState::SignedIn(signed_in("ada", token)).viewer();
         assert_eq!(viewer("old"), viewer("new"));
-        assert_eq!(State::Restoring.viewer(), Viewer::Unknown);
-        assert_eq!(State::SignedOut.viewer(), Viewer::Nobody);
+        assert_eq!(SessionState::Restoring.viewer(), Viewer::Unknown);
+        assert_eq!(SessionState::SignedOut.viewer(), Viewer::SignedOut);
     }
 }

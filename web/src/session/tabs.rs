@@ -13,20 +13,20 @@ use wasm_bindgen_futures::future_to_promise;
 use web_sys::{BroadcastChannel, MessageEvent, Storage};
 
 use super::state::SignedIn;
-use crate::api::http::PATIENCE_MILLIS;
+use crate::api::http::REQUEST_TIMEOUT_MILLIS;
 
 /// Names the channel and the lock.
-const NAME: &str = "rowlock.session";
+const CHANNEL_AND_LOCK: &str = "rowlock.session";
 /// Holds the id of the user whose refresh cookie the browser keeps. Only a note, which saves those who
 /// have no session from asking for one; it proves nothing.
-const NOTE: &str = "rowlock.user";
+const STORAGE_KEY: &str = "rowlock.user";
 
 /// Longest wait for another tab: as long as its request may take.
-const LOCK_PATIENCE: Duration = Duration::from_millis(PATIENCE_MILLIS as u64);
+const LOCK_TIMEOUT: Duration = Duration::from_millis(REQUEST_TIMEOUT_MILLIS as u64);
 
 /// What one tab tells the others.
 #[derive(Serialize, Deserialize)]
-pub(super) enum News {
+pub(super) enum TabMessage {
     SignedIn(SignedIn),
     SignedOut,
     /// The signed-in person has booked or cancelled.
@@ -34,26 +34,26 @@ pub(super) enum News {
 }
 
 /// The other tabs of this browser.
-pub(super) struct Tabs(Option<BroadcastChannel>);
+pub(super) struct TabChannel(Option<BroadcastChannel>);
 
-impl Tabs {
+impl TabChannel {
     /// Listens to the others for as long as the page lives.
-    pub(super) fn join(mut on_news: impl FnMut(News) + 'static) -> Self {
-        let Ok(channel) = BroadcastChannel::new(NAME) else { return Self(None) };
+    pub(super) fn join(mut on_message: impl FnMut(TabMessage) + 'static) -> Self {
+        let Ok(channel) = BroadcastChannel::new(CHANNEL_AND_LOCK) else { return Self(None) };
         let listener = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-            let news = event.data().as_string();
-            if let Some(news) = news.and_then(|news| serde_json::from_str(&news).ok()) {
-                on_news(news);
+            let message = event.data().as_string();
+            if let Some(message) = message.and_then(|message| serde_json::from_str(&message).ok()) {
+                on_message(message);
             }
         });
         channel.set_onmessage(Some(listener.into_js_value().unchecked_ref()));
         Self(Some(channel))
     }
 
-    pub(super) fn tell(&self, news: &News) {
-        if let (Some(channel), Ok(news)) = (&self.0, serde_json::to_string(news)) {
+    pub(super) fn send(&self, message: &TabMessage) {
+        if let (Some(channel), Ok(message)) = (&self.0, serde_json::to_string(message)) {
             // It fails only once it is closed, which it never is.
-            let _ = channel.post_message(&JsValue::from_str(&news));
+            let _ = channel.post_message(&JsValue::from_str(&message));
         }
     }
 }
@@ -75,7 +75,7 @@ pub(super) async fn lock_cookie() -> CookieLock {
     }
     // A tab that broke while it held the lock must not keep the others out for good.
     let granted = pin!(request(LockOptions { if_available: false }));
-    let release = match future::select(granted, Delay::new(LOCK_PATIENCE)).await {
+    let release = match future::select(granted, Delay::new(LOCK_TIMEOUT)).await {
         Either::Left((release, _)) => release,
         Either::Right(_) => None,
     };
@@ -102,7 +102,7 @@ async fn request(options: LockOptions) -> Option<oneshot::Sender<()>> {
     let how = Object::new();
     // Setting a property of a plain object can't fail.
     let _ = Reflect::set(&how, &"ifAvailable".into(), &options.if_available.into());
-    request_lock(NAME, &how, &hold).ok()?;
+    request_lock(CHANNEL_AND_LOCK, &how, &hold).ok()?;
     is_granted.await.ok()?.then_some(release)
 }
 
@@ -115,7 +115,7 @@ extern "C" {
 
 /// Whether there may be a session: one was noted, or there is nowhere to note it.
 pub(super) fn may_have_session() -> bool {
-    match storage().map(|storage| storage.get_item(NOTE)) {
+    match storage().map(|storage| storage.get_item(STORAGE_KEY)) {
         Some(Ok(note)) => note.is_some(),
         Some(Err(_)) | None => true,
     }
@@ -125,8 +125,8 @@ pub(super) fn note_session(user_id: Option<&str>) {
     let Some(storage) = storage() else { return };
     // It fails where storage is forbidden, and then nothing depends on it.
     let _ = match user_id {
-        Some(id) => storage.set_item(NOTE, id),
-        None => storage.remove_item(NOTE),
+        Some(id) => storage.set_item(STORAGE_KEY, id),
+        None => storage.remove_item(STORAGE_KEY),
     };
 }
 

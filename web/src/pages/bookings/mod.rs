@@ -33,8 +33,8 @@ const MOST_AT_A_TIME: i32 = 50;
 #[component]
 pub(crate) fn BookingsPage() -> impl IntoView {
     let session = Session::from_context();
-    redirect_when(move || session.viewer() == Viewer::Nobody, move || sign_in_path("/bookings"));
-    let is_known = Memo::new(move |_| matches!(session.viewer(), Viewer::Person(_)));
+    redirect_when(move || session.viewer() == Viewer::SignedOut, move || sign_in_path("/bookings"));
+    let is_known = Memo::new(move |_| matches!(session.viewer(), Viewer::SignedIn(_)));
     view! {
         <PageHead title="My bookings" />
         {move || match is_known.get() {
@@ -71,7 +71,7 @@ fn Bookings() -> impl IntoView {
             live.watch_only(events.take(BOOKINGS_AT_A_TIME.unsigned_abs() as usize).collect());
         },
     )
-    .read_again_when(move || live.reconnections())
+    .read_again_when(move || live.reconnect_count())
     .read_again_when(move || my_bookings.change_count());
     on_cleanup(move || live.watch_only(Vec::new()));
     // What is read again is as long as what is shown.

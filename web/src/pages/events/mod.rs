@@ -49,7 +49,7 @@ pub(crate) fn EventsPage() -> impl IntoView {
             scroll.restore();
         },
     )
-    .read_again_when(move || live.reconnections())
+    .read_again_when(move || live.reconnect_count())
     .read_again_when(move || session.changes_in_other_tabs());
     let LastListPath(last) = expect_context();
     Effect::new(move || last.set(list.with(ListParams::path)));
