@@ -13,7 +13,7 @@ use crate::{
     api::{Failure, live::LiveCounts},
     browser::path_and_query,
     components::{
-        header::Header, page_head::FirstPageShown, soon::Soon, toast_region::ToastRegion,
+        deferred::Deferred, header::Header, page_heading::FirstPageShown, toast_region::ToastRegion,
     },
     last_list::LastListPath,
     my_bookings::MyBookings,
@@ -38,16 +38,16 @@ pub(crate) fn App() -> impl IntoView {
     ScrollPositions::provide();
     view! {
         <Router>
-            <Sessions />
+            <SessionEffects />
             <Header />
             <main id="content" tabindex="-1">
-                <Soon>
+                <Deferred>
                     <Pages />
-                </Soon>
+                </Deferred>
             </main>
-            <Soon>
+            <Deferred>
                 <Footer />
-            </Soon>
+            </Deferred>
         </Router>
         <ToastRegion />
     }
@@ -88,7 +88,7 @@ fn Pages() -> impl IntoView {
 
 /// What the page does when it becomes another person's, or nobody's.
 #[component]
-fn Sessions() -> impl IntoView {
+fn SessionEffects() -> impl IntoView {
     let session = Session::from_context();
     let toasts = Toasts::from_context();
     let my_bookings = MyBookings::from_context();
@@ -97,7 +97,7 @@ fn Sessions() -> impl IntoView {
     Effect::watch(
         move || session.times_expired(),
         move |_, _, _| {
-            toasts.show(Tone::Bad, Failure::SessionEnded.message());
+            toasts.show(Tone::Error, Failure::SessionEnded.message());
             let here = path_and_query();
             if !here.starts_with("/sign-in") {
                 navigate(&sign_in_path(&here), Default::default());

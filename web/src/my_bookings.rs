@@ -144,9 +144,9 @@ impl MyBookings {
                 }
             }
             let tone = match outcome {
-                BookingOutcome::Booked { .. } => Tone::Good,
-                BookingOutcome::AlreadyBooked { .. } => Tone::Plain,
-                _ => Tone::Bad,
+                BookingOutcome::Booked { .. } => Tone::Success,
+                BookingOutcome::AlreadyBooked { .. } => Tone::Info,
+                _ => Tone::Error,
             };
             self.toasts.show(tone, outcome.message(&title));
         });

@@ -5,17 +5,17 @@ use std::time::Duration;
 use leptos::{html, prelude::*};
 
 /// How long a message stays; longer while it is looked at.
-const SHOWN: Duration = Duration::from_secs(7);
+const TOAST_DURATION: Duration = Duration::from_secs(7);
 /// How often it is looked whether somebody still looks.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const HOVER_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Most messages at once.
-const MOST: usize = 2;
+const MAX_TOASTS: usize = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
-    Good,
-    Plain,
-    Bad,
+    Success,
+    Info,
+    Error,
 }
 
 #[derive(Clone, Debug)]
@@ -59,19 +59,19 @@ impl Toasts {
         self.shown.update(|shown| {
             shown.retain(|toast| toast.text != text);
             shown.push(Toast { id, tone, text });
-            let too_many = shown.len().saturating_sub(MOST);
+            let too_many = shown.len().saturating_sub(MAX_TOASTS);
             shown.drain(..too_many);
         });
-        set_timeout(move || self.leave(id), SHOWN);
+        set_timeout(move || self.dismiss_unless_in_use(id), TOAST_DURATION);
     }
 
     /// Takes the message away, unless somebody points at the messages or is among them.
-    fn leave(self, id: u32) {
+    fn dismiss_unless_in_use(self, id: u32) {
         let region = self.region.get_untracked();
-        let looked_at = region
+        let is_in_use = region
             .is_some_and(|region| region.matches(":hover, :focus-within").unwrap_or_default());
-        match looked_at {
-            true => set_timeout(move || self.leave(id), LOOK_AGAIN),
+        match is_in_use {
+            true => set_timeout(move || self.dismiss_unless_in_use(id), HOVER_CHECK_INTERVAL),
             false => self.dismiss(id),
         }
     }

@@ -38,7 +38,7 @@ pub(crate) fn BookButton(
             my_bookings.book(id.clone(), title.clone(), quantity.get_untracked())
         }
         Viewer::SignedOut => {
-            toasts.show(Tone::Plain, format!("Sign in to book {title}."));
+            toasts.show(Tone::Info, format!("Sign in to book {title}."));
             navigate(&sign_in_path(&browser::path_and_query()), Default::default());
         }
         Viewer::Unknown => {}
@@ -48,14 +48,16 @@ pub(crate) fn BookButton(
         let booking_state = booking_state.get();
         let sold_out = tickets.get().remaining() <= 0;
         match booking_state {
-            BookingState::Pending => State::Booking,
-            BookingState::Booked { .. } => State::Booked,
-            BookingState::Closed => State::Closed,
-            BookingState::NotBooked if started.get() => State::Closed,
-            BookingState::NotBooked if sold_out => State::SoldOut,
+            BookingState::Pending => ButtonState::Pending,
+            BookingState::Booked { .. } => ButtonState::Booked,
+            BookingState::Closed => ButtonState::Closed,
+            BookingState::NotBooked if started.get() => ButtonState::Closed,
+            BookingState::NotBooked if sold_out => ButtonState::SoldOut,
             // Perhaps booked already: a moment later it is known whose booking_state this is.
-            BookingState::NotBooked if session.viewer() == Viewer::Unknown => State::Waiting,
-            BookingState::NotBooked => State::Open,
+            BookingState::NotBooked if session.viewer() == Viewer::Unknown => {
+                ButtonState::ViewerUnknown
+            }
+            BookingState::NotBooked => ButtonState::Bookable,
         }
     });
     // Not `disabled`: that would take the focus from who has just pressed it.
@@ -63,19 +65,19 @@ pub(crate) fn BookButton(
         <button
             type="button"
             class="button book"
-            class:booked=move || state.get() == State::Booked
-            aria-disabled=move || (state.get() != State::Open).to_string()
+            class:booked=move || state.get() == ButtonState::Booked
+            aria-disabled=move || (state.get() != ButtonState::Bookable).to_string()
             aria-label=move || match state.get() {
-                State::Open | State::Waiting => format!("Book {name}"),
+                ButtonState::Bookable | ButtonState::ViewerUnknown => format!("Book {name}"),
                 state => format!("{}: {name}", state.label()),
             }
             on:click=move |_| {
-                if state.get_untracked() == State::Open {
+                if state.get_untracked() == ButtonState::Bookable {
                     book();
                 }
             }
         >
-            {move || (state.get() == State::Booked).then(Check)}
+            {move || (state.get() == ButtonState::Booked).then(Check)}
             {move || state.get().label()}
         </button>
     }
@@ -84,10 +86,10 @@ pub(crate) fn BookButton(
 /// Whether the event has started, by this machine's clock; it turns true when it does.
 fn started(starts_at: &str) -> RwSignal<bool> {
     /// The longest that a browser's timer can be set to: 24 days.
-    const LONGEST: f64 = 2_147_483_647.0;
+    const MAX_TIMER_MILLIS: f64 = 2_147_483_647.0;
     let started = RwSignal::new(has_started(starts_at, &browser::now()));
     let millis = browser::millis_until(starts_at);
-    if (0.0..LONGEST).contains(&millis) {
+    if (0.0..MAX_TIMER_MILLIS).contains(&millis) {
         let wait = Duration::from_millis(millis as u64);
         if let Ok(timer) = set_timeout_with_handle(move || started.set(true), wait) {
             on_cleanup(move || timer.clear());
@@ -98,20 +100,20 @@ fn started(starts_at: &str) -> RwSignal<bool> {
 
 /// What the button can do.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Open,
-    Waiting,
-    Booking,
+enum ButtonState {
+    Bookable,
+    ViewerUnknown,
+    Pending,
     Booked,
     SoldOut,
     Closed,
 }
 
-impl State {
+impl ButtonState {
     fn label(self) -> &'static str {
         match self {
-            Self::Open | Self::Waiting => "Book",
-            Self::Booking => "Booking…",
+            Self::Bookable | Self::ViewerUnknown => "Book",
+            Self::Pending => "Booking…",
             Self::Booked => "Booked",
             Self::SoldOut => "Sold out",
             Self::Closed => "Closed",

@@ -12,9 +12,9 @@ pub(crate) fn ConfirmDialog(
     #[prop(into)] title: Signal<String>,
     #[prop(into)] text: Signal<String>,
     /// On the button that does it, and while it is done.
-    confirm: (&'static str, &'static str),
+    confirm_labels: (&'static str, &'static str),
     /// On the button that does not.
-    keep: &'static str,
+    cancel_label: &'static str,
     #[prop(into)] busy: Signal<bool>,
     #[prop(into)] on_confirm: Callback<()>,
     /// It is closed, or asked to be.
@@ -31,7 +31,7 @@ pub(crate) fn ConfirmDialog(
             _ => {}
         }
     });
-    let (label, label_busy) = confirm;
+    let (label, label_busy) = confirm_labels;
     view! {
         <dialog
             class="dialog"
@@ -54,7 +54,7 @@ pub(crate) fn ConfirmDialog(
                     disabled=busy
                     on:click=move |_| on_close.run(())
                 >
-                    {keep}
+                    {cancel_label}
                 </button>
                 <button
                     type="button"

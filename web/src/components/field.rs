@@ -4,7 +4,7 @@ use leptos::{html, prelude::*};
 
 use crate::api::{Failure, http::ApiError};
 
-type Check = Box<dyn Fn(&str) -> Option<&'static str> + Send + Sync>;
+type Validator = Box<dyn Fn(&str) -> Option<&'static str> + Send + Sync>;
 
 /// What a person types into a field; a handle that is copied about.
 #[derive(Clone, Copy)]
@@ -13,24 +13,24 @@ pub(crate) struct Field {
     name: &'static str,
     value: RwSignal<String>,
     /// Whether the person has left it, or sent the form: only then is it criticised.
-    left: RwSignal<bool>,
+    is_touched: RwSignal<bool>,
     /// What the server said of this value.
-    refused: RwSignal<Option<String>>,
-    check: StoredValue<Check>,
+    server_problem: RwSignal<Option<String>>,
+    validate: StoredValue<Validator>,
     input: NodeRef<html::Input>,
 }
 
 impl Field {
     pub(crate) fn new(
         name: &'static str,
-        check: impl Fn(&str) -> Option<&'static str> + Send + Sync + 'static,
+        validate: impl Fn(&str) -> Option<&'static str> + Send + Sync + 'static,
     ) -> Self {
         Self {
             name,
             value: RwSignal::default(),
-            left: RwSignal::new(false),
-            refused: RwSignal::new(None),
-            check: StoredValue::new(Box::new(check)),
+            is_touched: RwSignal::new(false),
+            server_problem: RwSignal::new(None),
+            validate: StoredValue::new(Box::new(validate)),
             input: NodeRef::new(),
         }
     }
@@ -40,23 +40,23 @@ impl Field {
     }
 
     fn problem(self) -> Option<String> {
-        if let Some(refused) = self.refused.get() {
-            return Some(refused);
+        if let Some(server_problem) = self.server_problem.get() {
+            return Some(server_problem);
         }
         let value = self.value.get();
-        let found = self.check.with_value(|check| check(&value));
-        found.filter(|_| self.left.get()).map(str::to_owned)
+        let found = self.validate.with_value(|validate| validate(&value));
+        found.filter(|_| self.is_touched.get()).map(str::to_owned)
     }
 
     /// The form's values when none has a problem; else the first field with one has the focus.
-    pub(crate) fn values_of<const N: usize>(fields: [Self; N]) -> Option<[String; N]> {
+    pub(crate) fn valid_values<const N: usize>(fields: [Self; N]) -> Option<[String; N]> {
         for field in fields {
             // What a password manager filled in may not have been told as typed.
             if let Some(input) = field.input.get_untracked() {
                 field.value.set(input.value());
             }
-            field.left.set(true);
-            field.refused.set(None);
+            field.is_touched.set(true);
+            field.server_problem.set(None);
         }
         let wrong = fields.iter().find(|field| untrack(|| field.problem()).is_some());
         match wrong {
@@ -69,7 +69,7 @@ impl Field {
     }
 
     /// Shows what the server refused beside the fields it names; gives back what belongs to none.
-    pub(crate) fn show_refusal(fields: &[Self], failure: &Failure) -> Option<String> {
+    pub(crate) fn show_failure(fields: &[Self], failure: &Failure) -> Option<String> {
         let Failure::Api(ApiError { fields: problems, .. }) = failure else {
             return Some(failure.message());
         };
@@ -78,7 +78,7 @@ impl Field {
         for problem in problems {
             match fields.iter().find(|field| field.name == problem.field) {
                 Some(field) => {
-                    field.refused.try_set(Some(problem.message.clone()));
+                    field.server_problem.try_set(Some(problem.message.clone()));
                     first.get_or_insert(*field);
                 }
                 None => rest.push(problem.message.clone()),
@@ -95,8 +95,8 @@ impl Field {
     }
 
     /// Shows what the server refused, where it concerns this field whatever it names.
-    pub(crate) fn refuse(self, message: String) {
-        self.refused.try_set(Some(message));
+    pub(crate) fn show_server_problem(self, message: String) {
+        self.server_problem.try_set(Some(message));
         self.focus();
     }
 
@@ -144,10 +144,10 @@ pub(crate) fn FieldInput(
                 aria-describedby=described_by
                 node_ref=field.input
                 on:input=move |event| {
-                    field.refused.set(None);
+                    field.server_problem.set(None);
                     field.value.set(event_target_value(&event));
                 }
-                on:blur=move |_| field.left.set(true)
+                on:blur=move |_| field.is_touched.set(true)
             />
             <p class="problem" id=problem_id aria-live="polite">
                 {move || problem.get()}

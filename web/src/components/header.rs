@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_router::components::A;
 
-use super::sign_out::SignOut;
+use super::sign_out_button::SignOutButton;
 use crate::session::{Session, SessionUser, Viewer};
 
 #[component]
@@ -24,7 +24,7 @@ pub(crate) fn Header() -> impl IntoView {
             <span class="who" title=name>
                 {name.clone()}
             </span>
-            <SignOut />
+            <SignOutButton />
         }
         .into_any(),
     };

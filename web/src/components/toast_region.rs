@@ -18,9 +18,9 @@ pub(crate) fn ToastRegion() -> impl IntoView {
                 key=|toast| toast.id
                 children=move |toast| {
                     let (class, icon) = match toast.tone {
-                        Tone::Good => ("toast toast-good", Check().into_any()),
-                        Tone::Plain => ("toast toast-plain", Check().into_any()),
-                        Tone::Bad => ("toast toast-bad", Warning().into_any()),
+                        Tone::Success => ("toast toast-good", Check().into_any()),
+                        Tone::Info => ("toast toast-plain", Check().into_any()),
+                        Tone::Error => ("toast toast-bad", Warning().into_any()),
                     };
                     view! {
                         <div class=class>

@@ -5,7 +5,7 @@ use leptos_router::hooks::use_query_map;
 
 use crate::{
     api::{ErrorCode, Failure},
-    components::{field::Field, page_head::PageHead},
+    components::{field::Field, page_heading::PageHeading},
     redirect::redirect_when,
     return_path::allowed_next_page,
     session::{Session, Viewer},
@@ -38,7 +38,7 @@ where
     // What the server said that belongs to no field.
     let refusal = RwSignal::new(None);
     let submit = move || {
-        let Some(values) = Field::values_of(fields) else { return };
+        let Some(values) = Field::valid_values(fields) else { return };
         busy.set(true);
         refusal.set(None);
         let answer = send(values);
@@ -48,16 +48,16 @@ where
             busy.try_set(false);
             let (code, field) = concerns;
             if failure.code() == Some(code) {
-                field.refuse(failure.message());
+                field.show_server_problem(failure.message());
             } else {
-                refusal.try_set(Field::show_refusal(&fields, &failure));
+                refusal.try_set(Field::show_failure(&fields, &failure));
             }
         });
     };
     let (idle_label, busy_label) = label;
     view! {
         <div class="form-page">
-            <PageHead title />
+            <PageHeading title />
             <form
                 class="panel form"
                 method="post"

@@ -13,13 +13,13 @@ use crate::{
         event_card::{DateTile, EventFacts},
         live_status::LiveStatus,
         notice::FailureNotice,
-        page_head::PageHead,
+        page_heading::PageHeading,
         ticket_badge::{TicketBadge, TicketBar},
     },
     last_list::LastListPath,
     my_bookings::{BookingState, MyBookings},
     pages::not_found::NotFound,
-    query::{Loaded, Query},
+    query::{Query, QueryState},
     scroll::ScrollPositions,
     session::Session,
 };
@@ -54,33 +54,35 @@ pub(crate) fn EventPage() -> impl IntoView {
             scroll.restore();
         },
     )
-    .read_again_when(move || live.reconnect_count())
-    .read_again_when(move || session.changes_in_other_tabs());
+    .refetch_when(move || live.reconnect_count())
+    .refetch_when(move || session.changes_in_other_tabs());
     let LastListPath(list) = expect_context();
     on_cleanup(move || live.watch_only(Vec::new()));
 
-    let face = Memo::new(move |_| {
+    let state = Memo::new(move |_| {
         event.with(|event| match event {
-            Loaded::NotYet => Face::Loading,
-            Loaded::Failed(failure) => Face::Failed(failure.clone()),
-            Loaded::Is((_, None)) => Face::Missing,
-            Loaded::Is((_, Some(found))) => Face::Event(without_count(found.clone())),
+            QueryState::Loading => EventPageState::Loading,
+            QueryState::Failed(failure) => EventPageState::Failed(failure.clone()),
+            QueryState::Loaded((_, None)) => EventPageState::Missing,
+            QueryState::Loaded((_, Some(found))) => {
+                EventPageState::Event(without_count(found.clone()))
+            }
         })
     });
-    let title = Signal::derive(move || match face.get() {
-        Face::Loading | Face::Failed(_) => "Event".to_owned(),
-        Face::Missing => "Not found".to_owned(),
-        Face::Event(found) => found.event.title,
+    let title = Signal::derive(move || match state.get() {
+        EventPageState::Loading | EventPageState::Failed(_) => "Event".to_owned(),
+        EventPageState::Missing => "Not found".to_owned(),
+        EventPageState::Event(found) => found.event.title,
     });
     view! {
         <nav class="crumbs" aria-label="Breadcrumb">
             <a href=list>"All events"</a>
         </nav>
-        <PageHead title named=Signal::derive(move || face.get() != Face::Loading)>
+        <PageHeading title named=Signal::derive(move || state.get() != EventPageState::Loading)>
             <LiveStatus />
-        </PageHead>
-        {move || match face.get() {
-            Face::Loading => {
+        </PageHeading>
+        {move || match state.get() {
+            EventPageState::Loading => {
                 view! {
                     <div class="event skeleton" aria-hidden="true">
                         <div class="panel">
@@ -96,18 +98,18 @@ pub(crate) fn EventPage() -> impl IntoView {
                 }
                     .into_any()
             }
-            Face::Failed(failure) => {
-                let retry = move |()| event.read_again();
-                view! { <FailureNotice failure busy=event.busy() retry /> }.into_any()
+            EventPageState::Failed(failure) => {
+                let retry = move |()| event.refetch();
+                view! { <FailureNotice failure busy=event.is_fetching() retry /> }.into_any()
             }
-            Face::Missing => view! { <NotFound what="There is no such event." /> }.into_any(),
-            Face::Event(found) => view! { <EventDetails found /> }.into_any(),
+            EventPageState::Missing => view! { <NotFound what="There is no such event." /> }.into_any(),
+            EventPageState::Event(found) => view! { <EventDetails found /> }.into_any(),
         }}
     }
 }
 
 #[derive(Clone, PartialEq)]
-enum Face {
+enum EventPageState {
     Loading,
     Missing,
     Failed(Failure),

@@ -2,12 +2,12 @@
 
 use leptos::prelude::*;
 
-use crate::components::{icons::Search, notice::Notice, page_head::PageHead};
+use crate::components::{icons::Search, notice::Notice, page_heading::PageHeading};
 
 #[component]
 pub(crate) fn NotFoundPage() -> impl IntoView {
     view! {
-        <PageHead title="Not found" />
+        <PageHeading title="Not found" />
         <NotFound what="There is no page at this address." />
     }
 }

@@ -1,7 +1,7 @@
 //! What the signed-in person has booked, and cancelling it.
 
-mod cancelling;
-mod row;
+mod booking_row;
+mod cancel_dialog;
 
 use leptos::{prelude::*, task::spawn_local};
 use rowlock_web_operations::bookings::{Booking, BookingConnection, PageInfo, my_bookings};
@@ -11,24 +11,24 @@ use crate::{
     components::{
         icons::{Ticket, Warning},
         notice::{FailureNotice, Notice},
-        page_head::PageHead,
-        sign_out::SignOut,
+        page_heading::PageHeading,
+        sign_out_button::SignOutButton,
     },
     my_bookings::MyBookings,
-    query::{Loaded, Query},
+    query::{Query, QueryState},
     redirect::redirect_when,
     return_path::sign_in_path,
     scroll::ScrollPositions,
     session::{Session, Viewer},
     toasts::{Toasts, Tone},
 };
-use cancelling::Cancelling;
-use row::{BookingsSkeleton, Row};
+use booking_row::{BookingRow, BookingsSkeleton};
+use cancel_dialog::CancelDialog;
 
 /// How many bookings are read at a time.
-const BOOKINGS_AT_A_TIME: i32 = 20;
+const PAGE_SIZE: i32 = 20;
 /// As many as the server gives.
-const MOST_AT_A_TIME: i32 = 50;
+const MAX_PAGE_SIZE: i32 = 50;
 
 #[component]
 pub(crate) fn BookingsPage() -> impl IntoView {
@@ -36,7 +36,7 @@ pub(crate) fn BookingsPage() -> impl IntoView {
     redirect_when(move || session.viewer() == Viewer::SignedOut, move || sign_in_path("/bookings"));
     let is_known = Memo::new(move |_| matches!(session.viewer(), Viewer::SignedIn(_)));
     view! {
-        <PageHead title="My bookings" />
+        <PageHeading title="My bookings" />
         {move || match is_known.get() {
             true => view! { <Bookings /> }.into_any(),
             false if session.is_unreachable() => {
@@ -63,48 +63,48 @@ fn Bookings() -> impl IntoView {
     let rows_shown = StoredValue::new(0);
     let bookings = Query::new(
         move || session.viewer(),
-        move |_| read(session, rows_shown.get_value(), None),
+        move |_| read_page(session, rows_shown.get_value(), None),
         move |found: &BookingConnection| {
             // Nothing here shows their counts, but the socket tells when the network was lost.
             let events = found.nodes.iter().map(|booking| booking.event.id.clone());
             scroll.restore();
-            live.watch_only(events.take(BOOKINGS_AT_A_TIME.unsigned_abs() as usize).collect());
+            live.watch_only(events.take(PAGE_SIZE.unsigned_abs() as usize).collect());
         },
     )
-    .read_again_when(move || live.reconnect_count())
-    .read_again_when(move || my_bookings.change_count());
+    .refetch_when(move || live.reconnect_count())
+    .refetch_when(move || my_bookings.change_count());
     on_cleanup(move || live.watch_only(Vec::new()));
     // What is read again is as long as what is shown.
     Effect::new(move || {
         let rows = bookings.with(|bookings| match bookings {
-            Loaded::Is(found) => found.nodes.len(),
+            QueryState::Loaded(found) => found.nodes.len(),
             _ => 0,
         });
-        rows_shown.set_value(i32::try_from(rows).unwrap_or(MOST_AT_A_TIME));
+        rows_shown.set_value(i32::try_from(rows).unwrap_or(MAX_PAGE_SIZE));
     });
-    let asked = RwSignal::new(None::<Booking>);
-    let face = Memo::new(move |_| {
+    let to_cancel = RwSignal::new(None::<Booking>);
+    let state = Memo::new(move |_| {
         bookings.with(|bookings| match bookings {
-            Loaded::NotYet => Face::Loading,
-            Loaded::Failed(failure) => Face::Failed(failure.clone()),
-            Loaded::Is(found) if found.nodes.is_empty() => Face::Empty,
-            Loaded::Is(_) => Face::List,
+            QueryState::Loading => BookingsState::Loading,
+            QueryState::Failed(failure) => BookingsState::Failed(failure.clone()),
+            QueryState::Loaded(found) if found.nodes.is_empty() => BookingsState::Empty,
+            QueryState::Loaded(_) => BookingsState::List,
         })
     });
     let rows = move || {
         bookings.with(|bookings| match bookings {
-            Loaded::Is(found) => found.nodes.clone(),
+            QueryState::Loaded(found) => found.nodes.clone(),
             _ => Vec::new(),
         })
     };
     view! {
-        {move || match face.get() {
-            Face::Loading => view! { <BookingsSkeleton /> }.into_any(),
-            Face::Failed(failure) => {
-                let retry = move |()| bookings.read_again();
-                view! { <FailureNotice failure busy=bookings.busy() retry /> }.into_any()
+        {move || match state.get() {
+            BookingsState::Loading => view! { <BookingsSkeleton /> }.into_any(),
+            BookingsState::Failed(failure) => {
+                let retry = move |()| bookings.refetch();
+                view! { <FailureNotice failure busy=bookings.is_fetching() retry /> }.into_any()
             }
-            Face::Empty => {
+            BookingsState::Empty => {
                 view! {
                     <Notice icon=Ticket title="You haven't booked any events yet.">
                         <a class="button" href="/events">
@@ -114,7 +114,7 @@ fn Bookings() -> impl IntoView {
                 }
                     .into_any()
             }
-            Face::List => {
+            BookingsState::List => {
                 view! {
                     <ul class="bookings">
                         <For
@@ -123,35 +123,35 @@ fn Bookings() -> impl IntoView {
                                 let is_cancelled = booking.cancelled_at.is_some();
                                 (booking.id.inner().to_owned(), is_cancelled)
                             }
-                            children=move |booking| view! { <Row booking asked /> }
+                            children=move |booking| view! { <BookingRow booking to_cancel /> }
                         />
                     </ul>
-                    <More bookings />
+                    <ShowMore bookings />
                 }
                     .into_any()
             }
         }}
-        <Cancelling asked bookings />
+        <CancelDialog to_cancel bookings />
         <p class="elsewhere">
-            "Still signed in on a device that isn't yours? " <SignOut everywhere=true />
+            "Still signed in on a device that isn't yours? " <SignOutButton everywhere=true />
         </p>
     }
 }
 
 #[derive(Clone, PartialEq)]
-enum Face {
+enum BookingsState {
     Loading,
     Empty,
     List,
     Failed(Failure),
 }
 
-async fn read(
+async fn read_page(
     session: Session,
     at_least: i32,
     after: Option<String>,
 ) -> Result<BookingConnection, Failure> {
-    let first = at_least.clamp(BOOKINGS_AT_A_TIME, MOST_AT_A_TIME);
+    let first = at_least.clamp(PAGE_SIZE, MAX_PAGE_SIZE);
     let me = session.run(&my_bookings(first, after)).await?.me;
     // The session ended just now; the page is on its way to the sign-in.
     me.map(|me| me.bookings).ok_or(Failure::SessionEnded)
@@ -159,13 +159,13 @@ async fn read(
 
 /// Reads on after the last booking shown.
 #[component]
-fn More(bookings: Query<BookingConnection>) -> impl IntoView {
+fn ShowMore(bookings: Query<BookingConnection>) -> impl IntoView {
     let session = Session::from_context();
     let toasts = Toasts::from_context();
     let busy = RwSignal::new(false);
     let cursor = Memo::new(move |_| {
         bookings.with(|bookings| match bookings {
-            Loaded::Is(BookingConnection {
+            QueryState::Loaded(BookingConnection {
                 page_info: PageInfo { has_next_page: true, end_cursor },
                 ..
             }) => end_cursor.clone(),
@@ -176,15 +176,15 @@ fn More(bookings: Query<BookingConnection>) -> impl IntoView {
         let Some(after) = cursor.get_untracked().filter(|_| !busy.get_untracked()) else { return };
         busy.set(true);
         spawn_local(async move {
-            match read(session, 0, Some(after.clone())).await {
-                Ok(next) => bookings.change(|known| {
+            match read_page(session, 0, Some(after.clone())).await {
+                Ok(next) => bookings.update(|known| {
                     // Unless the list was read anew meanwhile.
                     if known.page_info.end_cursor.as_ref() == Some(&after) {
                         known.nodes.extend(next.nodes);
                         known.page_info = next.page_info;
                     }
                 }),
-                Err(failure) => toasts.show(Tone::Bad, failure.message()),
+                Err(failure) => toasts.show(Tone::Error, failure.message()),
             }
             busy.try_set(false);
         });

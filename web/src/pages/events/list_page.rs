@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// One page of a list.
-pub(super) struct Found {
+pub(super) struct ListPage {
     pub(super) list: ListParams,
     pub(super) read_stamp: ReadStamp,
     pub(super) events: Vec<Event>,
@@ -16,8 +16,8 @@ pub(super) struct Found {
     pub(super) total: i32,
 }
 
-impl Found {
-    pub(super) fn in_words(&self) -> String {
+impl ListPage {
+    pub(super) fn summary(&self) -> String {
         let events = match self.total {
             1 => "1 event".to_owned(),
             count => format!("{count} events"),

@@ -11,7 +11,7 @@ use rowlock_web_operations::events::event_list;
 use crate::{
     api::live::LiveCounts,
     browser,
-    components::{live_status::LiveStatus, page_head::PageHead, soon::Soon},
+    components::{deferred::Deferred, live_status::LiveStatus, page_heading::PageHeading},
     event_list::ListParams,
     last_list::LastListPath,
     my_bookings::MyBookings,
@@ -20,7 +20,7 @@ use crate::{
     session::Session,
 };
 use controls::Controls;
-use list_page::Found;
+use list_page::ListPage;
 use results::Results;
 
 #[component]
@@ -38,7 +38,7 @@ pub(crate) fn EventsPage() -> impl IntoView {
             let read_stamp = my_bookings.read_stamp();
             let found = session.run(&event_list(list.variables())).await?.events;
             browser::prepare_prices(found.nodes.iter().map(|event| &event.price)).await;
-            Ok(Found { list, read_stamp, events: found.nodes, total: found.total_count })
+            Ok(ListPage { list, read_stamp, events: found.nodes, total: found.total_count })
         },
         move |found| {
             live.watch_only(found.events.iter().map(|event| event.id.clone()).collect());
@@ -49,22 +49,22 @@ pub(crate) fn EventsPage() -> impl IntoView {
             scroll.restore();
         },
     )
-    .read_again_when(move || live.reconnect_count())
-    .read_again_when(move || session.changes_in_other_tabs());
+    .refetch_when(move || live.reconnect_count())
+    .refetch_when(move || session.changes_in_other_tabs());
     let LastListPath(last) = expect_context();
     Effect::new(move || last.set(list.with(ListParams::path)));
     on_cleanup(move || live.watch_only(Vec::new()));
 
     view! {
-        <PageHead title="Events">
+        <PageHeading title="Events">
             <LiveStatus />
-        </PageHead>
+        </PageHeading>
         <p class="tagline">
             "Find an event, book your tickets, and watch live how many are left."
         </p>
         <Controls list />
-        <Soon>
+        <Deferred>
             <Results events />
-        </Soon>
+        </Deferred>
     }
 }

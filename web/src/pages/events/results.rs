@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use rowlock_web_operations::events::Event;
 
-use super::list_page::Found;
+use super::list_page::ListPage;
 use crate::{
     api::Failure,
     browser,
@@ -14,12 +14,12 @@ use crate::{
         pager::Pager,
     },
     event_list::{ListParams, page_count},
-    query::{Loaded, Query},
+    query::{Query, QueryState},
 };
 
 /// Which of its faces the list shows.
 #[derive(Clone, PartialEq)]
-enum Face {
+enum ResultsState {
     Loading,
     Cards,
     /// Nothing fits the words; nothing at all when there are none.
@@ -30,38 +30,40 @@ enum Face {
 }
 
 #[component]
-pub(super) fn Results(events: Query<Found>) -> impl IntoView {
+pub(super) fn Results(events: Query<ListPage>) -> impl IntoView {
     // Cards that stay keep their elements, and the focus in them.
-    let face = Memo::new(move |_| {
+    let state = Memo::new(move |_| {
         events.with(|events| match events {
-            Loaded::NotYet => Face::Loading,
-            Loaded::Failed(failure) => Face::Failed(failure.clone()),
-            Loaded::Is(found) if !found.events.is_empty() => Face::Cards,
-            Loaded::Is(found) if found.total == 0 => Face::Empty(found.list.clone()),
-            Loaded::Is(found) => Face::NoSuchPage(found.list.clone()),
+            QueryState::Loading => ResultsState::Loading,
+            QueryState::Failed(failure) => ResultsState::Failed(failure.clone()),
+            QueryState::Loaded(found) if !found.events.is_empty() => ResultsState::Cards,
+            QueryState::Loaded(found) if found.total == 0 => {
+                ResultsState::Empty(found.list.clone())
+            }
+            QueryState::Loaded(found) => ResultsState::NoSuchPage(found.list.clone()),
         })
     });
     let cards = move || {
         events.with(|events| match events {
-            Loaded::Is(found) => found.events.clone(),
+            QueryState::Loaded(found) => found.events.clone(),
             _ => Vec::new(),
         })
     };
     let pager = Memo::new(move |_| {
         events.with(|events| match events {
-            Loaded::Is(found) => Some((found.list.clone(), page_count(found.total))),
+            QueryState::Loaded(found) => Some((found.list.clone(), page_count(found.total))),
             _ => None,
         })
     });
     let found = move || {
         events.with(|events| match events {
-            Loaded::Is(found) => found.in_words(),
+            QueryState::Loaded(found) => found.summary(),
             _ => String::new(),
         })
     };
     // The link that led to another page is below what it leads to, or gone.
     let page = Memo::new(move |_| pager.get().map(|(list, _)| list.page));
-    let is_list = Memo::new(move |_| face.get() == Face::Cards);
+    let is_list = Memo::new(move |_| state.get() == ResultsState::Cards);
     Effect::watch(
         move || (page.get(), is_list.get()),
         move |(page, _), before, _| {
@@ -79,9 +81,9 @@ pub(super) fn Results(events: Query<Found>) -> impl IntoView {
         <p class="found" id="found" role="status" tabindex="-1">
             {found}
         </p>
-        <div class="results" aria-busy=move || events.busy().get().to_string()>
-            {move || match face.get() {
-                Face::Loading => {
+        <div class="results" aria-busy=move || events.is_fetching().get().to_string()>
+            {move || match state.get() {
+                ResultsState::Loading => {
                     view! {
                         <div class="cards">
                             {(0..6).map(|_| view! { <CardSkeleton /> }).collect_view()}
@@ -89,19 +91,19 @@ pub(super) fn Results(events: Query<Found>) -> impl IntoView {
                     }
                         .into_any()
                 }
-                Face::Cards => {
+                ResultsState::Cards => {
                     view! {
                         <div class="cards">
                             <For
                                 each=cards
-                                key=appearance
+                                key=card_key
                                 children=|event| view! { <EventCard event /> }
                             />
                         </div>
                     }
                         .into_any()
                 }
-                Face::Empty(list) if list.search.is_empty() => {
+                ResultsState::Empty(list) if list.search.is_empty() => {
                     view! {
                         <Notice
                             icon=Calendar
@@ -111,7 +113,7 @@ pub(super) fn Results(events: Query<Found>) -> impl IntoView {
                             <button
                                 type="button"
                                 class="button"
-                                on:click=move |_| events.read_again()
+                                on:click=move |_| events.refetch()
                             >
                                 "Look again"
                             </button>
@@ -119,7 +121,7 @@ pub(super) fn Results(events: Query<Found>) -> impl IntoView {
                     }
                         .into_any()
                 }
-                Face::Empty(list) => {
+                ResultsState::Empty(list) => {
                     view! {
                         <Notice
                             icon=Search
@@ -133,7 +135,7 @@ pub(super) fn Results(events: Query<Found>) -> impl IntoView {
                     }
                         .into_any()
                 }
-                Face::NoSuchPage(list) => {
+                ResultsState::NoSuchPage(list) => {
                     view! {
                         <Notice icon=Search title=format!("There is no page {}.", list.page)>
                             <a class="button" href=list.with_page(1).path()>
@@ -143,9 +145,9 @@ pub(super) fn Results(events: Query<Found>) -> impl IntoView {
                     }
                         .into_any()
                 }
-                Face::Failed(failure) => {
-                    let retry = move |()| events.read_again();
-                    view! { <FailureNotice failure busy=events.busy() retry /> }.into_any()
+                ResultsState::Failed(failure) => {
+                    let retry = move |()| events.refetch();
+                    view! { <FailureNotice failure busy=events.is_fetching() retry /> }.into_any()
                 }
             }}
         </div>
@@ -157,7 +159,7 @@ pub(super) fn Results(events: Query<Found>) -> impl IntoView {
 }
 
 /// What a card shows of an event for good: it is made anew only when that changes.
-fn appearance(event: &Event) -> (String, String, String, String, String) {
+fn card_key(event: &Event) -> (String, String, String, String, String) {
     let Event { id, title, venue, starts_at, price, .. } = event;
     let price = format!("{} {}", price.amount.0, price.currency);
     (id.inner().to_owned(), title.clone(), venue.clone(), starts_at.0.clone(), price)

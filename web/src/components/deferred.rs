@@ -6,7 +6,7 @@ use std::time::Duration;
 use leptos::prelude::*;
 
 #[component]
-pub(crate) fn Soon(children: ChildrenFn) -> impl IntoView {
+pub(crate) fn Deferred(children: ChildrenFn) -> impl IntoView {
     let now = RwSignal::new(false);
     set_timeout(
         move || {

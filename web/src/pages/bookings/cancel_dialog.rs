@@ -5,7 +5,7 @@ use rowlock_web_operations::bookings::{
     Booking, BookingConnection, CancelBookingResult, cancel_booking,
 };
 
-use super::row::row_id;
+use super::booking_row::row_id;
 use crate::{
     browser,
     components::confirm_dialog::ConfirmDialog,
@@ -17,9 +17,9 @@ use crate::{
 
 /// The question whether to cancel, and doing it.
 #[component]
-pub(super) fn Cancelling(
+pub(super) fn CancelDialog(
     /// Of which booking it is asked.
-    asked: RwSignal<Option<Booking>>,
+    to_cancel: RwSignal<Option<Booking>>,
     bookings: Query<BookingConnection>,
 ) -> impl IntoView {
     let session = Session::from_context();
@@ -28,7 +28,7 @@ pub(super) fn Cancelling(
     let busy = RwSignal::new(false);
     // Keeps its words while it closes.
     let about = Memo::new(move |before: Option<&(String, i32)>| {
-        asked.with(|asked| match asked {
+        to_cancel.with(|to_cancel| match to_cancel {
             Some(booking) => (booking.event.title.clone(), booking.quantity),
             None => before.cloned().unwrap_or_default(),
         })
@@ -39,20 +39,20 @@ pub(super) fn Cancelling(
         count => format!("Your {count} tickets go back on sale at once."),
     });
     let cancel = move |()| {
-        let Some(booking) = asked.get_untracked() else { return };
+        let Some(booking) = to_cancel.get_untracked() else { return };
         busy.set(true);
         spawn_local(async move {
             let answer = session.run(&cancel_booking(booking.id.clone())).await;
             busy.try_set(false);
-            asked.try_set(None);
+            to_cancel.try_set(None);
             let event = &booking.event;
             match answer.map(|data| data.cancel_booking) {
                 Ok(CancelBookingResult::CancelBookingSuccess(success)) => {
                     my_bookings.set_cancelled(&event.id);
                     let told = format!("Your booking of {} is cancelled.", event.title);
-                    toasts.show(Tone::Good, told);
+                    toasts.show(Tone::Success, told);
                     let cancelled = success.booking;
-                    bookings.change(|known| {
+                    bookings.update(|known| {
                         for booking in &mut known.nodes {
                             if booking.id == cancelled.id {
                                 *booking = cancelled.clone();
@@ -62,13 +62,13 @@ pub(super) fn Cancelling(
                     focus_row(booking.id.inner().to_owned());
                 }
                 Ok(CancelBookingResult::BookingClosed(refusal)) => {
-                    toasts.show(Tone::Bad, refusal.message);
+                    toasts.show(Tone::Error, refusal.message);
                 }
                 Ok(CancelBookingResult::Other) => {
-                    toasts.show(Tone::Bad, "Failed to cancel the booking. Please try again.");
+                    toasts.show(Tone::Error, "Failed to cancel the booking. Please try again.");
                 }
                 Err(failure) => toasts.show(
-                    Tone::Bad,
+                    Tone::Error,
                     format!("Failed to cancel the booking. {}", failure.message()),
                 ),
             }
@@ -76,14 +76,14 @@ pub(super) fn Cancelling(
     };
     view! {
         <ConfirmDialog
-            open=Signal::derive(move || asked.with(Option::is_some))
+            open=Signal::derive(move || to_cancel.with(Option::is_some))
             title
             text
-            confirm=("Cancel booking", "Cancelling…")
-            keep="Keep it"
+            confirm_labels=("Cancel booking", "Cancelling…")
+            cancel_label="Keep it"
             busy
             on_confirm=cancel
-            on_close=move |()| asked.set(None)
+            on_close=move |()| to_cancel.set(None)
         />
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[component]
-pub(super) fn Row(booking: Booking, asked: RwSignal<Option<Booking>>) -> impl IntoView {
+pub(super) fn BookingRow(booking: Booking, to_cancel: RwSignal<Option<Booking>>) -> impl IntoView {
     let Booking { id, quantity, status, created_at, cancelled_at, event } = booking.clone();
     let confirmed = status == BookingStatus::Confirmed;
     let (class, words) = match confirmed {
@@ -50,7 +50,7 @@ pub(super) fn Row(booking: Booking, asked: RwSignal<Option<Booking>>) -> impl In
                             type="button"
                             class="button button-quiet"
                             aria-label=format!("Cancel booking of {name}")
-                            on:click=move |_| asked.set(Some(booking.clone()))
+                            on:click=move |_| to_cancel.set(Some(booking.clone()))
                         >
                             "Cancel booking"
                         </button>

@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[component]
-pub(crate) fn SignOut(#[prop(optional)] everywhere: bool) -> impl IntoView {
+pub(crate) fn SignOutButton(#[prop(optional)] everywhere: bool) -> impl IntoView {
     let session = Session::from_context();
     let toasts = Toasts::from_context();
     let navigate = use_navigate();
@@ -36,13 +36,13 @@ pub(crate) fn SignOut(#[prop(optional)] everywhere: bool) -> impl IntoView {
                     if path_and_query().starts_with("/bookings") {
                         navigate("/events", Default::default());
                     }
-                    toasts.show(Tone::Plain, done);
+                    toasts.show(Tone::Info, done);
                     focus("content");
                 }
                 Err(failure) => {
                     busy.set(false);
                     let why = failure.message();
-                    toasts.show(Tone::Bad, format!("You are still signed in. {why}"));
+                    toasts.show(Tone::Error, format!("You are still signed in. {why}"));
                 }
             }
         });

@@ -17,7 +17,7 @@ impl FirstPageShown {
 }
 
 #[component]
-pub(crate) fn PageHead(
+pub(crate) fn PageHeading(
     #[prop(into)] title: Signal<String>,
     /// Whether that is its name already.
     #[prop(into, default = true.into())]
