@@ -1,5 +1,5 @@
-//! What all pages share: the handles that components find, the frame around a page, and which page is
-//! where.
+//! The application: the shared state that components find in the context, the frame around each
+//! page, and the route to each page.
 
 use leptos::prelude::*;
 use leptos_router::{
@@ -65,7 +65,6 @@ fn Footer() -> impl IntoView {
     }
 }
 
-/// Which page is where.
 #[component]
 fn Pages() -> impl IntoView {
     view! {
@@ -86,7 +85,7 @@ fn Pages() -> impl IntoView {
     }
 }
 
-/// What the page does when it becomes another person's, or nobody's.
+/// Reacts to a change of user and to a session that has ended.
 #[component]
 fn SessionEffects() -> impl IntoView {
     let session = Session::from_context();

@@ -1,14 +1,14 @@
-//! What an attempt to book came to, and what the person is told. Plain Rust.
+//! The outcome of an attempt to book, the user's message, and idempotency keys for retries.
 
 use rowlock_web_operations::bookings::{BookEventResult, BookingStatus};
 use std::collections::HashMap;
 
 use crate::api::{ErrorCode, Failure};
 
-/// Most tickets of one booking.
+/// The server's limit for one booking.
 pub(crate) const MAX_TICKETS_PER_BOOKING: i32 = 10;
 
-/// What an attempt to book came to.
+/// The outcome of an attempt to book.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BookingOutcome {
     Booked {
@@ -17,19 +17,19 @@ pub(crate) enum BookingOutcome {
     AlreadyBooked {
         quantity: i32,
     },
-    /// An earlier attempt with the same key had booked, and that booking was cancelled since.
+    /// An earlier attempt with this idempotency key succeeded, and its booking was cancelled since.
     StaleKey,
-    /// So many are left, fewer than were asked for.
+    /// Fewer tickets are left than were requested.
     SoldOut {
         left: i32,
     },
-    /// Why it can't be booked any more.
+    /// The event takes no more bookings; the server's message says why.
     Closed(String),
-    /// The session ended; nothing was booked.
+    /// The session had ended, so nothing was booked.
     SignedOut,
-    /// ReadStamp too often; what the server says of it.
+    /// The server's message says when to try again.
     RateLimited(String),
-    /// Anything else, and perhaps booked all the same.
+    /// Any other failure. The booking may have been made all the same.
     Unknown,
 }
 
@@ -53,19 +53,17 @@ impl From<Result<BookEventResult, Failure>> for BookingOutcome {
             Ok(BookEventResult::BookingClosed(refusal)) => Self::Closed(refusal.message),
             Ok(BookEventResult::Other) => Self::Unknown,
             Err(Failure::SessionEnded) => Self::SignedOut,
-            Err(Failure::Api(refusal)) if refusal.code == ErrorCode::RateLimited => {
-                Self::RateLimited(refusal.message)
+            Err(Failure::Api(error)) if error.code == ErrorCode::RateLimited => {
+                Self::RateLimited(error.message)
             }
-            Err(Failure::Api(refusal)) if refusal.code == ErrorCode::Unauthenticated => {
-                Self::SignedOut
-            }
+            Err(Failure::Api(error)) if error.code == ErrorCode::Unauthenticated => Self::SignedOut,
             Err(_) => Self::Unknown,
         }
     }
 }
 
 impl BookingOutcome {
-    /// What the person is told.
+    /// The message to the user.
     pub(crate) fn message(&self, event: &str) -> String {
         match self {
             Self::Booked { .. } => format!("Successfully booked {event}!"),
@@ -84,15 +82,16 @@ impl BookingOutcome {
     }
 }
 
-/// The idempotency keys of attempts whose outcome is not known: a retry carries the same key, and so can't
-/// book twice. One an event, since there is one booking of an event; for another quantity it is another
-/// key, as the server takes a key for one quantity only.
+/// The idempotency keys of attempts with an unknown outcome. A retry sends the same key, so it
+/// can't book twice. There is one key for each event, because a user has at most one booking of an
+/// event. A different quantity gets a new key, because the server accepts a key for one quantity
+/// only.
 #[derive(Debug, Default)]
 pub(crate) struct IdempotencyKeys(HashMap<String, (i32, String)>);
 
 impl IdempotencyKeys {
-    /// The key for an attempt to book so many tickets of the event: that of the last one, when its outcome
-    /// is not known.
+    /// The key for an attempt to book: the key of the last attempt if its outcome is unknown, else
+    /// a new one.
     pub(crate) fn key_for(
         &mut self,
         event: &str,
@@ -109,15 +108,15 @@ impl IdempotencyKeys {
         }
     }
 
-    /// Forgets the key of an attempt that came to something.
+    /// Forgets the key unless the outcome is unknown.
     pub(crate) fn forget_if_settled(&mut self, event: &str, outcome: &BookingOutcome) {
         if *outcome != BookingOutcome::Unknown {
             self.forget(event);
         }
     }
 
-    /// What came of the attempt is known from elsewhere. Its key must not be used again: it would give
-    /// that booking for a new one, even if it is cancelled by then.
+    /// Forgets the key, because the outcome has become known in another way. With the old key the
+    /// server would return the old booking, even if it has been cancelled.
     pub(crate) fn forget(&mut self, event: &str) {
         self.0.remove(event);
     }
@@ -128,42 +127,48 @@ mod tests {
     use super::*;
     use crate::api::http::ApiError;
 
-    fn refused(code: ErrorCode) -> Failure {
+    fn api_error(code: ErrorCode) -> Failure {
         Failure::Api(ApiError { code, message: "Wait 3 s.".to_owned(), fields: Vec::new() })
     }
 
     #[test]
-    fn each_outcome_is_told_in_its_own_words() {
-        let told = |outcome: BookingOutcome| outcome.message("Jazz Night");
-        assert_eq!(told(BookingOutcome::Booked { quantity: 2 }), "Successfully booked Jazz Night!");
+    fn each_outcome_has_its_own_message() {
+        let message = |outcome: BookingOutcome| outcome.message("Jazz Night");
         assert_eq!(
-            told(BookingOutcome::SoldOut { left: 0 }),
+            message(BookingOutcome::Booked { quantity: 2 }),
+            "Successfully booked Jazz Night!"
+        );
+        assert_eq!(
+            message(BookingOutcome::SoldOut { left: 0 }),
             "Sorry, tickets for Jazz Night are no longer available."
         );
         assert_eq!(
-            told(BookingOutcome::SoldOut { left: 1 }),
+            message(BookingOutcome::SoldOut { left: 1 }),
             "Sorry, only 1 ticket for Jazz Night is left."
         );
         assert_eq!(
-            told(BookingOutcome::AlreadyBooked { quantity: 1 }),
+            message(BookingOutcome::AlreadyBooked { quantity: 1 }),
             "You have already booked this event."
         );
-        assert_eq!(told(BookingOutcome::Unknown), "Failed to complete booking. Please try again.");
         assert_eq!(
-            told(BookingOutcome::SignedOut),
+            message(BookingOutcome::Unknown),
+            "Failed to complete booking. Please try again."
+        );
+        assert_eq!(
+            message(BookingOutcome::SignedOut),
             "Your session has ended. Please sign in again."
         );
     }
 
     #[test]
-    fn what_the_server_says_decides_the_outcome() {
+    fn the_servers_answer_decides_the_outcome() {
         let outcome = |failure| BookingOutcome::from(Err(failure));
         assert_eq!(outcome(Failure::NoAnswer), BookingOutcome::Unknown);
-        assert_eq!(outcome(refused(ErrorCode::Other)), BookingOutcome::Unknown);
+        assert_eq!(outcome(api_error(ErrorCode::Other)), BookingOutcome::Unknown);
         assert_eq!(outcome(Failure::SessionEnded), BookingOutcome::SignedOut);
-        assert_eq!(outcome(refused(ErrorCode::Unauthenticated)), BookingOutcome::SignedOut);
-        let too_often = BookingOutcome::RateLimited("Wait 3 s.".to_owned());
-        assert_eq!(outcome(refused(ErrorCode::RateLimited)), too_often);
+        assert_eq!(outcome(api_error(ErrorCode::Unauthenticated)), BookingOutcome::SignedOut);
+        let rate_limited = BookingOutcome::RateLimited("Wait 3 s.".to_owned());
+        assert_eq!(outcome(api_error(ErrorCode::RateLimited)), rate_limited);
         assert_eq!(BookingOutcome::from(Ok(BookEventResult::Other)), BookingOutcome::Unknown);
     }
 

@@ -1,8 +1,8 @@
-//! The list that was last looked at.
+//! The address of the event list that the user last saw.
 
 use leptos::prelude::*;
 
-/// The list that was last looked at: the way back from an event.
+/// An event's page links back to this address.
 #[derive(Clone, Copy)]
 pub(crate) struct LastListPath(pub(crate) RwSignal<String>);
 

@@ -1,6 +1,6 @@
-//! The booking desk: what the signed-in person has booked, as far as the page knows, and booking more.
+//! The state of the user's booking of each event, and booking.
 //!
-//! It outlives pages: who books and looks at something else meanwhile is still told what came of it.
+//! It outlives pages, so the outcome of a booking is shown even after the user has left the page.
 
 use std::collections::HashMap;
 
@@ -19,32 +19,32 @@ use crate::{
     toasts::{Toasts, Tone},
 };
 
-/// How the person stands with an event.
+/// The state of the user's booking of one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BookingState {
     NotBooked,
-    /// The server is being asked.
+    /// The request has been sent.
     Pending,
     Booked {
         quantity: i32,
     },
-    /// The server said that it has started.
+    /// The server said that the event has started.
     Closed,
 }
 
-/// When something was asked, among what the desk came to know since: an answer is no news of what changed
-/// after its question.
+/// The number of state changes at the time when a read began. An event that changed later keeps its
+/// state, because the read's answer may be older.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReadStamp(u32);
 
-/// An event's state, and when it changed by what the person did.
+/// An event's state, and the number of its last change by the user.
 #[derive(Clone)]
 struct Entry {
     state: ArcRwSignal<BookingState>,
     last_change: u32,
 }
 
-/// A handle that is copied about.
+/// A `Copy` handle to the states of all events.
 #[derive(Clone, Copy)]
 pub(crate) struct MyBookings {
     session: Session,
@@ -73,13 +73,13 @@ impl MyBookings {
         expect_context()
     }
 
-    /// Grows with each booking made here, or made or cancelled in another tab: what is read of bookings
-    /// is old then.
+    /// How often the user has booked here, or has booked or cancelled in another tab. A list of
+    /// bookings that was read before is out of date then.
     pub(crate) fn change_count(self) -> u32 {
         self.bookings_made.get().wrapping_add(self.session.changes_in_other_tabs())
     }
 
-    /// To be taken before a query is sent, for [`Self::update_from_read`].
+    /// Take it before sending a query, for [`Self::update_from_read`].
     pub(crate) fn read_stamp(self) -> ReadStamp {
         ReadStamp(self.state_changes.get_value())
     }
@@ -88,7 +88,7 @@ impl MyBookings {
         self.entry(event_id).state
     }
 
-    /// Takes what a query has read that was sent then.
+    /// Takes the state of an event from a query that was sent at `read_stamp`.
     pub(crate) fn update_from_read(self, event: &Event, read_stamp: ReadStamp) {
         let entry = self.entry(&event.id);
         if entry.state.get_untracked() == BookingState::Pending || entry.last_change > read_stamp.0
@@ -110,7 +110,8 @@ impl MyBookings {
         self.session.tell_tabs_bookings_changed();
     }
 
-    /// Somebody else looks at the page now. What was read for the one before is dropped where it is read.
+    /// Forgets everything, because the user has changed. Queries drop answers for the previous user
+    /// themselves.
     pub(crate) fn clear(self) {
         self.keys.set_value(IdempotencyKeys::default());
         for entry in self.entries.read_value().values() {
@@ -118,14 +119,14 @@ impl MyBookings {
         }
     }
 
-    /// Books for the signed-in person and tells them what came of it.
+    /// Books for the signed-in user and shows the outcome.
     pub(crate) fn book(self, event_id: Id, title: String, quantity: i32) {
         self.set_state(&event_id, BookingState::Pending);
         let viewer = self.session.viewer_untracked();
         spawn_local(async move {
             let mut outcome = self.attempt(&event_id, quantity, &viewer).await;
             if outcome == BookingOutcome::StaleKey {
-                // Its key is forgotten, so this is a new attempt.
+                // The stale key is forgotten, so this attempt gets a new one.
                 outcome = self.attempt(&event_id, quantity, &viewer).await;
             }
             if self.session.viewer_untracked() == viewer {
@@ -139,7 +140,7 @@ impl MyBookings {
                 };
                 self.set_state(&event_id, state);
                 if let BookingOutcome::Booked { .. } = outcome {
-                    self.bookings_made.update(|times| *times += 1);
+                    self.bookings_made.update(|count| *count += 1);
                     self.session.tell_tabs_bookings_changed();
                 }
             }
@@ -157,7 +158,7 @@ impl MyBookings {
         let input =
             BookEventInput { event_id: event_id.clone(), quantity, idempotency_key: Some(key) };
         let answer = self.session.run(&book_event(input)).await.map(|data| data.book_event);
-        // Live counts say so too, where the socket is up.
+        // While the socket is up, live counts say the same.
         let count = match &answer {
             Ok(BookEventResult::BookEventSuccess(success)) => Some(&success.booking.event),
             Ok(BookEventResult::AlreadyBooked(refusal)) => Some(&refusal.booking.event),
@@ -168,7 +169,7 @@ impl MyBookings {
             self.live.set_from_query(event_id, count.remaining_tickets, count.total_tickets);
         }
         let outcome = BookingOutcome::from(answer);
-        // Another person's keys are no business of this one.
+        // After a change of user, the keys belong to somebody else.
         if self.session.viewer_untracked() == *viewer {
             self.keys.write_value().forget_if_settled(event_id.inner(), &outcome);
         }

@@ -1,4 +1,6 @@
-//! What a page loads: read when what it depends on changes, and again on demand.
+//! Data that a page loads from the server. It is fetched when its key changes, and again on demand.
+//!
+//! ARCHITECTURE.md says why this is not one of Leptos' resources.
 
 use std::{
     cell::{Cell, RefCell},
@@ -9,7 +11,7 @@ use leptos::{prelude::*, task::spawn_local};
 
 use crate::api::Failure;
 
-/// What came of reading.
+/// The data, or why it is not there.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum QueryState<T> {
     Loading,
@@ -17,8 +19,8 @@ pub(crate) enum QueryState<T> {
     Failed(Failure),
 }
 
-/// Something that is read from the server; a handle that is copied about. It ends with the page that
-/// made it: an answer that comes later is dropped.
+/// A `Copy` handle to data from the server. It belongs to the page that created it: an answer that
+/// arrives after the page is gone is dropped.
 pub(crate) struct Query<T: Send + Sync + 'static> {
     state: RwSignal<QueryState<T>>,
     is_fetching: RwSignal<bool>,
@@ -34,9 +36,10 @@ impl<T: Send + Sync + 'static> Clone for Query<T> {
 impl<T: Send + Sync + 'static> Copy for Query<T> {}
 
 impl<T: Send + Sync + 'static> Query<T> {
-    /// Reads whenever the key changes, and lets `on_data` do what an answer is good for beside being shown.
-    /// What was read before stays until the answer is there; an answer that another has overtaken is
-    /// dropped, and so is a failure to read again what is shown.
+    /// Fetches whenever the key changes and calls `on_data` with each answer.
+    ///
+    /// The old data stays until the new answer arrives. An answer is dropped if a newer fetch has
+    /// begun. If fetching the same key again fails, the data stays.
     pub(crate) fn new<K, A>(
         key: impl Fn() -> K + 'static,
         fetch: impl Fn(K) -> A + 'static,
@@ -60,12 +63,12 @@ impl<T: Send + Sync + 'static> Query<T> {
             let answer = fetch(key.clone());
             let (on_data, loaded_key, latest_fetch) =
                 (Rc::clone(&on_data), Rc::clone(&loaded_key), Rc::clone(&latest_fetch));
-            let this = latest_fetch.get() + 1;
-            latest_fetch.set(this);
+            let this_fetch = latest_fetch.get() + 1;
+            latest_fetch.set(this_fetch);
             query.is_fetching.set(true);
             spawn_local(async move {
                 let answer = answer.await;
-                let is_superseded = latest_fetch.get() != this;
+                let is_superseded = latest_fetch.get() != this_fetch;
                 if is_superseded || query.state.is_disposed() {
                     return;
                 }
@@ -87,9 +90,9 @@ impl<T: Send + Sync + 'static> Query<T> {
         query
     }
 
-    /// Reads again whenever this changes.
-    pub(crate) fn refetch_when(self, changes: impl Fn() -> u32 + 'static) -> Self {
-        Effect::watch(changes, move |_, _, _| self.refetch(), false);
+    /// Fetches again whenever the counter changes.
+    pub(crate) fn refetch_when(self, counter: impl Fn() -> u32 + 'static) -> Self {
+        Effect::watch(counter, move |_, _, _| self.refetch(), false);
         self
     }
 
@@ -97,7 +100,7 @@ impl<T: Send + Sync + 'static> Query<T> {
         self.state.with(look)
     }
 
-    /// Changes what was read, as an answer to something else tells it.
+    /// Changes the loaded data in place, for example after a mutation.
     pub(crate) fn update(self, change: impl FnOnce(&mut T)) {
         self.state.try_update(|state| {
             if let QueryState::Loaded(data) = state {
@@ -106,7 +109,7 @@ impl<T: Send + Sync + 'static> Query<T> {
         });
     }
 
-    /// Whether an answer is on its way.
+    /// Whether an answer is outstanding.
     pub(crate) fn is_fetching(self) -> Signal<bool> {
         self.is_fetching.into()
     }

@@ -1,11 +1,11 @@
-//! Where a person goes on after signing in: the page that asked for it, named in the address.
+//! The page to return to after signing in, in the `next` parameter of the sign-in page's address.
 
-/// The sign-in page's address that leads back to this one.
-pub(crate) fn sign_in_path(path_and_query: &str) -> String {
-    path_with_next("/sign-in", path_and_query)
+/// The sign-in page's address that leads back to `return_to`.
+pub(crate) fn sign_in_path(return_to: &str) -> String {
+    path_with_next("/sign-in", return_to)
 }
 
-/// The page's address with where to go on.
+/// The page's address with a `next` parameter; the default needs none.
 pub(crate) fn path_with_next(page: &str, next: &str) -> String {
     match next {
         "" | "/" | "/events" => page.to_owned(),
@@ -16,8 +16,8 @@ pub(crate) fn path_with_next(page: &str, next: &str) -> String {
     }
 }
 
-/// Where to go on: to one of this client's own pages, whatever the address says, so that no link to the
-/// sign-in leads on to a look-alike of another origin.
+/// The page to go to after signing in. Only this client's own pages are allowed, so a link to the
+/// sign-in page can't lead to another site.
 pub(crate) fn allowed_next_page(next: Option<&str>) -> &str {
     const DEFAULT: &str = "/events";
     let Some(next) = next else { return DEFAULT };
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_way_back_is_kept_in_the_address() {
+    fn the_address_keeps_the_page_to_return_to() {
         assert_eq!(
             sign_in_path("/events?search=a&page=2"),
             "/sign-in?next=%2Fevents%3Fsearch%3Da%26page%3D2"
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_led_to_another_site() {
+    fn other_sites_are_not_allowed() {
         for bad in [
             "https://evil.example",
             "//evil.example",

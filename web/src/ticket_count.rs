@@ -1,15 +1,15 @@
-//! How many tickets an event has left: what is known of it, in words, and in a colour.
+//! An event's remaining tickets: the newest known count, its label, and its colour.
 
-/// An event's tickets as far as this page knows.
+/// The newest count that this page knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TicketCount {
     remaining: i32,
     total: i32,
-    /// Of the last live update; below all of them for what a query read.
+    /// The version of the last live update. A count from a query has -1, which is below them all.
     version: i32,
 }
 
-/// How many tickets are left, roughly.
+/// The share of tickets that are left, in four steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Availability {
     /// More than half.
@@ -22,19 +22,19 @@ pub(crate) enum Availability {
 }
 
 impl TicketCount {
-    /// As a query read them.
+    /// A count that a query has read.
     pub(crate) fn from_query(remaining: i32, total: i32) -> Self {
         Self { remaining, total, version: -1 }
     }
 
-    /// Takes a live update, unless it is older than what is known.
+    /// Applies a live update, unless a newer one is known.
     pub(crate) fn apply_update(&mut self, remaining: i32, total: i32, version: i32) {
         if version >= self.version {
             *self = Self { remaining, total, version };
         }
     }
 
-    /// Whether a live update told it.
+    /// Whether the count comes from a live update.
     pub(crate) fn is_live(self) -> bool {
         self.version >= 0
     }
@@ -47,7 +47,7 @@ impl TicketCount {
         self.total
     }
 
-    /// How full the bar that stands for them is: 0 to 100, and 0 only when none is left.
+    /// The remaining share in percent, rounded up, so it is 0 only when no ticket is left.
     pub(crate) fn percent_left(self) -> u8 {
         let (remaining, total) = (i64::from(self.remaining.max(0)), i64::from(self.total.max(1)));
         u8::try_from((remaining * 100 + total - 1) / total).unwrap_or(100).min(100)
@@ -76,7 +76,7 @@ impl TicketCount {
 }
 
 impl Availability {
-    /// As style sheets name it.
+    /// Its name in the style sheet's classes.
     pub(crate) fn css_name(self) -> &'static str {
         match self {
             Self::Plenty => "plenty",
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_level_changes_at_half_a_tenth_and_none() {
+    fn availability_changes_at_a_half_a_tenth_and_zero() {
         for (remaining, level) in [
             (100, Availability::Plenty),
             (51, Availability::Plenty),
@@ -113,14 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn the_count_is_always_said_in_words() {
+    fn the_label_names_the_count() {
         assert_eq!(TicketCount::from_query(2, 2).label(), "2 tickets left");
         assert_eq!(TicketCount::from_query(1, 2).label(), "1 ticket left");
         assert_eq!(TicketCount::from_query(0, 2).label(), "Sold Out");
     }
 
     #[test]
-    fn the_bar_is_empty_only_when_nothing_is_left() {
+    fn the_percentage_is_0_only_when_no_ticket_is_left() {
         for (remaining, total, percent) in
             [(0, 100, 0), (1, 5_000, 1), (50, 100, 50), (2, 2, 100), (0, 0, 0), (3, 2, 100)]
         {

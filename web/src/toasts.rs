@@ -1,14 +1,14 @@
-//! Messages about what came of something, in a corner of the page, read out by screen readers.
+//! Short messages about the outcome of an action.
 
 use std::time::Duration;
 
 use leptos::{html, prelude::*};
 
-/// How long a message stays; longer while it is looked at.
+/// How long a message stays. It stays longer while the pointer or the focus is on the messages.
 const TOAST_DURATION: Duration = Duration::from_secs(7);
-/// How often it is looked whether somebody still looks.
+/// How often pointer and focus are checked then.
 const HOVER_CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// Most messages at once.
+/// How many messages are shown at once.
 const MAX_TOASTS: usize = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +25,12 @@ pub(crate) struct Toast {
     pub(crate) text: String,
 }
 
-/// The messages; a handle that is copied about.
+/// A `Copy` handle to the messages.
 #[derive(Clone, Copy)]
 pub(crate) struct Toasts {
     shown: RwSignal<Vec<Toast>>,
     next_id: StoredValue<u32>,
-    /// The element that shows them.
+    /// The element that shows the messages.
     pub(crate) region: NodeRef<html::Section>,
 }
 
@@ -65,7 +65,7 @@ impl Toasts {
         set_timeout(move || self.dismiss_unless_in_use(id), TOAST_DURATION);
     }
 
-    /// Takes the message away, unless somebody points at the messages or is among them.
+    /// Removes the message, unless the pointer or the focus is on the messages.
     fn dismiss_unless_in_use(self, id: u32) {
         let region = self.region.get_untracked();
         let is_in_use = region

@@ -1,12 +1,11 @@
-//! What is wrong with what a person typed, said before the server has to. The server decides; its rules
-//! are these.
+//! Checks a form's fields before they are sent. The rules are the server's, and the server decides.
 
-/// As many as the server takes.
+// The server's limits.
 const MAX_NAME_CHARS: usize = 100;
 const MAX_EMAIL_BYTES: usize = 254;
 const MAX_PASSWORD_CHARS: usize = 128;
 
-/// Two characters or more.
+/// A name has at least two characters.
 pub(crate) fn name_problem(name: &str) -> Option<&'static str> {
     match name.trim().chars().count() {
         0 => Some("Please enter your name."),
@@ -16,7 +15,7 @@ pub(crate) fn name_problem(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Something before an @, a domain with a dot after it.
+/// An address has a name, an `@` and a domain with a dot.
 pub(crate) fn email_problem(email: &str) -> Option<&'static str> {
     let email = email.trim();
     if email.is_empty() {
@@ -33,7 +32,7 @@ pub(crate) fn email_problem(email: &str) -> Option<&'static str> {
     (!plausible).then_some("Please enter an email address, like ada@example.org.")
 }
 
-/// Eight characters or more with a letter and a digit.
+/// A new password has at least eight characters, with a letter and a digit.
 pub(crate) fn new_password_problem(password: &str) -> Option<&'static str> {
     let length = password.chars().count();
     if length == 0 {
@@ -51,15 +50,15 @@ pub(crate) fn new_password_problem(password: &str) -> Option<&'static str> {
     }
 }
 
-/// For signing in, where any password may be the right one.
+/// When signing in, any password may be the right one.
 pub(crate) fn password_problem(password: &str) -> Option<&'static str> {
     password.is_empty().then_some("Please enter your password.")
 }
 
-pub(crate) fn repeated_password_problem(password: &str, again: &str) -> Option<&'static str> {
-    if again.is_empty() {
+pub(crate) fn repeated_password_problem(password: &str, repeated: &str) -> Option<&'static str> {
+    if repeated.is_empty() {
         Some("Please enter the password again.")
-    } else if password != again {
+    } else if password != repeated {
         Some("The passwords don't match.")
     } else {
         None

@@ -1,4 +1,4 @@
-//! Live counts: one socket for the page, watching what is shown, opened again whenever it breaks.
+//! Live counts. One socket watches the events on the page, and is opened again whenever it breaks.
 
 use std::{cell::Cell, collections::HashMap, pin::pin, time::Duration};
 
@@ -22,39 +22,39 @@ use crate::{
     ticket_count::TicketCount,
 };
 
-/// Whether counts are live.
+/// Whether the counts on the page are live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Connection {
-    /// At the start.
+    /// Not connected yet.
     Connecting,
     Live,
-    /// What is shown may be old.
+    /// The connection is lost, so the counts may be out of date.
     Lost,
 }
 
-/// The counts that the page knows; a handle that is copied about.
+/// A `Copy` handle to the counts that the page knows.
 #[derive(Clone, Copy)]
 pub(crate) struct LiveCounts {
     counts: StoredValue<HashMap<Id, ArcRwSignal<TicketCount>>>,
-    watch: StoredValue<UnboundedSender<Vec<Id>>>,
+    watched_ids: StoredValue<UnboundedSender<Vec<Id>>>,
     connection: RwSignal<Connection>,
     is_watching: RwSignal<bool>,
     reconnect_count: RwSignal<u32>,
 }
 
 impl LiveCounts {
-    /// Gives the handle to every component. The socket opens when something is first watched.
+    /// Provides the handle to all components. The socket opens when an event is first watched.
     pub(crate) fn provide() -> Self {
-        let (watch, watched) = unbounded();
+        let (watched_ids, ids_to_watch) = unbounded();
         let live = Self {
             counts: StoredValue::default(),
-            watch: StoredValue::new(watch),
+            watched_ids: StoredValue::new(watched_ids),
             connection: RwSignal::new(Connection::Connecting),
             is_watching: RwSignal::new(false),
             reconnect_count: RwSignal::new(0),
         };
         provide_context(live);
-        spawn_local(live.run(watched));
+        spawn_local(live.run(ids_to_watch));
         live
     }
 
@@ -67,20 +67,22 @@ impl LiveCounts {
         self.is_watching.get().then(|| self.connection.get())
     }
 
-    /// Grows each time the socket is back after a loss: whatever else the page shows may be old then.
+    /// How often the socket came back after a loss. Everything else on the page may be out of date
+    /// then.
     pub(crate) fn reconnect_count(self) -> u32 {
         self.reconnect_count.get()
     }
 
-    /// Watches these events and no others.
+    /// Watches these events instead of those before.
     pub(crate) fn watch_only(self, ids: Vec<Id>) {
         self.counts.write_value().retain(|id, _| ids.contains(id));
         self.is_watching.set(!ids.is_empty());
-        // Its reader lives as long as the page.
-        let _ = self.watch.with_value(|watch| watch.unbounded_send(ids));
+        // The receiver is never dropped, so sending can't fail.
+        let _ = self.watched_ids.with_value(|sender| sender.unbounded_send(ids));
     }
 
-    /// Takes what a query has just read. A live count is newer than any that was read.
+    /// Stores a count that a query has read. While the socket is up, a live count is newer and
+    /// stays.
     pub(crate) fn set_from_query(self, id: &Id, remaining: i32, total: i32) {
         let count = self.count_of(id);
         if self.connection.get_untracked() != Connection::Live || !count.get_untracked().is_live() {
@@ -88,7 +90,7 @@ impl LiveCounts {
         }
     }
 
-    /// The event's tickets, from now on kept up to date.
+    /// The event's count. The signal follows all later updates.
     pub(crate) fn count_of(self, id: &Id) -> ArcRwSignal<TicketCount> {
         let unread = || ArcRwSignal::new(TicketCount::from_query(0, 0));
         self.counts.write_value().entry(id.clone()).or_insert_with(unread).clone()
@@ -104,17 +106,17 @@ impl LiveCounts {
         }
     }
 
-    async fn run(self, mut watched: UnboundedReceiver<Vec<Id>>) {
+    async fn run(self, mut ids_to_watch: UnboundedReceiver<Vec<Id>>) {
         let mut ids = Vec::new();
         let mut failures = 0;
         loop {
             while ids.is_empty() {
-                let Some(wanted) = watched.next().await else { return };
-                ids = wanted;
+                let Some(new_ids) = ids_to_watch.next().await else { return };
+                ids = new_ids;
             }
-            let uptime = self.connect_once(&mut ids, &mut watched).await;
+            let uptime = self.connect_once(&mut ids, &mut ids_to_watch).await;
             failures = failures_after_attempt(failures, uptime);
-            // At the start one try may fail before it is worth a word.
+            // At the start, one failed attempt is not reported.
             if self.connection.get_untracked() == Connection::Live || failures > 1 {
                 self.connection.set(Connection::Lost);
             }
@@ -123,21 +125,21 @@ impl LiveCounts {
         }
     }
 
-    /// Until the socket closes; says for how long it told counts.
+    /// Connects and applies updates until the socket closes. Returns how long it delivered counts.
     async fn connect_once(
         self,
         ids: &mut Vec<Id>,
-        watched: &mut UnboundedReceiver<Vec<Id>>,
+        ids_to_watch: &mut UnboundedReceiver<Vec<Id>>,
     ) -> Duration {
-        // After what the page is busy with: it shows counts already.
+        // In a later task: the page has counts from its query, and its own work comes first.
         Delay::new(Duration::ZERO).await;
         let Some(mut socket) = Socket::open().await else { return Duration::ZERO };
         let mut live_since = None;
-        // Begins with the current counts, so nothing is missed in between.
+        // A subscription begins with the current counts, so no change in between is missed.
         socket.subscribe(subscription(ids).as_ref());
         loop {
-            match future::select(watched.next(), pin!(socket.next())).await {
-                Either::Left((Some(wanted), _)) => *ids = wanted,
+            match future::select(ids_to_watch.next(), pin!(socket.next())).await {
+                Either::Left((Some(new_ids), _)) => *ids = new_ids,
                 Either::Right((Some(update), _)) => {
                     self.apply(&update);
                     live_since.get_or_insert_with(Date::now);
@@ -159,7 +161,7 @@ impl LiveCounts {
             Connection::Connecting => self.connection.set(Connection::Live),
             Connection::Lost => {
                 self.connection.set(Connection::Live);
-                self.reconnect_count.update(|times| *times += 1);
+                self.reconnect_count.update(|count| *count += 1);
             }
         }
     }
@@ -169,22 +171,22 @@ fn subscription(ids: &[Id]) -> Option<RemainingTicketsOperation> {
     (!ids.is_empty()).then(|| remaining_tickets(ids.to_vec()))
 }
 
-/// Until the browser says that it is online again.
+/// Waits until the browser reports that it is online again.
 async fn until_online() {
-    struct Listening(Option<WindowListenerHandle>);
-    impl Drop for Listening {
+    struct Listener(Option<WindowListenerHandle>);
+    impl Drop for Listener {
         fn drop(&mut self) {
-            if let Some(listening) = self.0.take() {
-                listening.remove();
+            if let Some(listener) = self.0.take() {
+                listener.remove();
             }
         }
     }
-    let (tell, is_back) = oneshot::channel();
-    let tell = Cell::new(Some(tell));
-    let _listening = Listening(Some(window_event_listener(ev::online, move |_| {
-        if let Some(tell) = tell.take() {
-            let _ = tell.send(());
+    let (sender, is_online) = oneshot::channel();
+    let sender = Cell::new(Some(sender));
+    let _listener = Listener(Some(window_event_listener(ev::online, move |_| {
+        if let Some(sender) = sender.take() {
+            let _ = sender.send(());
         }
     })));
-    let _ = is_back.await;
+    let _ = is_online.await;
 }

@@ -1,4 +1,4 @@
-//! The server's API, typed by its schema: operations over HTTP, live counts over one WebSocket.
+//! The server's API: operations over HTTP, and live counts over one WebSocket.
 
 pub(crate) mod http;
 pub(crate) mod live;

@@ -1,4 +1,4 @@
-//! One WebSocket that speaks graphql-transport-ws, for one subscription at a time.
+//! A WebSocket that speaks graphql-transport-ws, with one subscription at a time.
 //!
 //! Protocol: <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>
 
@@ -19,18 +19,18 @@ use web_sys::{MessageEvent, WebSocket};
 
 use super::http::parse_response;
 
-/// Longest wait for a socket to open, and for any sign of life after asking for one.
+/// How long a socket may take to open, and to send any message after a ping.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long it may be silent before it is asked for a sign of life, so that a silent loss is noticed.
+/// After this silence the client sends a ping, to notice a connection that was lost without a word.
 const PING_AFTER_SILENCE: Duration = Duration::from_secs(15);
 
-/// An open socket. It closes when this is dropped.
+/// An open socket. Dropping it closes the connection.
 pub(super) struct Socket {
     socket: WebSocket,
     events: UnboundedReceiver<SocketEvent>,
     _listeners: [Closure<dyn FnMut(MessageEvent)>; 3],
     is_subscribed: bool,
-    /// The subscription's id; answers to older ones may still be on their way.
+    /// The current subscription. Messages for earlier ones may still arrive.
     subscription_id: u32,
 }
 
@@ -40,7 +40,6 @@ enum SocketEvent {
     Closed,
 }
 
-/// What the client says.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum ClientMessage<'a> {
@@ -51,7 +50,7 @@ enum ClientMessage<'a> {
     Pong,
 }
 
-/// What the server says. What it says of a subscription stands in `payload`.
+/// A message of the server; a subscription's data is in `payload`.
 #[derive(Deserialize)]
 struct ServerMessage<'a> {
     #[serde(borrow)]
@@ -63,7 +62,7 @@ struct ServerMessage<'a> {
 }
 
 impl Socket {
-    /// Beside the page's own address; `None` when it can't be had.
+    /// Connects to the page's own server. `None` if that fails.
     pub(super) async fn open() -> Option<Self> {
         let socket = WebSocket::new_with_str(&url(), "graphql-transport-ws").ok()?;
         let (sender, events) = unbounded();
@@ -75,7 +74,7 @@ impl Socket {
         let [opened, received, closed] = &listeners;
         socket.set_onopen(Some(opened.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(received.as_ref().unchecked_ref()));
-        // An error is always followed by this.
+        // An error is always followed by a close.
         socket.set_onclose(Some(closed.as_ref().unchecked_ref()));
         let mut opening = Self {
             socket,
@@ -92,6 +91,7 @@ impl Socket {
         acknowledged.then_some(opening)
     }
 
+    /// Waits for the server's answer to `connection_init`.
     async fn acknowledged(&mut self) -> bool {
         loop {
             match self.events.next().await {
@@ -105,7 +105,7 @@ impl Socket {
         }
     }
 
-    /// Begins this subscription, or none, instead of the one before.
+    /// Replaces the current subscription by this one, or by none.
     pub(super) fn subscribe(&mut self, operation: Option<&RemainingTicketsOperation>) {
         if self.is_subscribed {
             self.send(&ClientMessage::Complete { id: &self.subscription_id.to_string() });
@@ -118,7 +118,7 @@ impl Socket {
         }
     }
 
-    /// The subscription's next update; `None` when it or the socket has ended.
+    /// The subscription's next update. `None` when the subscription or the socket has ended.
     pub(super) async fn next(&mut self) -> Option<TicketUpdate> {
         let mut is_pinged = false;
         loop {
@@ -136,14 +136,14 @@ impl Socket {
             };
             is_pinged = false;
             let message: ServerMessage<'_> = serde_json::from_str(&text).ok()?;
-            let ours = message.id.is_some_and(|id| *id == *self.subscription_id.to_string());
+            let is_current = message.id.is_some_and(|id| *id == *self.subscription_id.to_string());
             match &*message.r#type {
                 "ping" => self.send(&ClientMessage::Pong),
-                "next" if ours => {
+                "next" if is_current => {
                     let data = parse_response(message.payload?.get()).ok()?;
                     return Some(data.parse::<RemainingTickets>().ok()?.remaining_tickets);
                 }
-                "error" | "complete" if ours => return None,
+                "error" | "complete" if is_current => return None,
                 _ => {}
             }
         }
@@ -151,7 +151,7 @@ impl Socket {
 
     fn send(&self, message: &ClientMessage<'_>) {
         if let Ok(message) = serde_json::to_string(message) {
-            // It fails only on a socket that is closing, which is heard of by itself.
+            // It fails only on a closing socket, and `Closed` follows.
             let _ = self.socket.send_with_str(&message);
         }
     }
@@ -173,7 +173,7 @@ fn listener(
     let sender = sender.clone();
     Closure::new(move |event| {
         if let Some(event) = to_event(event) {
-            // Its reader is gone only when the socket is.
+            // It fails only after the socket was dropped.
             let _ = sender.unbounded_send(event);
         }
     })

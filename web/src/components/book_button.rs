@@ -1,4 +1,4 @@
-//! Books an event, and says how the person stands with it.
+//! The button that books an event and shows the state of the user's booking.
 
 use std::time::Duration;
 
@@ -53,14 +53,16 @@ pub(crate) fn BookButton(
             BookingState::Closed => ButtonState::Closed,
             BookingState::NotBooked if started.get() => ButtonState::Closed,
             BookingState::NotBooked if sold_out => ButtonState::SoldOut,
-            // Perhaps booked already: a moment later it is known whose booking_state this is.
+            // The user may have booked already. The button stays inactive until the viewer is
+            // known.
             BookingState::NotBooked if session.viewer() == Viewer::Unknown => {
                 ButtonState::ViewerUnknown
             }
             BookingState::NotBooked => ButtonState::Bookable,
         }
     });
-    // Not `disabled`: that would take the focus from who has just pressed it.
+    // `aria-disabled`, because `disabled` would take the focus from the button that was just
+    // pressed.
     view! {
         <button
             type="button"
@@ -83,9 +85,9 @@ pub(crate) fn BookButton(
     }
 }
 
-/// Whether the event has started, by this machine's clock; it turns true when it does.
+/// Whether the event has started, by the browser's clock. The signal changes when the event starts.
 fn started(starts_at: &str) -> RwSignal<bool> {
-    /// The longest that a browser's timer can be set to: 24 days.
+    /// The maximum of a browser's timer, about 24 days.
     const MAX_TIMER_MILLIS: f64 = 2_147_483_647.0;
     let started = RwSignal::new(has_started(starts_at, &browser::now()));
     let millis = browser::millis_until(starts_at);
@@ -98,7 +100,7 @@ fn started(starts_at: &str) -> RwSignal<bool> {
     started
 }
 
-/// What the button can do.
+/// What the button shows, and whether it books.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ButtonState {
     Bookable,

@@ -1,5 +1,5 @@
-//! What comes a moment later than what is around it, so that the browser, which compiles what it runs as
-//! it goes, gets to paint and to listen in between.
+//! Renders its children in a later task. The browser compiles WebAssembly when it is first called;
+//! in between tasks, it can paint and handle input.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use leptos::prelude::*;
 
 #[component]
 pub(crate) fn Deferred(children: ChildrenFn) -> impl IntoView {
-    let now = RwSignal::new(false);
+    let is_due = RwSignal::new(false);
     set_timeout(
         move || {
-            // What is around it may be gone by then.
-            now.try_set(true);
+            // Meanwhile the surrounding page may be gone.
+            is_due.try_set(true);
         },
         Duration::ZERO,
     );
-    view! { <Show when=move || now.get()>{children()}</Show> }
+    view! { <Show when=move || is_due.get()>{children()}</Show> }
 }

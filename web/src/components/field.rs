@@ -1,4 +1,4 @@
-//! A labelled field of a form, with what is wrong with it below.
+//! A labelled form field with an error message below it.
 
 use leptos::{html, prelude::*};
 
@@ -6,15 +6,15 @@ use crate::api::{Failure, http::ApiError};
 
 type Validator = Box<dyn Fn(&str) -> Option<&'static str> + Send + Sync>;
 
-/// What a person types into a field; a handle that is copied about.
+/// A `Copy` handle to a field's value and its problems.
 #[derive(Clone, Copy)]
 pub(crate) struct Field {
-    /// As the server and password managers call it.
+    /// The name that the server and password managers use.
     name: &'static str,
     value: RwSignal<String>,
-    /// Whether the person has left it, or sent the form: only then is it criticised.
+    /// Whether the user has left the field or sent the form. No problem is shown before.
     is_touched: RwSignal<bool>,
-    /// What the server said of this value.
+    /// The server's message about the current value.
     server_problem: RwSignal<Option<String>>,
     validate: StoredValue<Validator>,
     input: NodeRef<html::Input>,
@@ -48,18 +48,18 @@ impl Field {
         found.filter(|_| self.is_touched.get()).map(str::to_owned)
     }
 
-    /// The form's values when none has a problem; else the first field with one has the focus.
+    /// The values, if all are valid. Otherwise the first invalid field gets the focus.
     pub(crate) fn valid_values<const N: usize>(fields: [Self; N]) -> Option<[String; N]> {
         for field in fields {
-            // What a password manager filled in may not have been told as typed.
+            // A password manager may fill a field without an input event.
             if let Some(input) = field.input.get_untracked() {
                 field.value.set(input.value());
             }
             field.is_touched.set(true);
             field.server_problem.set(None);
         }
-        let wrong = fields.iter().find(|field| untrack(|| field.problem()).is_some());
-        match wrong {
+        let invalid = fields.iter().find(|field| untrack(|| field.problem()).is_some());
+        match invalid {
             Some(field) => {
                 field.focus();
                 None
@@ -68,7 +68,8 @@ impl Field {
         }
     }
 
-    /// Shows what the server refused beside the fields it names; gives back what belongs to none.
+    /// Shows the server's messages beside the fields that they name. Returns the messages for no
+    /// field of the form.
     pub(crate) fn show_failure(fields: &[Self], failure: &Failure) -> Option<String> {
         let Failure::Api(ApiError { fields: problems, .. }) = failure else {
             return Some(failure.message());
@@ -94,16 +95,16 @@ impl Field {
         }
     }
 
-    /// Shows what the server refused, where it concerns this field whatever it names.
+    /// Shows a message of the server that concerns this field without naming it.
     pub(crate) fn show_server_problem(self, message: String) {
         self.server_problem.try_set(Some(message));
         self.focus();
     }
 
     fn focus(self) {
-        // The page may be gone since.
+        // The page may be gone by now.
         if let Some(input) = self.input.try_get_untracked().flatten() {
-            // It is in the page, so it can have the focus.
+            // An element in the page can be focused.
             let _ = input.focus();
         }
     }
@@ -116,7 +117,7 @@ pub(crate) fn FieldInput(
     /// The input's type.
     kind: &'static str,
     autocomplete: &'static str,
-    /// What to know before typing.
+    /// Help that is shown before the user types.
     #[prop(optional)]
     hint: &'static str,
 ) -> impl IntoView {

@@ -1,4 +1,4 @@
-//! What every page begins with: where one can go, and who is signed in.
+//! The header of every page: navigation and the signed-in user.
 
 use leptos::prelude::*;
 use leptos_router::components::A;

@@ -1,4 +1,5 @@
-//! Says quietly whether the counts on the page are live. Not a live region: it would interrupt.
+//! Shows whether the counts on the page are live. It is no ARIA live region, because that would
+//! interrupt screen readers.
 
 use leptos::prelude::*;
 
@@ -10,11 +11,13 @@ pub(crate) fn LiveStatus() -> impl IntoView {
     view! {
         {move || {
             let (class, words) = match live.connection() {
-                // Keeps its place.
+                // Keeps the line's height.
                 None => ("live live-none", "\u{a0}"),
                 Some(Connection::Connecting) => ("live", "Connecting…"),
                 Some(Connection::Live) => ("live live-on", "Live counts"),
-                Some(Connection::Lost) => ("live live-lost", "Reconnecting; counts may be out of date"),
+                Some(Connection::Lost) => {
+                    ("live live-lost", "Reconnecting; counts may be out of date")
+                }
             };
             view! { <p class=class>{words}</p> }
         }}

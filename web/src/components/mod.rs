@@ -1,4 +1,4 @@
-//! Pieces that pages are made of.
+//! Components that pages are built from.
 
 pub(crate) mod book_button;
 pub(crate) mod confirm_dialog;

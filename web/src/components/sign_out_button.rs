@@ -1,4 +1,4 @@
-//! Ends the session, here or on all devices.
+//! A button that ends the session, here or on all devices.
 
 use leptos::{prelude::*, task::spawn_local};
 use leptos_router::hooks::use_navigate;
@@ -32,7 +32,7 @@ pub(crate) fn SignOutButton(#[prop(optional)] everywhere: bool) -> impl IntoView
             };
             match signed_out {
                 Ok(()) => {
-                    // Away from what only the signed-in can see, before that asks for a sign-in.
+                    // Leaves the bookings page before that page redirects to the sign-in.
                     if path_and_query().starts_with("/bookings") {
                         navigate("/events", Default::default());
                     }

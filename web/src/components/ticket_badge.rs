@@ -1,4 +1,4 @@
-//! How many tickets are left, in words on a badge and as a bar.
+//! The remaining tickets, as a badge and as a bar.
 
 use leptos::{html, prelude::*};
 
@@ -14,7 +14,7 @@ pub(crate) fn TicketBadge(tickets: ArcRwSignal<TicketCount>) -> impl IntoView {
     }
 }
 
-/// The same to the eye only.
+/// The remaining share as a bar. Hidden from screen readers, because the badge says it.
 #[component]
 pub(crate) fn TicketBar(tickets: ArcRwSignal<TicketCount>) -> impl IntoView {
     let filling = NodeRef::<html::Div>::new();
@@ -22,7 +22,7 @@ pub(crate) fn TicketBar(tickets: ArcRwSignal<TicketCount>) -> impl IntoView {
     Effect::new(move || {
         let percent = tickets.get().percent_left();
         if let Some(filling) = filling.get() {
-            // By script, since the page's policy allows no style attributes.
+            // Set by script, because the content security policy forbids style attributes.
             let style = web_sys::HtmlElement::style(&filling);
             let _ = style.set_property("width", &format!("{percent}%"));
         }

@@ -31,7 +31,7 @@ pub(crate) fn ToastRegion() -> impl IntoView {
                                 aria-label="Dismiss"
                                 on:click=move |_| {
                                     toasts.dismiss(toast.id);
-                                    // It was on this button.
+                                    // The focus was on this button, which is gone now.
                                     focus("content");
                                 }
                             >

@@ -1,4 +1,4 @@
-//! The form of signing in and of registering.
+//! The form that signing in and registering share.
 
 use leptos::{prelude::*, task::spawn_local};
 use leptos_router::hooks::use_query_map;
@@ -11,17 +11,17 @@ use crate::{
     session::{Session, Viewer},
 };
 
-/// The form of signing in or registering; sends on who is signed in already.
+/// A form that signs the user in. A signed-in user is redirected to the next page.
 #[component]
 pub(crate) fn AccountForm<const N: usize, S, A>(
     title: &'static str,
     fields: [Field; N],
-    /// Sends the fields' values; who is signed in by it is sent on.
+    /// Sends the fields' values to the server.
     send: S,
-    /// A refusal that names no field, and the field that it concerns.
-    concerns: (ErrorCode, Field),
-    /// On the button, and while it is done.
-    label: (&'static str, &'static str),
+    /// An error code that names no field, and the field that its message belongs to.
+    error_field: (ErrorCode, Field),
+    /// The labels of the button: normally, and while busy.
+    labels: (&'static str, &'static str),
     children: Children,
 ) -> impl IntoView
 where
@@ -35,26 +35,26 @@ where
         move || next.get_untracked(),
     );
     let busy = RwSignal::new(false);
-    // What the server said that belongs to no field.
-    let refusal = RwSignal::new(None);
+    // Messages of the server that belong to no field.
+    let form_problem = RwSignal::new(None);
     let submit = move || {
         let Some(values) = Field::valid_values(fields) else { return };
         busy.set(true);
-        refusal.set(None);
+        form_problem.set(None);
         let answer = send(values);
         spawn_local(async move {
             let Err(failure) = answer.await else { return };
-            // The page may be gone since.
+            // The page may be gone by now.
             busy.try_set(false);
-            let (code, field) = concerns;
+            let (code, field) = error_field;
             if failure.code() == Some(code) {
                 field.show_server_problem(failure.message());
             } else {
-                refusal.try_set(Field::show_failure(&fields, &failure));
+                form_problem.try_set(Field::show_failure(&fields, &failure));
             }
         });
     };
-    let (idle_label, busy_label) = label;
+    let (idle_label, busy_label) = labels;
     view! {
         <div class="form-page">
             <PageHeading title />
@@ -70,7 +70,7 @@ where
                 }
             >
                 <div class="form-refusal" role="alert">
-                    {move || refusal.get()}
+                    {move || form_problem.get()}
                 </div>
                 {children()}
                 <button type="submit" class="button" aria-disabled=move || busy.get().to_string()>
@@ -81,7 +81,7 @@ where
     }
 }
 
-/// Where to go on after the form.
+/// The page to go to after the form.
 pub(crate) fn use_next_page() -> Memo<String> {
     let address = use_query_map();
     Memo::new(move |_| allowed_next_page(address.get().get("next").as_deref()).to_owned())

@@ -1,4 +1,4 @@
-//! One event: what it is, how many tickets are left, and booking some.
+//! One event: its description, its remaining tickets, and booking.
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -38,7 +38,7 @@ pub(crate) fn EventPage() -> impl IntoView {
             let read_stamp = my_bookings.read_stamp();
             match session.run(&one_event(id)).await {
                 Ok(data) => Ok((read_stamp, data.event)),
-                // An address that can be no event's.
+                // The address has no valid id.
                 Err(failure) if failure.code() == Some(ErrorCode::BadUserInput) => {
                     Ok((read_stamp, None))
                 }
@@ -78,7 +78,7 @@ pub(crate) fn EventPage() -> impl IntoView {
         <nav class="crumbs" aria-label="Breadcrumb">
             <a href=list>"All events"</a>
         </nav>
-        <PageHeading title named=Signal::derive(move || state.get() != EventPageState::Loading)>
+        <PageHeading title is_final=Signal::derive(move || state.get() != EventPageState::Loading)>
             <LiveStatus />
         </PageHeading>
         {move || match state.get() {
@@ -102,7 +102,9 @@ pub(crate) fn EventPage() -> impl IntoView {
                 let retry = move |()| event.refetch();
                 view! { <FailureNotice failure busy=event.is_fetching() retry /> }.into_any()
             }
-            EventPageState::Missing => view! { <NotFound what="There is no such event." /> }.into_any(),
+            EventPageState::Missing => {
+                view! { <NotFound title="There is no such event." /> }.into_any()
+            }
             EventPageState::Event(found) => view! { <EventDetails found /> }.into_any(),
         }}
     }
@@ -116,7 +118,8 @@ enum EventPageState {
     Event(EventWithDescription),
 }
 
-/// Without what is kept up to date elsewhere, so that reading it again doesn't make the page anew.
+/// The event without its count and booking, which other signals hold. So a refetch that changes
+/// only those doesn't render the page anew.
 fn without_count(mut found: EventWithDescription) -> EventWithDescription {
     found.event.remaining_tickets = 0;
     found.event.total_tickets = 0;
@@ -132,18 +135,19 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
     let quantity = RwSignal::new(1);
     let price = event.price.clone();
     let total = move || browser::price(&price, u8::try_from(quantity.get()).unwrap_or(1));
-    // No more than are left, as far as is known; one can be read_stamp for in any case.
-    let most = {
+    // At most as many as are left. One can always be requested, because the count may be out of
+    // date.
+    let max_quantity = {
         let tickets = tickets.clone();
         Memo::new(move |_| tickets.get().remaining().clamp(1, MAX_TICKETS_PER_BOOKING))
     };
     Effect::new(move || {
-        let most = most.get();
-        if quantity.get_untracked() > most {
-            quantity.set(most);
+        let max_quantity = max_quantity.get();
+        if quantity.get_untracked() > max_quantity {
+            quantity.set(max_quantity);
         }
     });
-    let of_all = {
+    let of_total = {
         let tickets = tickets.clone();
         move || {
             let tickets = tickets.get();
@@ -167,12 +171,14 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
             <section class="panel" aria-label="Tickets">
                 <div class="count">
                     <TicketBadge tickets=tickets.clone() />
-                    <span class="of-all">{of_all}</span>
+                    <span class="of-all">{of_total}</span>
                 </div>
                 <TicketBar tickets />
                 {
                     move || match booking_state.get() {
-                        BookingState::Booked { quantity } => view! { <Booked quantity /> }.into_any(),
+                        BookingState::Booked { quantity } => {
+                            view! { <Booked quantity /> }.into_any()
+                        }
                         _ => {
                             view! {
                                 <div class="order-row">
@@ -185,7 +191,7 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
                                                 quantity.set(chosen.parse().unwrap_or(1));
                                             }
                                         >
-                                            {move || (1..=most.get())
+                                            {move || (1..=max_quantity.get())
                                                 .map(|count| {
                                                     let selected = count == quantity.get_untracked();
                                                     view! {
@@ -215,13 +221,13 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
 
 #[component]
 fn Booked(quantity: i32) -> impl IntoView {
-    let words = match quantity {
+    let label = match quantity {
         1 => "You have 1 ticket.".to_owned(),
         count => format!("You have {count} tickets."),
     };
     view! {
         <p class="yours">
-            {words} " " <a href="/bookings">"See my bookings"</a>
+            {label} " " <a href="/bookings">"See my bookings"</a>
         </p>
     }
 }

@@ -1,4 +1,4 @@
-//! One module a page.
+//! One module for each page.
 
 mod account_form;
 pub(crate) mod bookings;

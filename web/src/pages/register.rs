@@ -1,4 +1,4 @@
-//! Making an account.
+//! The page for creating an account.
 
 use leptos::prelude::*;
 use rowlock_web_operations::accounts::RegisterInput;
@@ -19,8 +19,8 @@ pub(crate) fn RegisterPage() -> impl IntoView {
     let name = Field::new("name", name_problem);
     let email = Field::new("email", email_problem);
     let password = Field::new("password", new_password_problem);
-    let repeated = Field::new("passwordAgain", move |again| {
-        repeated_password_problem(&password.value(), again)
+    let repeated = Field::new("passwordAgain", move |repeated| {
+        repeated_password_problem(&password.value(), repeated)
     });
     let send = move |[name, email, password, _]: [String; 4]| async move {
         let name = name.trim().to_owned();
@@ -31,8 +31,8 @@ pub(crate) fn RegisterPage() -> impl IntoView {
             title="Make an account"
             fields=[name, email, password, repeated]
             send
-            concerns=(ErrorCode::EmailTaken, email)
-            label=("Make an account", "Making your account…")
+            error_field=(ErrorCode::EmailTaken, email)
+            labels=("Make an account", "Making your account…")
         >
             <FieldInput field=name label="Name" kind="text" autocomplete="name" />
             <FieldInput field=email label="Email" kind="email" autocomplete="username" />

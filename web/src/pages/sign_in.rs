@@ -1,4 +1,4 @@
-//! Signing in.
+//! The page for signing in.
 
 use leptos::prelude::*;
 use rowlock_web_operations::accounts::LoginInput;
@@ -26,8 +26,8 @@ pub(crate) fn SignInPage() -> impl IntoView {
             title="Sign in"
             fields=[email, password]
             send
-            concerns=(ErrorCode::InvalidCredentials, password)
-            label=("Sign in", "Signing in…")
+            error_field=(ErrorCode::InvalidCredentials, password)
+            labels=("Sign in", "Signing in…")
         >
             <FieldInput field=email label="Email" kind="email" autocomplete="username" />
             <FieldInput

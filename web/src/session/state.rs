@@ -1,47 +1,48 @@
-//! Who uses this page, as far as it knows. Plain Rust.
+//! What the page knows about its session, and what to do about a rejected access token.
 
 use rowlock_web_operations::accounts::{AuthPayload, User};
 use serde::{Deserialize, Serialize};
 
-/// Who is signed in, and the proof of it. It lives in memory only.
+/// The signed-in user and their access token. Kept in memory only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SignedIn {
     pub(crate) user: SessionUser,
     pub(super) access_token: String,
 }
 
-/// Whom the header greets.
+/// The signed-in user, as the header shows them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SessionUser {
     pub(crate) id: String,
     pub(crate) name: String,
 }
 
-/// What is known of the session.
+/// What the page knows about its session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SessionState {
-    /// There may be one: the refresh cookie, which the page can't see, will tell.
+    /// There may be a session. Only the server can tell, because no script can read the cookie.
     Restoring,
     SignedOut,
     SignedIn(SignedIn),
 }
 
-/// Who looks at the page; the same however often the access token is renewed.
+/// Who is using the page. It does not change when the access token is refreshed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Viewer {
-    /// Not known yet.
+    /// The session is being restored.
     Unknown,
     SignedOut,
     SignedIn(SessionUser),
 }
 
-/// What to do about an operation whose access token was not accepted.
+/// What to do with an operation whose access token was rejected.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum AfterRejection {
-    /// The token was renewed meanwhile: ask again with this one.
+    /// Repeat it with this token, which replaced the rejected one meanwhile.
     Repeat(String),
+    /// Refresh the token first.
     Refresh,
-    /// The session ended meanwhile, or is somebody else's now.
+    /// Fail: the session has ended, or another user has signed in.
     GiveUp,
 }
 
@@ -68,7 +69,7 @@ impl SessionState {
         }
     }
 
-    /// An operation of `sender` must never be repeated as another user's.
+    /// An operation of `sender` must never be repeated as another user.
     pub(super) fn after_rejection(&self, sender: &SignedIn) -> AfterRejection {
         match self {
             Self::SignedIn(now) if now.user.id != sender.user.id => AfterRejection::GiveUp,
@@ -91,16 +92,16 @@ mod tests {
     }
 
     #[test]
-    fn a_rejected_token_is_renewed_once_and_a_renewed_one_used_at_once() {
+    fn a_rejected_token_is_refreshed_unless_a_newer_one_is_there() {
         let sender = signed_in("ada", "old");
         let same = SessionState::SignedIn(signed_in("ada", "old"));
         assert_eq!(same.after_rejection(&sender), AfterRejection::Refresh);
-        let renewed = SessionState::SignedIn(signed_in("ada", "new"));
-        assert_eq!(renewed.after_rejection(&sender), AfterRejection::Repeat("new".to_owned()));
+        let refreshed = SessionState::SignedIn(signed_in("ada", "new"));
+        assert_eq!(refreshed.after_rejection(&sender), AfterRejection::Repeat("new".to_owned()));
     }
 
     #[test]
-    fn an_operation_is_never_repeated_as_somebody_else() {
+    fn an_operation_is_never_repeated_as_another_user() {
         let sender = signed_in("ada", "old");
         let other = SessionState::SignedIn(signed_in("grace", "new"));
         assert_eq!(other.after_rejection(&sender), AfterRejection::GiveUp);
@@ -108,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_viewer_stays_the_same_when_the_token_is_renewed() {
+    fn the_viewer_stays_the_same_when_the_token_is_refreshed() {
         let viewer = |token| SessionState::SignedIn(signed_in("ada", token)).viewer();
         assert_eq!(viewer("old"), viewer("new"));
         assert_eq!(SessionState::Restoring.viewer(), Viewer::Unknown);

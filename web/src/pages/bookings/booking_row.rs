@@ -1,4 +1,4 @@
-//! One booking in the list, and the place of those that are on their way.
+//! One booking in the list, and a placeholder while bookings are loading.
 
 use leptos::prelude::*;
 use rowlock_web_operations::bookings::{Booking, BookingStatus};

@@ -1,4 +1,4 @@
-//! Cancelling a booking: the question, and what came of it.
+//! Cancelling a booking: the confirmation and the outcome.
 
 use leptos::{prelude::*, task::spawn_local};
 use rowlock_web_operations::bookings::{
@@ -15,10 +15,10 @@ use crate::{
     toasts::{Toasts, Tone},
 };
 
-/// The question whether to cancel, and doing it.
+/// Asks whether to cancel a booking, and cancels it.
 #[component]
 pub(super) fn CancelDialog(
-    /// Of which booking it is asked.
+    /// The booking to cancel. The dialog is open while there is one.
     to_cancel: RwSignal<Option<Booking>>,
     bookings: Query<BookingConnection>,
 ) -> impl IntoView {
@@ -26,15 +26,16 @@ pub(super) fn CancelDialog(
     let my_bookings = MyBookings::from_context();
     let toasts = Toasts::from_context();
     let busy = RwSignal::new(false);
-    // Keeps its words while it closes.
-    let about = Memo::new(move |before: Option<&(String, i32)>| {
+    // Keeps the texts while the dialog closes.
+    let title_and_quantity = Memo::new(move |before: Option<&(String, i32)>| {
         to_cancel.with(|to_cancel| match to_cancel {
             Some(booking) => (booking.event.title.clone(), booking.quantity),
             None => before.cloned().unwrap_or_default(),
         })
     });
-    let title = Signal::derive(move || format!("Cancel your booking of {}?", about.get().0));
-    let text = Signal::derive(move || match about.get().1 {
+    let title =
+        Signal::derive(move || format!("Cancel your booking of {}?", title_and_quantity.get().0));
+    let text = Signal::derive(move || match title_and_quantity.get().1 {
         1 => "Your ticket goes back on sale at once.".to_owned(),
         count => format!("Your {count} tickets go back on sale at once."),
     });
@@ -49,11 +50,11 @@ pub(super) fn CancelDialog(
             match answer.map(|data| data.cancel_booking) {
                 Ok(CancelBookingResult::CancelBookingSuccess(success)) => {
                     my_bookings.set_cancelled(&event.id);
-                    let told = format!("Your booking of {} is cancelled.", event.title);
-                    toasts.show(Tone::Success, told);
+                    let message = format!("Your booking of {} is cancelled.", event.title);
+                    toasts.show(Tone::Success, message);
                     let cancelled = success.booking;
-                    bookings.update(|known| {
-                        for booking in &mut known.nodes {
+                    bookings.update(|shown| {
+                        for booking in &mut shown.nodes {
                             if booking.id == cancelled.id {
                                 *booking = cancelled.clone();
                             }
@@ -88,7 +89,7 @@ pub(super) fn CancelDialog(
     }
 }
 
-/// The row takes the focus that its button had, once it is made anew.
+/// Focuses the row after it was rendered anew. The focus was on its button, which is gone.
 fn focus_row(booking_id: String) {
     request_animation_frame(move || {
         browser::focus(&row_id(&booking_id));

@@ -1,4 +1,4 @@
-//! What the signed-in person has booked, and cancelling it.
+//! The list of the signed-in user's bookings.
 
 mod booking_row;
 mod cancel_dialog;
@@ -25,19 +25,19 @@ use crate::{
 use booking_row::{BookingRow, BookingsSkeleton};
 use cancel_dialog::CancelDialog;
 
-/// How many bookings are read at a time.
+/// How many bookings are loaded at a time.
 const PAGE_SIZE: i32 = 20;
-/// As many as the server gives.
+/// The server's limit.
 const MAX_PAGE_SIZE: i32 = 50;
 
 #[component]
 pub(crate) fn BookingsPage() -> impl IntoView {
     let session = Session::from_context();
     redirect_when(move || session.viewer() == Viewer::SignedOut, move || sign_in_path("/bookings"));
-    let is_known = Memo::new(move |_| matches!(session.viewer(), Viewer::SignedIn(_)));
+    let is_signed_in = Memo::new(move |_| matches!(session.viewer(), Viewer::SignedIn(_)));
     view! {
         <PageHeading title="My bookings" />
-        {move || match is_known.get() {
+        {move || match is_signed_in.get() {
             true => view! { <Bookings /> }.into_any(),
             false if session.is_unreachable() => {
                 view! {
@@ -65,7 +65,7 @@ fn Bookings() -> impl IntoView {
         move || session.viewer(),
         move |_| read_page(session, rows_shown.get_value(), None),
         move |found: &BookingConnection| {
-            // Nothing here shows their counts, but the socket tells when the network was lost.
+            // The list shows no counts, but the open socket notices when the network is lost.
             let events = found.nodes.iter().map(|booking| booking.event.id.clone());
             scroll.restore();
             live.watch_only(events.take(PAGE_SIZE.unsigned_abs() as usize).collect());
@@ -74,7 +74,7 @@ fn Bookings() -> impl IntoView {
     .refetch_when(move || live.reconnect_count())
     .refetch_when(move || my_bookings.change_count());
     on_cleanup(move || live.watch_only(Vec::new()));
-    // What is read again is as long as what is shown.
+    // A refetch loads as many bookings as are shown.
     Effect::new(move || {
         let rows = bookings.with(|bookings| match bookings {
             QueryState::Loaded(found) => found.nodes.len(),
@@ -148,16 +148,16 @@ enum BookingsState {
 
 async fn read_page(
     session: Session,
-    at_least: i32,
+    min_count: i32,
     after: Option<String>,
 ) -> Result<BookingConnection, Failure> {
-    let first = at_least.clamp(PAGE_SIZE, MAX_PAGE_SIZE);
+    let first = min_count.clamp(PAGE_SIZE, MAX_PAGE_SIZE);
     let me = session.run(&my_bookings(first, after)).await?.me;
-    // The session ended just now; the page is on its way to the sign-in.
+    // The session has just ended, and the page is about to redirect to the sign-in.
     me.map(|me| me.bookings).ok_or(Failure::SessionEnded)
 }
 
-/// Reads on after the last booking shown.
+/// A button that loads the bookings after the last one shown.
 #[component]
 fn ShowMore(bookings: Query<BookingConnection>) -> impl IntoView {
     let session = Session::from_context();
@@ -172,16 +172,16 @@ fn ShowMore(bookings: Query<BookingConnection>) -> impl IntoView {
             _ => None,
         })
     });
-    let read_on = move |_| {
+    let load_more = move |_| {
         let Some(after) = cursor.get_untracked().filter(|_| !busy.get_untracked()) else { return };
         busy.set(true);
         spawn_local(async move {
             match read_page(session, 0, Some(after.clone())).await {
-                Ok(next) => bookings.update(|known| {
-                    // Unless the list was read anew meanwhile.
-                    if known.page_info.end_cursor.as_ref() == Some(&after) {
-                        known.nodes.extend(next.nodes);
-                        known.page_info = next.page_info;
+                Ok(next) => bookings.update(|shown| {
+                    // Meanwhile the list may have been loaded anew.
+                    if shown.page_info.end_cursor.as_ref() == Some(&after) {
+                        shown.nodes.extend(next.nodes);
+                        shown.page_info = next.page_info;
                     }
                 }),
                 Err(failure) => toasts.show(Tone::Error, failure.message()),
@@ -196,7 +196,7 @@ fn ShowMore(bookings: Query<BookingConnection>) -> impl IntoView {
                     type="button"
                     class="button button-quiet more"
                     aria-disabled=move || busy.get().to_string()
-                    on:click=read_on
+                    on:click=load_more
                 >
                     {move || if busy.get() { "Reading…" } else { "Show more" }}
                 </button>

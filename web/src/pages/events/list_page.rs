@@ -1,4 +1,4 @@
-//! One page of the list, as it was read.
+//! One loaded page of the list.
 
 use rowlock_web_operations::events::Event;
 
@@ -7,12 +7,12 @@ use crate::{
     my_bookings::ReadStamp,
 };
 
-/// One page of a list.
+/// One loaded page of the list.
 pub(super) struct ListPage {
-    pub(super) list: ListParams,
+    pub(super) params: ListParams,
     pub(super) read_stamp: ReadStamp,
     pub(super) events: Vec<Event>,
-    /// On all pages together.
+    /// The number of events on all pages.
     pub(super) total: i32,
 }
 
@@ -24,7 +24,7 @@ impl ListPage {
         };
         match page_count(self.total) {
             1 => events,
-            pages => format!("{events}, page {} of {pages}", self.list.page),
+            pages => format!("{events}, page {} of {pages}", self.params.page),
         }
     }
 }

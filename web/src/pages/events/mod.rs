@@ -1,4 +1,4 @@
-//! The list of events: searched, ordered and paged as the address says.
+//! The list of events. The address holds its search, order and page.
 
 mod controls;
 mod list_page;
@@ -30,29 +30,29 @@ pub(crate) fn EventsPage() -> impl IntoView {
     let my_bookings = MyBookings::from_context();
     let scroll = ScrollPositions::from_context();
     let address = use_query_map();
-    let list =
+    let params =
         Memo::new(move |_| address.with(|query| ListParams::from_query(|name| query.get(name))));
     let events = Query::new(
-        move || (session.viewer(), list.get()),
-        move |(_, list)| async move {
+        move || (session.viewer(), params.get()),
+        move |(_, params)| async move {
             let read_stamp = my_bookings.read_stamp();
-            let found = session.run(&event_list(list.variables())).await?.events;
-            browser::prepare_prices(found.nodes.iter().map(|event| &event.price)).await;
-            Ok(ListPage { list, read_stamp, events: found.nodes, total: found.total_count })
+            let events = session.run(&event_list(params.variables())).await?.events;
+            browser::prepare_prices(events.nodes.iter().map(|event| &event.price)).await;
+            Ok(ListPage { params, read_stamp, events: events.nodes, total: events.total_count })
         },
-        move |found| {
-            live.watch_only(found.events.iter().map(|event| event.id.clone()).collect());
-            for event in &found.events {
+        move |page| {
+            live.watch_only(page.events.iter().map(|event| event.id.clone()).collect());
+            for event in &page.events {
                 live.set_from_query(&event.id, event.remaining_tickets, event.total_tickets);
-                my_bookings.update_from_read(event, found.read_stamp);
+                my_bookings.update_from_read(event, page.read_stamp);
             }
             scroll.restore();
         },
     )
     .refetch_when(move || live.reconnect_count())
     .refetch_when(move || session.changes_in_other_tabs());
-    let LastListPath(last) = expect_context();
-    Effect::new(move || last.set(list.with(ListParams::path)));
+    let LastListPath(last_path) = expect_context();
+    Effect::new(move || last_path.set(params.with(ListParams::path)));
     on_cleanup(move || live.watch_only(Vec::new()));
 
     view! {
@@ -62,7 +62,7 @@ pub(crate) fn EventsPage() -> impl IntoView {
         <p class="tagline">
             "Find an event, book your tickets, and watch live how many are left."
         </p>
-        <Controls list />
+        <Controls params />
         <Deferred>
             <Results events />
         </Deferred>

@@ -1,4 +1,4 @@
-//! The cards of a page of the list, or what stands in their place.
+//! The cards of one page of the list, or a notice in their place.
 
 use leptos::prelude::*;
 use rowlock_web_operations::events::Event;
@@ -17,60 +17,59 @@ use crate::{
     query::{Query, QueryState},
 };
 
-/// Which of its faces the list shows.
+/// What is shown in place of the list. It does not change when only the events change, so unchanged
+/// cards keep their elements and the focus.
 #[derive(Clone, PartialEq)]
 enum ResultsState {
     Loading,
     Cards,
-    /// Nothing fits the words; nothing at all when there are none.
+    /// No event matches the search; without a search, there are no events at all.
     Empty(ListParams),
-    /// There are events, but no such page of them.
+    /// There are events, but not this many pages.
     NoSuchPage(ListParams),
     Failed(Failure),
 }
 
 #[component]
 pub(super) fn Results(events: Query<ListPage>) -> impl IntoView {
-    // Cards that stay keep their elements, and the focus in them.
     let state = Memo::new(move |_| {
         events.with(|events| match events {
             QueryState::Loading => ResultsState::Loading,
             QueryState::Failed(failure) => ResultsState::Failed(failure.clone()),
-            QueryState::Loaded(found) if !found.events.is_empty() => ResultsState::Cards,
-            QueryState::Loaded(found) if found.total == 0 => {
-                ResultsState::Empty(found.list.clone())
-            }
-            QueryState::Loaded(found) => ResultsState::NoSuchPage(found.list.clone()),
+            QueryState::Loaded(page) if !page.events.is_empty() => ResultsState::Cards,
+            QueryState::Loaded(page) if page.total == 0 => ResultsState::Empty(page.params.clone()),
+            QueryState::Loaded(page) => ResultsState::NoSuchPage(page.params.clone()),
         })
     });
     let cards = move || {
         events.with(|events| match events {
-            QueryState::Loaded(found) => found.events.clone(),
+            QueryState::Loaded(page) => page.events.clone(),
             _ => Vec::new(),
         })
     };
     let pager = Memo::new(move |_| {
         events.with(|events| match events {
-            QueryState::Loaded(found) => Some((found.list.clone(), page_count(found.total))),
+            QueryState::Loaded(page) => Some((page.params.clone(), page_count(page.total))),
             _ => None,
         })
     });
-    let found = move || {
+    let summary = move || {
         events.with(|events| match events {
-            QueryState::Loaded(found) => found.summary(),
+            QueryState::Loaded(page) => page.summary(),
             _ => String::new(),
         })
     };
-    // The link that led to another page is below what it leads to, or gone.
-    let page = Memo::new(move |_| pager.get().map(|(list, _)| list.page));
+    // After the user has turned the page, the focus moves to the summary above the cards. Otherwise
+    // it would stay on the pager below them, or be lost with a removed element.
+    let page = Memo::new(move |_| pager.get().map(|(params, _)| params.page));
     let is_list = Memo::new(move |_| state.get() == ResultsState::Cards);
     Effect::watch(
         move || (page.get(), is_list.get()),
         move |(page, _), before, _| {
             let Some((Some(page_before), _)) = before else { return };
-            let turned = *page != Some(*page_before);
+            let is_turned = *page != Some(*page_before);
             request_animation_frame(move || {
-                if turned || !browser::has_focus() {
+                if is_turned || !browser::has_focus() {
                     browser::focus("found");
                 }
             });
@@ -79,7 +78,7 @@ pub(super) fn Results(events: Query<ListPage>) -> impl IntoView {
     );
     view! {
         <p class="found" id="found" role="status" tabindex="-1">
-            {found}
+            {summary}
         </p>
         <div class="results" aria-busy=move || events.is_fetching().get().to_string()>
             {move || match state.get() {
@@ -103,7 +102,7 @@ pub(super) fn Results(events: Query<ListPage>) -> impl IntoView {
                     }
                         .into_any()
                 }
-                ResultsState::Empty(list) if list.search.is_empty() => {
+                ResultsState::Empty(params) if params.search.is_empty() => {
                     view! {
                         <Notice
                             icon=Calendar
@@ -121,24 +120,24 @@ pub(super) fn Results(events: Query<ListPage>) -> impl IntoView {
                     }
                         .into_any()
                 }
-                ResultsState::Empty(list) => {
+                ResultsState::Empty(params) => {
                     view! {
                         <Notice
                             icon=Search
-                            title=format!("No event's title has “{}” in it.", list.search)
+                            title=format!("No event's title has “{}” in it.", params.search)
                             text="Try fewer or other words."
                         >
-                            <a class="button" href=list.with_search("").path()>
+                            <a class="button" href=params.with_search("").path()>
                                 "Show all events"
                             </a>
                         </Notice>
                     }
                         .into_any()
                 }
-                ResultsState::NoSuchPage(list) => {
+                ResultsState::NoSuchPage(params) => {
                     view! {
-                        <Notice icon=Search title=format!("There is no page {}.", list.page)>
-                            <a class="button" href=list.with_page(1).path()>
+                        <Notice icon=Search title=format!("There is no page {}.", params.page)>
+                            <a class="button" href=params.with_page(1).path()>
                                 "To the first page"
                             </a>
                         </Notice>
@@ -152,13 +151,13 @@ pub(super) fn Results(events: Query<ListPage>) -> impl IntoView {
             }}
         </div>
         {move || {
-            let (list, pages) = pager.get()?;
-            (pages > 1).then(|| view! { <Pager list pages /> })
+            let (params, pages) = pager.get()?;
+            (pages > 1).then(|| view! { <Pager params pages /> })
         }}
     }
 }
 
-/// What a card shows of an event for good: it is made anew only when that changes.
+/// The parts of an event that a card renders once. The card is rendered anew when they change.
 fn card_key(event: &Event) -> (String, String, String, String, String) {
     let Event { id, title, venue, starts_at, price, .. } = event;
     let price = format!("{} {}", price.amount.0, price.currency);
