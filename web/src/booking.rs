@@ -53,11 +53,15 @@ impl From<Result<BookEventResult, Failure>> for BookingOutcome {
             Ok(BookEventResult::BookingClosed(refusal)) => Self::Closed(refusal.message),
             Ok(BookEventResult::Other) => Self::Unknown,
             Err(Failure::SessionEnded) => Self::SignedOut,
-            Err(Failure::Api(error)) if error.code == ErrorCode::RateLimited => {
-                Self::RateLimited(error.message)
-            }
-            Err(Failure::Api(error)) if error.code == ErrorCode::Unauthenticated => Self::SignedOut,
-            Err(_) => Self::Unknown,
+            Err(Failure::NoAnswer) => Self::Unknown,
+            Err(Failure::Api(error)) => match error.code {
+                ErrorCode::RateLimited => Self::RateLimited(error.message),
+                ErrorCode::Unauthenticated => Self::SignedOut,
+                ErrorCode::InvalidCredentials
+                | ErrorCode::EmailTaken
+                | ErrorCode::BadUserInput
+                | ErrorCode::Other => Self::Unknown,
+            },
         }
     }
 }
@@ -110,8 +114,15 @@ impl IdempotencyKeys {
 
     /// Forgets the key unless the outcome is unknown.
     pub(crate) fn forget_if_settled(&mut self, event: &str, outcome: &BookingOutcome) {
-        if *outcome != BookingOutcome::Unknown {
-            self.forget(event);
+        match outcome {
+            BookingOutcome::Unknown => {}
+            BookingOutcome::Booked { .. }
+            | BookingOutcome::AlreadyBooked { .. }
+            | BookingOutcome::StaleKey
+            | BookingOutcome::SoldOut { .. }
+            | BookingOutcome::Closed(_)
+            | BookingOutcome::SignedOut
+            | BookingOutcome::RateLimited(_) => self.forget(event),
         }
     }
 

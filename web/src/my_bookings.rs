@@ -136,7 +136,11 @@ impl MyBookings {
                         BookingState::Booked { quantity: *quantity }
                     }
                     BookingOutcome::Closed(_) => BookingState::Closed,
-                    _ => BookingState::NotBooked,
+                    BookingOutcome::StaleKey
+                    | BookingOutcome::SoldOut { .. }
+                    | BookingOutcome::SignedOut
+                    | BookingOutcome::RateLimited(_)
+                    | BookingOutcome::Unknown => BookingState::NotBooked,
                 };
                 self.set_state(&event_id, state);
                 if let BookingOutcome::Booked { .. } = outcome {
@@ -147,7 +151,12 @@ impl MyBookings {
             let tone = match outcome {
                 BookingOutcome::Booked { .. } => Tone::Success,
                 BookingOutcome::AlreadyBooked { .. } => Tone::Info,
-                _ => Tone::Error,
+                BookingOutcome::StaleKey
+                | BookingOutcome::SoldOut { .. }
+                | BookingOutcome::Closed(_)
+                | BookingOutcome::SignedOut
+                | BookingOutcome::RateLimited(_)
+                | BookingOutcome::Unknown => Tone::Error,
             };
             self.toasts.show(tone, outcome.message(&title));
         });
@@ -163,7 +172,7 @@ impl MyBookings {
             Ok(BookEventResult::BookEventSuccess(success)) => Some(&success.booking.event),
             Ok(BookEventResult::AlreadyBooked(refusal)) => Some(&refusal.booking.event),
             Ok(BookEventResult::SoldOut(refusal)) => Some(&refusal.event),
-            _ => None,
+            Ok(BookEventResult::BookingClosed(_) | BookEventResult::Other) | Err(_) => None,
         };
         if let Some(count) = count {
             self.live.set_from_query(event_id, count.remaining_tickets, count.total_tickets);

@@ -19,6 +19,15 @@ pub(crate) enum QueryState<T> {
     Failed(Failure),
 }
 
+impl<T> QueryState<T> {
+    pub(crate) fn data(&self) -> Option<&T> {
+        match self {
+            Self::Loaded(data) => Some(data),
+            Self::Loading | Self::Failed(_) => None,
+        }
+    }
+}
+
 /// A `Copy` handle to data from the server. It belongs to the page that created it: an answer that
 /// arrives after the page is gone is dropped.
 pub(crate) struct Query<T: Send + Sync + 'static> {

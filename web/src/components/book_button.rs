@@ -35,7 +35,7 @@ pub(crate) fn BookButton(
 
     let book = move || match session.viewer_untracked() {
         Viewer::SignedIn(_) => {
-            my_bookings.book(id.clone(), title.clone(), quantity.get_untracked())
+            my_bookings.book(id.clone(), title.clone(), quantity.get_untracked());
         }
         Viewer::SignedOut => {
             toasts.show(Tone::Info, format!("Sign in to book {title}."));

@@ -179,7 +179,7 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
                         BookingState::Booked { quantity } => {
                             view! { <Booked quantity /> }.into_any()
                         }
-                        _ => {
+                        BookingState::NotBooked | BookingState::Pending | BookingState::Closed => {
                             view! {
                                 <div class="order-row">
                                     <label class="quantity">
@@ -193,7 +193,8 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
                                         >
                                             {move || (1..=max_quantity.get())
                                                 .map(|count| {
-                                                    let selected = count == quantity.get_untracked();
+                                                    let selected =
+                                                        count == quantity.get_untracked();
                                                     view! {
                                                         <option value=count selected=selected>
                                                             {count}

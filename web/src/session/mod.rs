@@ -214,7 +214,7 @@ impl Session {
         for failures in 0.. {
             match self.refresh(None).await {
                 Ok(_) | Err(Failure::SessionEnded) => return,
-                Err(_) => self.unreachable.set(true),
+                Err(Failure::NoAnswer | Failure::Api(_)) => self.unreachable.set(true),
             }
             Delay::new(pause_before_retry(failures, js_sys::Math::random())).await;
             // Meanwhile the user may have signed in here, or in or out in another tab.
@@ -242,7 +242,9 @@ impl Session {
                     SessionState::SignedOut if rejected.is_some() => {
                         return Err(Failure::SessionEnded);
                     }
-                    _ => {}
+                    SessionState::SignedIn(_)
+                    | SessionState::SignedOut
+                    | SessionState::Restoring => {}
                 }
                 match http::send(&accounts::refresh()).await {
                     Ok(answer) => {

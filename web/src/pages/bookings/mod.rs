@@ -76,10 +76,7 @@ fn Bookings() -> impl IntoView {
     on_cleanup(move || live.watch_only(Vec::new()));
     // A refetch loads as many bookings as are shown.
     Effect::new(move || {
-        let rows = bookings.with(|bookings| match bookings {
-            QueryState::Loaded(found) => found.nodes.len(),
-            _ => 0,
-        });
+        let rows = bookings.with(|bookings| bookings.data().map_or(0, |found| found.nodes.len()));
         rows_shown.set_value(i32::try_from(rows).unwrap_or(MAX_PAGE_SIZE));
     });
     let to_cancel = RwSignal::new(None::<Booking>);
@@ -92,10 +89,8 @@ fn Bookings() -> impl IntoView {
         })
     });
     let rows = move || {
-        bookings.with(|bookings| match bookings {
-            QueryState::Loaded(found) => found.nodes.clone(),
-            _ => Vec::new(),
-        })
+        bookings
+            .with(|bookings| bookings.data().map(|found| found.nodes.clone()).unwrap_or_default())
     };
     view! {
         {move || match state.get() {
@@ -164,12 +159,9 @@ fn ShowMore(bookings: Query<BookingConnection>) -> impl IntoView {
     let toasts = Toasts::from_context();
     let busy = RwSignal::new(false);
     let cursor = Memo::new(move |_| {
-        bookings.with(|bookings| match bookings {
-            QueryState::Loaded(BookingConnection {
-                page_info: PageInfo { has_next_page: true, end_cursor },
-                ..
-            }) => end_cursor.clone(),
-            _ => None,
+        bookings.with(|bookings| {
+            let PageInfo { has_next_page, end_cursor } = &bookings.data()?.page_info;
+            end_cursor.clone().filter(|_| *has_next_page)
         })
     });
     let load_more = move |_| {

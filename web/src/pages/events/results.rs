@@ -42,23 +42,14 @@ pub(super) fn Results(events: Query<ListPage>) -> impl IntoView {
         })
     });
     let cards = move || {
-        events.with(|events| match events {
-            QueryState::Loaded(page) => page.events.clone(),
-            _ => Vec::new(),
-        })
+        events.with(|events| events.data().map(|page| page.events.clone()).unwrap_or_default())
     };
     let pager = Memo::new(move |_| {
-        events.with(|events| match events {
-            QueryState::Loaded(page) => Some((page.params.clone(), page_count(page.total))),
-            _ => None,
-        })
+        events
+            .with(|events| events.data().map(|page| (page.params.clone(), page_count(page.total))))
     });
-    let summary = move || {
-        events.with(|events| match events {
-            QueryState::Loaded(page) => page.summary(),
-            _ => String::new(),
-        })
-    };
+    let summary =
+        move || events.with(|events| events.data().map(ListPage::summary).unwrap_or_default());
     // After the user has turned the page, the focus moves to the summary above the cards. Otherwise
     // it would stay on the pager below them, or be lost with a removed element.
     let page = Memo::new(move |_| pager.get().map(|(params, _)| params.page));
