@@ -57,7 +57,7 @@ pub(crate) fn password_problem(password: &str) -> Option<&'static str> {
 
 pub(crate) fn repeated_password_problem(password: &str, repeated: &str) -> Option<&'static str> {
     if repeated.is_empty() {
-        Some("Please enter the password again.")
+        Some("Please repeat the password.")
     } else if password != repeated {
         Some("The passwords don't match.")
     } else {

@@ -11,6 +11,6 @@ try {
   console.error(error);
   const loading = document.querySelector("#shell .loading");
   if (loading) {
-    loading.textContent = "Rowlock could not start here. Please reload the page, or try a newer browser.";
+    loading.textContent = "Rowlock couldn't start. Please reload the page or try a newer browser.";
   }
 }

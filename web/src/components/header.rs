@@ -33,7 +33,7 @@ pub(crate) fn Header() -> impl IntoView {
             "Skip to content"
         </a>
         <header class="site-header">
-            <a class="logo" href="/events" aria-label="Rowlock, to the events">
+            <a class="logo" href="/events" aria-label="Rowlock: all events">
                 <svg viewBox="0 0 32 32" aria-hidden="true">
                     <rect width="32" height="32" rx="8"></rect>
                     <path d="M7 11h18v3a2 2 0 0 0 0 4v3H7v-3a2 2 0 0 0 0-4z"></path>

@@ -36,7 +36,7 @@ pub(crate) fn FailureNotice(
 ) -> impl IntoView {
     view! {
         <div role="alert">
-            <Notice icon=Warning title="That didn't work." text=failure.message()>
+            <Notice icon=Warning title="This page couldn't be loaded." text=failure.message()>
                 <button
                     type="button"
                     class="button"

@@ -28,11 +28,11 @@ pub(crate) fn RegisterPage() -> impl IntoView {
     };
     view! {
         <AccountForm
-            title="Make an account"
+            title="Create an account"
             fields=[name, email, password, repeated]
             send
             error_field=(ErrorCode::EmailTaken, email)
-            labels=("Make an account", "Making your account…")
+            labels=("Create an account", "Creating your account…")
         >
             <FieldInput field=name label="Name" kind="text" autocomplete="name" />
             <FieldInput field=email label="Email" kind="email" autocomplete="username" />
@@ -45,13 +45,13 @@ pub(crate) fn RegisterPage() -> impl IntoView {
             />
             <FieldInput
                 field=repeated
-                label="Password again"
+                label="Repeat password"
                 kind="password"
                 autocomplete="new-password"
             />
         </AccountForm>
         <p class="form-alternative">
-            "Registered already? "
+            "Already registered? "
             <a href=move || path_with_next("/sign-in", &next.get())>"Sign in"</a>
         </p>
     }

@@ -49,7 +49,7 @@ pub(super) fn BookingRow(booking: Booking, to_cancel: RwSignal<Option<Booking>>)
                         <button
                             type="button"
                             class="button button-quiet"
-                            aria-label=format!("Cancel booking of {name}")
+                            aria-label=format!("Cancel booking for {name}")
                             on:click=move |_| to_cancel.set(Some(booking.clone()))
                         >
                             "Cancel booking"

@@ -34,7 +34,7 @@ pub(super) fn CancelDialog(
         })
     });
     let title =
-        Signal::derive(move || format!("Cancel your booking of {}?", title_and_quantity.get().0));
+        Signal::derive(move || format!("Cancel your booking for {}?", title_and_quantity.get().0));
     let text = Signal::derive(move || match title_and_quantity.get().1 {
         1 => "Your ticket goes back on sale at once.".to_owned(),
         count => format!("Your {count} tickets go back on sale at once."),
@@ -50,7 +50,7 @@ pub(super) fn CancelDialog(
             match answer.map(|data| data.cancel_booking) {
                 Ok(CancelBookingResult::CancelBookingSuccess(success)) => {
                     my_bookings.set_cancelled(&event.id);
-                    let message = format!("Your booking of {} is cancelled.", event.title);
+                    let message = format!("Your booking for {} is cancelled.", event.title);
                     toasts.show(Tone::Success, message);
                     let cancelled = success.booking;
                     bookings.update(|shown| {

@@ -44,7 +44,7 @@ pub(crate) fn BookingsPage() -> impl IntoView {
                     <Notice
                         icon=Warning
                         title="The booking system can't be reached."
-                        text="Please check your connection. It is being tried again."
+                        text="Please check your connection. Rowlock keeps trying."
                     />
                 }
                     .into_any()
@@ -190,7 +190,7 @@ fn ShowMore(bookings: Query<BookingConnection>) -> impl IntoView {
                     aria-disabled=move || busy.get().to_string()
                     on:click=load_more
                 >
-                    {move || if busy.get() { "Reading…" } else { "Show more" }}
+                    {move || if busy.get() { "Loading…" } else { "Show more" }}
                 </button>
             }
         })

@@ -98,14 +98,14 @@ pub(super) fn Results(events: Query<ListPage>) -> impl IntoView {
                         <Notice
                             icon=Calendar
                             title="There are no events yet."
-                            text="New ones will be listed here."
+                            text="New events will appear here."
                         >
                             <button
                                 type="button"
                                 class="button"
                                 on:click=move |_| events.refetch()
                             >
-                                "Look again"
+                                "Check again"
                             </button>
                         </Notice>
                     }
@@ -115,8 +115,8 @@ pub(super) fn Results(events: Query<ListPage>) -> impl IntoView {
                     view! {
                         <Notice
                             icon=Search
-                            title=format!("No event's title has “{}” in it.", params.search)
-                            text="Try fewer or other words."
+                            title=format!("No event title contains “{}”.", params.search)
+                            text="Try fewer or different words."
                         >
                             <a class="button" href=params.with_search("").path()>
                                 "Show all events"
@@ -129,7 +129,7 @@ pub(super) fn Results(events: Query<ListPage>) -> impl IntoView {
                     view! {
                         <Notice icon=Search title=format!("There is no page {}.", params.page)>
                             <a class="button" href=params.with_page(1).path()>
-                                "To the first page"
+                                "Go to the first page"
                             </a>
                         </Notice>
                     }
