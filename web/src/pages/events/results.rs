@@ -17,7 +17,7 @@ use crate::{
     query::{Query, QueryState},
 };
 
-/// What is shown in place of the list. It does not change when only the events change, so unchanged
+/// What the page shows. It does not change when only the events change, so unchanged
 /// cards keep their elements and the focus.
 #[derive(Clone, PartialEq)]
 enum ResultsState {
