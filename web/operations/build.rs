@@ -1,4 +1,4 @@
-//! Registers the server's schema with cynic, so that a query that doesn't fit it doesn't compile.
+//! Registers the server's schema with cynic, so a query that doesn't match it doesn't compile.
 
 use std::error::Error;
 

@@ -1,5 +1,5 @@
-//! What all pages share: the handles that components find, the frame around a page, and which page is
-//! where.
+//! The application: the shared state that components find in the context, the frame around each
+//! page, and the route to each page.
 
 use leptos::prelude::*;
 use leptos_router::{
@@ -13,23 +13,18 @@ use crate::{
     api::{Failure, live::LiveCounts},
     browser::path_and_query,
     components::{
-        header::Header,
-        page_head::FirstPageShown,
-        soon::Soon,
-        toasts::{ToastRegion, Toasts, Tone},
+        deferred::Deferred, header::Header, page_heading::FirstPageShown, toast_region::ToastRegion,
     },
-    desk::Desk,
+    last_list::LastListPath,
+    my_bookings::MyBookings,
     pages::{
-        bookings::BookingsPage,
-        event::EventPage,
-        events::{EventsPage, LastList},
-        not_found::NotFoundPage,
-        register::RegisterPage,
-        sign_in::SignInPage,
+        bookings::BookingsPage, event::EventPage, events::EventsPage, not_found::NotFoundPage,
+        register::RegisterPage, sign_in::SignInPage,
     },
-    return_path::sign_in_from,
-    scroll::Scroll,
+    return_path::sign_in_path,
+    scroll::ScrollPositions,
     session::Session,
+    toasts::{Toasts, Tone},
 };
 
 #[component]
@@ -37,22 +32,22 @@ pub(crate) fn App() -> impl IntoView {
     let session = Session::provide();
     let toasts = Toasts::provide();
     let live = LiveCounts::provide();
-    Desk::provide(session, live, toasts);
+    MyBookings::provide(session, live, toasts);
     FirstPageShown::provide();
-    LastList::provide();
-    Scroll::provide();
+    LastListPath::provide();
+    ScrollPositions::provide();
     view! {
         <Router>
-            <Sessions />
+            <SessionEffects />
             <Header />
             <main id="content" tabindex="-1">
-                <Soon>
+                <Deferred>
                     <Pages />
-                </Soon>
+                </Deferred>
             </main>
-            <Soon>
+            <Deferred>
                 <Footer />
-            </Soon>
+            </Deferred>
         </Router>
         <ToastRegion />
     }
@@ -70,7 +65,6 @@ fn Footer() -> impl IntoView {
     }
 }
 
-/// Which page is where.
 #[component]
 fn Pages() -> impl IntoView {
     view! {
@@ -91,21 +85,21 @@ fn Pages() -> impl IntoView {
     }
 }
 
-/// What the page does when it becomes another person's, or nobody's.
+/// Reacts to a change of user and to a session that has ended.
 #[component]
-fn Sessions() -> impl IntoView {
+fn SessionEffects() -> impl IntoView {
     let session = Session::from_context();
     let toasts = Toasts::from_context();
-    let desk = Desk::from_context();
+    let my_bookings = MyBookings::from_context();
     let navigate = use_navigate();
-    Effect::watch(move || session.viewer(), move |_, _, _| desk.forget(), false);
+    Effect::watch(move || session.viewer(), move |_, _, _| my_bookings.clear(), false);
     Effect::watch(
-        move || session.lost(),
+        move || session.times_expired(),
         move |_, _, _| {
-            toasts.show(Tone::Bad, Failure::SessionEnded.message());
+            toasts.show(Tone::Error, Failure::SessionEnded.message());
             let here = path_and_query();
             if !here.starts_with("/sign-in") {
-                navigate(&sign_in_from(&here), Default::default());
+                navigate(&sign_in_path(&here), Default::default());
             }
         },
         false,

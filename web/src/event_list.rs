@@ -1,38 +1,38 @@
-//! Which part of the events a page lists, as its address says it.
+//! Search, order and page number of the event list, as the address encodes them.
 
-use crate::api::queries::events::{
+use rowlock_web_operations::events::{
     EventListVariables, EventOrder,
     EventOrderField::{self, Date, Price, Title},
     OrderDirection::{self, Asc, Desc},
 };
 
-/// How many events a page lists: whole rows of 1, 2 and 3 columns.
-const EVENTS_ON_A_PAGE: i32 = 12;
-/// As many characters as the server looks for.
-pub(crate) const LONGEST_SEARCH: usize = 200;
+/// Events on one page. It fills whole rows of 1, 2 and 3 columns.
+const PAGE_SIZE: i32 = 12;
+/// The server's limit for a search.
+pub(crate) const MAX_SEARCH_CHARS: usize = 200;
 
-/// What the list shows.
+/// Which events the list shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct EventList {
+pub(crate) struct ListParams {
     pub(crate) search: String,
-    pub(crate) order: Order,
-    /// From 1.
+    pub(crate) order: SortOrder,
+    /// Starts at 1.
     pub(crate) page: i32,
 }
 
-/// An order that the list can be in.
+/// An order that the list offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Order {
-    /// In the address.
+pub(crate) struct SortOrder {
+    /// The value in the address.
     pub(crate) name: &'static str,
-    /// On the page.
+    /// The text on the page.
     pub(crate) label: &'static str,
     field: EventOrderField,
     direction: OrderDirection,
 }
 
-impl Order {
-    /// The first is the usual one.
+impl SortOrder {
+    /// The first is the default.
     pub(crate) const ALL: [Self; 6] = [
         Self::new("date", "Date: soonest first", Date, Asc),
         Self::new("date-desc", "Date: latest first", Date, Desc),
@@ -51,30 +51,30 @@ impl Order {
         Self { name, label, field, direction }
     }
 
-    /// The usual order for a name that is none.
+    /// The order with this name; the default if there is none.
     pub(crate) fn named(name: &str) -> Self {
         Self::ALL.into_iter().find(|order| order.name == name).unwrap_or(Self::ALL[0])
     }
 }
 
-impl EventList {
-    /// From the address's query; what makes no sense there counts as absent.
-    pub(crate) fn from_query(find: impl Fn(&str) -> Option<String>) -> Self {
-        let page = find("page").and_then(|page| page.parse().ok());
+impl ListParams {
+    /// Reads the address's query. Invalid values count as absent.
+    pub(crate) fn from_query(get: impl Fn(&str) -> Option<String>) -> Self {
+        let page = get("page").and_then(|page| page.parse().ok());
         Self {
-            search: words(&find("search").unwrap_or_default()),
-            order: Order::named(&find("order").unwrap_or_default()),
+            search: clean_search(&get("search").unwrap_or_default()),
+            order: SortOrder::named(&get("order").unwrap_or_default()),
             page: page.filter(|page| *page >= 1).unwrap_or(1),
         }
     }
 
-    /// The address that shows this; what is as usual is left out.
+    /// The address of this list, without the values that are defaults.
     pub(crate) fn path(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         if !self.search.is_empty() {
             query.append_pair("search", &self.search);
         }
-        if self.order != Order::ALL[0] {
+        if self.order != SortOrder::ALL[0] {
             query.append_pair("order", self.order.name);
         }
         if self.page > 1 {
@@ -86,13 +86,13 @@ impl EventList {
         }
     }
 
-    /// The first page for other words.
+    /// The first page of another search.
     pub(crate) fn with_search(&self, search: &str) -> Self {
-        Self { search: words(search), page: 1, ..self.clone() }
+        Self { search: clean_search(search), page: 1, ..self.clone() }
     }
 
     /// The first page in another order.
-    pub(crate) fn with_order(&self, order: Order) -> Self {
+    pub(crate) fn with_order(&self, order: SortOrder) -> Self {
         Self { order, page: 1, ..self.clone() }
     }
 
@@ -102,30 +102,30 @@ impl EventList {
 
     pub(crate) fn variables(&self) -> EventListVariables {
         EventListVariables {
-            first: EVENTS_ON_A_PAGE,
-            offset: (self.page - 1).saturating_mul(EVENTS_ON_A_PAGE),
+            first: PAGE_SIZE,
+            offset: (self.page - 1).saturating_mul(PAGE_SIZE),
             search: Some(self.search.clone()).filter(|search| !search.is_empty()),
             order_by: EventOrder { field: self.order.field, direction: self.order.direction },
         }
     }
 }
 
-fn words(search: &str) -> String {
-    search.trim().chars().filter(|c| !c.is_control()).take(LONGEST_SEARCH).collect()
+fn clean_search(search: &str) -> String {
+    search.trim().chars().filter(|c| !c.is_control()).take(MAX_SEARCH_CHARS).collect()
 }
 
-/// How many pages so many events fill; one at least.
-pub(crate) fn pages(events: i32) -> i32 {
-    (events.saturating_sub(1) / EVENTS_ON_A_PAGE).saturating_add(1)
+/// The number of pages for this many events, at least one.
+pub(crate) fn page_count(events: i32) -> i32 {
+    (events.saturating_sub(1) / PAGE_SIZE).saturating_add(1)
 }
 
-/// The numbers that a pager shows around the current page: the ends, the neighbours, and `None` where
-/// some are left out.
+/// The page numbers that a pager shows: the first, the last and those beside the current page.
+/// `None` stands for a gap.
 pub(crate) fn page_numbers(current: i32, pages: i32) -> Vec<Option<i32>> {
     let current = current.clamp(1, pages);
     let mut from = (current - 1).max(1);
     let mut to = current.saturating_add(1).min(pages);
-    // One page alone is not worth leaving out.
+    // A gap hides at least two pages.
     if from <= 3 {
         from = 1;
     }
@@ -141,8 +141,8 @@ pub(crate) fn page_numbers(current: i32, pages: i32) -> Vec<Option<i32>> {
 mod tests {
     use super::*;
 
-    fn list(query: &str) -> EventList {
-        EventList::from_query(|name| {
+    fn list(query: &str) -> ListParams {
+        ListParams::from_query(|name| {
             form_urlencoded::parse(query.as_bytes())
                 .find(|(key, _)| key == name)
                 .map(|(_, value)| value.into_owned())
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_says_all_that_the_list_shows() {
+    fn an_address_keeps_search_order_and_page() {
         let path = "/events?search=Caf%C3%A9+%26+bar&order=price-desc&page=3";
         let shown = list(path.split_once('?').unwrap().1);
         assert_eq!(shown.search, "Café & bar");
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_makes_no_sense_shows_the_usual_list() {
+    fn an_invalid_address_shows_the_default_list() {
         for query in ["page=0", "page=-1", "page=x", "page=99999999999", "order=up", "search=+"] {
             assert_eq!(list(query), list(""), "{query}");
         }
@@ -169,18 +169,18 @@ mod tests {
     }
 
     #[test]
-    fn other_words_and_another_order_begin_at_the_first_page() {
+    fn a_new_search_or_order_begins_at_the_first_page() {
         let third = list("search=jazz&page=3");
         assert_eq!(third.with_search(" rock ").path(), "/events?search=rock");
-        let titles = third.with_order(Order::named("title"));
+        let titles = third.with_order(SortOrder::named("title"));
         assert_eq!(titles.path(), "/events?search=jazz&order=title");
         assert_eq!(third.with_page(1).path(), "/events?search=jazz");
     }
 
     #[test]
-    fn pages_are_counted_up() {
-        assert_eq!([0, 1, 12, 13, 24, 25].map(pages), [1, 1, 1, 2, 2, 3]);
-        assert_eq!(pages(i32::MAX), 178_956_971);
+    fn page_counts_are_rounded_up() {
+        assert_eq!([0, 1, 12, 13, 24, 25].map(page_count), [1, 1, 1, 2, 2, 3]);
+        assert_eq!(page_count(i32::MAX), 178_956_971);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Prices: exact, however many tickets.
+//! Exact arithmetic with prices.
 
-/// An amount as the server sends it: digits, and decimals after a point.
+/// An amount of money, parsed from the server's decimal notation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Amount {
     minor_units: u128,
@@ -8,7 +8,7 @@ pub(crate) struct Amount {
 }
 
 impl Amount {
-    /// `None` for what is no such number.
+    /// `None` if the text is not a decimal number.
     pub(crate) fn parse(decimal: &str) -> Option<Self> {
         let (whole, fraction) = decimal.split_once('.').unwrap_or((decimal, ""));
         let digits = format!("{whole}{fraction}");
@@ -23,14 +23,14 @@ impl Amount {
         self.minor_units == 0
     }
 
-    /// What so many tickets cost.
+    /// The price of this many tickets.
     pub(crate) fn times(&self, tickets: u8) -> Self {
         let minor_units = self.minor_units.saturating_mul(tickets.into());
         Self { minor_units, decimals: self.decimals }
     }
 
-    /// Digits and a point again.
-    pub(crate) fn decimal(&self) -> String {
+    /// The decimal notation that [`Self::parse`] reads.
+    pub(crate) fn to_decimal(&self) -> String {
         let digits = format!("{:0>width$}", self.minor_units, width = self.decimals + 1);
         match digits.split_at(digits.len() - self.decimals) {
             (whole, "") => whole.to_owned(),
@@ -44,8 +44,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn several_tickets_cost_exactly_so_many_times_one() {
-        let times = |amount: &str, tickets| Amount::parse(amount).unwrap().times(tickets).decimal();
+    fn the_price_of_several_tickets_is_exact() {
+        let times =
+            |amount: &str, tickets| Amount::parse(amount).unwrap().times(tickets).to_decimal();
         assert_eq!(times("49.90", 3), "149.70");
         assert_eq!(times("0.10", 3), "0.30");
         assert_eq!(times("0.05", 1), "0.05");
@@ -55,14 +56,14 @@ mod tests {
     }
 
     #[test]
-    fn only_nothing_is_free() {
+    fn only_an_amount_of_zero_is_free() {
         let is_free = |amount| Amount::parse(amount).unwrap().is_free();
         assert!(is_free("0.00") && is_free("0"));
         assert!(!is_free("0.01"));
     }
 
     #[test]
-    fn what_is_no_amount_is_none() {
+    fn other_texts_are_not_amounts() {
         for text in ["", ".", ".50", "-1", "1e3", "1,00", "1.2.3"] {
             assert_eq!(Amount::parse(text), None, "{text:?}");
         }

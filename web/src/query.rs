@@ -1,4 +1,6 @@
-//! What a page loads: read when what it depends on changes, and again on demand.
+//! Data that a page loads from the server. It is fetched when its key changes, and again on demand.
+//!
+//! ARCHITECTURE.md says why this is not one of Leptos' resources.
 
 use std::{
     cell::{Cell, RefCell},
@@ -9,20 +11,29 @@ use leptos::{prelude::*, task::spawn_local};
 
 use crate::api::Failure;
 
-/// What came of reading.
+/// The data, or why it is not there.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Loaded<T> {
-    NotYet,
-    Is(T),
+pub(crate) enum QueryState<T> {
+    Loading,
+    Loaded(T),
     Failed(Failure),
 }
 
-/// Something that is read from the server; a handle that is copied about. It ends with the page that
-/// made it: an answer that comes later is dropped.
+impl<T> QueryState<T> {
+    pub(crate) fn data(&self) -> Option<&T> {
+        match self {
+            Self::Loaded(data) => Some(data),
+            Self::Loading | Self::Failed(_) => None,
+        }
+    }
+}
+
+/// A `Copy` handle to data from the server. It belongs to the page that created it: an answer that
+/// arrives after the page is gone is dropped.
 pub(crate) struct Query<T: Send + Sync + 'static> {
-    latest: RwSignal<Loaded<T>>,
-    busy: RwSignal<bool>,
-    again: Trigger,
+    state: RwSignal<QueryState<T>>,
+    is_fetching: RwSignal<bool>,
+    refetches: Trigger,
 }
 
 impl<T: Send + Sync + 'static> Clone for Query<T> {
@@ -34,51 +45,53 @@ impl<T: Send + Sync + 'static> Clone for Query<T> {
 impl<T: Send + Sync + 'static> Copy for Query<T> {}
 
 impl<T: Send + Sync + 'static> Query<T> {
-    /// Reads whenever the key changes, and lets `take` do what an answer is good for beside being shown.
-    /// What was read before stays until the answer is there; an answer that another has overtaken is
-    /// dropped, and so is a failure to read again what is shown.
+    /// Fetches whenever the key changes and calls `on_data` with each answer.
+    ///
+    /// The old data stays until the new answer arrives. An answer is dropped if a newer fetch has
+    /// begun. If fetching the same key again fails, the data stays.
     pub(crate) fn new<K, A>(
         key: impl Fn() -> K + 'static,
-        read: impl Fn(K) -> A + 'static,
-        take: impl Fn(&T) + 'static,
+        fetch: impl Fn(K) -> A + 'static,
+        on_data: impl Fn(&T) + 'static,
     ) -> Self
     where
         K: Clone + PartialEq + 'static,
         A: Future<Output = Result<T, Failure>> + 'static,
     {
         let query = Self {
-            latest: RwSignal::new(Loaded::NotYet),
-            busy: RwSignal::new(false),
-            again: Trigger::new(),
+            state: RwSignal::new(QueryState::Loading),
+            is_fetching: RwSignal::new(false),
+            refetches: Trigger::new(),
         };
-        let take = Rc::new(take);
-        let shown = Rc::new(RefCell::new(None));
-        let asked = Rc::new(Cell::new(0_u32));
+        let on_data = Rc::new(on_data);
+        let loaded_key = Rc::new(RefCell::new(None));
+        let latest_fetch = Rc::new(Cell::new(0_u32));
         Effect::new(move |_| {
-            query.again.track();
+            query.refetches.track();
             let key = key();
-            let answer = read(key.clone());
-            let (take, shown, asked) = (Rc::clone(&take), Rc::clone(&shown), Rc::clone(&asked));
-            let this = asked.get() + 1;
-            asked.set(this);
-            query.busy.set(true);
+            let answer = fetch(key.clone());
+            let (on_data, loaded_key, latest_fetch) =
+                (Rc::clone(&on_data), Rc::clone(&loaded_key), Rc::clone(&latest_fetch));
+            let this_fetch = latest_fetch.get() + 1;
+            latest_fetch.set(this_fetch);
+            query.is_fetching.set(true);
             spawn_local(async move {
                 let answer = answer.await;
-                let is_overtaken = asked.get() != this;
-                if is_overtaken || query.latest.is_disposed() {
+                let is_superseded = latest_fetch.get() != this_fetch;
+                if is_superseded || query.state.is_disposed() {
                     return;
                 }
-                query.busy.set(false);
+                query.is_fetching.set(false);
                 match answer {
                     Ok(data) => {
-                        take(&data);
-                        shown.replace(Some(key));
-                        query.latest.set(Loaded::Is(data));
+                        on_data(&data);
+                        loaded_key.replace(Some(key));
+                        query.state.set(QueryState::Loaded(data));
                     }
-                    Err(_) if *shown.borrow() == Some(key) => {}
+                    Err(_) if *loaded_key.borrow() == Some(key) => {}
                     Err(failure) => {
-                        shown.replace(None);
-                        query.latest.set(Loaded::Failed(failure));
+                        loaded_key.replace(None);
+                        query.state.set(QueryState::Failed(failure));
                     }
                 }
             });
@@ -86,31 +99,31 @@ impl<T: Send + Sync + 'static> Query<T> {
         query
     }
 
-    /// Reads again whenever this changes.
-    pub(crate) fn read_again_when(self, changes: impl Fn() -> u32 + 'static) -> Self {
-        Effect::watch(changes, move |_, _, _| self.read_again(), false);
+    /// Fetches again whenever the counter changes.
+    pub(crate) fn refetch_when(self, counter: impl Fn() -> u32 + 'static) -> Self {
+        Effect::watch(counter, move |_, _, _| self.refetch(), false);
         self
     }
 
-    pub(crate) fn with<R>(self, look: impl FnOnce(&Loaded<T>) -> R) -> R {
-        self.latest.with(look)
+    pub(crate) fn with<R>(self, look: impl FnOnce(&QueryState<T>) -> R) -> R {
+        self.state.with(look)
     }
 
-    /// Changes what was read, as an answer to something else tells it.
-    pub(crate) fn change(self, change: impl FnOnce(&mut T)) {
-        self.latest.try_update(|latest| {
-            if let Loaded::Is(data) = latest {
+    /// Changes the loaded data in place, for example after a mutation.
+    pub(crate) fn update(self, change: impl FnOnce(&mut T)) {
+        self.state.try_update(|state| {
+            if let QueryState::Loaded(data) = state {
                 change(data);
             }
         });
     }
 
-    /// Whether an answer is on its way.
-    pub(crate) fn busy(self) -> Signal<bool> {
-        self.busy.into()
+    /// Whether an answer is outstanding.
+    pub(crate) fn is_fetching(self) -> Signal<bool> {
+        self.is_fetching.into()
     }
 
-    pub(crate) fn read_again(self) {
-        self.again.notify();
+    pub(crate) fn refetch(self) {
+        self.refetches.notify();
     }
 }

@@ -1,29 +1,29 @@
-//! Pages that are not for everybody.
+//! Leaving a page that is not for this user.
 
 use std::time::Duration;
 
 use leptos::prelude::*;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
-/// Goes to another page instead of this one, which the way back then leads past.
+/// Replaces this page by another when the condition holds, so "back" skips this page.
 ///
-/// A moment later, because the router adds a page that was come to by a link to the history only when the
-/// page is there: at once, this would replace the page before it.
+/// It navigates in a later task. The router adds a page to the history only once the page is
+/// rendered; navigating before that would replace the previous page's entry.
 pub(crate) fn redirect_when(
-    is_wanted: impl Fn() -> bool + Copy + Send + Sync + 'static,
+    condition: impl Fn() -> bool + Copy + Send + Sync + 'static,
     to: impl Fn() -> String + Copy + Send + Sync + 'static,
 ) {
     let navigate = use_navigate();
-    let is_wanted = Memo::new(move |_| is_wanted());
+    let is_needed = Memo::new(move |_| condition());
     Effect::new(move || {
-        if !is_wanted.get() {
+        if !is_needed.get() {
             return;
         }
         let navigate = navigate.clone();
         set_timeout(
             move || {
-                // The page may be gone by now, or fit again.
-                if is_wanted.try_get_untracked() == Some(true) {
+                // Meanwhile the page may be gone, or the condition may be false again.
+                if is_needed.try_get_untracked() == Some(true) {
                     navigate(&to(), NavigateOptions { replace: true, ..Default::default() });
                 }
             },

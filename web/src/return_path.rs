@@ -1,12 +1,12 @@
-//! Where a person goes on after signing in: the page that asked for it, named in the address.
+//! The page to return to after signing in, in the `next` parameter of the sign-in page's address.
 
-/// The sign-in page's address that leads back to this one.
-pub(crate) fn sign_in_from(path_and_query: &str) -> String {
-    with_next("/sign-in", path_and_query)
+/// The sign-in page's address that leads back to `return_to`.
+pub(crate) fn sign_in_path(return_to: &str) -> String {
+    path_with_next("/sign-in", return_to)
 }
 
-/// The page's address with where to go on.
-pub(crate) fn with_next(page: &str, next: &str) -> String {
+/// The page's address with a `next` parameter; the default needs none.
+pub(crate) fn path_with_next(page: &str, next: &str) -> String {
     match next {
         "" | "/" | "/events" => page.to_owned(),
         next => {
@@ -16,17 +16,17 @@ pub(crate) fn with_next(page: &str, next: &str) -> String {
     }
 }
 
-/// Where to go on: to one of this client's own pages, whatever the address says, so that no link to the
-/// sign-in leads on to a look-alike of another origin.
-pub(crate) fn next_page(next: Option<&str>) -> &str {
-    const USUAL: &str = "/events";
-    let Some(next) = next else { return USUAL };
+/// The page to go to after signing in. Only this client's own pages are allowed, so a link to the
+/// sign-in page can't lead to another site.
+pub(crate) fn allowed_next_page(next: Option<&str>) -> &str {
+    const DEFAULT: &str = "/events";
+    let Some(next) = next else { return DEFAULT };
     let path = next.split(['?', '#']).next().unwrap_or_default();
     let is_page = match path.strip_prefix("/events/") {
         Some(id) => !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'),
         None => matches!(path, "/events" | "/bookings"),
     };
-    if is_page && !next.contains(char::is_control) { next } else { USUAL }
+    if is_page && !next.contains(char::is_control) { next } else { DEFAULT }
 }
 
 #[cfg(test)]
@@ -34,18 +34,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_way_back_is_kept_in_the_address() {
+    fn the_address_keeps_the_page_to_return_to() {
         assert_eq!(
-            sign_in_from("/events?search=a&page=2"),
+            sign_in_path("/events?search=a&page=2"),
             "/sign-in?next=%2Fevents%3Fsearch%3Da%26page%3D2"
         );
-        assert_eq!(sign_in_from("/events"), "/sign-in");
-        assert_eq!(next_page(Some("/events?search=a&page=2")), "/events?search=a&page=2");
-        assert_eq!(next_page(None), "/events");
+        assert_eq!(sign_in_path("/events"), "/sign-in");
+        assert_eq!(allowed_next_page(Some("/events?search=a&page=2")), "/events?search=a&page=2");
+        assert_eq!(allowed_next_page(None), "/events");
     }
 
     #[test]
-    fn nobody_is_led_to_another_site() {
+    fn other_sites_are_not_allowed() {
         for bad in [
             "https://evil.example",
             "//evil.example",
@@ -62,11 +62,11 @@ mod tests {
             "/events/\t/evil",
             "/playground",
         ] {
-            assert_eq!(next_page(Some(bad)), "/events", "{bad:?}");
+            assert_eq!(allowed_next_page(Some(bad)), "/events", "{bad:?}");
         }
-        assert_eq!(next_page(Some("/sign-in?next=/sign-in")), "/events");
+        assert_eq!(allowed_next_page(Some("/sign-in?next=/sign-in")), "/events");
         let event = "/events/01990000-0000-7000-8000-000000000001";
-        assert_eq!(next_page(Some(event)), event);
-        assert_eq!(next_page(Some("/bookings")), "/bookings");
+        assert_eq!(allowed_next_page(Some(event)), event);
+        assert_eq!(allowed_next_page(Some("/bookings")), "/bookings");
     }
 }

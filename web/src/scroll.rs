@@ -1,5 +1,5 @@
-//! How far each page was scrolled. The browser keeps that too, but goes there before the page's content is
-//! there.
+//! The scroll position of each page. The browser's own restoration is off, because it scrolls
+//! before the content is rendered.
 
 use std::{cell::RefCell, collections::HashMap};
 
@@ -9,45 +9,47 @@ use web_sys::{PerformanceNavigation, ScrollRestoration, Storage};
 
 use crate::browser::path_and_query;
 
-/// Holds how far a page was scrolled that is about to be loaded again.
-const NOTE: &str = "rowlock.scroll";
-/// Content that takes longer, in milliseconds, no longer moves who waits for it.
-const PATIENCE: f64 = 5_000.0;
+/// Holds the position of a page while it is reloaded.
+const STORAGE_KEY: &str = "rowlock.scroll";
+/// Content that arrives later than this, in milliseconds, no longer scrolls the page.
+const RESTORE_TIMEOUT_MILLIS: f64 = 5_000.0;
 
 thread_local! {
     static POSITIONS: RefCell<HashMap<String, i32>> = RefCell::default();
 }
 
-/// The way to where a page was left; a handle that is copied about.
+/// A `Copy` handle that restores positions.
 #[derive(Clone, Copy)]
-pub(crate) struct Scroll {
-    /// When the page was come to by back, forward or reload.
-    returned: StoredValue<f64>,
+pub(crate) struct ScrollPositions {
+    /// When the user last came to a page by back, forward or reload.
+    returned_at: StoredValue<f64>,
 }
 
-impl Scroll {
-    /// Listens for as long as the page lives.
+impl ScrollPositions {
+    /// Installs listeners that stay until the browser leaves the document.
     pub(crate) fn provide() {
         if let Ok(history) = window().history() {
             let _ = history.set_scroll_restoration(ScrollRestoration::Manual);
         }
-        let scroll = Self { returned: StoredValue::new(f64::NEG_INFINITY) };
+        let scroll = Self { returned_at: StoredValue::new(f64::NEG_INFINITY) };
         provide_context(scroll);
         let is_reload = window().performance().is_some_and(|performance| {
             performance.navigation().type_() == PerformanceNavigation::TYPE_RELOAD
         });
-        // Only then, since a browser takes its time to open the storage.
-        if let Some(y) = is_reload.then(noted).flatten() {
+        // Storage is read after a reload only, because opening it takes a browser some time.
+        if let Some(y) = is_reload.then(stored_position).flatten() {
             POSITIONS.with_borrow_mut(|positions| positions.insert(path_and_query(), y));
-            scroll.returned.set_value(Date::now());
+            scroll.returned_at.set_value(Date::now());
         }
         window_event_listener(ev::scroll, |_| {
-            POSITIONS.with_borrow_mut(|positions| positions.insert(path_and_query(), position()));
+            POSITIONS.with_borrow_mut(|positions| {
+                positions.insert(path_and_query(), current_position())
+            });
         });
-        window_event_listener(ev::popstate, move |_| scroll.returned.set_value(Date::now()));
+        window_event_listener(ev::popstate, move |_| scroll.returned_at.set_value(Date::now()));
         window_event_listener(ev::pagehide, |_| {
             if let Some(storage) = session_storage() {
-                let _ = storage.set_item(NOTE, &position().to_string());
+                let _ = storage.set_item(STORAGE_KEY, &current_position().to_string());
             }
         });
     }
@@ -56,26 +58,27 @@ impl Scroll {
         expect_context()
     }
 
-    /// The page's content is there in a moment: goes where the page was left, if that was returned to.
-    pub(crate) fn content_is_there(self) {
-        if Date::now() - self.returned.get_value() > PATIENCE {
+    /// Scrolls to where the page was left, after back, forward or reload. Call it when the page's
+    /// content is about to be rendered.
+    pub(crate) fn restore(self) {
+        if Date::now() - self.returned_at.get_value() > RESTORE_TIMEOUT_MILLIS {
             return;
         }
-        self.returned.set_value(f64::NEG_INFINITY);
-        let left = POSITIONS.with_borrow(|positions| positions.get(&path_and_query()).copied());
-        if let Some(y) = left {
+        self.returned_at.set_value(f64::NEG_INFINITY);
+        let position = POSITIONS.with_borrow(|positions| positions.get(&path_and_query()).copied());
+        if let Some(y) = position {
             request_animation_frame(move || window().scroll_to_with_x_and_y(0.0, y.into()));
         }
     }
 }
 
-/// In whole pixels, as nobody sees less.
-fn position() -> i32 {
+/// The current position in whole pixels.
+fn current_position() -> i32 {
     window().scroll_y().unwrap_or_default() as i32
 }
 
-fn noted() -> Option<i32> {
-    session_storage()?.get_item(NOTE).ok()??.parse().ok()
+fn stored_position() -> Option<i32> {
+    session_storage()?.get_item(STORAGE_KEY).ok()??.parse().ok()
 }
 
 fn session_storage() -> Option<Storage> {

@@ -1,28 +1,27 @@
-//! What is wrong with what a person typed, said before the server has to. The server decides; its rules
-//! are these.
+//! Checks a form's fields before they are sent. The rules are the server's, and the server decides.
 
-/// As many as the server takes.
-const LONGEST_NAME: usize = 100;
-const LONGEST_EMAIL: usize = 254;
-const LONGEST_PASSWORD: usize = 128;
+// The server's limits.
+const MAX_NAME_CHARS: usize = 100;
+const MAX_EMAIL_BYTES: usize = 254;
+const MAX_PASSWORD_CHARS: usize = 128;
 
-/// Two characters or more.
+/// A name has at least two characters.
 pub(crate) fn name_problem(name: &str) -> Option<&'static str> {
     match name.trim().chars().count() {
         0 => Some("Please enter your name."),
         1 => Some("The name needs 2 characters or more."),
-        length if length > LONGEST_NAME => Some("The name has at most 100 characters."),
+        length if length > MAX_NAME_CHARS => Some("The name has at most 100 characters."),
         _ => None,
     }
 }
 
-/// Something before an @, a domain with a dot after it.
+/// An address has a name, an `@` and a domain with a dot.
 pub(crate) fn email_problem(email: &str) -> Option<&'static str> {
     let email = email.trim();
     if email.is_empty() {
         return Some("Please enter your email address.");
     }
-    let plausible = email.len() <= LONGEST_EMAIL
+    let plausible = email.len() <= MAX_EMAIL_BYTES
         && !email.contains(char::is_whitespace)
         && email.split_once('@').is_some_and(|(name, domain)| {
             !name.is_empty()
@@ -33,14 +32,14 @@ pub(crate) fn email_problem(email: &str) -> Option<&'static str> {
     (!plausible).then_some("Please enter an email address, like ada@example.org.")
 }
 
-/// Eight characters or more with a letter and a digit.
+/// A new password has at least eight characters, with a letter and a digit.
 pub(crate) fn new_password_problem(password: &str) -> Option<&'static str> {
     let length = password.chars().count();
     if length == 0 {
         Some("Please choose a password.")
     } else if length < 8 {
         Some("The password needs 8 characters or more.")
-    } else if length > LONGEST_PASSWORD {
+    } else if length > MAX_PASSWORD_CHARS {
         Some("The password has at most 128 characters.")
     } else if !password.chars().any(char::is_alphabetic) {
         Some("The password needs a letter.")
@@ -51,15 +50,15 @@ pub(crate) fn new_password_problem(password: &str) -> Option<&'static str> {
     }
 }
 
-/// For signing in, where any password may be the right one.
+/// When signing in, any password may be the right one.
 pub(crate) fn password_problem(password: &str) -> Option<&'static str> {
     password.is_empty().then_some("Please enter your password.")
 }
 
-pub(crate) fn repeated_password_problem(password: &str, again: &str) -> Option<&'static str> {
-    if again.is_empty() {
-        Some("Please enter the password again.")
-    } else if password != again {
+pub(crate) fn repeated_password_problem(password: &str, repeated: &str) -> Option<&'static str> {
+    if repeated.is_empty() {
+        Some("Please repeat the password.")
+    } else if password != repeated {
         Some("The passwords don't match.")
     } else {
         None

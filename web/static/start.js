@@ -1,8 +1,8 @@
-// What is on the page already is seen before the work begins that keeps the browser from showing it; in a
-// tab that nobody looks at there are no frames to wait for.
-await new Promise((seen) => {
-  requestAnimationFrame(() => setTimeout(seen));
-  setTimeout(seen, 100);
+// Lets the browser paint the static page before it starts compiling. A hidden tab paints no frames, so the
+// timer goes on without one.
+await new Promise((resolve) => {
+  requestAnimationFrame(() => setTimeout(resolve));
+  setTimeout(resolve, 100);
 });
 try {
   const { default: init } = await import("{{app.js}}");
@@ -11,6 +11,6 @@ try {
   console.error(error);
   const loading = document.querySelector("#shell .loading");
   if (loading) {
-    loading.textContent = "Rowlock could not start here. Please reload the page, or try a newer browser.";
+    loading.textContent = "Rowlock couldn't start. Please reload the page or try a newer browser.";
   }
 }

@@ -1,6 +1,6 @@
-//! Makes the folder that `rowlock` serves: JavaScript bindings for the compiled client, names that
-//! carry a hash of their content, and everything compressed once instead of at each request. Beside them is
-//! the list of the client's operations, for a server that should run no others.
+//! Builds the folder that `rowlock` serves to browsers: the compiled client with its JavaScript
+//! bindings, the static files, and a brotli-compressed copy of each. The names of assets contain a
+//! hash of their content. `operations.json` lists the client's operations for `ALLOWED_OPERATIONS`.
 
 use std::{
     collections::BTreeMap,
@@ -17,16 +17,16 @@ use wasm_bindgen_cli_support::Bindgen;
 /// Turn the compiled web client into the files that a browser loads.
 #[derive(Parser)]
 struct Args {
-    /// The client as cargo compiled it for wasm32-unknown-unknown
+    /// The client that cargo compiled for wasm32-unknown-unknown
     #[arg(long, value_name = "FILE")]
     wasm: PathBuf,
-    /// Folder with index.html, start.js and the styles
+    /// Folder with index.html, start.js and style.css
     #[arg(long, value_name = "DIR")]
     pages: PathBuf,
-    /// Folder to copy to `ide/`, as it is
+    /// Folder to copy to `ide/` under its own names
     #[arg(long, value_name = "DIR")]
     ide: Option<PathBuf>,
-    /// Folder to make anew
+    /// Output folder, which is deleted first
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 }
@@ -46,22 +46,22 @@ fn main() -> Result<()> {
         .remove_name_section(true)
         .remove_producers_section(true)
         .generate_output()
-        .context("making the JavaScript bindings")?;
-    // Such files would have to be written beside the bindings, which would import them.
+        .context("generating the JavaScript bindings")?;
+    // The bindings would import such files, and nothing here writes them.
     if bindings.js().contains("./snippets/") {
-        bail!("a dependency brings JavaScript of its own, which this bundler does not place");
+        bail!("a dependency has JavaScript snippets, which this bundler does not support");
     }
     let wasm = bindings.wasm_mut().emit_wasm();
     bundle.add("app.wasm", &wasm)?;
     bundle.add("app.js", bindings.js().as_bytes())?;
 
-    // In an order in which each names only those before it.
+    // Ordered so that each file refers only to those before it.
     for name in ["favicon.svg", "style.css", "start.js"] {
         let text = read(&args.pages.join(name))?;
-        bundle.add(name, bundle.with_names(&text).as_bytes())?;
+        bundle.add(name, bundle.with_asset_paths(&text).as_bytes())?;
     }
     let page = read(&args.pages.join("index.html"))?;
-    let page = bundle.with_names(&page);
+    let page = bundle.with_asset_paths(&page);
     write_compressed(&args.out.join("index.html"), page.as_bytes(), Quality::Best)?;
 
     let operations: BTreeMap<String, String> = rowlock_web_operations::texts()
@@ -76,19 +76,20 @@ fn main() -> Result<()> {
     bundle.report()
 }
 
-/// The hashed files so far.
+/// The assets that have been written so far.
 struct Bundle<'a> {
     out: &'a Path,
-    /// From the name in the sources to the path in the browser.
-    names: BTreeMap<String, String>,
+    /// The path in the browser, by the name in the sources.
+    paths: BTreeMap<String, String>,
+    /// The compressed size of all assets.
     bytes: usize,
 }
 
 impl<'a> Bundle<'a> {
     fn new(out: &'a Path) -> Result<Self> {
         fs::create_dir_all(out.join("assets"))
-            .with_context(|| format!("making {}", out.display()))?;
-        Ok(Self { out, names: BTreeMap::new(), bytes: 0 })
+            .with_context(|| format!("creating {}", out.display()))?;
+        Ok(Self { out, paths: BTreeMap::new(), bytes: 0 })
     }
 
     fn add(&mut self, name: &str, content: &[u8]) -> Result<()> {
@@ -96,13 +97,13 @@ impl<'a> Bundle<'a> {
         let (stem, extension) = name.split_once('.').context("a name has an extension")?;
         let path = format!("assets/{stem}-{hash}.{extension}");
         self.bytes += write_compressed(&self.out.join(&path), content, Quality::Best)?;
-        self.names.insert(name.to_owned(), format!("/{path}"));
+        self.paths.insert(name.to_owned(), format!("/{path}"));
         Ok(())
     }
 
-    /// The text with each `{{name}}` as the browser must ask for it.
-    fn with_names(&self, text: &str) -> String {
-        self.names.iter().fold(text.to_owned(), |text, (name, path)| {
+    /// Replaces each `{{name}}` by the asset's path in the browser.
+    fn with_asset_paths(&self, text: &str) -> String {
+        self.paths.iter().fold(text.to_owned(), |text, (name, path)| {
             text.replace(&format!("{{{{{name}}}}}"), path)
         })
     }
@@ -110,7 +111,7 @@ impl<'a> Bundle<'a> {
     fn report(&self) -> Result<()> {
         writeln!(
             std::io::stdout(),
-            "{}: {:.0} kB in brotli",
+            "{}: {:.0} kB of assets, compressed",
             self.out.display(),
             self.bytes as f64 / 1_000.0
         )?;
@@ -134,22 +135,23 @@ fn copy_compressed(from: &Path, to: &Path) -> Result<()> {
         if entry.file_type()?.is_dir() {
             copy_compressed(&entry.path(), &target)?;
         } else {
-            write_compressed(&target, &fs::read(entry.path())?, Quality::Quick)?;
+            write_compressed(&target, &fs::read(entry.path())?, Quality::Fast)?;
         }
     }
     Ok(())
 }
 
-/// How hard brotli tries.
+/// Brotli's quality level.
 #[derive(Clone, Copy)]
 enum Quality {
-    /// For what every visitor downloads.
+    /// For files that every visitor downloads.
     Best = 11,
-    /// For what a few do: twenty times as quick, a tenth larger.
-    Quick = 9,
+    /// For files that few visitors download. It is twenty times as fast, and the result a tenth
+    /// larger.
+    Fast = 9,
 }
 
-/// Writes the file, and beside it the same in brotli; gives the latter's size.
+/// Writes the file and a brotli-compressed copy beside it. Returns the size of the copy.
 fn write_compressed(file: &Path, content: &[u8], quality: Quality) -> Result<usize> {
     const WINDOW_BITS: u32 = 22;
     fs::write(file, content).with_context(|| format!("writing {}", file.display()))?;

@@ -1,10 +1,10 @@
-//! Signing in, staying signed in, signing out.
+//! Registering, signing in, refreshing the session and signing out.
 
 use cynic::{MutationBuilder, QueryBuilder};
 
 use super::schema;
 
-/// Who is signed in.
+/// The signed-in user.
 #[derive(cynic::QueryFragment, Clone, Debug)]
 pub struct User {
     pub id: cynic::Id,

@@ -1,4 +1,4 @@
-//! Booking, cancelling, and what the signed-in person has booked.
+//! Booking, cancelling, and the list of the user's bookings.
 
 use cynic::{MutationBuilder, QueryBuilder};
 
@@ -29,20 +29,20 @@ pub enum BookEventResult {
     SoldOut(SoldOut),
     AlreadyBooked(AlreadyBooked),
     BookingClosed(BookingClosed),
-    /// A refusal that a newer server knows.
+    /// A refusal that was added after this client was built.
     #[cynic(fallback)]
     Other,
 }
 
 #[derive(cynic::QueryFragment, Debug)]
 pub struct BookEventSuccess {
-    pub booking: Booked,
+    pub booking: BookingWithCount,
 }
 
-/// A booking with its event's count after it.
+/// A booking, with its event's count after the booking.
 #[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "Booking")]
-pub struct Booked {
+pub struct BookingWithCount {
     pub quantity: i32,
     pub status: BookingStatus,
     pub event: EventCount,
@@ -63,7 +63,7 @@ pub struct SoldOut {
 
 #[derive(cynic::QueryFragment, Debug)]
 pub struct AlreadyBooked {
-    pub booking: Booked,
+    pub booking: BookingWithCount,
 }
 
 #[derive(cynic::QueryFragment, Debug)]
@@ -92,7 +92,7 @@ pub struct CancelBooking {
 pub enum CancelBookingResult {
     CancelBookingSuccess(CancelBookingSuccess),
     BookingClosed(BookingClosed),
-    /// A refusal that a newer server knows.
+    /// A refusal that was added after this client was built.
     #[cynic(fallback)]
     Other,
 }
@@ -108,7 +108,7 @@ pub enum BookingStatus {
     Cancelled,
 }
 
-/// What the list shows of a booking.
+/// A booking in the list.
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
 pub struct Booking {
     pub id: cynic::Id,

@@ -1,10 +1,10 @@
-//! Events: one page of the list, and one event.
+//! One page of the event list, and one event.
 
 use cynic::QueryBuilder;
 
 use super::{DateTime, Decimal, schema};
 
-/// What a card shows of an event.
+/// An event on a card.
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
 pub struct Event {
     pub id: cynic::Id,
@@ -17,7 +17,7 @@ pub struct Event {
     pub my_booking: Option<MyBooking>,
 }
 
-/// That the signed-in person has booked it.
+/// The user's booking of an event.
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
 #[cynic(graphql_type = "Booking")]
 pub struct MyBooking {
@@ -57,7 +57,7 @@ pub struct EventListVariables {
     pub order_by: EventOrder,
 }
 
-/// One numbered page of the events.
+/// One numbered page of the event list.
 #[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "Query", variables = "EventListVariables")]
 pub struct EventList {

@@ -1,11 +1,11 @@
-//! Every operation of the web client, checked against `schema.graphql` when it is compiled.
+//! All operations of the web client, checked against `schema.graphql` at compile time.
 //!
-//! A crate of its own, so that whoever builds the client can list them: see [`texts`].
+//! They are a crate of their own, so the bundler can list them with [`texts`].
 
 #![expect(
     missing_debug_implementations,
     unreachable_pub,
-    reason = "so it is in what cynic's macros make"
+    reason = "cynic's macros generate such code"
 )]
 
 pub mod accounts;
@@ -16,7 +16,7 @@ pub mod live;
 #[cynic::schema("rowlock")]
 mod schema {}
 
-/// A moment in RFC 3339 in UTC.
+/// A time in RFC 3339 in UTC.
 #[derive(Clone, Debug, PartialEq, Eq, cynic::Scalar)]
 pub struct DateTime(pub String);
 
@@ -24,7 +24,7 @@ pub struct DateTime(pub String);
 #[derive(Clone, Debug, PartialEq, Eq, cynic::Scalar)]
 pub struct Decimal(pub String);
 
-/// The text of every operation, as the client sends it, whatever its variables are.
+/// The text of each operation as the client sends it. Variables are not part of the text.
 #[must_use]
 pub fn texts() -> Vec<String> {
     let text = String::new;
@@ -33,18 +33,18 @@ pub fn texts() -> Vec<String> {
         direction: events::OrderDirection::Asc,
     };
     let list = events::EventListVariables { first: 1, offset: 0, search: None, order_by: order };
-    let who = accounts::RegisterInput { email: text(), password: text(), name: text() };
+    let registration = accounts::RegisterInput { email: text(), password: text(), name: text() };
     let login = accounts::LoginInput { email: text(), password: text() };
-    let what =
+    let booking =
         bookings::BookEventInput { event_id: text().into(), quantity: 1, idempotency_key: None };
     vec![
-        accounts::register(who).query,
+        accounts::register(registration).query,
         accounts::login(login).query,
         accounts::refresh().query,
         accounts::logout().query,
         accounts::logout_everywhere().query,
         accounts::me().query,
-        bookings::book_event(what).query,
+        bookings::book_event(booking).query,
         bookings::cancel_booking(text().into()).query,
         bookings::my_bookings(1, None).query,
         events::event_list(list).query,
@@ -56,7 +56,7 @@ pub fn texts() -> Vec<String> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn no_operation_is_forgotten() {
+    fn texts_lists_every_operation() {
         let sources = [
             include_str!("accounts.rs"),
             include_str!("bookings.rs"),

@@ -9,7 +9,7 @@ pub struct RemainingTicketsVariables {
     event_ids: Option<Vec<cynic::Id>>,
 }
 
-/// Live counts of the events on the page.
+/// Live counts of the given events.
 #[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "Subscription", variables = "RemainingTicketsVariables")]
 pub struct RemainingTickets {

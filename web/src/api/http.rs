@@ -1,37 +1,37 @@
-//! Operations over HTTP POST, and the ways they fail.
+//! GraphQL operations over HTTP POST, and the ways in which they fail.
 
 use cynic::Operation;
 use gloo_net::http::Request;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-/// Longest wait for an answer, in milliseconds. The server gives up on a booking before.
-pub(crate) const PATIENCE_MILLIS: u32 = 45_000;
+/// How long to wait for an answer, in milliseconds. The server gives up on a booking earlier.
+pub(crate) const REQUEST_TIMEOUT_MILLIS: u32 = 45_000;
 
 /// Why an operation gave no data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// The network or the server is away, or broke off: whether the operation was carried out is
-    /// not known.
+    /// The network or the server failed. The operation may have been executed all the same.
     NoAnswer,
-    /// The session ended before the operation, which was not carried out.
+    /// The session ended before the operation was executed.
     SessionEnded,
-    Refused(Refusal),
+    /// The server answered with an error.
+    Api(ApiError),
 }
 
-/// An error as the server describes it.
+/// The first error of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) code: Code,
-    /// For the person.
+pub(crate) struct ApiError {
+    pub(crate) code: ErrorCode,
+    /// For the user.
     pub(crate) message: String,
     pub(crate) fields: Vec<FieldProblem>,
 }
 
-/// The server's error codes, as far as the client acts on them.
+/// The error codes that the client acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum Code {
+pub(crate) enum ErrorCode {
     Unauthenticated,
     InvalidCredentials,
     EmailTaken,
@@ -41,7 +41,7 @@ pub(crate) enum Code {
     Other,
 }
 
-/// What the server says of one field of the input.
+/// The server's message about one field of the input.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct FieldProblem {
     pub(crate) field: String,
@@ -49,109 +49,112 @@ pub(crate) struct FieldProblem {
 }
 
 impl Failure {
-    /// What to tell the person where nothing more fitting is known.
+    /// The message to the user where the caller has none that fits better.
     pub(crate) fn message(&self) -> String {
         match self {
             Self::NoAnswer => {
                 "The booking system can't be reached. Please check your connection.".to_owned()
             }
             Self::SessionEnded => "Your session has ended. Please sign in again.".to_owned(),
-            Self::Refused(refusal) => refusal.message.clone(),
+            Self::Api(error) => error.message.clone(),
         }
     }
 
-    pub(crate) fn code(&self) -> Option<Code> {
+    pub(crate) fn code(&self) -> Option<ErrorCode> {
         match self {
-            Self::Refused(refusal) => Some(refusal.code),
+            Self::Api(error) => Some(error.code),
             Self::NoAnswer | Self::SessionEnded => None,
         }
     }
 }
 
-/// An operation as it is sent. Which operation it is matters only to who reads the answer: all that is
-/// between is the same code for each, and in the page once.
+/// An operation in JSON. Its type is dropped here and comes back in [`ResponseData::parse`], so the
+/// code in between is compiled once instead of once for each operation.
 #[derive(Clone, Debug)]
-pub(crate) struct Body(String);
+pub(crate) struct RequestBody(String);
 
-impl Body {
-    pub(crate) fn of<Q, V: Serialize>(operation: &Operation<Q, V>) -> Self {
-        // Texts, numbers and objects with names always have a form in JSON.
+impl RequestBody {
+    pub(crate) fn new<Q, V: Serialize>(operation: &Operation<Q, V>) -> Self {
+        // Strings, numbers and objects can always be serialized.
         Self(serde_json::to_string(operation).unwrap_or_default())
     }
 }
 
-/// The data of an answer, in JSON.
+/// An answer's data in JSON.
 #[derive(Debug)]
-pub(crate) struct Data(String);
+pub(crate) struct ResponseData(String);
 
-impl Data {
-    pub(crate) fn read<Q: DeserializeOwned>(&self) -> Result<Q, Failure> {
+impl ResponseData {
+    pub(crate) fn parse<Q: DeserializeOwned>(&self) -> Result<Q, Failure> {
         serde_json::from_str(&self.0).map_err(|_| Failure::NoAnswer)
     }
 }
 
-/// Sends an operation and reads its answer, without anybody's access token.
+/// Sends an operation without an access token and parses its answer.
 ///
 /// # Errors
-/// Never `SessionEnded`: that is for [`crate::session`] to say.
+/// Any [`Failure`] but `SessionEnded`, which only the session decides.
 pub(crate) async fn send<Q, V>(operation: &Operation<Q, V>) -> Result<Q, Failure>
 where
     Q: DeserializeOwned,
     V: Serialize,
 {
-    post(Body::of(operation), None).await?.read()
+    post(RequestBody::new(operation), None).await?.parse()
 }
 
-/// Sends an operation, for the user of the access token.
+/// Sends an operation as the access token's user.
 ///
 /// # Errors
-/// As [`send`].
-pub(crate) async fn post(body: Body, access_token: Option<&str>) -> Result<Data, Failure> {
+/// The same as [`send`].
+pub(crate) async fn post(
+    body: RequestBody,
+    access_token: Option<&str>,
+) -> Result<ResponseData, Failure> {
     let mut request = Request::post("/graphql")
         .header("accept", "application/graphql-response+json")
         .header("content-type", "application/json")
-        .abort_signal(Some(&web_sys::AbortSignal::timeout_with_u32(PATIENCE_MILLIS)));
+        .abort_signal(Some(&web_sys::AbortSignal::timeout_with_u32(REQUEST_TIMEOUT_MILLIS)));
     if let Some(token) = access_token {
         request = request.header("authorization", &format!("Bearer {token}"));
     }
     let request = request.body(body.0).map_err(|_| Failure::NoAnswer)?;
     let answer = request.send().await.map_err(|_| Failure::NoAnswer)?;
-    data_of(&answer.text().await.map_err(|_| Failure::NoAnswer)?)
+    parse_response(&answer.text().await.map_err(|_| Failure::NoAnswer)?)
 }
 
 #[derive(Deserialize)]
-struct Answer<'a> {
+struct Response<'a> {
     #[serde(borrow)]
     data: Option<&'a RawValue>,
     #[serde(default)]
-    errors: Vec<AnswerError>,
+    errors: Vec<ResponseError>,
 }
 
 #[derive(Deserialize)]
-struct AnswerError {
+struct ResponseError {
     message: String,
     extensions: Option<Extensions>,
 }
 
 #[derive(Deserialize)]
 struct Extensions {
-    code: Code,
+    code: ErrorCode,
     #[serde(default)]
     fields: Vec<FieldProblem>,
 }
 
-/// The data of an answer without errors: half an answer is none, so that a field that failed is never
-/// taken for one that is null.
-pub(super) fn data_of(answer: &str) -> Result<Data, Failure> {
-    let answer: Answer<'_> = serde_json::from_str(answer).map_err(|_| Failure::NoAnswer)?;
-    if let Some(AnswerError { message, extensions }) = answer.errors.into_iter().next() {
+/// The data of an answer without errors. An answer with data and errors is a failure, so a field
+/// that failed is never mistaken for one that is null.
+pub(super) fn parse_response(answer: &str) -> Result<ResponseData, Failure> {
+    let answer: Response<'_> = serde_json::from_str(answer).map_err(|_| Failure::NoAnswer)?;
+    if let Some(ResponseError { message, extensions }) = answer.errors.into_iter().next() {
         let (code, fields) = match extensions {
             Some(Extensions { code, fields }) => (code, fields),
-            None => (Code::Other, Vec::new()),
+            None => (ErrorCode::Other, Vec::new()),
         };
-        return Err(Failure::Refused(Refusal { code, message, fields }));
+        return Err(Failure::Api(ApiError { code, message, fields }));
     }
-    answer.data.map(|data| Data(data.get().to_owned())).ok_or(Failure::NoAnswer)
+    answer.data.map(|data| ResponseData(data.get().to_owned())).ok_or(Failure::NoAnswer)
 }
 
 #[cfg(test)]
@@ -160,9 +163,9 @@ mod tests {
 
     use super::*;
 
-    fn refusal(answer: &Value) -> Refusal {
-        match data_of(&answer.to_string()) {
-            Err(Failure::Refused(refusal)) => refusal,
+    fn api_error(answer: &Value) -> ApiError {
+        match parse_response(&answer.to_string()) {
+            Err(Failure::Api(error)) => error,
             other => panic!("{other:?}"),
         }
     }
@@ -170,39 +173,39 @@ mod tests {
     #[test]
     fn an_error_keeps_its_code_its_message_and_its_fields() {
         let problem = json!({ "field": "email", "message": "Wrong." });
-        let found = refusal(&json!({ "data": null, "errors": [{
+        let found = api_error(&json!({ "data": null, "errors": [{
             "message": "Wrong.", "path": ["register"], "locations": [{ "line": 1, "column": 2 }],
             "extensions": { "code": "BAD_USER_INPUT", "fields": [problem] },
         }] }));
-        assert_eq!(found.code, Code::BadUserInput);
+        assert_eq!(found.code, ErrorCode::BadUserInput);
         assert_eq!(found.message, "Wrong.");
         assert_eq!(found.fields[0].field, "email");
     }
 
     #[test]
-    fn half_an_answer_is_an_error() {
-        let found = refusal(&json!({
+    fn data_with_errors_is_a_failure() {
+        let found = api_error(&json!({
             "data": { "me": null },
             "errors": [{ "message": "Expired.", "extensions": { "code": "UNAUTHENTICATED" } }],
         }));
-        assert_eq!(found.code, Code::Unauthenticated);
+        assert_eq!(found.code, ErrorCode::Unauthenticated);
     }
 
     #[test]
-    fn an_unknown_code_is_still_an_error_with_its_message() {
+    fn an_error_with_an_unknown_code_keeps_its_message() {
         for extensions in [json!({ "code": "NEW_ONE" }), Value::Null] {
-            let found = refusal(&json!({ "errors": [
+            let found = api_error(&json!({ "errors": [
                 { "message": "Something new.", "extensions": extensions },
             ] }));
-            assert_eq!(found.code, Code::Other);
+            assert_eq!(found.code, ErrorCode::Other);
             assert_eq!(found.message, "Something new.");
         }
     }
 
     #[test]
-    fn what_is_no_answer_of_the_api_is_none() {
+    fn any_other_text_counts_as_no_answer() {
         for text in ["", "<!doctype html>Bad gateway", "{}"] {
-            assert_eq!(data_of(text).unwrap_err(), Failure::NoAnswer, "{text}");
+            assert_eq!(parse_response(text).unwrap_err(), Failure::NoAnswer, "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Live counts: one socket for the page, watching what is shown, opened again whenever it breaks.
+//! Live counts. One socket watches the events on the page, and is opened again whenever it breaks.
 
 use std::{cell::Cell, collections::HashMap, pin::pin, time::Duration};
 
@@ -14,49 +14,47 @@ use futures_util::{
 };
 use js_sys::{Date, Math};
 use leptos::{ev, prelude::*, task::spawn_local};
+use rowlock_web_operations::live::{RemainingTicketsOperation, TicketUpdate, remaining_tickets};
 
-use super::{
-    queries::live::{RemainingTicketsOperation, TicketUpdate, remaining_tickets},
-    socket::Socket,
-};
+use super::socket::Socket;
 use crate::{
-    reconnect::{failures_after, pause_after},
-    tickets::Tickets,
+    backoff::{failures_after_attempt, pause_before_retry},
+    ticket_count::TicketCount,
 };
 
-/// Whether counts are live.
+/// Whether the counts on the page are live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Link {
-    /// At the start.
+pub(crate) enum Connection {
+    /// Not connected yet.
     Connecting,
     Live,
-    /// What is shown may be old.
+    /// The connection is lost, so the counts may be out of date.
     Lost,
 }
 
-/// The counts that the page knows; a handle that is copied about.
+/// A `Copy` handle to the counts that the page knows.
 #[derive(Clone, Copy)]
 pub(crate) struct LiveCounts {
-    counts: StoredValue<HashMap<Id, ArcRwSignal<Tickets>>>,
-    watch: StoredValue<UnboundedSender<Vec<Id>>>,
-    link: RwSignal<Link>,
+    counts: StoredValue<HashMap<Id, ArcRwSignal<TicketCount>>>,
+    watched_ids: StoredValue<UnboundedSender<Vec<Id>>>,
+    connection: RwSignal<Connection>,
     is_watching: RwSignal<bool>,
-    reconnections: RwSignal<u32>,
+    reconnect_count: RwSignal<u32>,
 }
 
 impl LiveCounts {
-    /// Gives the handle to every component. The socket opens when something is first watched.
+    /// Provides the handle to all components. The socket opens when an event is first watched.
     pub(crate) fn provide() -> Self {
-        let (watch, watched) = unbounded();
+        let (watched_ids, ids_to_watch) = unbounded();
         let live = Self {
             counts: StoredValue::default(),
-            watch: StoredValue::new(watch),
-            link: RwSignal::new(Link::Connecting),
+            watched_ids: StoredValue::new(watched_ids),
+            connection: RwSignal::new(Connection::Connecting),
             is_watching: RwSignal::new(false),
-            reconnections: RwSignal::new(0),
+            reconnect_count: RwSignal::new(0),
         };
         provide_context(live);
-        spawn_local(live.stay_connected(watched));
+        spawn_local(live.run(ids_to_watch));
         live
     }
 
@@ -65,34 +63,36 @@ impl LiveCounts {
     }
 
     /// `None` while nothing is watched.
-    pub(crate) fn link(self) -> Option<Link> {
-        self.is_watching.get().then(|| self.link.get())
+    pub(crate) fn connection(self) -> Option<Connection> {
+        self.is_watching.get().then(|| self.connection.get())
     }
 
-    /// Grows each time the socket is back after a loss: whatever else the page shows may be old then.
-    pub(crate) fn reconnections(self) -> u32 {
-        self.reconnections.get()
+    /// How often the socket came back after a loss. Everything else on the page may be out of date
+    /// then.
+    pub(crate) fn reconnect_count(self) -> u32 {
+        self.reconnect_count.get()
     }
 
-    /// Watches these events and no others.
+    /// Watches these events instead of those before.
     pub(crate) fn watch_only(self, ids: Vec<Id>) {
         self.counts.write_value().retain(|id, _| ids.contains(id));
         self.is_watching.set(!ids.is_empty());
-        // Its reader lives as long as the page.
-        let _ = self.watch.with_value(|watch| watch.unbounded_send(ids));
+        // The receiver is never dropped, so sending can't fail.
+        let _ = self.watched_ids.with_value(|sender| sender.unbounded_send(ids));
     }
 
-    /// Takes what a query has just read. A live count is newer than any that was read.
-    pub(crate) fn read(self, id: &Id, remaining: i32, total: i32) {
-        let count = self.tickets(id);
-        if self.link.get_untracked() != Link::Live || !count.get_untracked().is_live() {
-            count.set(Tickets::read(remaining, total));
+    /// Stores a count that a query has read. While the socket is up, a live count is newer and
+    /// stays.
+    pub(crate) fn set_from_query(self, id: &Id, remaining: i32, total: i32) {
+        let count = self.count_of(id);
+        if self.connection.get_untracked() != Connection::Live || !count.get_untracked().is_live() {
+            count.set(TicketCount::from_query(remaining, total));
         }
     }
 
-    /// The event's tickets, from now on kept up to date.
-    pub(crate) fn tickets(self, id: &Id) -> ArcRwSignal<Tickets> {
-        let unread = || ArcRwSignal::new(Tickets::read(0, 0));
+    /// The event's count. The signal follows all later updates.
+    pub(crate) fn count_of(self, id: &Id) -> ArcRwSignal<TicketCount> {
+        let unread = || ArcRwSignal::new(TicketCount::from_query(0, 0));
         self.counts.write_value().entry(id.clone()).or_insert_with(unread).clone()
     }
 
@@ -100,50 +100,50 @@ impl LiveCounts {
         let count = self.counts.with_value(|counts| counts.get(&update.event_id).cloned());
         let Some(count) = count else { return };
         let mut tickets = count.get_untracked();
-        tickets.apply(update.remaining_tickets, update.total_tickets, update.version);
+        tickets.apply_update(update.remaining_tickets, update.total_tickets, update.version);
         if tickets != count.get_untracked() {
             count.set(tickets);
         }
     }
 
-    async fn stay_connected(self, mut watched: UnboundedReceiver<Vec<Id>>) {
+    async fn run(self, mut ids_to_watch: UnboundedReceiver<Vec<Id>>) {
         let mut ids = Vec::new();
         let mut failures = 0;
         loop {
             while ids.is_empty() {
-                let Some(wanted) = watched.next().await else { return };
-                ids = wanted;
+                let Some(new_ids) = ids_to_watch.next().await else { return };
+                ids = new_ids;
             }
-            let held = self.connect_once(&mut ids, &mut watched).await;
-            failures = failures_after(failures, held);
-            // At the start one try may fail before it is worth a word.
-            if self.link.get_untracked() == Link::Live || failures > 1 {
-                self.link.set(Link::Lost);
+            let uptime = self.connect_once(&mut ids, &mut ids_to_watch).await;
+            failures = failures_after_attempt(failures, uptime);
+            // At the start, one failed attempt is not reported.
+            if self.connection.get_untracked() == Connection::Live || failures > 1 {
+                self.connection.set(Connection::Lost);
             }
-            let pause = Delay::new(pause_after(failures, Math::random()));
-            future::select(pause, pin!(network_is_back())).await;
+            let pause = Delay::new(pause_before_retry(failures, Math::random()));
+            future::select(pause, pin!(until_online())).await;
         }
     }
 
-    /// Until the socket closes; says for how long it told counts.
+    /// Connects and applies updates until the socket closes. Returns how long it delivered counts.
     async fn connect_once(
         self,
         ids: &mut Vec<Id>,
-        watched: &mut UnboundedReceiver<Vec<Id>>,
+        ids_to_watch: &mut UnboundedReceiver<Vec<Id>>,
     ) -> Duration {
-        // After what the page is busy with: it shows counts already.
+        // In a later task: the page has counts from its query, and its own work comes first.
         Delay::new(Duration::ZERO).await;
         let Some(mut socket) = Socket::open().await else { return Duration::ZERO };
         let mut live_since = None;
-        // Begins with the current counts, so nothing is missed in between.
+        // A subscription begins with the current counts, so no change in between is missed.
         socket.subscribe(subscription(ids).as_ref());
         loop {
-            match future::select(watched.next(), pin!(socket.next())).await {
-                Either::Left((Some(wanted), _)) => *ids = wanted,
+            match future::select(ids_to_watch.next(), pin!(socket.next())).await {
+                Either::Left((Some(new_ids), _)) => *ids = new_ids,
                 Either::Right((Some(update), _)) => {
                     self.apply(&update);
                     live_since.get_or_insert_with(Date::now);
-                    self.set_live();
+                    self.mark_live();
                     continue;
                 }
                 Either::Left((None, _)) | Either::Right((None, _)) => {
@@ -155,13 +155,13 @@ impl LiveCounts {
         }
     }
 
-    fn set_live(self) {
-        match self.link.get_untracked() {
-            Link::Live => {}
-            Link::Connecting => self.link.set(Link::Live),
-            Link::Lost => {
-                self.link.set(Link::Live);
-                self.reconnections.update(|times| *times += 1);
+    fn mark_live(self) {
+        match self.connection.get_untracked() {
+            Connection::Live => {}
+            Connection::Connecting => self.connection.set(Connection::Live),
+            Connection::Lost => {
+                self.connection.set(Connection::Live);
+                self.reconnect_count.update(|count| *count += 1);
             }
         }
     }
@@ -171,22 +171,22 @@ fn subscription(ids: &[Id]) -> Option<RemainingTicketsOperation> {
     (!ids.is_empty()).then(|| remaining_tickets(ids.to_vec()))
 }
 
-/// Until the browser says that it is online again.
-async fn network_is_back() {
-    struct Listening(Option<WindowListenerHandle>);
-    impl Drop for Listening {
+/// Waits until the browser reports that it is online again.
+async fn until_online() {
+    struct Listener(Option<WindowListenerHandle>);
+    impl Drop for Listener {
         fn drop(&mut self) {
-            if let Some(listening) = self.0.take() {
-                listening.remove();
+            if let Some(listener) = self.0.take() {
+                listener.remove();
             }
         }
     }
-    let (tell, is_back) = oneshot::channel();
-    let tell = Cell::new(Some(tell));
-    let _listening = Listening(Some(window_event_listener(ev::online, move |_| {
-        if let Some(tell) = tell.take() {
-            let _ = tell.send(());
+    let (sender, is_online) = oneshot::channel();
+    let sender = Cell::new(Some(sender));
+    let _listener = Listener(Some(window_event_listener(ev::online, move |_| {
+        if let Some(sender) = sender.take() {
+            let _ = sender.send(());
         }
     })));
-    let _ = is_back.await;
+    let _ = is_online.await;
 }

@@ -1,8 +1,7 @@
-//! The server's API, typed by its schema: operations over HTTP, live counts over one WebSocket.
+//! The server's API: operations over HTTP, and live counts over one WebSocket.
 
 pub(crate) mod http;
 pub(crate) mod live;
 mod socket;
 
-pub(crate) use http::{Code, Failure};
-pub(crate) use rowlock_web_operations as queries;
+pub(crate) use http::{ErrorCode, Failure};

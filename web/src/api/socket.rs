@@ -1,4 +1,4 @@
-//! One WebSocket that speaks graphql-transport-ws, for one subscription at a time.
+//! A WebSocket that speaks graphql-transport-ws, with one subscription at a time.
 //!
 //! Protocol: <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>
 
@@ -11,38 +11,35 @@ use futures_util::{
     future::{self, Either},
 };
 use leptos::prelude::location;
+use rowlock_web_operations::live::{RemainingTickets, RemainingTicketsOperation, TicketUpdate};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{MessageEvent, WebSocket};
 
-use super::{
-    http::data_of,
-    queries::live::{RemainingTickets, RemainingTicketsOperation, TicketUpdate},
-};
+use super::http::parse_response;
 
-/// Longest wait for a socket to open, and for any sign of life after asking for one.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long it may be silent before it is asked for a sign of life, so that a silent loss is noticed.
-const SILENCE: Duration = Duration::from_secs(15);
+/// How long a socket may take to open, and to send any message after a ping.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// After this silence the client sends a ping, to notice a connection that was lost without a word.
+const PING_AFTER_SILENCE: Duration = Duration::from_secs(15);
 
-/// An open socket. It closes when this is dropped.
+/// An open socket. Dropping it closes the connection.
 pub(super) struct Socket {
     socket: WebSocket,
-    happened: UnboundedReceiver<Happening>,
+    events: UnboundedReceiver<SocketEvent>,
     _listeners: [Closure<dyn FnMut(MessageEvent)>; 3],
     is_subscribed: bool,
-    /// The subscription's id; answers to older ones may still be on their way.
-    current: u32,
+    /// The current subscription. Messages for earlier ones may still arrive.
+    subscription_id: u32,
 }
 
-enum Happening {
+enum SocketEvent {
     Opened,
-    Said(String),
+    Message(String),
     Closed,
 }
 
-/// What the client says.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum ClientMessage<'a> {
@@ -53,9 +50,9 @@ enum ClientMessage<'a> {
     Pong,
 }
 
-/// What the server says. What it says of a subscription stands in `payload`.
+/// A message of the server; a subscription's data is in `payload`.
 #[derive(Deserialize)]
-struct Message<'a> {
+struct ServerMessage<'a> {
     #[serde(borrow)]
     r#type: Cow<'a, str>,
     #[serde(borrow)]
@@ -65,90 +62,96 @@ struct Message<'a> {
 }
 
 impl Socket {
-    /// Beside the page's own address; `None` when it can't be had.
+    /// Connects to the page's own server. `None` if that fails.
     pub(super) async fn open() -> Option<Self> {
         let socket = WebSocket::new_with_str(&url(), "graphql-transport-ws").ok()?;
-        let (tell, happened) = unbounded();
+        let (sender, events) = unbounded();
         let listeners = [
-            listener(&tell, |_| Some(Happening::Opened)),
-            listener(&tell, |event| event.data().as_string().map(Happening::Said)),
-            listener(&tell, |_| Some(Happening::Closed)),
+            listener(&sender, |_| Some(SocketEvent::Opened)),
+            listener(&sender, |event| event.data().as_string().map(SocketEvent::Message)),
+            listener(&sender, |_| Some(SocketEvent::Closed)),
         ];
-        let [opened, said, closed] = &listeners;
+        let [opened, received, closed] = &listeners;
         socket.set_onopen(Some(opened.as_ref().unchecked_ref()));
-        socket.set_onmessage(Some(said.as_ref().unchecked_ref()));
-        // An error is always followed by this.
+        socket.set_onmessage(Some(received.as_ref().unchecked_ref()));
+        // An error is always followed by a close.
         socket.set_onclose(Some(closed.as_ref().unchecked_ref()));
-        let mut opening =
-            Self { socket, happened, _listeners: listeners, is_subscribed: false, current: 0 };
-        let patience = Delay::new(PATIENCE);
-        let acknowledged = match future::select(pin!(opening.acknowledged()), patience).await {
+        let mut opening = Self {
+            socket,
+            events,
+            _listeners: listeners,
+            is_subscribed: false,
+            subscription_id: 0,
+        };
+        let timeout = Delay::new(RESPONSE_TIMEOUT);
+        let acknowledged = match future::select(pin!(opening.acknowledged()), timeout).await {
             Either::Left((acknowledged, _)) => acknowledged,
             Either::Right(_) => false,
         };
         acknowledged.then_some(opening)
     }
 
+    /// Waits for the server's answer to `connection_init`.
     async fn acknowledged(&mut self) -> bool {
         loop {
-            match self.happened.next().await {
-                Some(Happening::Opened) => self.say(&ClientMessage::ConnectionInit),
-                Some(Happening::Said(text)) => {
-                    let said = serde_json::from_str::<Message<'_>>(&text);
-                    return said.is_ok_and(|message| message.r#type == "connection_ack");
+            match self.events.next().await {
+                Some(SocketEvent::Opened) => self.send(&ClientMessage::ConnectionInit),
+                Some(SocketEvent::Message(text)) => {
+                    let received = serde_json::from_str::<ServerMessage<'_>>(&text);
+                    return received.is_ok_and(|message| message.r#type == "connection_ack");
                 }
-                Some(Happening::Closed) | None => return false,
+                Some(SocketEvent::Closed) | None => return false,
             }
         }
     }
 
-    /// Begins this subscription, or none, instead of the one before.
+    /// Replaces the current subscription by this one, or by none.
     pub(super) fn subscribe(&mut self, operation: Option<&RemainingTicketsOperation>) {
         if self.is_subscribed {
-            self.say(&ClientMessage::Complete { id: &self.current.to_string() });
+            self.send(&ClientMessage::Complete { id: &self.subscription_id.to_string() });
         }
-        self.current += 1;
+        self.subscription_id += 1;
         self.is_subscribed = operation.is_some();
         if let Some(operation) = operation {
-            let id = &self.current.to_string();
-            self.say(&ClientMessage::Subscribe { id, payload: operation });
+            let id = &self.subscription_id.to_string();
+            self.send(&ClientMessage::Subscribe { id, payload: operation });
         }
     }
 
-    /// The subscription's next update; `None` when it or the socket has ended.
+    /// The subscription's next update. `None` when the subscription or the socket has ended.
     pub(super) async fn next(&mut self) -> Option<TicketUpdate> {
-        let mut asked = false;
+        let mut is_pinged = false;
         loop {
-            let patience = Delay::new(if asked { PATIENCE } else { SILENCE });
-            let text = match future::select(self.happened.next(), patience).await {
-                Either::Left((Some(Happening::Said(text)), _)) => text,
-                Either::Left((Some(Happening::Opened), _)) => continue,
-                Either::Left((Some(Happening::Closed) | None, _)) => return None,
-                Either::Right(_) if asked => return None,
+            let timeout = Delay::new(if is_pinged { RESPONSE_TIMEOUT } else { PING_AFTER_SILENCE });
+            let text = match future::select(self.events.next(), timeout).await {
+                Either::Left((Some(SocketEvent::Message(text)), _)) => text,
+                Either::Left((Some(SocketEvent::Opened), _)) => continue,
+                Either::Left((Some(SocketEvent::Closed) | None, _)) => return None,
+                Either::Right(_) if is_pinged => return None,
                 Either::Right(_) => {
-                    self.say(&ClientMessage::Ping);
-                    asked = true;
+                    self.send(&ClientMessage::Ping);
+                    is_pinged = true;
                     continue;
                 }
             };
-            asked = false;
-            let message: Message<'_> = serde_json::from_str(&text).ok()?;
-            let ours = message.id.is_some_and(|id| *id == *self.current.to_string());
+            is_pinged = false;
+            let message: ServerMessage<'_> = serde_json::from_str(&text).ok()?;
+            let is_current = message.id.is_some_and(|id| *id == *self.subscription_id.to_string());
             match &*message.r#type {
-                "ping" => self.say(&ClientMessage::Pong),
-                "next" if ours => {
-                    let data = data_of(message.payload?.get()).ok()?;
-                    return Some(data.read::<RemainingTickets>().ok()?.remaining_tickets);
+                "ping" => self.send(&ClientMessage::Pong),
+                "next" if is_current => {
+                    let data = parse_response(message.payload?.get()).ok()?;
+                    return Some(data.parse::<RemainingTickets>().ok()?.remaining_tickets);
                 }
-                "error" | "complete" if ours => return None,
+                "error" | "complete" if is_current => return None,
                 _ => {}
             }
         }
     }
 
-    fn say(&self, message: &ClientMessage<'_>) {
+    fn send(&self, message: &ClientMessage<'_>) {
         if let Ok(message) = serde_json::to_string(message) {
-            // It fails only on a socket that is closing, which is heard of by itself.
+            // It fails only on a closing socket, and `Closed` follows.
             let _ = self.socket.send_with_str(&message);
         }
     }
@@ -164,14 +167,14 @@ impl Drop for Socket {
 }
 
 fn listener(
-    tell: &UnboundedSender<Happening>,
-    happening: impl Fn(MessageEvent) -> Option<Happening> + 'static,
+    sender: &UnboundedSender<SocketEvent>,
+    to_event: impl Fn(MessageEvent) -> Option<SocketEvent> + 'static,
 ) -> Closure<dyn FnMut(MessageEvent)> {
-    let tell = tell.clone();
+    let sender = sender.clone();
     Closure::new(move |event| {
-        if let Some(happening) = happening(event) {
-            // Its reader is gone only when the socket is.
-            let _ = tell.unbounded_send(happening);
+        if let Some(event) = to_event(event) {
+            // It fails only after the socket was dropped.
+            let _ = sender.unbounded_send(event);
         }
     })
 }

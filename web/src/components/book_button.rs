@@ -1,21 +1,20 @@
-//! Books an event, and says how the person stands with it.
+//! The button that books an event and shows the state of the user's booking.
 
 use std::time::Duration;
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
+use rowlock_web_operations::events::Event;
 
-use super::{
-    icons::Check,
-    toasts::{Toasts, Tone},
-};
+use super::icons::Check;
 use crate::{
-    api::{live::LiveCounts, queries::events::Event},
+    api::live::LiveCounts,
     browser,
-    desk::{Desk, Standing},
-    moment::has_started,
-    return_path::sign_in_from,
+    my_bookings::{BookingState, MyBookings},
+    return_path::sign_in_path,
     session::{Session, Viewer},
+    timestamp::has_started,
+    toasts::{Toasts, Tone},
 };
 
 #[component]
@@ -26,67 +25,73 @@ pub(crate) fn BookButton(
     quantity: Signal<i32>,
 ) -> impl IntoView {
     let Event { id, title, starts_at, .. } = event;
-    let desk = Desk::from_context();
+    let my_bookings = MyBookings::from_context();
     let session = Session::from_context();
-    let standing = desk.standing(&id);
-    let tickets = LiveCounts::from_context().tickets(&id);
+    let booking_state = my_bookings.state_of(&id);
+    let tickets = LiveCounts::from_context().count_of(&id);
     let toasts = Toasts::from_context();
     let navigate = use_navigate();
     let name = title.clone();
 
-    let book = move || match session.viewer_now() {
-        Viewer::Person(_) => desk.book(id.clone(), title.clone(), quantity.get_untracked()),
-        Viewer::Nobody => {
-            toasts.show(Tone::Plain, format!("Sign in to book {title}."));
-            navigate(&sign_in_from(&browser::path_and_query()), Default::default());
+    let book = move || match session.viewer_untracked() {
+        Viewer::SignedIn(_) => {
+            my_bookings.book(id.clone(), title.clone(), quantity.get_untracked());
+        }
+        Viewer::SignedOut => {
+            toasts.show(Tone::Info, format!("Sign in to book {title}."));
+            navigate(&sign_in_path(&browser::path_and_query()), Default::default());
         }
         Viewer::Unknown => {}
     };
     let started = started(&starts_at.0);
     let state = Memo::new(move |_| {
-        let standing = standing.get();
+        let booking_state = booking_state.get();
         let sold_out = tickets.get().remaining() <= 0;
-        match standing {
-            Standing::Booking => State::Booking,
-            Standing::Booked { .. } => State::Booked,
-            Standing::Closed => State::Closed,
-            Standing::NotBooked if started.get() => State::Closed,
-            Standing::NotBooked if sold_out => State::SoldOut,
-            // Perhaps booked already: a moment later it is known whose standing this is.
-            Standing::NotBooked if session.viewer() == Viewer::Unknown => State::Waiting,
-            Standing::NotBooked => State::Open,
+        match booking_state {
+            BookingState::Pending => ButtonState::Pending,
+            BookingState::Booked { .. } => ButtonState::Booked,
+            BookingState::Closed => ButtonState::Closed,
+            BookingState::NotBooked if started.get() => ButtonState::Closed,
+            BookingState::NotBooked if sold_out => ButtonState::SoldOut,
+            // The user may have booked already. The button stays inactive until the viewer is
+            // known.
+            BookingState::NotBooked if session.viewer() == Viewer::Unknown => {
+                ButtonState::ViewerUnknown
+            }
+            BookingState::NotBooked => ButtonState::Bookable,
         }
     });
-    // Not `disabled`: that would take the focus from who has just pressed it.
+    // `aria-disabled`, because `disabled` would take the focus from the button that was just
+    // pressed.
     view! {
         <button
             type="button"
             class="button book"
-            class:booked=move || state.get() == State::Booked
-            aria-disabled=move || (state.get() != State::Open).to_string()
+            class:booked=move || state.get() == ButtonState::Booked
+            aria-disabled=move || (state.get() != ButtonState::Bookable).to_string()
             aria-label=move || match state.get() {
-                State::Open | State::Waiting => format!("Book {name}"),
+                ButtonState::Bookable | ButtonState::ViewerUnknown => format!("Book {name}"),
                 state => format!("{}: {name}", state.label()),
             }
             on:click=move |_| {
-                if state.get_untracked() == State::Open {
+                if state.get_untracked() == ButtonState::Bookable {
                     book();
                 }
             }
         >
-            {move || (state.get() == State::Booked).then(Check)}
+            {move || (state.get() == ButtonState::Booked).then(Check)}
             {move || state.get().label()}
         </button>
     }
 }
 
-/// Whether the event has started, by this machine's clock; it turns true when it does.
+/// Whether the event has started, by the browser's clock. The signal changes when the event starts.
 fn started(starts_at: &str) -> RwSignal<bool> {
-    /// The longest that a browser's timer can be set to: 24 days.
-    const LONGEST: f64 = 2_147_483_647.0;
+    /// The maximum of a browser's timer, about 24 days.
+    const MAX_TIMER_MILLIS: f64 = 2_147_483_647.0;
     let started = RwSignal::new(has_started(starts_at, &browser::now()));
     let millis = browser::millis_until(starts_at);
-    if (0.0..LONGEST).contains(&millis) {
+    if (0.0..MAX_TIMER_MILLIS).contains(&millis) {
         let wait = Duration::from_millis(millis as u64);
         if let Ok(timer) = set_timeout_with_handle(move || started.set(true), wait) {
             on_cleanup(move || timer.clear());
@@ -95,22 +100,22 @@ fn started(starts_at: &str) -> RwSignal<bool> {
     started
 }
 
-/// What the button can do.
+/// What the button shows, and whether it books.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Open,
-    Waiting,
-    Booking,
+enum ButtonState {
+    Bookable,
+    ViewerUnknown,
+    Pending,
     Booked,
     SoldOut,
     Closed,
 }
 
-impl State {
+impl ButtonState {
     fn label(self) -> &'static str {
         match self {
-            Self::Open | Self::Waiting => "Book",
-            Self::Booking => "Booking…",
+            Self::Bookable | Self::ViewerUnknown => "Book",
+            Self::Pending => "Booking…",
             Self::Booked => "Booked",
             Self::SoldOut => "Sold out",
             Self::Closed => "Closed",

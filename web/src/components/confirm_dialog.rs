@@ -1,23 +1,22 @@
-//! Asks before something is done that can't be undone. The browser's own dialog: it keeps the focus inside,
-//! closes on Escape, and gives the focus back.
+//! A dialog that asks before an action that can't be undone. It is the browser's modal dialog,
+//! which traps the focus, closes on Escape and returns the focus.
 
 use leptos::{ev, html, prelude::*};
 
-/// What the dialog shows, once something is there to ask about.
 #[component]
 pub(crate) fn ConfirmDialog(
-    /// Open while it is true.
+    /// Whether the dialog is open.
     #[prop(into)]
     open: Signal<bool>,
     #[prop(into)] title: Signal<String>,
     #[prop(into)] text: Signal<String>,
-    /// On the button that does it, and while it is done.
-    confirm: (&'static str, &'static str),
-    /// On the button that does not.
-    keep: &'static str,
+    /// The labels of the button that confirms: normally, and while busy.
+    confirm_labels: (&'static str, &'static str),
+    /// The label of the button that closes the dialog.
+    cancel_label: &'static str,
     #[prop(into)] busy: Signal<bool>,
     #[prop(into)] on_confirm: Callback<()>,
-    /// It is closed, or asked to be.
+    /// Called when the dialog was closed or should close.
     #[prop(into)]
     on_close: Callback<()>,
 ) -> impl IntoView {
@@ -25,13 +24,13 @@ pub(crate) fn ConfirmDialog(
     Effect::new(move || {
         let Some(dialog) = dialog.get() else { return };
         match open.get() {
-            // It throws only where it is open already, as something else.
+            // It throws only if the dialog is already open.
             true if !dialog.open() => drop(dialog.show_modal()),
             false if dialog.open() => dialog.close(),
             _ => {}
         }
     });
-    let (label, label_busy) = confirm;
+    let (label, label_busy) = confirm_labels;
     view! {
         <dialog
             class="dialog"
@@ -54,7 +53,7 @@ pub(crate) fn ConfirmDialog(
                     disabled=busy
                     on:click=move |_| on_close.run(())
                 >
-                    {keep}
+                    {cancel_label}
                 </button>
                 <button
                     type="button"

@@ -1,20 +1,18 @@
-//! One event in the list, with its live count.
+//! One event in the list, with its live count; and the parts that other pages use too.
 
 use leptos::prelude::*;
+use rowlock_web_operations::events::Event;
 
 use super::{
     book_button::BookButton,
     icons::{Calendar, Place},
-    ticket_count::{TicketBar, TicketCount},
+    ticket_badge::{TicketBadge, TicketBar},
 };
-use crate::{
-    api::{live::LiveCounts, queries::events::Event},
-    browser,
-};
+use crate::{api::live::LiveCounts, browser};
 
 #[component]
 pub(crate) fn EventCard(event: Event) -> impl IntoView {
-    let tickets = LiveCounts::from_context().tickets(&event.id);
+    let tickets = LiveCounts::from_context().count_of(&event.id);
     let path = format!("/events/{}", event.id.inner());
     let price = browser::price(&event.price, 1);
     view! {
@@ -31,7 +29,7 @@ pub(crate) fn EventCard(event: Event) -> impl IntoView {
                 </div>
             </div>
             <div class="card-tickets">
-                <TicketCount tickets=tickets.clone() />
+                <TicketBadge tickets=tickets.clone() />
                 <TicketBar tickets />
             </div>
             <div class="card-foot">
@@ -44,7 +42,7 @@ pub(crate) fn EventCard(event: Event) -> impl IntoView {
     }
 }
 
-/// When and where.
+/// Date, time and venue.
 #[component]
 pub(crate) fn EventFacts(starts_at: String, venue: String) -> impl IntoView {
     let when = browser::date_and_time(&starts_at);
@@ -62,7 +60,7 @@ pub(crate) fn EventFacts(starts_at: String, venue: String) -> impl IntoView {
     }
 }
 
-/// The day to the eye only: the same stands beside it in words.
+/// Month and day as a picture. Hidden from screen readers, because the full date is beside it.
 #[component]
 pub(crate) fn DateTile(starts_at: String) -> impl IntoView {
     let (month, day) = browser::month_and_day(&starts_at);
@@ -74,7 +72,7 @@ pub(crate) fn DateTile(starts_at: String) -> impl IntoView {
     }
 }
 
-/// The place of a card that is on its way.
+/// A placeholder for a card that is loading.
 #[component]
 pub(crate) fn CardSkeleton() -> impl IntoView {
     view! {

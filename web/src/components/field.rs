@@ -1,36 +1,36 @@
-//! A labelled field of a form, with what is wrong with it below.
+//! A labelled form field with an error message below it.
 
 use leptos::{html, prelude::*};
 
-use crate::api::{Failure, http::Refusal};
+use crate::api::{Failure, http::ApiError};
 
-type Check = Box<dyn Fn(&str) -> Option<&'static str> + Send + Sync>;
+type Validator = Box<dyn Fn(&str) -> Option<&'static str> + Send + Sync>;
 
-/// What a person types into a field; a handle that is copied about.
+/// A `Copy` handle to a field's value and its problems.
 #[derive(Clone, Copy)]
 pub(crate) struct Field {
-    /// As the server and password managers call it.
+    /// The name that the server and password managers use.
     name: &'static str,
     value: RwSignal<String>,
-    /// Whether the person has left it, or sent the form: only then is it criticised.
-    left: RwSignal<bool>,
-    /// What the server said of this value.
-    refused: RwSignal<Option<String>>,
-    check: StoredValue<Check>,
+    /// Whether the user has left the field or sent the form. No problem is shown before.
+    is_touched: RwSignal<bool>,
+    /// The server's message about the current value.
+    server_problem: RwSignal<Option<String>>,
+    validate: StoredValue<Validator>,
     input: NodeRef<html::Input>,
 }
 
 impl Field {
     pub(crate) fn new(
         name: &'static str,
-        check: impl Fn(&str) -> Option<&'static str> + Send + Sync + 'static,
+        validate: impl Fn(&str) -> Option<&'static str> + Send + Sync + 'static,
     ) -> Self {
         Self {
             name,
             value: RwSignal::default(),
-            left: RwSignal::new(false),
-            refused: RwSignal::new(None),
-            check: StoredValue::new(Box::new(check)),
+            is_touched: RwSignal::new(false),
+            server_problem: RwSignal::new(None),
+            validate: StoredValue::new(Box::new(validate)),
             input: NodeRef::new(),
         }
     }
@@ -40,26 +40,26 @@ impl Field {
     }
 
     fn problem(self) -> Option<String> {
-        if let Some(refused) = self.refused.get() {
-            return Some(refused);
+        if let Some(server_problem) = self.server_problem.get() {
+            return Some(server_problem);
         }
         let value = self.value.get();
-        let found = self.check.with_value(|check| check(&value));
-        found.filter(|_| self.left.get()).map(str::to_owned)
+        let found = self.validate.with_value(|validate| validate(&value));
+        found.filter(|_| self.is_touched.get()).map(str::to_owned)
     }
 
-    /// The form's values when none has a problem; else the first field with one has the focus.
-    pub(crate) fn values_of<const N: usize>(fields: [Self; N]) -> Option<[String; N]> {
+    /// The values, if all are valid. Otherwise the first invalid field gets the focus.
+    pub(crate) fn valid_values<const N: usize>(fields: [Self; N]) -> Option<[String; N]> {
         for field in fields {
-            // What a password manager filled in may not have been told as typed.
+            // A password manager may fill a field without an input event.
             if let Some(input) = field.input.get_untracked() {
                 field.value.set(input.value());
             }
-            field.left.set(true);
-            field.refused.set(None);
+            field.is_touched.set(true);
+            field.server_problem.set(None);
         }
-        let wrong = fields.iter().find(|field| untrack(|| field.problem()).is_some());
-        match wrong {
+        let invalid = fields.iter().find(|field| untrack(|| field.problem()).is_some());
+        match invalid {
             Some(field) => {
                 field.focus();
                 None
@@ -68,9 +68,10 @@ impl Field {
         }
     }
 
-    /// Shows what the server refused beside the fields it names; gives back what belongs to none.
-    pub(crate) fn show_refusal(fields: &[Self], failure: &Failure) -> Option<String> {
-        let Failure::Refused(Refusal { fields: problems, .. }) = failure else {
+    /// Shows the server's messages beside the fields that they name. Returns the messages for no
+    /// field of the form.
+    pub(crate) fn show_failure(fields: &[Self], failure: &Failure) -> Option<String> {
+        let Failure::Api(ApiError { fields: problems, .. }) = failure else {
             return Some(failure.message());
         };
         let mut rest = Vec::new();
@@ -78,7 +79,7 @@ impl Field {
         for problem in problems {
             match fields.iter().find(|field| field.name == problem.field) {
                 Some(field) => {
-                    field.refused.try_set(Some(problem.message.clone()));
+                    field.server_problem.try_set(Some(problem.message.clone()));
                     first.get_or_insert(*field);
                 }
                 None => rest.push(problem.message.clone()),
@@ -94,16 +95,16 @@ impl Field {
         }
     }
 
-    /// Shows what the server refused, where it concerns this field whatever it names.
-    pub(crate) fn refuse(self, message: String) {
-        self.refused.try_set(Some(message));
+    /// Shows a message of the server that concerns this field without naming it.
+    pub(crate) fn show_server_problem(self, message: String) {
+        self.server_problem.try_set(Some(message));
         self.focus();
     }
 
     fn focus(self) {
-        // The page may be gone since.
+        // The page may be gone by now.
         if let Some(input) = self.input.try_get_untracked().flatten() {
-            // It is in the page, so it can have the focus.
+            // An element in the page can be focused.
             let _ = input.focus();
         }
     }
@@ -116,7 +117,7 @@ pub(crate) fn FieldInput(
     /// The input's type.
     kind: &'static str,
     autocomplete: &'static str,
-    /// What to know before typing.
+    /// Help that is shown before the user types.
     #[prop(optional)]
     hint: &'static str,
 ) -> impl IntoView {
@@ -144,10 +145,10 @@ pub(crate) fn FieldInput(
                 aria-describedby=described_by
                 node_ref=field.input
                 on:input=move |event| {
-                    field.refused.set(None);
+                    field.server_problem.set(None);
                     field.value.set(event_target_value(&event));
                 }
-                on:blur=move |_| field.left.set(true)
+                on:blur=move |_| field.is_touched.set(true)
             />
             <p class="problem" id=problem_id aria-live="polite">
                 {move || problem.get()}

@@ -1,10 +1,10 @@
-//! What every page begins with: where one can go, and who is signed in.
+//! The header of every page: navigation and the signed-in user.
 
 use leptos::prelude::*;
 use leptos_router::components::A;
 
-use super::sign_out::SignOut;
-use crate::session::{Person, Session, Viewer};
+use super::sign_out_button::SignOutButton;
+use crate::session::{Session, SessionUser, Viewer};
 
 #[component]
 pub(crate) fn Header() -> impl IntoView {
@@ -13,18 +13,18 @@ pub(crate) fn Header() -> impl IntoView {
         Viewer::Unknown => {
             view! { <span class="line line-name" aria-hidden="true"></span> }.into_any()
         }
-        Viewer::Nobody => view! {
+        Viewer::SignedOut => view! {
             <A href="/sign-in">"Sign in"</A>
             <A href="/register" attr:class="button button-small">
                 "Register"
             </A>
         }
         .into_any(),
-        Viewer::Person(Person { name, .. }) => view! {
+        Viewer::SignedIn(SessionUser { name, .. }) => view! {
             <span class="who" title=name>
                 {name.clone()}
             </span>
-            <SignOut />
+            <SignOutButton />
         }
         .into_any(),
     };
@@ -33,7 +33,7 @@ pub(crate) fn Header() -> impl IntoView {
             "Skip to content"
         </a>
         <header class="site-header">
-            <a class="logo" href="/events" aria-label="Rowlock, to the events">
+            <a class="logo" href="/events" aria-label="Rowlock: all events">
                 <svg viewBox="0 0 32 32" aria-hidden="true">
                     <rect width="32" height="32" rx="8"></rect>
                     <path d="M7 11h18v3a2 2 0 0 0 0 4v3H7v-3a2 2 0 0 0 0-4z"></path>

@@ -1,4 +1,4 @@
-//! Pictures beside words that say the same, so hidden from screen readers.
+//! Icons. They are hidden from screen readers, because the text beside them says the same.
 
 use leptos::prelude::*;
 
@@ -18,7 +18,8 @@ macro_rules! icons {
 
 icons! {
     Calendar: "M3 6.5h14v10H3zM3 9.5h14M6.5 4v4M13.5 4v4"
-    Place: "M10 17.5s5.5-5 5.5-9a5.5 5.5 0 0 0-11 0c0 4 5.5 9 5.5 9zM10 10.5a2 2 0 1 0 0-4 2 2 0 0 0 0 4z"
+    Place: "M10 17.5s5.5-5 5.5-9a5.5 5.5 0 0 0-11 0c0 4 5.5 9 5.5 9z\
+        M10 10.5a2 2 0 1 0 0-4 2 2 0 0 0 0 4z"
     Check: "M4 10.5l4 4 8-9"
     Warning: "M10 3l7.5 13.5h-15zM10 8v4M10 14v.5"
     Close: "M5 5l10 10M15 5L5 15"

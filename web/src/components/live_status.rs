@@ -1,20 +1,23 @@
-//! Says quietly whether the counts on the page are live. Not a live region: it would interrupt.
+//! Shows whether the counts on the page are live. It is no ARIA live region, because that would
+//! interrupt screen readers.
 
 use leptos::prelude::*;
 
-use crate::api::live::{Link, LiveCounts};
+use crate::api::live::{Connection, LiveCounts};
 
 #[component]
 pub(crate) fn LiveStatus() -> impl IntoView {
     let live = LiveCounts::from_context();
     view! {
         {move || {
-            let (class, words) = match live.link() {
-                // Keeps its place.
+            let (class, words) = match live.connection() {
+                // Keeps the line's height.
                 None => ("live live-none", "\u{a0}"),
-                Some(Link::Connecting) => ("live", "Connecting…"),
-                Some(Link::Live) => ("live live-on", "Live counts"),
-                Some(Link::Lost) => ("live live-lost", "Reconnecting; counts may be out of date"),
+                Some(Connection::Connecting) => ("live", "Connecting…"),
+                Some(Connection::Live) => ("live live-on", "Live counts"),
+                Some(Connection::Lost) => {
+                    ("live live-lost", "Reconnecting; counts may be out of date")
+                }
             };
             view! { <p class=class>{words}</p> }
         }}

@@ -1,16 +1,16 @@
-//! Pieces that pages are made of.
+//! Components that pages are built from.
 
 pub(crate) mod book_button;
 pub(crate) mod confirm_dialog;
+pub(crate) mod deferred;
 pub(crate) mod event_card;
 pub(crate) mod field;
 pub(crate) mod header;
 pub(crate) mod icons;
 pub(crate) mod live_status;
 pub(crate) mod notice;
-pub(crate) mod page_head;
+pub(crate) mod page_heading;
 pub(crate) mod pager;
-pub(crate) mod sign_out;
-pub(crate) mod soon;
-pub(crate) mod ticket_count;
-pub(crate) mod toasts;
+pub(crate) mod sign_out_button;
+pub(crate) mod ticket_badge;
+pub(crate) mod toast_region;

@@ -1,17 +1,17 @@
-//! What stands where there is nothing to show.
+//! Shown in place of content when there is none.
 
 use leptos::prelude::*;
 
 use super::icons::Warning;
 use crate::api::Failure;
 
-/// With words, and a way on.
+/// A title, an optional text, and optional links or buttons.
 #[component]
 pub(crate) fn Notice(
     #[prop(into)] icon: ViewFn,
     #[prop(into)] title: String,
     #[prop(optional, into)] text: String,
-    /// The way on, where there is one.
+    /// Links or buttons that lead on.
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {
@@ -25,18 +25,18 @@ pub(crate) fn Notice(
     }
 }
 
-/// That reading failed, with a way to try again.
+/// Says that loading failed and offers to try again.
 #[component]
 pub(crate) fn FailureNotice(
     failure: Failure,
-    /// Whether it is being tried again.
+    /// Whether another attempt is running.
     #[prop(into)]
     busy: Signal<bool>,
     #[prop(into)] retry: Callback<()>,
 ) -> impl IntoView {
     view! {
         <div role="alert">
-            <Notice icon=Warning title="That didn't work." text=failure.message()>
+            <Notice icon=Warning title="This page couldn't be loaded." text=failure.message()>
                 <button
                     type="button"
                     class="button"

@@ -3,15 +3,15 @@
 use leptos::prelude::*;
 
 use super::icons::{Back, Forward};
-use crate::event_list::{EventList, page_numbers};
+use crate::event_list::{ListParams, page_numbers};
 
 #[component]
-pub(crate) fn Pager(list: EventList, pages: i32) -> impl IntoView {
-    let current = list.page;
-    let link = move |page: i32| list.with_page(page).path();
+pub(crate) fn Pager(params: ListParams, pages: i32) -> impl IntoView {
+    let current = params.page;
+    let link = move |page: i32| params.with_page(page).path();
     let step = |to: i32, label: &'static str, icon: AnyView| {
-        let within = (1..=pages).contains(&to);
-        match within {
+        let is_page = (1..=pages).contains(&to);
+        match is_page {
             true => {
                 view! { <a class="page-link" href=link(to) aria-label=label>{icon}</a> }.into_any()
             }

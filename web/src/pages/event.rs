@@ -1,28 +1,26 @@
-//! One event: what it is, how many tickets are left, and booking some.
+//! One event: its description, its remaining tickets, and booking.
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
+use rowlock_web_operations::events::{EventWithDescription, one_event};
 
 use crate::{
-    api::{
-        Code, Failure,
-        live::LiveCounts,
-        queries::events::{EventWithDescription, one_event},
-    },
-    booking::MOST_TICKETS,
+    api::{ErrorCode, Failure, live::LiveCounts},
+    booking::MAX_TICKETS_PER_BOOKING,
     browser,
     components::{
         book_button::BookButton,
         event_card::{DateTile, EventFacts},
         live_status::LiveStatus,
         notice::FailureNotice,
-        page_head::PageHead,
-        ticket_count::{TicketBar, TicketCount},
+        page_heading::PageHeading,
+        ticket_badge::{TicketBadge, TicketBar},
     },
-    desk::{Desk, Standing},
-    pages::{events::LastList, not_found::NotFound},
-    query::{Loaded, Query},
-    scroll::Scroll,
+    last_list::LastListPath,
+    my_bookings::{BookingState, MyBookings},
+    pages::not_found::NotFound,
+    query::{Query, QueryState},
+    scroll::ScrollPositions,
     session::Session,
 };
 
@@ -30,57 +28,61 @@ use crate::{
 pub(crate) fn EventPage() -> impl IntoView {
     let session = Session::from_context();
     let live = LiveCounts::from_context();
-    let desk = Desk::from_context();
-    let scroll = Scroll::from_context();
+    let my_bookings = MyBookings::from_context();
+    let scroll = ScrollPositions::from_context();
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
     let event = Query::new(
         move || (session.viewer(), id.get()),
         move |(_, id)| async move {
-            let asked = desk.now();
+            let read_stamp = my_bookings.read_stamp();
             match session.run(&one_event(id)).await {
-                Ok(data) => Ok((asked, data.event)),
-                // An address that can be no event's.
-                Err(failure) if failure.code() == Some(Code::BadUserInput) => Ok((asked, None)),
+                Ok(data) => Ok((read_stamp, data.event)),
+                // The address has no valid id.
+                Err(failure) if failure.code() == Some(ErrorCode::BadUserInput) => {
+                    Ok((read_stamp, None))
+                }
                 Err(failure) => Err(failure),
             }
         },
-        move |(asked, found)| {
+        move |(read_stamp, found)| {
             live.watch_only(found.iter().map(|found| found.event.id.clone()).collect());
             if let Some(EventWithDescription { event, .. }) = found {
-                live.read(&event.id, event.remaining_tickets, event.total_tickets);
-                desk.learn(event, *asked);
+                live.set_from_query(&event.id, event.remaining_tickets, event.total_tickets);
+                my_bookings.update_from_read(event, *read_stamp);
             }
-            scroll.content_is_there();
+            scroll.restore();
         },
     )
-    .read_again_when(move || live.reconnections())
-    .read_again_when(move || session.changes_in_other_tabs());
-    let LastList(list) = expect_context();
+    .refetch_when(move || live.reconnect_count())
+    .refetch_when(move || session.changes_in_other_tabs());
+    let LastListPath(list) = expect_context();
     on_cleanup(move || live.watch_only(Vec::new()));
 
-    let face = Memo::new(move |_| {
+    let state = Memo::new(move |_| {
         event.with(|event| match event {
-            Loaded::NotYet => Face::Loading,
-            Loaded::Failed(failure) => Face::Failed(failure.clone()),
-            Loaded::Is((_, None)) => Face::Missing,
-            Loaded::Is((_, Some(found))) => Face::Event(without_count(found.clone())),
+            QueryState::Loading => EventPageState::Loading,
+            QueryState::Failed(failure) => EventPageState::Failed(failure.clone()),
+            QueryState::Loaded((_, None)) => EventPageState::Missing,
+            QueryState::Loaded((_, Some(found))) => {
+                EventPageState::Event(without_count(found.clone()))
+            }
         })
     });
-    let title = Signal::derive(move || match face.get() {
-        Face::Loading | Face::Failed(_) => "Event".to_owned(),
-        Face::Missing => "Not found".to_owned(),
-        Face::Event(found) => found.event.title,
+    let title = Signal::derive(move || match state.get() {
+        EventPageState::Loading | EventPageState::Failed(_) => "Event".to_owned(),
+        EventPageState::Missing => "Not found".to_owned(),
+        EventPageState::Event(found) => found.event.title,
     });
     view! {
         <nav class="crumbs" aria-label="Breadcrumb">
             <a href=list>"All events"</a>
         </nav>
-        <PageHead title named=Signal::derive(move || face.get() != Face::Loading)>
+        <PageHeading title is_final=Signal::derive(move || state.get() != EventPageState::Loading)>
             <LiveStatus />
-        </PageHead>
-        {move || match face.get() {
-            Face::Loading => {
+        </PageHeading>
+        {move || match state.get() {
+            EventPageState::Loading => {
                 view! {
                     <div class="event skeleton" aria-hidden="true">
                         <div class="panel">
@@ -96,25 +98,28 @@ pub(crate) fn EventPage() -> impl IntoView {
                 }
                     .into_any()
             }
-            Face::Failed(failure) => {
-                let retry = move |()| event.read_again();
-                view! { <FailureNotice failure busy=event.busy() retry /> }.into_any()
+            EventPageState::Failed(failure) => {
+                let retry = move |()| event.refetch();
+                view! { <FailureNotice failure busy=event.is_fetching() retry /> }.into_any()
             }
-            Face::Missing => view! { <NotFound what="There is no such event." /> }.into_any(),
-            Face::Event(found) => view! { <EventDetails found /> }.into_any(),
+            EventPageState::Missing => {
+                view! { <NotFound title="There is no such event." /> }.into_any()
+            }
+            EventPageState::Event(found) => view! { <EventDetails found /> }.into_any(),
         }}
     }
 }
 
 #[derive(Clone, PartialEq)]
-enum Face {
+enum EventPageState {
     Loading,
     Missing,
     Failed(Failure),
     Event(EventWithDescription),
 }
 
-/// Without what is kept up to date elsewhere, so that reading it again doesn't make the page anew.
+/// The event without its count and booking, which other signals hold. So a refetch that changes
+/// only those doesn't render the page anew.
 fn without_count(mut found: EventWithDescription) -> EventWithDescription {
     found.event.remaining_tickets = 0;
     found.event.total_tickets = 0;
@@ -125,23 +130,24 @@ fn without_count(mut found: EventWithDescription) -> EventWithDescription {
 #[component]
 fn EventDetails(found: EventWithDescription) -> impl IntoView {
     let EventWithDescription { description, event } = found;
-    let tickets = LiveCounts::from_context().tickets(&event.id);
-    let standing = Desk::from_context().standing(&event.id);
+    let tickets = LiveCounts::from_context().count_of(&event.id);
+    let booking_state = MyBookings::from_context().state_of(&event.id);
     let quantity = RwSignal::new(1);
     let price = event.price.clone();
     let total = move || browser::price(&price, u8::try_from(quantity.get()).unwrap_or(1));
-    // No more than are left, as far as is known; one can be asked for in any case.
-    let most = {
+    // At most as many as are left. One can always be requested, because the count may be out of
+    // date.
+    let max_quantity = {
         let tickets = tickets.clone();
-        Memo::new(move |_| tickets.get().remaining().clamp(1, MOST_TICKETS))
+        Memo::new(move |_| tickets.get().remaining().clamp(1, MAX_TICKETS_PER_BOOKING))
     };
     Effect::new(move || {
-        let most = most.get();
-        if quantity.get_untracked() > most {
-            quantity.set(most);
+        let max_quantity = max_quantity.get();
+        if quantity.get_untracked() > max_quantity {
+            quantity.set(max_quantity);
         }
     });
-    let of_all = {
+    let of_total = {
         let tickets = tickets.clone();
         move || {
             let tickets = tickets.get();
@@ -164,14 +170,16 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
             </section>
             <section class="panel" aria-label="Tickets">
                 <div class="count">
-                    <TicketCount tickets=tickets.clone() />
-                    <span class="of-all">{of_all}</span>
+                    <TicketBadge tickets=tickets.clone() />
+                    <span class="of-all">{of_total}</span>
                 </div>
                 <TicketBar tickets />
                 {
-                    move || match standing.get() {
-                        Standing::Booked { quantity } => view! { <Booked quantity /> }.into_any(),
-                        _ => {
+                    move || match booking_state.get() {
+                        BookingState::Booked { quantity } => {
+                            view! { <Booked quantity /> }.into_any()
+                        }
+                        BookingState::NotBooked | BookingState::Pending | BookingState::Closed => {
                             view! {
                                 <div class="order-row">
                                     <label class="quantity">
@@ -183,9 +191,10 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
                                                 quantity.set(chosen.parse().unwrap_or(1));
                                             }
                                         >
-                                            {move || (1..=most.get())
+                                            {move || (1..=max_quantity.get())
                                                 .map(|count| {
-                                                    let selected = count == quantity.get_untracked();
+                                                    let selected =
+                                                        count == quantity.get_untracked();
                                                     view! {
                                                         <option value=count selected=selected>
                                                             {count}
@@ -213,13 +222,13 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
 
 #[component]
 fn Booked(quantity: i32) -> impl IntoView {
-    let words = match quantity {
+    let label = match quantity {
         1 => "You have 1 ticket.".to_owned(),
         count => format!("You have {count} tickets."),
     };
     view! {
         <p class="yours">
-            {words} " " <a href="/bookings">"See my bookings"</a>
+            {label} " " <a href="/bookings">"See my bookings"</a>
         </p>
     }
 }

@@ -1,5 +1,6 @@
-//! One module a page.
+//! One module for each page.
 
+mod account_form;
 pub(crate) mod bookings;
 pub(crate) mod event;
 pub(crate) mod events;

@@ -1,21 +1,21 @@
-//! What stands where there is no page, or no such event.
+//! Shown for an address without a page, and for an event that does not exist.
 
 use leptos::prelude::*;
 
-use crate::components::{icons::Search, notice::Notice, page_head::PageHead};
+use crate::components::{icons::Search, notice::Notice, page_heading::PageHeading};
 
 #[component]
 pub(crate) fn NotFoundPage() -> impl IntoView {
     view! {
-        <PageHead title="Not found" />
-        <NotFound what="There is no page at this address." />
+        <PageHeading title="Not found" />
+        <NotFound title="There is no page at this address." />
     }
 }
 
 #[component]
-pub(crate) fn NotFound(what: &'static str) -> impl IntoView {
+pub(crate) fn NotFound(title: &'static str) -> impl IntoView {
     view! {
-        <Notice icon=Search title=what text="It may have been moved, or the link may be incomplete.">
+        <Notice icon=Search title text="It may have been moved, or the link may be incomplete.">
             <a class="button" href="/events">
                 "See all events"
             </a>

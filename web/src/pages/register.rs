@@ -1,12 +1,13 @@
-//! Making an account.
+//! The page for creating an account.
 
 use leptos::prelude::*;
+use rowlock_web_operations::accounts::RegisterInput;
 
 use crate::{
-    api::{Code, queries::accounts::RegisterInput},
+    api::ErrorCode,
     components::field::{Field, FieldInput},
-    pages::sign_in::{AccountForm, use_next_page},
-    return_path::with_next,
+    pages::account_form::{AccountForm, use_next_page},
+    return_path::path_with_next,
     session::Session,
     validation::{email_problem, name_problem, new_password_problem, repeated_password_problem},
 };
@@ -18,8 +19,8 @@ pub(crate) fn RegisterPage() -> impl IntoView {
     let name = Field::new("name", name_problem);
     let email = Field::new("email", email_problem);
     let password = Field::new("password", new_password_problem);
-    let repeated = Field::new("passwordAgain", move |again| {
-        repeated_password_problem(&password.value(), again)
+    let repeated = Field::new("passwordAgain", move |repeated| {
+        repeated_password_problem(&password.value(), repeated)
     });
     let send = move |[name, email, password, _]: [String; 4]| async move {
         let name = name.trim().to_owned();
@@ -27,11 +28,11 @@ pub(crate) fn RegisterPage() -> impl IntoView {
     };
     view! {
         <AccountForm
-            title="Make an account"
+            title="Create an account"
             fields=[name, email, password, repeated]
             send
-            concerns=(Code::EmailTaken, email)
-            label=("Make an account", "Making your account…")
+            error_field=(ErrorCode::EmailTaken, email)
+            labels=("Create an account", "Creating your account…")
         >
             <FieldInput field=name label="Name" kind="text" autocomplete="name" />
             <FieldInput field=email label="Email" kind="email" autocomplete="username" />
@@ -44,14 +45,14 @@ pub(crate) fn RegisterPage() -> impl IntoView {
             />
             <FieldInput
                 field=repeated
-                label="Password again"
+                label="Repeat password"
                 kind="password"
                 autocomplete="new-password"
             />
         </AccountForm>
         <p class="form-alternative">
-            "Registered already? "
-            <a href=move || with_next("/sign-in", &next.get())>"Sign in"</a>
+            "Already registered? "
+            <a href=move || path_with_next("/sign-in", &next.get())>"Sign in"</a>
         </p>
     }
 }

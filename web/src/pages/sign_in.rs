@@ -1,17 +1,14 @@
-//! Signing in.
+//! The page for signing in.
 
-use leptos::{prelude::*, task::spawn_local};
-use leptos_router::hooks::use_query_map;
+use leptos::prelude::*;
+use rowlock_web_operations::accounts::LoginInput;
 
 use crate::{
-    api::{Code, Failure, queries::accounts::LoginInput},
-    components::{
-        field::{Field, FieldInput},
-        page_head::PageHead,
-    },
-    redirect::redirect_when,
-    return_path::{next_page, with_next},
-    session::{Session, Viewer},
+    api::ErrorCode,
+    components::field::{Field, FieldInput},
+    pages::account_form::{AccountForm, use_next_page},
+    return_path::path_with_next,
+    session::Session,
     validation::{email_problem, password_problem},
 };
 
@@ -29,8 +26,8 @@ pub(crate) fn SignInPage() -> impl IntoView {
             title="Sign in"
             fields=[email, password]
             send
-            concerns=(Code::InvalidCredentials, password)
-            label=("Sign in", "Signing in…")
+            error_field=(ErrorCode::InvalidCredentials, password)
+            labels=("Sign in", "Signing in…")
         >
             <FieldInput field=email label="Email" kind="email" autocomplete="username" />
             <FieldInput
@@ -42,83 +39,7 @@ pub(crate) fn SignInPage() -> impl IntoView {
         </AccountForm>
         <p class="form-alternative">
             "New here? "
-            <a href=move || with_next("/register", &next.get())>"Make an account"</a>
+            <a href=move || path_with_next("/register", &next.get())>"Create an account"</a>
         </p>
     }
-}
-
-/// The form of signing in or registering; sends on who is signed in already.
-#[component]
-pub(crate) fn AccountForm<const N: usize, S, A>(
-    title: &'static str,
-    fields: [Field; N],
-    /// Sends the fields' values; who is signed in by it is sent on.
-    send: S,
-    /// A refusal that names no field, and the field that it concerns.
-    concerns: (Code, Field),
-    /// On the button, and while it is done.
-    label: (&'static str, &'static str),
-    children: Children,
-) -> impl IntoView
-where
-    S: Fn([String; N]) -> A + 'static,
-    A: Future<Output = Result<(), Failure>> + 'static,
-{
-    let session = Session::from_context();
-    let next = use_next_page();
-    redirect_when(
-        move || matches!(session.viewer(), Viewer::Person(_)),
-        move || next.get_untracked(),
-    );
-    let busy = RwSignal::new(false);
-    // What the server said that belongs to no field.
-    let refusal = RwSignal::new(None);
-    let submit = move || {
-        let Some(values) = Field::values_of(fields) else { return };
-        busy.set(true);
-        refusal.set(None);
-        let answer = send(values);
-        spawn_local(async move {
-            let Err(failure) = answer.await else { return };
-            // The page may be gone since.
-            busy.try_set(false);
-            let (code, field) = concerns;
-            if failure.code() == Some(code) {
-                field.refuse(failure.message());
-            } else {
-                refusal.try_set(Field::show_refusal(&fields, &failure));
-            }
-        });
-    };
-    let (idle_label, busy_label) = label;
-    view! {
-        <div class="form-page">
-            <PageHead title />
-            <form
-                class="panel form"
-                method="post"
-                novalidate
-                on:submit=move |event| {
-                    event.prevent_default();
-                    if !busy.get_untracked() {
-                        submit();
-                    }
-                }
-            >
-                <div class="form-refusal" role="alert">
-                    {move || refusal.get()}
-                </div>
-                {children()}
-                <button type="submit" class="button" aria-disabled=move || busy.get().to_string()>
-                    {move || if busy.get() { busy_label } else { idle_label }}
-                </button>
-            </form>
-        </div>
-    }
-}
-
-/// Where to go on after the form.
-pub(crate) fn use_next_page() -> Memo<String> {
-    let address = use_query_map();
-    Memo::new(move |_| next_page(address.get().get("next").as_deref()).to_owned())
 }

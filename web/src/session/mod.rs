@@ -1,8 +1,8 @@
-//! Who is signed in: in this tab, across tabs, across reloads.
+//! Who is signed in, in all tabs and across reloads.
 //!
-//! The access token is kept in memory only. The refresh token is a cookie that no page can read; asking
-//! the server to `refresh` is how a reloaded page learns who it is for, and how an expired access token is
-//! replaced.
+//! The access token is kept in memory only. The refresh token is in a cookie that no script can
+//! read. The `refresh` operation tells a reloaded page who its user is, and replaces an expired
+//! access token.
 
 mod single_flight;
 mod state;
@@ -13,85 +13,89 @@ use std::time::Duration;
 use cynic::Operation;
 use futures_timer::Delay;
 use leptos::{prelude::*, task::spawn_local};
+use rowlock_web_operations::accounts::{self, LoginInput, LogoutEverywhere, RegisterInput};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     api::{
-        Code, Failure,
-        http::{self, Body, Data},
-        queries::accounts::{self, LoginInput, LogoutEverywhere, RegisterInput},
+        ErrorCode, Failure,
+        http::{self, RequestBody, ResponseData},
     },
-    reconnect::pause_after,
+    backoff::pause_before_retry,
 };
 use single_flight::SingleFlight;
-use state::{AfterRejection, SignedIn, State};
-pub(crate) use state::{Person, Viewer};
-use tabs::{News, Tabs};
+use state::{AfterRejection, SessionState, SignedIn};
+pub(crate) use state::{SessionUser, Viewer};
+use tabs::{TabChannel, TabMessage};
 
-/// The page's session; a handle that is copied about.
+/// A `Copy` handle to the page's session.
 #[derive(Clone, Copy)]
 pub(crate) struct Session {
-    state: RwSignal<State>,
+    state: RwSignal<SessionState>,
     viewer: Memo<Viewer>,
-    lost: RwSignal<u32>,
+    times_expired: RwSignal<u32>,
     changes_in_other_tabs: RwSignal<u32>,
-    /// Whether the server could not be asked for the session.
+    /// Whether the last attempt to restore the session got no answer.
     unreachable: RwSignal<bool>,
-    /// `None` for a moment at the start.
-    tabs: StoredValue<Option<Tabs>, LocalStorage>,
-    renewal: StoredValue<SingleFlight<Result<SignedIn, Failure>>, LocalStorage>,
+    /// `None` until the first task after the start.
+    tabs: StoredValue<Option<TabChannel>, LocalStorage>,
+    refreshes: StoredValue<SingleFlight<Result<SignedIn, Failure>>, LocalStorage>,
 }
 
 impl Session {
-    /// Begins to restore the browser's session, if it has one, and gives the handle to every
-    /// component.
+    /// Begins to restore the browser's session, if it has one, and provides the handle to all
+    /// components.
     pub(crate) fn provide() -> Self {
-        let known = if tabs::may_have_session() { State::Restoring } else { State::SignedOut };
-        let state = RwSignal::new(known);
+        let initial = if tabs::may_have_session() {
+            SessionState::Restoring
+        } else {
+            SessionState::SignedOut
+        };
+        let state = RwSignal::new(initial);
         let session = Self {
             state,
-            viewer: Memo::new(move |_| state.with(State::viewer)),
-            lost: RwSignal::new(0),
+            viewer: Memo::new(move |_| state.with(SessionState::viewer)),
+            times_expired: RwSignal::new(0),
             changes_in_other_tabs: RwSignal::new(0),
             unreachable: RwSignal::new(false),
             tabs: StoredValue::new_local(None),
-            renewal: StoredValue::new_local(SingleFlight::new()),
+            refreshes: StoredValue::new_local(SingleFlight::new()),
         };
         provide_context(session);
         set_timeout(move || session.join_tabs(), Duration::ZERO);
-        if state.with_untracked(|state| *state == State::Restoring) {
+        if state.with_untracked(|state| *state == SessionState::Restoring) {
             spawn_local(session.restore());
         }
         session
     }
 
     fn join_tabs(self) {
-        let tabs = Tabs::join(move |news| match news {
-            News::SignedIn(signed_in) => self.state.set(State::SignedIn(signed_in)),
-            News::SignedOut => self.state.set(State::SignedOut),
-            News::BookingsChanged => self.changes_in_other_tabs.update(|times| *times += 1),
+        let tabs = TabChannel::join(move |message| match message {
+            TabMessage::SignedIn(signed_in) => self.state.set(SessionState::SignedIn(signed_in)),
+            TabMessage::SignedOut => self.state.set(SessionState::SignedOut),
+            TabMessage::BookingsChanged => self.changes_in_other_tabs.update(|count| *count += 1),
         });
         self.tabs.set_value(Some(tabs));
     }
 
-    /// Grows each time that the person books or cancels in another tab.
+    /// How often the user has booked or cancelled in another tab.
     pub(crate) fn changes_in_other_tabs(self) -> u32 {
         self.changes_in_other_tabs.get()
     }
 
-    pub(crate) fn tell_bookings_changed(self) {
-        self.tell_tabs(&News::BookingsChanged);
+    pub(crate) fn tell_tabs_bookings_changed(self) {
+        self.tell_tabs(&TabMessage::BookingsChanged);
     }
 
-    /// Whether it is not known who looks at the page because the server can't be reached.
+    /// Whether the viewer is unknown because the server can't be reached.
     pub(crate) fn is_unreachable(self) -> bool {
         self.unreachable.get()
     }
 
-    fn tell_tabs(self, news: &News) {
+    fn tell_tabs(self, message: &TabMessage) {
         self.tabs.with_value(|tabs| {
             if let Some(tabs) = tabs {
-                tabs.tell(news);
+                tabs.send(message);
             }
         });
     }
@@ -100,60 +104,60 @@ impl Session {
         expect_context()
     }
 
-    /// Who looks at the page.
+    /// The current viewer, tracked.
     pub(crate) fn viewer(self) -> Viewer {
         self.viewer.get()
     }
 
-    /// The same, for what does not run again when that changes.
-    pub(crate) fn viewer_now(self) -> Viewer {
-        self.state.with_untracked(State::viewer)
+    /// The current viewer, for code that should not run again when the viewer changes.
+    pub(crate) fn viewer_untracked(self) -> Viewer {
+        self.state.with_untracked(SessionState::viewer)
     }
 
-    /// Grows each time that the session is found to have ended by itself.
-    pub(crate) fn lost(self) -> u32 {
-        self.lost.get()
+    /// How often a session was found to have ended without a sign-out.
+    pub(crate) fn times_expired(self) -> u32 {
+        self.times_expired.get()
     }
 
-    /// Runs an operation for whoever is signed in, or for nobody. An expired access token is renewed
-    /// and the operation repeated, once.
+    /// Runs an operation as the current viewer. If the access token has expired, it is refreshed
+    /// and the operation is repeated once.
     pub(crate) async fn run<Q, V>(self, operation: &Operation<Q, V>) -> Result<Q, Failure>
     where
         Q: DeserializeOwned,
         V: Serialize,
     {
-        self.post(Body::of(operation)).await?.read()
+        self.post(RequestBody::new(operation)).await?.parse()
     }
 
-    async fn post(self, body: Body) -> Result<Data, Failure> {
+    async fn post(self, body: RequestBody) -> Result<ResponseData, Failure> {
         let sender = self.state.with_untracked(|state| state.signed_in().cloned());
         let Some(sender) = sender else { return http::post(body, None).await };
         let answer = http::post(body.clone(), Some(&sender.access_token)).await;
         match answer {
-            Err(failure) if failure.code() == Some(Code::Unauthenticated) => {}
+            Err(failure) if failure.code() == Some(ErrorCode::Unauthenticated) => {}
             answer => return answer,
         }
-        let token = self.token_after(sender).await?;
+        let token = self.token_for_retry(sender).await?;
         match http::post(body, Some(&token)).await {
-            // A token as new as can be, and still not good: its account is gone.
-            Err(failure) if failure.code() == Some(Code::Unauthenticated) => {
-                self.lose();
+            // The server rejects even a new token, so the account is gone.
+            Err(failure) if failure.code() == Some(ErrorCode::Unauthenticated) => {
+                self.set_expired();
                 Err(Failure::SessionEnded)
             }
             answer => answer,
         }
     }
 
-    /// The access token to repeat an operation with, after the sender's was not accepted.
-    async fn token_after(self, sender: SignedIn) -> Result<String, Failure> {
+    /// The access token to repeat an operation with, after the server rejected the sender's.
+    async fn token_for_retry(self, sender: SignedIn) -> Result<String, Failure> {
         match self.state.with_untracked(|state| state.after_rejection(&sender)) {
             AfterRejection::Repeat(token) => Ok(token),
             AfterRejection::GiveUp => Err(Failure::SessionEnded),
-            AfterRejection::Renew => {
+            AfterRejection::Refresh => {
                 let user_id = sender.user.id.clone();
-                let renewed = self.renew(Some(sender)).await?;
-                match renewed.user.id == user_id {
-                    true => Ok(renewed.access_token),
+                let refreshed = self.refresh(Some(sender)).await?;
+                match refreshed.user.id == user_id {
+                    true => Ok(refreshed.access_token),
                     false => Err(Failure::SessionEnded),
                 }
             }
@@ -161,89 +165,97 @@ impl Session {
     }
 
     /// # Errors
-    /// Also the refusals that belong beside the form's fields.
+    /// Includes the server's messages for the form's fields.
     pub(crate) async fn sign_in(self, input: LoginInput) -> Result<(), Failure> {
-        let _alone = tabs::lock_cookie().await;
+        let _lock = tabs::lock_cookie().await;
         let answer = http::send(&accounts::login(input)).await?;
-        self.begin(answer.login.into());
+        self.set_signed_in(answer.login.into());
         Ok(())
     }
 
     /// # Errors
-    /// Also the refusals that belong beside the form's fields.
+    /// Includes the server's messages for the form's fields.
     pub(crate) async fn register(self, input: RegisterInput) -> Result<(), Failure> {
-        let _alone = tabs::lock_cookie().await;
+        let _lock = tabs::lock_cookie().await;
         let answer = http::send(&accounts::register(input)).await?;
-        self.begin(answer.register.into());
+        self.set_signed_in(answer.register.into());
         Ok(())
     }
 
-    /// Ends the session in every tab, once the server has.
+    /// Ends the session on the server, then in every tab.
     pub(crate) async fn sign_out(self) -> Result<(), Failure> {
-        let _alone = tabs::lock_cookie().await;
+        let _lock = tabs::lock_cookie().await;
         http::send(&accounts::logout()).await?;
-        self.end();
+        self.set_signed_out();
         Ok(())
     }
 
-    /// Ends all of the person's sessions, on this device and others.
+    /// Ends all of the user's sessions, on this device and others.
     pub(crate) async fn sign_out_everywhere(self) -> Result<(), Failure> {
-        let person =
-            self.state.with_untracked(|state| state.signed_in().map(|one| one.user.id.clone()));
-        // With a token that is good, as none can be renewed while the cookie is locked.
+        let user_id = self
+            .state
+            .with_untracked(|state| state.signed_in().map(|signed_in| signed_in.user.id.clone()));
+        // Makes sure that the token is valid, because it can't be refreshed while the cookie is
+        // locked.
         self.run(&accounts::me()).await?;
-        let _alone = tabs::lock_cookie().await;
+        let _lock = tabs::lock_cookie().await;
         let sender = self.state.with_untracked(|state| state.signed_in().cloned());
-        // Another tab may have signed in as somebody else meanwhile, whose session is none of this.
-        let sender = sender.filter(|sender| Some(&sender.user.id) == person.as_ref());
+        // Meanwhile another tab may have signed in as somebody else. That session must not end.
+        let sender = sender.filter(|sender| Some(&sender.user.id) == user_id.as_ref());
         let sender = sender.ok_or(Failure::SessionEnded)?;
-        let body = Body::of(&accounts::logout_everywhere());
-        http::post(body, Some(&sender.access_token)).await?.read::<LogoutEverywhere>()?;
-        self.end();
+        let body = RequestBody::new(&accounts::logout_everywhere());
+        http::post(body, Some(&sender.access_token)).await?.parse::<LogoutEverywhere>()?;
+        self.set_signed_out();
         Ok(())
     }
 
-    /// Asks until it is known whether there is a session.
+    /// Retries until the server has said whether there is a session.
     async fn restore(self) {
         for failures in 0.. {
-            match self.renew(None).await {
+            match self.refresh(None).await {
                 Ok(_) | Err(Failure::SessionEnded) => return,
-                Err(_) => self.unreachable.set(true),
+                Err(Failure::NoAnswer | Failure::Api(_)) => self.unreachable.set(true),
             }
-            Delay::new(pause_after(failures, js_sys::Math::random())).await;
-            // Signed in by the form, or in or out by another tab.
-            if self.state.with_untracked(|state| *state != State::Restoring) {
+            Delay::new(pause_before_retry(failures, js_sys::Math::random())).await;
+            // Meanwhile the user may have signed in here, or in or out in another tab.
+            if self.state.with_untracked(|state| *state != SessionState::Restoring) {
                 return;
             }
         }
     }
 
-    /// Exchanges the refresh cookie for a new access token: once for all of this tab's operations that
-    /// need one, and once for all tabs.
-    async fn renew(self, rejected: Option<SignedIn>) -> Result<SignedIn, Failure> {
-        let renewal = self.renewal.get_value();
-        renewal
+    /// Exchanges the refresh cookie for a new access token. All operations that wait for one share
+    /// one exchange, also across tabs.
+    async fn refresh(self, rejected: Option<SignedIn>) -> Result<SignedIn, Failure> {
+        let refreshes = self.refreshes.get_value();
+        refreshes
             .run(async move {
-                let alone = tabs::lock_cookie().await;
-                if alone.waited {
-                    self.hear_news(rejected.as_ref()).await;
+                let cookie_lock = tabs::lock_cookie().await;
+                if cookie_lock.had_to_wait {
+                    self.wait_for_tab_message(rejected.as_ref()).await;
                 }
-                // What another tab did while this one waited.
+                // Another tab may have refreshed or signed out while this one waited.
                 match self.state.get_untracked() {
-                    State::SignedIn(now) if Some(&now) != rejected.as_ref() => return Ok(now),
-                    State::SignedOut if rejected.is_some() => return Err(Failure::SessionEnded),
-                    _ => {}
+                    SessionState::SignedIn(now) if Some(&now) != rejected.as_ref() => {
+                        return Ok(now);
+                    }
+                    SessionState::SignedOut if rejected.is_some() => {
+                        return Err(Failure::SessionEnded);
+                    }
+                    SessionState::SignedIn(_)
+                    | SessionState::SignedOut
+                    | SessionState::Restoring => {}
                 }
                 match http::send(&accounts::refresh()).await {
                     Ok(answer) => {
                         let signed_in = SignedIn::from(answer.refresh);
-                        self.begin(signed_in.clone());
+                        self.set_signed_in(signed_in.clone());
                         Ok(signed_in)
                     }
-                    Err(failure) if failure.code() == Some(Code::Unauthenticated) => {
+                    Err(failure) if failure.code() == Some(ErrorCode::Unauthenticated) => {
                         match rejected {
-                            Some(_) => self.lose(),
-                            None => self.end(),
+                            Some(_) => self.set_expired(),
+                            None => self.set_signed_out(),
                         }
                         Err(Failure::SessionEnded)
                     }
@@ -253,37 +265,37 @@ impl Session {
             .await
     }
 
-    /// The tab that changed the cookie says what came of it, which may arrive after its lock is free.
-    async fn hear_news(self, rejected: Option<&SignedIn>) {
-        const LONGEST: Duration = Duration::from_millis(500);
-        const GLANCE: Duration = Duration::from_millis(5);
+    /// Waits for the message of the tab that held the lock. It may arrive after the lock is free.
+    async fn wait_for_tab_message(self, rejected: Option<&SignedIn>) {
+        const TIMEOUT: Duration = Duration::from_millis(500);
+        const POLL_INTERVAL: Duration = Duration::from_millis(5);
         let mut waited = Duration::ZERO;
-        let is_news = |state: &State| match state {
-            State::SignedIn(now) => Some(now) != rejected,
-            State::SignedOut => rejected.is_some(),
-            State::Restoring => false,
+        let is_changed = |state: &SessionState| match state {
+            SessionState::SignedIn(now) => Some(now) != rejected,
+            SessionState::SignedOut => rejected.is_some(),
+            SessionState::Restoring => false,
         };
-        while waited < LONGEST && !self.state.with_untracked(is_news) {
-            Delay::new(GLANCE).await;
-            waited += GLANCE;
+        while waited < TIMEOUT && !self.state.with_untracked(is_changed) {
+            Delay::new(POLL_INTERVAL).await;
+            waited += POLL_INTERVAL;
         }
     }
 
-    fn begin(self, signed_in: SignedIn) {
+    fn set_signed_in(self, signed_in: SignedIn) {
         tabs::note_session(Some(&signed_in.user.id));
-        self.state.set(State::SignedIn(signed_in.clone()));
-        self.tell_tabs(&News::SignedIn(signed_in));
+        self.state.set(SessionState::SignedIn(signed_in.clone()));
+        self.tell_tabs(&TabMessage::SignedIn(signed_in));
     }
 
-    /// It ended, and nobody has ended it.
-    fn lose(self) {
-        self.end();
-        self.lost.update(|times| *times += 1);
+    /// The session ended without a sign-out.
+    fn set_expired(self) {
+        self.set_signed_out();
+        self.times_expired.update(|count| *count += 1);
     }
 
-    fn end(self) {
+    fn set_signed_out(self) {
         tabs::note_session(None);
-        self.state.set(State::SignedOut);
-        self.tell_tabs(&News::SignedOut);
+        self.state.set(SessionState::SignedOut);
+        self.tell_tabs(&TabMessage::SignedOut);
     }
 }

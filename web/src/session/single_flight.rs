@@ -1,4 +1,4 @@
-//! One run at a time: whoever asks while it runs shares its outcome.
+//! Runs an async task once for all callers that ask for it at the same time.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -7,7 +7,7 @@ use futures_util::{
     future::{LocalBoxFuture, Shared},
 };
 
-/// Work that many want at once, and that must run once.
+/// Callers that come while a task runs share its outcome.
 pub(super) struct SingleFlight<T: Clone>(Rc<RefCell<Option<Shared<LocalBoxFuture<'static, T>>>>>);
 
 impl<T: Clone> Clone for SingleFlight<T> {
@@ -21,14 +21,14 @@ impl<T: Clone + 'static> SingleFlight<T> {
         Self(Rc::default())
     }
 
-    /// Joins the run that is under way, or starts `work`.
+    /// Joins the running task, or starts `work`.
     pub(super) async fn run(&self, work: impl Future<Output = T> + 'static) -> T {
         let running = {
             let mut running = self.0.borrow_mut();
             running.get_or_insert_with(|| work.boxed_local().shared()).clone()
         };
         let outcome = running.clone().await;
-        // The first to hear clears it, unless somebody has started the next run already.
+        // The first caller to resume clears the slot, unless the next task has started already.
         let mut latest = self.0.borrow_mut();
         if latest.as_ref().is_some_and(|latest| latest.ptr_eq(&running)) {
             *latest = None;
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn those_who_wait_share_one_run_and_the_next_starts_anew() {
+    fn concurrent_callers_share_one_run_and_the_next_caller_starts_anew() {
         let runs = Rc::new(Cell::new(0));
         let flight = SingleFlight::new();
         let work = |gate: oneshot::Receiver<()>| {

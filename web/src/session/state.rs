@@ -1,64 +1,64 @@
-//! Who uses this page, as far as it knows. Plain Rust.
+//! What the page knows about its session, and what to do about a rejected access token.
 
+use rowlock_web_operations::accounts::{AuthPayload, User};
 use serde::{Deserialize, Serialize};
 
-use crate::api::queries::accounts::{AuthPayload, User};
-
-/// Who is signed in, and the proof of it. It lives in memory only.
+/// The signed-in user and their access token. Kept in memory only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SignedIn {
-    pub(crate) user: Person,
+    pub(crate) user: SessionUser,
     pub(super) access_token: String,
 }
 
-/// Whom the header greets.
+/// The signed-in user, as the header shows them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Person {
+pub(crate) struct SessionUser {
     pub(crate) id: String,
     pub(crate) name: String,
 }
 
-/// What is known of the session.
+/// What the page knows about its session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    /// There may be one: the refresh cookie, which the page can't see, will tell.
+pub(crate) enum SessionState {
+    /// There may be a session. Only the server can tell, because no script can read the cookie.
     Restoring,
     SignedOut,
     SignedIn(SignedIn),
 }
 
-/// Who looks at the page; the same however often the access token is renewed.
+/// Who is using the page. It does not change when the access token is refreshed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Viewer {
-    /// Not known yet.
+    /// The session is being restored.
     Unknown,
-    Nobody,
-    Person(Person),
+    SignedOut,
+    SignedIn(SessionUser),
 }
 
-/// What to do about an operation whose access token was not accepted.
+/// What to do with an operation whose access token was rejected.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum AfterRejection {
-    /// The token was renewed meanwhile: ask again with this one.
+    /// Repeat it with this token, which replaced the rejected one meanwhile.
     Repeat(String),
-    Renew,
-    /// The session ended meanwhile, or is somebody else's now.
+    /// Refresh the token first.
+    Refresh,
+    /// Fail: the session has ended, or another user has signed in.
     GiveUp,
 }
 
 impl From<AuthPayload> for SignedIn {
     fn from(payload: AuthPayload) -> Self {
         let User { id, name } = payload.user;
-        Self { user: Person { id: id.into_inner(), name }, access_token: payload.access_token }
+        Self { user: SessionUser { id: id.into_inner(), name }, access_token: payload.access_token }
     }
 }
 
-impl State {
+impl SessionState {
     pub(crate) fn viewer(&self) -> Viewer {
         match self {
             Self::Restoring => Viewer::Unknown,
-            Self::SignedOut => Viewer::Nobody,
-            Self::SignedIn(signed_in) => Viewer::Person(signed_in.user.clone()),
+            Self::SignedOut => Viewer::SignedOut,
+            Self::SignedIn(signed_in) => Viewer::SignedIn(signed_in.user.clone()),
         }
     }
 
@@ -69,14 +69,14 @@ impl State {
         }
     }
 
-    /// An operation of `sender` must never be repeated as another user's.
+    /// An operation of `sender` must never be repeated as another user.
     pub(super) fn after_rejection(&self, sender: &SignedIn) -> AfterRejection {
         match self {
             Self::SignedIn(now) if now.user.id != sender.user.id => AfterRejection::GiveUp,
             Self::SignedIn(now) if now.access_token != sender.access_token => {
                 AfterRejection::Repeat(now.access_token.clone())
             }
-            Self::SignedIn(_) | Self::Restoring => AfterRejection::Renew,
+            Self::SignedIn(_) | Self::Restoring => AfterRejection::Refresh,
             Self::SignedOut => AfterRejection::GiveUp,
         }
     }
@@ -87,32 +87,32 @@ mod tests {
     use super::*;
 
     fn signed_in(id: &str, token: &str) -> SignedIn {
-        let user = Person { id: id.to_owned(), name: "Ada".to_owned() };
+        let user = SessionUser { id: id.to_owned(), name: "Ada".to_owned() };
         SignedIn { user, access_token: token.to_owned() }
     }
 
     #[test]
-    fn a_rejected_token_is_renewed_once_and_a_renewed_one_used_at_once() {
+    fn a_rejected_token_is_refreshed_unless_a_newer_one_is_there() {
         let sender = signed_in("ada", "old");
-        let same = State::SignedIn(signed_in("ada", "old"));
-        assert_eq!(same.after_rejection(&sender), AfterRejection::Renew);
-        let renewed = State::SignedIn(signed_in("ada", "new"));
-        assert_eq!(renewed.after_rejection(&sender), AfterRejection::Repeat("new".to_owned()));
+        let same = SessionState::SignedIn(signed_in("ada", "old"));
+        assert_eq!(same.after_rejection(&sender), AfterRejection::Refresh);
+        let refreshed = SessionState::SignedIn(signed_in("ada", "new"));
+        assert_eq!(refreshed.after_rejection(&sender), AfterRejection::Repeat("new".to_owned()));
     }
 
     #[test]
-    fn an_operation_is_never_repeated_as_somebody_else() {
+    fn an_operation_is_never_repeated_as_another_user() {
         let sender = signed_in("ada", "old");
-        let other = State::SignedIn(signed_in("grace", "new"));
+        let other = SessionState::SignedIn(signed_in("grace", "new"));
         assert_eq!(other.after_rejection(&sender), AfterRejection::GiveUp);
-        assert_eq!(State::SignedOut.after_rejection(&sender), AfterRejection::GiveUp);
+        assert_eq!(SessionState::SignedOut.after_rejection(&sender), AfterRejection::GiveUp);
     }
 
     #[test]
-    fn the_viewer_stays_the_same_when_the_token_is_renewed() {
-        let viewer = |token| State::SignedIn(signed_in("ada", token)).viewer();
+    fn the_viewer_stays_the_same_when_the_token_is_refreshed() {
+        let viewer = |token| SessionState::SignedIn(signed_in("ada", token)).viewer();
         assert_eq!(viewer("old"), viewer("new"));
-        assert_eq!(State::Restoring.viewer(), Viewer::Unknown);
-        assert_eq!(State::SignedOut.viewer(), Viewer::Nobody);
+        assert_eq!(SessionState::Restoring.viewer(), Viewer::Unknown);
+        assert_eq!(SessionState::SignedOut.viewer(), Viewer::SignedOut);
     }
 }

@@ -1,5 +1,5 @@
-//! What the tabs of one browser share of a session: who changes the cookie, what came of it, and a note
-//! that there is a session at all.
+//! What the tabs of one browser share: a lock on the refresh cookie, messages about the session,
+//! and a note in `localStorage` that there is a session.
 
 use std::{pin::pin, time::Duration};
 
@@ -13,85 +13,85 @@ use wasm_bindgen_futures::future_to_promise;
 use web_sys::{BroadcastChannel, MessageEvent, Storage};
 
 use super::state::SignedIn;
-use crate::api::http::PATIENCE_MILLIS;
+use crate::api::http::REQUEST_TIMEOUT_MILLIS;
 
-/// Names the channel and the lock.
-const NAME: &str = "rowlock.session";
-/// Holds the id of the user whose refresh cookie the browser keeps. Only a note, which saves those who
-/// have no session from asking for one; it proves nothing.
-const NOTE: &str = "rowlock.user";
+/// The name of the channel and of the lock.
+const CHANNEL_AND_LOCK: &str = "rowlock.session";
+/// Holds the id of the user whose refresh cookie the browser has. It proves nothing; without it,
+/// the client does not ask the server for a session.
+const STORAGE_KEY: &str = "rowlock.user";
 
-/// Longest wait for another tab: as long as its request may take.
-const LOCK_PATIENCE: Duration = Duration::from_millis(PATIENCE_MILLIS as u64);
+/// How long to wait for another tab: as long as its request may take.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(REQUEST_TIMEOUT_MILLIS as u64);
 
-/// What one tab tells the others.
+/// A message to the other tabs.
 #[derive(Serialize, Deserialize)]
-pub(super) enum News {
+pub(super) enum TabMessage {
     SignedIn(SignedIn),
     SignedOut,
-    /// The signed-in person has booked or cancelled.
+    /// The user has booked or cancelled.
     BookingsChanged,
 }
 
-/// The other tabs of this browser.
-pub(super) struct Tabs(Option<BroadcastChannel>);
+/// A channel to the other tabs. Empty if the browser has none.
+pub(super) struct TabChannel(Option<BroadcastChannel>);
 
-impl Tabs {
-    /// Listens to the others for as long as the page lives.
-    pub(super) fn join(mut on_news: impl FnMut(News) + 'static) -> Self {
-        let Ok(channel) = BroadcastChannel::new(NAME) else { return Self(None) };
+impl TabChannel {
+    /// Joins the channel and listens until the browser leaves the document.
+    pub(super) fn join(mut on_message: impl FnMut(TabMessage) + 'static) -> Self {
+        let Ok(channel) = BroadcastChannel::new(CHANNEL_AND_LOCK) else { return Self(None) };
         let listener = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-            let news = event.data().as_string();
-            if let Some(news) = news.and_then(|news| serde_json::from_str(&news).ok()) {
-                on_news(news);
+            let message = event.data().as_string();
+            if let Some(message) = message.and_then(|message| serde_json::from_str(&message).ok()) {
+                on_message(message);
             }
         });
         channel.set_onmessage(Some(listener.into_js_value().unchecked_ref()));
         Self(Some(channel))
     }
 
-    pub(super) fn tell(&self, news: &News) {
-        if let (Some(channel), Ok(news)) = (&self.0, serde_json::to_string(news)) {
-            // It fails only once it is closed, which it never is.
-            let _ = channel.post_message(&JsValue::from_str(&news));
+    pub(super) fn send(&self, message: &TabMessage) {
+        if let (Some(channel), Ok(message)) = (&self.0, serde_json::to_string(message)) {
+            // It fails only on a closed channel, and this one is never closed.
+            let _ = channel.post_message(&JsValue::from_str(&message));
         }
     }
 }
 
-/// That no other tab changes the refresh cookie until this is dropped.
+/// While this exists, no other tab changes the refresh cookie.
 pub(super) struct CookieLock {
-    /// Whether another tab had it.
-    pub(super) waited: bool,
+    /// Whether another tab held the lock before.
+    pub(super) had_to_wait: bool,
     _release: Option<oneshot::Sender<()>>,
 }
 
-/// Waits until this tab alone may change the refresh cookie: two that rotate it at once would look to
-/// the server like a thief and his victim. A browser without locks (a page that is neither HTTPS nor
-/// loopback) goes ahead; the server forgives what is only seconds apart.
+/// Waits until only this tab may change the refresh cookie. To the server, two tabs that rotate it
+/// at once would look like a stolen token. Browsers have locks on HTTPS and loopback only;
+/// elsewhere the client goes ahead, because the server tolerates reuse within seconds.
 pub(super) async fn lock_cookie() -> CookieLock {
-    let at_once = LockOptions { if_available: true };
-    if let Some(release) = request(at_once).await {
-        return CookieLock { waited: false, _release: Some(release) };
+    let only_if_available = LockOptions { if_available: true };
+    if let Some(release) = acquire(only_if_available).await {
+        return CookieLock { had_to_wait: false, _release: Some(release) };
     }
-    // A tab that broke while it held the lock must not keep the others out for good.
-    let granted = pin!(request(LockOptions { if_available: false }));
-    let release = match future::select(granted, Delay::new(LOCK_PATIENCE)).await {
+    // A tab that hangs while it holds the lock must not block the others for ever.
+    let granted = pin!(acquire(LockOptions { if_available: false }));
+    let release = match future::select(granted, Delay::new(LOCK_TIMEOUT)).await {
         Either::Left((release, _)) => release,
         Either::Right(_) => None,
     };
-    CookieLock { waited: release.is_some(), _release: release }
+    CookieLock { had_to_wait: release.is_some(), _release: release }
 }
 
 struct LockOptions {
-    /// Rather none than wait.
+    /// Return without the lock instead of waiting for it.
     if_available: bool,
 }
 
-/// What frees the lock when it is dropped; `None` where it can't be had.
-async fn request(options: LockOptions) -> Option<oneshot::Sender<()>> {
+/// Requests the lock. Dropping the returned sender frees it. `None` if the lock was not granted.
+async fn acquire(options: LockOptions) -> Option<oneshot::Sender<()>> {
     let (granted, is_granted) = oneshot::channel::<bool>();
     let (release, is_released) = oneshot::channel::<()>();
-    // The browser holds the lock until the promise that its callback gave is settled.
+    // The browser holds the lock until the callback's promise settles.
     let hold = Closure::once_into_js(move |lock: JsValue| {
         let _ = granted.send(!lock.is_null());
         future_to_promise(async move {
@@ -99,23 +99,23 @@ async fn request(options: LockOptions) -> Option<oneshot::Sender<()>> {
             Ok(JsValue::UNDEFINED)
         })
     });
-    let how = Object::new();
+    let js_options = Object::new();
     // Setting a property of a plain object can't fail.
-    let _ = Reflect::set(&how, &"ifAvailable".into(), &options.if_available.into());
-    request_lock(NAME, &how, &hold).ok()?;
+    let _ = Reflect::set(&js_options, &"ifAvailable".into(), &options.if_available.into());
+    request_lock(CHANNEL_AND_LOCK, &js_options, &hold).ok()?;
     is_granted.await.ok()?.then_some(release)
 }
 
 #[wasm_bindgen]
 extern "C" {
-    /// web-sys has it only as unstable.
+    /// In web-sys this is still unstable.
     #[wasm_bindgen(catch, js_namespace = ["navigator", "locks"], js_name = request)]
     fn request_lock(name: &str, options: &Object, hold: &JsValue) -> Result<JsValue, JsValue>;
 }
 
-/// Whether there may be a session: one was noted, or there is nowhere to note it.
+/// Whether there may be a session: one was noted, or there is no storage for a note.
 pub(super) fn may_have_session() -> bool {
-    match storage().map(|storage| storage.get_item(NOTE)) {
+    match storage().map(|storage| storage.get_item(STORAGE_KEY)) {
         Some(Ok(note)) => note.is_some(),
         Some(Err(_)) | None => true,
     }
@@ -123,10 +123,10 @@ pub(super) fn may_have_session() -> bool {
 
 pub(super) fn note_session(user_id: Option<&str>) {
     let Some(storage) = storage() else { return };
-    // It fails where storage is forbidden, and then nothing depends on it.
+    // It fails where storage is forbidden. The client then asks the server each time.
     let _ = match user_id {
-        Some(id) => storage.set_item(NOTE, id),
-        None => storage.remove_item(NOTE),
+        Some(id) => storage.set_item(STORAGE_KEY, id),
+        None => storage.remove_item(STORAGE_KEY),
     };
 }
 

@@ -22,7 +22,7 @@ async fn a_new_person_registers_and_is_greeted_where_they_came_from() {
     browser.go(&format!("{}/events?search=jazz", app.url)).await;
     browser.click_on_card("Jazz Night", "Book").await;
     browser.see_path("/sign-in?next=%2Fevents%3Fsearch%3Djazz").await;
-    browser.click_on("Make an account").await;
+    browser.click_on("Create an account").await;
     browser.see_path("/register?next=%2Fevents%3Fsearch%3Djazz").await;
 
     // Each field is criticised as it is left, and no sooner.
@@ -212,7 +212,7 @@ async fn leaving_a_page_that_waits_for_an_answer_breaks_nothing() {
     browser.click("dialog[open] .button-danger").await;
     browser.page.back().await.unwrap();
     browser.see(".found", "12 events").await;
-    browser.see(".toast", "Your booking of Jazz Night is cancelled.").await;
+    browser.see(".toast", "Your booking for Jazz Night is cancelled.").await;
     browser.fill("search", "jazz").await;
     browser.see(".found", "1 event").await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());

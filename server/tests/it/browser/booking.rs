@@ -222,7 +222,7 @@ async fn a_booking_is_cancelled_after_a_question_and_its_tickets_are_back() {
     let list = browser.new_tab().await;
     browser.go(&format!("{}/bookings", app.url)).await;
     browser.click_on("Cancel booking").await;
-    browser.see("dialog[open]", "Cancel your booking of Limited Concert?").await;
+    browser.see("dialog[open]", "Cancel your booking for Limited Concert?").await;
     browser.see("dialog[open]", "Your 2 tickets go back on sale at once.").await;
     browser.screenshot("cancel-dialog-768").await;
 
@@ -235,7 +235,7 @@ async fn a_booking_is_cancelled_after_a_question_and_its_tickets_are_back() {
 
     browser.press("\u{e007}").await;
     browser.click("dialog[open] .button-danger").await;
-    browser.see(".toast", "Your booking of Limited Concert is cancelled.").await;
+    browser.see(".toast", "Your booking for Limited Concert is cancelled.").await;
     browser.see(".booking .badge", "Cancelled").await;
     browser.see_no("dialog[open]").await;
     // The focus stays where the button was.

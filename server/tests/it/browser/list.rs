@@ -42,7 +42,7 @@ async fn a_search_narrows_the_list_and_the_way_back_leads_to_all_of_it() {
     assert_eq!(browser.ask(input).await, "");
 
     browser.fill("search", "no such event").await;
-    browser.see(".notice", "No event's title has “no such event” in it.").await;
+    browser.see(".notice", "No event title contains “no such event”.").await;
     browser.click_on("Show all events").await;
     browser.see(".found", "12 events").await;
     browser.close().await;
@@ -104,7 +104,7 @@ async fn order_and_pages_are_in_the_address_and_back_undoes_them() {
 
     browser.go(&format!("{}/events?page=99", app.url)).await;
     browser.see(".notice", "There is no page 99.").await;
-    browser.click_on("To the first page").await;
+    browser.click_on("Go to the first page").await;
     browser.see(".found", "32 events").await;
     browser.close().await;
 }

@@ -71,10 +71,10 @@ async fn every_page_fits_every_screen_and_shuts_nobody_out() {
         .await;
     browser.click_on("My bookings").await;
     browser.click_on_card("Jazz Night", "Cancel booking").await;
-    browser.see("dialog[open]", "Cancel your booking of Jazz Night?").await;
+    browser.see("dialog[open]", "Cancel your booking for Jazz Night?").await;
     look_at(&browser, "dialog").await;
     browser.click("dialog[open] .button-danger").await;
-    browser.see(".toast", "Your booking of Jazz Night is cancelled.").await;
+    browser.see(".toast", "Your booking for Jazz Night is cancelled.").await;
     look_at(&browser, "toast").await;
     browser.ask("window.fetch = () => Promise.reject(new TypeError('offline'))").await;
     browser.click_on("Events").await;

@@ -1,54 +1,50 @@
-//! What the signed-in person has booked, and cancelling it.
+//! The list of the signed-in user's bookings.
 
-mod cancelling;
+mod booking_row;
+mod cancel_dialog;
 
 use leptos::{prelude::*, task::spawn_local};
+use rowlock_web_operations::bookings::{Booking, BookingConnection, PageInfo, my_bookings};
 
 use crate::{
-    api::{
-        Failure,
-        live::LiveCounts,
-        queries::bookings::{Booking, BookingConnection, BookingStatus, PageInfo, my_bookings},
-    },
-    browser,
+    api::{Failure, live::LiveCounts},
     components::{
-        event_card::{DateTile, EventFacts},
         icons::{Ticket, Warning},
         notice::{FailureNotice, Notice},
-        page_head::PageHead,
-        sign_out::SignOut,
-        toasts::{Toasts, Tone},
+        page_heading::PageHeading,
+        sign_out_button::SignOutButton,
     },
-    desk::Desk,
-    moment::has_started,
-    query::{Loaded, Query},
+    my_bookings::MyBookings,
+    query::{Query, QueryState},
     redirect::redirect_when,
-    return_path::sign_in_from,
-    scroll::Scroll,
+    return_path::sign_in_path,
+    scroll::ScrollPositions,
     session::{Session, Viewer},
+    toasts::{Toasts, Tone},
 };
-use cancelling::Cancelling;
+use booking_row::{BookingRow, BookingsSkeleton};
+use cancel_dialog::CancelDialog;
 
-/// How many bookings are read at a time.
-const BOOKINGS_AT_A_TIME: i32 = 20;
-/// As many as the server gives.
-const MOST_AT_A_TIME: i32 = 50;
+/// How many bookings are loaded at a time.
+const PAGE_SIZE: i32 = 20;
+/// The server's limit.
+const MAX_PAGE_SIZE: i32 = 50;
 
 #[component]
 pub(crate) fn BookingsPage() -> impl IntoView {
     let session = Session::from_context();
-    redirect_when(move || session.viewer() == Viewer::Nobody, move || sign_in_from("/bookings"));
-    let is_known = Memo::new(move |_| matches!(session.viewer(), Viewer::Person(_)));
+    redirect_when(move || session.viewer() == Viewer::SignedOut, move || sign_in_path("/bookings"));
+    let is_signed_in = Memo::new(move |_| matches!(session.viewer(), Viewer::SignedIn(_)));
     view! {
-        <PageHead title="My bookings" />
-        {move || match is_known.get() {
+        <PageHeading title="My bookings" />
+        {move || match is_signed_in.get() {
             true => view! { <Bookings /> }.into_any(),
             false if session.is_unreachable() => {
                 view! {
                     <Notice
                         icon=Warning
                         title="The booking system can't be reached."
-                        text="Please check your connection. It is being tried again."
+                        text="Please check your connection. Rowlock keeps trying."
                     />
                 }
                     .into_any()
@@ -62,53 +58,48 @@ pub(crate) fn BookingsPage() -> impl IntoView {
 fn Bookings() -> impl IntoView {
     let session = Session::from_context();
     let live = LiveCounts::from_context();
-    let desk = Desk::from_context();
-    let scroll = Scroll::from_context();
+    let my_bookings = MyBookings::from_context();
+    let scroll = ScrollPositions::from_context();
     let rows_shown = StoredValue::new(0);
     let bookings = Query::new(
         move || session.viewer(),
-        move |_| read(session, rows_shown.get_value(), None),
+        move |_| read_page(session, rows_shown.get_value(), None),
         move |found: &BookingConnection| {
-            // Nothing here shows their counts, but the socket tells when the network was lost.
+            // The list shows no counts, but the open socket notices when the network is lost.
             let events = found.nodes.iter().map(|booking| booking.event.id.clone());
-            scroll.content_is_there();
-            live.watch_only(events.take(BOOKINGS_AT_A_TIME.unsigned_abs() as usize).collect());
+            scroll.restore();
+            live.watch_only(events.take(PAGE_SIZE.unsigned_abs() as usize).collect());
         },
     )
-    .read_again_when(move || live.reconnections())
-    .read_again_when(move || desk.bookings_changed());
+    .refetch_when(move || live.reconnect_count())
+    .refetch_when(move || my_bookings.change_count());
     on_cleanup(move || live.watch_only(Vec::new()));
-    // What is read again is as long as what is shown.
+    // A refetch loads as many bookings as are shown.
     Effect::new(move || {
-        let rows = bookings.with(|bookings| match bookings {
-            Loaded::Is(found) => found.nodes.len(),
-            _ => 0,
-        });
-        rows_shown.set_value(i32::try_from(rows).unwrap_or(MOST_AT_A_TIME));
+        let rows = bookings.with(|bookings| bookings.data().map_or(0, |found| found.nodes.len()));
+        rows_shown.set_value(i32::try_from(rows).unwrap_or(MAX_PAGE_SIZE));
     });
-    let asked = RwSignal::new(None::<Booking>);
-    let face = Memo::new(move |_| {
+    let to_cancel = RwSignal::new(None::<Booking>);
+    let state = Memo::new(move |_| {
         bookings.with(|bookings| match bookings {
-            Loaded::NotYet => Face::Loading,
-            Loaded::Failed(failure) => Face::Failed(failure.clone()),
-            Loaded::Is(found) if found.nodes.is_empty() => Face::Empty,
-            Loaded::Is(_) => Face::List,
+            QueryState::Loading => BookingsState::Loading,
+            QueryState::Failed(failure) => BookingsState::Failed(failure.clone()),
+            QueryState::Loaded(found) if found.nodes.is_empty() => BookingsState::Empty,
+            QueryState::Loaded(_) => BookingsState::List,
         })
     });
     let rows = move || {
-        bookings.with(|bookings| match bookings {
-            Loaded::Is(found) => found.nodes.clone(),
-            _ => Vec::new(),
-        })
+        bookings
+            .with(|bookings| bookings.data().map(|found| found.nodes.clone()).unwrap_or_default())
     };
     view! {
-        {move || match face.get() {
-            Face::Loading => view! { <BookingsSkeleton /> }.into_any(),
-            Face::Failed(failure) => {
-                let retry = move |()| bookings.read_again();
-                view! { <FailureNotice failure busy=bookings.busy() retry /> }.into_any()
+        {move || match state.get() {
+            BookingsState::Loading => view! { <BookingsSkeleton /> }.into_any(),
+            BookingsState::Failed(failure) => {
+                let retry = move |()| bookings.refetch();
+                view! { <FailureNotice failure busy=bookings.is_fetching() retry /> }.into_any()
             }
-            Face::Empty => {
+            BookingsState::Empty => {
                 view! {
                     <Notice icon=Ticket title="You haven't booked any events yet.">
                         <a class="button" href="/events">
@@ -118,7 +109,7 @@ fn Bookings() -> impl IntoView {
                 }
                     .into_any()
             }
-            Face::List => {
+            BookingsState::List => {
                 view! {
                     <ul class="bookings">
                         <For
@@ -127,123 +118,65 @@ fn Bookings() -> impl IntoView {
                                 let is_cancelled = booking.cancelled_at.is_some();
                                 (booking.id.inner().to_owned(), is_cancelled)
                             }
-                            children=move |booking| view! { <Row booking asked /> }
+                            children=move |booking| view! { <BookingRow booking to_cancel /> }
                         />
                     </ul>
-                    <More bookings />
+                    <ShowMore bookings />
                 }
                     .into_any()
             }
         }}
-        <Cancelling asked bookings />
+        <CancelDialog to_cancel bookings />
         <p class="elsewhere">
-            "Still signed in on a device that isn't yours? " <SignOut everywhere=true />
+            "Still signed in on a device that isn't yours? " <SignOutButton everywhere=true />
         </p>
     }
 }
 
 #[derive(Clone, PartialEq)]
-enum Face {
+enum BookingsState {
     Loading,
     Empty,
     List,
     Failed(Failure),
 }
 
-async fn read(
+async fn read_page(
     session: Session,
-    at_least: i32,
+    min_count: i32,
     after: Option<String>,
 ) -> Result<BookingConnection, Failure> {
-    let first = at_least.clamp(BOOKINGS_AT_A_TIME, MOST_AT_A_TIME);
+    let first = min_count.clamp(PAGE_SIZE, MAX_PAGE_SIZE);
     let me = session.run(&my_bookings(first, after)).await?.me;
-    // The session ended just now; the page is on its way to the sign-in.
+    // The session has just ended, and the page is about to redirect to the sign-in.
     me.map(|me| me.bookings).ok_or(Failure::SessionEnded)
 }
 
+/// A button that loads the bookings after the last one shown.
 #[component]
-fn Row(booking: Booking, asked: RwSignal<Option<Booking>>) -> impl IntoView {
-    let Booking { id, quantity, status, created_at, cancelled_at, event } = booking.clone();
-    let confirmed = status == BookingStatus::Confirmed;
-    let (class, words) = match confirmed {
-        true => ("badge badge-plenty", "Confirmed"),
-        false => ("badge badge-sold-out", "Cancelled"),
-    };
-    let tickets = match quantity {
-        1 => "1 ticket".to_owned(),
-        count => format!("{count} tickets"),
-    };
-    let when = match &cancelled_at {
-        None => format!("Booked on {}", browser::date_and_time(&created_at.0)),
-        Some(cancelled_at) => format!("Cancelled on {}", browser::date_and_time(&cancelled_at.0)),
-    };
-    let can_cancel = confirmed && !has_started(&event.starts_at.0, &browser::now());
-    let name = event.title.clone();
-    view! {
-        <li class="card booking" class:cancelled=!confirmed id=row_id(id.inner()) tabindex="-1">
-            <div class="card-head">
-                <DateTile starts_at=event.starts_at.0.clone() />
-                <div>
-                    <h2>
-                        <a href=format!("/events/{}", event.id.inner())>{event.title}</a>
-                    </h2>
-                    <EventFacts starts_at=event.starts_at.0 venue=event.venue />
-                </div>
-            </div>
-            <div class="booking-facts">
-                <span class=class>{words}</span>
-                <span>{tickets}</span>
-                <span class="booked-when">{when}</span>
-            </div>
-            {can_cancel
-                .then(|| {
-                    view! {
-                        <button
-                            type="button"
-                            class="button button-quiet"
-                            aria-label=format!("Cancel booking of {name}")
-                            on:click=move |_| asked.set(Some(booking.clone()))
-                        >
-                            "Cancel booking"
-                        </button>
-                    }
-                })}
-        </li>
-    }
-}
-
-fn row_id(booking_id: &str) -> String {
-    format!("booking-{booking_id}")
-}
-
-/// Reads on after the last booking shown.
-#[component]
-fn More(bookings: Query<BookingConnection>) -> impl IntoView {
+fn ShowMore(bookings: Query<BookingConnection>) -> impl IntoView {
     let session = Session::from_context();
     let toasts = Toasts::from_context();
     let busy = RwSignal::new(false);
     let cursor = Memo::new(move |_| {
-        bookings.with(|bookings| match bookings {
-            Loaded::Is(BookingConnection {
-                page_info: PageInfo { has_next_page: true, end_cursor },
-                ..
-            }) => end_cursor.clone(),
-            _ => None,
+        bookings.with(|bookings| {
+            let PageInfo { has_next_page, end_cursor } = &bookings.data()?.page_info;
+            end_cursor.clone().filter(|_| *has_next_page)
         })
     });
-    let read_on = move |_| {
+    let load_more = move |_| {
         let Some(after) = cursor.get_untracked().filter(|_| !busy.get_untracked()) else { return };
         busy.set(true);
         spawn_local(async move {
-            match read(session, 0, Some(after.clone())).await {
-                Ok(next) => bookings.change(|known| {
-                    // Unless the list was read anew meanwhile.
-                    if known.page_info.end_cursor.as_ref() == Some(&after) {
-                        known.nodes.extend(next.nodes);
-                        known.page_info = next.page_info;
+            match read_page(session, 0, Some(after.clone())).await {
+                Ok(next) => bookings.update(|shown| {
+                    // Meanwhile the list may have been loaded anew.
+                    if shown.page_info.end_cursor.as_ref() == Some(&after) {
+                        shown.nodes.extend(next.nodes);
+                        shown.page_info = next.page_info;
                     }
                 }),
-                Err(failure) => toasts.show(Tone::Bad, failure.message()),
+                Err(failure) => toasts.show(Tone::Error, failure.message()),
             }
             busy.try_set(false);
         });
@@ -255,35 +188,11 @@ fn More(bookings: Query<BookingConnection>) -> impl IntoView {
                     type="button"
                     class="button button-quiet more"
                     aria-disabled=move || busy.get().to_string()
-                    on:click=read_on
+                    on:click=load_more
                 >
-                    {move || if busy.get() { "Reading…" } else { "Show more" }}
+                    {move || if busy.get() { "Loading…" } else { "Show more" }}
                 </button>
             }
         })
-    }
-}
-
-#[component]
-fn BookingsSkeleton() -> impl IntoView {
-    view! {
-        <ul class="bookings" aria-hidden="true">
-            {(0..3)
-                .map(|_| {
-                    view! {
-                        <li class="card booking skeleton">
-                            <div class="card-head">
-                                <div class="tile"></div>
-                                <div class="grow">
-                                    <div class="line line-title"></div>
-                                    <div class="line"></div>
-                                </div>
-                            </div>
-                            <div class="line line-badge"></div>
-                        </li>
-                    }
-                })
-                .collect_view()}
-        </ul>
     }
 }

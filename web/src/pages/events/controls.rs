@@ -1,4 +1,4 @@
-//! Search and order.
+//! The search field and the choice of order.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 
 use crate::{
     components::icons::Search,
-    event_list::{EventList, LONGEST_SEARCH, Order},
+    event_list::{ListParams, MAX_SEARCH_CHARS, SortOrder},
 };
 
-/// How long nobody types before the search begins.
+/// The search begins after this pause in typing.
 const TYPING_PAUSE: Duration = Duration::from_millis(300);
 
-/// Both change the address, and the address changes the list.
+/// Both change the address, and the list follows the address.
 #[component]
-pub(super) fn Controls(list: Memo<EventList>) -> impl IntoView {
+pub(super) fn Controls(params: Memo<ListParams>) -> impl IntoView {
     let navigate = use_navigate();
-    let go = move |to: EventList, replace: bool| {
+    let go = move |to: ListParams, replace: bool| {
         let options = NavigateOptions { replace, scroll: false, ..Default::default() };
-        if to != list.get_untracked() {
+        if to != params.get_untracked() {
             navigate(&to.path(), options);
         }
     };
@@ -27,27 +27,29 @@ pub(super) fn Controls(list: Memo<EventList>) -> impl IntoView {
     let search = {
         let go = go.clone();
         move || {
-            // The page may be gone since.
-            let (Some(input), Some(now)) = (input.get_untracked(), list.try_get_untracked()) else {
+            // The page may be gone by now.
+            let (Some(input), Some(current)) = (input.get_untracked(), params.try_get_untracked())
+            else {
                 return;
             };
-            // The way back from a search leads to the whole list, not through each of its letters.
-            let refines = !now.search.is_empty();
-            go(now.with_search(&input.value()), refines);
+            // Refining a search replaces its entry in the history, so "back" leads to the whole
+            // list instead of through each letter.
+            let is_refined = !current.search.is_empty();
+            go(current.with_search(&input.value()), is_refined);
         }
     };
     let search_later = debounce(TYPING_PAUSE, {
         let search = search.clone();
         move |()| search()
     });
-    // Back and forward change the words too. Nothing else does: who is typing keeps what they typed.
-    let words = Memo::new(move |_| list.with(|list| list.search.clone()));
+    // Back and forward change the field's text. Nothing else does, so it can't overwrite typing.
+    let search_in_address = Memo::new(move |_| params.with(|params| params.search.clone()));
     Effect::new(move || {
-        let words = words.get();
+        let searched = search_in_address.get();
         if let Some(input) = input.get()
-            && input.value().trim() != words
+            && input.value().trim() != searched
         {
-            input.set_value(&words);
+            input.set_value(&searched);
         }
     });
     view! {
@@ -68,7 +70,7 @@ pub(super) fn Controls(list: Memo<EventList>) -> impl IntoView {
                     type="search"
                     placeholder="Search events by title"
                     autocomplete="off"
-                    maxlength=LONGEST_SEARCH.to_string()
+                    maxlength=MAX_SEARCH_CHARS.to_string()
                     node_ref=input
                     on:input={
                         let mut search_later = search_later;
@@ -80,15 +82,15 @@ pub(super) fn Controls(list: Memo<EventList>) -> impl IntoView {
                 <span>"Order"</span>
                 <select
                     id="order"
-                    prop:value=move || list.with(|list| list.order.name)
+                    prop:value=move || params.with(|params| params.order.name)
                     on:change=move |event| {
-                        let order = Order::named(&event_target_value(&event));
-                        go(list.get_untracked().with_order(order), false);
+                        let order = SortOrder::named(&event_target_value(&event));
+                        go(params.get_untracked().with_order(order), false);
                     }
                 >
-                    {Order::ALL
+                    {SortOrder::ALL
                         .map(|order| {
-                            let selected = move || list.with(|list| list.order == order);
+                            let selected = move || params.with(|params| params.order == order);
                             view! {
                                 <option value=order.name selected=selected>
                                     {order.label}

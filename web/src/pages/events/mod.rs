@@ -1,101 +1,70 @@
-//! The list of events: searched, ordered and paged as the address says.
+//! The list of events. The address holds its search, order and page.
 
 mod controls;
+mod list_page;
 mod results;
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
+use rowlock_web_operations::events::event_list;
 
 use crate::{
-    api::{
-        live::LiveCounts,
-        queries::events::{Event, event_list},
-    },
+    api::live::LiveCounts,
     browser,
-    components::{live_status::LiveStatus, page_head::PageHead, soon::Soon},
-    desk::{Asked, Desk},
-    event_list::{EventList, pages},
+    components::{deferred::Deferred, live_status::LiveStatus, page_heading::PageHeading},
+    event_list::ListParams,
+    last_list::LastListPath,
+    my_bookings::MyBookings,
     query::Query,
-    scroll::Scroll,
+    scroll::ScrollPositions,
     session::Session,
 };
 use controls::Controls;
+use list_page::ListPage;
 use results::Results;
-
-/// The list that was last looked at: the way back from an event.
-#[derive(Clone, Copy)]
-pub(crate) struct LastList(pub(crate) RwSignal<String>);
-
-impl LastList {
-    pub(crate) fn provide() {
-        provide_context(Self(RwSignal::new("/events".to_owned())));
-    }
-}
 
 #[component]
 pub(crate) fn EventsPage() -> impl IntoView {
     let session = Session::from_context();
     let live = LiveCounts::from_context();
-    let desk = Desk::from_context();
-    let scroll = Scroll::from_context();
+    let my_bookings = MyBookings::from_context();
+    let scroll = ScrollPositions::from_context();
     let address = use_query_map();
-    let list =
-        Memo::new(move |_| address.with(|query| EventList::from_query(|name| query.get(name))));
+    let params =
+        Memo::new(move |_| address.with(|query| ListParams::from_query(|name| query.get(name))));
     let events = Query::new(
-        move || (session.viewer(), list.get()),
-        move |(_, list)| async move {
-            let asked = desk.now();
-            let found = session.run(&event_list(list.variables())).await?.events;
-            browser::prepare_prices(found.nodes.iter().map(|event| &event.price)).await;
-            Ok(Found { list, asked, events: found.nodes, total: found.total_count })
+        move || (session.viewer(), params.get()),
+        move |(_, params)| async move {
+            let read_stamp = my_bookings.read_stamp();
+            let events = session.run(&event_list(params.variables())).await?.events;
+            browser::prepare_prices(events.nodes.iter().map(|event| &event.price)).await;
+            Ok(ListPage { params, read_stamp, events: events.nodes, total: events.total_count })
         },
-        move |found| {
-            live.watch_only(found.events.iter().map(|event| event.id.clone()).collect());
-            for event in &found.events {
-                live.read(&event.id, event.remaining_tickets, event.total_tickets);
-                desk.learn(event, found.asked);
+        move |page| {
+            live.watch_only(page.events.iter().map(|event| event.id.clone()).collect());
+            for event in &page.events {
+                live.set_from_query(&event.id, event.remaining_tickets, event.total_tickets);
+                my_bookings.update_from_read(event, page.read_stamp);
             }
-            scroll.content_is_there();
+            scroll.restore();
         },
     )
-    .read_again_when(move || live.reconnections())
-    .read_again_when(move || session.changes_in_other_tabs());
-    let LastList(last) = expect_context();
-    Effect::new(move || last.set(list.with(EventList::path)));
+    .refetch_when(move || live.reconnect_count())
+    .refetch_when(move || session.changes_in_other_tabs());
+    let LastListPath(last_path) = expect_context();
+    Effect::new(move || last_path.set(params.with(ListParams::path)));
     on_cleanup(move || live.watch_only(Vec::new()));
 
     view! {
-        <PageHead title="Events">
+        <PageHeading title="Events">
             <LiveStatus />
-        </PageHead>
+        </PageHeading>
         <p class="tagline">
             "Find an event, book your tickets, and watch live how many are left."
         </p>
-        <Controls list />
-        <Soon>
+        <Controls params />
+        <Deferred>
             <Results events />
-        </Soon>
-    }
-}
-
-/// One page of a list.
-struct Found {
-    list: EventList,
-    asked: Asked,
-    events: Vec<Event>,
-    /// On all pages together.
-    total: i32,
-}
-
-impl Found {
-    fn in_words(&self) -> String {
-        let events = match self.total {
-            1 => "1 event".to_owned(),
-            count => format!("{count} events"),
-        };
-        match pages(self.total) {
-            1 => events,
-            pages => format!("{events}, page {} of {pages}", self.list.page),
-        }
+        </Deferred>
     }
 }

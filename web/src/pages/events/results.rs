@@ -1,10 +1,11 @@
-//! The cards of a page of the list, or what stands in their place.
+//! The cards of one page of the list, or a notice in their place.
 
 use leptos::prelude::*;
+use rowlock_web_operations::events::Event;
 
-use super::Found;
+use super::list_page::ListPage;
 use crate::{
-    api::{Failure, queries::events::Event},
+    api::Failure,
     browser,
     components::{
         event_card::{CardSkeleton, EventCard},
@@ -12,62 +13,54 @@ use crate::{
         notice::{FailureNotice, Notice},
         pager::Pager,
     },
-    event_list::{EventList, pages},
-    query::{Loaded, Query},
+    event_list::{ListParams, page_count},
+    query::{Query, QueryState},
 };
 
-/// Which of its faces the list shows.
+/// What the page shows. It does not change when only the events change, so unchanged
+/// cards keep their elements and the focus.
 #[derive(Clone, PartialEq)]
-enum Face {
+enum ResultsState {
     Loading,
     Cards,
-    /// Nothing fits the words; nothing at all when there are none.
-    Empty(EventList),
-    /// There are events, but no such page of them.
-    NoSuchPage(EventList),
+    /// No event matches the search; without a search, there are no events at all.
+    Empty(ListParams),
+    /// There are events, but not this many pages.
+    NoSuchPage(ListParams),
     Failed(Failure),
 }
 
 #[component]
-pub(super) fn Results(events: Query<Found>) -> impl IntoView {
-    // Cards that stay keep their elements, and the focus in them.
-    let face = Memo::new(move |_| {
+pub(super) fn Results(events: Query<ListPage>) -> impl IntoView {
+    let state = Memo::new(move |_| {
         events.with(|events| match events {
-            Loaded::NotYet => Face::Loading,
-            Loaded::Failed(failure) => Face::Failed(failure.clone()),
-            Loaded::Is(found) if !found.events.is_empty() => Face::Cards,
-            Loaded::Is(found) if found.total == 0 => Face::Empty(found.list.clone()),
-            Loaded::Is(found) => Face::NoSuchPage(found.list.clone()),
+            QueryState::Loading => ResultsState::Loading,
+            QueryState::Failed(failure) => ResultsState::Failed(failure.clone()),
+            QueryState::Loaded(page) if !page.events.is_empty() => ResultsState::Cards,
+            QueryState::Loaded(page) if page.total == 0 => ResultsState::Empty(page.params.clone()),
+            QueryState::Loaded(page) => ResultsState::NoSuchPage(page.params.clone()),
         })
     });
     let cards = move || {
-        events.with(|events| match events {
-            Loaded::Is(found) => found.events.clone(),
-            _ => Vec::new(),
-        })
+        events.with(|events| events.data().map(|page| page.events.clone()).unwrap_or_default())
     };
     let pager = Memo::new(move |_| {
-        events.with(|events| match events {
-            Loaded::Is(found) => Some((found.list.clone(), pages(found.total))),
-            _ => None,
-        })
+        events
+            .with(|events| events.data().map(|page| (page.params.clone(), page_count(page.total))))
     });
-    let found = move || {
-        events.with(|events| match events {
-            Loaded::Is(found) => found.in_words(),
-            _ => String::new(),
-        })
-    };
-    // The link that led to another page is below what it leads to, or gone.
-    let page = Memo::new(move |_| pager.get().map(|(list, _)| list.page));
-    let is_list = Memo::new(move |_| face.get() == Face::Cards);
+    let summary =
+        move || events.with(|events| events.data().map(ListPage::summary).unwrap_or_default());
+    // After the user has turned the page, the focus moves to the summary above the cards. Otherwise
+    // it would stay on the pager below them, or be lost with a removed element.
+    let page = Memo::new(move |_| pager.get().map(|(params, _)| params.page));
+    let is_list = Memo::new(move |_| state.get() == ResultsState::Cards);
     Effect::watch(
         move || (page.get(), is_list.get()),
         move |(page, _), before, _| {
             let Some((Some(page_before), _)) = before else { return };
-            let turned = *page != Some(*page_before);
+            let is_turned = *page != Some(*page_before);
             request_animation_frame(move || {
-                if turned || !browser::has_focus() {
+                if is_turned || !browser::has_focus() {
                     browser::focus("found");
                 }
             });
@@ -76,11 +69,11 @@ pub(super) fn Results(events: Query<Found>) -> impl IntoView {
     );
     view! {
         <p class="found" id="found" role="status" tabindex="-1">
-            {found}
+            {summary}
         </p>
-        <div class="results" aria-busy=move || events.busy().get().to_string()>
-            {move || match face.get() {
-                Face::Loading => {
+        <div class="results" aria-busy=move || events.is_fetching().get().to_string()>
+            {move || match state.get() {
+                ResultsState::Loading => {
                     view! {
                         <div class="cards">
                             {(0..6).map(|_| view! { <CardSkeleton /> }).collect_view()}
@@ -88,75 +81,75 @@ pub(super) fn Results(events: Query<Found>) -> impl IntoView {
                     }
                         .into_any()
                 }
-                Face::Cards => {
+                ResultsState::Cards => {
                     view! {
                         <div class="cards">
                             <For
                                 each=cards
-                                key=appearance
+                                key=card_key
                                 children=|event| view! { <EventCard event /> }
                             />
                         </div>
                     }
                         .into_any()
                 }
-                Face::Empty(list) if list.search.is_empty() => {
+                ResultsState::Empty(params) if params.search.is_empty() => {
                     view! {
                         <Notice
                             icon=Calendar
                             title="There are no events yet."
-                            text="New ones will be listed here."
+                            text="New events will appear here."
                         >
                             <button
                                 type="button"
                                 class="button"
-                                on:click=move |_| events.read_again()
+                                on:click=move |_| events.refetch()
                             >
-                                "Look again"
+                                "Check again"
                             </button>
                         </Notice>
                     }
                         .into_any()
                 }
-                Face::Empty(list) => {
+                ResultsState::Empty(params) => {
                     view! {
                         <Notice
                             icon=Search
-                            title=format!("No event's title has “{}” in it.", list.search)
-                            text="Try fewer or other words."
+                            title=format!("No event title contains “{}”.", params.search)
+                            text="Try fewer or different words."
                         >
-                            <a class="button" href=list.with_search("").path()>
+                            <a class="button" href=params.with_search("").path()>
                                 "Show all events"
                             </a>
                         </Notice>
                     }
                         .into_any()
                 }
-                Face::NoSuchPage(list) => {
+                ResultsState::NoSuchPage(params) => {
                     view! {
-                        <Notice icon=Search title=format!("There is no page {}.", list.page)>
-                            <a class="button" href=list.with_page(1).path()>
-                                "To the first page"
+                        <Notice icon=Search title=format!("There is no page {}.", params.page)>
+                            <a class="button" href=params.with_page(1).path()>
+                                "Go to the first page"
                             </a>
                         </Notice>
                     }
                         .into_any()
                 }
-                Face::Failed(failure) => {
-                    let retry = move |()| events.read_again();
-                    view! { <FailureNotice failure busy=events.busy() retry /> }.into_any()
+                ResultsState::Failed(failure) => {
+                    let retry = move |()| events.refetch();
+                    view! { <FailureNotice failure busy=events.is_fetching() retry /> }.into_any()
                 }
             }}
         </div>
         {move || {
-            let (list, pages) = pager.get()?;
-            (pages > 1).then(|| view! { <Pager list pages /> })
+            let (params, pages) = pager.get()?;
+            (pages > 1).then(|| view! { <Pager params pages /> })
         }}
     }
 }
 
-/// What a card shows of an event for good: it is made anew only when that changes.
-fn appearance(event: &Event) -> (String, String, String, String, String) {
+/// The parts of an event that a card renders once. The card is rendered anew when they change.
+fn card_key(event: &Event) -> (String, String, String, String, String) {
     let Event { id, title, venue, starts_at, price, .. } = event;
     let price = format!("{} {}", price.amount.0, price.currency);
     (id.inner().to_owned(), title.clone(), venue.clone(), starts_at.0.clone(), price)

@@ -1,11 +1,11 @@
-//! Moments in RFC 3339 in UTC, as the server sends them: such texts sort as the moments do.
+//! Timestamps in RFC 3339 in UTC, as the server sends them. Their texts sort chronologically.
 
-/// Down to the second: "2026-03-15T10:00:00".
-const SECONDS: usize = 19;
+/// The length of a timestamp up to its seconds: "2026-03-15T10:00:00".
+const LEN_TO_SECONDS: usize = 19;
 
-/// Whether what starts at one moment has started at the other.
+/// Whether an event that starts at `starts_at` has started by `now`.
 pub(crate) fn has_started(starts_at: &str, now: &str) -> bool {
-    match (starts_at.get(..SECONDS), now.get(..SECONDS)) {
+    match (starts_at.get(..LEN_TO_SECONDS), now.get(..LEN_TO_SECONDS)) {
         (Some(starts_at), Some(now)) => starts_at <= now,
         _ => false,
     }

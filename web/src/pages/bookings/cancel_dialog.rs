@@ -1,59 +1,60 @@
-//! Cancelling a booking: the question, and what came of it.
+//! Cancelling a booking: the confirmation and the outcome.
 
 use leptos::{prelude::*, task::spawn_local};
-
-use super::row_id;
-use crate::{
-    api::queries::bookings::{Booking, BookingConnection, CancelBookingResult, cancel_booking},
-    browser,
-    components::{
-        confirm_dialog::ConfirmDialog,
-        toasts::{Toasts, Tone},
-    },
-    desk::Desk,
-    query::Query,
-    session::Session,
+use rowlock_web_operations::bookings::{
+    Booking, BookingConnection, CancelBookingResult, cancel_booking,
 };
 
-/// The question whether to cancel, and doing it.
+use super::booking_row::row_id;
+use crate::{
+    browser,
+    components::confirm_dialog::ConfirmDialog,
+    my_bookings::MyBookings,
+    query::Query,
+    session::Session,
+    toasts::{Toasts, Tone},
+};
+
+/// Asks whether to cancel a booking, and cancels it.
 #[component]
-pub(super) fn Cancelling(
-    /// Of which booking it is asked.
-    asked: RwSignal<Option<Booking>>,
+pub(super) fn CancelDialog(
+    /// The booking to cancel. The dialog is open while there is one.
+    to_cancel: RwSignal<Option<Booking>>,
     bookings: Query<BookingConnection>,
 ) -> impl IntoView {
     let session = Session::from_context();
-    let desk = Desk::from_context();
+    let my_bookings = MyBookings::from_context();
     let toasts = Toasts::from_context();
     let busy = RwSignal::new(false);
-    // Keeps its words while it closes.
-    let about = Memo::new(move |before: Option<&(String, i32)>| {
-        asked.with(|asked| match asked {
+    // Keeps the texts while the dialog closes.
+    let title_and_quantity = Memo::new(move |before: Option<&(String, i32)>| {
+        to_cancel.with(|to_cancel| match to_cancel {
             Some(booking) => (booking.event.title.clone(), booking.quantity),
             None => before.cloned().unwrap_or_default(),
         })
     });
-    let title = Signal::derive(move || format!("Cancel your booking of {}?", about.get().0));
-    let text = Signal::derive(move || match about.get().1 {
+    let title =
+        Signal::derive(move || format!("Cancel your booking for {}?", title_and_quantity.get().0));
+    let text = Signal::derive(move || match title_and_quantity.get().1 {
         1 => "Your ticket goes back on sale at once.".to_owned(),
         count => format!("Your {count} tickets go back on sale at once."),
     });
     let cancel = move |()| {
-        let Some(booking) = asked.get_untracked() else { return };
+        let Some(booking) = to_cancel.get_untracked() else { return };
         busy.set(true);
         spawn_local(async move {
             let answer = session.run(&cancel_booking(booking.id.clone())).await;
             busy.try_set(false);
-            asked.try_set(None);
+            to_cancel.try_set(None);
             let event = &booking.event;
             match answer.map(|data| data.cancel_booking) {
                 Ok(CancelBookingResult::CancelBookingSuccess(success)) => {
-                    desk.learn_cancelled(&event.id);
-                    let told = format!("Your booking of {} is cancelled.", event.title);
-                    toasts.show(Tone::Good, told);
+                    my_bookings.set_cancelled(&event.id);
+                    let message = format!("Your booking for {} is cancelled.", event.title);
+                    toasts.show(Tone::Success, message);
                     let cancelled = success.booking;
-                    bookings.change(|known| {
-                        for booking in &mut known.nodes {
+                    bookings.update(|shown| {
+                        for booking in &mut shown.nodes {
                             if booking.id == cancelled.id {
                                 *booking = cancelled.clone();
                             }
@@ -62,13 +63,13 @@ pub(super) fn Cancelling(
                     focus_row(booking.id.inner().to_owned());
                 }
                 Ok(CancelBookingResult::BookingClosed(refusal)) => {
-                    toasts.show(Tone::Bad, refusal.message);
+                    toasts.show(Tone::Error, refusal.message);
                 }
                 Ok(CancelBookingResult::Other) => {
-                    toasts.show(Tone::Bad, "Failed to cancel the booking. Please try again.");
+                    toasts.show(Tone::Error, "Failed to cancel the booking. Please try again.");
                 }
                 Err(failure) => toasts.show(
-                    Tone::Bad,
+                    Tone::Error,
                     format!("Failed to cancel the booking. {}", failure.message()),
                 ),
             }
@@ -76,19 +77,19 @@ pub(super) fn Cancelling(
     };
     view! {
         <ConfirmDialog
-            open=Signal::derive(move || asked.with(Option::is_some))
+            open=Signal::derive(move || to_cancel.with(Option::is_some))
             title
             text
-            confirm=("Cancel booking", "Cancelling…")
-            keep="Keep it"
+            confirm_labels=("Cancel booking", "Cancelling…")
+            cancel_label="Keep it"
             busy
             on_confirm=cancel
-            on_close=move |()| asked.set(None)
+            on_close=move |()| to_cancel.set(None)
         />
     }
 }
 
-/// The row takes the focus that its button had, once it is made anew.
+/// Focuses the row after it was rendered anew. The focus was on its button, which is gone.
 fn focus_row(booking_id: String) {
     request_animation_frame(move || {
         browser::focus(&row_id(&booking_id));

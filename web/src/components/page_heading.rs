@@ -1,11 +1,11 @@
-//! The heading that a page begins with. It names the page in the browser too, and takes the focus when
-//! the page was come to by a link, so that a screen reader says where one is.
+//! A page's heading. It also sets the document's title. After a link was followed it takes the
+//! focus, so screen readers announce the new page.
 
 use leptos::{html, prelude::*};
 
 use crate::browser;
 
-/// Whether the page that the browser loaded has been shown: it keeps the focus where the browser puts
+/// Whether the first page has been shown. On the first page, the focus stays where the browser put
 /// it.
 #[derive(Clone, Copy)]
 pub(crate) struct FirstPageShown(StoredValue<bool>);
@@ -17,12 +17,12 @@ impl FirstPageShown {
 }
 
 #[component]
-pub(crate) fn PageHead(
+pub(crate) fn PageHeading(
     #[prop(into)] title: Signal<String>,
-    /// Whether that is its name already.
+    /// Whether the title is final. While a page loads, its title is a placeholder.
     #[prop(into, default = true.into())]
-    named: Signal<bool>,
-    /// What stands beside the title.
+    is_final: Signal<bool>,
+    /// Shown beside the title.
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {
@@ -33,7 +33,7 @@ pub(crate) fn PageHead(
         let (Some(heading), false) = (heading.get(), focused.unwrap_or_default()) else {
             return focused.unwrap_or_default();
         };
-        if !named.get() {
+        if !is_final.get() {
             return false;
         }
         if shown.get_value() {

@@ -1,16 +1,16 @@
-//! Ends the session, here or on all devices.
+//! A button that ends the session, here or on all devices.
 
 use leptos::{prelude::*, task::spawn_local};
 use leptos_router::hooks::use_navigate;
 
-use super::toasts::{Toasts, Tone};
 use crate::{
     browser::{focus, path_and_query},
     session::Session,
+    toasts::{Toasts, Tone},
 };
 
 #[component]
-pub(crate) fn SignOut(#[prop(optional)] everywhere: bool) -> impl IntoView {
+pub(crate) fn SignOutButton(#[prop(optional)] everywhere: bool) -> impl IntoView {
     let session = Session::from_context();
     let toasts = Toasts::from_context();
     let navigate = use_navigate();
@@ -32,17 +32,17 @@ pub(crate) fn SignOut(#[prop(optional)] everywhere: bool) -> impl IntoView {
             };
             match signed_out {
                 Ok(()) => {
-                    // Away from what only the signed-in can see, before that asks for a sign-in.
+                    // Leaves the bookings page before that page redirects to the sign-in.
                     if path_and_query().starts_with("/bookings") {
                         navigate("/events", Default::default());
                     }
-                    toasts.show(Tone::Plain, done);
+                    toasts.show(Tone::Info, done);
                     focus("content");
                 }
                 Err(failure) => {
                     busy.set(false);
                     let why = failure.message();
-                    toasts.show(Tone::Bad, format!("You are still signed in. {why}"));
+                    toasts.show(Tone::Error, format!("You are still signed in. {why}"));
                 }
             }
         });

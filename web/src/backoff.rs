@@ -1,0 +1,39 @@
+//! How long to wait before connecting again.
+
+use std::time::Duration;
+
+/// The pause before the next attempt, after this many failures. It doubles from a quarter of a
+/// second to 30 seconds. `random` (0 to 1) picks a value between half of that and all of it, so the
+/// clients of a server that restarts don't all return at once.
+pub(crate) fn pause_before_retry(failures: u32, random: f64) -> Duration {
+    const MAX_MILLIS: u64 = 30_000;
+    let millis = 250_u64.saturating_mul(1 << failures.min(10)).min(MAX_MILLIS);
+    Duration::from_millis(millis).mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
+}
+
+/// The new count of failures after a connection that lasted for `uptime`. A connection that breaks
+/// soon counts as a failure.
+pub(crate) fn failures_after_attempt(failures: u32, uptime: Duration) -> u32 {
+    const STABLE_AFTER: Duration = Duration::from_secs(10);
+    if uptime >= STABLE_AFTER { 0 } else { failures.saturating_add(1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_stable_connection_resets_the_backoff() {
+        assert_eq!(failures_after_attempt(5, Duration::from_secs(60)), 0);
+        assert_eq!(failures_after_attempt(5, Duration::from_secs(1)), 6);
+        assert_eq!(failures_after_attempt(u32::MAX, Duration::ZERO), u32::MAX);
+    }
+
+    #[test]
+    fn pauses_double_up_to_30_seconds_with_jitter() {
+        assert_eq!(pause_before_retry(0, 1.0), Duration::from_millis(250));
+        assert_eq!(pause_before_retry(2, 1.0), Duration::from_secs(1));
+        assert_eq!(pause_before_retry(2, 0.0), Duration::from_millis(500));
+        assert_eq!(pause_before_retry(u32::MAX, 1.0), Duration::from_secs(30));
+    }
+}

@@ -1,0 +1,46 @@
+//! Shows messages in a corner of the page, where screen readers read them out.
+
+use leptos::prelude::*;
+
+use super::icons::{Check, Close, Warning};
+use crate::{
+    browser::focus,
+    toasts::{Toasts, Tone},
+};
+
+#[component]
+pub(crate) fn ToastRegion() -> impl IntoView {
+    let toasts = Toasts::from_context();
+    view! {
+        <section class="toasts" aria-label="Messages" aria-live="polite" node_ref=toasts.region>
+            <For
+                each=move || toasts.shown()
+                key=|toast| toast.id
+                children=move |toast| {
+                    let (class, icon) = match toast.tone {
+                        Tone::Success => ("toast toast-good", Check().into_any()),
+                        Tone::Info => ("toast toast-plain", Check().into_any()),
+                        Tone::Error => ("toast toast-bad", Warning().into_any()),
+                    };
+                    view! {
+                        <div class=class>
+                            {icon} <p>{toast.text}</p>
+                            <button
+                                type="button"
+                                class="icon-button"
+                                aria-label="Dismiss"
+                                on:click=move |_| {
+                                    toasts.dismiss(toast.id);
+                                    // The focus was on this button, which is gone now.
+                                    focus("content");
+                                }
+                            >
+                                <Close />
+                            </button>
+                        </div>
+                    }
+                }
+            />
+        </section>
+    }
+}

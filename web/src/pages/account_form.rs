@@ -1,0 +1,88 @@
+//! The form that signing in and registering share.
+
+use leptos::{prelude::*, task::spawn_local};
+use leptos_router::hooks::use_query_map;
+
+use crate::{
+    api::{ErrorCode, Failure},
+    components::{field::Field, page_heading::PageHeading},
+    redirect::redirect_when,
+    return_path::allowed_next_page,
+    session::{Session, Viewer},
+};
+
+/// A form that signs the user in. A signed-in user is redirected to the next page.
+#[component]
+pub(crate) fn AccountForm<const N: usize, S, A>(
+    title: &'static str,
+    fields: [Field; N],
+    /// Sends the fields' values to the server.
+    send: S,
+    /// An error code that names no field, and the field that its message belongs to.
+    error_field: (ErrorCode, Field),
+    /// The labels of the button: normally, and while busy.
+    labels: (&'static str, &'static str),
+    children: Children,
+) -> impl IntoView
+where
+    S: Fn([String; N]) -> A + 'static,
+    A: Future<Output = Result<(), Failure>> + 'static,
+{
+    let session = Session::from_context();
+    let next = use_next_page();
+    redirect_when(
+        move || matches!(session.viewer(), Viewer::SignedIn(_)),
+        move || next.get_untracked(),
+    );
+    let busy = RwSignal::new(false);
+    // Messages of the server that belong to no field.
+    let form_problem = RwSignal::new(None);
+    let submit = move || {
+        let Some(values) = Field::valid_values(fields) else { return };
+        busy.set(true);
+        form_problem.set(None);
+        let answer = send(values);
+        spawn_local(async move {
+            let Err(failure) = answer.await else { return };
+            // The page may be gone by now.
+            busy.try_set(false);
+            let (code, field) = error_field;
+            if failure.code() == Some(code) {
+                field.show_server_problem(failure.message());
+            } else {
+                form_problem.try_set(Field::show_failure(&fields, &failure));
+            }
+        });
+    };
+    let (idle_label, busy_label) = labels;
+    view! {
+        <div class="form-page">
+            <PageHeading title />
+            <form
+                class="panel form"
+                method="post"
+                novalidate
+                on:submit=move |event| {
+                    event.prevent_default();
+                    if !busy.get_untracked() {
+                        submit();
+                    }
+                }
+            >
+                <div class="form-refusal" role="alert">
+                    {move || form_problem.get()}
+                </div>
+                {children()}
+                <button type="submit" class="button" aria-disabled=move || busy.get().to_string()>
+                    {move || if busy.get() { busy_label } else { idle_label }}
+                </button>
+            </form>
+        </div>
+    }
+}
+
+/// The page to go to after the form.
+pub(crate) fn use_next_page() -> Memo<String> {
+    let address = use_query_map();
+    Memo::new(move |_| allowed_next_page(address.get().get("next").as_deref()).to_owned())
+}
