@@ -7,10 +7,12 @@ use std::{
     process::Command,
 };
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 13] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
     "docs/api.md",
     "docs/benchmarks.md",
     "docs/errors.md",

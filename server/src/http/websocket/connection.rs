@@ -81,7 +81,10 @@ impl<S: Socket> Stream for Incoming<'_, S> {
     type Item = Result<Message, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        while !self.is_over {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        loop {
             let message = match ready!(self.connection.socket.lock().poll_next_unpin(cx)) {
                 Some(Ok(message)) => message,
                 Some(Err(_)) | None => break,
@@ -225,7 +228,7 @@ mod tests {
         assert!(state.admit(br#"{"type":"subscribe","id":"b"}"#), "a has made room");
         let frame = CloseFrame { code: code::PROTOCOL_ERROR, reason: "x".into() };
         outgoing.send(Message::Close(Some(frame))).await.unwrap();
-        assert_eq!(connection.socket.lock().to_client, [complete.clone()]);
+        assert_eq!(connection.socket.lock().to_client, std::slice::from_ref(&complete));
 
         connection.close(state.close_frame()).await;
         let translated = CloseFrame { code: code::BAD_REQUEST, reason: "x".into() };
