@@ -5,6 +5,5 @@ mod loader;
 mod service;
 mod store;
 
-pub(crate) use loader::UserAtEvent;
 pub use service::{Bookings, BookingsError};
-pub(crate) use store::BookingFilter;
+pub(crate) use store::{BookingFilter, UserAtEvent};

@@ -4,8 +4,8 @@ use rowlock_entities::{BookingId, EventId, UserId, booking};
 use sea_orm::DbErr;
 
 use super::{
-    loader::{ConfirmedBookings, UserAtEvent},
-    store::{self, BookingFilter},
+    loader::ConfirmedBookings,
+    store::{self, BookingFilter, UserAtEvent},
 };
 use crate::{
     coalescing::{Batcher, Bounds, Refusal},

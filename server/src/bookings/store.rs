@@ -1,17 +1,23 @@
 //! Bookings in the database, as lists and lookups read them.
 
-use rowlock_entities::{BookingId, UserId, booking};
+use rowlock_entities::{BookingId, EventId, UserId, booking};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, Order, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect, Select, Statement,
 };
 use uuid::Uuid;
 
-use super::loader::UserAtEvent;
 use crate::{
     database::{hex, json},
     pagination::PageRequest,
 };
+
+/// A user and an event. The user has at most one confirmed booking of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct UserAtEvent {
+    pub(crate) user: UserId,
+    pub(crate) event: EventId,
+}
 
 pub(super) async fn find_booking(
     db: &impl ConnectionTrait,

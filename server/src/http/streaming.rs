@@ -101,7 +101,7 @@ fn server_sent_events(
         .map(move |result| event("next", json!(result).to_string()))
         .chain(stream::once(async move { event("complete", String::new()) }));
     // A comment at once, so that clients see the stream begin.
-    let events = stream::iter([Event::default().comment("")]).chain(events);
+    let events = stream::iter([Event::DEFAULT_KEEP_ALIVE]).chain(events);
     let events = events.take_until(closing).map(move |event| {
         // The stream holds the permit until it ends.
         let _ = &permit;

@@ -151,7 +151,7 @@ async fn a_stream_of_results_takes_a_sockets_place_and_shows_that_it_lives() {
         app.request(None, watch, json!({})).header("accept", accept).send().await.unwrap()
     };
     let mut events = open("text/event-stream").await;
-    assert_eq!(events.chunk().await.unwrap().unwrap(), ": \n\n");
+    assert_eq!(events.chunk().await.unwrap().unwrap(), ":\n\n");
     assert_eq!(open("text/event-stream").await.status(), 429);
     let sign_of_life = timeout(Duration::from_secs(10), events.chunk()).await.unwrap();
     assert_eq!(sign_of_life.unwrap().unwrap(), ":\n\n");

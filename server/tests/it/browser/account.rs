@@ -48,7 +48,7 @@ async fn a_new_person_registers_and_is_greeted_where_they_came_from() {
     browser.fill("password", "passw0rd").await;
     browser.fill("passwordAgain", "passw0rd").await;
     browser.press(ENTER).await;
-    browser.see("#field-email-problem", "There is an account with this email already.").await;
+    browser.see("#field-email-problem", "There is already an account with this email.").await;
     browser.fill("email", "nadia@example.org").await;
     browser.press(ENTER).await;
     browser.see(".who", "Nadia").await;
