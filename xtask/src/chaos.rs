@@ -17,11 +17,11 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::{
+    paths::target_folder,
     postgres::{Durability, Postgres},
     server::{Server, audit, rowlock},
     shell::{call, finish, heading},
     tools::need_faketime,
-    web::target_folder,
 };
 
 #[derive(clap::Args)]

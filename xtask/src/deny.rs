@@ -5,8 +5,8 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::{
+    paths::target_folder,
     shell::{finish, heading},
-    web::target_folder,
 };
 
 const VERSION: &str = "0.20.2";

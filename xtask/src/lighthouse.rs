@@ -9,10 +9,11 @@ use std::{
 use anyhow::{Result, bail};
 
 use crate::{
+    paths::target_folder,
     server::Server,
     shell::{call, finish, has, heading, read},
     tools::need_package,
-    web::{self, Ide, target_folder},
+    web::{self, Ide},
 };
 
 const VERSION: &str = "13.5.0";

@@ -5,6 +5,7 @@ mod chaos;
 mod deny;
 mod lighthouse;
 mod npm;
+mod paths;
 mod postgres;
 mod race;
 mod run;
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
 }
 
 fn chore(chore: Chore) -> Result<()> {
-    shell::enter_repository()?;
+    paths::enter_repository()?;
     match chore {
         Chore::Run(args) => run::run(&args),
         Chore::Test(args) => test::test(&args),

@@ -9,8 +9,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
+    paths::target_folder,
     shell::{call, finish, has, heading, read},
-    web::target_folder,
 };
 
 /// # Errors

@@ -5,10 +5,10 @@ use std::{fs, process::Command};
 use anyhow::{Context, Result};
 
 use crate::{
+    paths::target_folder,
     postgres::Postgres,
     server::{Server, audit},
     shell::{finish, heading},
-    web::target_folder,
 };
 
 /// As the tests build the programs.

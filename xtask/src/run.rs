@@ -5,8 +5,9 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::{
+    paths::target_folder,
     shell::{call, finish, heading},
-    web::{self, Ide, target_folder},
+    web::{self, Ide},
 };
 
 #[derive(clap::Args)]

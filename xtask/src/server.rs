@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{shell::finish, web::target_folder};
+use crate::{paths::target_folder, shell::finish};
 
 const SECRET: &str = "only-for-tests-and-known-to-everybody";
 /// Longest wait for it to serve.

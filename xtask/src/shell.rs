@@ -2,18 +2,11 @@
 
 use std::{
     env,
-    path::Path,
     process::{Command, Stdio},
     time::Instant,
 };
 
 use anyhow::{Context, Result, bail};
-
-/// All paths in xtask are from the repository's root, wherever it was called.
-pub(crate) fn enter_repository() -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask is in a folder")?;
-    env::set_current_dir(root).with_context(|| format!("entering {}", root.display()))
-}
 
 /// Says what comes next.
 pub(crate) fn heading(text: &str) {

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     npm::{self, Package, need_npm},
+    paths::target_folder,
     shell::{call, finish, heading},
     tools::need_wasm_target,
 };
@@ -59,11 +60,6 @@ pub(crate) fn build(wanted: Ide) -> Result<()> {
         args.extend(["--ide", ide]);
     }
     call("cargo", &args)
-}
-
-/// Where cargo puts what it builds.
-pub(crate) fn target_folder() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from)
 }
 
 /// The IDEs' pages with the packages' files beside them.

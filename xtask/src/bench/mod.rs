@@ -12,9 +12,9 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use crate::{
+    paths::target_folder,
     postgres::{Durability, Postgres},
     shell::{call, heading},
-    web::target_folder,
 };
 
 #[derive(clap::Args)]

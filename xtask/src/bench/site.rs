@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::Lab;
 use crate::{
+    paths::target_folder,
     server::{Server, rowlock},
     shell::finish,
-    web::target_folder,
 };
 
 pub(super) const PROFILE: &str = "release";
