@@ -11,7 +11,11 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::{Lab, Row, Run, Target, site::PROFILE};
+use super::{
+    lab::Lab,
+    row::{Row, Run, Target},
+    site::PROFILE,
+};
 use crate::{
     server::rowlock,
     shell::finish,

@@ -5,8 +5,9 @@ use std::{fs, process::Command, time::Instant};
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    Lab, Row, Run, Target,
+    lab::Lab,
     pgbench::Pgbench,
+    row::{Row, Run, Target},
     site::{Found, OPEN_EVENTS, PROFILE, Site, event_id},
 };
 use crate::{

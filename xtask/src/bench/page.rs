@@ -4,7 +4,11 @@ use std::{fmt::Write, fs, path::Path};
 
 use anyhow::Result;
 
-use super::{Lab, Row, median, number, pgbench};
+use super::{
+    lab::Lab,
+    pgbench,
+    row::{Row, median, number},
+};
 use crate::shell::read;
 
 pub(super) const FILE: &str = "docs/benchmarks.md";

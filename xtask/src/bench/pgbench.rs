@@ -5,7 +5,7 @@ use std::{cell::OnceCell, fs, path::PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::{
-    Lab,
+    lab::Lab,
     site::{event_id, psql},
 };
 

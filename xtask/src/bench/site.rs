@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, process::Command, time::Duration};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use super::Lab;
+use super::lab::Lab;
 use crate::{
     paths::target_folder,
     server::{Server, rowlock},

@@ -1,0 +1,131 @@
+//! What was measured: lines of the table, each from several runs, and whether it reaches its target.
+
+use std::fmt;
+
+/// One line of the table.
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    pub(super) what: &'static str,
+    pub(super) unit: &'static str,
+    pub(super) target: Target,
+    pub(super) runs: Vec<Run>,
+    /// What the machine did meanwhile.
+    pub(super) note: String,
+}
+
+/// One measurement, right after its baseline where it has one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    pub(super) baseline: Option<f64>,
+    pub(super) measure: f64,
+}
+
+/// What a row's ratio must be, or its measure where it has no baseline.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Target {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Row {
+    pub(super) fn holds(&self) -> bool {
+        match self.target {
+            Target::AtLeast(least) => self.judged() >= least,
+            Target::AtMost(most) => self.judged() <= most,
+        }
+    }
+
+    /// What the target is about: the median of the runs.
+    pub(super) fn judged(&self) -> f64 {
+        median(self.runs.iter().map(Run::judged))
+    }
+
+    /// The lowest and the highest of what is judged.
+    pub(super) fn spread(&self) -> (f64, f64) {
+        let judged = || self.runs.iter().map(Run::judged);
+        (judged().fold(f64::INFINITY, f64::min), judged().fold(0.0, f64::max))
+    }
+
+    pub(super) fn measure(&self) -> f64 {
+        median(self.runs.iter().map(|run| run.measure))
+    }
+
+    pub(super) fn baseline(&self) -> Option<f64> {
+        let baselines: Vec<f64> = self.runs.iter().filter_map(|run| run.baseline).collect();
+        (!baselines.is_empty()).then(|| median(baselines))
+    }
+}
+
+impl Run {
+    pub(super) fn judged(&self) -> f64 {
+        self.baseline.map_or(self.measure, |baseline| self.measure / baseline)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtLeast(least) => write!(f, "≥ {least}"),
+            Self::AtMost(most) => write!(f, "≤ {most}"),
+        }
+    }
+}
+
+/// The middle one; of an even number the mean of the two in the middle.
+pub(super) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => f64::NAN,
+        length => f64::midpoint(values[(length - 1) / 2], values[length / 2]),
+    }
+}
+
+/// With the digits that matter.
+pub(super) fn number(value: f64) -> String {
+    match value {
+        value if value >= 1_000.0 => {
+            let thousands = value as u64 / 1_000;
+            format!("{thousands} {:03}", value as u64 % 1_000)
+        }
+        value if value >= 100.0 => format!("{value:.0}"),
+        value if value >= 10.0 => format!("{value:.1}"),
+        value => format!("{value:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(target: Target, runs: &[(Option<f64>, f64)]) -> Row {
+        let runs =
+            runs.iter().map(|(baseline, measure)| Run { baseline: *baseline, measure: *measure });
+        let runs = runs.collect();
+        Row { name: "", what: "", unit: "", target, runs, note: String::new() }
+    }
+
+    #[test]
+    fn a_row_is_judged_by_the_median_of_its_ratios() {
+        let runs = [(Some(10.0), 90.0), (Some(20.0), 100.0), (Some(10.0), 80.0)];
+        let row_of = |target| row(target, &runs);
+        assert!((row_of(Target::AtLeast(8.0)).judged() - 8.0).abs() < 1e-9);
+        assert!(row_of(Target::AtLeast(8.0)).holds());
+        assert!(!row_of(Target::AtLeast(8.1)).holds());
+        assert!(row_of(Target::AtMost(8.0)).holds());
+        let (low, high) = row_of(Target::AtMost(8.0)).spread();
+        assert!((low - 5.0).abs() < 1e-9 && (high - 9.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_row_without_a_baseline_is_judged_by_itself() {
+        assert!(row(Target::AtMost(20.0), &[(None, 19.0)]).holds());
+        assert!(!row(Target::AtMost(20.0), &[(None, 21.0)]).holds());
+    }
+
+    #[test]
+    fn numbers_have_the_digits_that_matter() {
+        let words = [12_345.6, 999.6, 12.34, 1.234].map(number);
+        assert_eq!(words, ["12 345", "1000", "12.3", "1.23"]);
+    }
+}
