@@ -3,6 +3,7 @@
 mod bench;
 mod chaos;
 mod deny;
+mod layers;
 mod lighthouse;
 mod npm;
 mod paths;
@@ -41,6 +42,8 @@ enum Chore {
     Chaos(chaos::Args),
     /// Check the licences, sources and known advisories of all dependencies, by deny.toml
     Deny(deny::Args),
+    /// Check that no modules import each other in a circle, and print the layers of every crate
+    Layers(layers::Args),
     /// Write schema.graphql from the server's code
     Schema,
     /// Build the web client and the IDE into web/dist
@@ -67,6 +70,7 @@ fn chore(chore: Chore) -> Result<()> {
         Chore::Bench(args) => bench::bench(&args),
         Chore::Chaos(args) => chaos::chaos(&args),
         Chore::Deny(args) => deny::deny(&args),
+        Chore::Layers(args) => layers::layers(&args),
         Chore::Schema => {
             let sdl = shell::read("cargo", &["run", "--quiet", "-p", "rowlock", "--", "schema"])?;
             Ok(std::fs::write("schema.graphql", sdl)?)
