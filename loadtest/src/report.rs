@@ -82,7 +82,7 @@ impl Report {
             write(file, serde_json::to_string_pretty(&self.json())?)?;
         }
         if let Some(file) = &output.report {
-            write(file, self.page())?;
+            write(file, self.page()?)?;
         }
         if self.found.kinds.contains_key("RATE_LIMITED") {
             println!(
@@ -153,7 +153,7 @@ impl Report {
         })
     }
 
-    fn page(&self) -> String {
+    fn page(&self) -> Result<String> {
         // The last second is hardly ever a whole one, and would look like a collapse.
         let whole = self.found.seconds.len().min(self.took.as_secs().max(1) as usize);
         let by_second = |value: &dyn Fn(Option<&Times>) -> Option<f64>| -> Vec<Line> {
@@ -184,8 +184,11 @@ impl Report {
             lines: vec![Line { name: "left".to_owned(), points }],
         };
         let plots = [throughput, latency, remaining];
-        let plots = plots.iter().filter(|plot| plot.has_points()).map(Plot::svg);
-        let plots = plots.collect::<Vec<_>>().concat();
+        let mut plots_html = String::new();
+        for plot in plots.iter().filter(|plot| plot.has_points()) {
+            let (title, svg) = (plot.title, plot.svg()?);
+            plots_html += &format!("<figure role=img aria-label=\"{title}\">{svg}</figure>");
+        }
         let figures: String = self
             .figures
             .iter()
@@ -194,14 +197,15 @@ impl Report {
             })
             .collect();
         let verdict = if self.passed() { "PASS" } else { "FAIL" };
-        let command = command().replace('&', "&amp;").replace('<', "&lt;");
+        let command = escape(&command());
         let rows: String = self
             .found
             .kinds
             .iter()
             .map(|(kind, times)| {
                 let cells = QUANTILES.map(|(_, q)| format!("<td>{:.1}</td>", times.millis(q)));
-                format!("<tr><th>{kind}</th><td>{}</td>{}</tr>", times.count(), cells.concat())
+                let (kind, count) = (escape(kind), times.count());
+                format!("<tr><th>{kind}</th><td>{count}</td>{}</tr>", cells.concat())
             })
             .collect();
         let checks: String = self
@@ -215,18 +219,24 @@ impl Report {
             .collect();
         let (scenario, seconds, rate) = (self.scenario, self.took.as_secs_f64(), self.rate());
         let (count, usage) = (self.found.count(), &self.usage);
-        format!(
+        Ok(format!(
             "<!doctype html><html lang=en><meta charset=utf-8><title>Rowlock: {scenario}</title>\
              <style>body{{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem;\
              color:#1b2430;background:#fff}}table{{border-collapse:collapse;margin:1rem 0}}\
              th,td{{padding:.25rem .75rem;border-bottom:1px solid #d5dbe3;text-align:right}}\
-             th{{text-align:left;font-weight:500}}svg{{width:100%;height:auto}}</style>\
-             <h1>{scenario}: {verdict}</h1><p><code>{command}</code></p><p>{count} requests in {seconds:.1} s: {rate:.0} a second. {usage}</p>\
+             th{{text-align:left;font-weight:500}}figure{{margin:0}}svg{{width:100%;height:auto}}</style>\
+             <h1>{scenario}: {verdict}</h1><p><code>{command}</code></p>\
+             <p>{count} requests in {seconds:.1} s: {rate:.0} a second. {usage}</p>\
              <table><tr><th>outcome</th><td>count</td><td>p50 ms</td><td>p90</td><td>p99</td>\
-             <td>max</td></tr>{rows}</table><table>{figures}</table>{plots}\
+             <td>max</td></tr>{rows}</table><table>{figures}</table>{plots_html}\
              <table><tr><th>must hold</th><td>was</td><td>should be</td><td></td></tr>{checks}</table>"
-        )
+        ))
     }
+}
+
+/// Text as HTML.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
 }
 
 /// As it was typed.
