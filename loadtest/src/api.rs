@@ -1,16 +1,12 @@
 //! A user of the API: requests over HTTP, counts over a WebSocket.
 
-use std::{
-    any::TypeId,
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{any::TypeId, collections::HashMap, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use cynic::{GraphQlError, GraphQlResponse, MutationBuilder, Operation, QueryBuilder};
 use futures_util::future::try_join_all;
 use hyper::Uri;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
@@ -264,7 +260,7 @@ impl Api {
         build: fn(V) -> Operation<Q, V>,
         variables: V,
     ) -> serde_json::Result<Vec<u8>> {
-        let known = self.heads().get(&TypeId::of::<Q>()).cloned();
+        let known = self.heads.lock().get(&TypeId::of::<Q>()).cloned();
         let (head, variables) = match known {
             Some(head) => (head, variables),
             None => {
@@ -273,7 +269,7 @@ impl Api {
                 let name = serde_json::to_string(&operation_name)?;
                 let head = format!(r#"{{"query":{query},"operationName":{name},"variables":"#);
                 let head: Arc<[u8]> = head.into_bytes().into();
-                self.heads().insert(TypeId::of::<Q>(), Arc::clone(&head));
+                self.heads.lock().insert(TypeId::of::<Q>(), Arc::clone(&head));
                 (head, variables)
             }
         };
@@ -282,10 +278,6 @@ impl Api {
         serde_json::to_writer(&mut body, &variables)?;
         body.push(b'}');
         Ok(body)
-    }
-
-    fn heads(&self) -> MutexGuard<'_, HashMap<TypeId, Arc<[u8]>>> {
-        self.heads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

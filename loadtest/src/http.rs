@@ -2,10 +2,7 @@
 
 use std::{
     pin::{Pin, pin},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -18,6 +15,7 @@ use hyper::{
     header,
 };
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::{net::TcpStream, time::timeout};
 
 /// Longest wait for one answer.
@@ -111,13 +109,13 @@ impl Server {
         let answer = timeout(ANSWER, connection.send(request))
             .await
             .with_context(|| format!("no answer within {} s", ANSWER.as_secs()))??;
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        self.idle.lock().push(connection);
         Ok(answer)
     }
 
     async fn connection(&self) -> Result<Connection> {
         loop {
-            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let idle = self.idle.lock().pop();
             let Some(mut connection) = idle else { break };
             if connection.is_open().await {
                 return Ok(connection);

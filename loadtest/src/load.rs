@@ -4,13 +4,14 @@ use std::{
     collections::BTreeMap,
     future::Future,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use hdrhistogram::Histogram;
+use parking_lot::Mutex;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
@@ -102,7 +103,7 @@ impl Tally {
     pub(crate) fn record(&self, kind: &str, took: Duration) {
         let second = self.begun.elapsed().as_secs() as usize;
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let mut found = self.found();
+        let mut found = self.found.lock();
         if found.seconds.len() <= second {
             found.seconds.resize_with(second + 1, BTreeMap::new);
         }
@@ -119,11 +120,7 @@ impl Tally {
     }
 
     pub(crate) fn into_found(self) -> Found {
-        self.found.into_inner().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn found(&self) -> MutexGuard<'_, Found> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+        self.found.into_inner()
     }
 }
 
@@ -177,7 +174,7 @@ async fn show_progress(tally: Arc<Tally>) {
     let mut before = 0;
     for second in 1.. {
         sleep(Duration::from_secs(1)).await;
-        let found = tally.found();
+        let found = tally.found.lock();
         let count = found.count();
         eprintln!("{second:>4} s {:>7}/s  {}", count - before, found.in_words());
         before = count;

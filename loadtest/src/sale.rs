@@ -5,11 +5,12 @@ use std::{
     future::Future,
     iter::zip,
     slice,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use parking_lot::Mutex;
 
 use crate::{
     api::{Api, Failure},
@@ -187,12 +188,12 @@ impl Sale {
     pub(crate) async fn book(&self, seat: Seat) -> String {
         match self.api.book_once(self.token(seat), self.event(seat)).await {
             Ok(BookEventResult::BookEventSuccess(success)) => {
-                self.claims().insert(seat, Claim::Held(success.booking.id));
+                self.claims.lock().insert(seat, Claim::Held(success.booking.id));
                 "booked".to_owned()
             }
             Ok(refusal) => {
                 if let BookEventResult::SoldOut(_) = refusal {
-                    let mut sold_out = self.sold_out.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut sold_out = self.sold_out.lock();
                     sold_out.insert(seat.event);
                 }
                 refusal.kind().to_owned()
@@ -203,11 +204,11 @@ impl Sale {
 
     /// Books one ticket where none is held, and cancels where one is; gives the kind of the answer.
     pub(crate) async fn book_or_cancel(&self, seat: Seat) -> String {
-        let claim = self.claims().get(&seat).cloned();
+        let claim = self.claims.lock().get(&seat).cloned();
         let Some(Claim::Held(booking)) = claim else { return self.book(seat).await };
         match self.api.cancel_once(self.token(seat), booking).await {
             Ok(CancelBookingResult::CancelBookingSuccess(_)) => {
-                self.claims().insert(seat, Claim::GivenBack);
+                self.claims.lock().insert(seat, Claim::GivenBack);
                 "cancelled".to_owned()
             }
             Ok(_) => "cancelling closed".to_owned(),
@@ -217,13 +218,9 @@ impl Sale {
 
     fn note_failure(&self, seat: Seat, failure: &Failure) -> String {
         if failure.leaves_doubt() {
-            self.claims().insert(seat, Claim::Unsure);
+            self.claims.lock().insert(seat, Claim::Unsure);
         }
         failure.kind()
-    }
-
-    fn claims(&self) -> MutexGuard<'_, HashMap<Seat, Claim>> {
-        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn token(&self, seat: Seat) -> &str {
@@ -252,7 +249,7 @@ impl Sale {
     async fn check(&self, before: &[i32], after: &[i32]) -> Result<Vec<Check>> {
         ensure!(before.len() == after.len(), "an event is gone");
         let (mut held, mut given_back, mut unsure) = (Vec::new(), Vec::new(), Vec::new());
-        for (seat, claim) in self.claims().drain() {
+        for (seat, claim) in self.claims.lock().drain() {
             match claim {
                 Claim::Held(id) => held.push((seat, id)),
                 Claim::GivenBack => given_back.push(seat),
@@ -277,7 +274,7 @@ impl Sale {
         let events = || zip(zip(before, after), &gone);
         let oversold = events().filter(|((before, after), gone)| gone > before || **after < 0);
         let wrong = events().filter(|((before, after), gone)| *before - *after != **gone);
-        let sold_out = self.sold_out.lock().unwrap_or_else(PoisonError::into_inner);
+        let sold_out = self.sold_out.lock();
         // Where tickets come back, somebody may have been told so before.
         let refused_wrongly = match has_given_back {
             true => 0,

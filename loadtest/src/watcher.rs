@@ -1,14 +1,10 @@
 //! Watches the live counts of a load's events, and whether they tell the truth.
 
-use std::{
-    collections::HashMap,
-    iter::zip,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, iter::zip, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use parking_lot::Mutex;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, timeout},
@@ -98,7 +94,7 @@ impl Watcher {
             tasks.spawn(async move {
                 loop {
                     while let Some(update) = socket.next().await {
-                        lock(&seen).note(subscriber, update);
+                        seen.lock().note(subscriber, update);
                     }
                     // As a page does whose server went away.
                     socket = loop {
@@ -107,7 +103,7 @@ impl Watcher {
                             break socket;
                         }
                     };
-                    lock(&seen).connected_again += 1;
+                    seen.lock().connected_again += 1;
                 }
             });
         }
@@ -135,7 +131,7 @@ impl Watcher {
         // Running out of time shows as wrong counts.
         let _ = self.until(LAST_WITHIN, |seen| right(seen) == self.watched).await;
         let settled_after = begun.elapsed();
-        let seen = std::mem::take(&mut *lock(&self.seen));
+        let seen = std::mem::take(&mut *self.seen.lock());
         Watched {
             checks: vec![
                 Check::new("last live counts equal the database's", &right(&seen), &self.watched),
@@ -152,7 +148,7 @@ impl Watcher {
     /// Waits, in small steps, for what the subscribers are told.
     async fn until(&self, most: Duration, done: impl Fn(&Seen) -> bool) -> Result<()> {
         let waiting = async {
-            while !done(&lock(&self.seen)) {
+            while !done(&self.seen.lock()) {
                 sleep(Duration::from_millis(10)).await;
             }
         };
@@ -163,15 +159,11 @@ impl Watcher {
         let (begun, seen) = (Instant::now(), Arc::clone(&self.seen));
         self.tasks.spawn(async move {
             loop {
-                lock(&seen).note_remaining(begun.elapsed());
+                seen.lock().note_remaining(begun.elapsed());
                 sleep(NOTED_EVERY).await;
             }
         });
     }
-}
-
-fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
-    seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Seen {
