@@ -1,6 +1,11 @@
 //! A user of the API: requests over HTTP, counts over a WebSocket.
 
-use std::{any::TypeId, collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    any::TypeId,
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use cynic::{GraphQlError, GraphQlResponse, MutationBuilder, Operation, QueryBuilder};
@@ -12,6 +17,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    access_tokens::expiry,
     http::{Http, Server},
     load::NO_ANSWER,
     queries::{
@@ -25,8 +31,8 @@ use crate::{
 
 /// Longest wait for a server that is starting.
 const START: Duration = Duration::from_secs(30);
-/// After this long an access token, good for 15 minutes, is replaced.
-const TOKEN_USE: Duration = Duration::from_secs(10 * 60);
+/// How long before its end an access token is replaced.
+const RENEWAL_MARGIN: Duration = Duration::from_secs(5 * 60);
 
 /// What the API puts into an error's extensions.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -87,8 +93,8 @@ impl From<Failure> for anyhow::Error {
                 let code = Failure::Refused(error.clone()).kind();
                 let hint = match code.as_str() {
                     "UNAUTHENTICATED" => {
-                        " Tokens are good for 15 minutes, at servers with the JWT_SECRET that \
-                         `rowlock users create` had when it made them."
+                        " An access token expires, and is valid only at servers with the JWT_SECRET \
+                         that `rowlock users create` used."
                     }
                     _ => "",
                 };
@@ -287,7 +293,7 @@ pub(crate) struct User {
     pub(crate) name: String,
     email: String,
     token: String,
-    token_since: Instant,
+    token_expiry: SystemTime,
 }
 
 impl User {
@@ -310,8 +316,8 @@ impl User {
             };
             match entered {
                 Ok(token) => {
-                    let token_since = Instant::now();
-                    return Ok(Self { api: api.clone(), name, email, token, token_since });
+                    let token_expiry = expiry(&token)?;
+                    return Ok(Self { api: api.clone(), name, email, token, token_expiry });
                 }
                 Err(failure) => match failure.retry_after() {
                     Some(pause) => sleep(pause).await,
@@ -330,11 +336,11 @@ impl User {
         Ok(api.send(Login::build, LoginVariables { input }, None).await?.login.access_token)
     }
 
-    /// Signs in again if the access token is getting old.
+    /// Signs in again if the access token expires soon.
     pub(crate) async fn stay_signed_in(&mut self) -> Result<()> {
-        if self.token_since.elapsed() > TOKEN_USE {
+        if self.token_expiry < SystemTime::now() + RENEWAL_MARGIN {
             self.token = Self::login(&self.api, &self.email).await?;
-            self.token_since = Instant::now();
+            self.token_expiry = expiry(&self.token)?;
         }
         Ok(())
     }

@@ -2,9 +2,9 @@
 
 #![expect(unreachable_pub, reason = "cynic makes public what it generates of the schema")]
 
+mod access_tokens;
 mod api;
 mod browse;
-mod crowd;
 mod guess;
 mod http;
 mod load;

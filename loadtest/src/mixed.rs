@@ -40,7 +40,7 @@ pub(crate) async fn mixed(args: Args) -> Result<bool> {
     let watcher = Watcher::start(&sale.watched, &sale.events).await?;
     let people = Arc::new(People {
         visitor: Visitor::new(sale.api.clone(), sale.events[0].clone(), args.search),
-        busy: sale.crowd.tokens.iter().map(|_| AtomicBool::new(false)).collect(),
+        busy: sale.users.tokens.iter().map(|_| AtomicBool::new(false)).collect(),
         sale: Arc::clone(&sale),
     });
     let report = sale.play("mixed", (&args.pace, u64::MAX), watcher, move |turn| {

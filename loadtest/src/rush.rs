@@ -37,7 +37,7 @@ pub(crate) async fn on_sale(
     pace: &Pace,
     watcher: Watcher,
 ) -> Result<crate::report::Report> {
-    let (users, events) = (sale.crowd.tokens.len() as u64, sale.events.len() as u64);
+    let (users, events) = (sale.users.tokens.len() as u64, sale.events.len() as u64);
     let turns = users * events;
     let asking = Arc::clone(sale);
     sale.play(scenario, (pace, turns), watcher, move |turn| {

@@ -6,6 +6,7 @@ use std::{
     iter::zip,
     slice,
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -13,8 +14,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex;
 
 use crate::{
+    access_tokens::{self, AccessTokens},
     api::{Api, Failure},
-    crowd::{self, Crowd},
     load::{Pace, Tally, Times, drive},
     machine::{self, Meter},
     queries::{BookEventResult, CancelBookingResult},
@@ -36,9 +37,6 @@ const DEFECTS: [(&str, &str); 4] = [
 /// What a server says that sells.
 const ANSWERS: [&str; 4] = ["booked", "sold out", "already booked", "cancelled"];
 
-/// Access tokens are good for 15 minutes, of which reading them and the checks take some.
-const MOST_SECONDS: u64 = 13 * 60;
-
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
 pub(crate) struct Args {
@@ -50,7 +48,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL")]
     watch_url: Option<hyper::Uri>,
     #[command(flatten)]
-    crowd: crowd::Args,
+    users: access_tokens::Args,
     /// Id of an event to book; can be repeated
     #[arg(long = "event", value_name = "ID")]
     named: Vec<String>,
@@ -70,7 +68,7 @@ pub(crate) struct Sale {
     pub(crate) api: Api,
     /// Where live counts are watched.
     pub(crate) watched: Api,
-    pub(crate) crowd: Crowd,
+    pub(crate) users: AccessTokens,
     pub(crate) events: Vec<cynic::Id>,
     claims: Mutex<HashMap<Seat, Claim>>,
     /// The events of which somebody was told that they are sold out.
@@ -105,7 +103,7 @@ impl Sale {
             None => api.clone(),
         };
         watched.wait_until_ready().await?;
-        let crowd = Crowd::read(&args.crowd)?;
+        let users = AccessTokens::read(&args.users)?;
         let events = match args.named.is_empty() {
             true => api.events_with_most_left(args.events.into()).await?,
             false => {
@@ -113,10 +111,10 @@ impl Sale {
                 distinct.into_iter().map(cynic::Id::new).collect()
             }
         };
-        println!("{} users, {} events", crowd.tokens.len(), events.len());
+        println!("{} users, {} events", users.tokens.len(), events.len());
         let (claims, sold_out) = (Mutex::default(), Mutex::default());
         let Args { check, server_pid, .. } = *args;
-        let sale = Self { api, watched, crowd, events, claims, sold_out, check, server_pid };
+        let sale = Self { api, watched, users, events, claims, sold_out, check, server_pid };
         if sale.remaining().await?.iter().all(|left| *left <= 0) {
             println!(
                 "nothing is left of what is sold here: name other events, or add some with \
@@ -138,10 +136,7 @@ impl Sale {
         T: Fn(u64) -> F + Clone + Send + 'static,
         F: Future<Output = String> + Send + 'static,
     {
-        ensure!(
-            pace.seconds <= MOST_SECONDS,
-            "tokens are good for 15 minutes: --seconds is at most {MOST_SECONDS}"
-        );
+        self.users.ensure_valid_for(Duration::from_secs(pace.seconds))?;
         let memory = || self.server_pid.map(machine::memory_kib).transpose();
         let memory_before = memory()?;
         let before = self.remaining().await?;
@@ -224,7 +219,7 @@ impl Sale {
     }
 
     fn token(&self, seat: Seat) -> &str {
-        &self.crowd.tokens[seat.user]
+        &self.users.tokens[seat.user]
     }
 
     fn event(&self, seat: Seat) -> cynic::Id {
@@ -233,7 +228,7 @@ impl Sale {
 
     /// What is left of each event.
     async fn remaining(&self) -> Result<Vec<i32>> {
-        let anyone = self.crowd.tokens.first().context("there are no users")?;
+        let anyone = self.users.tokens.first().context("there are no users")?;
         stream::iter(&self.events)
             .map(|event| async move {
                 let found = self.api.look(anyone, event.clone()).await;

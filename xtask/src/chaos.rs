@@ -238,7 +238,7 @@ impl Load {
                 standby.ask("postgres", "SELECT pg_wal_replay_resume()").map(drop)
             }
             Fault::ClockMoved => {
-                // Less than tokens are good for.
+                // Access tokens live longer than that.
                 for time in ["+10m", "-10m", "+0"] {
                     fs::write(&clock, time)?;
                     sleep(Duration::from_secs(2));

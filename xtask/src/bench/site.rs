@@ -66,7 +66,7 @@ impl<'a> Site<'a> {
         Ok(Self { lab, name: name.to_owned(), events, database, server })
     }
 
-    /// Users who have booked nothing; their tokens are good for a quarter of an hour.
+    /// Users who have booked nothing, with new access tokens.
     pub(super) fn new_users(&self) -> Result<PathBuf> {
         let tokens = self.lab.folder.join(format!("{}.tokens", self.name));
         let mut create = rowlock(PROFILE, "users", &self.database);
