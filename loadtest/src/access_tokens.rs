@@ -21,7 +21,7 @@ pub(crate) struct Args {
 const MAKE_THEM: &str = "`rowlock users create --count N --tokens FILE` makes them";
 
 /// A load's checks, after it, must be done before the first token expires.
-const TIME_FOR_CHECKS: Duration = Duration::from_secs(2 * 60);
+const MAX_CHECKS_TIME: Duration = Duration::from_secs(2 * 60);
 
 /// The users that a load plays.
 pub(crate) struct AccessTokens {
@@ -45,7 +45,7 @@ impl AccessTokens {
     /// Makes sure that the tokens are valid for a load of this length and the checks after it.
     pub(crate) fn ensure_valid_for(&self, load: Duration) -> Result<()> {
         let left = self.first_expiry.duration_since(SystemTime::now()).unwrap_or_default();
-        let needed = load + TIME_FOR_CHECKS;
+        let needed = load + MAX_CHECKS_TIME;
         ensure!(
             left >= needed,
             "the access tokens expire in {} s, and the load with its checks takes up to {} s: make new \

@@ -30,9 +30,9 @@ use crate::{
 };
 
 /// Longest wait for a server that is starting.
-const START: Duration = Duration::from_secs(30);
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long before its end an access token is replaced.
-const RENEWAL_MARGIN: Duration = Duration::from_secs(5 * 60);
+const TOKEN_RENEWAL_MARGIN: Duration = Duration::from_secs(5 * 60);
 
 /// What the API puts into an error's extensions.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -47,36 +47,38 @@ type ApiError = GraphQlError<Extensions>;
 /// Why there is no answer.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    Refused(ApiError),
-    Broken(anyhow::Error),
+    Error(ApiError),
+    NoAnswer(anyhow::Error),
 }
 
 impl Failure {
     /// In one or two words, for a table.
     pub(crate) fn kind(&self) -> String {
         match self {
-            Self::Refused(error) => match &error.extensions {
+            Self::Error(error) => match &error.extensions {
                 Some(extensions) if !extensions.code.is_empty() => extensions.code.clone(),
                 _ => error.message.clone(),
             },
-            Self::Broken(error) => format!("{NO_ANSWER}: {error:#}"),
+            Self::NoAnswer(error) => format!("{NO_ANSWER}: {error:#}"),
         }
     }
 
     /// What was asked for may have happened: there was no answer, or one that does not say.
-    pub(crate) fn leaves_doubt(&self) -> bool {
-        matches!(self, Self::Broken(_)) || self.has_code("UNAVAILABLE") || self.has_code("INTERNAL")
+    pub(crate) fn outcome_is_unknown(&self) -> bool {
+        matches!(self, Self::NoAnswer(_))
+            || self.has_code("UNAVAILABLE")
+            || self.has_code("INTERNAL")
     }
 
     fn has_code(&self, code: &str) -> bool {
-        matches!(self, Self::Refused(error)
+        matches!(self, Self::Error(error)
             if error.extensions.as_ref().is_some_and(|extensions| extensions.code == code))
     }
 
     /// How long the server asks us to stay away, if it does.
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused(error) if self.has_code("RATE_LIMITED") => {
+            Self::Error(error) if self.has_code("RATE_LIMITED") => {
                 let seconds = error.extensions.as_ref()?.retry_after?;
                 Some(Duration::from_secs(seconds))
             }
@@ -88,9 +90,9 @@ impl Failure {
 impl From<Failure> for anyhow::Error {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Broken(error) => error,
-            Failure::Refused(error) => {
-                let code = Failure::Refused(error.clone()).kind();
+            Failure::NoAnswer(error) => error,
+            Failure::Error(error) => {
+                let code = Failure::Error(error.clone()).kind();
                 let hint = match code.as_str() {
                     "UNAUTHENTICATED" => {
                         " An access token expires, and is valid only at servers with the JWT_SECRET \
@@ -109,13 +111,13 @@ impl From<Failure> for anyhow::Error {
 pub(crate) struct Api {
     http: Arc<Http>,
     /// By the type of the answer: a request's body as far as it is the same whatever the variables.
-    heads: Arc<Mutex<HashMap<TypeId, Arc<[u8]>>>>,
+    body_starts: Arc<Mutex<HashMap<TypeId, Arc<[u8]>>>>,
 }
 
 impl Api {
     /// Each URL is a server's, as in `http://127.0.0.1:8080`.
     pub(crate) fn new(urls: &[Uri]) -> Result<Self> {
-        Ok(Self { http: Arc::new(Http::new(urls)?), heads: Arc::default() })
+        Ok(Self { http: Arc::new(Http::new(urls)?), body_starts: Arc::default() })
     }
 
     /// Waits until every server is ready.
@@ -125,7 +127,7 @@ impl Api {
 
     async fn wait_until_one_is_ready(server: &Server) -> Result<()> {
         let begun = Instant::now();
-        let mut has_said = false;
+        let mut is_announced = false;
         loop {
             let why = match server.get("/readyz").await {
                 Ok((status, _)) if status.is_success() => return Ok(()),
@@ -133,21 +135,21 @@ impl Api {
                 Err(error) => format!("{error:#}"),
             };
             let server = server.authority();
-            if begun.elapsed() > START {
+            if begun.elapsed() > READY_TIMEOUT {
                 bail!(
                     "{server} is not ready after {} s: {}. Start a server with `cargo xtask run`, or \
                      name another one with --url",
-                    START.as_secs(),
+                    READY_TIMEOUT.as_secs(),
                     why.trim()
                 );
             }
-            if begun.elapsed() > Duration::from_secs(1) && !has_said {
+            if begun.elapsed() > Duration::from_secs(1) && !is_announced {
                 eprintln!(
                     "waiting for {server}, for {} s at most: {}",
-                    START.as_secs(),
+                    READY_TIMEOUT.as_secs(),
                     why.trim()
                 );
-                has_said = true;
+                is_announced = true;
             }
             sleep(Duration::from_millis(100)).await;
         }
@@ -168,7 +170,7 @@ impl Api {
     }
 
     /// Live counts of these events from the first server, the current ones first.
-    pub(crate) async fn watch(&self, events: Vec<cynic::Id>) -> Result<Subscription> {
+    pub(crate) async fn subscribe(&self, events: Vec<cynic::Id>) -> Result<Subscription> {
         Subscription::open(self.http.servers()[0].authority(), events).await
     }
 
@@ -183,9 +185,10 @@ impl Api {
         Q: DeserializeOwned + 'static,
         V: Serialize,
     {
-        let body = self.encode(build, variables).map_err(|error| Failure::Broken(error.into()))?;
+        let body =
+            self.encode(build, variables).map_err(|error| Failure::NoAnswer(error.into()))?;
         let answer = self.http.post("/graphql", token, body).await;
-        let (_, answer) = answer.map_err(Failure::Broken)?;
+        let (_, answer) = answer.map_err(Failure::NoAnswer)?;
         let answer: GraphQlResponse<Q, Extensions> = match serde_json::from_slice(&answer) {
             Ok(answer) => answer,
             Err(error) => {
@@ -193,18 +196,18 @@ impl Api {
                 let refused = serde_json::from_slice::<GraphQlResponse<Value, Extensions>>(&answer)
                     .ok()
                     .and_then(|answer| answer.errors?.pop());
-                return Err(refused.map_or_else(|| Failure::Broken(error.into()), Failure::Refused));
+                return Err(refused.map_or_else(|| Failure::NoAnswer(error.into()), Failure::Error));
             }
         };
         match (answer.data, answer.errors.and_then(|mut errors| errors.pop())) {
-            (_, Some(error)) => Err(Failure::Refused(error)),
+            (_, Some(error)) => Err(Failure::Error(error)),
             (Some(data), None) => Ok(data),
-            (None, None) => Err(Failure::Broken(anyhow::anyhow!("neither data nor errors"))),
+            (None, None) => Err(Failure::NoAnswer(anyhow::anyhow!("neither data nor errors"))),
         }
     }
 
     /// Books one ticket, and leaves it at the first answer.
-    pub(crate) async fn book_once(
+    pub(crate) async fn try_book(
         &self,
         token: &str,
         event_id: cynic::Id,
@@ -215,7 +218,7 @@ impl Api {
     }
 
     /// Cancels a booking, and leaves it at the first answer.
-    pub(crate) async fn cancel_once(
+    pub(crate) async fn try_cancel(
         &self,
         token: &str,
         booking_id: cynic::Id,
@@ -226,25 +229,25 @@ impl Api {
     }
 
     /// The smallest request that there is.
-    pub(crate) async fn ask_nothing(&self) -> Result<(), Failure> {
+    pub(crate) async fn ask_typename(&self) -> Result<(), Failure> {
         let body = br#"{"query":"{ __typename }"}"#.to_vec();
         let (status, answer) =
-            self.http.post("/graphql", None, body).await.map_err(Failure::Broken)?;
+            self.http.post("/graphql", None, body).await.map_err(Failure::NoAnswer)?;
         let is_right = status.is_success() && *answer == *br#"{"data":{"__typename":"Query"}}"#;
         match is_right {
             true => Ok(()),
-            false => Err(Failure::Broken(anyhow::anyhow!("{status} {answer:?}"))),
+            false => Err(Failure::NoAnswer(anyhow::anyhow!("{status} {answer:?}"))),
         }
     }
 
     /// Tries to sign in, and leaves it at the first answer.
-    pub(crate) async fn login_once(&self, email: String, password: &str) -> Result<(), Failure> {
+    pub(crate) async fn try_sign_in(&self, email: String, password: &str) -> Result<(), Failure> {
         let input = LoginInput { email, password: password.to_owned() };
         self.send(Login::build, LoginVariables { input }, None).await.map(drop)
     }
 
     /// The event as the user of this token sees it.
-    pub(crate) async fn look(&self, token: &str, id: cynic::Id) -> Result<EventWithBooking> {
+    pub(crate) async fn event(&self, token: &str, id: cynic::Id) -> Result<EventWithBooking> {
         self.send(EventById::build, EventVariables { id }, Some(token))
             .await?
             .event
@@ -252,7 +255,7 @@ impl Api {
     }
 
     /// The ids of so many events, those with the most tickets left first.
-    pub(crate) async fn events_with_most_left(&self, count: usize) -> Result<Vec<cynic::Id>> {
+    pub(crate) async fn events_with_most_tickets(&self, count: usize) -> Result<Vec<cynic::Id>> {
         let mut events = self.events(None).await?;
         ensure!(events.len() >= count, "there are only {} events", events.len());
         events.sort_by_key(|event| std::cmp::Reverse(event.remaining_tickets));
@@ -266,7 +269,7 @@ impl Api {
         build: fn(V) -> Operation<Q, V>,
         variables: V,
     ) -> serde_json::Result<Vec<u8>> {
-        let known = self.heads.lock().get(&TypeId::of::<Q>()).cloned();
+        let known = self.body_starts.lock().get(&TypeId::of::<Q>()).cloned();
         let (head, variables) = match known {
             Some(head) => (head, variables),
             None => {
@@ -275,7 +278,7 @@ impl Api {
                 let name = serde_json::to_string(&operation_name)?;
                 let head = format!(r#"{{"query":{query},"operationName":{name},"variables":"#);
                 let head: Arc<[u8]> = head.into_bytes().into();
-                self.heads.lock().insert(TypeId::of::<Q>(), Arc::clone(&head));
+                self.body_starts.lock().insert(TypeId::of::<Q>(), Arc::clone(&head));
                 (head, variables)
             }
         };
@@ -300,7 +303,7 @@ impl User {
     const PASSWORD: &'static str = "load-test-1";
 
     /// Registers the user, or signs them in where they are known from an earlier run.
-    pub(crate) async fn enter(api: &Api, name: String) -> Result<Self> {
+    pub(crate) async fn sign_in(api: &Api, name: String) -> Result<Self> {
         let email = format!("{name}@example.test");
         loop {
             let input = RegisterInput {
@@ -309,12 +312,12 @@ impl User {
                 name: name.clone(),
             };
             let registered = api.send(Register::build, RegisterVariables { input }, None).await;
-            let entered = match registered {
+            let signed_in = match registered {
                 Ok(answer) => Ok(answer.register.access_token),
                 Err(failure) if failure.has_code("EMAIL_TAKEN") => Self::login(api, &email).await,
                 Err(failure) => Err(failure),
             };
-            match entered {
+            match signed_in {
                 Ok(token) => {
                     let token_expiry = expiry(&token)?;
                     return Ok(Self { api: api.clone(), name, email, token, token_expiry });
@@ -337,8 +340,8 @@ impl User {
     }
 
     /// Signs in again if the access token expires soon.
-    pub(crate) async fn stay_signed_in(&mut self) -> Result<()> {
-        if self.token_expiry < SystemTime::now() + RENEWAL_MARGIN {
+    pub(crate) async fn renew_token(&mut self) -> Result<()> {
+        if self.token_expiry < SystemTime::now() + TOKEN_RENEWAL_MARGIN {
             self.token = Self::login(&self.api, &self.email).await?;
             self.token_expiry = expiry(&self.token)?;
         }
@@ -365,7 +368,7 @@ impl User {
 
     pub(crate) async fn cancel(&self, booking_id: cynic::Id) -> Result<Booking> {
         let answer = loop {
-            match self.api.cancel_once(&self.token, booking_id.clone()).await {
+            match self.api.try_cancel(&self.token, booking_id.clone()).await {
                 Ok(answer) => break answer,
                 Err(failure) => sleep(failure.retry_after().ok_or(failure)?).await,
             }
@@ -378,7 +381,7 @@ impl User {
     }
 
     /// The event as this user sees it.
-    pub(crate) async fn look_at(&self, id: cynic::Id) -> Result<EventWithBooking> {
-        self.api.look(&self.token, id).await
+    pub(crate) async fn event(&self, id: cynic::Id) -> Result<EventWithBooking> {
+        self.api.event(&self.token, id).await
     }
 }

@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use tokio::{net::TcpStream, time::timeout};
 
 /// Longest wait for one answer.
-const ANSWER: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Servers on this machine, which take turns.
 pub(crate) struct Http {
@@ -38,10 +38,10 @@ pub(crate) struct Server {
 struct Connection {
     sender: SendRequest<Full<Bytes>>,
     /// None when it is over. What is asked then fails at once, as nobody is there to take it.
-    work: Option<Pin<Box<Work>>>,
+    driver: Option<Pin<Box<Driver>>>,
 }
 
-type Work = http1::Connection<TokioIo<TcpStream>, Full<Bytes>>;
+type Driver = http1::Connection<TokioIo<TcpStream>, Full<Bytes>>;
 
 impl Http {
     pub(crate) fn new(urls: &[Uri]) -> Result<Self> {
@@ -106,9 +106,9 @@ impl Server {
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes)> {
         let mut connection = self.connection().await?;
-        let answer = timeout(ANSWER, connection.send(request))
+        let answer = timeout(ANSWER_TIMEOUT, connection.send(request))
             .await
-            .with_context(|| format!("no answer within {} s", ANSWER.as_secs()))??;
+            .with_context(|| format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()))??;
         self.idle.lock().push(connection);
         Ok(answer)
     }
@@ -125,18 +125,18 @@ impl Server {
             .await
             .with_context(|| format!("connecting to {}", self.authority))?;
         stream.set_nodelay(true)?;
-        let (sender, work) = http1::handshake(TokioIo::new(stream)).await?;
-        Ok(Connection { sender, work: Some(Box::pin(work)) })
+        let (sender, driver) = http1::handshake(TokioIo::new(stream)).await?;
+        Ok(Connection { sender, driver: Some(Box::pin(driver)) })
     }
 }
 
 impl Connection {
     /// Whether the server did not close it meanwhile.
     async fn is_open(&mut self) -> bool {
-        let Some(work) = &mut self.work else { return false };
+        let Some(driver) = &mut self.driver else { return false };
         tokio::select! {
             biased;
-            _ = work => false,
+            _ = driver => false,
             ready = self.sender.ready() => ready.is_ok(),
         }
     }
@@ -148,15 +148,15 @@ impl Connection {
             anyhow::Ok((status, answer.into_body().collect().await?.to_bytes()))
         };
         let mut answering = pin!(answering);
-        if let Some(work) = &mut self.work {
+        if let Some(driver) = &mut self.driver {
             tokio::select! {
                 biased;
-                _ = work => {}
+                _ = driver => {}
                 answer = &mut answering => return answer,
             }
         }
         // Whoever waits for the answer is told what became of the connection.
-        self.work = None;
+        self.driver = None;
         answering.await
     }
 }

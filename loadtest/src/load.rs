@@ -20,12 +20,12 @@ use tokio::{
 /// How the kind of a request begins that was not answered.
 pub(crate) const NO_ANSWER: &str = "no answer";
 /// Wait before a connection asks again after that.
-const AFTER_NO_ANSWER: Duration = Duration::from_millis(100);
+const NO_ANSWER_PAUSE: Duration = Duration::from_millis(100);
 
 /// How much load.
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
-pub(crate) struct Pace {
+pub(crate) struct LoadArgs {
     /// Requests under way at the same time, each on a connection of its own
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub(crate) connections: u32,
@@ -48,23 +48,23 @@ fn parse_rate(text: &str) -> Result<f64, &'static str> {
 #[derive(Debug)]
 pub(crate) struct Tally {
     begun: Instant,
-    found: Mutex<Found>,
+    results: Mutex<Results>,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Found {
-    pub(crate) kinds: BTreeMap<String, Times>,
+pub(crate) struct Results {
+    pub(crate) kinds: BTreeMap<String, Latencies>,
     /// By second since the beginning.
-    pub(crate) seconds: Vec<BTreeMap<String, Times>>,
+    pub(crate) seconds: Vec<BTreeMap<String, Latencies>>,
 }
 
-impl Found {
+impl Results {
     pub(crate) fn count(&self) -> u64 {
-        self.kinds.values().map(Times::count).sum()
+        self.kinds.values().map(Latencies::count).sum()
     }
 
     /// In one line.
-    fn in_words(&self) -> String {
+    fn summary(&self) -> String {
         let kinds = self.kinds.iter().map(|(kind, times)| format!("{kind} {}", times.count()));
         kinds.collect::<Vec<_>>().join(", ")
     }
@@ -72,9 +72,9 @@ impl Found {
 
 /// Latencies in microseconds.
 #[derive(Clone, Debug)]
-pub(crate) struct Times(Histogram<u64>);
+pub(crate) struct Latencies(Histogram<u64>);
 
-impl Times {
+impl Latencies {
     fn new() -> Self {
         // Three significant digits; larger values make it grow.
         Self(Histogram::new(3).unwrap_or_else(|_| unreachable!("three digits are allowed")))
@@ -89,7 +89,7 @@ impl Times {
     }
 }
 
-impl Default for Times {
+impl Default for Latencies {
     fn default() -> Self {
         Self::new()
     }
@@ -97,20 +97,20 @@ impl Default for Times {
 
 impl Tally {
     pub(crate) fn new() -> Self {
-        Self { begun: Instant::now(), found: Mutex::default() }
+        Self { begun: Instant::now(), results: Mutex::default() }
     }
 
-    pub(crate) fn record(&self, kind: &str, took: Duration) {
+    pub(crate) fn record(&self, kind: &str, elapsed: Duration) {
         let second = self.begun.elapsed().as_secs() as usize;
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let mut found = self.found.lock();
-        if found.seconds.len() <= second {
-            found.seconds.resize_with(second + 1, BTreeMap::new);
+        let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        let mut results = self.results.lock();
+        if results.seconds.len() <= second {
+            results.seconds.resize_with(second + 1, BTreeMap::new);
         }
-        let Found { kinds, seconds } = &mut *found;
+        let Results { kinds, seconds } = &mut *results;
         for kinds in [kinds, &mut seconds[second]] {
             if !kinds.contains_key(kind) {
-                kinds.insert(kind.to_owned(), Times::new());
+                kinds.insert(kind.to_owned(), Latencies::new());
             }
             if let Some(times) = kinds.get_mut(kind) {
                 // Grows with what it is given.
@@ -119,54 +119,59 @@ impl Tally {
         }
     }
 
-    pub(crate) fn into_found(self) -> Found {
-        self.found.into_inner()
+    pub(crate) fn into_results(self) -> Results {
+        self.results.into_inner()
     }
 }
 
-/// Lets `turn` take numbered turns, `turns` of them or until the time is up; each gives its kind. Says how
-/// long that took.
-pub(crate) async fn drive<T, F>(pace: &Pace, turns: u64, tally: &Arc<Tally>, turn: T) -> Duration
+/// Sends numbered requests, up to `max_requests` of them or until the time is up; each gives its kind.
+/// Says how long that took.
+pub(crate) async fn drive<T, F>(
+    args: &LoadArgs,
+    max_requests: u64,
+    tally: &Arc<Tally>,
+    request: T,
+) -> Duration
 where
     T: Fn(u64) -> F + Clone + Send + 'static,
     F: Future<Output = String> + Send + 'static,
 {
     let next = Arc::new(AtomicU64::new(0));
     let begun = Instant::now();
-    let end = begun + Duration::from_secs(pace.seconds);
-    let interval = pace.rate.map(|rate| 1.0 / rate);
+    let end = begun + Duration::from_secs(args.seconds);
+    let interval = args.rate.map(|rate| 1.0 / rate);
     let progress = tokio::spawn(show_progress(Arc::clone(tally)));
     let mut connections = JoinSet::new();
-    for _ in 0..pace.connections {
-        let (next, tally, turn) = (Arc::clone(&next), Arc::clone(tally), turn.clone());
+    for _ in 0..args.connections {
+        let (next, tally, request) = (Arc::clone(&next), Arc::clone(tally), request.clone());
         connections.spawn(async move {
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let due = interval
                     .map(|interval| begun + Duration::from_secs_f64(number as f64 * interval));
-                if number >= turns || due.unwrap_or_else(Instant::now) >= end {
+                if number >= max_requests || due.unwrap_or_else(Instant::now) >= end {
                     break;
                 }
                 if let Some(due) = due {
                     sleep_until(due).await;
                 }
                 // Late because no connection was free: that is part of how long it took.
-                let asked = due.unwrap_or_else(Instant::now);
-                let kind = turn(number).await;
-                tally.record(&kind, asked.elapsed());
+                let start = due.unwrap_or_else(Instant::now);
+                let kind = request(number).await;
+                tally.record(&kind, start.elapsed());
                 if kind.starts_with(NO_ANSWER) {
                     // A server that is gone is asked no more often for it.
-                    sleep(AFTER_NO_ANSWER).await;
+                    sleep(NO_ANSWER_PAUSE).await;
                 }
             }
         });
     }
     connections.join_all().await;
-    let took = begun.elapsed();
+    let elapsed = begun.elapsed();
     progress.abort();
     // It holds the tally until it is gone.
     let _ = progress.await;
-    took
+    elapsed
 }
 
 /// A line each second, for as long as it runs.
@@ -174,9 +179,9 @@ async fn show_progress(tally: Arc<Tally>) {
     let mut before = 0;
     for second in 1.. {
         sleep(Duration::from_secs(1)).await;
-        let found = tally.found.lock();
-        let count = found.count();
-        eprintln!("{second:>4} s {:>7}/s  {}", count - before, found.in_words());
+        let results = tally.results.lock();
+        let count = results.count();
+        eprintln!("{second:>4} s {:>7}/s  {}", count - before, results.summary());
         before = count;
     }
 }

@@ -6,41 +6,41 @@ use anyhow::{Context, Result, ensure};
 
 /// Shares of all cores together, 0 to 1.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Usage {
-    pub(crate) own: f64,
-    pub(crate) all: f64,
+pub(crate) struct CpuUsage {
+    pub(crate) client: f64,
+    pub(crate) machine: f64,
 }
 
 /// A moment to measure from.
-pub(crate) struct Meter {
+pub(crate) struct CpuMeter {
     own: f64,
     busy: f64,
     total: f64,
 }
 
-impl Meter {
+impl CpuMeter {
     pub(crate) fn start() -> Self {
-        let (busy, total) = machine();
-        Self { own: own(), busy, total }
+        let (busy, total) = machine_ticks();
+        Self { own: own_ticks(), busy, total }
     }
 
     /// What was used since.
-    pub(crate) fn read(&self) -> Usage {
-        let (busy, total) = machine();
+    pub(crate) fn read(&self) -> CpuUsage {
+        let (busy, total) = machine_ticks();
         let total = (total - self.total).max(1.0);
-        Usage { own: (own() - self.own) / total, all: (busy - self.busy) / total }
+        CpuUsage { client: (own_ticks() - self.own) / total, machine: (busy - self.busy) / total }
     }
 }
 
-impl fmt::Display for Usage {
+impl fmt::Display for CpuUsage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (all, own) = (self.all * 100.0, self.own * 100.0);
-        write!(f, "The machine was {all:.0} % busy, {own:.0} % with this client.")
+        let (machine, client) = (self.machine * 100.0, self.client * 100.0);
+        write!(f, "The machine was {machine:.0} % busy, {client:.0} % with this client.")
     }
 }
 
 /// How much memory another process has of its own, in KiB.
-pub(crate) fn memory_kib(pid: u32) -> Result<f64> {
+pub(crate) fn process_memory_kib(pid: u32) -> Result<f64> {
     let file = format!("/proc/{pid}/status");
     let status = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -49,14 +49,14 @@ pub(crate) fn memory_kib(pid: u32) -> Result<f64> {
 }
 
 /// Files and sockets that a load has open besides its connections.
-const OTHER_FILES: u64 = 50;
+const OTHER_OPEN_FILES: u64 = 50;
 
 /// That this process may have so many sockets open.
 ///
 /// # Errors
 /// What to do where it may not.
-pub(crate) fn ensure_sockets(wanted: u32) -> Result<()> {
-    let needed = u64::from(wanted) + OTHER_FILES;
+pub(crate) fn ensure_sockets_allowed(wanted: u32) -> Result<()> {
+    let needed = u64::from(wanted) + OTHER_OPEN_FILES;
     let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
     // It may also be "unlimited", or not to be found out.
@@ -71,7 +71,7 @@ pub(crate) fn ensure_sockets(wanted: u32) -> Result<()> {
 }
 
 /// Clock ticks of this process. Zero where there is no `/proc`.
-fn own() -> f64 {
+fn own_ticks() -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The program's name, in parentheses, may contain anything.
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
@@ -79,7 +79,7 @@ fn own() -> f64 {
 }
 
 /// Clock ticks of all cores: busy ones, and all.
-fn machine() -> (f64, f64) {
+fn machine_ticks() -> (f64, f64) {
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
     let first = stat.lines().next().unwrap_or_default();
     let ticks: Vec<f64> =

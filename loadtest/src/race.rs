@@ -22,13 +22,13 @@ use crate::{
 };
 
 /// Users that sign in, look or cancel at the same time, outside the race itself.
-const AT_ONCE: usize = 16;
+const MAX_CONCURRENT_REQUESTS: usize = 16;
 /// Most users that get a line each.
-const MOST_LINES: usize = 20;
+const MAX_LINES: usize = 20;
 /// How soon the subscription must show the final count.
-const LIVE_WITHIN: Duration = Duration::from_secs(5);
+const LIVE_COUNT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most tickets in one booking.
-const MOST_PER_BOOKING: i32 = 10;
+const MAX_TICKETS_PER_BOOKING: i32 = 10;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -58,28 +58,28 @@ pub(crate) async fn race(args: Args) -> Result<bool> {
     let api = Api::new(slice::from_ref(&args.url))?;
     api.wait_until_ready().await?;
     let tickets = i32::from(args.tickets);
-    let racers = enter("race", args.users.into(), &api).await?;
-    let mut course = Course { racers, event: find_event(&args, &api).await?, tickets };
-    course.return_tickets().await?;
-    let fillers = course.book_away_the_rest(&api).await?;
+    let racers = sign_in_users("race", args.users.into(), &api).await?;
+    let mut race = Race { racers, event: find_event(&args, &api).await?, tickets };
+    race.cancel_bookings().await?;
+    let fillers = race.book_surplus(&api).await?;
     println!(
         "{}: {} users for {} of {} tickets",
-        course.event.title,
-        course.racers.len(),
+        race.event.title,
+        race.racers.len(),
         tickets,
-        course.event.total_tickets
+        race.event.total_tickets
     );
 
     let mut failed = 0;
     for round in 1..=args.rounds {
-        let report = course.run(&api).await?;
+        let report = race.run(&api).await?;
         report.print(round, args.rounds);
         failed += u16::from(!report.passed());
         if round < args.rounds || !args.keep {
-            course.return_tickets().await?;
+            race.cancel_bookings().await?;
         }
     }
-    course.free(fillers).await?;
+    race.cancel_surplus(fillers).await?;
     let rounds = args.rounds;
     match failed {
         0 => println!("\nPASS: {rounds} of {rounds} rounds"),
@@ -89,31 +89,31 @@ pub(crate) async fn race(args: Args) -> Result<bool> {
 }
 
 /// Who races for what.
-struct Course {
+struct Race {
     racers: Vec<User>,
     event: Event,
     tickets: i32,
 }
 
 /// What one user got, and how long it took.
-struct Answer {
+struct Attempt {
     user: String,
-    got: Result<BookEventResult, Failure>,
-    after: Duration,
+    result: Result<BookEventResult, Failure>,
+    latency: Duration,
 }
 
-struct Report {
-    answers: Vec<Answer>,
+struct RoundReport {
+    attempts: Vec<Attempt>,
     checks: Vec<Check>,
 }
 
 /// Registers users, or signs them in.
-async fn enter(kind: &str, count: usize, api: &Api) -> Result<Vec<User>> {
+async fn sign_in_users(kind: &str, count: usize, api: &Api) -> Result<Vec<User>> {
     let begun = Instant::now();
-    let entering = (1..=count).map(|number| User::enter(api, format!("{kind}-{number:04}")));
+    let signing_in = (1..=count).map(|number| User::sign_in(api, format!("{kind}-{number:04}")));
     let mut users = Vec::with_capacity(count);
-    let mut entered = stream::iter(entering).buffered(AT_ONCE);
-    while let Some(user) = entered.next().await {
+    let mut signed_in = stream::iter(signing_in).buffered(MAX_CONCURRENT_REQUESTS);
+    while let Some(user) = signed_in.next().await {
         users.push(user?);
         if users.len() % 100 == 0 {
             println!("{} of {count} users signed in", users.len());
@@ -134,27 +134,27 @@ async fn find_event(args: &Args, api: &Api) -> Result<Event> {
     })
 }
 
-impl Course {
+impl Race {
     /// Cancels what earlier rounds or runs left.
-    async fn return_tickets(&mut self) -> Result<()> {
+    async fn cancel_bookings(&mut self) -> Result<()> {
         for racer in &mut self.racers {
-            racer.stay_signed_in().await?;
+            racer.renew_token().await?;
         }
         let event = &self.event.id;
         stream::iter(&self.racers)
             .map(|racer| async move {
-                match racer.look_at(event.clone()).await?.my_booking {
+                match racer.event(event.clone()).await?.my_booking {
                     Some(booking) => racer.cancel(booking.id).await.map(drop),
                     None => Ok(()),
                 }
             })
-            .buffer_unordered(AT_ONCE)
+            .buffer_unordered(MAX_CONCURRENT_REQUESTS)
             .try_collect()
             .await
     }
 
     /// Lets others book until just the tickets of the race are left.
-    async fn book_away_the_rest(&self, api: &Api) -> Result<Vec<User>> {
+    async fn book_surplus(&self, api: &Api) -> Result<Vec<User>> {
         let remaining = self.remaining().await?;
         let mut rest = remaining - self.tickets;
         if rest < 0 {
@@ -170,8 +170,8 @@ impl Course {
         }
         let mut fillers = Vec::new();
         while rest > 0 {
-            let filler = User::enter(api, format!("filler-{:04}", fillers.len() + 1)).await?;
-            let quantity = rest.min(MOST_PER_BOOKING);
+            let filler = User::sign_in(api, format!("filler-{:04}", fillers.len() + 1)).await?;
+            let quantity = rest.min(MAX_TICKETS_PER_BOOKING);
             match filler.book(self.event.id.clone(), quantity).await? {
                 BookEventResult::BookEventSuccess(success) => rest -= success.booking.quantity,
                 // Left by a run that was interrupted, and not among the remaining ones.
@@ -192,9 +192,9 @@ impl Course {
     }
 
     /// Cancels what the fillers booked.
-    async fn free(&self, fillers: Vec<User>) -> Result<()> {
+    async fn cancel_surplus(&self, fillers: Vec<User>) -> Result<()> {
         for filler in fillers {
-            if let Some(booking) = filler.look_at(self.event.id.clone()).await?.my_booking {
+            if let Some(booking) = filler.event(self.event.id.clone()).await?.my_booking {
                 filler.cancel(booking.id).await?;
             }
         }
@@ -203,39 +203,39 @@ impl Course {
 
     async fn remaining(&self) -> Result<i32> {
         let anyone = self.racers.first().context("there are no users")?;
-        Ok(anyone.look_at(self.event.id.clone()).await?.remaining_tickets)
+        Ok(anyone.event(self.event.id.clone()).await?.remaining_tickets)
     }
 
     /// One race, watched by a subscription.
-    async fn run(&mut self, api: &Api) -> Result<Report> {
-        let (told, mut updates) = mpsc::unbounded_channel();
-        let mut counts = api.watch(vec![self.event.id.clone()]).await?;
+    async fn run(&mut self, api: &Api) -> Result<RoundReport> {
+        let (sender, mut updates) = mpsc::unbounded_channel();
+        let mut counts = api.subscribe(vec![self.event.id.clone()]).await?;
         let watching = tokio::spawn(async move {
             while let Some(count) = counts.next().await {
-                if told.send(count).is_err() {
+                if sender.send(count).is_err() {
                     break;
                 }
             }
         });
-        let first = timeout(LIVE_WITHIN, updates.recv()).await.ok().flatten();
+        let first = timeout(LIVE_COUNT_TIMEOUT, updates.recv()).await.ok().flatten();
         let first = first.context("the subscription did not begin with the current count")?;
 
-        let answers = self.all_at_once().await?;
-        let booked = answers.iter().filter(|answer| answer.booked()).count();
+        let attempts = self.book_at_once().await?;
+        let booked = attempts.iter().filter(|attempt| attempt.booked()).count();
         let expected = i32::try_from(self.racers.len())?.min(self.tickets);
         let left = self.tickets - expected;
         let seen = read_until(&mut updates, first, left).await;
         watching.abort();
 
         let refused =
-            answers.iter().filter(|a| matches!(a.got, Ok(BookEventResult::SoldOut(_)))).count();
+            attempts.iter().filter(|a| matches!(a.result, Ok(BookEventResult::SoldOut(_)))).count();
         let holders = self.count_holders().await?;
         let in_order = seen.windows(2).all(|two| two[0].version < two[1].version);
         let in_range =
             seen.iter().all(|count| (0..=self.tickets).contains(&count.remaining_tickets));
         let last = seen.last().cloned().context("nothing was told")?;
         let refusals = self.racers.len() - usize::try_from(expected)?;
-        Ok(Report {
+        Ok(RoundReport {
             checks: vec![
                 Check::new("booked", &booked, &expected),
                 Check::new("refused as sold out", &refused, &refusals),
@@ -245,12 +245,12 @@ impl Course {
                 Check::new("live versions only grow", &in_order, &true),
                 Check::new("live counts within range", &in_range, &true),
             ],
-            answers,
+            attempts,
         })
     }
 
     /// Everybody asks in the same moment.
-    async fn all_at_once(&mut self) -> Result<Vec<Answer>> {
+    async fn book_at_once(&mut self) -> Result<Vec<Attempt>> {
         let start = Arc::new(Barrier::new(self.racers.len()));
         let mut asking = JoinSet::new();
         for (place, racer) in self.racers.drain(..).enumerate() {
@@ -258,25 +258,27 @@ impl Course {
             asking.spawn(async move {
                 start.wait().await;
                 let asked = Instant::now();
-                let got = racer.book(event, 1).await;
-                let answer = Answer { user: racer.name.clone(), got, after: asked.elapsed() };
-                (place, racer, answer)
+                let result = racer.book(event, 1).await;
+                let attempt =
+                    Attempt { user: racer.name.clone(), result, latency: asked.elapsed() };
+                (place, racer, attempt)
             });
         }
         let mut done = asking.join_all().await;
         done.sort_by_key(|(place, ..)| *place);
-        let (racers, answers) = done.into_iter().map(|(_, racer, answer)| (racer, answer)).unzip();
+        let (racers, attempts) =
+            done.into_iter().map(|(_, racer, attempt)| (racer, attempt)).unzip();
         self.racers = racers;
-        Ok(answers)
+        Ok(attempts)
     }
 
     async fn count_holders(&self) -> Result<usize> {
         let event = &self.event.id;
         let holding: Vec<bool> = stream::iter(&self.racers)
             .map(|racer| async move {
-                anyhow::Ok(racer.look_at(event.clone()).await?.my_booking.is_some())
+                anyhow::Ok(racer.event(event.clone()).await?.my_booking.is_some())
             })
-            .buffer_unordered(AT_ONCE)
+            .buffer_unordered(MAX_CONCURRENT_REQUESTS)
             .try_collect()
             .await?;
         Ok(holding.into_iter().filter(|holds| *holds).count())
@@ -300,18 +302,18 @@ async fn read_until(
         }
     };
     // Running out of time shows as a wrong last count.
-    let _ = timeout(LIVE_WITHIN, reading).await;
+    let _ = timeout(LIVE_COUNT_TIMEOUT, reading).await;
     seen
 }
 
-impl Answer {
+impl Attempt {
     fn booked(&self) -> bool {
-        matches!(self.got, Ok(BookEventResult::BookEventSuccess(_)))
+        matches!(self.result, Ok(BookEventResult::BookEventSuccess(_)))
     }
 
     /// For the table.
-    fn in_words(&self) -> String {
-        match &self.got {
+    fn describe(&self) -> String {
+        match &self.result {
             Ok(BookEventResult::BookEventSuccess(_)) => "booked".to_owned(),
             Ok(BookEventResult::SoldOut(sold_out)) => {
                 format!("SoldOut ({} left)", sold_out.remaining_tickets)
@@ -324,23 +326,23 @@ impl Answer {
     }
 }
 
-impl Report {
+impl RoundReport {
     fn passed(&self) -> bool {
         self.checks.iter().all(Check::holds)
     }
 
     fn print(&self, round: u16, rounds: u16) {
         println!("\nRound {round} of {rounds}");
-        if self.answers.len() <= MOST_LINES {
+        if self.attempts.len() <= MAX_LINES {
             println!("  {:<12} {:<24} {:>8}", "user", "got", "ms");
-            for answer in &self.answers {
-                let millis = answer.after.as_secs_f64() * 1_000.0;
-                println!("  {:<12} {:<24} {millis:>8.1}", answer.user, answer.in_words());
+            for attempt in &self.attempts {
+                let millis = attempt.latency.as_secs_f64() * 1_000.0;
+                println!("  {:<12} {:<24} {millis:>8.1}", attempt.user, attempt.describe());
             }
         } else {
             let mut kinds: BTreeMap<String, Vec<Duration>> = BTreeMap::new();
-            for answer in &self.answers {
-                kinds.entry(answer.in_words()).or_default().push(answer.after);
+            for attempt in &self.attempts {
+                kinds.entry(attempt.describe()).or_default().push(attempt.latency);
             }
             println!("  {:<24} {:>6} {:>8} {:>8}", "got", "users", "median", "slowest");
             for (kind, mut times) in kinds {

@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::{
-    load::{Found, Times},
-    machine::Usage,
+    load::{Latencies, Results},
+    machine::CpuUsage,
     plot::{Line, Plot},
 };
 
@@ -26,38 +26,38 @@ pub(crate) struct Output {
 /// Something that must hold.
 #[derive(Debug)]
 pub(crate) struct Check {
-    pub(crate) what: &'static str,
-    pub(crate) was: String,
-    pub(crate) should: String,
+    pub(crate) name: &'static str,
+    pub(crate) actual: String,
+    pub(crate) expected: String,
 }
 
 impl Check {
-    pub(crate) fn new(what: &'static str, was: &dyn ToString, should: &dyn ToString) -> Self {
-        Self { what, was: was.to_string(), should: should.to_string() }
+    pub(crate) fn new(name: &'static str, actual: &dyn ToString, expected: &dyn ToString) -> Self {
+        Self { name, actual: actual.to_string(), expected: expected.to_string() }
     }
 
     pub(crate) fn holds(&self) -> bool {
-        self.was == self.should
+        self.actual == self.expected
     }
 
     pub(crate) fn print(&self) {
-        let Self { what, was, should } = self;
+        let Self { name, actual, expected } = self;
         let verdict = if self.holds() { "ok" } else { "WRONG" };
-        println!("  {what:<44} {was:>9}  of {should:>9}  {verdict}");
+        println!("  {name:<44} {actual:>9}  of {expected:>9}  {verdict}");
     }
 }
 
 /// All that is known about a load when it is over.
 pub(crate) struct Report {
     pub(crate) scenario: &'static str,
-    pub(crate) took: Duration,
-    pub(crate) found: Found,
+    pub(crate) elapsed: Duration,
+    pub(crate) results: Results,
     pub(crate) checks: Vec<Check>,
     /// Other numbers, by name with unit.
     pub(crate) figures: Vec<(&'static str, f64)>,
     /// Seconds since the beginning, and how many tickets were left by then.
     pub(crate) remaining: Vec<(f64, i64)>,
-    pub(crate) usage: Usage,
+    pub(crate) usage: CpuUsage,
 }
 
 impl Output {
@@ -84,7 +84,7 @@ impl Report {
         if let Some(file) = &output.report {
             write(file, self.page()?)?;
         }
-        if self.found.kinds.contains_key("RATE_LIMITED") {
+        if self.results.kinds.contains_key("RATE_LIMITED") {
             println!(
                 "Some were RATE_LIMITED: more users, or a server with a larger \
                  --bookings-per-minute-per-user, make more of the load."
@@ -100,17 +100,17 @@ impl Report {
     }
 
     fn rate(&self) -> f64 {
-        self.found.count() as f64 / self.took.as_secs_f64()
+        self.results.count() as f64 / self.elapsed.as_secs_f64()
     }
 
     fn print(&self) {
-        let (count, seconds) = (self.found.count(), self.took.as_secs_f64());
+        let (count, seconds) = (self.results.count(), self.elapsed.as_secs_f64());
         println!("{count} requests in {seconds:.2} s: {:.0}/s", self.rate());
         println!(
             "  {:<20} {:>9} {:>9} {:>9} {:>9} {:>9}",
             "ms", "count", "p50", "p90", "p99", "max"
         );
-        for (kind, times) in &self.found.kinds {
+        for (kind, times) in &self.results.kinds {
             let [p50, p90, p99, max] = QUANTILES.map(|(_, quantile)| times.millis(quantile));
             let count = times.count();
             println!("  {kind:<20} {count:>9} {p50:>9.1} {p90:>9.1} {p99:>9.1} {max:>9.1}");
@@ -123,7 +123,7 @@ impl Report {
     }
 
     fn json(&self) -> Value {
-        let times = |times: &Times| {
+        let times = |times: &Latencies| {
             let mut object = serde_json::Map::new();
             object.insert("count".to_owned(), times.count().into());
             for (name, quantile) in QUANTILES {
@@ -131,38 +131,38 @@ impl Report {
             }
             Value::Object(object)
         };
-        let kinds = |kinds: &BTreeMap<String, Times>| -> Value {
+        let kinds = |kinds: &BTreeMap<String, Latencies>| -> Value {
             kinds.iter().map(|(kind, found)| (kind.clone(), times(found))).collect()
         };
         json!({
             "scenario": self.scenario,
             "command": command(),
             "passed": self.passed(),
-            "seconds": self.took.as_secs_f64(),
-            "requests": self.found.count(),
+            "seconds": self.elapsed.as_secs_f64(),
+            "requests": self.results.count(),
             "requests_per_second": self.rate(),
-            "kinds": kinds(&self.found.kinds),
-            "by_second": self.found.seconds.iter().map(kinds).collect::<Vec<_>>(),
+            "kinds": kinds(&self.results.kinds),
+            "by_second": self.results.seconds.iter().map(kinds).collect::<Vec<_>>(),
             "figures": self.figures.iter().copied().collect::<BTreeMap<_, _>>(),
             "remaining": self.remaining,
-            "client_share_of_machine": self.usage.own,
-            "machine_busy": self.usage.all,
+            "client_share_of_machine": self.usage.client,
+            "machine_busy": self.usage.machine,
             "checks": self.checks.iter().map(|check| json!({
-                "what": check.what, "was": check.was, "should": check.should, "holds": check.holds(),
+                "what": check.name, "was": check.actual, "should": check.expected, "holds": check.holds(),
             })).collect::<Vec<_>>(),
         })
     }
 
     fn page(&self) -> Result<String> {
         // The last second is hardly ever a whole one, and would look like a collapse.
-        let whole = self.found.seconds.len().min(self.took.as_secs().max(1) as usize);
-        let by_second = |value: &dyn Fn(Option<&Times>) -> Option<f64>| -> Vec<Line> {
-            let kinds = self.found.kinds.keys();
+        let whole = self.results.seconds.len().min(self.elapsed.as_secs().max(1) as usize);
+        let by_second = |value: &dyn Fn(Option<&Latencies>) -> Option<f64>| -> Vec<Line> {
+            let kinds = self.results.kinds.keys();
             kinds
                 .map(|kind| Line {
                     name: kind.clone(),
                     points: (0..)
-                        .zip(&self.found.seconds[..whole])
+                        .zip(&self.results.seconds[..whole])
                         .filter_map(|(second, kinds)| {
                             Some((f64::from(second), value(kinds.get(kind))?))
                         })
@@ -199,7 +199,7 @@ impl Report {
         let verdict = if self.passed() { "PASS" } else { "FAIL" };
         let command = escape(&command());
         let rows: String = self
-            .found
+            .results
             .kinds
             .iter()
             .map(|(kind, times)| {
@@ -212,13 +212,15 @@ impl Report {
             .checks
             .iter()
             .map(|check| {
-                let Check { what, was, should } = check;
+                let Check { name, actual, expected } = check;
                 let verdict = if check.holds() { "ok" } else { "WRONG" };
-                format!("<tr><th>{what}</th><td>{was}</td><td>{should}</td><td>{verdict}</td></tr>")
+                format!(
+                    "<tr><th>{name}</th><td>{actual}</td><td>{expected}</td><td>{verdict}</td></tr>"
+                )
             })
             .collect();
-        let (scenario, seconds, rate) = (self.scenario, self.took.as_secs_f64(), self.rate());
-        let (count, usage) = (self.found.count(), &self.usage);
+        let (scenario, seconds, rate) = (self.scenario, self.elapsed.as_secs_f64(), self.rate());
+        let (count, usage) = (self.results.count(), &self.usage);
         Ok(format!(
             "<!doctype html><html lang=en><meta charset=utf-8><title>Rowlock: {scenario}</title>\
              <style>body{{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem;\

@@ -16,15 +16,15 @@ use parking_lot::Mutex;
 use crate::{
     access_tokens::{self, AccessTokens},
     api::{Api, Failure},
-    load::{Pace, Tally, Times, drive},
-    machine::{self, Meter},
+    load::{Latencies, LoadArgs, Tally, drive},
+    machine::{self, CpuMeter},
     queries::{BookEventResult, CancelBookingResult},
     report::{Check, Report},
-    watcher::{Watched, Watcher},
+    watcher::{WatchResults, Watcher},
 };
 
 /// Requests at a time, besides the load itself.
-const AT_ONCE: usize = 64;
+const MAX_CONCURRENT_REQUESTS: usize = 64;
 
 /// Errors that no load explains, by their codes.
 const DEFECTS: [(&str, &str); 4] = [
@@ -35,7 +35,7 @@ const DEFECTS: [(&str, &str); 4] = [
 ];
 
 /// What a server says that sells.
-const ANSWERS: [&str; 4] = ["booked", "sold out", "already booked", "cancelled"];
+const DECIDED: [&str; 4] = ["booked", "sold out", "already booked", "cancelled"];
 
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
@@ -56,8 +56,8 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     events: u16,
     /// Most acknowledged bookings to look up again one by one
-    #[arg(long, default_value_t = 20_000, value_name = "N")]
-    check: usize,
+    #[arg(long = "check", default_value_t = 20_000, value_name = "N")]
+    max_checked: usize,
     /// The server's process id: its memory is looked at before the load and at the end
     #[arg(long, value_name = "PID")]
     pub(crate) server_pid: Option<u32>,
@@ -67,30 +67,30 @@ pub(crate) struct Args {
 pub(crate) struct Sale {
     pub(crate) api: Api,
     /// Where live counts are watched.
-    pub(crate) watched: Api,
+    pub(crate) live_api: Api,
     pub(crate) users: AccessTokens,
     pub(crate) events: Vec<cynic::Id>,
-    claims: Mutex<HashMap<Seat, Claim>>,
+    bookings: Mutex<HashMap<UserAtEvent, BookingState>>,
     /// The events of which somebody was told that they are sold out.
     sold_out: Mutex<HashSet<usize>>,
-    check: usize,
+    max_checked: usize,
     server_pid: Option<u32>,
 }
 
 /// One user at one event, as their places in the sale's lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Seat {
+pub(crate) struct UserAtEvent {
     pub(crate) user: usize,
     pub(crate) event: usize,
 }
 
-/// What the last answer about a seat says.
+/// What the last answer about a user at an event says.
 #[derive(Clone, Debug)]
-enum Claim {
+enum BookingState {
     Held(cynic::Id),
-    GivenBack,
+    Cancelled,
     /// No answer told what came of it.
-    Unsure,
+    Unknown,
 }
 
 impl Sale {
@@ -98,23 +98,24 @@ impl Sale {
     pub(crate) async fn open(args: &Args) -> Result<Self> {
         let api = Api::new(&args.url)?;
         api.wait_until_ready().await?;
-        let watched = match &args.watch_url {
+        let live_api = match &args.watch_url {
             Some(url) => Api::new(slice::from_ref(url))?,
             None => api.clone(),
         };
-        watched.wait_until_ready().await?;
+        live_api.wait_until_ready().await?;
         let users = AccessTokens::read(&args.users)?;
         let events = match args.named.is_empty() {
-            true => api.events_with_most_left(args.events.into()).await?,
+            true => api.events_with_most_tickets(args.events.into()).await?,
             false => {
                 let distinct: BTreeSet<&String> = args.named.iter().collect();
                 distinct.into_iter().map(cynic::Id::new).collect()
             }
         };
         println!("{} users, {} events", users.tokens.len(), events.len());
-        let (claims, sold_out) = (Mutex::default(), Mutex::default());
-        let Args { check, server_pid, .. } = *args;
-        let sale = Self { api, watched, users, events, claims, sold_out, check, server_pid };
+        let (bookings, sold_out) = (Mutex::default(), Mutex::default());
+        let Args { max_checked, server_pid, .. } = *args;
+        let sale =
+            Self { api, live_api, users, events, bookings, sold_out, max_checked, server_pid };
         if sale.remaining().await?.iter().all(|left| *left <= 0) {
             println!(
                 "nothing is left of what is sold here: name other events, or add some with \
@@ -125,10 +126,10 @@ impl Sale {
     }
 
     /// Lets people take numbered turns while `watcher` watches, and gives what came of it.
-    pub(crate) async fn play<T, F>(
+    pub(crate) async fn run<T, F>(
         &self,
         scenario: &'static str,
-        (pace, turns): (&Pace, u64),
+        (load, turns): (&LoadArgs, u64),
         watcher: Watcher,
         turn: T,
     ) -> Result<Report>
@@ -136,12 +137,12 @@ impl Sale {
         T: Fn(u64) -> F + Clone + Send + 'static,
         F: Future<Output = String> + Send + 'static,
     {
-        self.users.ensure_valid_for(Duration::from_secs(pace.seconds))?;
-        let memory = || self.server_pid.map(machine::memory_kib).transpose();
+        self.users.ensure_valid_for(Duration::from_secs(load.seconds))?;
+        let memory = || self.server_pid.map(machine::process_memory_kib).transpose();
         let memory_before = memory()?;
         let before = self.remaining().await?;
-        let (tally, meter) = (Arc::new(Tally::new()), Meter::start());
-        let took = drive(pace, turns, &tally, turn).await;
+        let (tally, meter) = (Arc::new(Tally::new()), CpuMeter::start());
+        let elapsed = drive(load, turns, &tally, turn).await;
         let usage = meter.read();
         // It may have been stopped meanwhile, and started again.
         let after = async {
@@ -152,78 +153,87 @@ impl Sale {
             Ok(after) => after,
             Err(error) => {
                 eprintln!("loadtest: {error:#}");
-                let found = Arc::into_inner(tally).context("somebody still counts")?.into_found();
+                let results =
+                    Arc::into_inner(tally).context("somebody still counts")?.into_results();
                 let checks = vec![Check::new("the server answers after the load", &false, &true)];
                 let (figures, remaining) = (Vec::new(), Vec::new());
-                return Ok(Report { scenario, took, found, checks, figures, remaining, usage });
+                return Ok(Report {
+                    scenario,
+                    elapsed,
+                    results,
+                    checks,
+                    figures,
+                    remaining,
+                    usage,
+                });
             }
         };
-        let Watched { mut checks, remaining, updates, connected_again, settled_after } =
+        let WatchResults { mut checks, remaining, updates, reconnects, last_counts_delay } =
             watcher.finish(&after).await;
-        checks.extend(self.check(&before, &after).await?);
-        let found = Arc::into_inner(tally).context("somebody still counts")?.into_found();
+        checks.extend(self.checks(&before, &after).await?);
+        let results = Arc::into_inner(tally).context("somebody still counts")?.into_results();
         checks.extend(DEFECTS.map(|(code, what)| {
-            Check::new(what, &found.kinds.get(code).map_or(0, Times::count), &0)
+            Check::new(what, &results.kinds.get(code).map_or(0, Latencies::count), &0)
         }));
-        let answered = found.kinds.keys().any(|kind| ANSWERS.contains(&kind.as_str()));
+        let answered = results.kinds.keys().any(|kind| DECIDED.contains(&kind.as_str()));
         checks.push(Check::new("somebody was told booked or refused", &answered, &true));
         let mut figures = vec![
             ("live_updates", updates as f64),
-            ("sockets_opened_again", connected_again as f64),
-            ("seconds_until_all_held_the_last_count", settled_after.as_secs_f64()),
+            ("sockets_opened_again", reconnects as f64),
+            ("seconds_until_all_held_the_last_count", last_counts_delay.as_secs_f64()),
         ];
         if let (Some(before), Some(after)) = (memory_before, memory()?) {
             figures
                 .extend([("server_memory_before_kib", before), ("server_memory_after_kib", after)]);
         }
-        Ok(Report { scenario, took, found, checks, figures, remaining, usage })
+        Ok(Report { scenario, elapsed, results, checks, figures, remaining, usage })
     }
 
     /// Books one ticket; gives the kind of the answer.
-    pub(crate) async fn book(&self, seat: Seat) -> String {
-        match self.api.book_once(self.token(seat), self.event(seat)).await {
+    pub(crate) async fn book(&self, pair: UserAtEvent) -> String {
+        match self.api.try_book(self.token(pair), self.event(pair)).await {
             Ok(BookEventResult::BookEventSuccess(success)) => {
-                self.claims.lock().insert(seat, Claim::Held(success.booking.id));
+                self.bookings.lock().insert(pair, BookingState::Held(success.booking.id));
                 "booked".to_owned()
             }
             Ok(refusal) => {
                 if let BookEventResult::SoldOut(_) = refusal {
                     let mut sold_out = self.sold_out.lock();
-                    sold_out.insert(seat.event);
+                    sold_out.insert(pair.event);
                 }
                 refusal.kind().to_owned()
             }
-            Err(failure) => self.note_failure(seat, &failure),
+            Err(failure) => self.note_failure(pair, &failure),
         }
     }
 
     /// Books one ticket where none is held, and cancels where one is; gives the kind of the answer.
-    pub(crate) async fn book_or_cancel(&self, seat: Seat) -> String {
-        let claim = self.claims.lock().get(&seat).cloned();
-        let Some(Claim::Held(booking)) = claim else { return self.book(seat).await };
-        match self.api.cancel_once(self.token(seat), booking).await {
+    pub(crate) async fn book_or_cancel(&self, pair: UserAtEvent) -> String {
+        let state = self.bookings.lock().get(&pair).cloned();
+        let Some(BookingState::Held(booking)) = state else { return self.book(pair).await };
+        match self.api.try_cancel(self.token(pair), booking).await {
             Ok(CancelBookingResult::CancelBookingSuccess(_)) => {
-                self.claims.lock().insert(seat, Claim::GivenBack);
+                self.bookings.lock().insert(pair, BookingState::Cancelled);
                 "cancelled".to_owned()
             }
             Ok(_) => "cancelling closed".to_owned(),
-            Err(failure) => self.note_failure(seat, &failure),
+            Err(failure) => self.note_failure(pair, &failure),
         }
     }
 
-    fn note_failure(&self, seat: Seat, failure: &Failure) -> String {
-        if failure.leaves_doubt() {
-            self.claims.lock().insert(seat, Claim::Unsure);
+    fn note_failure(&self, pair: UserAtEvent, failure: &Failure) -> String {
+        if failure.outcome_is_unknown() {
+            self.bookings.lock().insert(pair, BookingState::Unknown);
         }
         failure.kind()
     }
 
-    fn token(&self, seat: Seat) -> &str {
-        &self.users.tokens[seat.user]
+    fn token(&self, pair: UserAtEvent) -> &str {
+        &self.users.tokens[pair.user]
     }
 
-    fn event(&self, seat: Seat) -> cynic::Id {
-        self.events[seat.event].clone()
+    fn event(&self, pair: UserAtEvent) -> cynic::Id {
+        self.events[pair.event].clone()
     }
 
     /// What is left of each event.
@@ -231,47 +241,47 @@ impl Sale {
         let anyone = self.users.tokens.first().context("there are no users")?;
         stream::iter(&self.events)
             .map(|event| async move {
-                let found = self.api.look(anyone, event.clone()).await;
+                let found = self.api.event(anyone, event.clone()).await;
                 let found = found.with_context(|| format!("looking at event {}", event.inner()))?;
                 anyhow::Ok(found.remaining_tickets)
             })
-            .buffered(AT_ONCE)
+            .buffered(MAX_CONCURRENT_REQUESTS)
             .try_collect()
             .await
     }
 
     /// Nothing oversold, nothing lost, nothing twice.
-    async fn check(&self, before: &[i32], after: &[i32]) -> Result<Vec<Check>> {
+    async fn checks(&self, before: &[i32], after: &[i32]) -> Result<Vec<Check>> {
         ensure!(before.len() == after.len(), "an event is gone");
-        let (mut held, mut given_back, mut unsure) = (Vec::new(), Vec::new(), Vec::new());
-        for (seat, claim) in self.claims.lock().drain() {
-            match claim {
-                Claim::Held(id) => held.push((seat, id)),
-                Claim::GivenBack => given_back.push(seat),
-                Claim::Unsure => unsure.push(seat),
+        let (mut held, mut cancelled, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+        for (pair, state) in self.bookings.lock().drain() {
+            match state {
+                BookingState::Held(id) => held.push((pair, id)),
+                BookingState::Cancelled => cancelled.push(pair),
+                BookingState::Unknown => unknown.push(pair),
             }
         }
-        let sample = &held[..held.len().min(self.check)];
-        let found = self.holders(sample.iter().map(|(seat, _)| *seat)).await?;
+        let sample = &held[..held.len().min(self.max_checked)];
+        let found = self.current_bookings(sample.iter().map(|(pair, _)| *pair)).await?;
         let found = found.iter().zip(sample).filter(|(now, (_, id))| now.as_ref() == Some(id));
         let found = found.count();
-        let has_given_back = !given_back.is_empty();
-        given_back.truncate(self.check);
-        let still_held = self.holders(given_back).await?.iter().flatten().count();
-        let unsure_held = self.holders(unsure.iter().copied()).await?;
-        let stored_unanswered = zip(unsure, unsure_held).filter(|(_, held)| held.is_some());
+        let has_cancelled = !cancelled.is_empty();
+        cancelled.truncate(self.max_checked);
+        let still_held = self.current_bookings(cancelled).await?.iter().flatten().count();
+        let unknown_now = self.current_bookings(unknown.iter().copied()).await?;
+        let stored_unanswered = zip(unknown, unknown_now).filter(|(_, held)| held.is_some());
         let ids: HashSet<&str> = held.iter().map(|(_, id)| id.inner()).collect();
-        let mut gone = vec![0_i32; self.events.len()];
-        let seats = held.iter().map(|(seat, _)| *seat);
-        for seat in seats.chain(stored_unanswered.map(|(seat, _)| seat)) {
-            gone[seat.event] += 1;
+        let mut booked = vec![0_i32; self.events.len()];
+        let pairs = held.iter().map(|(pair, _)| *pair);
+        for pair in pairs.chain(stored_unanswered.map(|(pair, _)| pair)) {
+            booked[pair.event] += 1;
         }
-        let events = || zip(zip(before, after), &gone);
-        let oversold = events().filter(|((before, after), gone)| gone > before || **after < 0);
-        let wrong = events().filter(|((before, after), gone)| *before - *after != **gone);
+        let events = || zip(zip(before, after), &booked);
+        let oversold = events().filter(|((before, after), booked)| booked > before || **after < 0);
+        let wrong = events().filter(|((before, after), booked)| *before - *after != **booked);
         let sold_out = self.sold_out.lock();
         // Where tickets come back, somebody may have been told so before.
-        let refused_wrongly = match has_given_back {
+        let refused_wrongly = match has_cancelled {
             true => 0,
             false => sold_out.iter().filter(|event| after[**event] > 0).count(),
         };
@@ -285,17 +295,17 @@ impl Sale {
         ])
     }
 
-    /// The booking that each of these seats has now.
-    async fn holders(
+    /// The booking that each of these users has now.
+    async fn current_bookings(
         &self,
-        seats: impl IntoIterator<Item = Seat>,
+        pairs: impl IntoIterator<Item = UserAtEvent>,
     ) -> Result<Vec<Option<cynic::Id>>> {
-        stream::iter(seats)
-            .map(|seat| async move {
-                let event = self.api.look(self.token(seat), self.event(seat)).await?;
+        stream::iter(pairs)
+            .map(|pair| async move {
+                let event = self.api.event(self.token(pair), self.event(pair)).await?;
                 anyhow::Ok(event.my_booking.map(|held| held.id))
             })
-            .buffered(AT_ONCE)
+            .buffered(MAX_CONCURRENT_REQUESTS)
             .try_collect()
             .await
     }

@@ -18,9 +18,9 @@ use tokio_tungstenite::{
 use crate::queries::{RemainingTickets, RemainingTicketsVariables, TicketUpdate};
 
 /// Longest wait until the server welcomes a socket.
-const WELCOME: Duration = Duration::from_secs(30);
+const ACK_TIMEOUT: Duration = Duration::from_secs(30);
 /// Each of thousands of sockets has two buffers.
-const BUFFER: usize = 2 * 1024;
+const BUFFER_BYTES: usize = 2 * 1024;
 
 /// The live counts of some events, in the subprotocol graphql-transport-ws.
 pub(crate) struct Subscription {
@@ -29,7 +29,7 @@ pub(crate) struct Subscription {
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum FromServer {
+enum ServerMessage {
     ConnectionAck,
     Next {
         payload: Payload,
@@ -54,15 +54,15 @@ impl Subscription {
         let protocol = HeaderValue::from_static("graphql-transport-ws");
         request.headers_mut().insert("sec-websocket-protocol", protocol);
         let config = WebSocketConfig::default()
-            .read_buffer_size(BUFFER)
-            .write_buffer_size(BUFFER)
+            .read_buffer_size(BUFFER_BYTES)
+            .write_buffer_size(BUFFER_BYTES)
             .max_write_buffer_size(1024 * 1024);
         let opening = client_async_with_config(request, stream, Some(config));
-        let (stream, _) = timeout(WELCOME, opening).await?.context("opening a WebSocket")?;
+        let (stream, _) = timeout(ACK_TIMEOUT, opening).await?.context("opening a WebSocket")?;
         let mut socket = Self { stream };
         socket.send(&json!({ "type": "connection_init" })).await?;
-        match timeout(WELCOME, socket.receive()).await? {
-            Some(FromServer::ConnectionAck) => {}
+        match timeout(ACK_TIMEOUT, socket.receive()).await? {
+            Some(ServerMessage::ConnectionAck) => {}
             _ => bail!("the server did not welcome a socket"),
         }
         let variables = RemainingTicketsVariables { event_ids: Some(events) };
@@ -75,10 +75,10 @@ impl Subscription {
     pub(crate) async fn next(&mut self) -> Option<TicketUpdate> {
         loop {
             match self.receive().await? {
-                FromServer::Next { payload } => return Some(payload.data?.remaining_tickets),
-                FromServer::Ping => self.send(&json!({ "type": "pong" })).await.ok()?,
-                FromServer::ConnectionAck => {}
-                FromServer::Other => return None,
+                ServerMessage::Next { payload } => return Some(payload.data?.remaining_tickets),
+                ServerMessage::Ping => self.send(&json!({ "type": "pong" })).await.ok()?,
+                ServerMessage::ConnectionAck => {}
+                ServerMessage::Other => return None,
             }
         }
     }
@@ -87,7 +87,7 @@ impl Subscription {
         Ok(self.stream.send(Message::text(message.to_string())).await?)
     }
 
-    async fn receive(&mut self) -> Option<FromServer> {
+    async fn receive(&mut self) -> Option<ServerMessage> {
         loop {
             match self.stream.next().await?.ok()? {
                 Message::Text(text) => return serde_json::from_str(&text).ok(),
