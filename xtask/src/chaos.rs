@@ -20,8 +20,8 @@ use crate::{
     paths::target_folder,
     postgres::{Durability, Postgres},
     server::{Server, audit, rowlock},
-    shell::{call, finish, heading},
-    tools::need_faketime,
+    shell::{call, call_command, heading},
+    tools::ensure_faketime,
 };
 
 #[derive(clap::Args)]
@@ -76,16 +76,16 @@ impl Fault {
     }
 
     /// Longest 99th percentile of an answer meanwhile, in milliseconds.
-    fn slowest_ms(self) -> f64 {
+    fn max_p99_ms(self) -> f64 {
         match self {
             Self::PasswordsGuessed => 1_000.0,
-            _ => LONGEST_WAIT_MS,
+            _ => MAX_LATENCY_MS,
         }
     }
 }
 
 /// How the load is made, and what is built for it.
-struct Load {
+struct Chaos {
     profile: &'static str,
     seconds: u64,
     rate: u32,
@@ -93,10 +93,10 @@ struct Load {
 }
 
 /// Longest that anybody may have waited for an answer: to be begun, to be settled, and a moment.
-const LONGEST_WAIT_MS: f64 = 25_000.0;
-const PAUSE: Duration = Duration::from_secs(5);
+const MAX_LATENCY_MS: f64 = 25_000.0;
+const PAUSE_DURATION: Duration = Duration::from_secs(5);
 /// Longest wait for a server to say something in its log.
-const SAY_WITHIN: Duration = Duration::from_secs(10);
+const LOG_LINE_TIMEOUT: Duration = Duration::from_secs(10);
 const EVENTS: &str = "20";
 /// So few that many cancel what they booked, and book again.
 const USERS: &str = "60";
@@ -111,15 +111,15 @@ pub(crate) fn chaos(args: &Args) -> Result<()> {
         call("cargo", &[&packages[..], &["--release"]].concat())?;
         "release"
     };
-    let load = Load::new(profile, args.seconds, args.rate)?;
+    let chaos = Chaos::new(profile, args.seconds, args.rate)?;
     let wanted = |fault: &&Fault| args.faults.is_empty() || args.faults.contains(fault);
-    load.run(Fault::value_variants().iter().filter(wanted).copied())
+    chaos.run(Fault::value_variants().iter().filter(wanted).copied())
 }
 
 /// What the tests have time for, with the programs as they built them.
 pub(crate) fn short_form() -> Result<()> {
-    let load = Load::new("debug", 8, 100)?;
-    load.run([
+    let chaos = Chaos::new("debug", 8, 100)?;
+    chaos.run([
         Fault::ServerKilled,
         Fault::PostgresKilled,
         Fault::DiskFull,
@@ -128,7 +128,7 @@ pub(crate) fn short_form() -> Result<()> {
     ])
 }
 
-impl Load {
+impl Chaos {
     fn new(profile: &'static str, seconds: u64, rate: u32) -> Result<Self> {
         let folder = std::path::absolute(target_folder())?.join("chaos");
         if folder.exists() {
@@ -156,13 +156,13 @@ impl Load {
                 _ => {
                     let postgres = match &mut postgres {
                         Some(postgres) => postgres,
-                        none => none.insert(Postgres::start(Durability::Real)?),
+                        none => none.insert(Postgres::start(Durability::Full)?),
                     };
                     self.on_postgres(fault, postgres)
                 }
             };
             match outcome {
-                Ok(said) => println!("{name}: {said}: PASS"),
+                Ok(summary) => println!("{name}: {summary}: PASS"),
                 Err(error) => {
                     println!("{name}: {error:#}: FAIL");
                     failed.push(name);
@@ -178,13 +178,13 @@ impl Load {
         let tokens = self.prepare(&fault.name(), &database)?;
         let mut server = Some(self.serve(&database, "embedded", "127.0.0.1:0", &[])?);
         let address = address_of(server.as_ref())?;
-        let said = self.under_load(fault, &[&address], &tokens, || {
+        let summary = self.break_under_load(fault, &[&address], &tokens, || {
             drop(server.take());
             server = Some(self.serve(&database, "embedded", &address, &[])?);
             Ok(())
         })?;
         audit(self.profile, &database)?;
-        Ok(said)
+        Ok(summary)
     }
 
     fn on_postgres(&self, fault: Fault, postgres: &mut Postgres) -> Result<String> {
@@ -209,7 +209,7 @@ impl Load {
         let mut second = serve("two", "127.0.0.1:0")?;
         let (one, two) = (address_of(first.as_ref())?, address_of(Some(&second))?);
         let before = first.as_ref().map(Server::pid);
-        let said = self.under_load(fault, &[&one, &two], &tokens, || match fault {
+        let summary = self.break_under_load(fault, &[&one, &two], &tokens, || match fault {
             Fault::ServerKilled | Fault::EmbeddedKilled => {
                 drop(first.take());
                 first = Some(serve("one", &one)?);
@@ -233,9 +233,9 @@ impl Load {
             }
             Fault::StandbyBehind => {
                 let standby = standby.as_ref().context("there is one")?;
-                standby.ask("postgres", "SELECT pg_wal_replay_pause()")?;
+                standby.query("postgres", "SELECT pg_wal_replay_pause()")?;
                 sleep(Duration::from_secs(7));
-                standby.ask("postgres", "SELECT pg_wal_replay_resume()").map(drop)
+                standby.query("postgres", "SELECT pg_wal_replay_resume()").map(drop)
             }
             Fault::ClockMoved => {
                 // Access tokens live longer than that.
@@ -247,7 +247,7 @@ impl Load {
             }
             Fault::PasswordsGuessed => self.guess_passwords(&one),
             Fault::PostgresKilled => postgres.kill_and_restart(),
-            Fault::PostgresPaused => postgres.pause(PAUSE),
+            Fault::PostgresPaused => postgres.pause(PAUSE_DURATION),
             Fault::ConnectionsEnded => end_connections(postgres, &database_name, "true"),
             Fault::ListenersEnded => (0..5).try_for_each(|_| {
                 end_connections(postgres, &database_name, "query LIKE 'LISTEN%'")?;
@@ -256,31 +256,31 @@ impl Load {
             }),
         })?;
         audit(self.profile, &database)?;
-        let survives = !matches!(fault, Fault::ServerKilled | Fault::ServerStopped);
+        let servers_survive = !matches!(fault, Fault::ServerKilled | Fault::ServerStopped);
         let mut first = first.context("it runs")?;
         ensure!(first.is_running()? && second.is_running()?, "a server ended by itself");
-        ensure!(!survives || before == Some(first.pid()), "a server was started again");
+        ensure!(!servers_survive || before == Some(first.pid()), "a server was started again");
         if fault == Fault::ClockMoved {
             let ahead =
                 "SELECT count(*) FROM bookings WHERE created_at > now() + interval '5 minutes'";
-            let ahead = postgres.ask(&database_name, ahead)?;
+            let ahead = postgres.query(&database_name, ahead)?;
             ensure!(ahead != "0", "the clock was not moved");
-            return Ok(format!("{said}; {ahead} bookings were made in the moved time"));
+            return Ok(format!("{summary}; {ahead} bookings were made in the moved time"));
         }
-        let Some(standby) = standby else { return Ok(said) };
+        let Some(standby) = standby else { return Ok(summary) };
         for (line, times) in [("answers lists of events", 2), ("can't be used", 1)] {
-            self.wait_until_said("one", line, times)?;
+            self.wait_for_log_line("one", line, times)?;
         }
-        let answered = standby.ask(
+        let answered = standby.query(
             "postgres",
             &format!("SELECT xact_commit FROM pg_stat_database WHERE datname = '{database_name}'"),
         )?;
-        Ok(format!("{said}; the standby answered {answered} times"))
+        Ok(format!("{summary}; the standby answered {answered} times"))
     }
 
     /// The server "one" with the time that a file says, relative to the real one.
     fn serve_with_clock(&self, database: &str, file: &Path) -> Result<Server> {
-        let library = need_faketime()?.to_string_lossy().into_owned();
+        let library = ensure_faketime()?.to_string_lossy().into_owned();
         fs::write(file, "+0")?;
         let file = file.to_string_lossy();
         self.serve(
@@ -297,12 +297,12 @@ impl Load {
     }
 
     /// Waits until a server's log has a line so many times.
-    fn wait_until_said(&self, server: &str, line: &str, times: usize) -> Result<()> {
+    fn wait_for_log_line(&self, server: &str, line: &str, times: usize) -> Result<()> {
         let log = self.folder.join(format!("{server}.log"));
         let begun = Instant::now();
         while fs::read_to_string(&log)?.matches(line).count() < times {
             let log = log.display();
-            ensure!(begun.elapsed() < SAY_WITHIN, "no {times} times {line:?} in {log}");
+            ensure!(begun.elapsed() < LOG_LINE_TIMEOUT, "no {times} times {line:?} in {log}");
             sleep(Duration::from_millis(50));
         }
         Ok(())
@@ -317,7 +317,7 @@ impl Load {
             .args(["--seconds", &(self.seconds / 2 - 1).to_string()])
             .stdout(log.try_clone()?)
             .stderr(log);
-        finish(&mut guess).context("guessing passwords")
+        call_command(&mut guess).context("guessing passwords")
     }
 
     /// A database with events and users; gives the file with the users' tokens.
@@ -326,7 +326,7 @@ impl Load {
         let command = |name, args: &[&str]| {
             let mut command = rowlock(self.profile, name, database);
             command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
-            finish(&mut command)
+            call_command(&mut command)
         };
         command("migrate", &[])?;
         command("seed", &["--events", EVENTS])?;
@@ -340,7 +340,7 @@ impl Load {
         database: &str,
         name: &str,
         address: &str,
-        more: &[(&str, &str)],
+        extra_settings: &[(&str, &str)],
     ) -> Result<Server> {
         let log = self.folder.join(format!("{name}.log"));
         let settings = [
@@ -349,11 +349,11 @@ impl Load {
             ("BOOKINGS_PER_MINUTE_PER_USER", "1000000"),
             ("SIGN_INS_PER_MINUTE_PER_ADDRESS", "1000000"),
         ];
-        Server::serve(self.profile, database, &log, &[&settings[..], more].concat())
+        Server::serve(self.profile, database, &log, &[&settings[..], extra_settings].concat())
     }
 
     /// Runs a load, breaks something in its middle, and says what came of it.
-    fn under_load(
+    fn break_under_load(
         &self,
         fault: Fault,
         servers: &[&str],
@@ -384,32 +384,32 @@ impl Load {
         let status = load.wait()?;
         broken?;
         if !status.success() {
-            let said = fs::read_to_string(&log)?;
-            let wrong =
-                said.lines().filter(|line| line.contains("WRONG") || line.contains("loadtest:"));
-            let wrong = wrong.map(str::trim).collect::<Vec<_>>().join("; ");
-            bail!("{wrong} (see {})", log.display());
+            let summary = fs::read_to_string(&log)?;
+            let complaints =
+                summary.lines().filter(|line| line.contains("WRONG") || line.contains("loadtest:"));
+            let complaints = complaints.map(str::trim).collect::<Vec<_>>().join("; ");
+            bail!("{complaints} (see {})", log.display());
         }
         let found: Value = serde_json::from_str(&fs::read_to_string(&json)?)?;
         let kinds = found["kinds"].as_object().context("the load test tells kinds")?;
-        let mut said = Vec::new();
+        let mut summary = Vec::new();
         for (kind, times) in kinds {
-            let longest = times["max_ms"].as_f64().context("the load test tells the longest")?;
-            ensure!(longest < LONGEST_WAIT_MS, "{kind}: somebody waited {longest:.0} ms");
-            let slow = times["p99_ms"].as_f64().context("the load test tells p99")?;
-            ensure!(slow < fault.slowest_ms(), "{kind}: the 99th percentile is {slow:.0} ms");
-            said.push(format!("{kind} {} (p99 {slow:.0} ms)", times["count"]));
+            let max = times["max_ms"].as_f64().context("the load test tells the longest")?;
+            ensure!(max < MAX_LATENCY_MS, "{kind}: somebody waited {max:.0} ms");
+            let p99 = times["p99_ms"].as_f64().context("the load test tells p99")?;
+            ensure!(p99 < fault.max_p99_ms(), "{kind}: the 99th percentile is {p99:.0} ms");
+            summary.push(format!("{kind} {} (p99 {p99:.0} ms)", times["count"]));
         }
         let checks = found["checks"].as_array().context("the load test tells checks")?;
         let kept = checks.iter().find(|check| check["what"] == "acknowledged bookings found");
         let kept = kept.context("the load test looks acknowledged bookings up")?;
-        let number = |name: &str| kept[name].as_str().unwrap_or_default().to_owned();
-        let again = found["figures"]["sockets_opened_again"].as_f64().unwrap_or_default();
+        let kept_number = |name: &str| kept[name].as_str().unwrap_or_default().to_owned();
+        let reconnects = found["figures"]["sockets_opened_again"].as_f64().unwrap_or_default();
         Ok(format!(
-            "{}; of {} bookings that are held {} were found; {again} sockets opened again",
-            said.join(", "),
-            number("should"),
-            number("was"),
+            "{}; of {} bookings that are held {} were found; {reconnects} sockets opened again",
+            summary.join(", "),
+            kept_number("should"),
+            kept_number("was"),
         ))
     }
 }
@@ -425,5 +425,5 @@ fn end_connections(postgres: &Postgres, database: &str, which: &str) -> Result<(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
          WHERE datname = '{database}' AND {which}"
     );
-    postgres.ask("postgres", &sql).map(drop)
+    postgres.query("postgres", &sql).map(drop)
 }

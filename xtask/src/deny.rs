@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::{
     paths::target_folder,
-    shell::{finish, heading},
+    shell::{call_command, heading},
 };
 
 const VERSION: &str = "0.20.2";
@@ -25,7 +25,7 @@ pub(crate) fn deny(args: &Args) -> Result<()> {
         heading("Installing cargo-deny");
         let mut install = Command::new("cargo");
         install.args(["install", "cargo-deny", "--locked", "--version", VERSION, "--root"]);
-        finish(install.arg(&tools))?;
+        call_command(install.arg(&tools))?;
     }
     heading("Checking dependencies");
     let mut check = Command::new(program);
@@ -33,5 +33,5 @@ pub(crate) fn deny(args: &Args) -> Result<()> {
     if !args.offline {
         check.arg("advisories");
     }
-    finish(&mut check)
+    call_command(&mut check)
 }

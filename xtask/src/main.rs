@@ -26,11 +26,11 @@ use clap::{Parser, Subcommand};
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
     #[command(subcommand)]
-    chore: Chore,
+    task: Task,
 }
 
 #[derive(Subcommand)]
-enum Chore {
+enum Task {
     /// Build everything and serve it, with demo data, on an embedded SQLite file in data/
     Run(run::Args),
     /// Check format and lints, build the web client, and run every test; installs or starts what
@@ -53,7 +53,7 @@ enum Chore {
 }
 
 fn main() -> ExitCode {
-    match chore(Cli::parse().chore) {
+    match task(Cli::parse().task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("xtask: {error:#}");
@@ -62,20 +62,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn chore(chore: Chore) -> Result<()> {
+fn task(task: Task) -> Result<()> {
     paths::enter_repository()?;
-    match chore {
-        Chore::Run(args) => run::run(&args),
-        Chore::Test(args) => test::test(&args),
-        Chore::Bench(args) => bench::bench(&args),
-        Chore::Chaos(args) => chaos::chaos(&args),
-        Chore::Deny(args) => deny::deny(&args),
-        Chore::Layers(args) => layers::layers(&args),
-        Chore::Schema => {
-            let sdl = shell::read("cargo", &["run", "--quiet", "-p", "rowlock", "--", "schema"])?;
+    match task {
+        Task::Run(args) => run::run(&args),
+        Task::Test(args) => test::test(&args),
+        Task::Bench(args) => bench::bench(&args),
+        Task::Chaos(args) => chaos::chaos(&args),
+        Task::Deny(args) => deny::deny(&args),
+        Task::Layers(args) => layers::layers(&args),
+        Task::Schema => {
+            let sdl =
+                shell::output_of("cargo", &["run", "--quiet", "-p", "rowlock", "--", "schema"])?;
             Ok(std::fs::write("schema.graphql", sdl)?)
         }
-        Chore::Lighthouse => lighthouse::lighthouse(),
-        Chore::Web => web::build(web::Ide::Required),
+        Task::Lighthouse => lighthouse::lighthouse(),
+        Task::Web => web::build(web::Ides::Required),
     }
 }

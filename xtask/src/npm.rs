@@ -10,13 +10,13 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     paths::target_folder,
-    shell::{call, finish, has, heading, read},
+    shell::{call, call_command, heading, is_installed, output_of},
 };
 
 /// # Errors
 /// When there is no npm.
-pub(crate) fn need_npm() -> Result<()> {
-    if !has("npm") {
+pub(crate) fn ensure_npm() -> Result<()> {
+    if !is_installed("npm") {
         bail!("npm is missing: install Node.js to have it");
     }
     Ok(())
@@ -38,7 +38,7 @@ pub(crate) fn install(folder: &Path) -> Result<PathBuf> {
         heading(&format!("Installing {}", name.display()));
         // Nothing of them is run while they are installed.
         let flags = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-        finish(Command::new("npm").args(flags).current_dir(&copy))?;
+        call_command(Command::new("npm").args(flags).current_dir(&copy))?;
     }
     Ok(copy)
 }
@@ -60,15 +60,15 @@ impl Package {
         if package.is_dir() {
             return Ok(package);
         }
-        need_npm()?;
+        ensure_npm()?;
         heading(&format!("Fetching {name} {version}"));
         let download = folder.with_extension("download");
         fs::create_dir_all(&download)?;
-        let wanted = format!("{name}@{version}");
+        let spec = format!("{name}@{version}");
         let into = download.to_string_lossy();
-        let report = read("npm", &["pack", &wanted, "--json", "--pack-destination", &into])?;
+        let report = output_of("npm", &["pack", &spec, "--json", "--pack-destination", &into])?;
         if !report.contains(integrity) {
-            bail!("{wanted} is not what it was: its hash is not {integrity}");
+            bail!("{spec} is not what it was: its hash is not {integrity}");
         }
         let archive = download.join(format!("{name}-{version}.tgz"));
         call("tar", &["-xzf", &archive.to_string_lossy(), "-C", &into])?;

@@ -12,8 +12,8 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::{
-    shell::{finish, heading, read},
-    tools::need_package,
+    shell::{call_command, heading, output_of},
+    tools::ensure_package,
 };
 
 const USER: &str = "rowlock";
@@ -22,9 +22,9 @@ const USER: &str = "rowlock";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Durability {
     /// PostgreSQL's default.
-    Real,
+    Full,
     /// It does not wait for the disk.
-    ThrownAway,
+    None,
 }
 
 /// The server; it stops when this is dropped.
@@ -49,7 +49,7 @@ impl Postgres {
     pub(crate) fn start_on_small_disk() -> Result<Option<Self>> {
         let folder = new_folder()?;
         match SmallDisk::mount(&folder)? {
-            Some(disk) => Self::start_in(folder, Durability::Real, Some(disk)).map(Some),
+            Some(disk) => Self::start_in(folder, Durability::Full, Some(disk)).map(Some),
             None => Ok(None),
         }
     }
@@ -58,8 +58,8 @@ impl Postgres {
         let binaries = binaries()?;
         heading("Starting a throw-away PostgreSQL");
         let data = folder.join("data");
-        finish(
-            command(&binaries.join("initdb"))?
+        call_command(
+            as_postgres_user(&binaries.join("initdb"))?
                 .args(["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"])
                 .args(["--username", USER])
                 .arg("--pgdata")
@@ -73,13 +73,13 @@ impl Postgres {
     pub(crate) fn start_standby(&self) -> Result<Self> {
         heading("Starting its standby");
         let folder = new_folder()?;
-        finish(
-            command(&self.binaries.join("pg_basebackup"))?
+        call_command(
+            as_postgres_user(&self.binaries.join("pg_basebackup"))?
                 .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", USER])
                 .args(["--checkpoint=fast", "--no-sync", "--write-recovery-conf", "--pgdata"])
                 .arg(folder.join("data")),
         )?;
-        Self::run(self.binaries.clone(), folder, Durability::ThrownAway, None)
+        Self::run(self.binaries.clone(), folder, Durability::None, None)
     }
 
     fn run(
@@ -132,12 +132,12 @@ impl Postgres {
     }
 
     /// What a statement gives, as text without headings.
-    pub(crate) fn ask(&self, database: &str, sql: &str) -> Result<String> {
+    pub(crate) fn query(&self, database: &str, sql: &str) -> Result<String> {
         let mut psql = self.client("psql");
         psql.args(["--no-align", "--tuples-only", "--quiet", "--set", "ON_ERROR_STOP=1"]);
         let output = psql.args(["--dbname", database, "--command", sql]).output()?;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        ensure!(output.status.success(), "{sql}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.success(), "{sql}: {stderr}");
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
@@ -153,7 +153,7 @@ impl Postgres {
     fn pids(&self) -> Vec<String> {
         let pid = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default();
         let Some(postmaster) = pid.lines().next() else { return Vec::new() };
-        let children = read("pgrep", &["-P", postmaster]).unwrap_or_default();
+        let children = output_of("pgrep", &["-P", postmaster]).unwrap_or_default();
         [postmaster].into_iter().chain(children.lines()).map(str::to_owned).collect()
     }
 
@@ -164,7 +164,7 @@ impl Postgres {
 
     /// Makes an empty database and gives its URL.
     pub(crate) fn create_database(&self, name: &str) -> Result<String> {
-        finish(self.client("createdb").arg(name))?;
+        call_command(self.client("createdb").arg(name))?;
         Ok(self.url(name))
     }
 
@@ -215,11 +215,11 @@ impl Drop for Postgres {
 /// A folder for a server's files, which belongs to whom it runs as.
 fn new_folder() -> Result<PathBuf> {
     let template = env::temp_dir().join("rowlock-postgres.XXXXXX");
-    let folder = PathBuf::from(read("mktemp", &["-d", &template.to_string_lossy()])?.trim());
+    let folder = PathBuf::from(output_of("mktemp", &["-d", &template.to_string_lossy()])?.trim());
     if is_root()? {
         // Installing it makes the user.
         binaries()?;
-        finish(Command::new("chown").arg("postgres").arg(&folder))?;
+        call_command(Command::new("chown").arg("postgres").arg(&folder))?;
     }
     Ok(folder)
 }
@@ -249,15 +249,15 @@ impl Drop for SmallDisk {
 
 fn spawn(binaries: &Path, folder: &Path, port: u16, durability: Durability) -> Result<Child> {
     let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log"))?;
-    command(&binaries.join("postgres"))?
+    as_postgres_user(&binaries.join("postgres"))?
         .arg("-D")
         .arg(folder.join("data"))
         .args(["-c", "listen_addresses=127.0.0.1", "-c", &format!("port={port}")])
         .args(["-c", &format!("unix_socket_directories={}", folder.display())])
         .args(["-c", "max_connections=400"])
         .args(match durability {
-            Durability::Real => &[][..],
-            Durability::ThrownAway => &["-c", "fsync=off"],
+            Durability::Full => &[][..],
+            Durability::None => &["-c", "fsync=off"],
         })
         .stdout(Stdio::null())
         .stderr(log)
@@ -275,13 +275,13 @@ fn signal(signal: &str, pids: &[String]) -> Result<()> {
 /// The version of the server that is used.
 pub(crate) fn version() -> Result<String> {
     let binaries = find_binaries().context("PostgreSQL is not installed")?;
-    let version = read(&binaries.join("postgres").to_string_lossy(), &["--version"])?;
+    let version = output_of(&binaries.join("postgres").to_string_lossy(), &["--version"])?;
     Ok(version.trim().to_owned())
 }
 
 /// The folder with the server's programs, which are installed where they are missing.
 fn binaries() -> Result<PathBuf> {
-    need_package(find_binaries().is_some(), "PostgreSQL", &["postgresql"])?;
+    ensure_package(find_binaries().is_some(), "PostgreSQL", &["postgresql"])?;
     find_binaries().context("PostgreSQL is installed and its server not found")
 }
 
@@ -304,7 +304,7 @@ fn find_binaries() -> Option<PathBuf> {
 }
 
 /// A command that runs as somebody PostgreSQL accepts: it refuses root.
-fn command(program: &Path) -> Result<Command> {
+fn as_postgres_user(program: &Path) -> Result<Command> {
     if !is_root()? {
         return Ok(Command::new(program));
     }
@@ -314,5 +314,5 @@ fn command(program: &Path) -> Result<Command> {
 }
 
 fn is_root() -> Result<bool> {
-    Ok(read("id", &["-u"])?.trim() == "0")
+    Ok(output_of("id", &["-u"])?.trim() == "0")
 }

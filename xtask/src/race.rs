@@ -8,7 +8,7 @@ use crate::{
     paths::target_folder,
     postgres::Postgres,
     server::{Server, audit},
-    shell::{finish, heading},
+    shell::{call_command, heading},
 };
 
 /// As the tests build the programs.
@@ -32,7 +32,7 @@ fn race(engine: &str, database: &str) -> Result<()> {
     let log = target_folder().join(format!("race/{engine}.log"));
     let server = Server::start(PROFILE, database, &log)?;
     let loadtest = target_folder().join(PROFILE).join("loadtest");
-    finish(Command::new(loadtest).args(["race", "--rounds", "3", "--url", &server.url]))
+    call_command(Command::new(loadtest).args(["race", "--rounds", "3", "--url", &server.url]))
         .with_context(|| format!("the server's log is {}", log.display()))?;
     drop(server);
     audit(PROFILE, database)

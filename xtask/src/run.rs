@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use crate::{
     paths::target_folder,
-    shell::{call, finish, heading},
-    web::{self, Ide},
+    shell::{call, call_command, heading},
+    web::{self, Ides},
 };
 
 #[derive(clap::Args)]
@@ -34,9 +34,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut serve = Command::new(&rowlock);
     serve.arg("serve").args(&args.serve);
     if args.serve.iter().any(|flag| ["-h", "--help"].contains(&flag.as_str())) {
-        return finish(&mut serve);
+        return call_command(&mut serve);
     }
-    web::build(Ide::IfItCanBeHad)?;
+    web::build(Ides::Optional)?;
     heading("Preparing the database");
     // Which one may be among the flags for the server.
     let database: Vec<&str> = database_flag(&args.serve);
@@ -44,17 +44,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         call(&program, &[&[command], &*database].concat())?;
     }
     heading("Serving; Ctrl-C stops it");
-    finish(&mut serve)
+    call_command(&mut serve)
 }
 
 /// `--database-url` with its value, if it is there.
 fn database_flag(flags: &[String]) -> Vec<&str> {
     const NAME: &str = "--database-url";
-    let Some(at) = flags.iter().position(|flag| flag.split('=').next() == Some(NAME)) else {
+    let Some(index) = flags.iter().position(|flag| flag.split('=').next() == Some(NAME)) else {
         return Vec::new();
     };
-    let words = if flags[at] == NAME { 2 } else { 1 };
-    flags[at..].iter().take(words).map(String::as_str).collect()
+    let length = if flags[index] == NAME { 2 } else { 1 };
+    flags[index..].iter().take(length).map(String::as_str).collect()
 }
 
 #[cfg(test)]

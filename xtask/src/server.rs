@@ -10,9 +10,9 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{paths::target_folder, shell::finish};
+use crate::{paths::target_folder, shell::call_command};
 
-const SECRET: &str = "only-for-tests-and-known-to-everybody";
+const JWT_SECRET: &str = "only-for-tests-and-known-to-everybody";
 /// Longest wait for it to serve.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -26,7 +26,7 @@ impl Server {
     /// With the demo data, on a free port, its log in a file.
     pub(crate) fn start(profile: &str, database: &str, log: &Path) -> Result<Self> {
         for command in ["migrate", "seed"] {
-            finish(&mut rowlock(profile, command, database))?;
+            call_command(&mut rowlock(profile, command, database))?;
         }
         Self::serve(profile, database, log, &[])
     }
@@ -46,8 +46,8 @@ impl Server {
             .context("starting rowlock")?;
         let begun = Instant::now();
         while begun.elapsed() < START_TIMEOUT && process.try_wait()?.is_none() {
-            let said = fs::read_to_string(log)?;
-            let url = said.lines().find_map(|line| {
+            let lines = fs::read_to_string(log)?;
+            let url = lines.lines().find_map(|line| {
                 let (_, url) = line.split_once("serving on ")?;
                 url.split(' ').next()
             });
@@ -64,7 +64,7 @@ impl Server {
 impl Server {
     /// Tells it to stop, and waits until it has.
     pub(crate) fn stop(mut self) -> Result<()> {
-        finish(Command::new("kill").args(["-TERM", &self.pid().to_string()]))?;
+        call_command(Command::new("kill").args(["-TERM", &self.pid().to_string()]))?;
         let status = self.process.wait()?;
         ensure!(status.success(), "rowlock ended with {status}");
         Ok(())
@@ -90,11 +90,11 @@ impl Drop for Server {
 /// One of its commands, with these settings only, whatever the caller's are.
 pub(crate) fn rowlock(profile: &str, command: &str, database: &str) -> Command {
     let mut rowlock = Command::new(target_folder().join(profile).join("rowlock"));
-    rowlock.arg(command).env_clear().env("DATABASE_URL", database).env("JWT_SECRET", SECRET);
+    rowlock.arg(command).env_clear().env("DATABASE_URL", database).env("JWT_SECRET", JWT_SECRET);
     rowlock
 }
 
 /// That every count fits its bookings.
 pub(crate) fn audit(profile: &str, database: &str) -> Result<()> {
-    finish(&mut rowlock(profile, "audit", database)).context("the audit found something")
+    call_command(&mut rowlock(profile, "audit", database)).context("the audit found something")
 }

@@ -15,16 +15,16 @@ pub(crate) fn heading(text: &str) {
 
 /// Runs a program to its end, its output passed through.
 pub(crate) fn call(program: &str, args: &[&str]) -> Result<()> {
-    finish(Command::new(program).args(args))
+    call_command(Command::new(program).args(args))
 }
 
 /// Runs a prepared command to its end, its output passed through; says how long a slow one took.
-pub(crate) fn finish(command: &mut Command) -> Result<()> {
+pub(crate) fn call_command(command: &mut Command) -> Result<()> {
     let begun = Instant::now();
     forget_own_package(command);
-    let status = command.status().with_context(|| format!("starting {}", line(command)))?;
+    let status = command.status().with_context(|| format!("starting {}", command_line(command)))?;
     if !status.success() {
-        bail!("{} ended with {status}", line(command));
+        bail!("{} ended with {status}", command_line(command));
     }
     if begun.elapsed().as_secs() >= 5 {
         eprintln!("   took {} s", begun.elapsed().as_secs());
@@ -33,19 +33,20 @@ pub(crate) fn finish(command: &mut Command) -> Result<()> {
 }
 
 /// Runs a program to its end and gives what it printed.
-pub(crate) fn read(program: &str, args: &[&str]) -> Result<String> {
+pub(crate) fn output_of(program: &str, args: &[&str]) -> Result<String> {
     let mut command = Command::new(program);
     command.args(args).stderr(Stdio::inherit());
     forget_own_package(&mut command);
-    let output = command.output().with_context(|| format!("starting {}", line(&command)))?;
+    let output =
+        command.output().with_context(|| format!("starting {}", command_line(&command)))?;
     if !output.status.success() {
-        bail!("{} ended with {}", line(&command), output.status);
+        bail!("{} ended with {}", command_line(&command), output.status);
     }
     Ok(String::from_utf8(output.stdout)?)
 }
 
 /// Whether a program of this name can be started.
-pub(crate) fn has(program: &str) -> bool {
+pub(crate) fn is_installed(program: &str) -> bool {
     env::var_os("PATH")
         .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
@@ -61,7 +62,7 @@ fn forget_own_package(command: &mut Command) {
     }
 }
 
-fn line(command: &Command) -> String {
+fn command_line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

@@ -9,9 +9,9 @@ use crate::{
     npm::{self, Package},
     postgres::{Durability, Postgres},
     race,
-    shell::{call, finish, has, heading, read},
-    tools::need_package,
-    web::{self, Ide},
+    shell::{call, call_command, heading, is_installed, output_of},
+    tools::ensure_package,
+    web::{self, Ides},
 };
 
 /// Programs and tests are built in one go, or their dependencies would be built twice, with the
@@ -48,7 +48,7 @@ pub(crate) fn test(args: &Args) -> Result<()> {
         call("cargo", &lints)?;
     }
     heading("Building the programs and their tests");
-    finish(Command::new("cargo").arg("build").args(WORKSPACE))?;
+    call_command(Command::new("cargo").arg("build").args(WORKSPACE))?;
 
     let names = args.filter.as_deref().map(names_with).transpose()?;
     let need = |modules: &[&str]| {
@@ -58,24 +58,24 @@ pub(crate) fn test(args: &Args) -> Result<()> {
     let mut tests = Command::new("cargo");
     tests.arg("test").args(WORKSPACE).args(&args.filter);
     if need(NEED_SITE) || need(NEED_CLIENTS) {
-        need_package(has("npm"), "npm", &["nodejs", "npm"])?;
+        ensure_package(is_installed("npm"), "npm", &["nodejs", "npm"])?;
     }
     if need(NEED_SITE) {
-        web::build(Ide::Required)?;
+        web::build(Ides::Required)?;
     }
     if need(NEED_BROWSER) {
-        let browser = has("chromium") && has("chromedriver");
-        need_package(browser, "Chromium with its driver", &["chromium", "chromium-driver"])?;
+        let browser = is_installed("chromium") && is_installed("chromedriver");
+        ensure_package(browser, "Chromium with its driver", &["chromium", "chromium-driver"])?;
         let axe = fs::canonicalize(AXE.fetch()?.join("axe.min.js"))?;
         tests.env("TEST_AXE_SCRIPT", axe);
     }
     if need(NEED_CLIENTS) {
-        need_package(has("curl"), "curl", &["curl"])?;
+        ensure_package(is_installed("curl"), "curl", &["curl"])?;
         tests.env("TEST_CLIENTS", npm::install(Path::new("server/tests/clients"))?);
     }
-    let postgres = Postgres::start(Durability::ThrownAway)?;
+    let postgres = Postgres::start(Durability::None)?;
     heading("Tests");
-    finish(tests.env("TEST_POSTGRES_URL", postgres.url("postgres")))?;
+    call_command(tests.env("TEST_POSTGRES_URL", postgres.url("postgres")))?;
     if args.filter.is_none() {
         race::on_both_engines(&postgres)?;
         drop(postgres);
@@ -87,7 +87,7 @@ pub(crate) fn test(args: &Args) -> Result<()> {
 /// The full names of the tests that contain this.
 fn names_with(filter: &str) -> Result<Vec<String>> {
     let args = [&["test", "--quiet"], WORKSPACE, &[filter, "--", "--list", "--format", "terse"]];
-    let names = read("cargo", &args.concat())?;
+    let names = output_of("cargo", &args.concat())?;
     ensure!(!names.is_empty(), "no test has {filter:?} in its name");
     Ok(names.lines().map(str::to_owned).collect())
 }

@@ -9,10 +9,10 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
-    npm::{self, Package, need_npm},
+    npm::{self, Package, ensure_npm},
     paths::target_folder,
-    shell::{call, finish, heading},
-    tools::need_wasm_target,
+    shell::{call, call_command, heading},
+    tools::ensure_wasm_target,
 };
 
 const PLAYGROUND: Package = Package {
@@ -31,21 +31,21 @@ const GRAPHIQL: [&str; 4] = [
 
 /// Whether a build without the IDEs counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ide {
+pub(crate) enum Ides {
     Required,
-    IfItCanBeHad,
+    Optional,
 }
 
 /// Everything into web/dist.
-pub(crate) fn build(wanted: Ide) -> Result<()> {
-    need_wasm_target()?;
+pub(crate) fn build(wanted: Ides) -> Result<()> {
+    ensure_wasm_target()?;
     heading("Building the web client");
     let target = "wasm32-unknown-unknown";
     call("cargo", &["build", "-p", "rowlock-web", "--profile", "wasm", "--target", target])?;
 
     let ide = match assemble_ide() {
         Ok(ide) => Some(ide),
-        Err(error) if wanted == Ide::IfItCanBeHad => {
+        Err(error) if wanted == Ides::Optional => {
             eprintln!("   without the IDEs, /playground and /graphiql will be empty: {error:#}");
             None
         }
@@ -90,7 +90,7 @@ fn assemble_playground(playground: &Path) -> Result<()> {
 }
 
 fn bundle_graphiql(graphiql: &Path) -> Result<()> {
-    need_npm()?;
+    ensure_npm()?;
     let package = npm::install(Path::new("ide/graphiql"))?;
     heading("Bundling GraphiQL");
     let mut esbuild = Command::new(package.join("node_modules/.bin/esbuild"));
@@ -103,7 +103,7 @@ fn bundle_graphiql(graphiql: &Path) -> Result<()> {
         "--define:process.env.NODE_ENV=\"production\"",
         "--log-level=warning",
     ]);
-    finish(esbuild.arg(format!("--outdir={}", graphiql.display())))?;
+    call_command(esbuild.arg(format!("--outdir={}", graphiql.display())))?;
     for page in ["index.html", "page.css"] {
         fs::copy(package.join(page), graphiql.join(page))?;
     }

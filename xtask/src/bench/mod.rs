@@ -1,19 +1,19 @@
 //! Measures what Rowlock promises of its speed, each against a baseline in the same run.
 
-mod lab;
-mod local;
-mod measures;
+mod deployment;
 mod page;
 mod pgbench;
 mod row;
-mod site;
+mod setup;
+mod with_load;
+mod without_load;
 
 use std::fs;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use self::lab::Lab;
+use self::setup::Setup;
 use crate::{
     paths::target_folder,
     postgres::{Durability, Postgres},
@@ -24,7 +24,7 @@ use crate::{
 pub(crate) struct Args {
     /// Only these; all of them, and docs/benchmarks.md, without a name
     #[arg(value_enum)]
-    names: Vec<Name>,
+    names: Vec<Benchmark>,
     /// How often each measure and its baseline are taken in turn
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     runs: u32,
@@ -34,7 +34,7 @@ pub(crate) struct Args {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Name {
+enum Benchmark {
     /// Bookings of one event, against one transaction per booking
     Hot,
     /// Bookings of a thousand events, against one transaction per booking
@@ -65,34 +65,35 @@ pub(crate) fn bench(args: &Args) -> Result<()> {
         fs::remove_dir_all(&folder)?;
     }
     fs::create_dir_all(&folder)?;
-    let postgres = Postgres::start(Durability::Real)?;
-    let lab = Lab { postgres, folder, runs: args.runs, seconds: args.seconds };
-    let wanted = |name: &Name| args.names.is_empty() || args.names.contains(name);
+    let postgres = Postgres::start(Durability::Full)?;
+    let setup = Setup { postgres, folder, runs: args.runs, seconds: args.seconds };
+    let wanted = |name: &Benchmark| args.names.is_empty() || args.names.contains(name);
     let mut rows = Vec::new();
-    for name in Name::value_variants().iter().filter(|name| wanted(name)) {
+    for name in Benchmark::value_variants().iter().filter(|name| wanted(name)) {
         let possible = name.to_possible_value();
         heading(possible.as_ref().map_or("", |value| value.get_name()));
         rows.extend(match name {
-            Name::Hot => measures::hot(&lab)?,
-            Name::Spread => measures::spread(&lab)?,
-            Name::SoldOut => measures::sold_out(&lab)?,
-            Name::Refusal => measures::refusal(&lab)?,
-            Name::Browse => measures::browse(&lab)?,
-            Name::Growth => measures::growth(&lab)?,
-            Name::FanOut => measures::fan_out(&lab)?,
-            Name::Embedded => measures::embedded(&lab)?,
-            Name::Start => local::start(&lab)?,
-            Name::Page => local::page()?,
+            Benchmark::Hot => with_load::hot(&setup)?,
+            Benchmark::Spread => with_load::spread(&setup)?,
+            Benchmark::SoldOut => with_load::sold_out(&setup)?,
+            Benchmark::Refusal => with_load::refusal(&setup)?,
+            Benchmark::Browse => with_load::browse(&setup)?,
+            Benchmark::Growth => with_load::growth(&setup)?,
+            Benchmark::FanOut => with_load::fan_out(&setup)?,
+            Benchmark::Embedded => with_load::embedded(&setup)?,
+            Benchmark::Start => without_load::start(&setup)?,
+            Benchmark::Page => without_load::page()?,
         });
     }
     println!("\n{}", page::table(&rows));
     if args.names.is_empty() {
-        page::write(&rows, &lab)?;
+        page::write(&rows, &setup)?;
         println!("written to {}", page::FILE);
     } else {
         println!("{} is written when everything is measured", page::FILE);
     }
-    let below: Vec<&str> = rows.iter().filter(|row| !row.holds()).map(|row| row.name).collect();
+    let below: Vec<&str> =
+        rows.iter().filter(|row| !row.meets_target()).map(|row| row.name).collect();
     if !below.is_empty() {
         bail!("short of the target: {}", below.join(", "));
     }

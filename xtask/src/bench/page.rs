@@ -5,11 +5,11 @@ use std::{fmt::Write, fs, path::Path};
 use anyhow::Result;
 
 use super::{
-    lab::Lab,
     pgbench,
     row::{Row, median, number},
+    setup::Setup,
 };
-use crate::shell::read;
+use crate::shell::output_of;
 
 pub(super) const FILE: &str = "docs/benchmarks.md";
 const PLOTS: &str = "docs/benchmarks";
@@ -19,7 +19,7 @@ pub(super) fn table(rows: &[Row]) -> String {
     let head = ["", "measure", "", "baseline", "judged (lowest to highest)", "target", ""];
     let mut lines: Vec<[String; 7]> = vec![head.map(str::to_owned)];
     for row in rows {
-        let (low, high) = row.spread();
+        let (low, high) = row.range();
         let unit = if row.baseline().is_some() { "×" } else { "" };
         let runs = if row.runs.len() > 1 {
             format!(" ({} to {})", number(low), number(high))
@@ -28,23 +28,25 @@ pub(super) fn table(rows: &[Row]) -> String {
         };
         lines.push([
             row.name.to_owned(),
-            row.what.to_owned(),
+            row.description.to_owned(),
             format!("{} {}", number(row.measure()), row.unit),
             row.baseline()
                 .map_or("–".to_owned(), |baseline| format!("{} {}", number(baseline), row.unit)),
-            format!("{}{unit}{runs}", number(row.judged())),
+            format!("{}{unit}{runs}", number(row.result())),
             row.target.to_string() + unit,
-            if row.holds() { "ok" } else { "BELOW" }.to_owned(),
+            if row.meets_target() { "ok" } else { "BELOW" }.to_owned(),
         ]);
     }
     let widths: Vec<usize> = (0..7)
-        .map(|at| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or_default())
+        .map(|column| {
+            lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default()
+        })
         .collect();
     let mut text = String::new();
-    for (place, line) in lines.iter().enumerate() {
+    for (number_of_line, line) in lines.iter().enumerate() {
         let cells = line.iter().zip(&widths).map(|(cell, width)| format!(" {cell:<width$} "));
         text += &format!("|{}|\n", cells.collect::<Vec<_>>().join("|"));
-        if place == 0 {
+        if number_of_line == 0 {
             let rules = widths.iter().map(|width| "-".repeat(width + 2));
             text += &format!("|{}|\n", rules.collect::<Vec<_>>().join("|"));
         }
@@ -53,7 +55,7 @@ pub(super) fn table(rows: &[Row]) -> String {
 }
 
 /// The page and its plots.
-pub(super) fn write(rows: &[Row], lab: &Lab) -> Result<()> {
+pub(super) fn write(rows: &[Row], setup: &Setup) -> Result<()> {
     // Before anything is written, which would make the tree another one.
     let machine = machine()?;
     if Path::new(PLOTS).exists() {
@@ -64,14 +66,14 @@ pub(super) fn write(rows: &[Row], lab: &Lab) -> Result<()> {
     for row in rows.iter().filter(|row| row.runs.len() > 1) {
         let file = format!("{}.svg", row.name.replace(", ", "-").replace(' ', "-"));
         fs::write(Path::new(PLOTS).join(&file), plot(row))?;
-        let _ = writeln!(plots, "![{}: {}](benchmarks/{file})\n", row.name, row.what);
+        let _ = writeln!(plots, "![{}: {}](benchmarks/{file})\n", row.name, row.description);
     }
     let notes: String = rows
         .iter()
         .filter(|row| !row.note.is_empty())
         .map(|row| format!("- **{}**: {}\n", row.name, row.note))
         .collect();
-    let (runs, seconds) = (lab.runs, lab.seconds);
+    let (runs, seconds) = (setup.runs, setup.seconds);
     let text = format!(
         "# Benchmarks\n\n\
          `cargo xtask bench` measures this, writes this page, and fails where a target is missed. \
@@ -122,11 +124,11 @@ fn machine() -> Result<String> {
     let memory = field("/proc/meminfo", "MemTotal");
     let lines = [
         format!("{cores} cores of {}, {memory}", field("/proc/cpuinfo", "model name")),
-        format!("Linux {}", read("uname", &["-r"])?.trim()),
-        read("rustc", &["--version"])?.trim().to_owned(),
+        format!("Linux {}", output_of("uname", &["-r"])?.trim()),
+        output_of("rustc", &["--version"])?.trim().to_owned(),
         crate::postgres::version()?,
-        format!("rowlock at {}", read("git", &["describe", "--always", "--dirty"])?.trim()),
-        read("date", &["--utc", "+%F"])?.trim().to_owned(),
+        format!("rowlock at {}", output_of("git", &["describe", "--always", "--dirty"])?.trim()),
+        output_of("date", &["--utc", "+%F"])?.trim().to_owned(),
     ];
     Ok(lines.map(|line| format!("- {line}\n")).concat())
 }
@@ -142,8 +144,8 @@ fn plot(row: &Row) -> String {
     let baseline: Vec<f64> = row.runs.iter().filter_map(|run| run.baseline).collect();
     let bars = [("baseline", "#64748b", &baseline), ("rowlock", "#0b63ce", &measured)];
     let bars = bars.into_iter().filter(|(_, _, values)| !values.is_empty());
-    let most = measured.iter().chain(&baseline).copied().fold(f64::MIN_POSITIVE, f64::max);
-    let x = |value: f64| LEFT + value / most * (WIDTH - LEFT - RIGHT);
+    let max = measured.iter().chain(&baseline).copied().fold(f64::MIN_POSITIVE, f64::max);
+    let x = |value: f64| LEFT + value / max * (WIDTH - LEFT - RIGHT);
     let (mut shapes, mut top) = (String::new(), 40.0);
     for (name, colour, values) in bars {
         let (middle, value) = (top + BAR / 2.0, median(values.iter().copied()));
@@ -156,7 +158,7 @@ fn plot(row: &Row) -> String {
             LEFT - 8.0,
             middle + 4.0,
             x(value) - LEFT,
-            x(most) + 12.0,
+            x(max) + 12.0,
             middle + 4.0,
             number(value),
             row.unit,
@@ -177,6 +179,6 @@ fn plot(row: &Row) -> String {
          <text x=\"{LEFT}\" y=\"24\" font-size=\"15\">{1}: {2}</text>{shapes}</svg>\n",
         top + 6.0,
         row.name,
-        row.what,
+        row.description,
     )
 }

@@ -5,7 +5,7 @@ use std::fmt;
 /// One line of the table.
 pub(super) struct Row {
     pub(super) name: &'static str,
-    pub(super) what: &'static str,
+    pub(super) description: &'static str,
     pub(super) unit: &'static str,
     pub(super) target: Target,
     pub(super) runs: Vec<Run>,
@@ -28,22 +28,22 @@ pub(super) enum Target {
 }
 
 impl Row {
-    pub(super) fn holds(&self) -> bool {
+    pub(super) fn meets_target(&self) -> bool {
         match self.target {
-            Target::AtLeast(least) => self.judged() >= least,
-            Target::AtMost(most) => self.judged() <= most,
+            Target::AtLeast(minimum) => self.result() >= minimum,
+            Target::AtMost(maximum) => self.result() <= maximum,
         }
     }
 
     /// What the target is about: the median of the runs.
-    pub(super) fn judged(&self) -> f64 {
-        median(self.runs.iter().map(Run::judged))
+    pub(super) fn result(&self) -> f64 {
+        median(self.runs.iter().map(Run::result))
     }
 
     /// The lowest and the highest of what is judged.
-    pub(super) fn spread(&self) -> (f64, f64) {
-        let judged = || self.runs.iter().map(Run::judged);
-        (judged().fold(f64::INFINITY, f64::min), judged().fold(0.0, f64::max))
+    pub(super) fn range(&self) -> (f64, f64) {
+        let results = || self.runs.iter().map(Run::result);
+        (results().fold(f64::INFINITY, f64::min), results().fold(0.0, f64::max))
     }
 
     pub(super) fn measure(&self) -> f64 {
@@ -57,7 +57,7 @@ impl Row {
 }
 
 impl Run {
-    pub(super) fn judged(&self) -> f64 {
+    pub(super) fn result(&self) -> f64 {
         self.baseline.map_or(self.measure, |baseline| self.measure / baseline)
     }
 }
@@ -65,8 +65,8 @@ impl Run {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AtLeast(least) => write!(f, "≥ {least}"),
-            Self::AtMost(most) => write!(f, "≤ {most}"),
+            Self::AtLeast(minimum) => write!(f, "≥ {minimum}"),
+            Self::AtMost(maximum) => write!(f, "≤ {maximum}"),
         }
     }
 }
@@ -102,25 +102,25 @@ mod tests {
         let runs =
             runs.iter().map(|(baseline, measure)| Run { baseline: *baseline, measure: *measure });
         let runs = runs.collect();
-        Row { name: "", what: "", unit: "", target, runs, note: String::new() }
+        Row { name: "", description: "", unit: "", target, runs, note: String::new() }
     }
 
     #[test]
     fn a_row_is_judged_by_the_median_of_its_ratios() {
         let runs = [(Some(10.0), 90.0), (Some(20.0), 100.0), (Some(10.0), 80.0)];
         let row_of = |target| row(target, &runs);
-        assert!((row_of(Target::AtLeast(8.0)).judged() - 8.0).abs() < 1e-9);
-        assert!(row_of(Target::AtLeast(8.0)).holds());
-        assert!(!row_of(Target::AtLeast(8.1)).holds());
-        assert!(row_of(Target::AtMost(8.0)).holds());
-        let (low, high) = row_of(Target::AtMost(8.0)).spread();
+        assert!((row_of(Target::AtLeast(8.0)).result() - 8.0).abs() < 1e-9);
+        assert!(row_of(Target::AtLeast(8.0)).meets_target());
+        assert!(!row_of(Target::AtLeast(8.1)).meets_target());
+        assert!(row_of(Target::AtMost(8.0)).meets_target());
+        let (low, high) = row_of(Target::AtMost(8.0)).range();
         assert!((low - 5.0).abs() < 1e-9 && (high - 9.0).abs() < 1e-9);
     }
 
     #[test]
     fn a_row_without_a_baseline_is_judged_by_itself() {
-        assert!(row(Target::AtMost(20.0), &[(None, 19.0)]).holds());
-        assert!(!row(Target::AtMost(20.0), &[(None, 21.0)]).holds());
+        assert!(row(Target::AtMost(20.0), &[(None, 19.0)]).meets_target());
+        assert!(!row(Target::AtMost(20.0), &[(None, 21.0)]).meets_target());
     }
 
     #[test]

@@ -21,7 +21,7 @@ use self::{
     graph::{Circle, Folder},
     modules::{Import, Modules, Root},
 };
-use crate::shell::read;
+use crate::shell::output_of;
 
 /// Folders whose entries may import each other, and why.
 const MAY_BE_CIRCULAR: [(&str, &str); 2] = [
@@ -73,7 +73,7 @@ struct Checked {
 
 /// Every package of the workspace.
 fn packages() -> Result<Vec<Package>> {
-    let metadata = read("cargo", &["metadata", "--no-deps", "--format-version", "1"])?;
+    let metadata = output_of("cargo", &["metadata", "--no-deps", "--format-version", "1"])?;
     let metadata: Value = serde_json::from_str(&metadata)?;
     let repository = env::current_dir()?;
     let relative = |path: &Value| -> Result<PathBuf> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::postgres::Postgres;
 
 /// Where and how it is measured.
-pub(super) struct Lab {
+pub(super) struct Setup {
     pub(super) postgres: Postgres,
     pub(super) folder: PathBuf,
     pub(super) runs: u32,

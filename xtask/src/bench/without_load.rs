@@ -12,27 +12,27 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use super::{
-    lab::Lab,
+    deployment::PROFILE,
     row::{Row, Run, Target},
-    site::PROFILE,
+    setup::Setup,
 };
 use crate::{
     server::rowlock,
-    shell::finish,
-    web::{self, Ide},
+    shell::call_command,
+    web::{self, Ides},
 };
 
 /// A start is short, and varies.
-const STARTS: u32 = 10;
-const LONGEST_START: Duration = Duration::from_secs(10);
+const START_COUNT: u32 = 10;
+const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(super) fn start(lab: &Lab) -> Result<Vec<Row>> {
-    let database = format!("sqlite:{}", lab.folder.join("start.db").display());
+pub(super) fn start(setup: &Setup) -> Result<Vec<Row>> {
+    let database = format!("sqlite:{}", setup.folder.join("start.db").display());
     for command in ["migrate", "seed"] {
-        finish(&mut rowlock(PROFILE, command, &database))?;
+        call_command(&mut rowlock(PROFILE, command, &database))?;
     }
     let (mut times, mut memory) = (Vec::new(), Vec::new());
-    for number in 1..=STARTS {
+    for number in 1..=START_COUNT {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let begun = Instant::now();
         let mut server = rowlock(PROFILE, "serve", &database)
@@ -45,13 +45,13 @@ pub(super) fn start(lab: &Lab) -> Result<Vec<Row>> {
         server.kill()?;
         server.wait()?;
         let (millis, mib) = (ready?.as_secs_f64() * 1_000.0, resident?);
-        println!("start {number}/{STARTS}: {millis:.1} ms, {mib:.1} MiB");
+        println!("start {number}/{START_COUNT}: {millis:.1} ms, {mib:.1} MiB");
         times.push(Run { baseline: None, measure: millis });
         memory.push(Run { baseline: None, measure: mib });
     }
-    let row = |name, what, unit, most, runs| {
+    let row = |name, description, unit, maximum, runs| {
         let note = "on a migrated SQLite file".to_owned();
-        Row { name, what, unit, target: Target::AtMost(most), runs, note }
+        Row { name, description, unit, target: Target::AtMost(maximum), runs, note }
     };
     Ok(vec![
         row("start", "from exec to ready", "ms", 150.0, times),
@@ -60,7 +60,7 @@ pub(super) fn start(lab: &Lab) -> Result<Vec<Row>> {
 }
 
 fn wait_until_ready(server: &mut Child, address: &str, begun: Instant) -> Result<Duration> {
-    while begun.elapsed() < LONGEST_START {
+    while begun.elapsed() < START_TIMEOUT {
         if is_ready(address).unwrap_or(false) {
             return Ok(begun.elapsed());
         }
@@ -69,7 +69,7 @@ fn wait_until_ready(server: &mut Child, address: &str, begun: Instant) -> Result
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    bail!("rowlock was not ready after {} s", LONGEST_START.as_secs())
+    bail!("rowlock was not ready after {} s", START_TIMEOUT.as_secs())
 }
 
 fn is_ready(address: &str) -> std::io::Result<bool> {
@@ -90,7 +90,7 @@ fn resident_mib(pid: u32) -> Result<f64> {
 
 /// The page and all that it asks for, as the bundler made them.
 pub(super) fn page() -> Result<Vec<Row>> {
-    web::build(Ide::IfItCanBeHad)?;
+    web::build(Ides::Optional)?;
     let mut bytes = fs::metadata("web/dist/index.html.br")?.len();
     for file in fs::read_dir(Path::new("web/dist/assets"))? {
         let file = file?;
@@ -99,6 +99,13 @@ pub(super) fn page() -> Result<Vec<Row>> {
         }
     }
     let runs = vec![Run { baseline: None, measure: bytes as f64 / 1_000.0 }];
-    let (what, note) = ("what a first visit downloads, in brotli", String::new());
-    Ok(vec![Row { name: "page", what, unit: "kB", target: Target::AtMost(300.0), runs, note }])
+    let (description, note) = ("what a first visit downloads, in brotli", String::new());
+    Ok(vec![Row {
+        name: "page",
+        description,
+        unit: "kB",
+        target: Target::AtMost(300.0),
+        runs,
+        note,
+    }])
 }
