@@ -1,4 +1,4 @@
-//! Access tokens: those of the users that a load plays, and when they expire.
+//! The access tokens of the users that a load simulates, and when they expire.
 
 use std::{
     fs,
@@ -13,19 +13,19 @@ use serde::Deserialize;
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
 pub(crate) struct Args {
-    /// File with an access token a line, as `rowlock users create` writes it
+    /// File with one access token per line, as `rowlock users create` writes it
     #[arg(long, value_name = "FILE")]
     tokens: PathBuf,
 }
 
-const MAKE_THEM: &str = "`rowlock users create --count N --tokens FILE` makes them";
+const HOW_TO_CREATE: &str = "`rowlock users create --count N --tokens FILE` creates it";
 
-/// A load's checks, after it, must be done before the first token expires.
+/// Left for the checks after a load, which need valid tokens too.
 const MAX_CHECKS_TIME: Duration = Duration::from_secs(2 * 60);
 
-/// The users that a load plays.
+/// The users that a load simulates.
 pub(crate) struct AccessTokens {
-    /// A token for each user.
+    /// One per user.
     pub(crate) tokens: Vec<String>,
     first_expiry: SystemTime,
 }
@@ -34,22 +34,22 @@ impl AccessTokens {
     pub(crate) fn read(args: &Args) -> Result<Self> {
         let file = args.tokens.display();
         let text = fs::read_to_string(&args.tokens)
-            .with_context(|| format!("reading {file} ({MAKE_THEM})"))?;
+            .with_context(|| format!("reading {file} ({HOW_TO_CREATE})"))?;
         let tokens: Vec<String> = text.lines().map(str::to_owned).collect();
         let expiries = tokens.iter().map(|token| expiry(token)).collect::<Result<Vec<_>>>();
         let first = expiries.with_context(|| format!("reading {file}"))?.into_iter().min();
-        let first_expiry = first.with_context(|| format!("{file} is empty: {MAKE_THEM}"))?;
+        let first_expiry = first.with_context(|| format!("{file} is empty; {HOW_TO_CREATE}"))?;
         Ok(Self { tokens, first_expiry })
     }
 
-    /// Makes sure that the tokens are valid for a load of this length and the checks after it.
+    /// Checks that no token expires during a load of this length or the checks after it.
     pub(crate) fn ensure_valid_for(&self, load: Duration) -> Result<()> {
         let left = self.first_expiry.duration_since(SystemTime::now()).unwrap_or_default();
         let needed = load + MAX_CHECKS_TIME;
         ensure!(
             left >= needed,
-            "the access tokens expire in {} s, and the load with its checks takes up to {} s: make new \
-             tokens, or set a lower --seconds",
+            "the access tokens expire in {} s, but the load and its checks can take {} s; create \
+             new tokens or lower --seconds",
             left.as_secs(),
             needed.as_secs()
         );
@@ -57,11 +57,11 @@ impl AccessTokens {
     }
 }
 
-/// When an access token expires.
+/// Reads an access token's expiry, without checking its signature.
 pub(crate) fn expiry(token: &str) -> Result<SystemTime> {
     #[derive(Deserialize)]
     struct Claims {
-        /// Seconds since 1970.
+        /// Unix time in seconds.
         exp: u64,
     }
     let read = || {

@@ -1,4 +1,4 @@
-//! A user of the API: requests over HTTP, counts over a WebSocket.
+//! A client of the API: requests over HTTP, live counts over WebSockets.
 
 use std::{
     any::TypeId,
@@ -29,12 +29,12 @@ use crate::{
     socket::Subscription,
 };
 
-/// Longest wait for a server that is starting.
+/// For a server that is starting.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long before its end an access token is replaced.
+/// Access tokens are renewed this long before they expire.
 const TOKEN_RENEWAL_MARGIN: Duration = Duration::from_secs(5 * 60);
 
-/// What the API puts into an error's extensions.
+/// The extensions of an error from the API.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Extensions {
@@ -44,15 +44,17 @@ pub(crate) struct Extensions {
 
 type ApiError = GraphQlError<Extensions>;
 
-/// Why there is no answer.
+/// Why a request has no data.
 #[derive(Debug)]
 pub(crate) enum Failure {
+    /// The API answered with an error.
     Error(ApiError),
+    /// The answer did not arrive, or is not one of the API.
     NoAnswer(anyhow::Error),
 }
 
 impl Failure {
-    /// In one or two words, for a table.
+    /// One or two words, for a table.
     pub(crate) fn kind(&self) -> String {
         match self {
             Self::Error(error) => match &error.extensions {
@@ -63,7 +65,7 @@ impl Failure {
         }
     }
 
-    /// What was asked for may have happened: there was no answer, or one that does not say.
+    /// Whether the server may have carried out the request: the answer is missing or does not say.
     pub(crate) fn outcome_is_unknown(&self) -> bool {
         matches!(self, Self::NoAnswer(_))
             || self.has_code("UNAVAILABLE")
@@ -75,7 +77,7 @@ impl Failure {
             if error.extensions.as_ref().is_some_and(|extensions| extensions.code == code))
     }
 
-    /// How long the server asks us to stay away, if it does.
+    /// How long the server asks the client to wait, if it does.
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Error(error) if self.has_code("RATE_LIMITED") => {
@@ -95,7 +97,7 @@ impl From<Failure> for anyhow::Error {
                 let code = Failure::Error(error.clone()).kind();
                 let hint = match code.as_str() {
                     "UNAUTHENTICATED" => {
-                        " An access token expires, and is valid only at servers with the JWT_SECRET \
+                        " The access token has expired, or the server's JWT_SECRET is not the one \
                          that `rowlock users create` used."
                     }
                     _ => "",
@@ -106,16 +108,16 @@ impl From<Failure> for anyhow::Error {
     }
 }
 
-/// The API of one or more servers of the same database.
+/// The API of one or more servers on the same database.
 #[derive(Clone)]
 pub(crate) struct Api {
     http: Arc<Http>,
-    /// By the type of the answer: a request's body as far as it is the same whatever the variables.
+    /// The start of a request's body, up to the variables, by the type of the answer.
     body_starts: Arc<Mutex<HashMap<TypeId, Arc<[u8]>>>>,
 }
 
 impl Api {
-    /// Each URL is a server's, as in `http://127.0.0.1:8080`.
+    /// Each URL is a server's, such as `http://127.0.0.1:8080`.
     pub(crate) fn new(urls: &[Uri]) -> Result<Self> {
         Ok(Self { http: Arc::new(Http::new(urls)?), body_starts: Arc::default() })
     }
@@ -137,15 +139,15 @@ impl Api {
             let server = server.authority();
             if begun.elapsed() > READY_TIMEOUT {
                 bail!(
-                    "{server} is not ready after {} s: {}. Start a server with `cargo xtask run`, or \
-                     name another one with --url",
+                    "{server} is not ready after {} s: {}. Start a server with `cargo xtask run`, \
+                     or name another one with --url.",
                     READY_TIMEOUT.as_secs(),
                     why.trim()
                 );
             }
             if begun.elapsed() > Duration::from_secs(1) && !is_announced {
                 eprintln!(
-                    "waiting for {server}, for {} s at most: {}",
+                    "waiting up to {} s for {server}: {}",
                     READY_TIMEOUT.as_secs(),
                     why.trim()
                 );
@@ -155,7 +157,7 @@ impl Api {
         }
     }
 
-    /// Every event that fits the search.
+    /// All events that match the search.
     pub(crate) async fn events(&self, search: Option<&str>) -> Result<Vec<Event>> {
         let (mut events, mut after) = (Vec::new(), None);
         loop {
@@ -169,12 +171,12 @@ impl Api {
         }
     }
 
-    /// Live counts of these events from the first server, the current ones first.
+    /// Live counts of these events from the first server, beginning with the current counts.
     pub(crate) async fn subscribe(&self, events: Vec<cynic::Id>) -> Result<Subscription> {
         Subscription::open(self.http.servers()[0].authority(), events).await
     }
 
-    /// Sends the operation that `build` makes of the variables.
+    /// Sends the operation that `build` makes from the variables.
     pub(crate) async fn send<Q, V>(
         &self,
         build: fn(V) -> Operation<Q, V>,
@@ -192,7 +194,7 @@ impl Api {
         let answer: GraphQlResponse<Q, Extensions> = match serde_json::from_slice(&answer) {
             Ok(answer) => answer,
             Err(error) => {
-                // Where something failed, what it gives may be missing.
+                // An answer with errors may lack fields that the type requires.
                 let refused = serde_json::from_slice::<GraphQlResponse<Value, Extensions>>(&answer)
                     .ok()
                     .and_then(|answer| answer.errors?.pop());
@@ -202,11 +204,13 @@ impl Api {
         match (answer.data, answer.errors.and_then(|mut errors| errors.pop())) {
             (_, Some(error)) => Err(Failure::Error(error)),
             (Some(data), None) => Ok(data),
-            (None, None) => Err(Failure::NoAnswer(anyhow::anyhow!("neither data nor errors"))),
+            (None, None) => {
+                Err(Failure::NoAnswer(anyhow::anyhow!("the answer has neither data nor errors")))
+            }
         }
     }
 
-    /// Books one ticket, and leaves it at the first answer.
+    /// Books one ticket, without retries.
     pub(crate) async fn try_book(
         &self,
         token: &str,
@@ -217,7 +221,7 @@ impl Api {
         Ok(self.send(BookEvent::build, variables, Some(token)).await?.book_event)
     }
 
-    /// Cancels a booking, and leaves it at the first answer.
+    /// Cancels a booking, without retries.
     pub(crate) async fn try_cancel(
         &self,
         token: &str,
@@ -228,7 +232,7 @@ impl Api {
         Ok(self.send(CancelBooking::build, variables, Some(token)).await?.cancel_booking)
     }
 
-    /// The smallest request that there is.
+    /// Sends `{ __typename }`, the smallest request.
     pub(crate) async fn ask_typename(&self) -> Result<(), Failure> {
         let body = br#"{"query":"{ __typename }"}"#.to_vec();
         let (status, answer) =
@@ -240,21 +244,21 @@ impl Api {
         }
     }
 
-    /// Tries to sign in, and leaves it at the first answer.
+    /// Signs in, without retries.
     pub(crate) async fn try_sign_in(&self, email: String, password: &str) -> Result<(), Failure> {
         let input = LoginInput { email, password: password.to_owned() };
         self.send(Login::build, LoginVariables { input }, None).await.map(drop)
     }
 
-    /// The event as the user of this token sees it.
+    /// An event with the booking of the token's user.
     pub(crate) async fn event(&self, token: &str, id: cynic::Id) -> Result<EventWithBooking> {
         self.send(EventById::build, EventVariables { id }, Some(token))
             .await?
             .event
-            .context("the event is gone")
+            .context("there is no such event")
     }
 
-    /// The ids of so many events, those with the most tickets left first.
+    /// The ids of the `count` events with the most tickets left.
     pub(crate) async fn events_with_most_tickets(&self, count: usize) -> Result<Vec<cynic::Id>> {
         let mut events = self.events(None).await?;
         ensure!(events.len() >= count, "there are only {} events", events.len());
@@ -262,8 +266,8 @@ impl Api {
         Ok(events.into_iter().take(count).map(|event| event.id).collect())
     }
 
-    /// A request's body. What cynic writes of a query is kept: writing it takes longer than all else
-    /// that is done here for a request.
+    /// A request's body. The query that cynic writes is kept, as writing it takes longer than the
+    /// rest of the client's work for a request.
     fn encode<Q: 'static, V: Serialize>(
         &self,
         build: fn(V) -> Operation<Q, V>,
@@ -290,7 +294,7 @@ impl Api {
     }
 }
 
-/// Somebody with an account, signed in.
+/// A user who is signed in.
 pub(crate) struct User {
     api: Api,
     pub(crate) name: String,
@@ -302,7 +306,7 @@ pub(crate) struct User {
 impl User {
     const PASSWORD: &'static str = "load-test-1";
 
-    /// Registers the user, or signs them in where they are known from an earlier run.
+    /// Registers the user, or signs in if an earlier run has registered them.
     pub(crate) async fn sign_in(api: &Api, name: String) -> Result<Self> {
         let email = format!("{name}@example.test");
         loop {
@@ -360,7 +364,7 @@ impl User {
             let variables = BookEventVariables { input };
             match self.api.send(BookEvent::build, variables, Some(&self.token)).await {
                 Ok(answer) => return Ok(answer.book_event),
-                // Many rounds in a minute: a person would wait as well.
+                // Many rounds in a minute exceed the limit on bookings per user.
                 Err(failure) => sleep(failure.retry_after().ok_or(failure)?).await,
             }
         }
@@ -376,11 +380,11 @@ impl User {
         match answer {
             CancelBookingResult::CancelBookingSuccess(success) => Ok(success.booking),
             CancelBookingResult::BookingClosed(closed) => bail!(closed.message),
-            CancelBookingResult::Other => bail!("cancelBooking answered with an unknown type"),
+            CancelBookingResult::Other => bail!("cancelBooking returned an unknown type"),
         }
     }
 
-    /// The event as this user sees it.
+    /// An event with this user's booking.
     pub(crate) async fn event(&self, id: cynic::Id) -> Result<EventWithBooking> {
         self.api.event(&self.token, id).await
     }

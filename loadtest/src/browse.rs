@@ -1,4 +1,4 @@
-//! Browsing: many people look at the list, search it, and open an event.
+//! `browse`: visitors list events, search for them, and open one.
 
 use std::{slice, sync::Arc};
 
@@ -16,13 +16,13 @@ use crate::{
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The server; it must be on this machine
+    /// The server's address on this machine
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: hyper::Uri,
-    /// What they look at; several are taken in turn
+    /// What visitors request; several kinds take turns
     #[arg(long, value_enum, value_delimiter = ',', default_value = "list,search,event")]
     look: Vec<View>,
-    /// What they search for
+    /// Text to search for
     #[arg(long, value_name = "TEXT", default_value = "concert")]
     search: String,
     #[command(flatten)]
@@ -33,13 +33,13 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum View {
-    /// The first ten events, with all that a card shows
+    /// The first ten events, with the fields that a card shows
     List,
     /// The first ten events that a search finds
     Search,
     /// One event
     Event,
-    /// Nothing but the API's own name: what a request costs that reads no data
+    /// `{ __typename }`: the cost of a request that reads no data
     Nothing,
 }
 
@@ -67,13 +67,13 @@ pub(crate) async fn browse(args: Args) -> Result<bool> {
     let views: Arc<[View]> = args.look.into();
     let tally = Arc::new(Tally::new());
     let meter = CpuMeter::start();
-    let elapsed = drive(&args.load, u64::MAX, &tally, move |turn| {
-        let (visitor, view) = (Arc::clone(&visitor), views[turn as usize % views.len()]);
+    let elapsed = drive(&args.load, u64::MAX, &tally, move |number| {
+        let (visitor, view) = (Arc::clone(&visitor), views[number as usize % views.len()]);
         async move { visitor.open(view).await }
     })
     .await;
     let usage = meter.read();
-    let results = Arc::into_inner(tally).context("somebody still counts")?.into_results();
+    let results = Arc::into_inner(tally).context("a request is still recorded")?.into_results();
     let failed = results.kinds.keys().filter(|kind| !View::KINDS.contains(&kind.as_str())).count();
     let checks = vec![Check::new("kinds of failures", &failed, &0)];
     let (figures, remaining) = (Vec::new(), Vec::new());
@@ -81,7 +81,7 @@ pub(crate) async fn browse(args: Args) -> Result<bool> {
     report.publish(&args.output)
 }
 
-/// Somebody who looks around.
+/// Sends what a visitor's pages request.
 pub(crate) struct Visitor {
     api: Api,
     event: cynic::Id,
@@ -89,12 +89,12 @@ pub(crate) struct Visitor {
 }
 
 impl Visitor {
-    /// Of events, one; of searches, one.
+    /// Opens always this event, and searches always for this text.
     pub(crate) fn new(api: Api, event: cynic::Id, search: String) -> Self {
         Self { api, event, search }
     }
 
-    /// Looks once; gives the kind of the answer.
+    /// Sends one request; returns the kind of the answer.
     pub(crate) async fn open(&self, view: View) -> String {
         let list = async |search| {
             let variables = EventCardsVariables { search };

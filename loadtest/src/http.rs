@@ -1,4 +1,4 @@
-//! HTTP/1.1 to one or more servers, over connections that are kept.
+//! An HTTP/1.1 client for one or more servers, which keeps its connections open.
 
 use std::{
     pin::{Pin, pin},
@@ -18,26 +18,25 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::{net::TcpStream, time::timeout};
 
-/// Longest wait for one answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Servers on this machine, which take turns.
+/// Sends requests to servers on this machine in turn.
 pub(crate) struct Http {
     servers: Vec<Server>,
     next: AtomicUsize,
 }
 
 pub(crate) struct Server {
-    /// As in `127.0.0.1:8080`.
+    /// Such as `127.0.0.1:8080`.
     authority: String,
     idle: Mutex<Vec<Connection>>,
 }
 
-/// One that is not in use. Whoever uses it also does its work: a task of its own would cost each
-/// request two more changes of task.
+/// An open connection. The task that sends a request also drives the connection: a task of its own
+/// would cost two more task switches per request.
 struct Connection {
     sender: SendRequest<Full<Bytes>>,
-    /// None when it is over. What is asked then fails at once, as nobody is there to take it.
+    /// `None` after the connection has ended. A request on it then fails at once.
     driver: Option<Pin<Box<Driver>>>,
 }
 
@@ -45,7 +44,7 @@ type Driver = http1::Connection<TokioIo<TcpStream>, Full<Bytes>>;
 
 impl Http {
     pub(crate) fn new(urls: &[Uri]) -> Result<Self> {
-        ensure!(!urls.is_empty(), "no server is named");
+        ensure!(!urls.is_empty(), "name at least one server with --url");
         let servers = urls.iter().map(Server::new).collect::<Result<_>>()?;
         Ok(Self { servers, next: AtomicUsize::default() })
     }
@@ -54,7 +53,7 @@ impl Http {
         &self.servers
     }
 
-    /// Posts JSON to the server whose turn it is, with a bearer token where there is one.
+    /// Posts JSON to the next server, with the bearer token if there is one.
     pub(crate) async fn post(
         &self,
         path: &str,
@@ -67,12 +66,12 @@ impl Http {
 }
 
 impl Server {
-    /// `url` is as in `http://127.0.0.1:8080`.
+    /// `url` is for example `http://127.0.0.1:8080`.
     fn new(url: &Uri) -> Result<Self> {
-        ensure!(url.scheme_str() == Some("http"), "the URL begins with http://");
+        ensure!(url.scheme_str() == Some("http"), "{url} does not start with http://");
         let host = url.host().unwrap_or_default();
         if !matches!(host, "127.0.0.1" | "localhost" | "[::1]") {
-            bail!("load goes to this machine only, and {url} is another");
+            bail!("{url} is not on this machine, and the load test sends load nowhere else");
         }
         let authority = format!("{host}:{}", url.port_u16().unwrap_or(80));
         Ok(Self { authority, idle: Mutex::default() })
@@ -131,7 +130,7 @@ impl Server {
 }
 
 impl Connection {
-    /// Whether the server did not close it meanwhile.
+    /// Whether the connection can still be used: the server may have closed it.
     async fn is_open(&mut self) -> bool {
         let Some(driver) = &mut self.driver else { return false };
         tokio::select! {
@@ -155,7 +154,7 @@ impl Connection {
                 answer = &mut answering => return answer,
             }
         }
-        // Whoever waits for the answer is told what became of the connection.
+        // The connection ended first, which completes the pending answer with an error.
         self.driver = None;
         answering.await
     }

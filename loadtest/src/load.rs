@@ -1,4 +1,4 @@
-//! Drives load: who asks when, and what came of it.
+//! Sends load at a given rate over parallel connections, and records the answers.
 
 use std::{
     collections::BTreeMap,
@@ -17,34 +17,34 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-/// How the kind of a request begins that was not answered.
+/// The kind of a request without an answer starts with this.
 pub(crate) const NO_ANSWER: &str = "no answer";
-/// Wait before a connection asks again after that.
+/// Before a connection sends its next request.
 const NO_ANSWER_PAUSE: Duration = Duration::from_millis(100);
 
-/// How much load.
+/// The amount of load.
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
 pub(crate) struct LoadArgs {
-    /// Requests under way at the same time, each on a connection of its own
+    /// Number of connections, each with one request at a time
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub(crate) connections: u32,
-    /// Requests a second, arriving evenly whether or not earlier ones are answered; a request's time
-    /// counts from when it should have been sent. Without it, each connection asks as soon as it has
-    /// its answer
+    /// Requests per second, sent at even intervals whether or not earlier ones are answered;
+    /// latency counts from the time at which a request was due. Without it, each connection sends
+    /// its next request as soon as it has an answer
     #[arg(long, value_name = "N", value_parser = parse_rate)]
     pub(crate) rate: Option<f64>,
-    /// Most seconds
+    /// Maximum duration of the load
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub(crate) seconds: u64,
 }
 
 fn parse_rate(text: &str) -> Result<f64, &'static str> {
     let rate = text.parse().ok().filter(|rate| (0.001..=1e6).contains(rate));
-    rate.ok_or("requests a second are a number from 0.001 to 1000000")
+    rate.ok_or("the rate must be a number from 0.001 to 1000000")
 }
 
-/// What came of the requests, by kind and by second.
+/// Records the answers by kind and by second.
 #[derive(Debug)]
 pub(crate) struct Tally {
     begun: Instant,
@@ -54,7 +54,7 @@ pub(crate) struct Tally {
 #[derive(Debug, Default)]
 pub(crate) struct Results {
     pub(crate) kinds: BTreeMap<String, Latencies>,
-    /// By second since the beginning.
+    /// By second since the start.
     pub(crate) seconds: Vec<BTreeMap<String, Latencies>>,
 }
 
@@ -63,7 +63,7 @@ impl Results {
         self.kinds.values().map(Latencies::count).sum()
     }
 
-    /// In one line.
+    /// One line.
     fn summary(&self) -> String {
         let kinds = self.kinds.iter().map(|(kind, times)| format!("{kind} {}", times.count()));
         kinds.collect::<Vec<_>>().join(", ")
@@ -76,7 +76,7 @@ pub(crate) struct Latencies(Histogram<u64>);
 
 impl Latencies {
     fn new() -> Self {
-        // Three significant digits; larger values make it grow.
+        // Three significant digits. Its range grows as needed.
         Self(Histogram::new(3).unwrap_or_else(|_| unreachable!("three digits are allowed")))
     }
 
@@ -113,7 +113,7 @@ impl Tally {
                 kinds.insert(kind.to_owned(), Latencies::new());
             }
             if let Some(times) = kinds.get_mut(kind) {
-                // Grows with what it is given.
+                // It can't fail, as the histogram grows.
                 let _ = times.0.record(micros);
             }
         }
@@ -124,8 +124,8 @@ impl Tally {
     }
 }
 
-/// Sends numbered requests, up to `max_requests` of them or until the time is up; each gives its kind.
-/// Says how long that took.
+/// Calls `request` with consecutive numbers, until `max_requests` were sent or the time is up, and
+/// records the kinds that it returns. Returns how long that took.
 pub(crate) async fn drive<T, F>(
     args: &LoadArgs,
     max_requests: u64,
@@ -155,12 +155,12 @@ where
                 if let Some(due) = due {
                     sleep_until(due).await;
                 }
-                // Late because no connection was free: that is part of how long it took.
+                // Waiting for a free connection is part of the latency.
                 let start = due.unwrap_or_else(Instant::now);
                 let kind = request(number).await;
                 tally.record(&kind, start.elapsed());
                 if kind.starts_with(NO_ANSWER) {
-                    // A server that is gone is asked no more often for it.
+                    // A stopped server refuses at once, which must not raise the rate.
                     sleep(NO_ANSWER_PAUSE).await;
                 }
             }
@@ -169,12 +169,12 @@ where
     connections.join_all().await;
     let elapsed = begun.elapsed();
     progress.abort();
-    // It holds the tally until it is gone.
+    // Its task holds a reference to the tally until it has ended.
     let _ = progress.await;
     elapsed
 }
 
-/// A line each second, for as long as it runs.
+/// Prints a line every second.
 async fn show_progress(tally: Arc<Tally>) {
     let mut before = 0;
     for second in 1.. {

@@ -1,4 +1,4 @@
-//! Mixed: people look around, book, change their minds, and watch.
+//! `mixed`: visitors browse, users book and cancel, and live counts are watched.
 
 use std::sync::{
     Arc,
@@ -21,7 +21,7 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     sale: sale::Args,
-    /// What people search for
+    /// Text to search for
     #[arg(long, value_name = "TEXT", default_value = "concert")]
     search: String,
     #[command(flatten)]
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     output: Output,
 }
 
-/// Of a hundred turns, how many go to each look; the others book or cancel.
+/// Of a hundred requests, how many open each view. The others book or cancel.
 const VIEW_SHARES: [(View, u32); 3] = [(View::List, 55), (View::Search, 10), (View::Event, 20)];
 
 pub(crate) async fn mixed(args: Args) -> Result<bool> {
@@ -43,9 +43,9 @@ pub(crate) async fn mixed(args: Args) -> Result<bool> {
         is_waiting: sale.users.tokens.iter().map(|_| AtomicBool::new(false)).collect(),
         sale: Arc::clone(&sale),
     });
-    let report = sale.run("mixed", (&args.load, u64::MAX), watcher, move |turn| {
+    let report = sale.run("mixed", (&args.load, u64::MAX), watcher, move |number| {
         let people = Arc::clone(&people);
-        async move { people.act(turn).await }
+        async move { people.act(number).await }
     });
     report.await?.publish(&args.output)
 }
@@ -53,25 +53,25 @@ pub(crate) async fn mixed(args: Args) -> Result<bool> {
 struct People {
     sale: Arc<Sale>,
     visitor: Visitor,
-    /// By user: whether they wait for an answer about their booking.
+    /// By user: whether a request to book or cancel is under way.
     is_waiting: Vec<AtomicBool>,
 }
 
 impl People {
-    /// One person does one thing.
-    async fn act(&self, turn: u64) -> String {
-        let mut percent = SmallRng::seed_from_u64(turn).random_range(0..100);
+    /// Sends one request; returns the kind of the answer.
+    async fn act(&self, number: u64) -> String {
+        let mut percent = SmallRng::seed_from_u64(number).random_range(0..100);
         for (view, share) in VIEW_SHARES {
             if percent < share {
                 return self.visitor.open(view).await;
             }
             percent -= share;
         }
-        let user = (turn % self.is_waiting.len() as u64) as usize;
+        let user = (number % self.is_waiting.len() as u64) as usize;
         if self.is_waiting[user].swap(true, Ordering::AcqRel) {
             return self.visitor.open(View::Event).await;
         }
-        // Each has set their heart on one event.
+        // Each user books always the same event.
         let pair = UserAtEvent { user, event: user % self.sale.events.len() };
         let kind = self.sale.book_or_cancel(pair).await;
         self.is_waiting[user].store(false, Ordering::Release);

@@ -6,7 +6,7 @@ use plotters::prelude::{
     Text, TextStyle,
 };
 
-/// Lines over the same seconds.
+/// Lines over the same time.
 pub(crate) struct Plot {
     pub(crate) title: &'static str,
     pub(crate) lines: Vec<Line>,
@@ -14,23 +14,23 @@ pub(crate) struct Plot {
 
 pub(crate) struct Line {
     pub(crate) name: String,
-    /// Seconds, and the value at that time.
+    /// Seconds since the start, and the value at that time.
     pub(crate) points: Vec<(f64, f64)>,
 }
 
-/// plotters places shapes on whole pixels. With four for each pixel that is shown, lines are smooth.
+/// plotters draws on whole pixels. Four of them for each pixel on the screen keep lines smooth.
 const PIXEL: u32 = 4;
 const SIZE: (u32, u32) = (900 * PIXEL, 260 * PIXEL);
 const LEFT: u32 = 80 * PIXEL;
 const TOP: u32 = 32 * PIXEL;
 const BOTTOM: u32 = 34 * PIXEL;
-/// Where the names of the lines begin.
+/// The left edge of the lines' names.
 const NAMES: u32 = 760 * PIXEL;
 const LINE_HEIGHT: u32 = 18 * PIXEL;
 
 const INK: RGBColor = RGBColor(0x1b, 0x24, 0x30);
 const GRID: RGBColor = RGBColor(0xd5, 0xdb, 0xe3);
-/// People who see few colours can tell them apart, too.
+/// Colours that people with colour blindness can tell apart.
 const COLOURS: [RGBColor; 6] = [
     RGBColor(0x0b, 0x63, 0xce),
     RGBColor(0xc2, 0x41, 0x0c),
@@ -45,7 +45,7 @@ impl Plot {
         self.lines.iter().any(|line| !line.points.is_empty())
     }
 
-    /// An `<svg>` that is as wide as the page lets it be.
+    /// An `<svg>` element. The page sets its width.
     pub(crate) fn svg(&self) -> Result<String> {
         let points = || self.lines.iter().flat_map(|line| &line.points);
         let last_second = points().map(|(second, _)| *second).fold(1.0, f64::max);
@@ -76,7 +76,7 @@ impl Plot {
             .draw()?;
         let tops = (TOP..).step_by(LINE_HEIGHT as usize);
         for ((line, colour), top) in self.lines.iter().zip(COLOURS.into_iter().cycle()).zip(tops) {
-            // A line of one point would not be seen.
+            // A line through one point is invisible.
             let point_size = if line.points.len() == 1 { 3 * PIXEL } else { 0 };
             let series =
                 LineSeries::new(line.points.iter().copied(), colour.stroke_width(2 * PIXEL));
@@ -93,7 +93,7 @@ fn text(size: u32, colour: RGBColor) -> TextStyle<'static> {
     ("system-ui", size * PIXEL).into_font().color(&colour)
 }
 
-/// To thousandths, without zeros at the end.
+/// Rounded to thousandths, without trailing zeros.
 fn rounded(value: f64) -> String {
     ((value * 1_000.0).round() / 1_000.0).to_string()
 }
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_one_point_is_seen() {
+    fn a_line_of_one_point_is_visible() {
         let line = |points| Line { name: "booked".to_owned(), points };
         let svg_of = |points| Plot { title: "", lines: vec![line(points)] }.svg().unwrap();
         assert!(svg_of(vec![(0.0, 40.0)]).contains("<circle"));

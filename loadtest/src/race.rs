@@ -1,4 +1,4 @@
-//! The race: many users ask for an event's last tickets in the same moment.
+//! `race`: many users book an event's last tickets at the same moment.
 
 use std::{
     collections::BTreeMap,
@@ -21,39 +21,39 @@ use crate::{
     report::Check,
 };
 
-/// Users that sign in, look or cancel at the same time, outside the race itself.
+/// To sign in, read and cancel; in the race itself, all users book at once.
 const MAX_CONCURRENT_REQUESTS: usize = 16;
-/// Most users that get a line each.
+/// With more users, the report has one line per kind of answer instead of one per user.
 const MAX_LINES: usize = 20;
-/// How soon the subscription must show the final count.
+/// For the subscription's first count, and for its last one.
 const LIVE_COUNT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Most tickets in one booking.
+/// The server's limit.
 const MAX_TICKETS_PER_BOOKING: i32 = 10;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The server; it must be on this machine
+    /// The server's address on this machine
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: hyper::Uri,
-    /// How many users ask, one ticket each
+    /// Number of users, who book one ticket each
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=5_000))]
     users: u16,
-    /// How many tickets there are for them
+    /// Number of tickets to race for
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=5_000))]
     tickets: u16,
-    /// Part of the title of the event to use; without it, one that has just so many tickets, or one
-    /// with more, of which the rest is booked away first
+    /// Part of the event's title. Without it, the smallest event with enough tickets is used; those
+    /// in excess are booked first by other users
     #[arg(long, value_name = "TITLE")]
     event: Option<String>,
-    /// How many races, one after the other
+    /// Number of races, one after the other
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     rounds: u16,
-    /// Leave the last round's bookings as they are instead of cancelling them
+    /// Keep the last round's bookings instead of cancelling them
     #[arg(long)]
     keep: bool,
 }
 
-/// Runs the rounds; says whether all of them passed.
+/// Runs the rounds; returns whether all of them passed.
 pub(crate) async fn race(args: Args) -> Result<bool> {
     let api = Api::new(slice::from_ref(&args.url))?;
     api.wait_until_ready().await?;
@@ -88,14 +88,14 @@ pub(crate) async fn race(args: Args) -> Result<bool> {
     Ok(failed == 0)
 }
 
-/// Who races for what.
+/// The users, and the tickets that they race for.
 struct Race {
     racers: Vec<User>,
     event: Event,
     tickets: i32,
 }
 
-/// What one user got, and how long it took.
+/// One user's attempt to book.
 struct Attempt {
     user: String,
     result: Result<BookEventResult, Failure>,
@@ -107,7 +107,7 @@ struct RoundReport {
     checks: Vec<Check>,
 }
 
-/// Registers users, or signs them in.
+/// Registers users, or signs in those that exist.
 async fn sign_in_users(kind: &str, count: usize, api: &Api) -> Result<Vec<User>> {
     let begun = Instant::now();
     let signing_in = (1..=count).map(|number| User::sign_in(api, format!("{kind}-{number:04}")));
@@ -119,11 +119,11 @@ async fn sign_in_users(kind: &str, count: usize, api: &Api) -> Result<Vec<User>>
             println!("{} of {count} users signed in", users.len());
         }
     }
-    println!("{count} users signed in after {:.1} s", begun.elapsed().as_secs_f64());
+    println!("{count} users signed in within {:.1} s", begun.elapsed().as_secs_f64());
     Ok(users)
 }
 
-/// The event with the fewest tickets that has enough of them.
+/// The smallest event with enough tickets.
 async fn find_event(args: &Args, api: &Api) -> Result<Event> {
     let wanted = i32::from(args.tickets);
     let events = api.events(args.event.as_deref()).await?;
@@ -135,7 +135,7 @@ async fn find_event(args: &Args, api: &Api) -> Result<Event> {
 }
 
 impl Race {
-    /// Cancels what earlier rounds or runs left.
+    /// Cancels the bookings of earlier rounds and runs.
     async fn cancel_bookings(&mut self) -> Result<()> {
         for racer in &mut self.racers {
             racer.renew_token().await?;
@@ -153,14 +153,14 @@ impl Race {
             .await
     }
 
-    /// Lets others book until just the tickets of the race are left.
+    /// Lets other users book the tickets in excess, so that only those to race for are left.
     async fn book_surplus(&self, api: &Api) -> Result<Vec<User>> {
         let remaining = self.remaining().await?;
         let mut rest = remaining - self.tickets;
         if rest < 0 {
             bail!(
-                "{} has {remaining} tickets left and the race needs {}: cancel some, or name another \
-                 event with --event",
+                "{} has {remaining} tickets left, and the race needs {}; cancel bookings, or name \
+                 another event with --event",
                 self.event.title,
                 self.tickets
             );
@@ -174,24 +174,24 @@ impl Race {
             let quantity = rest.min(MAX_TICKETS_PER_BOOKING);
             match filler.book(self.event.id.clone(), quantity).await? {
                 BookEventResult::BookEventSuccess(success) => rest -= success.booking.quantity,
-                // Left by a run that was interrupted, and not among the remaining ones.
+                // An interrupted run left this booking; its tickets are not among those left.
                 BookEventResult::AlreadyBooked(_) => {}
-                other => bail!("booking the rest away: {other:?}"),
+                other => bail!("a user could not book the tickets in excess: {other:?}"),
             }
             fillers.push(filler);
             if fillers.len() % 100 == 0 {
-                println!("{rest} tickets still to be booked away");
+                println!("{rest} tickets in excess are still to be booked");
             }
         }
         ensure!(
             self.remaining().await? == self.tickets,
-            "{} is booked by others at the same time; name another event with --event",
+            "somebody else is booking {}; name another event with --event",
             self.event.title
         );
         Ok(fillers)
     }
 
-    /// Cancels what the fillers booked.
+    /// Cancels the bookings of the tickets in excess.
     async fn cancel_surplus(&self, fillers: Vec<User>) -> Result<()> {
         for filler in fillers {
             if let Some(booking) = filler.event(self.event.id.clone()).await?.my_booking {
@@ -206,7 +206,7 @@ impl Race {
         Ok(anyone.event(self.event.id.clone()).await?.remaining_tickets)
     }
 
-    /// One race, watched by a subscription.
+    /// Runs one race, with a subscription to the event's live count.
     async fn run(&mut self, api: &Api) -> Result<RoundReport> {
         let (sender, mut updates) = mpsc::unbounded_channel();
         let mut counts = api.subscribe(vec![self.event.id.clone()]).await?;
@@ -218,7 +218,7 @@ impl Race {
             }
         });
         let first = timeout(LIVE_COUNT_TIMEOUT, updates.recv()).await.ok().flatten();
-        let first = first.context("the subscription did not begin with the current count")?;
+        let first = first.context("the subscription did not start with the current count")?;
 
         let attempts = self.book_at_once().await?;
         let booked = attempts.iter().filter(|attempt| attempt.booked()).count();
@@ -233,7 +233,7 @@ impl Race {
         let in_order = seen.windows(2).all(|two| two[0].version < two[1].version);
         let in_range =
             seen.iter().all(|count| (0..=self.tickets).contains(&count.remaining_tickets));
-        let last = seen.last().cloned().context("nothing was told")?;
+        let last = seen.last().cloned().context("the subscription sent no count")?;
         let refusals = self.racers.len() - usize::try_from(expected)?;
         Ok(RoundReport {
             checks: vec![
@@ -242,14 +242,14 @@ impl Race {
                 Check::new("remaining in the query", &self.remaining().await?, &left),
                 Check::new("remaining in the subscription", &last.remaining_tickets, &left),
                 Check::new("users who hold a booking", &holders, &booked),
-                Check::new("live versions only grow", &in_order, &true),
+                Check::new("live counts in order", &in_order, &true),
                 Check::new("live counts within range", &in_range, &true),
             ],
             attempts,
         })
     }
 
-    /// Everybody asks in the same moment.
+    /// Lets all users book at the same moment.
     async fn book_at_once(&mut self) -> Result<Vec<Attempt>> {
         let start = Arc::new(Barrier::new(self.racers.len()));
         let mut asking = JoinSet::new();
@@ -285,7 +285,7 @@ impl Race {
     }
 }
 
-/// The counts that the subscription tells until it tells `left`, or for as long as it may take.
+/// Reads counts until `left` arrives, or until the timeout.
 async fn read_until(
     updates: &mut mpsc::UnboundedReceiver<TicketUpdate>,
     first: TicketUpdate,
@@ -301,7 +301,7 @@ async fn read_until(
             }
         }
     };
-    // Running out of time shows as a wrong last count.
+    // After the timeout, the check of the last count fails.
     let _ = timeout(LIVE_COUNT_TIMEOUT, reading).await;
     seen
 }
@@ -311,7 +311,7 @@ impl Attempt {
         matches!(self.result, Ok(BookEventResult::BookEventSuccess(_)))
     }
 
-    /// For the table.
+    /// A few words, for the table.
     fn describe(&self) -> String {
         match &self.result {
             Ok(BookEventResult::BookEventSuccess(_)) => "booked".to_owned(),
@@ -320,7 +320,7 @@ impl Attempt {
             }
             Ok(BookEventResult::AlreadyBooked(refusal)) => refusal.message.clone(),
             Ok(BookEventResult::BookingClosed(refusal)) => refusal.message.clone(),
-            Ok(BookEventResult::Other) => "an unknown type".to_owned(),
+            Ok(BookEventResult::Other) => "unknown type".to_owned(),
             Err(failure) => failure.kind(),
         }
     }

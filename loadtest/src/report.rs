@@ -1,4 +1,4 @@
-//! What a load came to: for people on the terminal and as a page, for programs as JSON.
+//! The results of a load: printed on the terminal, and written as a page or as JSON.
 
 use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
@@ -11,19 +11,19 @@ use crate::{
     plot::{Line, Plot},
 };
 
-/// Where the results go besides the terminal.
+/// Files that the results are written to.
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
 pub(crate) struct Output {
     /// Write the results as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write the results as a page with plots, which opens without a network
+    /// Write the results as an HTML page with plots, which needs no network
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 }
 
-/// Something that must hold.
+/// An expectation, and what was found instead.
 #[derive(Debug)]
 pub(crate) struct Check {
     pub(crate) name: &'static str,
@@ -47,21 +47,21 @@ impl Check {
     }
 }
 
-/// All that is known about a load when it is over.
+/// The results of a load.
 pub(crate) struct Report {
     pub(crate) scenario: &'static str,
     pub(crate) elapsed: Duration,
     pub(crate) results: Results,
     pub(crate) checks: Vec<Check>,
-    /// Other numbers, by name with unit.
+    /// Other numbers. The name ends with the unit.
     pub(crate) figures: Vec<(&'static str, f64)>,
-    /// Seconds since the beginning, and how many tickets were left by then.
+    /// Seconds since the start, and the number of tickets left at that time.
     pub(crate) remaining: Vec<(f64, i64)>,
     pub(crate) usage: CpuUsage,
 }
 
 impl Output {
-    /// Finds out before the load whether the files can be written.
+    /// Checks before the load that the files can be written.
     pub(crate) fn prepare(&self) -> Result<()> {
         for file in self.json.iter().chain(&self.report) {
             let opened = fs::OpenOptions::new().create(true).append(true).open(file);
@@ -72,7 +72,7 @@ impl Output {
 }
 
 impl Report {
-    /// Tells it everywhere; says whether every check holds.
+    /// Prints and writes the results; returns whether every check holds.
     pub(crate) fn publish(&self, output: &Output) -> Result<bool> {
         self.print();
         let write = |file: &PathBuf, text: String| {
@@ -86,8 +86,8 @@ impl Report {
         }
         if self.results.kinds.contains_key("RATE_LIMITED") {
             println!(
-                "Some were RATE_LIMITED: more users, or a server with a larger \
-                 --bookings-per-minute-per-user, make more of the load."
+                "The server refused some requests as RATE_LIMITED. To avoid that, use more users, \
+                 or start the server with a larger --bookings-per-minute-per-user."
             );
         }
         let passed = self.passed();
@@ -148,13 +148,16 @@ impl Report {
             "client_share_of_machine": self.usage.client,
             "machine_busy": self.usage.machine,
             "checks": self.checks.iter().map(|check| json!({
-                "what": check.name, "was": check.actual, "should": check.expected, "holds": check.holds(),
+                "what": check.name,
+                "was": check.actual,
+                "should": check.expected,
+                "holds": check.holds(),
             })).collect::<Vec<_>>(),
         })
     }
 
     fn page(&self) -> Result<String> {
-        // The last second is hardly ever a whole one, and would look like a collapse.
+        // The last second is incomplete and would look like a drop, so it is left out.
         let whole = self.results.seconds.len().min(self.elapsed.as_secs().max(1) as usize);
         let by_second = |value: &dyn Fn(Option<&Latencies>) -> Option<f64>| -> Vec<Line> {
             let kinds = self.results.kinds.keys();
@@ -171,7 +174,7 @@ impl Report {
                 .collect()
         };
         let throughput = Plot {
-            title: "Answers a second",
+            title: "Answers per second",
             lines: by_second(&|times| Some(times.map_or(0.0, |times| times.count() as f64))),
         };
         let latency = Plot {
@@ -180,7 +183,7 @@ impl Report {
         };
         let points = self.remaining.iter().map(|(at, left)| (*at, *left as f64)).collect();
         let remaining = Plot {
-            title: "Remaining tickets of all events together, as watched",
+            title: "Remaining tickets of all events, as subscribers saw them",
             lines: vec![Line { name: "left".to_owned(), points }],
         };
         let plots = [throughput, latency, remaining];
@@ -226,22 +229,23 @@ impl Report {
              <style>body{{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem;\
              color:#1b2430;background:#fff}}table{{border-collapse:collapse;margin:1rem 0}}\
              th,td{{padding:.25rem .75rem;border-bottom:1px solid #d5dbe3;text-align:right}}\
-             th{{text-align:left;font-weight:500}}figure{{margin:0}}svg{{width:100%;height:auto}}</style>\
+             th{{text-align:left;font-weight:500}}figure{{margin:0}}\
+             svg{{width:100%;height:auto}}</style>\
              <h1>{scenario}: {verdict}</h1><p><code>{command}</code></p>\
-             <p>{count} requests in {seconds:.1} s: {rate:.0} a second. {usage}</p>\
+             <p>{count} requests in {seconds:.1} s: {rate:.0} per second. {usage}</p>\
              <table><tr><th>outcome</th><td>count</td><td>p50 ms</td><td>p90</td><td>p99</td>\
              <td>max</td></tr>{rows}</table><table>{figures}</table>{plots_html}\
-             <table><tr><th>must hold</th><td>was</td><td>should be</td><td></td></tr>{checks}</table>"
+             <table><tr><th>check</th><td>found</td><td>expected</td><td></td></tr>{checks}</table>"
         ))
     }
 }
 
-/// Text as HTML.
+/// Escapes text for HTML.
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;")
 }
 
-/// As it was typed.
+/// The command line as it was typed.
 fn command() -> String {
     let name = env!("CARGO_BIN_NAME").to_owned();
     [name].into_iter().chain(std::env::args().skip(1)).collect::<Vec<_>>().join(" ")

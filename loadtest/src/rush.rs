@@ -1,4 +1,4 @@
-//! The rush: an on-sale, where many users want tickets of the same events.
+//! `rush`: many users book tickets for the same events, as when a sale opens.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub(crate) async fn rush(args: Args) -> Result<bool> {
     book_all("rush", &sale, &args.load, watcher).await?.publish(&args.output)
 }
 
-/// Each user asks once for each event.
+/// Each user tries to book each event once.
 pub(crate) async fn book_all(
     scenario: &'static str,
     sale: &Arc<Sale>,
@@ -38,11 +38,11 @@ pub(crate) async fn book_all(
     watcher: Watcher,
 ) -> Result<crate::report::Report> {
     let (users, events) = (sale.users.tokens.len() as u64, sale.events.len() as u64);
-    let turns = users * events;
+    let requests = users * events;
     let asking = Arc::clone(sale);
-    sale.run(scenario, (load, turns), watcher, move |turn| {
+    sale.run(scenario, (load, requests), watcher, move |number| {
         let sale = Arc::clone(&asking);
-        let (user, event) = (turn % users, (turn % users + turn / users) % events);
+        let (user, event) = (number % users, (number % users + number / users) % events);
         async move { sale.book(UserAtEvent { user: user as usize, event: event as usize }).await }
     })
     .await

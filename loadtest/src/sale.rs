@@ -1,4 +1,4 @@
-//! What is sold and to whom, and whether what the API answered is what the database holds.
+//! Books and cancels, and then checks that the API's answers agree with the database.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -23,78 +23,78 @@ use crate::{
     watcher::{WatchResults, Watcher},
 };
 
-/// Requests at a time, besides the load itself.
+/// For the checks, not for the load itself.
 const MAX_CONCURRENT_REQUESTS: usize = 64;
 
-/// Errors that no load explains, by their codes.
+/// Error codes that indicate a defect rather than too much load.
 const DEFECTS: [(&str, &str); 4] = [
-    ("UNAUTHENTICATED", "requests whose token was not taken"),
+    ("UNAUTHENTICATED", "requests whose token was refused"),
     ("INTERNAL", "requests that failed inside the server"),
-    ("BAD_USER_INPUT", "requests that were not understood"),
+    ("BAD_USER_INPUT", "requests that were invalid"),
     ("NOT_FOUND", "requests whose event or booking was not found"),
 ];
 
-/// What a server says that sells.
+/// Kinds of answers from a server that takes bookings.
 const DECIDED: [&str; 4] = ["booked", "sold out", "already booked", "cancelled"];
 
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
 pub(crate) struct Args {
-    /// The server, or several of one database, separated by commas, which take turns; they must be on this
-    /// machine
+    /// The server's address on this machine; several servers of one database, separated by commas,
+    /// take turns
     #[arg(long, default_value = "http://127.0.0.1:8080", value_delimiter = ',')]
     url: Vec<hyper::Uri>,
-    /// The server at which live counts are watched; by default the first one
+    /// The server that sends live counts [default: the first of --url]
     #[arg(long, value_name = "URL")]
     watch_url: Option<hyper::Uri>,
     #[command(flatten)]
     users: access_tokens::Args,
-    /// Id of an event to book; can be repeated
+    /// Id of an event to book; can be given several times
     #[arg(long = "event", value_name = "ID")]
     named: Vec<String>,
-    /// Without named ones: how many events to book, those with the most tickets left
+    /// Without --event: how many events to book, those with the most tickets left first
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     events: u16,
-    /// Most acknowledged bookings to look up again one by one
+    /// Maximum number of acknowledged bookings to look up afterwards, one by one
     #[arg(long = "check", default_value_t = 20_000, value_name = "N")]
     max_checked: usize,
-    /// The server's process id: its memory is looked at before the load and at the end
+    /// The server's process id, to measure its memory before and after the load
     #[arg(long, value_name = "PID")]
     pub(crate) server_pid: Option<u32>,
 }
 
-/// Events, and people who want tickets of them.
+/// Events, the users who book them, and the answers that the users got.
 pub(crate) struct Sale {
     pub(crate) api: Api,
-    /// Where live counts are watched.
+    /// The server that sends live counts.
     pub(crate) live_api: Api,
     pub(crate) users: AccessTokens,
     pub(crate) events: Vec<cynic::Id>,
     bookings: Mutex<HashMap<UserAtEvent, BookingState>>,
-    /// The events of which somebody was told that they are sold out.
+    /// Events for which somebody got `SoldOut`.
     sold_out: Mutex<HashSet<usize>>,
     max_checked: usize,
     server_pid: Option<u32>,
 }
 
-/// One user at one event, as their places in the sale's lists.
+/// A user and an event, as indices into the sale's lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct UserAtEvent {
     pub(crate) user: usize,
     pub(crate) event: usize,
 }
 
-/// What the last answer about a user at an event says.
+/// A user's booking of an event, as the last answer has it.
 #[derive(Clone, Debug)]
 enum BookingState {
     Held(cynic::Id),
     Cancelled,
-    /// No answer told what came of it.
+    /// No answer arrived, or it did not say whether the request was carried out.
     Unknown,
 }
 
 impl Sale {
-    /// Waits for the server, and finds the events.
+    /// Waits for the servers and finds the events.
     pub(crate) async fn open(args: &Args) -> Result<Self> {
         let api = Api::new(&args.url)?;
         api.wait_until_ready().await?;
@@ -118,20 +118,20 @@ impl Sale {
             Self { api, live_api, users, events, bookings, sold_out, max_checked, server_pid };
         if sale.remaining().await?.iter().all(|left| *left <= 0) {
             println!(
-                "nothing is left of what is sold here: name other events, or add some with \
-                 `rowlock seed --events N`"
+                "No tickets are left for these events. Name others with --event, or add some with \
+                 `rowlock seed --events N`."
             );
         }
         Ok(sale)
     }
 
-    /// Lets people take numbered turns while `watcher` watches, and gives what came of it.
+    /// Sends up to `max_requests` requests while `watcher` watches, and returns the results.
     pub(crate) async fn run<T, F>(
         &self,
         scenario: &'static str,
-        (load, turns): (&LoadArgs, u64),
+        (load, max_requests): (&LoadArgs, u64),
         watcher: Watcher,
-        turn: T,
+        request: T,
     ) -> Result<Report>
     where
         T: Fn(u64) -> F + Clone + Send + 'static,
@@ -142,9 +142,9 @@ impl Sale {
         let memory_before = memory()?;
         let before = self.remaining().await?;
         let (tally, meter) = (Arc::new(Tally::new()), CpuMeter::start());
-        let elapsed = drive(load, turns, &tally, turn).await;
+        let elapsed = drive(load, max_requests, &tally, request).await;
         let usage = meter.read();
-        // It may have been stopped meanwhile, and started again.
+        // The server may have been restarted during the load.
         let after = async {
             self.api.wait_until_ready().await?;
             self.remaining().await
@@ -154,7 +154,7 @@ impl Sale {
             Err(error) => {
                 eprintln!("loadtest: {error:#}");
                 let results =
-                    Arc::into_inner(tally).context("somebody still counts")?.into_results();
+                    Arc::into_inner(tally).context("a request is still recorded")?.into_results();
                 let checks = vec![Check::new("the server answers after the load", &false, &true)];
                 let (figures, remaining) = (Vec::new(), Vec::new());
                 return Ok(Report {
@@ -171,12 +171,12 @@ impl Sale {
         let WatchResults { mut checks, remaining, updates, reconnects, last_counts_delay } =
             watcher.finish(&after).await;
         checks.extend(self.checks(&before, &after).await?);
-        let results = Arc::into_inner(tally).context("somebody still counts")?.into_results();
+        let results = Arc::into_inner(tally).context("a request is still recorded")?.into_results();
         checks.extend(DEFECTS.map(|(code, what)| {
             Check::new(what, &results.kinds.get(code).map_or(0, Latencies::count), &0)
         }));
         let answered = results.kinds.keys().any(|kind| DECIDED.contains(&kind.as_str()));
-        checks.push(Check::new("somebody was told booked or refused", &answered, &true));
+        checks.push(Check::new("the server took or refused bookings", &answered, &true));
         let mut figures = vec![
             ("live_updates", updates as f64),
             ("sockets_opened_again", reconnects as f64),
@@ -189,7 +189,7 @@ impl Sale {
         Ok(Report { scenario, elapsed, results, checks, figures, remaining, usage })
     }
 
-    /// Books one ticket; gives the kind of the answer.
+    /// Books one ticket; returns the kind of the answer.
     pub(crate) async fn book(&self, pair: UserAtEvent) -> String {
         match self.api.try_book(self.token(pair), self.event(pair)).await {
             Ok(BookEventResult::BookEventSuccess(success)) => {
@@ -207,7 +207,8 @@ impl Sale {
         }
     }
 
-    /// Books one ticket where none is held, and cancels where one is; gives the kind of the answer.
+    /// Cancels the user's booking if there is one, or else books one ticket; returns the answer's
+    /// kind.
     pub(crate) async fn book_or_cancel(&self, pair: UserAtEvent) -> String {
         let state = self.bookings.lock().get(&pair).cloned();
         let Some(BookingState::Held(booking)) = state else { return self.book(pair).await };
@@ -216,7 +217,7 @@ impl Sale {
                 self.bookings.lock().insert(pair, BookingState::Cancelled);
                 "cancelled".to_owned()
             }
-            Ok(_) => "cancelling closed".to_owned(),
+            Ok(_) => "too late to cancel".to_owned(),
             Err(failure) => self.note_failure(pair, &failure),
         }
     }
@@ -236,13 +237,13 @@ impl Sale {
         self.events[pair.event].clone()
     }
 
-    /// What is left of each event.
+    /// The number of tickets left for each event.
     async fn remaining(&self) -> Result<Vec<i32>> {
         let anyone = self.users.tokens.first().context("there are no users")?;
         stream::iter(&self.events)
             .map(|event| async move {
                 let found = self.api.event(anyone, event.clone()).await;
-                let found = found.with_context(|| format!("looking at event {}", event.inner()))?;
+                let found = found.with_context(|| format!("reading event {}", event.inner()))?;
                 anyhow::Ok(found.remaining_tickets)
             })
             .buffered(MAX_CONCURRENT_REQUESTS)
@@ -250,9 +251,9 @@ impl Sale {
             .await
     }
 
-    /// Nothing oversold, nothing lost, nothing twice.
+    /// Checks that nothing was oversold, no booking was lost and none was made twice.
     async fn checks(&self, before: &[i32], after: &[i32]) -> Result<Vec<Check>> {
-        ensure!(before.len() == after.len(), "an event is gone");
+        ensure!(before.len() == after.len(), "an event was deleted during the load");
         let (mut held, mut cancelled, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
         for (pair, state) in self.bookings.lock().drain() {
             match state {
@@ -280,7 +281,7 @@ impl Sale {
         let oversold = events().filter(|((before, after), booked)| booked > before || **after < 0);
         let wrong = events().filter(|((before, after), booked)| *before - *after != **booked);
         let sold_out = self.sold_out.lock();
-        // Where tickets come back, somebody may have been told so before.
+        // An event with cancellations may have been sold out for a while.
         let refused_wrongly = match has_cancelled {
             true => 0,
             false => sold_out.iter().filter(|event| after[**event] > 0).count(),
@@ -289,13 +290,13 @@ impl Sale {
             Check::new("events oversold", &oversold.count(), &0),
             Check::new("acknowledged bookings found", &found, &sample.len()),
             Check::new("distinct bookings acknowledged", &ids.len(), &held.len()),
-            Check::new("cancelled bookings still there", &still_held, &0),
-            Check::new("events whose count is not what was booked", &wrong.count(), &0),
-            Check::new("events told sold out with tickets left", &refused_wrongly, &0),
+            Check::new("cancelled bookings that still exist", &still_held, &0),
+            Check::new("events whose count differs from its bookings", &wrong.count(), &0),
+            Check::new("events called sold out with tickets left", &refused_wrongly, &0),
         ])
     }
 
-    /// The booking that each of these users has now.
+    /// Each user's present booking of the event.
     async fn current_bookings(
         &self,
         pairs: impl IntoIterator<Item = UserAtEvent>,

@@ -1,4 +1,4 @@
-//! Watching: many pages are open on an event while its tickets are booked.
+//! `watch`: many subscribers watch an event's live count while its tickets are booked.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     sale: sale::Args,
-    /// How many watch, each over a socket of their own
+    /// Number of subscribers, each with its own socket
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     subscribers: u32,
     #[command(flatten)]

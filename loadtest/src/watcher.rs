@@ -1,4 +1,4 @@
-//! Watches the live counts of a load's events, and whether they tell the truth.
+//! Subscribes to the live counts of a load's events, and checks that they are correct.
 
 use std::{collections::HashMap, iter::zip, sync::Arc, time::Duration};
 
@@ -12,35 +12,33 @@ use tokio::{
 
 use crate::{api::Api, queries::TicketUpdate, report::Check, socket::Subscription};
 
-/// Most events that one subscription may name.
+/// The server's limit.
 const MAX_EVENTS_PER_SUBSCRIPTION: usize = 200;
-/// How soon the first counts must be there.
+/// For every subscription's first counts.
 const FIRST_COUNTS_TIMEOUT: Duration = Duration::from_secs(30);
-/// How soon the last ones.
+/// For the last counts, after the load.
 const LAST_COUNTS_TIMEOUT: Duration = Duration::from_secs(10);
-/// Wait before a socket that was closed is opened again.
 const RECONNECT_INTERVAL: Duration = Duration::from_millis(200);
-/// Sockets that are being opened at the same time.
 const MAX_CONCURRENT_CONNECTS: usize = 64;
 const SOCKETS_PER_PROGRESS_LINE: usize = 1_000;
-/// How often the sum of what is left is noted for the plot.
+/// Of the total of remaining tickets, for the plot.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Subscribers, each with a socket of their own; they end with this.
+/// Subscribers, each with its own socket. They end when this is dropped.
 pub(crate) struct Watcher {
     observed: Arc<Mutex<Observations>>,
     events: Vec<cynic::Id>,
-    /// How many events all subscribers together watch.
+    /// The number of events that each subscriber watches, summed over all subscribers.
     watched: usize,
     tasks: JoinSet<()>,
 }
 
-/// What the subscribers were told.
+/// The counts that subscribers received.
 #[derive(Default)]
 struct Observations {
-    /// By subscriber: the latest count of each event.
+    /// By subscriber and event.
     latest: Vec<HashMap<String, TicketUpdate>>,
-    /// Of all of them, the newest.
+    /// By event, over all subscribers.
     newest: HashMap<String, TicketUpdate>,
     updates: u64,
     older_versions: u64,
@@ -49,27 +47,27 @@ struct Observations {
     remaining: Vec<(f64, i64)>,
 }
 
-/// What came of watching.
+/// The results of watching.
 pub(crate) struct WatchResults {
     pub(crate) checks: Vec<Check>,
-    /// Seconds since the beginning, and how many tickets were left by then.
+    /// Seconds since the start, and the number of tickets left at that time.
     pub(crate) remaining: Vec<(f64, i64)>,
-    /// Counts that were told to anybody.
+    /// Counts that were received by all subscribers together.
     pub(crate) updates: u64,
-    /// Sockets that were closed and opened again.
+    /// How often a closed socket was opened again.
     pub(crate) reconnects: u64,
-    /// How long it took until all subscribers had the last counts.
+    /// Time after the load until every subscriber had the last counts.
     pub(crate) last_counts_delay: Duration,
 }
 
 impl Watcher {
-    /// Opens as many subscriptions as it takes to watch each event once.
+    /// Opens the fewest subscriptions that watch every event once.
     pub(crate) async fn start(api: &Api, events: &[cynic::Id]) -> Result<Self> {
         let sets = events.chunks(MAX_EVENTS_PER_SUBSCRIPTION).map(<[_]>::to_vec).collect();
         Self::open(api, events, sets).await
     }
 
-    /// Opens so many subscriptions, each to all of these events.
+    /// Opens this number of subscriptions, each to all events.
     pub(crate) async fn start_many(
         api: &Api,
         events: &[cynic::Id],
@@ -104,7 +102,7 @@ impl Watcher {
                     while let Some(update) = socket.next().await {
                         observed.lock().record(subscriber, update);
                     }
-                    // As a page does whose server went away.
+                    // Reconnect, as a page does when its server stopped.
                     socket = loop {
                         sleep(RECONNECT_INTERVAL).await;
                         if let Ok(socket) = api.subscribe(events_of_socket.clone()).await {
@@ -121,12 +119,12 @@ impl Watcher {
         watcher
             .wait_until(FIRST_COUNTS_TIMEOUT, |observed| received(observed) == watched)
             .await
-            .context("not every subscription began with the current counts")?;
+            .context("not every subscription started with the current counts")?;
         watcher.sample_remaining();
         Ok(watcher)
     }
 
-    /// Waits until all subscribers were told `remaining`, and gives what they saw.
+    /// Waits until all subscribers have received these last counts, and returns the results.
     pub(crate) async fn finish(self, remaining: &[i32]) -> WatchResults {
         let last: HashMap<&str, i32> =
             zip(&self.events, remaining).map(|(event, left)| (event.inner(), *left)).collect();
@@ -139,7 +137,7 @@ impl Watcher {
                 .count()
         };
         let begun = Instant::now();
-        // Running out of time shows as wrong counts.
+        // After the timeout, a check fails.
         let _ = self
             .wait_until(LAST_COUNTS_TIMEOUT, |observed| up_to_date(observed) == self.watched)
             .await;
@@ -152,7 +150,7 @@ impl Watcher {
                     &up_to_date(&observed),
                     &self.watched,
                 ),
-                Check::new("live versions that went back", &observed.older_versions, &0),
+                Check::new("live counts older than the one before", &observed.older_versions, &0),
                 Check::new("live counts out of range", &observed.out_of_range, &0),
             ],
             remaining: observed.remaining,
@@ -162,10 +160,10 @@ impl Watcher {
         }
     }
 
-    /// Waits, in small steps, for what the subscribers are told.
+    /// Polls until the condition holds.
     async fn wait_until(
         &self,
-        deadline: Duration,
+        limit: Duration,
         done: impl Fn(&Observations) -> bool,
     ) -> Result<()> {
         let waiting = async {
@@ -173,7 +171,7 @@ impl Watcher {
                 sleep(Duration::from_millis(10)).await;
             }
         };
-        Ok(timeout(deadline, waiting).await?)
+        Ok(timeout(limit, waiting).await?)
     }
 
     fn sample_remaining(&mut self) {
