@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::{
     paths::target_folder,
     postgres::{Durability, Postgres},
-    server::{Server, audit, rowlock},
+    server::{Server, audit, get, rowlock},
     shell::{call, call_command, heading},
     tools::ensure_faketime,
 };
@@ -58,7 +58,7 @@ enum Fault {
     DiskFull,
     /// kill -9 of all of a standby that answers lists, which is started again
     StandbyKilled,
-    /// The standby replays nothing for seven seconds
+    /// The standby replays nothing until it is too far behind
     StandbyBehind,
     /// The clock of one server jumps ten minutes ahead, then back to ten minutes ago
     ClockMoved,
@@ -95,8 +95,8 @@ struct Chaos {
 /// Longest that anybody may have waited for an answer: to be begun, to be settled, and a moment.
 const MAX_LATENCY_MS: f64 = 25_000.0;
 const PAUSE_DURATION: Duration = Duration::from_secs(5);
-/// Longest wait for a server to say something in its log.
-const LOG_LINE_TIMEOUT: Duration = Duration::from_secs(10);
+/// For a server to notice that a standby stopped, or is back.
+const STANDBY_TIMEOUT: Duration = Duration::from_secs(10);
 const EVENTS: &str = "20";
 /// So few that many cancel what they booked, and book again.
 const USERS: &str = "60";
@@ -227,14 +227,17 @@ impl Chaos {
             }
             Fault::StandbyKilled => {
                 let standby = standby.as_mut().context("there is one")?;
+                wait_for_standby(&one, true)?;
                 standby.kill()?;
+                wait_for_standby(&one, false)?;
                 sleep(Duration::from_secs(2));
                 standby.restart()
             }
             Fault::StandbyBehind => {
                 let standby = standby.as_ref().context("there is one")?;
+                wait_for_standby(&one, true)?;
                 standby.query("postgres", "SELECT pg_wal_replay_pause()")?;
-                sleep(Duration::from_secs(7));
+                wait_for_standby(&one, false)?;
                 standby.query("postgres", "SELECT pg_wal_replay_resume()").map(drop)
             }
             Fault::ClockMoved => {
@@ -268,9 +271,7 @@ impl Chaos {
             return Ok(format!("{summary}; {ahead} bookings were made in the moved time"));
         }
         let Some(standby) = standby else { return Ok(summary) };
-        for (line, times) in [("answers lists of events", 2), ("can't be used", 1)] {
-            self.wait_for_log_line("one", line, times)?;
-        }
+        wait_for_standby(&one, true)?;
         let answered = standby.query(
             "postgres",
             &format!("SELECT xact_commit FROM pg_stat_database WHERE datname = '{database_name}'"),
@@ -294,18 +295,6 @@ impl Chaos {
                 ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
             ],
         )
-    }
-
-    /// Waits until a server's log has a line so many times.
-    fn wait_for_log_line(&self, server: &str, line: &str, times: usize) -> Result<()> {
-        let log = self.folder.join(format!("{server}.log"));
-        let begun = Instant::now();
-        while fs::read_to_string(&log)?.matches(line).count() < times {
-            let log = log.display();
-            ensure!(begun.elapsed() < LOG_LINE_TIMEOUT, "no {times} times {line:?} in {log}");
-            sleep(Duration::from_millis(50));
-        }
-        Ok(())
     }
 
     /// Until a moment before the load ends.
@@ -412,6 +401,17 @@ impl Chaos {
             kept_number("was"),
         ))
     }
+}
+
+/// Waits until a server uses its standby, or does not.
+fn wait_for_standby(address: &str, is_used: bool) -> Result<()> {
+    let line = format!("rowlock_standby_up {}", u8::from(is_used));
+    let begun = Instant::now();
+    while !get(address, "/metrics")?.lines().any(|metric| metric == line) {
+        ensure!(begun.elapsed() < STANDBY_TIMEOUT, "the metrics don't have {line:?}");
+        sleep(Duration::from_millis(50));
+    }
+    Ok(())
 }
 
 /// As in `127.0.0.1:8080`.

@@ -2,6 +2,8 @@
 
 use std::{
     fs,
+    io::{self, Read, Write},
+    net::TcpStream,
     path::Path,
     process::{Child, Command},
     thread::sleep,
@@ -92,6 +94,15 @@ pub(crate) fn rowlock(profile: &str, command: &str, database: &str) -> Command {
     let mut rowlock = Command::new(target_folder().join(profile).join("rowlock"));
     rowlock.arg(command).env_clear().env("DATABASE_URL", database).env("JWT_SECRET", JWT_SECRET);
     rowlock
+}
+
+/// A whole response to a GET, with its head.
+pub(crate) fn get(address: &str, path: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response)?;
+    Ok(response)
 }
 
 /// That every count fits its bookings.

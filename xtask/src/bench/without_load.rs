@@ -2,8 +2,7 @@
 
 use std::{
     fs,
-    io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     path::Path,
     process::{Child, Stdio},
     time::{Duration, Instant},
@@ -17,7 +16,7 @@ use super::{
     setup::Setup,
 };
 use crate::{
-    server::rowlock,
+    server::{get, rowlock},
     shell::call_command,
     web::{self, Ides},
 };
@@ -61,7 +60,7 @@ pub(super) fn start(setup: &Setup) -> Result<Vec<Row>> {
 
 fn wait_until_ready(server: &mut Child, address: &str, begun: Instant) -> Result<Duration> {
     while begun.elapsed() < START_TIMEOUT {
-        if is_ready(address).unwrap_or(false) {
+        if get(address, "/readyz").is_ok_and(|response| response.starts_with("HTTP/1.1 200")) {
             return Ok(begun.elapsed());
         }
         if let Some(status) = server.try_wait()? {
@@ -70,14 +69,6 @@ fn wait_until_ready(server: &mut Child, address: &str, begun: Instant) -> Result
         std::thread::sleep(Duration::from_millis(1));
     }
     bail!("rowlock was not ready after {} s", START_TIMEOUT.as_secs())
-}
-
-fn is_ready(address: &str) -> std::io::Result<bool> {
-    let mut stream = TcpStream::connect(address)?;
-    write!(stream, "GET /readyz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer.starts_with("HTTP/1.1 200"))
 }
 
 fn resident_mib(pid: u32) -> Result<f64> {
