@@ -1,8 +1,8 @@
-//! Breaks things while people book, cancel, look and watch, and checks what is left.
+//! Causes faults while users browse, book, cancel and watch, and checks the result.
 //!
-//! Two servers share a PostgreSQL: the load goes to both in turn, and live counts are watched at the second.
-//! In the middle of each load something breaks. Afterwards the load test compares what it was told with
-//! what the database holds, and `rowlock audit` compares every count with its bookings.
+//! Two servers share a PostgreSQL. The load goes to both in turn, and the second sends live counts.
+//! The fault comes in the middle of each load. Afterwards, the load test compares the answers that
+//! it got with the database, and `rowlock audit` compares every count with its bookings.
 
 use std::{
     fs,
@@ -26,56 +26,56 @@ use crate::{
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only these; all of them without a name
+    /// Faults to cause [default: all]
     #[arg(value_enum)]
     faults: Vec<Fault>,
-    /// How long each load takes; what breaks does so in its middle
+    /// Duration of each load, with the fault in its middle
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(8..=600))]
     seconds: u64,
-    /// Requests a second
+    /// Requests per second
     #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     rate: u32,
-    /// With programs as the tests have them, which are built sooner
+    /// Use programs without optimisations, which are built faster
     #[arg(long)]
     debug: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Fault {
-    /// kill -9 of one server, which is started again
+    /// One of the servers is killed (SIGKILL) and started again
     ServerKilled,
-    /// The same is told to stop, as in a rolling restart
+    /// One of the servers is asked to stop, and started again, as in a rolling restart
     ServerStopped,
-    /// kill -9 of all of PostgreSQL, which is started again
+    /// All processes of PostgreSQL are killed, and it is started again
     PostgresKilled,
-    /// No process of PostgreSQL runs for five seconds
+    /// All processes of PostgreSQL are suspended for five seconds
     PostgresPaused,
-    /// PostgreSQL ends every connection
+    /// PostgreSQL closes every connection
     ConnectionsEnded,
-    /// PostgreSQL ends the connections on which servers listen to each other, again and again
+    /// PostgreSQL repeatedly closes the connections on which the servers hear from each other
     ListenersEnded,
     /// PostgreSQL's disk is full for four seconds
     DiskFull,
-    /// kill -9 of all of a standby that answers lists, which is started again
+    /// A standby that answers lists is killed and started again
     StandbyKilled,
-    /// The standby replays nothing until it is too far behind
+    /// The standby replays nothing until it is too far behind to be used
     StandbyBehind,
-    /// The clock of one server jumps ten minutes ahead, then back to ten minutes ago
+    /// One server's clock jumps ten minutes ahead, then to ten minutes behind
     ClockMoved,
     /// Strangers flood one server with wrong passwords
     PasswordsGuessed,
-    /// kill -9 of a server on SQLite, which is started again
+    /// A server on SQLite is killed and started again
     EmbeddedKilled,
 }
 
 impl Fault {
-    /// As on the command line.
+    /// The name on the command line.
     fn name(self) -> String {
         let value = self.to_possible_value();
         value.as_ref().map_or("", |value| value.get_name()).to_owned()
     }
 
-    /// Longest 99th percentile of an answer meanwhile, in milliseconds.
+    /// Limit on the 99th percentile of the latency, in milliseconds.
     fn max_p99_ms(self) -> f64 {
         match self {
             Self::PasswordsGuessed => 1_000.0,
@@ -84,7 +84,7 @@ impl Fault {
     }
 }
 
-/// How the load is made, and what is built for it.
+/// The load, and the build of the programs.
 struct Chaos {
     profile: &'static str,
     seconds: u64,
@@ -92,13 +92,13 @@ struct Chaos {
     folder: PathBuf,
 }
 
-/// Longest that anybody may have waited for an answer: to be begun, to be settled, and a moment.
+/// Limit on every latency: the server's deadlines to begin and to finish a booking, with a margin.
 const MAX_LATENCY_MS: f64 = 25_000.0;
 const PAUSE_DURATION: Duration = Duration::from_secs(5);
 /// For a server to notice that a standby stopped, or is back.
 const STANDBY_TIMEOUT: Duration = Duration::from_secs(10);
 const EVENTS: &str = "20";
-/// So few that many cancel what they booked, and book again.
+/// Few, so that many cancel their booking and book again.
 const USERS: &str = "60";
 
 pub(crate) fn chaos(args: &Args) -> Result<()> {
@@ -116,7 +116,7 @@ pub(crate) fn chaos(args: &Args) -> Result<()> {
     chaos.run(Fault::value_variants().iter().filter(wanted).copied())
 }
 
-/// What the tests have time for, with the programs as they built them.
+/// A selection for the tests, with the programs that they have built.
 pub(crate) fn short_form() -> Result<()> {
     let chaos = Chaos::new("debug", 8, 100)?;
     chaos.run([
@@ -149,7 +149,9 @@ impl Chaos {
                 Fault::DiskFull => match Postgres::start_on_small_disk()? {
                     Some(mut postgres) => self.on_postgres(fault, &mut postgres),
                     None => {
-                        println!("{name}: only root may mount a disk that can be filled: SKIPPED");
+                        println!(
+                            "{name}: SKIPPED, as only root may mount a disk that can be filled"
+                        );
                         continue;
                     }
                 },
@@ -169,7 +171,7 @@ impl Chaos {
                 }
             }
         }
-        ensure!(failed.is_empty(), "not everything held: {}", failed.join(", "));
+        ensure!(failed.is_empty(), "some checks failed: {}", failed.join(", "));
         Ok(())
     }
 
@@ -178,7 +180,7 @@ impl Chaos {
         let tokens = self.prepare(&fault.name(), &database)?;
         let mut server = Some(self.serve(&database, "embedded", "127.0.0.1:0", &[])?);
         let address = address_of(server.as_ref())?;
-        let summary = self.break_under_load(fault, &[&address], &tokens, || {
+        let summary = self.cause_under_load(fault, &[&address], &tokens, || {
             drop(server.take());
             server = Some(self.serve(&database, "embedded", &address, &[])?);
             Ok(())
@@ -209,24 +211,24 @@ impl Chaos {
         let mut second = serve("two", "127.0.0.1:0")?;
         let (one, two) = (address_of(first.as_ref())?, address_of(Some(&second))?);
         let before = first.as_ref().map(Server::pid);
-        let summary = self.break_under_load(fault, &[&one, &two], &tokens, || match fault {
+        let summary = self.cause_under_load(fault, &[&one, &two], &tokens, || match fault {
             Fault::ServerKilled | Fault::EmbeddedKilled => {
                 drop(first.take());
                 first = Some(serve("one", &one)?);
                 Ok(())
             }
             Fault::ServerStopped => {
-                first.take().context("it runs")?.stop()?;
+                first.take().context("the server is running")?.stop()?;
                 first = Some(serve("one", &one)?);
                 Ok(())
             }
             Fault::DiskFull => {
                 postgres.fill_disk(Duration::from_secs(4))?;
-                // It may have given up.
+                // PostgreSQL may have given up.
                 postgres.restart()
             }
             Fault::StandbyKilled => {
-                let standby = standby.as_mut().context("there is one")?;
+                let standby = standby.as_mut().context("there is a standby")?;
                 wait_for_standby(&one, true)?;
                 standby.kill()?;
                 wait_for_standby(&one, false)?;
@@ -234,14 +236,14 @@ impl Chaos {
                 standby.restart()
             }
             Fault::StandbyBehind => {
-                let standby = standby.as_ref().context("there is one")?;
+                let standby = standby.as_ref().context("there is a standby")?;
                 wait_for_standby(&one, true)?;
                 standby.query("postgres", "SELECT pg_wal_replay_pause()")?;
                 wait_for_standby(&one, false)?;
                 standby.query("postgres", "SELECT pg_wal_replay_resume()").map(drop)
             }
             Fault::ClockMoved => {
-                // Access tokens live longer than that.
+                // Access tokens stay valid longer than that.
                 for time in ["+10m", "-10m", "+0"] {
                     fs::write(&clock, time)?;
                     sleep(Duration::from_secs(2));
@@ -260,15 +262,15 @@ impl Chaos {
         })?;
         audit(self.profile, &database)?;
         let servers_survive = !matches!(fault, Fault::ServerKilled | Fault::ServerStopped);
-        let mut first = first.context("it runs")?;
+        let mut first = first.context("the server is running")?;
         ensure!(first.is_running()? && second.is_running()?, "a server ended by itself");
-        ensure!(!servers_survive || before == Some(first.pid()), "a server was started again");
+        ensure!(!servers_survive || before == Some(first.pid()), "a server was restarted");
         if fault == Fault::ClockMoved {
             let ahead =
                 "SELECT count(*) FROM bookings WHERE created_at > now() + interval '5 minutes'";
             let ahead = postgres.query(&database_name, ahead)?;
             ensure!(ahead != "0", "the clock was not moved");
-            return Ok(format!("{summary}; {ahead} bookings were made in the moved time"));
+            return Ok(format!("{summary}; {ahead} bookings were made ahead of time"));
         }
         let Some(standby) = standby else { return Ok(summary) };
         wait_for_standby(&one, true)?;
@@ -276,10 +278,10 @@ impl Chaos {
             "postgres",
             &format!("SELECT xact_commit FROM pg_stat_database WHERE datname = '{database_name}'"),
         )?;
-        Ok(format!("{summary}; the standby answered {answered} times"))
+        Ok(format!("{summary}; the standby ran {answered} transactions"))
     }
 
-    /// The server "one" with the time that a file says, relative to the real one.
+    /// Starts the server "one" with a clock that a file moves relative to the real time.
     fn serve_with_clock(&self, database: &str, file: &Path) -> Result<Server> {
         let library = ensure_faketime()?.to_string_lossy().into_owned();
         fs::write(file, "+0")?;
@@ -297,7 +299,7 @@ impl Chaos {
         )
     }
 
-    /// Until a moment before the load ends.
+    /// Guesses passwords until shortly before the load ends.
     fn guess_passwords(&self, address: &str) -> Result<()> {
         let log = fs::File::create(self.folder.join("guess.log"))?;
         let mut guess = Command::new(target_folder().join(self.profile).join("loadtest"));
@@ -309,7 +311,7 @@ impl Chaos {
         call_command(&mut guess).context("guessing passwords")
     }
 
-    /// A database with events and users; gives the file with the users' tokens.
+    /// Creates a database with events and users. Returns the file with the users' tokens.
     fn prepare(&self, name: &str, database: &str) -> Result<PathBuf> {
         let tokens = self.folder.join(format!("{name}.tokens"));
         let command = |name, args: &[&str]| {
@@ -334,20 +336,20 @@ impl Chaos {
         let log = self.folder.join(format!("{name}.log"));
         let settings = [
             ("LISTEN_ADDR", address),
-            // All that follows comes from a few users and one address.
+            // All requests come from a few users and one address.
             ("BOOKINGS_PER_MINUTE_PER_USER", "1000000"),
             ("SIGN_INS_PER_MINUTE_PER_ADDRESS", "1000000"),
         ];
         Server::serve(self.profile, database, &log, &[&settings[..], extra_settings].concat())
     }
 
-    /// Runs a load, breaks something in its middle, and says what came of it.
-    fn break_under_load(
+    /// Runs a load with a fault in its middle. Returns a summary.
+    fn cause_under_load(
         &self,
         fault: Fault,
         servers: &[&str],
         tokens: &Path,
-        break_something: impl FnOnce() -> Result<()>,
+        cause_fault: impl FnOnce() -> Result<()>,
     ) -> Result<String> {
         let name = fault.name();
         let json = self.folder.join(format!("{name}.json"));
@@ -369,33 +371,36 @@ impl Chaos {
             .spawn()
             .context("starting the load test")?;
         sleep(Duration::from_secs(self.seconds) / 2);
-        let broken = break_something();
+        let caused = cause_fault();
         let status = load.wait()?;
-        broken?;
+        caused?;
         if !status.success() {
-            let summary = fs::read_to_string(&log)?;
+            let output = fs::read_to_string(&log)?;
             let complaints =
-                summary.lines().filter(|line| line.contains("WRONG") || line.contains("loadtest:"));
+                output.lines().filter(|line| line.contains("WRONG") || line.contains("loadtest:"));
             let complaints = complaints.map(str::trim).collect::<Vec<_>>().join("; ");
             bail!("{complaints} (see {})", log.display());
         }
         let found: Value = serde_json::from_str(&fs::read_to_string(&json)?)?;
-        let kinds = found["kinds"].as_object().context("the load test tells kinds")?;
+        let kinds = found["kinds"].as_object().context("the load test's results have no kinds")?;
         let mut summary = Vec::new();
         for (kind, times) in kinds {
-            let max = times["max_ms"].as_f64().context("the load test tells the longest")?;
-            ensure!(max < MAX_LATENCY_MS, "{kind}: somebody waited {max:.0} ms");
-            let p99 = times["p99_ms"].as_f64().context("the load test tells p99")?;
+            let max =
+                times["max_ms"].as_f64().context("the load test's results have no maximum")?;
+            ensure!(max < MAX_LATENCY_MS, "{kind}: an answer took {max:.0} ms");
+            let p99 = times["p99_ms"].as_f64().context("the load test's results have no p99")?;
             ensure!(p99 < fault.max_p99_ms(), "{kind}: the 99th percentile is {p99:.0} ms");
             summary.push(format!("{kind} {} (p99 {p99:.0} ms)", times["count"]));
         }
-        let checks = found["checks"].as_array().context("the load test tells checks")?;
+        let checks =
+            found["checks"].as_array().context("the load test's results have no checks")?;
         let kept = checks.iter().find(|check| check["what"] == "acknowledged bookings found");
-        let kept = kept.context("the load test looks acknowledged bookings up")?;
+        let kept = kept.context("the load test did not look up acknowledged bookings")?;
         let kept_number = |name: &str| kept[name].as_str().unwrap_or_default().to_owned();
         let reconnects = found["figures"]["sockets_opened_again"].as_f64().unwrap_or_default();
         Ok(format!(
-            "{}; of {} bookings that are held {} were found; {reconnects} sockets opened again",
+            "{}; {} acknowledged bookings, of which {} were found; {reconnects} sockets were \
+             opened again",
             summary.join(", "),
             kept_number("should"),
             kept_number("was"),
@@ -408,16 +413,16 @@ fn wait_for_standby(address: &str, is_used: bool) -> Result<()> {
     let line = format!("rowlock_standby_up {}", u8::from(is_used));
     let begun = Instant::now();
     while !get(address, "/metrics")?.lines().any(|metric| metric == line) {
-        ensure!(begun.elapsed() < STANDBY_TIMEOUT, "the metrics don't have {line:?}");
+        ensure!(begun.elapsed() < STANDBY_TIMEOUT, "the server's metrics don't have {line:?}");
         sleep(Duration::from_millis(50));
     }
     Ok(())
 }
 
-/// As in `127.0.0.1:8080`.
+/// Such as `127.0.0.1:8080`.
 fn address_of(server: Option<&Server>) -> Result<String> {
     let url = server.map(|server| server.url.trim_start_matches("http://").to_owned());
-    url.context("it runs")
+    url.context("the server is running")
 }
 
 fn end_connections(postgres: &Postgres, database: &str, which: &str) -> Result<()> {

@@ -1,4 +1,4 @@
-//! What dependencies may be, checked by cargo-deny.
+//! Checks dependencies with cargo-deny.
 
 use std::process::Command;
 
@@ -13,7 +13,7 @@ const VERSION: &str = "0.20.2";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Without the advisories, whose database is fetched from GitHub
+    /// Skip the advisories, whose database comes from GitHub
     #[arg(long)]
     offline: bool,
 }

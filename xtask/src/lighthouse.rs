@@ -1,4 +1,4 @@
-//! Lighthouse on the page that visitors come to first.
+//! Measures the page that visitors open first with Lighthouse.
 
 use std::{
     fmt, fs,
@@ -18,13 +18,13 @@ use crate::{
 
 const VERSION: &str = "13.5.0";
 
-/// How often it measures: its performance varies by a few points from run to run.
+/// Several, as the performance score varies by a few points.
 const RUNS: usize = 5;
 
-/// How often Lighthouse itself may fail in all of them.
+/// Of Lighthouse itself, over all runs.
 const MAX_FAILURES: u32 = 3;
 
-/// Lighthouse's categories, and the least that the page must reach in each.
+/// Lighthouse's categories, and the minimum score in each.
 const CATEGORIES: [(&str, u32); 3] =
     [("performance", 95), ("accessibility", 100), ("best-practices", 100)];
 
@@ -55,7 +55,7 @@ pub(crate) fn lighthouse() -> Result<()> {
     let database = format!("sqlite:{}", database.display());
     let server = Server::start("release", &database, &folder.join("server.log"))?;
 
-    heading(&format!("Lighthouse, {RUNS} times"));
+    heading(&format!("Running Lighthouse {RUNS} times"));
     let chromium = output_of("which", &["chromium"])?;
     let mut runs = Vec::new();
     let mut failures = 0;
@@ -70,13 +70,13 @@ pub(crate) fn lighthouse() -> Result<()> {
                 .arg("--chrome-flags=--headless=new --no-sandbox --disable-gpu --disable-quic")
                 .env("CHROME_PATH", chromium.trim()),
         );
-        // Now and then it can't follow its browser, which says nothing of the page.
+        // Lighthouse sometimes loses its browser, which is not the page's fault.
         if let Err(error) = measured {
             failures += 1;
             if failures > MAX_FAILURES {
                 return Err(error);
             }
-            println!("Lighthouse itself failed; once more");
+            println!("Lighthouse itself failed and is run again");
             continue;
         }
         let run = Run::read(&report)?;
@@ -86,12 +86,12 @@ pub(crate) fn lighthouse() -> Result<()> {
     judge(&mut runs)
 }
 
-/// What Lighthouse found in one run.
+/// The results of one run.
 struct Run {
-    /// Of each of [`CATEGORIES`], 0 to 100.
+    /// From 0 to 100, in the order of [`CATEGORIES`].
     scores: [u32; CATEGORIES.len()],
     metrics: String,
-    /// For people.
+    /// The report for people.
     html: PathBuf,
 }
 
@@ -121,7 +121,7 @@ impl fmt::Display for Run {
     }
 }
 
-/// Performance, which varies, by its median; the others by their worst.
+/// Judges performance, which varies, by the median, and other categories by the worst run.
 fn judge(runs: &mut [Run]) -> Result<()> {
     for (index, (category, minimum)) in CATEGORIES.into_iter().enumerate() {
         runs.sort_by_key(|run| run.scores[index]);
@@ -129,7 +129,7 @@ fn judge(runs: &mut [Run]) -> Result<()> {
         let score = judged.scores[index];
         println!("{category}: {score}, see {}", judged.html.display());
         if score < minimum {
-            bail!("{category} is {score}, and should be {minimum} at least");
+            bail!("{category} is {score}, but must be at least {minimum}");
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Rowlock's chores. Light on purpose: everything is done by the programs that are called.
+//! Tasks for working on Rowlock. This program compiles quickly, as it leaves the work to others.
 
 mod bench;
 mod chaos;
@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-/// Rowlock's chores.
+/// Tasks for working on Rowlock
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -31,24 +31,25 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build everything and serve it, with demo data, on an embedded SQLite file in data/
+    /// Build everything and serve it with demo data, on an SQLite file in data/
     Run(run::Args),
-    /// Check format and lints, build the web client, and run every test; installs or starts what
-    /// that needs
+    /// Check formatting and lints, build the web client, and run every test; installs and starts
+    /// what the tests need
     Test(test::Args),
     /// Measure speed against baselines in the same run, and write docs/benchmarks.md
     Bench(bench::Args),
-    /// Break things under load, and check that nothing is lost, sold twice or told wrong
+    /// Break servers, databases and connections under load, and check that no booking is lost,
+    /// nothing is oversold and live counts are correct
     Chaos(chaos::Args),
-    /// Check the licences, sources and known advisories of all dependencies, by deny.toml
+    /// Check licences, sources and known advisories of all dependencies against deny.toml
     Deny(deny::Args),
     /// Check that no modules import each other in a circle, and print the layers of every crate
     Layers(layers::Args),
     /// Write schema.graphql from the server's code
     Schema,
-    /// Build the web client and the IDE into web/dist
+    /// Build the web client and the IDEs into web/dist
     Web,
-    /// Measure the events page with Lighthouse: performance, accessibility, best practices
+    /// Measure performance, accessibility and best practices of the events page with Lighthouse
     Lighthouse,
 }
 

@@ -1,4 +1,4 @@
-//! Where things are: the repository, and the folder that cargo builds into.
+//! Paths: the repository, and the folder that cargo builds into.
 
 use std::{
     env, fs,
@@ -7,23 +7,22 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// Goes to the repository's root, where all relative paths in xtask start.
+/// Makes the repository's root the current folder. All relative paths in xtask start there.
 ///
-/// cargo tells the programs that it runs where their package is. Without cargo, the repository around
-/// the current folder is taken. It must not be compiled in: a copied or moved checkout would then work
-/// on the files of the old one.
+/// cargo passes a package's folder to the programs that it runs. Without cargo, this looks for the
+/// repository around the current folder. The path must not be compiled in: a copied or moved
+/// checkout would then work on the files of the old one.
 pub(crate) fn enter_repository() -> Result<()> {
     let start = match env::var_os("CARGO_MANIFEST_DIR") {
         Some(package) => PathBuf::from(package),
         None => env::current_dir()?,
     };
-    let root = workspace_around(&start).with_context(|| {
-        format!("{} is not in Rowlock's repository: no workspace is around it", start.display())
-    })?;
+    let root = workspace_around(&start)
+        .with_context(|| format!("{} is not inside of Rowlock's repository", start.display()))?;
     env::set_current_dir(root).with_context(|| format!("entering {}", root.display()))
 }
 
-/// The innermost folder around `folder` whose Cargo.toml makes it a workspace.
+/// The innermost workspace that contains a folder.
 fn workspace_around(folder: &Path) -> Option<&Path> {
     folder.ancestors().find(|folder| {
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
@@ -31,7 +30,7 @@ fn workspace_around(folder: &Path) -> Option<&Path> {
     })
 }
 
-/// Where cargo puts what it builds.
+/// The folder that cargo builds into.
 pub(crate) fn target_folder() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from)
 }

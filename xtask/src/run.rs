@@ -1,4 +1,4 @@
-//! From a fresh clone to a working site.
+//! Builds and serves a working site from a fresh clone.
 
 use std::process::Command;
 
@@ -12,10 +12,10 @@ use crate::{
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Build the server with optimisations, as for real use
+    /// Build the server with optimisations, as in production
     #[arg(long)]
     release: bool,
-    /// For `rowlock serve`, as in `cargo xtask run -- --listen-addr 0.0.0.0:8080`
+    /// Flags for `rowlock serve`, as in `cargo xtask run -- --listen-addr 0.0.0.0:8080`
     #[arg(last = true)]
     serve: Vec<String>,
 }
@@ -38,16 +38,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     web::build(Ides::Optional)?;
     heading("Preparing the database");
-    // Which one may be among the flags for the server.
+    // The flags for the server may choose another database.
     let database: Vec<&str> = database_flag(&args.serve);
     for command in ["migrate", "seed"] {
         call(&program, &[&[command], &*database].concat())?;
     }
-    heading("Serving; Ctrl-C stops it");
+    heading("Serving. Press Ctrl-C to stop.");
     call_command(&mut serve)
 }
 
-/// `--database-url` with its value, if it is there.
+/// `--database-url` with its value, if it is among the flags.
 fn database_flag(flags: &[String]) -> Vec<&str> {
     const NAME: &str = "--database-url";
     let Some(index) = flags.iter().position(|flag| flag.split('=').next() == Some(NAME)) else {

@@ -1,4 +1,4 @@
-//! `rowlock` as it was built, for chores that need a running server.
+//! Runs the `rowlock` that was built, for tasks that need a server.
 
 use std::{
     fs,
@@ -15,17 +15,16 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::{paths::target_folder, shell::call_command};
 
 const JWT_SECRET: &str = "only-for-tests-and-known-to-everybody";
-/// Longest wait for it to serve.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A running server; it ends when this is dropped.
+/// A running server. It is killed when this is dropped.
 pub(crate) struct Server {
     pub(crate) url: String,
     process: Child,
 }
 
 impl Server {
-    /// With the demo data, on a free port, its log in a file.
+    /// Starts a server with the demo data on a free port, with its log in a file.
     pub(crate) fn start(profile: &str, database: &str, log: &Path) -> Result<Self> {
         for command in ["migrate", "seed"] {
             call_command(&mut rowlock(profile, command, database))?;
@@ -33,7 +32,7 @@ impl Server {
         Self::serve(profile, database, log, &[])
     }
 
-    /// On a database that is there, with more settings.
+    /// Starts a server on a prepared database, with additional settings.
     pub(crate) fn serve(
         profile: &str,
         database: &str,
@@ -59,12 +58,12 @@ impl Server {
             sleep(Duration::from_millis(20));
         }
         let _ = process.kill();
-        bail!("rowlock did not begin to serve; its log is {}", log.display());
+        bail!("rowlock did not start; see its log, {}", log.display());
     }
 }
 
 impl Server {
-    /// Tells it to stop, and waits until it has.
+    /// Asks the server to stop, and waits until it has.
     pub(crate) fn stop(mut self) -> Result<()> {
         call_command(Command::new("kill").args(["-TERM", &self.pid().to_string()]))?;
         let status = self.process.wait()?;
@@ -83,20 +82,20 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// One of its commands, with these settings only, whatever the caller's are.
+/// A `rowlock` command with these settings only. It inherits none from the environment.
 pub(crate) fn rowlock(profile: &str, command: &str, database: &str) -> Command {
     let mut rowlock = Command::new(target_folder().join(profile).join("rowlock"));
     rowlock.arg(command).env_clear().env("DATABASE_URL", database).env("JWT_SECRET", JWT_SECRET);
     rowlock
 }
 
-/// A whole response to a GET, with its head.
+/// Sends a GET request, and returns the whole response.
 pub(crate) fn get(address: &str, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
@@ -105,7 +104,7 @@ pub(crate) fn get(address: &str, path: &str) -> io::Result<String> {
     Ok(response)
 }
 
-/// That every count fits its bookings.
+/// Checks that all counts agree with the bookings.
 pub(crate) fn audit(profile: &str, database: &str) -> Result<()> {
-    call_command(&mut rowlock(profile, "audit", database)).context("the audit found something")
+    call_command(&mut rowlock(profile, "audit", database)).context("the audit found violations")
 }

@@ -1,4 +1,4 @@
-//! Calling programs, with an error that names what was called.
+//! Calls other programs. Errors have the command line.
 
 use std::{
     env,
@@ -8,17 +8,17 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-/// Says what comes next.
+/// Prints what comes next.
 pub(crate) fn heading(text: &str) {
     eprintln!("\n── {text}");
 }
 
-/// Runs a program to its end, its output passed through.
+/// Runs a program, and passes its output through.
 pub(crate) fn call(program: &str, args: &[&str]) -> Result<()> {
     call_command(Command::new(program).args(args))
 }
 
-/// Runs a prepared command to its end, its output passed through; says how long a slow one took.
+/// Runs a command, and passes its output through. Prints the time if it took long.
 pub(crate) fn call_command(command: &mut Command) -> Result<()> {
     let begun = Instant::now();
     forget_own_package(command);
@@ -32,7 +32,7 @@ pub(crate) fn call_command(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a program to its end and gives what it printed.
+/// Runs a program and returns its standard output.
 pub(crate) fn output_of(program: &str, args: &[&str]) -> Result<String> {
     let mut command = Command::new(program);
     command.args(args).stderr(Stdio::inherit());
@@ -45,14 +45,14 @@ pub(crate) fn output_of(program: &str, args: &[&str]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// Whether a program of this name can be started.
+/// Whether a program is on the PATH.
 pub(crate) fn is_installed(program: &str) -> bool {
     env::var_os("PATH")
         .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
-/// What cargo tells xtask of its own package. Some build scripts look at it, and would build everything
-/// again that was built without xtask.
+/// Removes the variables that describe xtask's own package. Some build scripts depend on them, so
+/// that cargo would rebuild what was built without xtask.
 fn forget_own_package(command: &mut Command) {
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();

@@ -1,4 +1,4 @@
-//! Everything that CI runs.
+//! Runs everything that CI runs.
 
 use std::{fs, path::Path, process::Command};
 
@@ -14,19 +14,19 @@ use crate::{
     web::{self, Ides},
 };
 
-/// Programs and tests are built in one go, or their dependencies would be built twice, with the
-/// features that each of them needs. The bundler has no tests.
+/// Programs and tests are built together, or cargo would build shared dependencies once for each
+/// set of features. The bundler is left out, as it has no tests.
 const WORKSPACE: &[&str] = &["--workspace", "--all-targets", "--exclude", "rowlock-web-bundler"];
 
-/// Finds what makes a page hard to use for some people.
+/// Finds accessibility problems of a page.
 const AXE: Package = Package {
     name: "axe-core",
     version: "4.14.1",
     integrity: "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
 };
 
-/// Modules of server/tests/it whose tests need more than the programs: the web client and the IDEs,
-/// a browser, or clients from npm.
+/// Modules of server/tests/it whose tests need the web client and the IDEs, a browser, or clients
+/// from npm.
 const NEED_SITE: &[&str] = &["browser::", "http::"];
 const NEED_BROWSER: &[&str] = &["browser::"];
 const NEED_CLIENTS: &[&str] = &["clients::", "guide::"];
@@ -84,10 +84,10 @@ pub(crate) fn test(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The full names of the tests that contain this.
+/// The full names of all tests whose names contain `filter`.
 fn names_with(filter: &str) -> Result<Vec<String>> {
     let args = [&["test", "--quiet"], WORKSPACE, &[filter, "--", "--list", "--format", "terse"]];
     let names = output_of("cargo", &args.concat())?;
-    ensure!(!names.is_empty(), "no test has {filter:?} in its name");
+    ensure!(!names.is_empty(), "no test's name contains {filter:?}");
     Ok(names.lines().map(str::to_owned).collect())
 }

@@ -1,4 +1,4 @@
-//! Installs what is missing where that can be done, and says what to install where it can't.
+//! Installs missing programs, or says what to install.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -8,10 +8,10 @@ use crate::shell::{call, call_command, heading, is_installed, output_of};
 
 const WASM: &str = "wasm32-unknown-unknown";
 
-/// The target that the web client is compiled for.
+/// Installs the target that the web client is compiled for.
 pub(crate) fn ensure_wasm_target() -> Result<()> {
     if !is_installed("rustup") {
-        return Ok(()); // Some other installation of Rust, which has it or says that it hasn't.
+        return Ok(()); // Rust came another way, and reports it if the target is missing.
     }
     if !output_of("rustup", &["target", "list", "--installed"])?.contains(WASM) {
         heading("Installing the WebAssembly target");
@@ -20,7 +20,7 @@ pub(crate) fn ensure_wasm_target() -> Result<()> {
     Ok(())
 }
 
-/// The library that moves a program's clock when it is loaded first.
+/// The library that changes a program's clock when it is preloaded.
 pub(crate) fn ensure_faketime() -> Result<PathBuf> {
     let find = || {
         let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
@@ -28,17 +28,17 @@ pub(crate) fn ensure_faketime() -> Result<PathBuf> {
         files.find(|file| file.is_file())
     };
     ensure_package(find().is_some(), "libfaketime", &["libfaketime"])?;
-    find().context("libfaketime is installed and not found")
+    find().context("libfaketime is installed, but was not found")
 }
 
-/// A Debian package that brings `program`.
+/// Installs Debian packages, unless what they contain `is_there`.
 pub(crate) fn ensure_package(is_there: bool, name: &str, packages: &[&str]) -> Result<()> {
     if is_there {
         return Ok(());
     }
     let names = packages.join(" ");
     if !is_installed("apt-get") || output_of("id", &["-u"])?.trim() != "0" {
-        bail!("{name} is missing; on Debian: sudo apt-get install {names}");
+        bail!("{name} is missing. On Debian, run: sudo apt-get install {names}");
     }
     heading(&format!("Installing {name}"));
     let apt_get = || {

@@ -1,4 +1,4 @@
-//! Builds what `rowlock` serves to browsers: the web client, and two IDEs as their makers publish them.
+//! Builds the files for browsers: the web client, and two IDEs from npm.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ const PLAYGROUND: Package = Package {
     integrity: "sha512-YPR33Ph9kuKlFOMpc8mKGsL/fOiX0ltgzV1BokXYNsBLtTVQnhdCSKQuZg80CcxWKD8syNuWXDkGZSAdFkwmRg==",
 };
 
-/// What GraphiQL's page loads, each with all that it needs: its own code, and its editor's helpers.
+/// The bundles that GraphiQL's page loads: its own code, and its editor's workers.
 const GRAPHIQL: [&str; 4] = [
     "main.js",
     "editor=monaco-editor/esm/vs/editor/editor.worker.js",
@@ -29,14 +29,14 @@ const GRAPHIQL: [&str; 4] = [
     "graphql=monaco-graphql/esm/graphql.worker.js",
 ];
 
-/// Whether a build without the IDEs counts.
+/// Whether the build fails when the IDEs can't be built.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ides {
     Required,
     Optional,
 }
 
-/// Everything into web/dist.
+/// Builds everything into web/dist.
 pub(crate) fn build(wanted: Ides) -> Result<()> {
     ensure_wasm_target()?;
     heading("Building the web client");
@@ -46,7 +46,9 @@ pub(crate) fn build(wanted: Ides) -> Result<()> {
     let ide = match assemble_ide() {
         Ok(ide) => Some(ide),
         Err(error) if wanted == Ides::Optional => {
-            eprintln!("   without the IDEs, /playground and /graphiql will be empty: {error:#}");
+            eprintln!(
+                "   /playground and /graphiql will be missing, as their build failed: {error:#}"
+            );
             None
         }
         Err(error) => return Err(error),
@@ -62,7 +64,7 @@ pub(crate) fn build(wanted: Ides) -> Result<()> {
     call("cargo", &args)
 }
 
-/// The IDEs' pages with the packages' files beside them.
+/// Collects the IDEs' pages and the files of their packages.
 fn assemble_ide() -> Result<PathBuf> {
     let ide = std::path::absolute(target_folder())?.join("ide");
     if ide.exists() {
@@ -82,7 +84,7 @@ fn assemble_playground(playground: &Path) -> Result<()> {
     }
     for file in ["static/js/middleware.js", "static/css/middleware.css", "favicon.png"] {
         let from = package.join("build").join(file);
-        let name = Path::new(file).file_name().context("a file has a name")?;
+        let name = Path::new(file).file_name().context("the file has no name")?;
         fs::copy(&from, playground.join(name))
             .with_context(|| format!("copying {}", from.display()))?;
     }

@@ -1,4 +1,4 @@
-//! A database, a server on it, and people who use it.
+//! A database, a server on it, and the load test that uses it.
 
 use std::{fs, path::PathBuf, process::Command, time::Duration};
 
@@ -13,24 +13,24 @@ use crate::{
 };
 
 pub(super) const PROFILE: &str = "release";
-/// Nobody here is a person with one account and one page.
+/// All users come from one address, and book as often as they can.
 const SETTINGS: [(&str, &str); 2] =
     [("BOOKINGS_PER_MINUTE_PER_USER", "1000000"), ("MAX_SOCKETS_PER_ADDRESS", "20000")];
-/// More than are booked in a run.
+/// More than book in a run.
 const USERS: u32 = 200_000;
-/// Events that get more tickets than anybody books, and one besides that has none.
+/// Number of events with more tickets than are booked. One more event has none.
 pub(super) const OPEN_EVENTS: u32 = 1_000;
 
 pub(super) struct Deployment<'a> {
     setup: &'a Setup,
     name: String,
-    /// How many were generated, besides the one that has no tickets.
+    /// Number of generated events, without the one that has no tickets.
     pub(super) events: u32,
     pub(super) database: String,
     pub(super) server: Server,
 }
 
-/// What `loadtest` found.
+/// The JSON that `loadtest` wrote.
 pub(super) struct LoadResults(Value);
 
 /// The id of a generated event.
@@ -66,7 +66,7 @@ impl<'a> Deployment<'a> {
         Ok(Self { setup, name: name.to_owned(), events, database, server })
     }
 
-    /// Users who have booked nothing, with new access tokens.
+    /// Creates users without bookings. Returns the file with their access tokens.
     pub(super) fn new_users(&self) -> Result<PathBuf> {
         let tokens = self.setup.folder.join(format!("{}.tokens", self.name));
         let mut create = rowlock(PROFILE, "users", &self.database);
@@ -75,19 +75,19 @@ impl<'a> Deployment<'a> {
         Ok(tokens)
     }
 
-    /// As if nobody had booked yet, on PostgreSQL.
+    /// Deletes all bookings and resets the counts, on PostgreSQL.
     pub(super) fn delete_bookings(&self) -> Result<()> {
         let statements = [
             "TRUNCATE bookings",
-            "UPDATE events SET remaining_tickets = total_tickets, count_version = count_version + 1 \
-             WHERE remaining_tickets < total_tickets",
+            "UPDATE events SET remaining_tickets = total_tickets, \
+             count_version = count_version + 1 WHERE remaining_tickets < total_tickets",
             "VACUUM events",
             "CHECKPOINT",
         ];
         statements.iter().try_for_each(|sql| psql(self.setup, &self.name, sql))
     }
 
-    /// So many tickets for an event of which none is booked.
+    /// Sets the number of tickets of an event without bookings.
     pub(super) fn set_tickets(&self, event: &str, tickets: f64) -> Result<()> {
         let sql = format!(
             "UPDATE events SET total_tickets = {tickets}, remaining_tickets = {tickets}, \
@@ -96,7 +96,7 @@ impl<'a> Deployment<'a> {
         psql(self.setup, &self.name, &sql)
     }
 
-    /// Runs a scenario of `loadtest` for as long as the lab says.
+    /// Runs a scenario of `loadtest`.
     pub(super) fn run_load(&self, scenario: &str, args: &[String]) -> Result<LoadResults> {
         let json = self.setup.folder.join("found.json");
         let (mut loadtest, log) = self.loadtest(scenario, args)?;
@@ -105,19 +105,19 @@ impl<'a> Deployment<'a> {
         Ok(LoadResults(serde_json::from_str(&fs::read_to_string(json)?)?))
     }
 
-    /// Runs a scenario, and kills the load test after half of that time.
+    /// Runs a scenario, and kills the load test halfway.
     pub(super) fn load_and_kill(&self, scenario: &str, args: &[String]) -> Result<()> {
         let (mut loadtest, log) = self.loadtest(scenario, args)?;
         let mut running = loadtest.spawn().context("starting the load test")?;
         std::thread::sleep(Duration::from_secs(self.setup.seconds) / 2);
         let ended = running.try_wait()?;
-        ensure!(ended.is_none(), "the load test ended by itself: see {}", log.display());
+        ensure!(ended.is_none(), "the load test ended too early; see {}", log.display());
         running.kill()?;
         running.wait()?;
         Ok(())
     }
 
-    /// A scenario on this site's server, and where it tells its progress.
+    /// The command for a scenario on this server, and the file with its output.
     fn loadtest(&self, scenario: &str, args: &[String]) -> Result<(Command, PathBuf)> {
         let log = self.setup.folder.join("loadtest.log");
         let output = fs::File::create(&log)?;
@@ -132,7 +132,7 @@ impl<'a> Deployment<'a> {
     }
 }
 
-/// Runs statements on one of the lab's databases.
+/// Runs SQL statements on a database.
 pub(super) fn psql(setup: &Setup, database: &str, sql: &str) -> Result<()> {
     let mut psql = setup.postgres.client("psql");
     call_command(psql.args([
@@ -149,12 +149,12 @@ pub(super) fn psql(setup: &Setup, database: &str, sql: &str) -> Result<()> {
 fn prepare(database: &str, events: u32, bookings: u32) -> Result<()> {
     call_command(&mut rowlock(PROFILE, "migrate", database))?;
     let mut seed = rowlock(PROFILE, "seed", database);
-    // One more: the one that has no tickets.
+    // The event without tickets is one more.
     let (events, bookings) = ((events + 1).to_string(), bookings.to_string());
     call_command(seed.args(["--events", &events, "--bookings", &bookings]))
 }
 
-/// Of so many, a thousand that lie apart get tickets, and the last one loses its own.
+/// SQL that adds tickets to a thousand events, evenly spaced over all, and empties the last event.
 fn open_events(events: u32) -> String {
     let open = (0..OPEN_EVENTS).map(|number| event_id(number * (events / OPEN_EVENTS)));
     let open = open.map(|id| format!("'{id}'")).collect::<Vec<_>>().join(", ");
@@ -168,7 +168,7 @@ fn open_events(events: u32) -> String {
 }
 
 impl LoadResults {
-    /// Answers of a kind a second.
+    /// Answers of a kind per second.
     pub(super) fn rate(&self, kind: &str) -> Result<f64> {
         Ok(self.number(&["kinds", kind, "count"])? / self.number(&["seconds"])?)
     }
@@ -177,14 +177,18 @@ impl LoadResults {
         let found = path.iter().try_fold(&self.0, |value, name| value.get(name));
         match found.and_then(Value::as_f64) {
             Some(number) => Ok(number),
-            None => bail!("the load test tells no {}: {}", path.join("."), self.0["kinds"]),
+            None => bail!(
+                "the load test's results have no {}, but: {}",
+                path.join("."),
+                self.0["kinds"]
+            ),
         }
     }
 
-    /// How busy the machine was, and how much of it was the load test.
+    /// How busy the machine was, and the load test's share of it.
     pub(super) fn note(&self) -> Result<String> {
         let percent = |name| anyhow::Ok((self.number(&[name])? * 100.0).round());
-        let (busy, own) = (percent("machine_busy")?, percent("client_share_of_machine")?);
-        Ok(format!("{busy} % busy, {own} % with the client"))
+        let (busy, client) = (percent("machine_busy")?, percent("client_share_of_machine")?);
+        Ok(format!("{busy} % busy, {client} % by the client"))
     }
 }

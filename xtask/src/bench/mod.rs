@@ -1,4 +1,4 @@
-//! Measures what Rowlock promises of its speed, each against a baseline in the same run.
+//! Measures whether Rowlock reaches its targets for speed, with baselines in the same run.
 
 mod deployment;
 mod page;
@@ -22,38 +22,38 @@ use crate::{
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only these; all of them, and docs/benchmarks.md, without a name
+    /// Benchmarks to run [default: all, and write docs/benchmarks.md]
     #[arg(value_enum)]
     names: Vec<Benchmark>,
-    /// How often each measure and its baseline are taken in turn
+    /// Number of runs of each benchmark, each right after its baseline
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     runs: u32,
-    /// How long each of them takes
+    /// Duration of each run
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Benchmark {
-    /// Bookings of one event, against one transaction per booking
+    /// Bookings of one event, compared with one transaction per booking
     Hot,
-    /// Bookings of a thousand events, against one transaction per booking
+    /// Bookings of a thousand events, compared with one transaction per booking
     Spread,
-    /// Refusals on a sold-out event, against the bookings of one event by one transaction each
+    /// Refusals for a sold-out event, compared with one transaction per booking
     SoldOut,
-    /// How soon most are refused in an on-sale at half of the most
+    /// Latency of refusals while a sale opens, at half of the largest rate
     Refusal,
-    /// The first page of the list, against a query that reads no data
+    /// The first page of the list, compared with a query that reads no data
     Browse,
-    /// Latency at a million events and bookings, against a thousand
+    /// Latency with a million events and bookings, compared with a thousand
     Growth,
-    /// Ten thousand subscribers to one event that is booked
+    /// Ten thousand subscribers to one event while it is booked
     FanOut,
-    /// Bookings on SQLite, against one transaction per booking
+    /// Bookings on SQLite, compared with one transaction per booking
     Embedded,
-    /// From exec to ready, and the memory of an idle server
+    /// Time from start to ready, and memory of an idle server
     Start,
-    /// What a first visit downloads
+    /// Size of the first visit's downloads
     Page,
 }
 
@@ -88,14 +88,14 @@ pub(crate) fn bench(args: &Args) -> Result<()> {
     println!("\n{}", page::table(&rows));
     if args.names.is_empty() {
         page::write(&rows, &setup)?;
-        println!("written to {}", page::FILE);
+        println!("The results are written to {}.", page::FILE);
     } else {
-        println!("{} is written when everything is measured", page::FILE);
+        println!("{} is only written when all benchmarks run.", page::FILE);
     }
     let below: Vec<&str> =
         rows.iter().filter(|row| !row.meets_target()).map(|row| row.name).collect();
     if !below.is_empty() {
-        bail!("short of the target: {}", below.join(", "));
+        bail!("targets missed: {}", below.join(", "));
     }
     Ok(())
 }

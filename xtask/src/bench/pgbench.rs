@@ -1,4 +1,5 @@
-//! The baseline on PostgreSQL: one row-locked transaction per booking, at its best number of clients.
+//! The baseline on PostgreSQL: one row-locked transaction per booking, with the best number of
+//! clients.
 
 use std::{cell::OnceCell, fs, path::PathBuf};
 
@@ -9,16 +10,16 @@ use super::{
     setup::Setup,
 };
 
-/// Numbers of clients that are tried.
+/// Numbers of clients to try.
 const CLIENT_COUNTS: [u32; 6] = [1, 2, 4, 8, 16, 32];
 const TRIAL_SECONDS: u64 = 2;
-/// Users that pgbench can name by a number.
+/// Users with numbered ids, which pgbench can compute.
 const USERS: u32 = 300_000;
 
-/// Each transaction is another user's.
+/// Each transaction books for another user.
 const NEXT_USER: &str = "\\set n :n + 1\n\\set turn :client_id + :n * :clients\n";
 
-/// Of one event, or of a thousand in turn.
+/// Books one event, or several in turn.
 pub(super) fn script(events: u32) -> String {
     let event = match events {
         1 => format!("'{}'::uuid", event_id(0)),
@@ -38,12 +39,12 @@ pub(super) fn script(events: u32) -> String {
     )
 }
 
-/// One script on one database.
+/// A script on a database.
 pub(super) struct Pgbench<'a> {
     setup: &'a Setup,
     database: &'static str,
     script: PathBuf,
-    /// The two numbers of clients that were best when they were tried.
+    /// The two best numbers of clients, after trying all.
     best: OnceCell<[u32; 2]>,
 }
 
@@ -65,8 +66,8 @@ impl<'a> Pgbench<'a> {
         Ok(Self { setup, database, script: file, best: OnceCell::new() })
     }
 
-    /// Transactions a second, and at how many clients: of the two numbers that were best when all were
-    /// tried, the better one now. `clear` takes the bookings away.
+    /// Transactions per second, and the number of clients: the better of the two best numbers.
+    /// `clear` deletes the bookings.
     pub(super) fn measure(&self, clear: impl Fn() -> Result<()>) -> Result<(f64, u32)> {
         let best_of = |tried: &[u32], seconds| -> Result<Vec<(f64, u32)>> {
             let mut rates = Vec::new();
@@ -106,8 +107,9 @@ impl<'a> Pgbench<'a> {
         if !output.status.success() {
             bail!("pgbench failed: {}", String::from_utf8_lossy(&output.stderr));
         }
-        let said = String::from_utf8(output.stdout)?;
-        let rate = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next());
-        rate.and_then(|rate| rate.parse().ok()).with_context(|| format!("no rate in: {said}"))
+        let output = String::from_utf8(output.stdout)?;
+        let rate = output.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next());
+        rate.and_then(|rate| rate.parse().ok())
+            .with_context(|| format!("pgbench printed no rate: {output}"))
     }
 }

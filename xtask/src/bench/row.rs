@@ -1,26 +1,26 @@
-//! What was measured: lines of the table, each from several runs, and whether it reaches its target.
+//! Results: lines of the table, each from several runs, with its target.
 
 use std::fmt;
 
-/// One line of the table.
+/// A line of the table.
 pub(super) struct Row {
     pub(super) name: &'static str,
     pub(super) description: &'static str,
     pub(super) unit: &'static str,
     pub(super) target: Target,
     pub(super) runs: Vec<Run>,
-    /// What the machine did meanwhile.
+    /// How busy the machine was, and other circumstances.
     pub(super) note: String,
 }
 
-/// One measurement, right after its baseline where it has one.
+/// One measurement. A baseline, if there is one, is measured right before it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run {
     pub(super) baseline: Option<f64>,
     pub(super) measure: f64,
 }
 
-/// What a row's ratio must be, or its measure where it has no baseline.
+/// The limit on a row's ratio to its baseline, or on its measure if it has no baseline.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Target {
     AtLeast(f64),
@@ -35,12 +35,12 @@ impl Row {
         }
     }
 
-    /// What the target is about: the median of the runs.
+    /// The median over the runs, which is compared with the target.
     pub(super) fn result(&self) -> f64 {
         median(self.runs.iter().map(Run::result))
     }
 
-    /// The lowest and the highest of what is judged.
+    /// The lowest and the highest result of a run.
     pub(super) fn range(&self) -> (f64, f64) {
         let results = || self.runs.iter().map(Run::result);
         (results().fold(f64::INFINITY, f64::min), results().fold(0.0, f64::max))
@@ -71,7 +71,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// The middle one; of an even number the mean of the two in the middle.
+/// The middle value, or the mean of the two in the middle.
 pub(super) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
@@ -81,7 +81,7 @@ pub(super) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     }
 }
 
-/// With the digits that matter.
+/// Formatted with about three significant digits.
 pub(super) fn number(value: f64) -> String {
     match value {
         value if value >= 1_000.0 => {
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_judged_by_the_median_of_its_ratios() {
+    fn the_median_of_the_ratios_is_compared_with_the_target() {
         let runs = [(Some(10.0), 90.0), (Some(20.0), 100.0), (Some(10.0), 80.0)];
         let row_of = |target| row(target, &runs);
         assert!((row_of(Target::AtLeast(8.0)).result() - 8.0).abs() < 1e-9);
@@ -118,13 +118,13 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_a_baseline_is_judged_by_itself() {
+    fn without_a_baseline_the_measure_is_compared_with_the_target() {
         assert!(row(Target::AtMost(20.0), &[(None, 19.0)]).meets_target());
         assert!(!row(Target::AtMost(20.0), &[(None, 21.0)]).meets_target());
     }
 
     #[test]
-    fn numbers_have_the_digits_that_matter() {
+    fn numbers_have_about_three_significant_digits() {
         let words = [12_345.6, 999.6, 12.34, 1.234].map(number);
         assert_eq!(words, ["12 345", "1000", "12.3", "1.23"]);
     }

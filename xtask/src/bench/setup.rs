@@ -1,10 +1,10 @@
-//! Where and how it is measured.
+//! What all benchmarks share.
 
 use std::path::PathBuf;
 
 use crate::postgres::Postgres;
 
-/// Where and how it is measured.
+/// The database server, a folder for files, and the number and duration of runs.
 pub(super) struct Setup {
     pub(super) postgres: Postgres,
     pub(super) folder: PathBuf,

@@ -1,4 +1,4 @@
-//! What is measured with a load.
+//! Benchmarks that run the load test.
 
 use std::{fs, process::Command, time::Instant};
 
@@ -17,11 +17,11 @@ use crate::{
 };
 
 const CONNECTIONS: [&str; 2] = ["--connections", "256"];
-/// Acknowledged bookings that are looked up again after each run.
+/// Number of acknowledged bookings to look up after each run.
 const CHECK: [&str; 2] = ["--check", "2000"];
 const MILLION: u32 = 1_000_000;
 
-/// Calls `run` as often as the lab says, tells each, and makes a row of them.
+/// Calls `run` several times, prints each result, and returns them as a row.
 fn measure(
     setup: &Setup,
     (name, description, unit): (&'static str, &'static str, &'static str),
@@ -46,7 +46,7 @@ fn rush(deployment: &Deployment, events: &[&str], tokens: &str) -> Result<LoadRe
     deployment.run_load("rush", &args.into_iter().map(str::to_owned).collect::<Vec<_>>())
 }
 
-/// Bookings, or refusals, against pgbench's bookings.
+/// The rate of bookings or refusals, with pgbench's bookings as the baseline.
 fn against_pgbench(
     setup: &Setup,
     names: (&'static str, &'static str, &'static str),
@@ -82,18 +82,18 @@ pub(super) fn spread(setup: &Setup) -> Result<Vec<Row>> {
 }
 
 pub(super) fn sold_out(setup: &Setup) -> Result<Vec<Row>> {
-    let names = ("sold out", "refusals on a sold-out event", "/s");
+    let names = ("sold out", "refusals for a sold-out event", "/s");
     let event = event_id(OPEN_EVENTS);
     let wanted = ["--event", &event];
     against_pgbench(setup, names, ("sold_out", 1, "sold out"), &wanted, Target::AtLeast(15.0))
 }
 
-/// An on-sale with ten times more demand than tickets, at half of the most refusals that can be had; then
-/// the same again with the load test killed in its middle.
+/// A sale with ten times as many requests as tickets, at half of the largest rate of refusals. Then
+/// the same again, with the load test killed halfway.
 pub(super) fn refusal(setup: &Setup) -> Result<Vec<Row>> {
     let deployment = Deployment::on_postgres(setup, "refusal", OPEN_EVENTS, 0)?;
     let (open_event, sold_out_event) = (event_id(0), event_id(OPEN_EVENTS));
-    let names = ("refusal", "99th percentile of a refusal in an on-sale at half of the most", "ms");
+    let names = ("refusal", "99th percentile of a refusal, at half of the largest rate", "ms");
     let row = measure(setup, names, Target::AtMost(50.0), || {
         deployment.delete_bookings()?;
         let tokens = deployment.new_users()?.to_string_lossy().into_owned();
@@ -111,8 +111,8 @@ pub(super) fn refusal(setup: &Setup) -> Result<Vec<Row>> {
         deployment.load_and_kill("rush", &args)?;
         audit(PROFILE, &deployment.database)?;
         let note = format!(
-            "{rate:.0} a second for {tickets:.0} tickets; audit finds nothing after the same with the \
-             client killed; {}",
+            "{rate:.0} requests per second for {tickets:.0} tickets; after the same with the \
+             client killed, the audit finds no violations; {}",
             found.note()?
         );
         Ok((None, found.number(&["kinds", "sold out", "p99_ms"])?, note))
@@ -136,7 +136,7 @@ pub(super) fn browse(setup: &Setup) -> Result<Vec<Row>> {
 }
 
 pub(super) fn growth(setup: &Setup) -> Result<Vec<Row>> {
-    println!("   seeding; a million takes some minutes");
+    println!("   creating a million events takes some minutes");
     let small = Deployment::on_postgres(setup, "small", OPEN_EVENTS, OPEN_EVENTS)?;
     let large = Deployment::on_postgres(setup, "large", MILLION, MILLION)?;
     let few = ["--connections".to_owned(), "8".to_owned()];
@@ -146,7 +146,7 @@ pub(super) fn growth(setup: &Setup) -> Result<Vec<Row>> {
     };
     let book = |deployment: &Deployment| {
         let tokens = deployment.new_users()?.to_string_lossy().into_owned();
-        // By name: to find those with the most tickets, the load test would read the whole list.
+        // Named, because the load test would otherwise read the whole list to find events.
         let every = deployment.events / OPEN_EVENTS;
         let events =
             (0..OPEN_EVENTS).flat_map(|number| ["--event".to_owned(), event_id(number * every)]);
@@ -162,31 +162,33 @@ pub(super) fn growth(setup: &Setup) -> Result<Vec<Row>> {
     };
     Ok(vec![
         compare(
-            ("growth, list", "median of the list, 1,000,000 events", "ms"),
+            ("growth, list", "median latency of the list, with 1,000,000 events", "ms"),
             "list",
             &|deployment| browse(deployment, "list", ""),
         )?,
         compare(
-            ("growth, search", "median of a search for a common word", "ms"),
+            ("growth, search", "median latency of a search for a common word", "ms"),
             "search",
             &|deployment| browse(deployment, "search", "concert"),
         )?,
         compare(
-            ("growth, rare search", "median of a search that few titles fit", "ms"),
+            ("growth, rare search", "median latency of a search that few titles match", "ms"),
             "search",
             &|deployment| browse(deployment, "search", "no. 777"),
         )?,
-        compare(("growth, booking", "median of a booking", "ms"), "booked", &|deployment| {
-            book(deployment)
-        })?,
+        compare(
+            ("growth, booking", "median latency of a booking", "ms"),
+            "booked",
+            &|deployment| book(deployment),
+        )?,
     ])
 }
 
 pub(super) fn fan_out(setup: &Setup) -> Result<Vec<Row>> {
     let mut memory = Vec::new();
-    let names = ("fan-out", "until 10,000 subscribers have the last count", "s");
+    let names = ("fan-out", "time until 10,000 subscribers have the last count", "s");
     let mut delay = measure(setup, names, Target::AtMost(1.0), || {
-        // A new one each time: memory that was used before would be used again.
+        // A new server for each run, as memory that it once used is used again.
         let database = format!("fan_out_{}", memory.len());
         let deployment = Deployment::on_postgres(setup, &database, OPEN_EVENTS, 0)?;
         let tokens = deployment.new_users()?.to_string_lossy().into_owned();
@@ -199,13 +201,19 @@ pub(super) fn fan_out(setup: &Setup) -> Result<Vec<Row>> {
         let kib = figure("server_memory_per_subscriber_kib")?;
         memory.push(Run { baseline: None, measure: kib });
         let rate = found.rate("booked")?;
-        ensure!(rate > 950.0, "only {rate:.0} of 1,000 bookings a second were made meanwhile");
-        let note = format!("{rate:.0} bookings a second, {kib:.1} KiB each, {}", found.note()?);
+        ensure!(
+            rate > 950.0,
+            "only {rate:.0} instead of 1,000 bookings per second were made meanwhile"
+        );
+        let note = format!(
+            "{rate:.0} bookings per second, {kib:.1} KiB per subscriber, {}",
+            found.note()?
+        );
         Ok((None, figure("seconds_until_all_held_the_last_count")?, note))
     })?;
-    delay.note.push_str("; with both programs' sockets on one machine");
+    delay.note.push_str("; both ends of the sockets are on one machine");
     let note = delay.note.clone();
-    let (name, description) = ("fan-out, memory", "the server's memory for each of them");
+    let (name, description) = ("fan-out, memory", "the server's memory per subscriber");
     let target = Target::AtMost(20.0);
     Ok(vec![delay, Row { name, description, unit: "KiB", target, runs: memory, note }])
 }
@@ -228,11 +236,11 @@ pub(super) fn embedded(setup: &Setup) -> Result<Vec<Row>> {
     Ok(vec![row])
 }
 
-/// As many as take some seconds.
+/// Takes some seconds.
 const SQLITE_BOOKINGS: u32 = 4_000;
 
-/// Bookings a second by SQLite's own program, each in a transaction of its own, as durable as the
-/// server's. The users are numbered from `first`.
+/// Bookings per second by SQLite's own program, each in its own transaction, with the server's
+/// durability. The users' numbers start at `first`.
 fn sqlite_rate(setup: &Setup, file: &str, first: u32) -> Result<f64> {
     let event = format!("X'{}'", event_id(0).replace('-', ""));
     let user = |number: u32| format!("X'1000000000007000800000000{number:07x}'");

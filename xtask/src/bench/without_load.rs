@@ -1,4 +1,4 @@
-//! What is measured without a load.
+//! Benchmarks that need no load.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ use crate::{
     web::{self, Ides},
 };
 
-/// A start is short, and varies.
+/// Many, as the time of a start varies.
 const START_COUNT: u32 = 10;
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -53,8 +53,8 @@ pub(super) fn start(setup: &Setup) -> Result<Vec<Row>> {
         Row { name, description, unit, target: Target::AtMost(maximum), runs, note }
     };
     Ok(vec![
-        row("start", "from exec to ready", "ms", 150.0, times),
-        row("idle", "memory of a server that is ready", "MiB", 30.0, memory),
+        row("start", "time from start to ready", "ms", 150.0, times),
+        row("idle", "memory of an idle server", "MiB", 30.0, memory),
     ])
 }
 
@@ -64,7 +64,7 @@ fn wait_until_ready(server: &mut Child, address: &str, begun: Instant) -> Result
             return Ok(begun.elapsed());
         }
         if let Some(status) = server.try_wait()? {
-            bail!("rowlock ended with {status} instead of starting");
+            bail!("rowlock did not start, but ended with {status}");
         }
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -76,10 +76,10 @@ fn resident_mib(pid: u32) -> Result<f64> {
     let kib = status.lines().find_map(|line| {
         line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok()
     });
-    Ok(kib.context("/proc tells no VmRSS")? / 1_024.0)
+    Ok(kib.context("there is no VmRSS in /proc")? / 1_024.0)
 }
 
-/// The page and all that it asks for, as the bundler made them.
+/// The size of the page and its assets, as the bundler compressed them.
 pub(super) fn page() -> Result<Vec<Row>> {
     web::build(Ides::Optional)?;
     let mut bytes = fs::metadata("web/dist/index.html.br")?.len();
@@ -90,7 +90,7 @@ pub(super) fn page() -> Result<Vec<Row>> {
         }
     }
     let runs = vec![Run { baseline: None, measure: bytes as f64 / 1_000.0 }];
-    let (description, note) = ("what a first visit downloads, in brotli", String::new());
+    let (description, note) = ("size of the first visit's downloads, with brotli", String::new());
     Ok(vec![Row {
         name: "page",
         description,

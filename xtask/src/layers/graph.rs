@@ -1,4 +1,4 @@
-//! Which entry of a folder uses which: their order, or the circles that leave them without one.
+//! The graph of a folder's entries: its layers, or its circles.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -7,18 +7,18 @@ use std::{
 
 use super::modules::{Import, Place};
 
-/// A folder's files and subfolders. What is inside of a subfolder counts as the subfolder.
+/// A folder's files and subfolders. A file inside of a subfolder counts as the subfolder.
 #[derive(Debug, Default)]
 pub(super) struct Folder {
     entries: BTreeSet<String>,
-    /// By the entry that uses and the one that is used: where it does.
+    /// The imports of one entry from another, by both.
     pub(super) edges: BTreeMap<(String, String), Vec<Import>>,
 }
 
-/// Edges that lead back to where they begin.
+/// Edges that lead back to the first entry.
 pub(super) type Circle = Vec<(String, String)>;
 
-/// Every folder of a package by its path below `src`.
+/// All folders of a package, by their path below `src`.
 pub(super) fn folders(places: &[Place], imports: &[Import]) -> BTreeMap<Vec<String>, Folder> {
     let mut folders: BTreeMap<Vec<String>, Folder> = BTreeMap::new();
     for place in places {
@@ -38,7 +38,7 @@ pub(super) fn folders(places: &[Place], imports: &[Import]) -> BTreeMap<Vec<Stri
 }
 
 impl Folder {
-    /// Circles, until none is left. Each ends once its edge with the fewest imports is gone.
+    /// A list of circles. If each lost its edge with the fewest imports, none would be left.
     pub(super) fn circles(&self) -> Vec<Circle> {
         let mut edges: BTreeSet<&(String, String)> = self.edges.keys().collect();
         let mut circles = Vec::new();
@@ -54,7 +54,7 @@ impl Folder {
     /// The entries in layers, the top first: each uses only entries of later layers. There must be
     /// no circle.
     pub(super) fn layers(&self) -> Vec<Vec<&str>> {
-        // How many others are below an entry in the longest chain.
+        // The length of the longest chain of entries below each.
         let mut heights: BTreeMap<&str, usize> =
             self.entries.iter().map(|entry| (entry.as_str(), 0)).collect();
         for _ in &self.entries {

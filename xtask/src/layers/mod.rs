@@ -1,7 +1,7 @@
 //! Checks that modules import each other in one direction only.
 //!
 //! The entries of each folder (its files and subfolders) must have an order in which each imports
-//! only later ones. Then code can be read from the bottom up.
+//! only later ones. Then a reader can understand the lower ones without the others.
 
 mod graph;
 mod modules;
@@ -31,7 +31,7 @@ const MAY_BE_CIRCULAR: [(&str, &str); 2] = [
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Print which entries of each folder use which, with an example of an import
+    /// Also print which entries of each folder import which, with an example of an import
     #[arg(long)]
     graph: bool,
 }
@@ -63,15 +63,15 @@ struct Package {
     roots: Vec<Root>,
 }
 
-/// What was found out about a package, for people.
+/// The results for one package, as text.
 struct Checked {
     layers: String,
     graph: String,
-    /// One text for each.
+    /// A text for each circle.
     circles: Vec<String>,
 }
 
-/// Every package of the workspace.
+/// All packages of the workspace.
 fn packages() -> Result<Vec<Package>> {
     let metadata = output_of("cargo", &["metadata", "--no-deps", "--format-version", "1"])?;
     let metadata: Value = serde_json::from_str(&metadata)?;
@@ -134,7 +134,7 @@ impl Package {
 }
 
 fn describe_edges(name: &Path, folder: &Folder, text: &mut String) {
-    // A crate's root declares its modules, but need not use them.
+    // Leave out modules that a crate's root only declares.
     let is_used =
         |imports: &[Import]| imports.iter().any(|import| !import.path.starts_with("mod "));
     let edges = folder.edges.iter().filter(|(_, imports)| is_used(imports));
@@ -158,7 +158,7 @@ fn describe_circle(name: &Path, folder: &Folder, circle: &Circle) -> String {
     text
 }
 
-/// The first of the imports behind an edge, and how many there are besides.
+/// The first import, and the number of others.
 fn describe(imports: &[Import]) -> String {
     let [first, others @ ..] = imports else { return String::new() };
     let Import { file, line, path, .. } = first;
@@ -175,7 +175,7 @@ mod tests {
 
     use super::*;
 
-    /// Checks a package of these files, which have a library, a program or both.
+    /// Checks a package of these files, with a library, a program, or both.
     fn check(files: &[(&str, &str)]) -> Checked {
         let files: HashMap<PathBuf, &str> =
             files.iter().map(|(name, text)| (Path::new("shop/src").join(name), *text)).collect();
@@ -255,7 +255,7 @@ mod tests {
             "{graph}"
         );
         assert!(!graph.contains("-> mod"), "{graph}");
-        // To use the name beside its re-export is to import it.
+        // Using a name counts as importing it, even if it is re-exported as well.
         assert!(!graph.contains("mod ->"), "{graph}");
         let uses_it = format!("{reexport} fn f(apple: Apple) {{}}");
         let files = files.map(|(name, text)| match name {

@@ -1,4 +1,4 @@
-//! The modules of a package, and what each imports from the others.
+//! The modules of a package, and their imports from each other.
 
 use std::{
     collections::BTreeMap,
@@ -10,44 +10,44 @@ use anyhow::{Context, Result, bail};
 
 use super::source::{self, Binds, Declaration, ModuleSource};
 
-/// The modules of crates that share a folder: a library, and the programs that may use it.
+/// The modules of a package's library and programs.
 pub(super) struct Modules {
     modules: Vec<Module>,
-    /// The name by which programs import the library, and its root.
+    /// The library's name in code, and its root.
     library: Option<(String, usize)>,
 }
 
 struct Module {
-    /// The names that lead to it from the crate's root.
+    /// Its path from the crate's root.
     path: Vec<String>,
     parent: Option<usize>,
     children: BTreeMap<String, usize>,
     file: PathBuf,
-    /// It is a part of its parent's file.
+    /// Whether it is a part of its parent's file.
     is_inline: bool,
-    /// Where the files of its children are.
+    /// The folder of its children's files.
     folder: PathBuf,
     source: ModuleSource,
 }
 
-/// The root of one crate.
+/// The root of a crate.
 pub(super) struct Root {
     pub(super) file: PathBuf,
-    /// For a library, the name by which programs import it.
+    /// A library's name in code.
     pub(super) library_name: Option<String>,
 }
 
 /// A file below `src`: the folders that lead to it, then its name without `.rs`.
 pub(super) type Place = Vec<String>;
 
-/// One file's use of something that another file defines.
+/// A use of something that another file defines.
 #[derive(Clone, Debug)]
 pub(super) struct Import {
     pub(super) from: Place,
     pub(super) to: Place,
     pub(super) file: PathBuf,
     pub(super) line: usize,
-    /// As it is written there.
+    /// As written in the code.
     pub(super) path: String,
 }
 
@@ -55,14 +55,14 @@ pub(super) struct Import {
 #[derive(Clone, Copy)]
 enum Target {
     Module(usize),
-    /// Something that this module defines.
+    /// An item that this module defines.
     ItemOf(usize),
-    /// Something of another package.
+    /// Part of another package.
     External,
 }
 
 impl Modules {
-    /// Reads crates from their roots on. `read` returns a file's text, if there is such a file.
+    /// Reads crates, starting at their roots. `read` returns a file's text if the file exists.
     pub(super) fn load(roots: &[Root], read: impl Fn(&Path) -> Option<String>) -> Result<Self> {
         let read = |file: &Path| -> Result<Option<ModuleSource>> {
             let source = read(file).map(|text| source::read(&text));
@@ -118,7 +118,7 @@ impl Modules {
                     Target::Module(target) if import.binds == Binds::Glob || import.is_reexport => {
                         target
                     }
-                    // What the code then uses of the module counts.
+                    // Paths that start with the imported module count instead.
                     Target::Module(_) | Target::External => continue,
                 };
                 if !(import.is_reexport && self.is_in(target, id)) {
@@ -128,7 +128,7 @@ impl Modules {
             for path in &source.paths {
                 let target = match self.resolve(id, &path.segments, &mut Vec::new()) {
                     Target::ItemOf(target) => target,
-                    // A single name is no module, but something that has the same name.
+                    // A single name is not a module, but another item with the module's name.
                     Target::Module(target)
                         if path.segments.len() > 1 || source.reexports(&path.segments[0]) =>
                     {
@@ -151,7 +151,7 @@ impl Modules {
         imports
     }
 
-    /// Whether a name was imported, and not as a module or to re-export it. That counted already.
+    /// Whether a name comes from a private `use` of an item, which is counted on its own.
     fn is_imported_item(&self, id: usize, name: &str) -> bool {
         let mut uses = self.modules[id].source.uses.iter();
         uses.find(|import| import.binds_name(name) && !import.is_reexport).is_some_and(|import| {
@@ -160,7 +160,7 @@ impl Modules {
         })
     }
 
-    /// Follows a path that stands in the module `from`.
+    /// Follows a path in the code of the module `from`.
     fn resolve(
         &self,
         from: usize,
@@ -188,7 +188,7 @@ impl Modules {
                     Some(Target::Module(found)) if self.is_in(found, module) => {
                         Target::Module(found)
                     }
-                    // It is re-exported from elsewhere, or a macro defines it.
+                    // A re-export from elsewhere, or an item that a macro defines.
                     _ => Target::ItemOf(module),
                 },
                 Target::ItemOf(_) | Target::External => return target,
@@ -230,13 +230,13 @@ impl Modules {
         self.modules[id].parent.map_or(Target::External, Target::Module)
     }
 
-    /// Whether a module is another one, or somewhere inside of it.
+    /// Whether a module is `outer` or inside of it.
     fn is_in(&self, id: usize, outer: usize) -> bool {
         let parent = self.modules[id].parent;
         id == outer || parent.is_some_and(|parent| self.is_in(parent, outer))
     }
 
-    /// The module's file. A folder's `mod.rs` is in the folder, whatever it is called.
+    /// The module's file. A module with files below it is `mod` in its folder.
     fn place(&self, id: usize) -> Place {
         let module = &self.modules[id];
         match module.parent {
@@ -259,7 +259,7 @@ impl Modules {
 }
 
 impl Module {
-    /// The modules that this one, which is to be number `id`, declares.
+    /// The modules that this one declares. Its own index will be `id`.
     fn children(
         &mut self,
         id: usize,

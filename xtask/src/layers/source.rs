@@ -1,7 +1,7 @@
-//! Reads one Rust file: the modules it declares, the names it imports, the paths it spells out.
+//! Reads one Rust file: the modules that it declares, and the paths that it uses.
 //!
-//! The file is lexed and not parsed, so paths inside macros count like all others. Comments don't
-//! count, nor does anything under `#[cfg(test)]`.
+//! The file is only lexed, so that paths in macros count like all others. Comments don't count, and
+//! neither does code under `#[cfg(test)]`.
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
@@ -11,13 +11,13 @@ use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 /// The text of one module: a file, or the body of `mod name { … }`.
 #[derive(Debug, Default)]
 pub(super) struct ModuleSource {
-    /// Modules that are in files of their own, as `mod name;` declares them.
+    /// Modules with their own files: `mod name;`.
     pub(super) child_files: Vec<Declaration>,
     pub(super) inline_modules: Vec<(String, ModuleSource)>,
-    /// Names that the module defines itself, as far as no macro writes them.
+    /// Names of items that the module defines, except by macros.
     pub(super) items: BTreeSet<String>,
     pub(super) uses: Vec<Use>,
-    /// Every path outside of `use`, and every single name that may be a type or is called.
+    /// All paths outside of `use`, and single names of types and of called functions.
     pub(super) paths: Vec<PathInCode>,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Declaration {
 pub(super) struct Use {
     pub(super) path: PathInCode,
     pub(super) binds: Binds,
-    /// It has a visibility: others can import the name from here.
+    /// It has a visibility, so others can import the name from here.
     pub(super) is_reexport: bool,
 }
 
@@ -79,7 +79,7 @@ impl ModuleSource {
         self.uses.iter().any(|import| import.is_reexport && import.binds_name(name))
     }
 
-    /// Goes through a module's items, or through what is inside of one.
+    /// Scans the items of a module, or the inside of an item.
     fn scan(&mut self, tokens: TokenStream, are_items: bool) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let mut at = 0;
@@ -113,7 +113,7 @@ impl ModuleSource {
         }
     }
 
-    /// `mod name;` or `mod name { … }`, from the name on.
+    /// Reads `mod name;` or `mod name { … }`, starting at the name. Returns the place after it.
     fn module(&mut self, tokens: &[TokenTree], at: usize) -> usize {
         let Some(TokenTree::Ident(name)) = tokens.get(at) else { return at };
         match tokens.get(at + 1) {
@@ -131,7 +131,7 @@ impl ModuleSource {
         at + 2
     }
 
-    /// The name that follows `struct`, `fn` and so on; between them may be `mut` or `!`.
+    /// Reads the name after `struct`, `fn` and so on, possibly after `mut` or `!`.
     fn item(&mut self, tokens: &[TokenTree]) {
         let name = tokens.iter().take(2).find_map(|token| match token {
             TokenTree::Ident(name) if *name != "mut" => Some(name.to_string()),
@@ -140,7 +140,7 @@ impl ModuleSource {
         self.items.extend(name);
     }
 
-    /// The path that begins here; gives the place after it.
+    /// Reads the path that starts here. Returns the place after it.
     fn path(&mut self, tokens: &[TokenTree], mut at: usize) -> usize {
         let (before, rest) = tokens.split_at(at);
         let [TokenTree::Ident(first), ..] = rest else { return at + 1 };
@@ -166,7 +166,7 @@ impl ModuleSource {
         at
     }
 
-    /// One tree of a `use` declaration below `prefix`; gives the place after it.
+    /// Reads one tree of a `use` declaration below `prefix`. Returns the place after it.
     fn use_tree(
         &mut self,
         tokens: &[TokenTree],
@@ -217,20 +217,20 @@ impl ModuleSource {
 const DEFINE_ITEMS: [&str; 9] =
     ["struct", "enum", "union", "trait", "type", "fn", "const", "static", "macro_rules"];
 
-/// The brackets of `#[cfg(test)]`.
+/// Whether these are the brackets of `#[cfg(test)]`.
 fn is_test_attribute(token: Option<&TokenTree>) -> bool {
     matches!(token, Some(TokenTree::Group(group))
         if group.stream().to_string().replace(' ', "") == "cfg(test)")
 }
 
-/// The place after the item that begins here: after its body, or its semicolon.
+/// The place after the item that starts here, which is after its body or its semicolon.
 fn end_of_item(tokens: &[TokenTree], start: usize) -> usize {
     let ends =
         |token: &TokenTree| is_punct(Some(token), ';') || is_group(Some(token), Delimiter::Brace);
     tokens[start..].iter().position(ends).map_or(tokens.len(), |end| start + end + 1)
 }
 
-/// Whether what ends here is `pub` or `pub(…)`.
+/// Whether these tokens end with `pub` or `pub(…)`.
 fn has_visibility(before: &[TokenTree]) -> bool {
     let is_pub = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if *word == "pub");
     match before {
