@@ -37,11 +37,16 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn layers(args: &Args) -> Result<()> {
+    check(args.graph)
+}
+
+/// Checks all packages of the workspace, and prints their layers.
+pub(crate) fn check(with_graph: bool) -> Result<()> {
     let mut complaints = Vec::new();
     for package in packages()? {
         let checked = package.check(|file| fs::read_to_string(file).ok())?;
         println!("{}", checked.layers);
-        if args.graph {
+        if with_graph {
             println!("{}", checked.graph);
         }
         complaints.extend(checked.circles);
@@ -127,7 +132,8 @@ impl Package {
         }
         if !circles.is_empty() {
             let plural = if circles.len() == 1 { "" } else { "s" };
-            layers = format!("{} circle{plural}", circles.len());
+            let space = if layers.is_empty() { "" } else { " " };
+            layers += &format!("{space}({} circle{plural})", circles.len());
         }
         Ok(Checked { layers: format!("{}: {layers}", self.folder.display()), graph, circles })
     }
@@ -214,7 +220,7 @@ mod tests {
             ("goods.rs", "pub struct Apple;\nimpl Apple {\n    fn f() { super::till::ring() }\n}"),
         ];
         let checked = check(&files);
-        assert_eq!(checked.layers, "shop: 1 circle");
+        assert_eq!(checked.layers, "shop: (1 circle)");
         assert_eq!(
             checked.circles,
             ["shop/src: goods -> till -> goods\n    \
