@@ -128,7 +128,7 @@ impl Api {
     }
 
     async fn wait_until_one_is_ready(server: &Server) -> Result<()> {
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut is_announced = false;
         loop {
             let why = match server.get("/readyz").await {
@@ -137,7 +137,7 @@ impl Api {
                 Err(error) => format!("{error:#}"),
             };
             let server = server.authority();
-            if begun.elapsed() > READY_TIMEOUT {
+            if started.elapsed() > READY_TIMEOUT {
                 bail!(
                     "{server} is not ready after {} s: {}. Start a server with `cargo xtask run`, \
                      or name another one with --url.",
@@ -145,7 +145,7 @@ impl Api {
                     why.trim()
                 );
             }
-            if begun.elapsed() > Duration::from_secs(1) && !is_announced {
+            if started.elapsed() > Duration::from_secs(1) && !is_announced {
                 eprintln!(
                     "waiting up to {} s for {server}: {}",
                     READY_TIMEOUT.as_secs(),

@@ -47,7 +47,7 @@ fn parse_rate(text: &str) -> Result<f64, &'static str> {
 /// Records the answers by kind and by second.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    begun: Instant,
+    started: Instant,
     results: Mutex<Results>,
 }
 
@@ -97,11 +97,11 @@ impl Default for Latencies {
 
 impl Tally {
     pub(crate) fn new() -> Self {
-        Self { begun: Instant::now(), results: Mutex::default() }
+        Self { started: Instant::now(), results: Mutex::default() }
     }
 
     pub(crate) fn record(&self, kind: &str, elapsed: Duration) {
-        let second = self.begun.elapsed().as_secs() as usize;
+        let second = self.started.elapsed().as_secs() as usize;
         let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         let mut results = self.results.lock();
         if results.seconds.len() <= second {
@@ -137,8 +137,8 @@ where
     F: Future<Output = String> + Send + 'static,
 {
     let next = Arc::new(AtomicU64::new(0));
-    let begun = Instant::now();
-    let end = begun + Duration::from_secs(args.seconds);
+    let started = Instant::now();
+    let end = started + Duration::from_secs(args.seconds);
     let interval = args.rate.map(|rate| 1.0 / rate);
     let progress = tokio::spawn(show_progress(Arc::clone(tally)));
     let mut connections = JoinSet::new();
@@ -148,7 +148,7 @@ where
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let due = interval
-                    .map(|interval| begun + Duration::from_secs_f64(number as f64 * interval));
+                    .map(|interval| started + Duration::from_secs_f64(number as f64 * interval));
                 if number >= max_requests || due.unwrap_or_else(Instant::now) >= end {
                     break;
                 }
@@ -167,7 +167,7 @@ where
         });
     }
     connections.join_all().await;
-    let elapsed = begun.elapsed();
+    let elapsed = started.elapsed();
     progress.abort();
     // Its task holds a reference to the tally until it has ended.
     let _ = progress.await;

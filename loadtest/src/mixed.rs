@@ -38,28 +38,28 @@ pub(crate) async fn mixed(args: Args) -> Result<bool> {
     machine::ensure_sockets_allowed(args.load.connections)?;
     let sale = Arc::new(Sale::open(&args.sale).await?);
     let watcher = Watcher::start(&sale.live_api, &sale.events).await?;
-    let people = Arc::new(People {
+    let mixed_load = Arc::new(MixedLoad {
         visitor: Visitor::new(sale.api.clone(), sale.events[0].clone(), args.search),
         is_waiting: sale.users.tokens.iter().map(|_| AtomicBool::new(false)).collect(),
         sale: Arc::clone(&sale),
     });
     let report = sale.run("mixed", (&args.load, u64::MAX), watcher, move |number| {
-        let people = Arc::clone(&people);
-        async move { people.act(number).await }
+        let mixed_load = Arc::clone(&mixed_load);
+        async move { mixed_load.send(number).await }
     });
     report.await?.publish(&args.output)
 }
 
-struct People {
+struct MixedLoad {
     sale: Arc<Sale>,
     visitor: Visitor,
     /// By user: whether a request to book or cancel is under way.
     is_waiting: Vec<AtomicBool>,
 }
 
-impl People {
+impl MixedLoad {
     /// Sends one request; returns the kind of the answer.
-    async fn act(&self, number: u64) -> String {
+    async fn send(&self, number: u64) -> String {
         let mut percent = SmallRng::seed_from_u64(number).random_range(0..100);
         for (view, share) in VIEW_SHARES {
             if percent < share {

@@ -61,7 +61,7 @@ pub(crate) async fn race(args: Args) -> Result<bool> {
     let racers = sign_in_users("race", args.users.into(), &api).await?;
     let mut race = Race { racers, event: find_event(&args, &api).await?, tickets };
     race.cancel_bookings().await?;
-    let fillers = race.book_surplus(&api).await?;
+    let extra_users = race.book_surplus(&api).await?;
     println!(
         "{}: {} users for {} of {} tickets",
         race.event.title,
@@ -79,7 +79,7 @@ pub(crate) async fn race(args: Args) -> Result<bool> {
             race.cancel_bookings().await?;
         }
     }
-    race.cancel_surplus(fillers).await?;
+    race.cancel_surplus(extra_users).await?;
     let rounds = args.rounds;
     match failed {
         0 => println!("\nPASS: {rounds} of {rounds} rounds"),
@@ -109,7 +109,7 @@ struct RoundReport {
 
 /// Registers users, or signs in those that exist.
 async fn sign_in_users(kind: &str, count: usize, api: &Api) -> Result<Vec<User>> {
-    let begun = Instant::now();
+    let started = Instant::now();
     let signing_in = (1..=count).map(|number| User::sign_in(api, format!("{kind}-{number:04}")));
     let mut users = Vec::with_capacity(count);
     let mut signed_in = stream::iter(signing_in).buffered(MAX_CONCURRENT_REQUESTS);
@@ -119,7 +119,7 @@ async fn sign_in_users(kind: &str, count: usize, api: &Api) -> Result<Vec<User>>
             println!("{} of {count} users signed in", users.len());
         }
     }
-    println!("{count} users signed in within {:.1} s", begun.elapsed().as_secs_f64());
+    println!("{count} users signed in within {:.1} s", started.elapsed().as_secs_f64());
     Ok(users)
 }
 
@@ -168,18 +168,19 @@ impl Race {
         if rest == 0 {
             return Ok(Vec::new());
         }
-        let mut fillers = Vec::new();
+        let mut extra_users = Vec::new();
         while rest > 0 {
-            let filler = User::sign_in(api, format!("filler-{:04}", fillers.len() + 1)).await?;
+            let extra_user =
+                User::sign_in(api, format!("filler-{:04}", extra_users.len() + 1)).await?;
             let quantity = rest.min(MAX_TICKETS_PER_BOOKING);
-            match filler.book(self.event.id.clone(), quantity).await? {
+            match extra_user.book(self.event.id.clone(), quantity).await? {
                 BookEventResult::BookEventSuccess(success) => rest -= success.booking.quantity,
                 // An interrupted run left this booking; its tickets are not among those left.
                 BookEventResult::AlreadyBooked(_) => {}
                 other => bail!("a user could not book the tickets in excess: {other:?}"),
             }
-            fillers.push(filler);
-            if fillers.len() % 100 == 0 {
+            extra_users.push(extra_user);
+            if extra_users.len() % 100 == 0 {
                 println!("{rest} tickets in excess are still to be booked");
             }
         }
@@ -188,14 +189,14 @@ impl Race {
             "somebody else is booking {}; name another event with --event",
             self.event.title
         );
-        Ok(fillers)
+        Ok(extra_users)
     }
 
     /// Cancels the bookings of the tickets in excess.
-    async fn cancel_surplus(&self, fillers: Vec<User>) -> Result<()> {
-        for filler in fillers {
-            if let Some(booking) = filler.event(self.event.id.clone()).await?.my_booking {
-                filler.cancel(booking.id).await?;
+    async fn cancel_surplus(&self, extra_users: Vec<User>) -> Result<()> {
+        for extra_user in extra_users {
+            if let Some(booking) = extra_user.event(self.event.id.clone()).await?.my_booking {
+                extra_user.cancel(booking.id).await?;
             }
         }
         Ok(())

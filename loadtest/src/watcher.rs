@@ -136,12 +136,12 @@ impl Watcher {
                 })
                 .count()
         };
-        let begun = Instant::now();
+        let started = Instant::now();
         // After the timeout, a check fails.
         let _ = self
             .wait_until(LAST_COUNTS_TIMEOUT, |observed| up_to_date(observed) == self.watched)
             .await;
-        let last_counts_delay = begun.elapsed();
+        let last_counts_delay = started.elapsed();
         let observed = std::mem::take(&mut *self.observed.lock());
         WatchResults {
             checks: vec![
@@ -175,10 +175,10 @@ impl Watcher {
     }
 
     fn sample_remaining(&mut self) {
-        let (begun, observed) = (Instant::now(), Arc::clone(&self.observed));
+        let (started, observed) = (Instant::now(), Arc::clone(&self.observed));
         self.tasks.spawn(async move {
             loop {
-                observed.lock().sample(begun.elapsed());
+                observed.lock().sample(started.elapsed());
                 sleep(SAMPLE_INTERVAL).await;
             }
         });

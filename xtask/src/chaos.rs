@@ -411,9 +411,9 @@ impl Chaos {
 /// Waits until a server uses its standby, or does not.
 fn wait_for_standby(address: &str, is_used: bool) -> Result<()> {
     let line = format!("rowlock_standby_up {}", u8::from(is_used));
-    let begun = Instant::now();
+    let started = Instant::now();
     while !get(address, "/metrics")?.lines().any(|metric| metric == line) {
-        ensure!(begun.elapsed() < STANDBY_TIMEOUT, "the server's metrics don't have {line:?}");
+        ensure!(started.elapsed() < STANDBY_TIMEOUT, "the server's metrics don't have {line:?}");
         sleep(Duration::from_millis(50));
     }
     Ok(())

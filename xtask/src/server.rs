@@ -45,8 +45,8 @@ impl Server {
             .stderr(fs::File::create(log)?)
             .spawn()
             .context("starting rowlock")?;
-        let begun = Instant::now();
-        while begun.elapsed() < START_TIMEOUT && process.try_wait()?.is_none() {
+        let started = Instant::now();
+        while started.elapsed() < START_TIMEOUT && process.try_wait()?.is_none() {
             let lines = fs::read_to_string(log)?;
             let url = lines.lines().find_map(|line| {
                 let (_, url) = line.split_once("serving on ")?;

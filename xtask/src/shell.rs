@@ -20,14 +20,14 @@ pub(crate) fn call(program: &str, args: &[&str]) -> Result<()> {
 
 /// Runs a command, and passes its output through. Prints the time if it took long.
 pub(crate) fn call_command(command: &mut Command) -> Result<()> {
-    let begun = Instant::now();
+    let started = Instant::now();
     forget_own_package(command);
     let status = command.status().with_context(|| format!("starting {}", command_line(command)))?;
     if !status.success() {
         bail!("{} ended with {status}", command_line(command));
     }
-    if begun.elapsed().as_secs() >= 5 {
-        eprintln!("   took {} s", begun.elapsed().as_secs());
+    if started.elapsed().as_secs() >= 5 {
+        eprintln!("   took {} s", started.elapsed().as_secs());
     }
     Ok(())
 }

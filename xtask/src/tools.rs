@@ -31,9 +31,9 @@ pub(crate) fn ensure_faketime() -> Result<PathBuf> {
     find().context("libfaketime is installed, but was not found")
 }
 
-/// Installs Debian packages, unless what they contain `is_there`.
-pub(crate) fn ensure_package(is_there: bool, name: &str, packages: &[&str]) -> Result<()> {
-    if is_there {
+/// Installs Debian packages, unless their programs are present.
+pub(crate) fn ensure_package(is_present: bool, name: &str, packages: &[&str]) -> Result<()> {
+    if is_present {
         return Ok(());
     }
     let names = packages.join(" ");

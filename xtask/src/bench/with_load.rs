@@ -266,11 +266,11 @@ fn sqlite_rate(setup: &Setup, file: &str, first: u32) -> Result<f64> {
     let call = |name: &str, sql: &str| {
         let path = setup.folder.join(name);
         fs::write(&path, sql)?;
-        let begun = Instant::now();
+        let started = Instant::now();
         let input = fs::File::open(&path)?;
         call_command(Command::new("sqlite3").args(["-batch", "-bail"]).arg(file).stdin(input))
             .with_context(|| format!("see {}", path.display()))?;
-        anyhow::Ok(begun.elapsed())
+        anyhow::Ok(started.elapsed())
     };
     call("users.sql", &users)?;
     Ok(f64::from(SQLITE_BOOKINGS) / call("bookings.sql", &script)?.as_secs_f64())

@@ -33,13 +33,13 @@ pub(super) fn start(setup: &Setup) -> Result<Vec<Row>> {
     let (mut times, mut memory) = (Vec::new(), Vec::new());
     for number in 1..=START_COUNT {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut server = rowlock(PROFILE, "serve", &database)
             .env("LISTEN_ADDR", &address)
             .stderr(Stdio::null())
             .spawn()
             .context("starting rowlock")?;
-        let ready = wait_until_ready(&mut server, &address, begun);
+        let ready = wait_until_ready(&mut server, &address, started);
         let resident = resident_mib(server.id());
         server.kill()?;
         server.wait()?;
@@ -58,10 +58,10 @@ pub(super) fn start(setup: &Setup) -> Result<Vec<Row>> {
     ])
 }
 
-fn wait_until_ready(server: &mut Child, address: &str, begun: Instant) -> Result<Duration> {
-    while begun.elapsed() < START_TIMEOUT {
+fn wait_until_ready(server: &mut Child, address: &str, started: Instant) -> Result<Duration> {
+    while started.elapsed() < START_TIMEOUT {
         if get(address, "/readyz").is_ok_and(|response| response.starts_with("HTTP/1.1 200")) {
-            return Ok(begun.elapsed());
+            return Ok(started.elapsed());
         }
         if let Some(status) = server.try_wait()? {
             bail!("rowlock did not start, but ended with {status}");

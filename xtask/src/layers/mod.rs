@@ -42,22 +42,22 @@ pub(crate) fn layers(args: &Args) -> Result<()> {
 
 /// Checks all packages of the workspace, and prints their layers.
 pub(crate) fn check(with_graph: bool) -> Result<()> {
-    let mut complaints = Vec::new();
+    let mut circles = Vec::new();
     for package in packages()? {
         let checked = package.check(|file| fs::read_to_string(file).ok())?;
         println!("{}", checked.layers);
         if with_graph {
             println!("{}", checked.graph);
         }
-        complaints.extend(checked.circles);
+        circles.extend(checked.circles);
     }
-    if complaints.is_empty() {
+    if circles.is_empty() {
         return Ok(());
     }
     bail!(
         "modules import each other in circles:\n\n{}\n\
          Move what both sides need into a module below them.",
-        complaints.join("\n")
+        circles.join("\n")
     );
 }
 

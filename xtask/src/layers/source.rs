@@ -82,41 +82,41 @@ impl ModuleSource {
     /// Scans the items of a module, or the inside of an item.
     fn scan(&mut self, tokens: TokenStream, are_items: bool) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-        let mut at = 0;
-        while at < tokens.len() {
-            at = match &tokens[at] {
+        let mut index = 0;
+        while index < tokens.len() {
+            index = match &tokens[index] {
                 TokenTree::Punct(hash)
-                    if hash.as_char() == '#' && is_test_attribute(tokens.get(at + 1)) =>
+                    if hash.as_char() == '#' && is_test_attribute(tokens.get(index + 1)) =>
                 {
-                    end_of_item(&tokens, at + 2)
+                    end_of_item(&tokens, index + 2)
                 }
                 TokenTree::Group(group) => {
                     self.scan(group.stream(), false);
-                    at + 1
+                    index + 1
                 }
                 TokenTree::Ident(ident) => match ident.to_string().as_str() {
-                    "pub" if is_group(tokens.get(at + 1), Delimiter::Parenthesis) => at + 2,
-                    "use" if !is_punct(tokens.get(at + 1), '<') => {
-                        let is_reexport = has_visibility(&tokens[..at]);
-                        self.use_tree(&tokens, at + 1, &[], is_reexport)
+                    "pub" if is_group(tokens.get(index + 1), Delimiter::Parenthesis) => index + 2,
+                    "use" if !is_punct(tokens.get(index + 1), '<') => {
+                        let is_reexport = has_visibility(&tokens[..index]);
+                        self.use_tree(&tokens, index + 1, &[], is_reexport)
                     }
-                    "mod" => self.module(&tokens, at + 1),
+                    "mod" => self.module(&tokens, index + 1),
                     keyword => {
                         if are_items && DEFINE_ITEMS.contains(&keyword) {
-                            self.item(&tokens[at + 1..]);
+                            self.item(&tokens[index + 1..]);
                         }
-                        self.path(&tokens, at)
+                        self.path(&tokens, index)
                     }
                 },
-                TokenTree::Punct(_) | TokenTree::Literal(_) => at + 1,
+                TokenTree::Punct(_) | TokenTree::Literal(_) => index + 1,
             };
         }
     }
 
     /// Reads `mod name;` or `mod name { … }`, starting at the name. Returns the place after it.
-    fn module(&mut self, tokens: &[TokenTree], at: usize) -> usize {
-        let Some(TokenTree::Ident(name)) = tokens.get(at) else { return at };
-        match tokens.get(at + 1) {
+    fn module(&mut self, tokens: &[TokenTree], index: usize) -> usize {
+        let Some(TokenTree::Ident(name)) = tokens.get(index) else { return index };
+        match tokens.get(index + 1) {
             Some(TokenTree::Group(body)) if body.delimiter() == Delimiter::Brace => {
                 let mut module = Self::default();
                 module.scan(body.stream(), true);
@@ -126,9 +126,9 @@ impl ModuleSource {
                 let line = name.span().start().line;
                 self.child_files.push(Declaration { name: name.to_string(), line });
             }
-            _ => return at,
+            _ => return index,
         }
-        at + 2
+        index + 2
     }
 
     /// Reads the name after `struct`, `fn` and so on, possibly after `mut` or `!`.
@@ -141,16 +141,16 @@ impl ModuleSource {
     }
 
     /// Reads the path that starts here. Returns the place after it.
-    fn path(&mut self, tokens: &[TokenTree], mut at: usize) -> usize {
-        let (before, rest) = tokens.split_at(at);
-        let [TokenTree::Ident(first), ..] = rest else { return at + 1 };
+    fn path(&mut self, tokens: &[TokenTree], mut index: usize) -> usize {
+        let (before, rest) = tokens.split_at(index);
+        let [TokenTree::Ident(first), ..] = rest else { return index + 1 };
         let mut segments = vec![first.to_string()];
-        at += 1;
-        while let [colon, other_colon, TokenTree::Ident(next), ..] = &tokens[at..]
+        index += 1;
+        while let [colon, other_colon, TokenTree::Ident(next), ..] = &tokens[index..]
             && is_double_colon(colon, other_colon)
         {
             segments.push(next.to_string());
-            at += 3;
+            index += 3;
         }
         let continues_something = match before {
             [.., colon, other_colon] if is_double_colon(colon, other_colon) => true,
@@ -159,36 +159,36 @@ impl ModuleSource {
         };
         let may_be_an_item = segments.len() > 1
             || segments[0].starts_with(char::is_uppercase)
-            || is_group(tokens.get(at), Delimiter::Parenthesis);
+            || is_group(tokens.get(index), Delimiter::Parenthesis);
         if !continues_something && may_be_an_item {
             self.paths.push(PathInCode { segments, line: first.span().start().line });
         }
-        at
+        index
     }
 
     /// Reads one tree of a `use` declaration below `prefix`. Returns the place after it.
     fn use_tree(
         &mut self,
         tokens: &[TokenTree],
-        mut at: usize,
+        mut index: usize,
         prefix: &[String],
         is_reexport: bool,
     ) -> usize {
         let mut segments = prefix.to_vec();
         let mut line = 0;
         let mut binds = None;
-        while let Some(token) = tokens.get(at) {
-            at += 1;
+        while let Some(token) = tokens.get(index) {
+            index += 1;
             line = if line == 0 { token.span().start().line } else { line };
             match token {
                 TokenTree::Ident(word) if *word == "as" => {
-                    if let Some(TokenTree::Ident(name)) = tokens.get(at) {
+                    if let Some(TokenTree::Ident(name)) = tokens.get(index) {
                         binds = Some(match name.to_string() {
                             name if name == "_" => Binds::Nothing,
                             name => Binds::Name(name),
                         });
                     }
-                    at += 1;
+                    index += 1;
                 }
                 // `a::{self}` imports `a`.
                 TokenTree::Ident(word) if *word == "self" && !segments.is_empty() => {}
@@ -207,10 +207,10 @@ impl ModuleSource {
                 TokenTree::Punct(_) | TokenTree::Literal(_) => {}
             }
         }
-        let Some(last) = segments.last() else { return at };
+        let Some(last) = segments.last() else { return index };
         let binds = binds.unwrap_or_else(|| Binds::Name(last.clone()));
         self.uses.push(Use { path: PathInCode { segments, line }, binds, is_reexport });
-        at
+        index
     }
 }
 
