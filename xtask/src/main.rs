@@ -33,8 +33,8 @@ struct Cli {
 enum Task {
     /// Build everything and serve it with demo data, on an SQLite file in data/
     Run(run::Args),
-    /// Check formatting and lints, build the web client, and run every test; installs and starts
-    /// what the tests need
+    /// Check formatting, lints and layers, build the web client, and run every test; installs and
+    /// starts what the tests need
     Test(test::Args),
     /// Measure speed against baselines in the same run, and write docs/benchmarks.md
     Bench(bench::Args),

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use anyhow::{Result, ensure};
 
 use crate::{
-    chaos,
+    chaos, layers,
     npm::{self, Package},
     postgres::{Durability, Postgres},
     race,
@@ -46,6 +46,8 @@ pub(crate) fn test(args: &Args) -> Result<()> {
         let lints =
             ["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"];
         call("cargo", &lints)?;
+        heading("Layers");
+        layers::check(false)?;
     }
     heading("Building the programs and their tests");
     call_command(Command::new("cargo").arg("build").args(WORKSPACE))?;
