@@ -14,6 +14,7 @@ use crate::events::{EventFilter, Events, MAX_SEARCH_CHARS, Position, SortKey};
 
 /// What a list of events is ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "SortKey")]
 pub(super) enum EventOrderField {
     /// When the event starts.
     Date,
@@ -47,16 +48,6 @@ pub(super) struct EventOrder {
 impl Default for EventOrder {
     fn default() -> Self {
         Self { field: EventOrderField::Date, direction: OrderDirection::Asc }
-    }
-}
-
-impl From<EventOrderField> for SortKey {
-    fn from(field: EventOrderField) -> Self {
-        match field {
-            EventOrderField::Date => Self::Date,
-            EventOrderField::Price => Self::Price,
-            EventOrderField::Title => Self::Title,
-        }
     }
 }
 

@@ -9,8 +9,9 @@ mod source;
 
 use std::{
     env,
-    fmt::Write,
+    fmt::Write as _,
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -42,15 +43,17 @@ pub(crate) fn layers(args: &Args) -> Result<()> {
 
 /// Checks all packages of the workspace, and prints their layers.
 pub(crate) fn check(with_graph: bool) -> Result<()> {
-    let mut circles = Vec::new();
+    let (mut report, mut circles) = (String::new(), Vec::new());
     for package in packages()? {
         let checked = package.check(|file| fs::read_to_string(file).ok())?;
-        println!("{}", checked.layers);
+        report += &format!("{}\n", checked.layers);
         if with_graph {
-            println!("{}", checked.graph);
+            report += &format!("{}\n", checked.graph);
         }
         circles.extend(checked.circles);
     }
+    // The reader may have closed the pipe, as `head` does.
+    let _ = std::io::stdout().write_all(report.as_bytes());
     if circles.is_empty() {
         return Ok(());
     }
