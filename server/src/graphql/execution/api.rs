@@ -48,13 +48,15 @@ const MAX_RECURSION: usize = 32;
 
 /// The schema as the transports use it. Clones share everything.
 #[derive(Clone)]
-pub(crate) struct Api {
+pub(crate) struct Api(Arc<Shared>);
+
+struct Shared {
     schema: Roots,
     /// The same schema without most validation rules, for documents that are known to be valid.
     schema_for_known_valid: Roots,
-    input_types: Arc<InputTypes>,
-    root_fields: Arc<HashSet<Arc<str>>>,
-    documents: Arc<Documents>,
+    input_types: InputTypes,
+    root_fields: HashSet<Arc<str>>,
+    documents: Documents,
     metrics: Metrics,
     max_selections: usize,
     max_depth: usize,
@@ -111,27 +113,27 @@ impl Api {
                 .finish()
         };
         let sdl = schema::sdl();
-        Self {
-            input_types: Arc::new(InputTypes::of_schema(&sdl)),
-            root_fields: Arc::new(root_fields(&sdl)),
+        Self(Arc::new(Shared {
+            input_types: InputTypes::of_schema(&sdl),
+            root_fields: root_fields(&sdl),
             schema: schema(ValidationMode::Strict),
             schema_for_known_valid: schema(ValidationMode::Fast),
-            documents: Arc::new(Documents::new(settings.allowed_operations.clone())),
+            documents: Documents::new(settings.allowed_operations.clone()),
             metrics: services.metrics.clone(),
             max_selections: settings.max_query_selections,
             max_depth: settings.max_query_depth,
             max_complexity: settings.max_query_complexity,
-        }
+        }))
     }
 
     /// Which operations may run.
     pub(crate) fn allowed_operations(&self) -> &AllowedOperations {
-        self.documents.allowed()
+        self.0.documents.allowed()
     }
 
     /// Finds the operation that a query's text and an operation's name stand for.
     pub(crate) fn operation(&self, query: &str, name: Option<&str>) -> Operation {
-        let document = self.documents.parse(query).ok();
+        let document = self.0.documents.parse(query).ok();
         let operation =
             document.as_ref().and_then(|document| find_operation(&document.parsed, name));
         let Some(operation) = operation else {
@@ -140,7 +142,9 @@ impl Api {
         let label = match &*operation.selection_set.node.items {
             [only] => {
                 let known = match &only.node {
-                    Selection::Field(field) => self.root_fields.get(field.node.name.node.as_str()),
+                    Selection::Field(field) => {
+                        self.0.root_fields.get(field.node.name.node.as_str())
+                    }
                     _ => None,
                 };
                 known.map_or_else(|| "other".into(), Arc::clone)
@@ -153,24 +157,24 @@ impl Api {
     /// Parses the request and refuses it if it is too large. The document comes along if it is as
     /// valid with these variables as with any others.
     fn prepare(&self, mut request: Request) -> ServerResult<(Request, Option<Arc<Document>>)> {
-        let document = self.documents.parse(&request.query)?;
-        if document.size.selections > self.max_selections || document.size.depth > MAX_RECURSION {
+        let document = self.0.documents.parse(&request.query)?;
+        if document.size.selections > self.0.max_selections || document.size.depth > MAX_RECURSION {
             return Err(too_complex(
                 "The query is too large with its fragments written out. Ask for less at once."
                     .to_owned(),
             ));
         }
         if !document.is_known_valid()
-            && let Some(name) = self.input_types.find_non_object_literal(&document.parsed)
+            && let Some(name) = self.0.input_types.find_non_object_literal(&document.parsed)
         {
             let message = format!("Argument \"{name}\" must be an input object.");
             return Err(field_error(ServerError::new(message, None), name.to_string()));
         }
         let mut parsed = document.parsed.clone();
         let is_plain = document.has_plain_arguments
-            && self.input_types.accept(&document.parsed, &request.variables);
+            && self.0.input_types.accept(&document.parsed, &request.variables);
         if !is_plain {
-            let found = self.input_types.find_non_object_variable(
+            let found = self.0.input_types.find_non_object_variable(
                 &document.parsed,
                 request.operation_name.as_deref(),
                 &request.variables,
@@ -208,8 +212,8 @@ impl Api {
             too_complex(format!("The query's {what} is more than {max}. Ask for less at once."))
         };
         match error.message.as_str() {
-            "Query is too complex." => too_much("complexity", self.max_complexity),
-            "Query is nested too deep." => too_much("depth", self.max_depth),
+            "Query is too complex." => too_much("complexity", self.0.max_complexity),
+            "Query is nested too deep." => too_much("depth", self.0.max_depth),
             message => {
                 let field = argument_named_in(message).unwrap_or_else(|| "query".to_owned());
                 field_error(error, field)
@@ -227,10 +231,10 @@ impl Executor for Api {
         };
         let response = match document {
             Some(document) if document.is_known_valid() => {
-                self.schema_for_known_valid.execute(request).await
+                self.0.schema_for_known_valid.execute(request).await
             }
             document => {
-                let response = self.schema.execute(request).await;
+                let response = self.0.schema.execute(request).await;
                 if let Some(document) = document.filter(|_| response.is_ok()) {
                     document.set_known_valid();
                 }
@@ -253,7 +257,8 @@ impl Executor for Api {
         let responses = match self.prepare(request) {
             Ok((request, ..)) => {
                 let this = self.clone();
-                self.schema
+                self.0
+                    .schema
                     .execute_stream_with_session_data(request, session)
                     .map(move |response| this.finish(response, id.as_ref()))
                     .boxed()
@@ -263,7 +268,7 @@ impl Executor for Api {
             }
         };
         // A subscription counts as answered when its first result comes.
-        let (metrics, mut begun) = (self.metrics.clone(), Some(Instant::now()));
+        let (metrics, mut begun) = (self.0.metrics.clone(), Some(Instant::now()));
         telemetry::in_span(span, responses)
             .inspect(move |response| {
                 if let Some(begun) = begun.take() {

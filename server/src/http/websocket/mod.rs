@@ -81,7 +81,8 @@ pub(super) async fn serve(
         .max_frame_size(app.max_message_bytes);
     upgrade.on_upgrade(move |socket| {
         let sockets = app.sockets.clone();
-        let work = Session { app, protocol, address, id, _permit: permit }.run(socket);
+        let session = Session { app, protocol, address, id, _permit: permit };
+        let work = session.run(Connection::new(socket));
         sockets.track(work.instrument(span))
     })
 }
@@ -118,8 +119,7 @@ struct Session {
 
 impl Session {
     /// Answers the socket's operations until either side ends it.
-    async fn run(self, socket: WebSocket) {
-        let connection = Connection::new(socket);
+    async fn run(self, connection: Connection<WebSocket>) {
         let state = Arc::new(SocketState::new(
             self.app.max_subscriptions_per_socket + MAX_QUERIES,
             self.protocol.operations_replace_each_other,
