@@ -22,7 +22,7 @@ pub struct Metrics {
     registry: Arc<Registry>,
     queues: Queues,
     requests: Family<RequestLabels, Counter>,
-    request: Family<OperationLabels, Histogram, fn() -> Histogram>,
+    request_time: Family<OperationLabels, Histogram, fn() -> Histogram>,
     commands: Family<OutcomeLabels, Counter>,
     feed_lag: Histogram,
     task_restarts: Family<TaskLabels, Counter>,
@@ -169,12 +169,12 @@ impl Metrics {
             "Operations, by root field and by the code of their first error",
             Family::clone(&requests),
         );
-        let request: Family<_, _, fn() -> Histogram> = Family::new_with_constructor(seconds);
+        let request_time: Family<_, _, fn() -> Histogram> = Family::new_with_constructor(seconds);
         registry.register_with_unit(
             "request",
             "How long operations took",
             Unit::Seconds,
-            Family::clone(&request),
+            Family::clone(&request_time),
         );
         let commands = Family::default();
         registry.register(
@@ -198,7 +198,7 @@ impl Metrics {
         let gauges = Gauges::default();
         gauges.register(&mut registry);
         let registry = Arc::new(registry);
-        Self { registry, queues, requests, request, commands, feed_lag, task_restarts, gauges }
+        Self { registry, queues, requests, request_time, commands, feed_lag, task_restarts, gauges }
     }
 
     /// Counts an operation that was answered: with an error of this code, or without one.
@@ -209,14 +209,14 @@ impl Metrics {
         time: Duration,
     ) {
         let (operation, outcome) = (Arc::clone(operation), code.unwrap_or("ok"));
-        self.request
+        self.request_time
             .get_or_create(&OperationLabels { operation: Arc::clone(&operation) })
             .observe(time.as_secs_f64());
         self.requests.get_or_create(&RequestLabels { operation, outcome }).inc();
     }
 
     /// Counts a booking or cancellation by its outcome.
-    pub(crate) fn command(&self, outcome: &'static str) {
+    pub(crate) fn command_finished(&self, outcome: &'static str) {
         self.commands.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 

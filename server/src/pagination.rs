@@ -9,7 +9,7 @@
 pub(crate) struct PageRequest<C> {
     pub(crate) size: u64,
     /// The page is counted from the end of the list.
-    pub(crate) backwards: bool,
+    pub(crate) is_backwards: bool,
     pub(crate) after: Option<C>,
     pub(crate) before: Option<C>,
     pub(crate) offset: u64,
@@ -30,7 +30,7 @@ impl<R> Page<R> {
         let size = usize::try_from(request.size).unwrap_or(usize::MAX);
         let has_more = rows.len() > size;
         rows.truncate(size);
-        if request.backwards {
+        if request.is_backwards {
             rows.reverse();
             Self { rows, has_previous: has_more, has_next: request.before.is_some() }
         } else {
@@ -54,8 +54,13 @@ mod tests {
 
     #[test]
     fn a_page_knows_whether_more_follow_in_either_direction() {
-        let request =
-            |backwards, after| PageRequest { size: 2, backwards, after, before: None, offset: 0 };
+        let request = |is_backwards, after| PageRequest {
+            size: 2,
+            is_backwards,
+            after,
+            before: None,
+            offset: 0,
+        };
         let page = Page::of(vec![1, 2, 3], &request(false, Some(0)));
         assert_eq!((page.rows, page.has_previous, page.has_next), (vec![1, 2], true, true));
         let page = Page::of(vec![9, 8], &request(true, None));

@@ -60,7 +60,8 @@ impl Bookings {
         let booking_id = BookingId::new();
         let command = Book { booking_id, user_id, event_id, quantity, idempotency_key };
         let outcome = self.inventory.carry_out(command).await;
-        self.metrics.command(outcome.as_ref().map_or_else(error_label, BookOutcome::label));
+        self.metrics
+            .command_finished(outcome.as_ref().map_or_else(error_label, BookOutcome::label));
         Ok(outcome?)
     }
 
@@ -76,7 +77,8 @@ impl Bookings {
         let event_id = booking.ok_or(Rejection::NoSuchBooking)?.event_id;
         let command = Cancel { booking_id, event_id, user_id };
         let outcome = self.inventory.carry_out(command).await;
-        self.metrics.command(outcome.as_ref().map_or_else(error_label, CancelOutcome::label));
+        self.metrics
+            .command_finished(outcome.as_ref().map_or_else(error_label, CancelOutcome::label));
         Ok(outcome?)
     }
 
@@ -128,6 +130,6 @@ fn error_label(error: &InventoryError) -> &'static str {
         },
         InventoryError::InDoubt => "in_doubt",
         InventoryError::Crowded => "crowded",
-        InventoryError::Database(_) | InventoryError::BrokenOff => "failed",
+        InventoryError::Database(_) | InventoryError::BatchPanicked => "failed",
     }
 }

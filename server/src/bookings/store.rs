@@ -82,7 +82,7 @@ pub(super) async fn find_page(
     let bounds = Condition::all()
         .add_option(page.after.map(|id| Id.lt(id)))
         .add_option(page.before.map(|id| Id.gt(id)));
-    let order = if page.backwards { Order::Asc } else { Order::Desc };
+    let order = if page.is_backwards { Order::Asc } else { Order::Desc };
     filter.select().filter(bounds).order_by(Id, order).limit(page.size + 1).all(db).await
 }
 

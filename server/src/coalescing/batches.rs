@@ -66,17 +66,17 @@ impl<Q: Send + 'static, A: Send + 'static> Call for Question<Q, A> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     /// Most calls in one batch.
-    pub(crate) batch: usize,
+    pub(crate) max_batch: usize,
     /// Most calls that wait for the next batches.
-    pub(crate) queue: usize,
+    pub(crate) max_waiting: usize,
     /// Longest time that a call waits until its batch starts.
-    pub(crate) wait: Duration,
+    pub(crate) wait_timeout: Duration,
 }
 
 impl Bounds {
     /// The bounds for rows looked up by key.
     pub(crate) const FOR_LOOKUPS: Self =
-        Self { batch: 1_000, queue: 100_000, wait: Duration::from_secs(5) };
+        Self { max_batch: 1_000, max_waiting: 100_000, wait_timeout: Duration::from_secs(5) };
 }
 
 /// Why a call was not run to its end.
@@ -87,7 +87,7 @@ pub enum Refusal {
     #[error("the call waited too long for its turn")]
     WaitTimeout,
     #[error("the batch panicked")]
-    BrokenOff,
+    BatchPanicked,
 }
 
 /// A queue of calls, and the task that works through it. Clones share both.
@@ -124,11 +124,11 @@ impl<R: Runner> Batcher<R> {
     /// it runs to its end. A call that can't be queued is refused at once.
     pub(crate) fn submit(&self, call: R::Call) {
         let mut state = self.0.state.lock();
-        if state.queue.len() >= self.0.bounds.queue {
+        if state.queue.len() >= self.0.bounds.max_waiting {
             // Abandoned calls must not keep others out.
             state.queue.retain(|waiting| !waiting.call.is_abandoned());
         }
-        if state.queue.len() >= self.0.bounds.queue {
+        if state.queue.len() >= self.0.bounds.max_waiting {
             drop(state);
             self.0.metrics.refused();
             return call.refuse(Refusal::QueueFull);
@@ -153,7 +153,7 @@ impl<R: Runner> Batcher<R> {
     {
         let (caller, answer) = oneshot::channel();
         self.submit(Question { asked: question, caller });
-        answer.await.unwrap_or(Err(Refusal::BrokenOff))
+        answer.await.unwrap_or(Err(Refusal::BatchPanicked))
     }
 
     /// Waits until no call waits or runs.
@@ -201,8 +201,8 @@ impl<R: Runner> Shared<R> {
     /// Takes the calls whose turn it is. Without any it gives `None`, and nobody is at work any more.
     fn next_batch(&self) -> Option<Vec<Waiting<R::Call>>> {
         let mut state = self.state.lock();
-        let mut batch = Vec::with_capacity(state.queue.len().min(self.bounds.batch));
-        while batch.len() < self.bounds.batch
+        let mut batch = Vec::with_capacity(state.queue.len().min(self.bounds.max_batch));
+        while batch.len() < self.bounds.max_batch
             && let Some(waiting) = state.queue.pop_front()
         {
             if !waiting.call.is_abandoned() {
@@ -221,13 +221,13 @@ impl<R: Runner> Shared<R> {
     /// When the first call in the queue, or one that would arrive now, has waited too long.
     fn next_wait_timeout(&self) -> Instant {
         let first = self.state.lock().queue.front().map(|first| first.since);
-        first.unwrap_or_else(Instant::now) + self.bounds.wait
+        first.unwrap_or_else(Instant::now) + self.bounds.wait_timeout
     }
 
     fn refuse_overdue(&self) {
         let mut state = self.state.lock();
         while let Some(first) = state.queue.front()
-            && first.since.elapsed() >= self.bounds.wait
+            && first.since.elapsed() >= self.bounds.wait_timeout
             && let Some(overdue) = state.queue.pop_front()
         {
             self.metrics.refused();
@@ -300,7 +300,8 @@ mod tests {
         Fixture { batcher: Batcher::new(runner, bounds, QueueMetrics::default()), started, gate }
     }
 
-    const BOUNDS: Bounds = Bounds { batch: 3, queue: 5, wait: Duration::from_secs(10) };
+    const BOUNDS: Bounds =
+        Bounds { max_batch: 3, max_waiting: 5, wait_timeout: Duration::from_secs(10) };
 
     impl Fixture {
         fn call(&self, call: u32) -> tokio::task::JoinHandle<Result<u32, Refusal>> {
@@ -337,7 +338,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_finds_the_queue_full_is_refused_at_once() {
-        let mut fixture = fixture(Bounds { queue: 2, ..BOUNDS });
+        let mut fixture = fixture(Bounds { max_waiting: 2, ..BOUNDS });
         let first = fixture.call(1);
         fixture.started.recv().await.unwrap();
         let waiting = [fixture.call(2), fixture.call(3)];
@@ -380,7 +381,7 @@ mod tests {
 
     #[tokio::test]
     async fn callers_that_went_away_keep_nobody_out() {
-        let mut fixture = fixture(Bounds { queue: 2, ..BOUNDS });
+        let mut fixture = fixture(Bounds { max_waiting: 2, ..BOUNDS });
         let first = fixture.call(1);
         fixture.started.recv().await.unwrap();
         let gone = [fixture.call(2), fixture.call(3)];
@@ -398,7 +399,7 @@ mod tests {
     #[tokio::test]
     async fn a_batch_that_panics_ends_only_itself() {
         let fixture = fixture(BOUNDS);
-        assert_eq!(fixture.batcher.ask(666).await, Err(Refusal::BrokenOff));
+        assert_eq!(fixture.batcher.ask(666).await, Err(Refusal::BatchPanicked));
         fixture.gate.add_permits(1);
         assert_eq!(fixture.batcher.ask(7).await, Ok(70));
     }

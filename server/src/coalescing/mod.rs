@@ -9,5 +9,5 @@ mod shared_reads;
 
 pub use batches::Refusal;
 pub(crate) use batches::{Batcher, Bounds, Call, Question, Runner};
-pub use shared_reads::BrokenOff;
+pub use shared_reads::ReadPanicked;
 pub(crate) use shared_reads::{Read, SharedReads};

@@ -32,7 +32,7 @@ pub(crate) trait Read: Clone + Eq + Hash + Send + Sync + 'static {
 /// The error of a read that panicked.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("a shared read panicked")]
-pub struct BrokenOff;
+pub struct ReadPanicked;
 
 /// Runs reads of one kind. Clones share them.
 pub(crate) struct SharedReads<R: Read>(Arc<Shared<R>>);
@@ -54,7 +54,7 @@ impl<R: Read> SharedReads<R> {
     ///
     /// # Errors
     /// When the read panicked.
-    pub(crate) async fn find(&self, read: R) -> Result<R::Found, BrokenOff> {
+    pub(crate) async fn find(&self, read: R) -> Result<R::Found, ReadPanicked> {
         let (waiting, found) = oneshot::channel();
         match self.0.running.lock().entry(read) {
             Entry::Occupied(mut running) => running.get_mut().push(waiting),
@@ -64,7 +64,7 @@ impl<R: Read> SharedReads<R> {
                 tokio::spawn(Arc::clone(&self.0).work(read, waiting, Span::current()));
             }
         }
-        found.await.map_err(|_| BrokenOff)
+        found.await.map_err(|_| ReadPanicked)
     }
 }
 

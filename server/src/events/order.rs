@@ -92,18 +92,18 @@ pub(crate) struct EventFilter {
     /// In the form of [`title_key`]; empty matches all events.
     pub(super) search: String,
     pub(crate) key: SortKey,
-    pub(super) descending: bool,
+    pub(super) is_descending: bool,
 }
 
 impl EventFilter {
     /// Events with `search` anywhere in their title, in any case; all events without it.
-    pub(crate) fn new(search: Option<&str>, key: SortKey, descending: bool) -> Self {
-        Self { search: title_key(search.unwrap_or_default()), key, descending }
+    pub(crate) fn new(search: Option<&str>, key: SortKey, is_descending: bool) -> Self {
+        Self { search: title_key(search.unwrap_or_default()), key, is_descending }
     }
 
     /// The same events in one fixed order, so that counts of all orders are equal reads.
     pub(super) fn unordered(&self) -> Self {
-        Self { search: self.search.clone(), key: SortKey::Date, descending: false }
+        Self { search: self.search.clone(), key: SortKey::Date, is_descending: false }
     }
 }
 

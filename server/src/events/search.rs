@@ -18,7 +18,7 @@ const MIN_INDEXED_CHARS: usize = 3;
 /// A search with more matches than this fills a page soon by reading the list in its order.
 const MAX_RARE_MATCHES: u64 = 1_000;
 /// So many events are read in the list's order before the index over the parts of titles is used.
-const GLANCE_EVENTS: u64 = 1_000;
+const MAX_EVENTS_BEFORE_INDEX: u64 = 1_000;
 
 impl EventFilter {
     fn condition(&self) -> Condition {
@@ -85,16 +85,16 @@ pub(super) async fn find_page(
     page: &PageRequest<Position>,
 ) -> Result<Vec<event::Model>, DbErr> {
     let column = filter.key.column();
-    let beyond = |position: &Position, descending: bool| {
+    let beyond = |position: &Position, is_descending: bool| {
         let place =
             Expr::tuple([position.value.clone().into_expr(), Expr::val(EventId(position.id))]);
         let row = Expr::tuple([Expr::col(column), Expr::col(event::Column::Id)]);
-        if descending { row.lt(place) } else { row.gt(place) }
+        if is_descending { row.lt(place) } else { row.gt(place) }
     };
     let bounds = Condition::all()
-        .add_option(page.after.as_ref().map(|p| beyond(p, filter.descending)))
-        .add_option(page.before.as_ref().map(|p| beyond(p, !filter.descending)));
-    let order = if filter.descending == page.backwards { Order::Asc } else { Order::Desc };
+        .add_option(page.after.as_ref().map(|p| beyond(p, filter.is_descending)))
+        .add_option(page.before.as_ref().map(|p| beyond(p, !filter.is_descending)));
+    let order = if filter.is_descending == page.is_backwards { Order::Asc } else { Order::Desc };
 
     let in_order = |mut select: SelectStatement| {
         select.order_by(column, order.clone()).order_by(event::Column::Id, order.clone()).take()
@@ -117,7 +117,7 @@ pub(super) async fn find_page(
         // PostgreSQL's planner can't tell how many titles match, and a wrong guess takes a hundred
         // times as long. So it is told to read the start of the list first, and all matches after it.
         DbBackend::Postgres => {
-            let first = in_order(list()).limit(GLANCE_EVENTS).take();
+            let first = in_order(list()).limit(MAX_EVENTS_BEFORE_INDEX).take();
             let rows = read(of_page(in_order(all_of(first).cond_where(filter.condition()).take())))
                 .await?;
             if rows.len() as u64 > page.size {

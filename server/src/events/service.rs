@@ -12,7 +12,7 @@ use super::{
     search,
 };
 use crate::{
-    coalescing::{Batcher, Bounds, BrokenOff, Read, Refusal, SharedReads},
+    coalescing::{Batcher, Bounds, Read, ReadPanicked, Refusal, SharedReads},
     database::Database,
     metrics::Metrics,
     pagination::{Page, PageRequest},
@@ -29,7 +29,7 @@ pub enum EventsError {
     #[error(transparent)]
     NotLookedUp(#[from] Refusal),
     #[error(transparent)]
-    BrokenOff(#[from] BrokenOff),
+    ReadPanicked(#[from] ReadPanicked),
 }
 
 /// Events. Clones share everything.

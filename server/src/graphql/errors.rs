@@ -9,7 +9,7 @@ use sea_orm::DbErr;
 use crate::{
     accounts::{AccountsError, PasswordError, SessionsError},
     bookings::BookingsError,
-    coalescing::{BrokenOff, Refusal},
+    coalescing::{ReadPanicked, Refusal},
     database::Fault,
     events::EventsError,
     field_problem::FieldProblem,
@@ -201,13 +201,13 @@ impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::QueueFull | Refusal::WaitTimeout => Self::busy(),
-            Refusal::BrokenOff => Self::Internal(refusal.to_string()),
+            Refusal::BatchPanicked => Self::Internal(refusal.to_string()),
         }
     }
 }
 
-impl From<BrokenOff> for ApiError {
-    fn from(error: BrokenOff) -> Self {
+impl From<ReadPanicked> for ApiError {
+    fn from(error: ReadPanicked) -> Self {
         Self::Internal(error.to_string())
     }
 }
@@ -251,7 +251,7 @@ impl From<EventsError> for ApiError {
         match error {
             EventsError::Database(error) => error.into(),
             EventsError::NotLookedUp(refusal) => refusal.into(),
-            EventsError::BrokenOff(error) => error.into(),
+            EventsError::ReadPanicked(error) => error.into(),
         }
     }
 }
@@ -285,7 +285,7 @@ impl From<InventoryError> for ApiError {
             },
             InventoryError::Crowded => Self::busy(),
             InventoryError::Database(error) => error.into(),
-            error @ InventoryError::BrokenOff => Self::Internal(error.to_string()),
+            error @ InventoryError::BatchPanicked => Self::Internal(error.to_string()),
         }
     }
 }

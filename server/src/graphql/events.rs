@@ -97,10 +97,11 @@ impl EventsQuery {
         #[graphql(desc = "The order of the list.", default)] order_by: EventOrder,
     ) -> Result<EventConnection, ApiError> {
         input::text("search", search.as_deref().unwrap_or_default(), MAX_SEARCH_CHARS)?;
-        let descending = order_by.direction == OrderDirection::Desc;
-        let filter = EventFilter::new(search.as_deref(), order_by.field.into(), descending);
-        let page = PageArgs { first, after, last, before, offset }
-            .check(|raw| decode_cursor(raw).filter(|at: &Position| filter.key.accepts(at)))?;
+        let is_descending = order_by.direction == OrderDirection::Desc;
+        let filter = EventFilter::new(search.as_deref(), order_by.field.into(), is_descending);
+        let page = PageArgs { first, after, last, before, offset }.check(|raw| {
+            decode_cursor(raw).filter(|position: &Position| filter.key.accepts(position))
+        })?;
         let page = ctx.data_unchecked::<Events>().page(filter.clone(), page).await?;
         let page = page.map(|event| Event(Arc::clone(event)));
         Ok(Connection { listing: EventListing(filter), page })

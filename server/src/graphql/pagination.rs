@@ -80,7 +80,7 @@ impl PageArgs {
         let Int(size) = self.first.or(self.last).unwrap_or(DEFAULT_PAGE_SIZE);
         Ok(PageRequest {
             size: size.unsigned_abs().into(),
-            backwards: self.last.is_some(),
+            is_backwards: self.last.is_some(),
             after,
             before,
             offset: self.offset.map_or(0, |Int(offset)| offset.unsigned_abs().into()),
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn without_arguments_a_page_is_the_first_ten() {
         let page = check(PageArgs::default()).unwrap();
-        assert_eq!((page.size, page.backwards, page.offset), (10, false, 0));
+        assert_eq!((page.size, page.is_backwards, page.offset), (10, false, 0));
     }
 
     #[test]

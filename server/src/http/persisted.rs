@@ -21,12 +21,12 @@ pub(super) struct PersistedQuery {
 /// Texts by their hashes. The least used ones make room for new ones. Each server has its own cache: a
 /// client whose hash is not known sends the text.
 #[derive(Debug)]
-pub(super) struct PersistedQueries(Cache<String, String, ByText>);
+pub(super) struct PersistedQueries(Cache<String, String, SizeInBytes>);
 
 #[derive(Clone, Debug)]
-struct ByText;
+struct SizeInBytes;
 
-impl Weighter<String, String> for ByText {
+impl Weighter<String, String> for SizeInBytes {
     fn weight(&self, hash: &String, text: &String) -> u64 {
         (hash.len() + text.len()) as u64
     }
@@ -34,7 +34,7 @@ impl Weighter<String, String> for ByText {
 
 impl PersistedQueries {
     pub(super) fn new() -> Self {
-        Self(Cache::with_weighter(MAX_QUERIES, MAX_TEXT_BYTES, ByText))
+        Self(Cache::with_weighter(MAX_QUERIES, MAX_TEXT_BYTES, SizeInBytes))
     }
 
     /// Finds the text that a request means. If the operator lists operations, only their hashes are known.

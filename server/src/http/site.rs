@@ -41,8 +41,8 @@ const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
 /// Serves files from `dir`, compressed in advance if the browser accepts that. The client draws its own
 /// pages, so a browser gets the client's one page for any other path. Other programs get a 404.
 ///
-/// The IDEs are served only if `with_ides`.
-pub(super) fn routes(dir: &Path, with_ides: bool) -> Router<App> {
+/// The IDEs are served only if `has_ides`.
+pub(super) fn routes(dir: &Path, has_ides: bool) -> Router<App> {
     if !dir.join("index.html").is_file() {
         tracing::warn!(
             "there is no web client in {}: build it with `cargo xtask web`, or set WEB_DIR",
@@ -56,7 +56,7 @@ pub(super) fn routes(dir: &Path, with_ides: bool) -> Router<App> {
         .fallback_service(file("index.html"))
         .layer(header_of(header::CONTENT_SECURITY_POLICY, CLIENT_POLICY))
         .layer(middleware::from_fn(only_for_browsers));
-    let ides = match with_ides {
+    let ides = match has_ides {
         true => Router::new()
             .nest_service("/ide", files("ide"))
             .route_service("/playground", file("ide/playground/index.html"))
@@ -91,10 +91,10 @@ async fn only_for_browsers(request: Request, next: Next) -> Response {
 }
 
 async fn cache(request: Request, next: Next) -> Response {
-    let hashed = request.uri().path().starts_with(HASHED);
+    let is_hashed = request.uri().path().starts_with(HASHED);
     let mut response = next.run(request).await;
     let rule = match response.status() {
-        status if hashed && status.is_success() => "public, max-age=31536000, immutable",
+        status if is_hashed && status.is_success() => "public, max-age=31536000, immutable",
         _ => "no-cache",
     };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(rule));

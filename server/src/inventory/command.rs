@@ -65,7 +65,7 @@ pub enum InventoryError {
     #[error(transparent)]
     Database(#[from] DbErr),
     #[error("a batch of commands panicked")]
-    BrokenOff,
+    BatchPanicked,
 }
 
 impl From<Rejection> for InventoryError {

@@ -46,7 +46,7 @@ impl Inventory {
     ) -> Result<C::Outcome, InventoryError> {
         let (caller, outcome) = oneshot::channel();
         self.lane_of(command.event_id()).submit(pending(command, caller));
-        outcome.await.unwrap_or(Err(InventoryError::BrokenOff))
+        outcome.await.unwrap_or(Err(InventoryError::BatchPanicked))
     }
 
     /// Waits until no command waits or runs.

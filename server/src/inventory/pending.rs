@@ -95,7 +95,7 @@ impl Call for PendingCommand {
     fn refuse(self, refusal: Refusal) {
         self.fail(match refusal {
             Refusal::QueueFull | Refusal::WaitTimeout => InventoryError::Crowded,
-            Refusal::BrokenOff => InventoryError::BrokenOff,
+            Refusal::BatchPanicked => InventoryError::BatchPanicked,
         });
     }
 }

@@ -46,7 +46,7 @@ pub(super) enum NextStep {
 
 impl FailedAttempt {
     pub(super) fn next_step(&self) -> NextStep {
-        if !self.is_out_of_time && self.can_help_to_retry() {
+        if !self.is_out_of_time && self.retry_can_help() {
             let is_first_timeout =
                 self.fault == Fault::LockTimeout && self.lock_wait == LockWait::Wait;
             return if is_first_timeout { NextStep::RetrySkippingLocked } else { NextStep::Retry };
@@ -60,7 +60,7 @@ impl FailedAttempt {
         }
     }
 
-    fn can_help_to_retry(&self) -> bool {
+    fn retry_can_help(&self) -> bool {
         match self.fault {
             // The other transaction is committed by now, so the next attempt sees what it did.
             Fault::ConstraintViolation => self.constraint_violations < MAX_CONSTRAINT_VIOLATIONS,
@@ -155,8 +155,10 @@ mod tests {
 
     #[test]
     fn a_batch_that_keeps_violating_a_constraint_is_split_until_one_command_is_left() {
-        let violations =
-            |constraint_violations| FailedAttempt { constraint_violations, ..first(ALL[4]) };
+        let violations = |constraint_violations| FailedAttempt {
+            constraint_violations,
+            ..first(Fault::ConstraintViolation)
+        };
         assert_eq!(violations(2).next_step(), NextStep::Retry);
         assert_eq!(violations(3).next_step(), NextStep::Split);
         let alone = FailedAttempt { can_be_split: false, ..violations(3) };

@@ -50,9 +50,9 @@ impl BookingArgs {
 
     pub(super) fn lane_bounds(&self) -> Bounds {
         Bounds {
-            batch: self.booking_batch as usize,
-            queue: self.booking_queue as usize,
-            wait: Duration::from_millis(self.booking_wait_ms),
+            max_batch: self.booking_batch as usize,
+            max_waiting: self.booking_queue as usize,
+            wait_timeout: Duration::from_millis(self.booking_wait_ms),
         }
     }
 }

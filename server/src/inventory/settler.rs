@@ -82,8 +82,8 @@ impl Settler {
         let (candidates, mut others): (Vec<_>, Vec<_>) =
             commands.into_iter().partition(is_candidate);
         let deadline = Instant::now() + SOLD_OUT_LOOK_TIMEOUT;
-        let looked = self.db.with_deadline(deadline, self.read_without_lock(&candidates)).await;
-        let mut ledger = match looked.unwrap_or_else(|| Err(timeout_error())) {
+        let read = self.db.with_deadline(deadline, self.read_without_lock(&candidates)).await;
+        let mut ledger = match read.unwrap_or_else(|| Err(timeout_error())) {
             Ok(ledger) => ledger,
             Err(error) => {
                 // The transaction will meet the same error and knows what to do about it.
@@ -119,7 +119,7 @@ impl Settler {
     /// Runs a sub-batch, again where that can help, and publishes its counts. Answers its callers, but
     /// for those in the sub-batches that it returns.
     async fn carry_out(&self, mut sub_batch: SubBatch, deadline: Instant) -> Vec<SubBatch> {
-        let mut left = Vec::new();
+        let mut unfinished = Vec::new();
         let mut backoff = Backoff::new();
         let mut constraint_violations = 0;
         // The events of a commit that was cut off. It may have changed their counts.
@@ -128,15 +128,15 @@ impl Settler {
             let error = match self.attempt(&mut sub_batch, deadline).await {
                 Ok(decided) => {
                     self.publish(&decided, !in_doubt.is_empty());
-                    left.extend(sub_batch.take_undecided(decided.is_decided));
+                    unfinished.extend(sub_batch.take_undecided(decided.is_decided));
                     sub_batch.answer();
-                    return left;
+                    return unfinished;
                 }
                 Err(AttemptError::BeforeCommit(error)) => error,
                 Err(AttemptError::AtCommit(error, decided)) => {
                     if Fault::of(&error) == Fault::Unreachable {
                         in_doubt = decided.event_ids();
-                        left.extend(sub_batch.take_undecided(decided.is_decided));
+                        unfinished.extend(sub_batch.take_undecided(decided.is_decided));
                         // The next attempt waits for the locks that the cut transaction may still hold.
                         sub_batch.lock_wait = LockWait::WaitOnce;
                     }
@@ -166,24 +166,24 @@ impl Settler {
                 NextStep::Retry => {}
                 NextStep::RetrySkippingLocked => sub_batch.lock_wait = LockWait::SkipLocked,
                 NextStep::Split => {
-                    left.extend(sub_batch.split());
-                    return left;
+                    unfinished.extend(sub_batch.split());
+                    return unfinished;
                 }
                 NextStep::Fail => {
                     sub_batch.fail(&error.into());
-                    return left;
+                    return unfinished;
                 }
                 NextStep::ReportInDoubt => {
                     let (db, hub) = (self.db.clone(), self.hub.clone());
                     tokio::spawn(publish_when_readable(db, hub, in_doubt));
                     sub_batch.fail(&InventoryError::InDoubt);
-                    return left;
+                    return unfinished;
                 }
             }
             tracing::debug!(%error, ?in_doubt, "a batch of bookings runs again");
             sleep(backoff.next_pause()).await;
         }
-        left
+        unfinished
     }
 
     /// Runs one transaction.
@@ -224,7 +224,7 @@ impl Settler {
             true => Some(store::find_existing_users(&tx, sub_batch.user_ids()).await?),
         };
         let mut ledger = Ledger::new(self.clock.now(), users, events, bookings);
-        let locked: Vec<TicketCount> = ledger.events().map(TicketCount::of).collect();
+        let counts_before: Vec<TicketCount> = ledger.events().map(TicketCount::of).collect();
         let is_decided = sub_batch.decide(&mut ledger);
         // Events that stay sold out are known already; changed ones only once they are committed.
         self.sold_out.update(ledger.events().filter(|event| !ledger.has_changed(event.id)));
@@ -234,14 +234,14 @@ impl Settler {
         store::cancel_bookings(&tx, &cancelled).await?;
         store::insert_bookings(&tx, added).await?;
         store::update_counts(&tx, &changed).await?;
-        Ok((tx, Decided { is_decided, changed, locked }))
+        Ok((tx, Decided { is_decided, changed, counts_before }))
     }
 
     fn publish(&self, decided: &Decided, was_in_doubt: bool) {
         self.hub.publish(decided.changed.iter().map(|event| TicketCount::of(event)));
         if was_in_doubt {
             // What the cut-off commit changed is not among the changes of this attempt.
-            self.hub.publish(decided.locked.iter().copied());
+            self.hub.publish(decided.counts_before.iter().copied());
         }
     }
 }
@@ -265,12 +265,12 @@ struct Decided {
     /// The events whose counts it changed.
     changed: Vec<Arc<event::Model>>,
     /// The counts of all its events as it found them.
-    locked: Vec<TicketCount>,
+    counts_before: Vec<TicketCount>,
 }
 
 impl Decided {
     fn event_ids(&self) -> Vec<EventId> {
-        self.locked.iter().map(|count| count.event_id).collect()
+        self.counts_before.iter().map(|count| count.event_id).collect()
     }
 }
 

@@ -165,11 +165,11 @@ mod tests {
         let [free, quiet, busy] = [EventId::new(), EventId::new(), EventId::new()];
         let commands = [quiet, free, busy, busy].map(book);
         let mut batch = SubBatch::new(Vec::from(commands));
-        let mut left = batch.take_undecided(vec![false, true, false, false]);
+        let mut unfinished = batch.take_undecided(vec![false, true, false, false]);
         assert_eq!(batch.event_ids(), [free]);
-        let first = left.pop().unwrap();
+        let first = unfinished.pop().unwrap();
         assert_eq!((first.event_ids(), first.commands.len()), (vec![busy], 2));
         assert!(first.is_retry && first.lock_wait == LockWait::WaitOnce);
-        assert_eq!(events_of(&left), [[quiet]]);
+        assert_eq!(events_of(&unfinished), [[quiet]]);
     }
 }

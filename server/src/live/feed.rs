@@ -19,7 +19,7 @@ use crate::{database::Database, events::Events, metrics::Metrics};
 /// The channel's name in the database.
 const CHANNEL: &str = "rowlock_counts";
 /// Shortest time between two statements that send.
-const GATHER_TIME: Duration = Duration::from_millis(25);
+const SEND_INTERVAL: Duration = Duration::from_millis(25);
 /// Time between two reads of the watched events, and between two heartbeats.
 const REREAD_INTERVAL: Duration = Duration::from_secs(4);
 /// The pause before the next attempt after the database could not be reached.
@@ -40,7 +40,7 @@ async fn send(db: &Database, outbox: &Outbox) {
     loop {
         let counts = outbox.take().await;
         match db.notify(CHANNEL, encode(counts.values())).await {
-            Ok(()) => sleep(GATHER_TIME).await,
+            Ok(()) => sleep(SEND_INTERVAL).await,
             Err(error) => {
                 tracing::debug!(%error, "counts could not be sent to other servers");
                 outbox.put(counts.into_values());

@@ -49,9 +49,9 @@ const MAX_RECURSION: usize = 32;
 /// The schema as the transports use it. Clones share everything.
 #[derive(Clone)]
 pub(crate) struct Api {
-    schema: Roots,
+    schema: RowlockSchema,
     /// The same schema without most validation rules, for documents that are known to be valid.
-    schema_for_known_valid: Roots,
+    schema_for_known_valid: RowlockSchema,
     input_types: Arc<InputTypes>,
     root_fields: Arc<HashSet<Arc<str>>>,
     documents: Arc<Documents>,
@@ -61,7 +61,7 @@ pub(crate) struct Api {
     max_complexity: usize,
 }
 
-type Roots = Schema<Query, Mutation, Subscription>;
+type RowlockSchema = Schema<Query, Mutation, Subscription>;
 
 /// What is known about an operation before it is executed.
 #[derive(Clone, Debug)]

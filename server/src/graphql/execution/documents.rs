@@ -34,7 +34,7 @@ pub(super) struct Document {
     pub(super) parsed: ExecutableDocument,
     pub(super) size: QuerySize,
     pub(super) has_plain_arguments: bool,
-    known_valid: AtomicBool,
+    is_known_valid: AtomicBool,
 }
 
 impl Document {
@@ -42,18 +42,18 @@ impl Document {
         Self {
             size: QuerySize::of(&parsed),
             has_plain_arguments: has_plain_arguments(&parsed),
-            known_valid: AtomicBool::new(false),
+            is_known_valid: AtomicBool::new(false),
             parsed,
         }
     }
 
     /// Whether the document was validated before.
     pub(super) fn is_known_valid(&self) -> bool {
-        self.known_valid.load(Ordering::Relaxed)
+        self.is_known_valid.load(Ordering::Relaxed)
     }
 
     pub(super) fn set_known_valid(&self) {
-        self.known_valid.store(true, Ordering::Relaxed);
+        self.is_known_valid.store(true, Ordering::Relaxed);
     }
 }
 
@@ -61,13 +61,13 @@ impl Document {
 #[derive(Debug)]
 pub(super) struct Documents {
     allowed: AllowedOperations,
-    known: Cache<String, Arc<Document>, ByText>,
+    known: Cache<String, Arc<Document>, SizeInBytes>,
 }
 
 #[derive(Clone, Debug)]
-struct ByText;
+struct SizeInBytes;
 
-impl Weighter<String, Arc<Document>> for ByText {
+impl Weighter<String, Arc<Document>> for SizeInBytes {
     fn weight(&self, text: &String, _: &Arc<Document>) -> u64 {
         text.len() as u64
     }
@@ -76,7 +76,7 @@ impl Weighter<String, Arc<Document>> for ByText {
 impl Documents {
     /// Texts that are not allowed are not even parsed.
     pub(super) fn new(allowed: AllowedOperations) -> Self {
-        Self { allowed, known: Cache::with_weighter(MAX_DOCUMENTS, MAX_TEXT_BYTES, ByText) }
+        Self { allowed, known: Cache::with_weighter(MAX_DOCUMENTS, MAX_TEXT_BYTES, SizeInBytes) }
     }
 
     pub(super) fn allowed(&self) -> &AllowedOperations {

@@ -46,7 +46,7 @@ enum InputType {
 
 #[derive(Debug)]
 struct InputField {
-    of: Type,
+    declared: Type,
     may_be_absent: bool,
 }
 
@@ -64,9 +64,9 @@ impl InputTypes {
                 }
                 TypeKind::InputObject(of) => {
                     let fields = of.fields.into_iter().map(|field| {
-                        let (of, default) = (field.node.ty.node, field.node.default_value);
-                        let may_be_absent = of.nullable || default.is_some();
-                        (field.node.name.node, InputField { of, may_be_absent })
+                        let (declared, default) = (field.node.ty.node, field.node.default_value);
+                        let may_be_absent = declared.nullable || default.is_some();
+                        (field.node.name.node, InputField { declared, may_be_absent })
                     });
                     InputType::Object(fields.collect())
                 }
@@ -135,7 +135,7 @@ impl InputTypes {
         let Some(InputType::Object(fields)) = self.by_name.get(name) else { return false };
         let Value::Object(given) = value else { return true };
         given.iter().any(|(name, value)| {
-            fields.get(name).is_some_and(|field| self.is_not_object(&field.of, value))
+            fields.get(name).is_some_and(|field| self.is_not_object(&field.declared, value))
         })
     }
 
@@ -192,7 +192,9 @@ impl InputTypes {
                 }
                 (Some(InputType::Object(fields)), Value::Object(given)) => {
                     given.iter().all(|(name, value)| {
-                        fields.get(name).is_some_and(|field| self.is_of_type(&field.of, value))
+                        fields
+                            .get(name)
+                            .is_some_and(|field| self.is_of_type(&field.declared, value))
                     }) && fields
                         .iter()
                         .all(|(name, field)| field.may_be_absent || given.contains_key(name))

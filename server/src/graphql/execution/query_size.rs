@@ -31,14 +31,14 @@ impl QuerySize {
         let mut whole = Self::default();
         for (_, operation) in document.operations.iter() {
             let selections = &operation.node.selection_set.node;
-            whole.take(Self::of_set(document, selections, &mut fragments, 0));
+            whole.add_sibling(Self::of_set(document, selections, &mut fragments, 0));
             let of_variables = operation.node.variable_definitions.iter();
             whole.add(of_variables.map(|variable| variable.node.directives.len()).sum());
             whole.add(operation.node.directives.len());
         }
         // async-graphql also visits fragments that nothing spreads.
         for name in document.fragments.keys() {
-            whole.take(Self::of_fragment(document, name, &mut fragments, 0));
+            whole.add_sibling(Self::of_fragment(document, name, &mut fragments, 0));
         }
         whole
     }
@@ -68,7 +68,7 @@ impl QuerySize {
             };
             inner.add(1 + selection.node.directives().len());
             inner.depth = inner.depth.saturating_add(1);
-            size.take(inner);
+            size.add_sibling(inner);
         }
         size
     }
@@ -97,7 +97,7 @@ impl QuerySize {
     }
 
     /// Adds the size of a sibling.
-    fn take(&mut self, other: Self) {
+    fn add_sibling(&mut self, other: Self) {
         self.add(other.selections);
         self.depth = self.depth.max(other.depth);
     }

@@ -21,7 +21,7 @@ use super::socket_state::SocketState;
 pub(super) struct Connection<S> {
     socket: Mutex<S>,
     /// Whether the client sent anything since this was last taken.
-    was_heard: AtomicBool,
+    received_since_ping: AtomicBool,
 }
 
 /// What a WebSocket is to the adapters.
@@ -37,7 +37,7 @@ impl<S> Socket for S where
 
 impl<S: Socket> Connection<S> {
     pub(super) fn new(socket: S) -> Self {
-        Self { socket: Mutex::new(socket), was_heard: AtomicBool::new(true) }
+        Self { socket: Mutex::new(socket), received_since_ping: AtomicBool::new(true) }
     }
 
     /// The messages that async-graphql is to act upon. The stream ends with the socket, and with the
@@ -52,8 +52,8 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Whether the client sent anything since the last call.
-    pub(super) fn take_was_heard(&self) -> bool {
-        self.was_heard.swap(false, Ordering::Relaxed)
+    pub(super) fn take_received_since_ping(&self) -> bool {
+        self.received_since_ping.swap(false, Ordering::Relaxed)
     }
 
     /// Sends a message beside those of async-graphql.
@@ -89,7 +89,7 @@ impl<S: Socket> Stream for Incoming<'_, S> {
                 Some(Ok(message)) => message,
                 Some(Err(_)) | None => break,
             };
-            self.connection.was_heard.store(true, Ordering::Relaxed);
+            self.connection.received_since_ping.store(true, Ordering::Relaxed);
             let is_admitted = match &message {
                 Message::Text(text) => self.state.admit(text.as_bytes()),
                 Message::Binary(bytes) => self.state.admit(bytes),
@@ -212,10 +212,10 @@ mod tests {
     async fn a_client_is_heard_by_any_frame() {
         let (connection, state) =
             (connection([Message::Pong(Vec::new().into())]), SocketState::new(9, false));
-        assert!(connection.take_was_heard(), "a new socket counts as heard");
-        assert!(!connection.take_was_heard());
+        assert!(connection.take_received_since_ping(), "a new socket counts as heard");
+        assert!(!connection.take_received_since_ping());
         assert!(connection.incoming(&state).next().await.is_none());
-        assert!(connection.take_was_heard());
+        assert!(connection.take_received_since_ping());
     }
 
     #[tokio::test]

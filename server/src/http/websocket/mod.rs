@@ -188,7 +188,7 @@ impl Session {
                 }
                 _ = pings.tick() => {
                     // A client that is still there has answered the last ping.
-                    if !connection.take_was_heard() {
+                    if !connection.take_received_since_ping() {
                         return None;
                     }
                     tokio::select! {
