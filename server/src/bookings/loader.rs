@@ -18,7 +18,7 @@ pub(crate) struct UserAtEvent {
     pub(crate) event: EventId,
 }
 
-/// Runs batches of lookups. Keeps nothing between them.
+/// Runs batches of lookups, and keeps nothing between them.
 #[derive(Debug)]
 pub(super) struct ConfirmedBookings(pub(super) Database);
 

@@ -34,7 +34,8 @@ pub(super) async fn find_confirmed(
                 backend,
                 "SELECT b.* FROM unnest($1::uuid[], $2::uuid[]) AS asked (user_id, event_id) \
                  CROSS JOIN LATERAL (SELECT id, event_id, user_id, quantity, status, \
-                 idempotency_key, created_at, cancelled_at FROM bookings WHERE user_id = asked.user_id \
+                 idempotency_key, created_at, cancelled_at FROM bookings \
+                 WHERE user_id = asked.user_id \
                  AND event_id = asked.event_id AND status = 'CONFIRMED' LIMIT 1) AS b",
                 [users.into(), events.into()],
             )
@@ -54,7 +55,7 @@ pub(super) async fn find_confirmed(
     booking::Entity::find().from_raw_sql(statement).all(db).await
 }
 
-/// Which bookings a list has: those of one user, perhaps of one status only.
+/// Selects the bookings of a list: those of one user, with any status or with one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BookingFilter {
     pub(crate) user: UserId,
@@ -71,8 +72,8 @@ impl BookingFilter {
     }
 }
 
-/// Reads a page in its direction, and one row more if there is one. Newest first: ids are UUIDv7,
-/// which sort by the time they were made.
+/// Reads a page in its direction, and one row more if there is one. The newest come first: ids are
+/// UUIDv7, which sort by the time when they were made.
 pub(super) async fn find_page(
     db: &impl ConnectionTrait,
     filter: &BookingFilter,

@@ -12,10 +12,10 @@ use super::{
 };
 use crate::events::{EventFilter, Events, MAX_SEARCH_CHARS, Position, SortKey};
 
-/// What a list of events is ordered by.
+/// The field that a list of events is ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub(super) enum EventOrderField {
-    /// When the event starts.
+    /// The time when the event starts.
     Date,
     /// The price of a ticket, as a number; currencies are not converted.
     Price,
@@ -33,11 +33,11 @@ pub(super) enum OrderDirection {
     Desc,
 }
 
-/// The order of a list of events. Events that are equal in it come in the order in which they were
-/// created.
+/// The order of a list of events. Events that are equal in this order are sorted by the time when
+/// they were created.
 #[derive(Clone, Copy, Debug, InputObject)]
 pub(super) struct EventOrder {
-    /// What to order by.
+    /// The field to order by.
     field: EventOrderField,
     /// The direction of the order.
     #[graphql(default)]
@@ -60,8 +60,9 @@ impl From<EventOrderField> for SortKey {
     }
 }
 
-/// Adds to a page's complexity for a search, which may read many titles, and for an offset, which reads
-/// all rows that it skips. The deepest page by itself stays below the default limit.
+/// Returns the complexity that a page has in addition: for a search, which may read many titles,
+/// and for an offset, which reads all rows that it skips. The deepest page by itself stays below
+/// the default limit.
 fn search_and_offset_complexity(search: Option<&str>, offset: Option<Int>) -> usize {
     let search_complexity =
         if search.is_some_and(|search| !search.trim().is_empty()) { 80 } else { 0 };
@@ -74,7 +75,7 @@ pub(super) struct EventsQuery;
 
 #[Object]
 impl EventsQuery {
-    /// Events in pages: by cursor in both directions, or numbered with `offset`.
+    /// Lists events in pages. Use cursors to go in both directions, or `offset` for numbered pages.
     ///
     /// Errors: `BAD_USER_INPUT` for wrong page sizes or cursors, and for a search of more than 200
     /// characters.
@@ -85,12 +86,12 @@ impl EventsQuery {
     async fn events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Size of the page, from the start; 1 to 50. 10 when neither is given.")]
+        #[graphql(desc = "Size of a page from the start, 1 to 50. It is 10 without `first` and `last`.")]
         first: Option<Int>,
         #[graphql(desc = "Only events after this cursor.")] after: Option<String>,
-        #[graphql(desc = "Size of the page, from the end; 1 to 50.")] last: Option<Int>,
+        #[graphql(desc = "Size of a page from the end, 1 to 50.")] last: Option<Int>,
         #[graphql(desc = "Only events before this cursor.")] before: Option<String>,
-        #[graphql(desc = "How many events to skip, for numbered pages. Use it with `first`.")]
+        #[graphql(desc = "Number of events to skip, for numbered pages. Use it with `first`.")]
         offset: Option<Int>,
         #[graphql(desc = "Only events with this text anywhere in their title, in any case.")]
         search: Option<String>,
@@ -107,9 +108,9 @@ impl EventsQuery {
         Ok(Connection { listing: EventListing(filter), page })
     }
 
-    /// One event, or null when there is none with this id.
+    /// The event with this id, or null if there is none.
     ///
-    /// Errors: `BAD_USER_INPUT` if it is not an id.
+    /// Errors: `BAD_USER_INPUT` if `id` is not an id.
     async fn event(
         &self,
         ctx: &Context<'_>,

@@ -13,14 +13,14 @@ use crate::{
     events::{move_if_over_and_unbooked, title_key},
 };
 
-/// What seeding changed.
+/// The numbers of rows that seeding changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seeded {
-    /// Events that were not there yet.
+    /// Missing events, which were added.
     pub events: u64,
-    /// Events that were over with no ticket booked, and got a new day.
+    /// Events that were over without a booking, which got a new date.
     pub moved: usize,
-    /// Users who were not there yet.
+    /// Missing users, who were added.
     pub users: usize,
 }
 
@@ -183,8 +183,8 @@ const USERS: [(u128, &str, &str, &str); 3] = [
     (103, "alan@example.org", "alan-demo-1", "Alan"),
 ];
 
-/// Adds the demo data that is missing, and gives events that are over and were never booked a new day.
-/// All other rows stay as they are.
+/// Adds missing demo data. Events that are over and have no bookings get a new date; all other rows
+/// stay as they are.
 ///
 /// # Errors
 /// When the database fails.

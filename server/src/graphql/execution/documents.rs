@@ -1,5 +1,5 @@
-//! Caches parsed queries by their text. Parsing takes longer than everything else that a small request
-//! needs, and clients send the same few texts over and over.
+//! Caches parsed queries by their text. Parsing takes longer than everything else that a small
+//! request needs, and clients send the same few texts over and over.
 //!
 //! A text always means the same document, so the cache is never wrong.
 
@@ -21,9 +21,10 @@ use super::{
 };
 use crate::graphql::{allowed_operations::AllowedOperations, errors::ApiError};
 
-/// Most documents in the cache.
+/// Maximum number of documents in the cache.
 const MAX_DOCUMENTS: usize = 1_000;
-/// Most bytes of all their texts. A document takes some twenty times as much memory.
+/// Maximum size of all their texts together, in bytes. A parsed document takes some twenty times as
+/// much memory.
 const MAX_TEXT_BYTES: u64 = 1_000_000;
 
 const NOT_LISTED: &str = "This server runs only the operations on its operator's list.";
@@ -47,7 +48,7 @@ impl Document {
         }
     }
 
-    /// Whether the document was validated before.
+    /// Whether the document was already found valid.
     pub(super) fn is_known_valid(&self) -> bool {
         self.is_known_valid.load(Ordering::Relaxed)
     }
@@ -86,7 +87,7 @@ impl Documents {
     /// Parses `text`, or finds it in the cache.
     ///
     /// # Errors
-    /// What is wrong with the text. Errors are not cached.
+    /// When the text is not allowed or can't be parsed. Errors are not cached.
     pub(super) fn parse(&self, text: &str) -> ServerResult<Arc<Document>> {
         if let Some(known) = self.known.get(text) {
             return Ok(known);
