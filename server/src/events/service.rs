@@ -21,7 +21,7 @@ use crate::{
 /// Longest text to search for, in characters.
 pub(crate) const MAX_SEARCH_CHARS: usize = 200;
 
-/// Why events could not be read.
+/// The reason why events could not be read.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum EventsError {
     #[error(transparent)]
