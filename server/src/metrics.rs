@@ -1,4 +1,4 @@
-//! What `/metrics` shows, in the OpenMetrics text format.
+//! The metrics that `/metrics` shows, in the OpenMetrics text format.
 //!
 //! Counters and histograms are updated where things happen. Gauges are read when somebody asks: a
 //! [`Snapshot`] holds their values.
@@ -41,7 +41,7 @@ struct Gauges {
     connections: Family<PoolLabels, Gauge>,
 }
 
-/// The values of all gauges at one snapshot.
+/// The values of all gauges at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     pub(crate) live: LiveSize,
@@ -55,7 +55,7 @@ pub(crate) struct Snapshot {
     pub(crate) pools: Vec<PoolSize>,
 }
 
-/// How much is watched live.
+/// The number of watched events and of watches.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LiveSize {
     /// Events that somebody watches by id.
@@ -192,7 +192,7 @@ impl Metrics {
         let task_restarts = Family::default();
         registry.register(
             "background_task_restarts",
-            "Background tasks that ended or panicked and were started again",
+            "Restarts of background tasks that ended or panicked",
             Family::clone(&task_restarts),
         );
         let gauges = Gauges::default();
@@ -220,12 +220,12 @@ impl Metrics {
         self.commands.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
-    /// Records how long a message took from this server back to it.
+    /// Records how long a message took from this server through the database and back.
     pub(crate) fn feed_lagged(&self, time: Duration) {
         self.feed_lag.observe(time.as_secs_f64());
     }
 
-    /// The counter of restarts of a background task. It shows zero from now on.
+    /// The counter of a background task's restarts. From now on, it is shown, starting with zero.
     pub(crate) fn task_restarts(&self, task: &'static str) -> Counter {
         self.task_restarts.get_or_create_owned(&TaskLabels { task })
     }

@@ -13,10 +13,7 @@ use super::errors::ApiError;
 /// `BAD_USER_INPUT` for `field` when it isn't a UUID.
 pub(crate) fn id<T: From<Uuid>>(field: &str, raw: &ID) -> Result<T, ApiError> {
     Uuid::try_parse(raw).map(T::from).map_err(|_| {
-        ApiError::field(
-            field,
-            format!("{field} must be an id: a UUID from an earlier answer."),
-        )
+        ApiError::field(field, format!("{field} must be an id: a UUID from an earlier answer."))
     })
 }
 

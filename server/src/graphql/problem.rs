@@ -76,7 +76,8 @@ impl BookingClosed {
 
     /// A booking of the event can no longer be cancelled.
     pub(super) fn for_cancelling(event: Arc<event::Model>) -> Self {
-        let message = format!("{} has started, so its bookings can no longer be cancelled.", event.title);
+        let message =
+            format!("{} has started, so its bookings can no longer be cancelled.", event.title);
         Self { message, event: Event(event) }
     }
 }

@@ -54,7 +54,9 @@ impl User {
     async fn bookings(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Size of a page from the start, 1 to 50. It is 10 without `first` and `last`.")]
+        #[graphql(
+            desc = "Size of a page from the start, 1 to 50. It is 10 without `first` and `last`."
+        )]
         first: Option<Int>,
         #[graphql(desc = "Only bookings after this cursor.")] after: Option<String>,
         #[graphql(desc = "Size of a page from the end, 1 to 50.")] last: Option<Int>,
