@@ -30,16 +30,34 @@ const FORGET_INTERVAL: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Args)]
 pub struct RateLimitArgs {
     /// Sign-ins (login, register, refresh and logout) per minute from one address
-    #[arg(long, env, default_value_t = 1_200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 1_200,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     pub sign_ins_per_minute_per_address: u32,
 
     /// Login attempts per minute for one email from one address; ten times as many from all
     /// addresses together
-    #[arg(long, env, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 20,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     pub logins_per_minute_per_email: u32,
 
     /// Bookings and cancellations per minute by one user
-    #[arg(long, env, default_value_t = 240, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 240,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     pub bookings_per_minute_per_user: u32,
 }
 

@@ -31,7 +31,7 @@ pub struct AccessToken {
     pub expires_at: DateTime<Utc>,
 }
 
-/// The user of a request, as its access token tells.
+/// The user that a request's access token names, if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Viewer {
     /// The request has no token.

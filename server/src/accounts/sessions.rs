@@ -38,7 +38,7 @@ pub enum SessionsError {
     Signing(#[from] jsonwebtoken::errors::Error),
 }
 
-/// A session that has just begun or was continued.
+/// A new or continued session.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
     pub user: user::Model,
@@ -82,8 +82,8 @@ impl Sessions {
 
     /// Exchanges a refresh token, as the cookie has it, for the session's next one.
     ///
-    /// A token that was used before ends its whole session, because one of its two users is not its
-    /// owner. Within a few seconds of its first use, it gives another token instead.
+    /// A token that was used before ends its whole session, because one of those who sent it is not
+    /// its owner. Within a few seconds of its first use, it gives another token instead.
     ///
     /// # Errors
     /// `SessionEnded` when the token is unknown, expired, used or revoked.

@@ -106,8 +106,8 @@ pub(crate) async fn revoke_sessions_of(
         .map(drop)
 }
 
-/// Deletes sessions that expired before `before`, with their tokens; returns how many sessions
-/// there were.
+/// Deletes sessions that expired before `before`, with their tokens; returns how many sessions it
+/// deleted.
 pub(crate) async fn delete_sessions_expired_before(
     db: &impl ConnectionTrait,
     before: DateTime<Utc>,

@@ -19,7 +19,7 @@ impl Accounts {
         Ok(ids)
     }
 
-    /// Creates the accounts with these ids and names that are missing; returns how many there were.
+    /// Creates the accounts with these ids and names that are missing; returns how many it created.
     /// Nobody knows their password.
     ///
     /// # Errors

@@ -103,8 +103,14 @@ pub struct SeedArgs {
     /// Number of generated events that should exist, besides the demo events
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub events: Option<u32>,
-    /// Number of bookings by generated users that the generated events should have together
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "events", value_parser = clap::value_parser!(u32).range(..=100_000_000))]
+    /// Number of bookings that the generated events should have together, by generated users
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        requires = "events",
+        value_parser = clap::value_parser!(u32).range(..=100_000_000)
+    )]
     pub bookings: u32,
 }
 
@@ -152,6 +158,12 @@ pub struct ServeArgs {
 
     /// Milliseconds to keep serving after the signal to stop, while `/readyz` reports that the
     /// server is not ready. A balancer can then notice before connections are refused
-    #[arg(long, env, default_value_t = 0, value_name = "MS", value_parser = clap::value_parser!(u64).range(..=600_000))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 0,
+        value_name = "MS",
+        value_parser = clap::value_parser!(u64).range(..=600_000)
+    )]
     pub stop_delay_ms: u64,
 }

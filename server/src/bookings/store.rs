@@ -55,7 +55,7 @@ pub(super) async fn find_confirmed(
     booking::Entity::find().from_raw_sql(statement).all(db).await
 }
 
-/// Selects the bookings of a list: those of one user, with any status or with one.
+/// Selects the bookings of a list: those of one user, with any status or with a given one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BookingFilter {
     pub(crate) user: UserId,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 /// Rows in one `INSERT`. Both engines limit the number of values in a statement.
 const ROWS_PER_INSERT: usize = 1_000;
 
-/// Inserts the rows whose primary keys are missing; returns how many rows it inserted.
+/// Inserts the rows whose primary keys are missing; returns how many it inserted.
 pub(crate) async fn insert_missing<E>(
     db: &impl ConnectionTrait,
     rows: Vec<E::Model>,

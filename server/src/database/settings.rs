@@ -25,11 +25,23 @@ pub struct DatabaseArgs {
 
     /// Number of connections for reading by key; there are as many again for lists and searches,
     /// and to the standby
-    #[arg(long, env, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 8,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=1000)
+    )]
     pub database_read_connections: u32,
 
     /// Number of connections for transactions on PostgreSQL; SQLite has one writer
-    #[arg(long, env, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 16,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=1000)
+    )]
     pub database_write_connections: u32,
 }
 

@@ -160,13 +160,19 @@ impl Standby {
         match answer.unwrap_or_else(|| Err(timeout_error())) {
             Ok(answer) => Some(answer),
             Err(error) => {
-                if matches!(Fault::of(&error), Fault::Unreachable | Fault::Overloaded) {
-                    *self.last_failure.lock() = Some(Instant::now());
-                    if !self.health.set_unreachable(true) {
-                        self.log_unusable(&error.to_string());
+                match Fault::of(&error) {
+                    Fault::Unreachable | Fault::Overloaded => {
+                        *self.last_failure.lock() = Some(Instant::now());
+                        if !self.health.set_unreachable(true) {
+                            self.log_unusable(&error.to_string());
+                        }
                     }
+                    // Replaying the log can also cancel a single statement.
+                    Fault::LockTimeout
+                    | Fault::SerializationFailure
+                    | Fault::ConstraintViolation
+                    | Fault::Other => {}
                 }
-                // Replaying the log can also cancel a single statement.
                 tracing::debug!(%error, "the standby did not answer");
                 None
             }

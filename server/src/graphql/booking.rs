@@ -58,7 +58,7 @@ impl Booking {
     }
 }
 
-/// A user's bookings, all of them or those of one status.
+/// A user's bookings, with any status or with a given one.
 #[derive(Debug)]
 pub(super) struct BookingListing(BookingFilter);
 

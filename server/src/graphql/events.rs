@@ -60,9 +60,9 @@ impl From<EventOrderField> for SortKey {
     }
 }
 
-/// Returns the complexity that a page has in addition: for a search, which may read many titles,
-/// and for an offset, which reads all rows that it skips. The deepest page by itself stays below
-/// the default limit.
+/// The additional complexity of a page: for a search, which may read many titles, and for an
+/// offset, which reads all rows that it skips. The deepest page by itself stays below the default
+/// limit.
 fn search_and_offset_complexity(search: Option<&str>, offset: Option<Int>) -> usize {
     let search_complexity =
         if search.is_some_and(|search| !search.trim().is_empty()) { 80 } else { 0 };
@@ -80,18 +80,17 @@ impl EventsQuery {
     /// Errors: `BAD_USER_INPUT` for wrong page sizes or cursors, and for a search of more than 200
     /// characters.
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
-    #[graphql(
-        complexity = "page_complexity(first, last, child_complexity) + search_and_offset_complexity(search.as_deref(), offset)"
-    )]
+    #[graphql(complexity = "page_complexity(first, last, child_complexity) \
+                      + search_and_offset_complexity(search.as_deref(), offset)")]
     async fn events(
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "Size of a page from the start, 1 to 50. It is 10 without `first` and `last`."
+            desc = "Page size, from the start or `after`; 1 to 50. 10 without `first` and `last`."
         )]
         first: Option<Int>,
         #[graphql(desc = "Only events after this cursor.")] after: Option<String>,
-        #[graphql(desc = "Size of a page from the end, 1 to 50.")] last: Option<Int>,
+        #[graphql(desc = "Page size, from the end or `before`; 1 to 50.")] last: Option<Int>,
         #[graphql(desc = "Only events before this cursor.")] before: Option<String>,
         #[graphql(desc = "Number of events to skip, for numbered pages. Use it with `first`.")]
         offset: Option<Int>,

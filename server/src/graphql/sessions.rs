@@ -66,8 +66,8 @@ impl SessionsMutation {
         Ok(payload(ctx, ctx.data_unchecked::<Sessions>().refresh(token).await?))
     }
 
-    /// Ends the session of the refresh cookie and removes the cookie. It is also true if there was
-    /// none.
+    /// Ends the session of the refresh cookie and removes the cookie. The result is true even if
+    /// there was no session.
     #[graphql(guard = "CanSetCookie")]
     async fn logout(&self, ctx: &Context<'_>) -> Result<bool, ApiError> {
         let cookie = ctx.data_unchecked::<SessionCookie>();
@@ -129,7 +129,7 @@ pub(super) struct LoginInput {
     password: String,
 }
 
-/// A session that has just begun or was continued. Its refresh token is in the answer's cookie.
+/// A new or continued session. Its refresh token is in the answer's cookie.
 #[derive(SimpleObject)]
 pub(super) struct AuthPayload {
     /// The signed-in user.

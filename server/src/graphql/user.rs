@@ -55,11 +55,11 @@ impl User {
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "Size of a page from the start, 1 to 50. It is 10 without `first` and `last`."
+            desc = "Page size, from the start or `after`; 1 to 50. 10 without `first` and `last`."
         )]
         first: Option<Int>,
         #[graphql(desc = "Only bookings after this cursor.")] after: Option<String>,
-        #[graphql(desc = "Size of a page from the end, 1 to 50.")] last: Option<Int>,
+        #[graphql(desc = "Page size, from the end or `before`; 1 to 50.")] last: Option<Int>,
         #[graphql(desc = "Only bookings before this cursor.")] before: Option<String>,
         #[graphql(desc = "Only bookings of this status.")] status: Option<BookingStatus>,
     ) -> Result<BookingConnection, ApiError> {

@@ -29,7 +29,13 @@ pub struct HttpArgs {
     pub max_body_bytes: usize,
 
     /// WebSockets and streams of results that one address may have open at the same time
-    #[arg(long, env, default_value_t = 2_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 2_000,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     pub max_sockets_per_address: u32,
 
     /// Subscriptions that one WebSocket may have at the same time
@@ -37,16 +43,34 @@ pub struct HttpArgs {
     pub max_subscriptions_per_socket: usize,
 
     /// Seconds within which a WebSocket must send `connection_init`
-    #[arg(long, env, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 10,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=3_600)
+    )]
     pub socket_init_seconds: u64,
 
     /// Seconds between two pings of a WebSocket; a socket that stays silent in between is closed
-    #[arg(long, env, default_value_t = 30, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 30,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=3_600)
+    )]
     pub socket_ping_seconds: u64,
 
     /// Seconds within which a request's head must arrive, and then its body. A connection is also
     /// closed after this time if its client sends no request or reads nothing of its answer
-    #[arg(long, env, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 20,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=3_600)
+    )]
     pub request_seconds: u64,
 }
 

@@ -103,8 +103,8 @@ async fn cache(request: Request, next: Next) -> Response {
 }
 
 async fn missing() -> Response {
-    let page = "<!doctype html><title>Rowlock</title><p>The API is at <code>/graphql</code>. The web \
-                client and the IDEs are not built: run <code>cargo xtask web</code>, or set \
-                <code>WEB_DIR</code> to the folder that has them.";
+    let page = "<!doctype html><title>Rowlock</title><p>The API is at <code>/graphql</code>. \
+                The web client and the IDEs are not built: run <code>cargo xtask web</code>, or \
+                set <code>WEB_DIR</code> to the folder that has them.";
     (StatusCode::NOT_FOUND, Html(page)).into_response()
 }

@@ -1,8 +1,8 @@
 //! Streams of results over HTTP, for clients that open no WebSocket.
 //!
-//! A stream comes as Server-Sent Events ("distinct connections") or in parts:
-//! - <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md> -  
-//!   <https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol>
+//! Results come as Server-Sent Events ("distinct connections" of graphql-sse), or in parts:
+//! <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md>
+//! <https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol>
 
 use std::{convert::Infallible, sync::Arc};
 

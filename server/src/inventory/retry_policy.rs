@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::sub_batch::LockWait;
 use crate::database::Fault;
 
-/// Number of violated constraints after which a sub-batch is split.
+/// Number of constraint violations after which a sub-batch is split.
 const MAX_CONSTRAINT_VIOLATIONS: u32 = 3;
 /// First pause before another attempt. It doubles with each attempt and is jittered.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -79,7 +79,7 @@ impl FailedAttempt {
     fn may_be_caused_by_one_command(&self) -> bool {
         match self.fault {
             Fault::ConstraintViolation | Fault::Other => true,
-            // An attempt that skips locked events can time out only at a locked user, which
+            // An attempt that skips locked events can time out only at a user's locked row, which
             // concerns that user's command alone. The first attempt comes here only when it is out
             // of time, because all its commands waited for one event.
             Fault::LockTimeout => self.lock_wait != LockWait::WaitOnce,

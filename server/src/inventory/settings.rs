@@ -12,25 +12,55 @@ use crate::coalescing::Bounds;
 pub struct BookingArgs {
     /// Number of booking transactions that run at the same time on PostgreSQL, each for its share
     /// of the events; SQLite has one writer
-    #[arg(long, env, default_value_t = Self::LANES, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(
+        long,
+        env,
+        default_value_t = Self::LANES,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=64)
+    )]
     pub booking_lanes: u32,
 
     /// Maximum number of bookings and cancellations in one transaction
-    #[arg(long, env, default_value_t = Self::BATCH, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5_000))]
+    #[arg(
+        long,
+        env,
+        default_value_t = Self::BATCH,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=5_000)
+    )]
     pub booking_batch: u32,
 
     /// Maximum number of bookings and cancellations that wait in each lane; further ones get
     /// UNAVAILABLE
-    #[arg(long, env, default_value_t = Self::QUEUE, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(
+        long,
+        env,
+        default_value_t = Self::QUEUE,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
     pub booking_queue: u32,
 
     /// Longest time that a booking waits for its transaction to start; after that it gets
     /// UNAVAILABLE
-    #[arg(long, env, default_value_t = Self::WAIT_MS, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    #[arg(
+        long,
+        env,
+        default_value_t = Self::WAIT_MS,
+        value_name = "MS",
+        value_parser = clap::value_parser!(u64).range(1..=600_000)
+    )]
     pub booking_wait_ms: u64,
 
     /// Hold each transaction's row locks this much longer, to make races visible; 0 for real use
-    #[arg(long, env, default_value_t = 0, value_name = "MS", value_parser = clap::value_parser!(u64).range(..=10_000))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 0,
+        value_name = "MS",
+        value_parser = clap::value_parser!(u64).range(..=10_000)
+    )]
     pub booking_delay_ms: u64,
 }
 

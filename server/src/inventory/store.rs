@@ -47,7 +47,7 @@ pub(super) async fn lock_events(
     select.all(tx).await
 }
 
-/// Finds those of these users that exist.
+/// Finds out which of these users exist.
 pub(super) async fn find_existing_users(
     tx: &impl ConnectionTrait,
     ids: HashSet<UserId>,

@@ -127,7 +127,7 @@ pub(crate) fn booking_settings() -> BookingArgs {
 /// Adds the missing rows. `progress` gets a line now and then.
 ///
 /// # Errors
-/// When the database fails. Rows that were added before that stay.
+/// When the database fails. Rows that were added before the failure stay.
 pub async fn fill(
     services: &Services,
     size: Size,

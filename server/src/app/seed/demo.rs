@@ -16,11 +16,11 @@ use crate::{
 /// The numbers of rows that seeding changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seeded {
-    /// Missing events, which were added.
+    /// Events that were missing and were added.
     pub events: u64,
-    /// Events that were over without a booking, which got a new date.
+    /// Events that were over without a booking and got a new date.
     pub moved: usize,
-    /// Missing users, who were added.
+    /// Users who were missing and were added.
     pub users: usize,
 }
 

@@ -2,8 +2,8 @@
 //! stand for, so that an argument's default applies.
 //! <https://spec.graphql.org/September2025/#CoerceArgumentValues()>
 //!
-//! async-graphql treats such a variable as null, which an argument such as `orderBy: EventOrder! =
-//! …` refuses.
+//! async-graphql treats such a variable as null, and refuses it for an argument such as
+//! `orderBy: EventOrder! = …`.
 
 use std::collections::HashSet;
 

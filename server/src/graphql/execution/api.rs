@@ -66,8 +66,8 @@ type RowlockSchema = Schema<Query, Mutation, Subscription>;
 /// The facts about an operation that are known before it is executed.
 #[derive(Clone, Debug)]
 pub(crate) struct Operation {
-    /// `None` when the text can't be parsed, or if no operation has the given name. Execution is
-    /// then refused.
+    /// `None` if the text can't be parsed, or if no operation has the given name. Execution is then
+    /// refused.
     pub(crate) kind: Option<OperationType>,
     /// The metrics' label: the root field, or `several`, `other` or `invalid`.
     pub(crate) label: Arc<str>,

@@ -42,8 +42,8 @@ pub(super) fn field_error(mut error: ServerError, field: String) -> ServerError 
     ServerError { extensions: api_error.extensions, ..error }
 }
 
-/// Finds the argument that a message of async-graphql is about, as in `Invalid value for argument
-/// "input.quantity", expected type "Int"`. The `input` around it is left out. The library names the
+/// Finds the argument that a message of async-graphql is about, such as `quantity` in
+/// `Invalid value for argument "input.quantity", expected type "Int"`. The library names the
 /// argument in no other way. A test pins each case that matters.
 pub(super) fn argument_named_in(message: &str) -> Option<String> {
     let rest = message

@@ -311,7 +311,8 @@ mod tests {
             "mutation { bookEvent(input: 7) { __typename } }",
             "mutation { me: login(input: \"x\") { __typename } }",
             "mutation { ... { bookEvent(input: [{}]) { __typename } } }",
-            "mutation { ...A } fragment A on Mutation { logout bookEvent(input: X) { __typename } }",
+            "mutation { ...A } \
+             fragment A on Mutation { logout bookEvent(input: X) { __typename } }",
         ] {
             assert_eq!(missed(wrong).as_deref(), Some("input"), "{wrong}");
         }

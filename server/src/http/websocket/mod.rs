@@ -155,7 +155,9 @@ impl Session {
                     init_state.refuse(close(code::FORBIDDEN, BAD_TOKEN));
                     Err(BAD_TOKEN.into())
                 }
-                viewer => Ok(app.session_data(viewer, address, id)),
+                viewer @ (Viewer::Anonymous | Viewer::User { .. }) => {
+                    Ok(app.session_data(viewer, address, id))
+                }
             }
         })
         .serve()
