@@ -1,4 +1,4 @@
-//! What `/metrics` shows, in the OpenMetrics text format.
+//! The metrics that `/metrics` shows, in the OpenMetrics text format.
 //!
 //! Counters and histograms are updated where things happen. Gauges are read when somebody asks: a
 //! [`Snapshot`] holds their values.
@@ -25,7 +25,7 @@ struct Shared {
     registry: Registry,
     queues: Queues,
     requests: Family<RequestLabels, Counter>,
-    request: Family<OperationLabels, Histogram, fn() -> Histogram>,
+    request_time: Family<OperationLabels, Histogram, fn() -> Histogram>,
     commands: Family<OutcomeLabels, Counter>,
     feed_lag: Histogram,
     task_restarts: Family<TaskLabels, Counter>,
@@ -44,7 +44,7 @@ struct Gauges {
     connections: Family<PoolLabels, Gauge>,
 }
 
-/// The values of all gauges at one snapshot.
+/// The values of all gauges at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     pub(crate) live: LiveSize,
@@ -58,7 +58,7 @@ pub(crate) struct Snapshot {
     pub(crate) pools: Vec<PoolSize>,
 }
 
-/// How much is watched live.
+/// The number of watched events and of watches.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LiveSize {
     /// Events that somebody watches by id.
@@ -172,12 +172,12 @@ impl Metrics {
             "Operations, by root field and by the code of their first error",
             Family::clone(&requests),
         );
-        let request: Family<_, _, fn() -> Histogram> = Family::new_with_constructor(seconds);
+        let request_time: Family<_, _, fn() -> Histogram> = Family::new_with_constructor(seconds);
         registry.register_with_unit(
             "request",
             "How long operations took",
             Unit::Seconds,
-            Family::clone(&request),
+            Family::clone(&request_time),
         );
         let commands = Family::default();
         registry.register(
@@ -195,7 +195,7 @@ impl Metrics {
         let task_restarts = Family::default();
         registry.register(
             "background_task_restarts",
-            "Background tasks that ended or panicked and were started again",
+            "Restarts of background tasks that ended or panicked",
             Family::clone(&task_restarts),
         );
         let gauges = Gauges::default();
@@ -204,7 +204,7 @@ impl Metrics {
             registry,
             queues,
             requests,
-            request,
+            request_time,
             commands,
             feed_lag,
             task_restarts,
@@ -221,23 +221,23 @@ impl Metrics {
     ) {
         let (operation, outcome) = (Arc::clone(operation), code.unwrap_or("ok"));
         self.0
-            .request
+            .request_time
             .get_or_create(&OperationLabels { operation: Arc::clone(&operation) })
             .observe(time.as_secs_f64());
         self.0.requests.get_or_create(&RequestLabels { operation, outcome }).inc();
     }
 
     /// Counts a booking or cancellation by its outcome.
-    pub(crate) fn command(&self, outcome: &'static str) {
+    pub(crate) fn command_finished(&self, outcome: &'static str) {
         self.0.commands.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
-    /// Records how long a message took from this server back to it.
+    /// Records how long a message took from this server through the database and back.
     pub(crate) fn feed_lagged(&self, time: Duration) {
         self.0.feed_lag.observe(time.as_secs_f64());
     }
 
-    /// The counter of restarts of a background task. It shows zero from now on.
+    /// The counter of a background task's restarts. From now on, it is shown, starting with zero.
     pub(crate) fn task_restarts(&self, task: &'static str) -> Counter {
         self.0.task_restarts.get_or_create_owned(&TaskLabels { task })
     }

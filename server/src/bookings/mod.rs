@@ -1,5 +1,5 @@
-//! Bookings as people see them: making, cancelling and listing them. The counts behind them are
-//! changed by [`crate::inventory`] alone.
+//! Bookings as people see them: making, cancelling and listing them. Only `inventory` changes the
+//! counts behind them.
 
 mod loader;
 mod service;

@@ -26,13 +26,13 @@ impl ConnectionTrust {
         time < TRUSTED_IDLE_TIME && self.since_last_break().is_none_or(|since| since > time)
     }
 
-    /// Whether no connection broke lately.
+    /// Whether no connection has broken lately.
     pub(super) fn is_full(&self) -> bool {
         self.since_last_break().is_none_or(|since| since > DISTRUST_TIME)
     }
 
-    /// Runs `work` until `deadline`, and gives `None` if it needs longer. Its connection then counts
-    /// as broken before the pool gets it back.
+    /// Runs `work` until `deadline`, and returns `None` if it needs longer. Its connection then
+    /// counts as broken before the pool gets it back.
     pub(super) async fn with_deadline<F: Future>(
         &self,
         deadline: Instant,

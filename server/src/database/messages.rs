@@ -11,11 +11,11 @@ use tokio::time::Instant;
 use super::{Database, fault::timeout_error, reads::READ_TIMEOUT};
 
 impl Database {
-    /// Sends messages to every server that listens, this one included. Messages need not be durable,
-    /// so the commit does not wait for the disk.
+    /// Sends messages to every server that listens, this one included. Messages need not be
+    /// durable, so the commit does not wait for the disk.
     ///
     /// # Errors
-    /// When the database can't be reached or has no messages.
+    /// When the database can't be reached or is an SQLite file.
     pub(crate) async fn notify(&self, channel: &str, messages: Vec<String>) -> Result<(), DbErr> {
         let statement = Statement::from_sql_and_values(
             DbBackend::Postgres,
@@ -31,7 +31,7 @@ impl Database {
     /// Listens to all messages from now on.
     ///
     /// # Errors
-    /// When the database can't be reached or has no messages.
+    /// When the database can't be reached or is an SQLite file.
     pub(crate) async fn listen(&self, channel: &str) -> Result<PgListener, DbErr> {
         let pool = self.messages()?.get_postgres_connection_pool();
         let listening = async {

@@ -1,5 +1,5 @@
-//! The pool for statements that only read. A statement runs again if its connection turned out to be
-//! broken, and fails in time if the database is silent.
+//! The pool for statements that only read. A statement runs again if its connection turned out to
+//! be broken, and fails after a time limit if the database is silent.
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,7 +34,7 @@ impl Reads {
         Self { pool, trust, health }
     }
 
-    /// The bare pool, for transactions and for what tests set up.
+    /// The bare pool, for transactions and for tests.
     #[must_use]
     pub fn pool(&self) -> &DatabaseConnection {
         &self.pool

@@ -8,10 +8,10 @@ use sea_orm::{
 use serde::Serialize;
 use uuid::Uuid;
 
-/// Rows in one `INSERT`. Both engines limit how many values a statement has.
+/// Rows in one `INSERT`. Both engines limit the number of values in a statement.
 const ROWS_PER_INSERT: usize = 1_000;
 
-/// Inserts the rows whose primary keys are missing; returns how many there were.
+/// Inserts the rows whose primary keys are missing; returns how many it inserted.
 pub(crate) async fn insert_missing<E>(
     db: &impl ConnectionTrait,
     rows: Vec<E::Model>,

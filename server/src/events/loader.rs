@@ -11,7 +11,7 @@ use crate::{
     database::Database,
 };
 
-/// Runs batches of lookups. Keeps nothing between them.
+/// Runs batches of lookups, and keeps nothing between them.
 #[derive(Debug)]
 pub(super) struct EventsById(pub(super) Database);
 

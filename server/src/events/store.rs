@@ -19,8 +19,8 @@ pub(super) async fn find_events(
         .await
 }
 
-/// Gives an event a new time if it has started and none of its tickets is booked; returns whether it
-/// did.
+/// Gives an event a new time if it has started and none of its tickets is booked; returns whether
+/// it did.
 pub(crate) async fn move_if_over_and_unbooked(
     db: &impl ConnectionTrait,
     event: &event::Model,

@@ -1,4 +1,4 @@
-//! Cancels one booking and returns its tickets.
+//! Cancels one booking and frees its tickets.
 
 use std::sync::Arc;
 
@@ -18,17 +18,17 @@ pub(crate) struct Cancel {
     pub(crate) user_id: UserId,
 }
 
-/// What became of an attempt to cancel.
+/// The outcome of an attempt to cancel.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum CancelOutcome {
-    /// The booking, cancelled now or before.
+    /// The booking, cancelled now or by an earlier command.
     Cancelled(booking::Model),
     /// The event has started.
     Closed(Arc<event::Model>),
 }
 
 impl CancelOutcome {
-    /// The metrics' label.
+    /// The label in metrics.
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Cancelled(_) => "cancelled",

@@ -13,14 +13,14 @@ use super::{
     pending::PendingCommand,
 };
 
-/// What a transaction does about event rows that another transaction has locked.
+/// The way in which a transaction treats event rows that another one has locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LockWait {
     /// It waits for them.
     Wait,
-    /// A lock timed out. It skips locked rows and leaves their commands for later.
+    /// It skips them and leaves their commands for later, because a lock timed out.
     SkipLocked,
-    /// It waits once more for a row that was skipped. Each event has its own transaction by now.
+    /// It waits once more for a row that was skipped. Each event now has a transaction of its own.
     WaitOnce,
 }
 
@@ -28,8 +28,8 @@ pub(super) enum LockWait {
 pub(super) struct SubBatch {
     pub(super) commands: Vec<PendingCommand>,
     pub(super) lock_wait: LockWait,
-    /// Whether an earlier attempt may have committed these bookings, or found a user deleted. The first
-    /// attempt saves the reads that find that out.
+    /// Whether an earlier attempt may have committed these bookings, or failed because a user was
+    /// deleted. The first attempt skips the reads that would find this out.
     pub(super) is_retry: bool,
 }
 
@@ -72,8 +72,8 @@ impl SubBatch {
         needed_bookings(&self.commands, self.is_retry)
     }
 
-    /// Decides all commands; tells for each whether it is decided. A command whose event was skipped is
-    /// not.
+    /// Decides all commands, and returns for each whether it is decided. A command whose event was
+    /// skipped is not.
     pub(super) fn decide(&mut self, ledger: &mut Ledger) -> Vec<bool> {
         let skips_locked = self.lock_wait == LockWait::SkipLocked;
         self.commands
@@ -97,7 +97,7 @@ impl SubBatch {
         Self::by_event(undecided)
     }
 
-    /// Tells all callers what was decided.
+    /// Sends all callers their decisions.
     pub(super) fn answer(self) {
         self.commands.into_iter().for_each(|command| command.answer());
     }
@@ -165,11 +165,11 @@ mod tests {
         let [free, quiet, busy] = [EventId::new(), EventId::new(), EventId::new()];
         let commands = [quiet, free, busy, busy].map(book);
         let mut batch = SubBatch::new(Vec::from(commands));
-        let mut left = batch.take_undecided(vec![false, true, false, false]);
+        let mut unfinished = batch.take_undecided(vec![false, true, false, false]);
         assert_eq!(batch.event_ids(), [free]);
-        let first = left.pop().unwrap();
+        let first = unfinished.pop().unwrap();
         assert_eq!((first.event_ids(), first.commands.len()), (vec![busy], 2));
         assert!(first.is_retry && first.lock_wait == LockWait::WaitOnce);
-        assert_eq!(events_of(&left), [[quiet]]);
+        assert_eq!(events_of(&unfinished), [[quiet]]);
     }
 }

@@ -1,7 +1,7 @@
-//! What holds for every operation on any transport: its size is limited, and each error has a code.
+//! Executes operations for all transports. It limits their size, and gives each error a code.
 //!
-//! This wraps the schema and is not one of async-graphql's extensions: with any extension, each field of
-//! an answer goes through all of them.
+//! This wraps the schema and is not one of async-graphql's extensions, because with an extension,
+//! each field of an answer goes through it.
 
 use std::{any::TypeId, collections::HashSet, sync::Arc};
 
@@ -41,9 +41,9 @@ use crate::{
     telemetry,
 };
 
-/// Most errors in one answer: as many as anyone reads.
+/// Maximum number of errors in one answer. Nobody reads more.
 const MAX_ERRORS: usize = 20;
-/// Deepest nesting that async-graphql accepts, fragments included.
+/// Maximum depth that async-graphql accepts, fragments included.
 const MAX_RECURSION: usize = 32;
 
 /// The schema as the transports use it. Clones share everything.
@@ -51,9 +51,9 @@ const MAX_RECURSION: usize = 32;
 pub(crate) struct Api(Arc<Shared>);
 
 struct Shared {
-    schema: Roots,
+    schema: RowlockSchema,
     /// The same schema without most validation rules, for documents that are known to be valid.
-    schema_for_known_valid: Roots,
+    schema_for_known_valid: RowlockSchema,
     input_types: InputTypes,
     root_fields: HashSet<Arc<str>>,
     documents: Documents,
@@ -63,12 +63,12 @@ struct Shared {
     max_complexity: usize,
 }
 
-type Roots = Schema<Query, Mutation, Subscription>;
+type RowlockSchema = Schema<Query, Mutation, Subscription>;
 
-/// What is known about an operation before it is executed.
+/// The facts about an operation that are known before it is executed.
 #[derive(Clone, Debug)]
 pub(crate) struct Operation {
-    /// `None` when the text can't be parsed, or when no operation has the given name. Executing it is
+    /// `None` if the text can't be parsed, or if no operation has the given name. Execution is then
     /// refused.
     pub(crate) kind: Option<OperationType>,
     /// The metrics' label: the root field, or `several`, `other` or `invalid`.
@@ -126,12 +126,12 @@ impl Api {
         }))
     }
 
-    /// Which operations may run.
+    /// The operations that may run.
     pub(crate) fn allowed_operations(&self) -> &AllowedOperations {
         self.0.documents.allowed()
     }
 
-    /// Finds the operation that a query's text and an operation's name stand for.
+    /// Finds the operation of this name in a query's text.
     pub(crate) fn operation(&self, query: &str, name: Option<&str>) -> Operation {
         let document = self.0.documents.parse(query).ok();
         let operation =
@@ -154,8 +154,8 @@ impl Api {
         Operation { kind: Some(operation.ty), label }
     }
 
-    /// Parses the request and refuses it if it is too large. The document comes along if it is as
-    /// valid with these variables as with any others.
+    /// Parses the request, and refuses it if it is too large. Also returns the document if its
+    /// validity does not depend on these variables.
     fn prepare(&self, mut request: Request) -> ServerResult<(Request, Option<Arc<Document>>)> {
         let document = self.0.documents.parse(&request.query)?;
         if document.size.selections > self.0.max_selections || document.size.depth > MAX_RECURSION {
@@ -206,7 +206,7 @@ impl Api {
         response
     }
 
-    // The library identifies its errors by nothing but their messages. A test pins each of them.
+    // The library's errors differ in nothing but their messages. A test pins each of them.
     fn with_code(&self, error: ServerError) -> ServerError {
         let too_much = |what: &str, max: usize| {
             too_complex(format!("The query's {what} is more than {max}. Ask for less at once."))
@@ -292,7 +292,8 @@ fn find_operation<'a>(
             })
             .map(|(_, operation)| &operation.node)
     };
-    // If none of several is named, executing them is refused. Until then, the worst is assumed.
+    // If there are several operations and no name, execution is refused later. Until then, the
+    // operation counts as the kind with the most restrictions.
     let changes_something = candidates().find(|found| found.ty == OperationType::Mutation);
     changes_something
         .or_else(|| candidates().find(|found| found.ty != OperationType::Query))
