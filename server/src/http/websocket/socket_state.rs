@@ -103,7 +103,7 @@ impl SocketState {
         let _ = self.refusal.set(frame);
     }
 
-    /// Records that async-graphql wants to close the socket.
+    /// Records the frame with which async-graphql closes the socket, in this API's codes.
     pub(super) fn refuse_with_library_frame(&self, frame: Option<&CloseFrame>) {
         if let Some(frame) = frame {
             self.refuse(translate(frame));
