@@ -115,7 +115,7 @@ pub struct SeedArgs {
 }
 
 impl SeedArgs {
-    /// How much to generate, if anything.
+    /// The number of rows to generate; `None` if there is nothing to generate.
     pub(super) fn size(&self) -> Option<Size> {
         self.events.map(|events| Size { events, bookings: self.bookings })
     }

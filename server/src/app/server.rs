@@ -27,8 +27,8 @@ use crate::{
     services::Services,
 };
 
-/// Longest time for open requests to finish after the signal to stop. Bookings then have the same
-/// time again.
+/// Longest time for open requests to finish after the signal to stop. After that, bookings have as
+/// long again.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause after a failed attempt to accept a connection.
 const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(50);

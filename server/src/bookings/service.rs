@@ -21,7 +21,7 @@ pub enum BookingsError {
     #[error(transparent)]
     Inventory(#[from] InventoryError),
     #[error(transparent)]
-    NotLookedUp(#[from] Refusal),
+    LookupRefused(#[from] Refusal),
     #[error(transparent)]
     Database(#[from] DbErr),
 }

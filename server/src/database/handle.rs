@@ -100,7 +100,7 @@ impl Database {
         self.writes.get_database_backend()
     }
 
-    /// The pool for reading by key, outside of transactions. Statements fail at once while the
+    /// The pool for reading by key, outside of transactions. Queries fail at once while the
     /// database is known to be unreachable.
     #[must_use]
     pub fn reads(&self) -> &Reads {

@@ -27,7 +27,7 @@ pub enum EventsError {
     #[error(transparent)]
     Database(#[from] DbErr),
     #[error(transparent)]
-    NotLookedUp(#[from] Refusal),
+    LookupRefused(#[from] Refusal),
     #[error(transparent)]
     ReadPanicked(#[from] ReadPanicked),
 }

@@ -252,7 +252,7 @@ impl From<EventsError> for ApiError {
     fn from(error: EventsError) -> Self {
         match error {
             EventsError::Database(error) => error.into(),
-            EventsError::NotLookedUp(refusal) => refusal.into(),
+            EventsError::LookupRefused(refusal) => refusal.into(),
             EventsError::ReadPanicked(error) => error.into(),
         }
     }
@@ -262,7 +262,7 @@ impl From<BookingsError> for ApiError {
     fn from(error: BookingsError) -> Self {
         match error {
             BookingsError::Inventory(error) => error.into(),
-            BookingsError::NotLookedUp(refusal) => refusal.into(),
+            BookingsError::LookupRefused(refusal) => refusal.into(),
             BookingsError::Database(error) => error.into(),
         }
     }

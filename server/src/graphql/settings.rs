@@ -43,7 +43,7 @@ impl OperationArgs {
     }
 }
 
-/// Parses a number. With a smaller one than `MIN`, the API would be useless.
+/// Parses a number of at least `MIN`. With a smaller one, the API would be useless.
 fn at_least<const MIN: usize>(text: &str) -> Result<usize, String> {
     let number: Option<usize> = text.parse().ok();
     number.filter(|number| *number >= MIN).ok_or_else(|| format!("use a number of at least {MIN}"))

@@ -1,4 +1,4 @@
-//! Where a request came from: the client's address, and the page that sent it.
+//! The origin of a request: the client's address, and the page that sent it.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -112,8 +112,8 @@ impl Ledger {
         self.index(booking);
     }
 
-    /// Cancels a confirmed booking and returns its tickets to its event. Returns the cancelled
-    /// booking, or `None` if there is no such booking.
+    /// Cancels a booking, which must be confirmed, and gives its tickets back to its event. Returns
+    /// the cancelled booking, or `None` if there is no such booking.
     pub(super) fn cancel_booking(&mut self, booking_id: BookingId) -> Option<booking::Model> {
         let booking = self.bookings.get_mut(&booking_id)?;
         booking.status = booking::Status::Cancelled;

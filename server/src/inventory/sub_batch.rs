@@ -20,7 +20,8 @@ pub(super) enum LockWait {
     Wait,
     /// It skips them and leaves their commands for later, because a lock timed out.
     SkipLocked,
-    /// It waits once more for a row that was skipped. Each event now has a transaction of its own.
+    /// It waits once more: for a row that was skipped, in a transaction for that event alone, or
+    /// for the locks of a commit in doubt.
     WaitOnce,
 }
 

@@ -126,7 +126,7 @@ impl<S: Socket> Sink<Message> for Outgoing<'_, S> {
                 Message::Text(text) => state.note_sent(text),
                 Message::Close(frame) => {
                     // The session closes the socket with the frame that the state holds.
-                    state.refuse_as_library_does(frame.as_ref());
+                    state.refuse_with_library_frame(frame.as_ref());
                     return Ok(());
                 }
                 Message::Binary(_) | Message::Ping(_) | Message::Pong(_) => {}

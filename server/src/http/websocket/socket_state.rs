@@ -103,8 +103,8 @@ impl SocketState {
         let _ = self.refusal.set(frame);
     }
 
-    /// Records that async-graphql wants to close the socket.
-    pub(super) fn refuse_as_library_does(&self, frame: Option<&CloseFrame>) {
+    /// Records the frame with which async-graphql closes the socket, in this API's codes.
+    pub(super) fn refuse_with_library_frame(&self, frame: Option<&CloseFrame>) {
         if let Some(frame) = frame {
             self.refuse(translate(frame));
         }
@@ -160,10 +160,10 @@ mod tests {
     fn the_first_reason_for_closing_counts() {
         let state = SocketState::new(1, false);
         state.refuse(close(code::FORBIDDEN, "first"));
-        state.refuse_as_library_does(Some(&close(code::PROTOCOL_ERROR, "second")));
+        state.refuse_with_library_frame(Some(&close(code::PROTOCOL_ERROR, "second")));
         assert_eq!(state.close_frame().code, code::FORBIDDEN);
         let state = SocketState::new(1, false);
-        state.refuse_as_library_does(Some(&close(code::PROTOCOL_ERROR, "not JSON")));
+        state.refuse_with_library_frame(Some(&close(code::PROTOCOL_ERROR, "not JSON")));
         assert_eq!(state.close_frame().code, code::BAD_REQUEST);
     }
 }
