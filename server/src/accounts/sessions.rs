@@ -12,10 +12,7 @@ use super::{
     refresh_token::RefreshToken,
     store,
 };
-use crate::{
-    clock::Clock,
-    database::{Database, timeout_error},
-};
+use crate::{clock::Clock, database::Database};
 
 /// The time after which an unused session expires.
 pub(crate) const SESSION_LIFETIME: Duration = Duration::days(7);
@@ -213,6 +210,5 @@ pub(super) async fn with_deadline<T, E: From<DbErr>>(
     db: &Database,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    let done = db.with_deadline(Instant::now() + TRANSACTION_TIMEOUT, work).await;
-    done.unwrap_or_else(|| Err(timeout_error().into()))
+    db.with_deadline(Instant::now() + TRANSACTION_TIMEOUT, work).await
 }

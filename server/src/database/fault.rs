@@ -35,6 +35,18 @@ impl Fault {
         }
     }
 
+    /// Whether a commit that failed like this may have been stored all the same.
+    pub(crate) fn leaves_commit_in_doubt(self) -> bool {
+        match self {
+            Self::Unreachable => true,
+            Self::Overloaded
+            | Self::LockTimeout
+            | Self::SerializationFailure
+            | Self::ConstraintViolation
+            | Self::Other => false,
+        }
+    }
+
     fn of_driver(error: &sqlx::Error) -> Self {
         use sqlx::Error;
         match error {

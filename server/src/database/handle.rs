@@ -177,14 +177,33 @@ impl Database {
         }
     }
 
-    /// Runs `work` until `deadline`, and returns `None` if it needs longer. Its connection then
-    /// counts as broken.
-    pub(crate) async fn with_deadline<F: Future>(
+    /// Runs `work`, and stops it at `deadline`. Its connection then counts as broken.
+    ///
+    /// # Errors
+    /// Those of `work`, and a timeout at the deadline.
+    pub(crate) async fn with_deadline<T, E: From<DbErr>>(
         &self,
         deadline: Instant,
-        work: F,
-    ) -> Option<F::Output> {
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         self.trust.with_deadline(deadline, work).await
+    }
+
+    /// Commits a transaction. A commit without an answer by `deadline` counts as cut off.
+    ///
+    /// # Errors
+    /// When the commit failed, or when its result is not known: see
+    /// `Fault::leaves_commit_in_doubt`.
+    pub(crate) async fn commit(
+        &self,
+        tx: DatabaseTransaction,
+        deadline: Instant,
+    ) -> Result<(), DbErr> {
+        let commit = async { Ok::<_, DbErr>(tx.commit().await) };
+        self.trust
+            .with_deadline(deadline, commit)
+            .await
+            .unwrap_or_else(|_| Err(unreachable_error()))
     }
 
     /// Records that a connection broke. Idle connections are then pinged before they are used.

@@ -19,10 +19,10 @@ mod rows;
 mod settings;
 mod standby;
 
-pub(crate) use fault::{Fault, timeout_error, unreachable_error};
+pub(crate) use fault::Fault;
 pub use handle::Database;
 pub use health::Health;
 pub(crate) use health::Schema;
 pub use reads::Reads;
-pub(crate) use rows::{any_of, hex, insert_missing, json};
+pub(crate) use rows::{any_of, find_by_ids, hex, insert_missing, json};
 pub use settings::{DatabaseArgs, DatabaseUrl};

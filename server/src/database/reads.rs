@@ -8,11 +8,7 @@ use sea_orm::{
 };
 use tokio::time::Instant;
 
-use super::{
-    Fault, Health,
-    connection_trust::ConnectionTrust,
-    fault::{timeout_error, unreachable_error},
-};
+use super::{Fault, Health, connection_trust::ConnectionTrust, fault::unreachable_error};
 
 /// Longest wait for the answer to a statement, including the wait for a connection.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -60,9 +56,7 @@ impl Reads {
         };
         tokio::select! {
             biased;
-            result = self.trust.with_deadline(deadline, work) => {
-                result.unwrap_or_else(|| Err(timeout_error()))
-            }
+            result = self.trust.with_deadline(deadline, work) => result,
             () = self.health.becomes_unreachable() => Err(unreachable_error()),
         }
     }

@@ -2,7 +2,7 @@
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, IntoActiveModel,
-    Iterable, PrimaryKeyToColumn,
+    Iterable, PrimaryKeyToColumn, QueryFilter,
     sea_query::{BinOper, Expr, OnConflict, extension::postgres::PgFunc},
 };
 use serde::Serialize;
@@ -52,6 +52,15 @@ pub(crate) fn any_of(
             column.into_expr().binary(BinOper::In, rows)
         }
     }
+}
+
+/// Reads the rows of these ids, those that exist, in no order.
+pub(crate) async fn find_by_ids<E: EntityTrait>(
+    db: &impl ConnectionTrait,
+    id_column: E::Column,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<Vec<E::Model>, DbErr> {
+    E::find().filter(any_of(db.get_database_backend(), id_column, ids)).all(db).await
 }
 
 /// Encodes rows as one JSON value, which SQLite's `json_each` takes apart again.

@@ -9,8 +9,8 @@ use sea_orm::{
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Fault, Health, Reads, connection_trust::ConnectionTrust, fault::timeout_error,
-    pools::postgres_options, reads::READ_TIMEOUT,
+    Fault, Health, Reads, connection_trust::ConnectionTrust, pools::postgres_options,
+    reads::READ_TIMEOUT,
 };
 
 /// Longest wait for the answer to a probe.
@@ -157,7 +157,7 @@ impl Standby {
             answer = self.trust.with_deadline(deadline, work) => answer,
             () = self.health.becomes_unreachable() => return None,
         };
-        match answer.unwrap_or_else(|| Err(timeout_error())) {
+        match answer {
             Ok(answer) => Some(answer),
             Err(error) => {
                 match Fault::of(&error) {

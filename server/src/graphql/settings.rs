@@ -1,6 +1,6 @@
 //! Settings for operations: which ones may run, and how large they may be.
 
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, builder::RangedU64ValueParser};
 
 use super::allowed_operations::AllowedOperations;
 
@@ -20,17 +20,17 @@ pub struct OperationArgs {
     pub allowed_operations: AllowedOperations,
 
     /// Maximum depth of a query
-    #[arg(long, env, default_value_t = 16, value_name = "N", value_parser = at_least::<4>)]
+    #[arg(long, env, default_value_t = 16, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(4..))]
     pub max_query_depth: usize,
 
     /// Maximum number of fields, aliases, fragments and directives in a query, counted wherever its
     /// fragments are spread. It is checked before anything else is done with the query
-    #[arg(long, env, default_value_t = 5_000, value_name = "N", value_parser = at_least::<100>)]
+    #[arg(long, env, default_value_t = 5_000, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(100..))]
     pub max_query_selections: usize,
 
     /// Maximum complexity of a query: its number of fields, where those in a list count once for
     /// each requested item
-    #[arg(long, env, default_value_t = 2_000, value_name = "N", value_parser = at_least::<100>)]
+    #[arg(long, env, default_value_t = 2_000, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(100..))]
     pub max_query_complexity: usize,
 }
 
@@ -41,10 +41,4 @@ impl OperationArgs {
     pub fn has_ides(&self) -> bool {
         self.introspection && !self.allowed_operations.are_listed()
     }
-}
-
-/// Parses a number of at least `MIN`. With a smaller one, the API would be useless.
-fn at_least<const MIN: usize>(text: &str) -> Result<usize, String> {
-    let number: Option<usize> = text.parse().ok();
-    number.filter(|number| *number >= MIN).ok_or_else(|| format!("use a number of at least {MIN}"))
 }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use axum::http::{HeaderName, HeaderValue};
-use clap::Args;
+use clap::{Args, builder::RangedU64ValueParser};
 
 /// Settings of the HTTP server: how clients reach it, and how much one client may use.
 #[derive(Clone, Debug, Args)]
@@ -25,7 +25,7 @@ pub struct HttpArgs {
     pub web_dir: PathBuf,
 
     /// Largest request body, and largest message on a WebSocket, in bytes
-    #[arg(long, env, default_value_t = 65_536, value_name = "BYTES", value_parser = at_least_1000)]
+    #[arg(long, env, default_value_t = 65_536, value_name = "BYTES", value_parser = RangedU64ValueParser::<usize>::new().range(1_000..))]
     pub max_body_bytes: usize,
 
     /// WebSockets and streams of results that one address may have open at the same time
@@ -39,7 +39,7 @@ pub struct HttpArgs {
     pub max_sockets_per_address: u32,
 
     /// Subscriptions that one WebSocket may have at the same time
-    #[arg(long, env, default_value_t = 100, value_name = "N", value_parser = at_least_1)]
+    #[arg(long, env, default_value_t = 100, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub max_subscriptions_per_socket: usize,
 
     /// Seconds within which a WebSocket must send `connection_init`
@@ -96,20 +96,6 @@ pub(super) struct SocketTimeouts {
     pub(super) init: Duration,
     /// Time between two pings.
     pub(super) ping_interval: Duration,
-}
-
-fn at_least_1(text: &str) -> Result<usize, String> {
-    at_least(1, text)
-}
-
-/// A smaller body has no room for the web client's operations.
-fn at_least_1000(text: &str) -> Result<usize, String> {
-    at_least(1_000, text)
-}
-
-fn at_least(min: usize, text: &str) -> Result<usize, String> {
-    let number: Option<usize> = text.parse().ok();
-    number.filter(|number| *number >= min).ok_or_else(|| format!("use a number of at least {min}"))
 }
 
 /// Web origins such as `https://tickets.example.org`, as browsers send them.

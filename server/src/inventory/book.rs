@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rowlock_entities::{BookingId, EventId, UserId, booking, event};
 
 use super::{
-    command::{Command, NeededBookings, Rejection},
+    command::{Command, CommandScope, NeededBookings, Rejection},
     ledger::Ledger,
 };
 
@@ -46,9 +46,7 @@ impl BookOutcome {
     }
 }
 
-impl Command for Book {
-    type Outcome = BookOutcome;
-
+impl CommandScope for Book {
     fn event_id(&self) -> EventId {
         self.event_id
     }
@@ -70,6 +68,10 @@ impl Command for Book {
     fn only_takes_tickets(&self) -> bool {
         true
     }
+}
+
+impl Command for Book {
+    type Outcome = BookOutcome;
 
     /// The order of the checks is part of the API: a repeated request gets its booking even after
     /// the event started, and a second booking is reported before a sold-out event.

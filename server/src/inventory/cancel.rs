@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rowlock_entities::{BookingId, EventId, UserId, booking, event};
 
 use super::{
-    command::{Command, NeededBookings, Rejection},
+    command::{Command, CommandScope, NeededBookings, Rejection},
     ledger::Ledger,
 };
 
@@ -37,9 +37,7 @@ impl CancelOutcome {
     }
 }
 
-impl Command for Cancel {
-    type Outcome = CancelOutcome;
-
+impl CommandScope for Cancel {
     fn event_id(&self) -> EventId {
         self.event_id
     }
@@ -55,6 +53,10 @@ impl Command for Cancel {
     fn only_takes_tickets(&self) -> bool {
         false
     }
+}
+
+impl Command for Cancel {
+    type Outcome = CancelOutcome;
 
     fn decide(&self, ledger: &mut Ledger) -> Result<CancelOutcome, Rejection> {
         if !ledger.user_exists(self.user_id) {

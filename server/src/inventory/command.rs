@@ -7,10 +7,19 @@ use super::ledger::Ledger;
 
 /// A change of an event's count that a caller requests. Each command has a file, together with its
 /// outcome. Lanes, settler and retry policy know commands only by this trait.
-pub(crate) trait Command: Send + Sync + 'static {
+pub(crate) trait Command: CommandScope {
     /// The decision, unless the command is rejected.
     type Outcome: Send + Sync + 'static;
 
+    /// Decides the command. Later commands of the batch see what it changed.
+    ///
+    /// # Errors
+    /// When the command can't be carried out, whatever the event's count is.
+    fn decide(&self, ledger: &mut Ledger) -> Result<Self::Outcome, Rejection>;
+}
+
+/// The rows that a command locks and reads.
+pub(crate) trait CommandScope: Send + Sync + 'static {
     /// The event whose row is locked for the command.
     fn event_id(&self) -> EventId;
 
@@ -24,12 +33,6 @@ pub(crate) trait Command: Send + Sync + 'static {
     /// Whether the command can only take tickets. If its event is sold out, such a command is first
     /// decided without a lock. That decision is final if it changes nothing.
     fn only_takes_tickets(&self) -> bool;
-
-    /// Decides the command. Later commands of the batch see what it changed.
-    ///
-    /// # Errors
-    /// When the command can't be carried out, whatever the event's count is.
-    fn decide(&self, ledger: &mut Ledger) -> Result<Self::Outcome, Rejection>;
 }
 
 /// The bookings that a batch's decisions depend on, named by key.

@@ -112,10 +112,14 @@ impl Ledger {
         self.index(booking);
     }
 
-    /// Cancels a booking, which must be confirmed, and gives its tickets back to its event. Returns
-    /// the cancelled booking, or `None` if there is no such booking.
+    /// Cancels a confirmed booking and gives its tickets back to its event. Returns the cancelled
+    /// booking, or `None` if there is no such booking or it holds no tickets.
     pub(super) fn cancel_booking(&mut self, booking_id: BookingId) -> Option<booking::Model> {
         let booking = self.bookings.get_mut(&booking_id)?;
+        match booking.status {
+            booking::Status::Confirmed => {}
+            booking::Status::Cancelled => return None,
+        }
         booking.status = booking::Status::Cancelled;
         booking.cancelled_at = Some(self.now);
         let booking = booking.clone();
@@ -300,6 +304,16 @@ mod tests {
         let mut ledger = world.ledger(vec![booking.clone()]);
         let first = ledger.decide(&world.cancel(0, &booking));
         assert_eq!(ledger.decide(&world.cancel(0, &booking)), first);
+        assert_eq!(ledger.into_changes().events[0].remaining_tickets, 8);
+    }
+
+    #[test]
+    fn the_ledger_itself_returns_the_tickets_of_a_booking_once() {
+        let world = world(5);
+        let booking = booked(world.ledger(vec![]).decide(&world.book(0, 3, None)));
+        let mut ledger = world.ledger(vec![booking.clone()]);
+        assert!(ledger.cancel_booking(booking.id).is_some());
+        assert_eq!(ledger.cancel_booking(booking.id), None);
         assert_eq!(ledger.into_changes().events[0].remaining_tickets, 8);
     }
 

@@ -1,10 +1,9 @@
 //! A command whose caller waits for its outcome.
 
-use rowlock_entities::{EventId, UserId};
 use tokio::sync::oneshot;
 
 use super::{
-    command::{Command, InventoryError, NeededBookings, Rejection},
+    command::{Command, CommandScope, InventoryError, Rejection},
     ledger::Ledger,
 };
 use crate::coalescing::{Call, Refusal};
@@ -14,13 +13,8 @@ use crate::coalescing::{Call, Refusal};
 pub(super) type PendingCommand = Box<dyn Pending>;
 
 pub(super) trait Pending: Send + Sync {
-    fn event_id(&self) -> EventId;
-
-    fn user_id(&self) -> UserId;
-
-    fn add_needed_bookings(&self, needed: &mut NeededBookings, is_retry: bool);
-
-    fn only_takes_tickets(&self) -> bool;
+    /// The rows that the command locks and reads.
+    fn scope(&self) -> &dyn CommandScope;
 
     /// Decides the command, and keeps the decision until the transaction is committed. A later
     /// attempt replaces it.
@@ -50,20 +44,8 @@ pub(super) fn pending<C: Command>(
 }
 
 impl<C: Command> Pending for Waiting<C> {
-    fn event_id(&self) -> EventId {
-        self.command.event_id()
-    }
-
-    fn user_id(&self) -> UserId {
-        self.command.user_id()
-    }
-
-    fn add_needed_bookings(&self, needed: &mut NeededBookings, is_retry: bool) {
-        self.command.add_needed_bookings(needed, is_retry);
-    }
-
-    fn only_takes_tickets(&self) -> bool {
-        self.command.only_takes_tickets()
+    fn scope(&self) -> &dyn CommandScope {
+        &self.command
     }
 
     fn decide(&mut self, ledger: &mut Ledger) -> Option<Rejection> {

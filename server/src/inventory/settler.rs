@@ -10,7 +10,7 @@
 use std::{sync::Arc, time::Duration};
 
 use rowlock_entities::{EventId, event};
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -25,7 +25,7 @@ use super::{
 use crate::{
     clock::Clock,
     coalescing::Runner,
-    database::{Database, Fault, timeout_error, unreachable_error},
+    database::{Database, Fault, find_by_ids},
     live::{Hub, TicketCount},
 };
 
@@ -76,7 +76,8 @@ impl Settler {
     /// commands that need the lock.
     async fn refuse_sold_out(&self, commands: Vec<PendingCommand>) -> Vec<PendingCommand> {
         let is_candidate = |command: &PendingCommand| {
-            command.only_takes_tickets() && self.sold_out.contains(command.event_id())
+            command.scope().only_takes_tickets()
+                && self.sold_out.contains(command.scope().event_id())
         };
         if !commands.iter().any(is_candidate) {
             return commands;
@@ -85,7 +86,7 @@ impl Settler {
             commands.into_iter().partition(is_candidate);
         let deadline = Instant::now() + SOLD_OUT_LOOK_TIMEOUT;
         let read = self.db.with_deadline(deadline, self.read_without_lock(&candidates)).await;
-        let mut ledger = match read.unwrap_or_else(|| Err(timeout_error())) {
+        let mut ledger = match read {
             Ok(ledger) => ledger,
             Err(error) => {
                 // The transaction will meet the same error, and the retry policy handles it there.
@@ -100,7 +101,7 @@ impl Settler {
             // Tickets became free. The first command that would get some needs the lock, and so do
             // all behind it. So does a second use of an idempotency key, because the first use may
             // be one of these.
-            let needs_lock = ledger.has_changed(command.event_id())
+            let needs_lock = ledger.has_changed(command.scope().event_id())
                 || rejection == Some(Rejection::IdempotencyKeyReused);
             if needs_lock {
                 others.push(command);
@@ -114,7 +115,7 @@ impl Settler {
     async fn read_without_lock(&self, commands: &[PendingCommand]) -> Result<Ledger, DbErr> {
         let db = self.db.writer()?;
         // Read counts first, so that the buyer of the last ticket is found among the bookings.
-        let events = store::find_events(db, event_ids(commands)).await?;
+        let events = find_events(db, event_ids(commands)).await?;
         let bookings = store::find_bookings(db, needed_bookings(commands, false)).await?;
         Ok(Ledger::new(self.clock.now(), None, events, bookings))
     }
@@ -137,7 +138,7 @@ impl Settler {
                 }
                 Err(AttemptError::BeforeCommit(error)) => error,
                 Err(AttemptError::AtCommit(error, decided)) => {
-                    if Fault::of(&error) == Fault::Unreachable {
+                    if Fault::of(&error).leaves_commit_in_doubt() {
                         in_doubt = decided.event_ids();
                         unfinished.extend(sub_batch.take_undecided(decided.is_decided));
                         // The next attempt waits for the locks that the broken transaction may
@@ -196,11 +197,8 @@ impl Settler {
         sub_batch: &mut SubBatch,
         deadline: Instant,
     ) -> Result<Decided, AttemptError> {
-        let prepared = self.db.with_deadline(deadline, self.prepare(sub_batch)).await;
-        let (tx, decided) = prepared.unwrap_or_else(|| Err(timeout_error()))?;
-        let committed = self.db.with_deadline(deadline, tx.commit()).await;
-        // A commit that gets no answer counts as one with a broken connection.
-        match committed.unwrap_or_else(|| Err(unreachable_error())) {
+        let (tx, decided) = self.db.with_deadline(deadline, self.prepare(sub_batch)).await?;
+        match self.db.commit(tx, deadline).await {
             Ok(()) => {
                 self.sold_out.update(decided.changed.iter().map(Arc::as_ref));
                 Ok(decided)
@@ -255,11 +253,19 @@ impl Settler {
 async fn publish_when_readable(db: Database, hub: Hub, events: Vec<EventId>) {
     let started = Instant::now();
     while started.elapsed() < PUBLISH_TIMEOUT {
-        if let Ok(events) = store::find_events(db.reads(), events.clone()).await {
+        if let Ok(events) = find_events(db.reads(), events.clone()).await {
             return hub.publish(events.iter().map(TicketCount::of));
         }
         sleep(PUBLISH_RETRY_INTERVAL).await;
     }
+}
+
+/// Reads events without a lock.
+async fn find_events(
+    db: &impl ConnectionTrait,
+    ids: Vec<EventId>,
+) -> Result<Vec<event::Model>, DbErr> {
+    find_by_ids::<event::Entity>(db, event::Column::Id, ids.into_iter().map(|id| id.0)).await
 }
 
 /// The decisions of a transaction.

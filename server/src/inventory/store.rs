@@ -16,18 +16,6 @@ use uuid::Uuid;
 use super::command::NeededBookings;
 use crate::database::{any_of, hex, json};
 
-/// Reads events without a lock.
-pub(super) async fn find_events(
-    db: &impl ConnectionTrait,
-    ids: Vec<EventId>,
-) -> Result<Vec<event::Model>, DbErr> {
-    let ids = ids.into_iter().map(|id| id.0);
-    event::Entity::find()
-        .filter(any_of(db.get_database_backend(), event::Column::Id, ids))
-        .all(db)
-        .await
-}
-
 /// Locks events until the transaction ends. It locks them in the order of their ids, so that two
 /// transactions never wait for each other. The lock is weaker than `FOR UPDATE`, which would also
 /// wait for the share lock that inserting a booking takes through its foreign key.

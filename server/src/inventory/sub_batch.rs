@@ -50,7 +50,7 @@ impl SubBatch {
     pub(super) fn by_event(commands: Vec<PendingCommand>) -> Vec<Self> {
         let mut events: BTreeMap<EventId, Vec<PendingCommand>> = BTreeMap::new();
         for command in commands {
-            events.entry(command.event_id()).or_default().push(command);
+            events.entry(command.scope().event_id()).or_default().push(command);
         }
         let mut events: Vec<Vec<PendingCommand>> = events.into_values().collect();
         events.sort_by_key(Vec::len);
@@ -66,7 +66,7 @@ impl SubBatch {
     }
 
     pub(super) fn user_ids(&self) -> HashSet<UserId> {
-        self.commands.iter().map(|command| command.user_id()).collect()
+        self.commands.iter().map(|command| command.scope().user_id()).collect()
     }
 
     pub(super) fn needed_bookings(&self) -> NeededBookings {
@@ -111,7 +111,7 @@ impl SubBatch {
 
 /// The ids of the commands' events, each once, in the order in which they are locked.
 pub(super) fn event_ids(commands: &[PendingCommand]) -> Vec<EventId> {
-    let mut ids: Vec<EventId> = commands.iter().map(|command| command.event_id()).collect();
+    let mut ids: Vec<EventId> = commands.iter().map(|command| command.scope().event_id()).collect();
     ids.sort_unstable();
     ids.dedup();
     ids
@@ -121,7 +121,7 @@ pub(super) fn event_ids(commands: &[PendingCommand]) -> Vec<EventId> {
 pub(super) fn needed_bookings(commands: &[PendingCommand], is_retry: bool) -> NeededBookings {
     let mut needed = NeededBookings::default();
     for command in commands {
-        command.add_needed_bookings(&mut needed, is_retry);
+        command.scope().add_needed_bookings(&mut needed, is_retry);
     }
     needed
 }
@@ -149,7 +149,8 @@ mod tests {
     }
 
     fn events_of(sub_batches: &[SubBatch]) -> Vec<Vec<EventId>> {
-        let events = |batch: &SubBatch| batch.commands.iter().map(|c| c.event_id()).collect();
+        let events =
+            |batch: &SubBatch| batch.commands.iter().map(|c| c.scope().event_id()).collect();
         sub_batches.iter().map(events).collect()
     }
 
@@ -157,7 +158,7 @@ mod tests {
     fn the_earlier_half_of_a_split_batch_runs_first() {
         let ids: Vec<EventId> = (0..5).map(|_| EventId::new()).collect();
         let mut halves = Vec::from(SubBatch::new(ids.iter().copied().map(book).collect()).split());
-        assert_eq!(halves.pop().unwrap().commands[0].event_id(), ids[0]);
+        assert_eq!(halves.pop().unwrap().commands[0].scope().event_id(), ids[0]);
         assert_eq!(events_of(&halves), [ids[2..].to_vec()]);
     }
 
