@@ -7,7 +7,8 @@ use reqwest::{Response, header};
 use serde_json::{Value, json};
 
 use crate::{
-    app::{App, Engine, code_and_fields, refresh_cookie},
+    app::{App, code_and_fields, refresh_cookie},
+    database::Engine,
     on_both_engines,
     socket::Socket,
 };

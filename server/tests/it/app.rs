@@ -1,33 +1,25 @@
 //! A server for one test, and what the tests say to it.
 
-use std::{
-    path::PathBuf,
-    sync::atomic::{AtomicU32, Ordering},
-};
-
 use chrono::Utc;
 use clap::Parser;
 use reqwest::{RequestBuilder, Response, header::SET_COOKIE};
 use rowlock::{
-    accounts::JwtSecret,
     app::{
         cli::{Cli, ServeArgs},
-        seed,
         server::Server,
     },
     clock::Clock,
     database::Database,
-    inventory::{
-        BookingArgs,
-        audit::{self, Audit},
-    },
+    inventory::audit::{self, Audit},
     services::Services,
 };
 use rowlock_entities::{EventId, event};
 use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{net::TcpListener, sync::OnceCell, task::JoinHandle};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use crate::database::{Engine, new_database};
 
 pub(crate) const SECRET: &str = "only-for-tests-and-known-to-everybody";
 
@@ -38,22 +30,16 @@ macro_rules! on_both_engines {
         mod on_sqlite {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                super::$test($crate::app::App::start($crate::app::Engine::Sqlite).await).await;
+                super::$test($crate::app::App::start($crate::database::Engine::Sqlite).await).await;
             })*
         }
         mod on_postgres {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                super::$test($crate::app::App::start($crate::app::Engine::Postgres).await).await;
+                super::$test($crate::app::App::start($crate::database::Engine::Postgres).await).await;
             })*
         }
     };
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Engine {
-    Sqlite,
-    Postgres,
 }
 
 /// A running server with the demo data, and nobody else in its database.
@@ -249,65 +235,6 @@ pub(crate) fn serve_args(database_url: &str, flags: &[&str]) -> ServeArgs {
 
 /// The built web client, from the server's folder, where cargo runs the tests.
 pub(crate) const WEB_DIR: &str = "../web/dist";
-
-/// A migrated database with the demo data, for one test only.
-pub(crate) async fn new_database(engine: Engine, folder: &TempDir) -> String {
-    match engine {
-        Engine::Sqlite => {
-            static TEMPLATE: OnceCell<(TempDir, PathBuf)> = OnceCell::const_new();
-            let (_, template) = TEMPLATE
-                .get_or_init(|| async {
-                    let folder = TempDir::new().unwrap();
-                    let file = folder.path().join("template.db");
-                    prepare(&format!("sqlite:{}", file.display())).await;
-                    (folder, file)
-                })
-                .await;
-            let file = folder.path().join("rowlock.db");
-            std::fs::copy(template, &file).unwrap();
-            format!("sqlite:{}", file.display())
-        }
-        Engine::Postgres => {
-            static TEMPLATE: OnceCell<String> = OnceCell::const_new();
-            let template = TEMPLATE
-                .get_or_init(|| async {
-                    let name = format!("template_{}", uuid::Uuid::now_v7().simple());
-                    postgres_admin(&format!("CREATE DATABASE {name}")).await;
-                    prepare(&postgres_url(&name)).await;
-                    name
-                })
-                .await;
-            static NUMBER: AtomicU32 = AtomicU32::new(1);
-            let name = format!("{template}_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-            postgres_admin(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
-            postgres_url(&name)
-        }
-    }
-}
-
-async fn prepare(url: &str) {
-    let db = Database::open(&serve_args(url, &[]).database).await.unwrap();
-    db.migrate(None).await.unwrap();
-    let secrets = JwtSecret::random().into();
-    let services = Services::new(db, Clock::default(), &secrets, &BookingArgs::default());
-    seed::add_demo(&services.db, &services.accounts, &services.clock).await.unwrap();
-    services.db.close().await;
-}
-
-/// The URL of one of the test server's databases.
-pub(crate) fn postgres_url(database: &str) -> String {
-    let admin = std::env::var("TEST_POSTGRES_URL")
-        .expect("TEST_POSTGRES_URL names a PostgreSQL to test with: run `cargo xtask test`");
-    let (server, _) = admin.rsplit_once('/').unwrap();
-    format!("{server}/{database}")
-}
-
-/// Runs a statement in the test server's own database.
-pub(crate) async fn postgres_admin(sql: &str) {
-    let admin = sea_orm::Database::connect(postgres_url("postgres")).await.unwrap();
-    admin.execute_unprepared(sql).await.unwrap();
-    admin.close().await.unwrap();
-}
 
 /// The refresh cookie that an answer sets, as the browser would send it back, and its attributes.
 pub(crate) fn refresh_cookie(response: &Response) -> (String, String) {

@@ -5,7 +5,7 @@ use std::{env, time::Duration};
 
 use tokio::{process::Command, time::timeout};
 
-use crate::app::{App, Engine};
+use crate::{app::App, database::Engine};
 
 const TIME_FOR_ONE: Duration = Duration::from_secs(60);
 

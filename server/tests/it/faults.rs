@@ -7,7 +7,8 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
-    app::{App, BOOK, Engine, code_and_fields, new_database, postgres_admin},
+    app::{App, BOOK, code_and_fields},
+    database::{Engine, new_database, postgres_admin},
     proxy::{Cut, Proxy},
     socket::Socket,
 };

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::{
-    app::{App, BOOK, Engine, code_and_fields},
+    app::{App, BOOK, code_and_fields},
+    database::Engine,
     on_both_engines,
     socket::Socket,
 };
@@ -16,14 +17,11 @@ on_both_engines! {
     a_body_that_is_no_request_is_refused_with_a_code
     a_query_that_cannot_run_is_refused_with_a_code
     a_query_that_was_valid_is_refused_whole_when_its_variables_are_wrong
-    a_query_that_asks_for_too_much_is_refused
-    fragments_that_double_each_other_are_refused_at_once
     an_answer_comes_in_the_media_type_that_was_asked_for
     other_origins_are_told_nothing_unless_they_are_allowed
     health_and_readiness_are_told
     every_answer_has_a_request_id
     what_happens_is_counted
-    a_query_is_known_by_its_hash_once_its_text_was_sent
 }
 
 async fn a_query_comes_by_post_or_get_and_a_mutation_only_by_post(app: App) {
@@ -174,44 +172,6 @@ async fn a_query_that_was_valid_is_refused_whole_when_its_variables_are_wrong(ap
     );
 }
 
-async fn a_query_that_asks_for_too_much_is_refused(app: App) {
-    let user = app.user().await;
-    let deep =
-        (0..8).fold("title".to_owned(), |inner, _| format!("myBooking {{ event {{ {inner} }} }}"));
-    let deep = format!("{{ events {{ nodes {{ {deep} }} }} }}");
-    let wide = "{ me { bookings(first: 50) { nodes { id event { id myBooking { id event { id title venue } } } } \
-                edges { cursor node { event { description } } } } } a: events(first: 50) { nodes { id title \
-                venue description startsAt price { amount currency } myBooking { id } } } b: events(last: 50) \
-                { nodes { id title venue description startsAt price { amount currency } myBooking { id event \
-                { id title venue description startsAt } } } } c: events(first: 50) { nodes { id title venue \
-                description startsAt price { amount currency } myBooking { id event { id title } } } } }";
-    let circle = "{ ...F } fragment F on Query { ...F }";
-    for query in [&*deep, wide, circle] {
-        let error = app.error(Some(&user), query, json!({})).await;
-        assert_eq!(code_and_fields(&error).0, "QUERY_TOO_COMPLEX", "{error}");
-    }
-    // A page size that is out of range on purpose costs no panic.
-    for first in [i32::MIN, -1, i32::MAX] {
-        let query = "query($first: Int) { events(first: $first) { nodes { id } } }";
-        let error = app.error(None, query, json!({ "first": first })).await;
-        assert_eq!(code_and_fields(&error).0, "BAD_USER_INPUT");
-    }
-}
-
-async fn fragments_that_double_each_other_are_refused_at_once(app: App) {
-    let doubling: String = (0..30)
-        .map(|n| format!("fragment F{n} on Query {{ ...F{m} ...F{m} }} ", m = n + 1))
-        .collect();
-    let bomb = format!("{{ ...F0 }} {doubling} fragment F30 on Query {{ __typename }}");
-    let soon = std::time::Duration::from_secs(10);
-    let error = tokio::time::timeout(soon, app.error(None, &bomb, json!({}))).await;
-    assert_eq!(code_and_fields(&error.expect("an answer at once")).0, "QUERY_TOO_COMPLEX");
-
-    let mut socket = Socket::open(&app.url, "graphql-transport-ws", json!({})).await;
-    let answer = socket.run(&bomb, json!({})).await;
-    assert_eq!(code_and_fields(&answer["errors"][0]).0, "QUERY_TOO_COMPLEX");
-}
-
 async fn an_answer_comes_in_the_media_type_that_was_asked_for(app: App) {
     let ask = async |accept: &str, query: &str| {
         let request = app.request(None, query, json!({})).header(header::ACCEPT, accept);
@@ -287,60 +247,6 @@ async fn every_answer_has_a_request_id(app: App) {
     assert!(error["message"].as_str().unwrap().starts_with("Something went wrong on our side."));
 }
 
-#[tokio::test]
-async fn every_file_for_browsers_comes_with_a_policy() {
-    let app = App::start(Engine::Sqlite).await;
-    for (path, scripts) in [
-        ("/", "script-src 'self' 'wasm-unsafe-eval';"),
-        ("/events/anything", "script-src 'self' 'wasm-unsafe-eval';"),
-        ("/playground", "script-src 'self';"),
-        ("/ide/playground/index.html", "script-src 'self';"),
-        ("/assets/missing.js", "default-src 'none';"),
-    ] {
-        let page = app.http.get(format!("{}{path}", app.url)).header(header::ACCEPT, "text/html");
-        let headers = page.send().await.unwrap().headers().clone();
-        let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
-        assert!(policy.contains(scripts), "{path}: {policy}");
-        assert!(policy.contains("default-src 'none'"), "{path}: {policy}");
-        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
-        assert_eq!(headers[header::REFERRER_POLICY], "same-origin", "{path}");
-        assert_eq!(headers["cross-origin-opener-policy"], "same-origin", "{path}");
-    }
-}
-
-#[tokio::test]
-async fn the_web_client_is_served_compressed_and_cached_by_its_hash() {
-    let app = App::start(Engine::Sqlite).await;
-    let get = async |path: &str| {
-        let request = app.http.get(format!("{}{path}", app.url));
-        request.header(header::ACCEPT_ENCODING, "br").send().await.unwrap()
-    };
-    let plain = app.http.get(format!("{}/", app.url)).send().await.unwrap();
-    assert_eq!(plain.headers()[header::CACHE_CONTROL], "no-cache");
-    let page = plain.text().await.unwrap();
-    let assets: Vec<&str> = page.split('"').filter(|text| text.starts_with("/assets/")).collect();
-    assert!(assets.len() >= 5, "{page}");
-    for asset in assets {
-        let answer = get(asset).await;
-        assert_eq!(answer.status(), 200, "{asset}");
-        assert_eq!(answer.headers()[header::CONTENT_ENCODING], "br");
-        assert_eq!(answer.headers()[header::CACHE_CONTROL], "public, max-age=31536000, immutable");
-    }
-    let page = app.http.get(format!("{}/events/anything", app.url));
-    let page = page.header(header::ACCEPT, "text/html,*/*").send().await.unwrap();
-    assert_eq!(page.status(), 200, "the client has pages of its own");
-    assert_eq!(get("/status").await.status(), 404, "and a monitor is not shown them");
-    assert_eq!(get("/assets/missing.js").await.status(), 404);
-    for path in [
-        "/assets/../../Cargo.toml",
-        "/assets/%2e%2e/%2e%2e/Cargo.toml",
-        "/ide/..%2f..%2fsrc/main.rs",
-    ] {
-        let answer = get(path).await;
-        assert!(!answer.text().await.unwrap().contains("[package]"), "{path}");
-    }
-}
-
 async fn what_happens_is_counted(app: App) {
     let (ann, bob) = (app.user().await, app.user().await);
     let event = app.event("Concert", 1).await;
@@ -390,90 +296,4 @@ async fn what_happens_is_counted(app: App) {
             }
         }
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn only_listed_operations_run_where_there_is_a_list() {
-    const LISTED: &str = "{__typename}";
-    const HASH: &str = "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38";
-    let folder = tempfile::tempdir().unwrap();
-    let list = folder.path().join("operations.json");
-    std::fs::write(&list, json!({ HASH: LISTED }).to_string()).unwrap();
-    let list = list.display().to_string();
-    let app = App::start_with(Engine::Sqlite, &["--allowed-operations", &list]).await;
-    let known = json!({ "data": { "__typename": "Query" } });
-    assert_eq!(app.send(None, LISTED, json!({})).await, known);
-    for unlisted in ["{ __typename }", "{ __schema { types { name } } }", BOOK, "{", ""] {
-        let error = app.error(Some(&app.user().await), unlisted, json!({})).await;
-        let expected = if unlisted.is_empty() { "BAD_USER_INPUT" } else { "FORBIDDEN" };
-        assert_eq!(code_and_fields(&error).0, expected, "{unlisted}");
-    }
-
-    let send = async |body: Value| -> Value {
-        let request = app.http.post(format!("{}/graphql", app.url)).json(&body);
-        request.send().await.unwrap().json().await.unwrap()
-    };
-    let by_hash = |hash: &str| json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } });
-    assert_eq!(send(json!({ "extensions": by_hash(HASH) })).await, known);
-    // A text is not put on the list by whoever sends it with its hash.
-    let other = "3eb0b2a7d9cd1a4f4b4ee1b2c5a1c6a3ae13f0d7a5be6d90f5bb1ff1d3c0c1ed";
-    let other = json!({ "query": "{ __typename }", "extensions": by_hash(other) });
-    assert_eq!(code_and_fields(&send(other).await["errors"][0]).0, "BAD_USER_INPUT");
-
-    let mut socket = Socket::open(&app.url, "graphql-transport-ws", json!({})).await;
-    assert_eq!(socket.run(LISTED, json!({})).await, known);
-    socket.start("{ __typename }", json!({})).await;
-    assert_eq!(code_and_fields(&socket.next().await["errors"][0]).0, "FORBIDDEN");
-    let sse = app.request(None, "{ __typename }", json!({})).header("accept", "text/event-stream");
-    assert_eq!(sse.send().await.unwrap().status(), 400);
-    for path in ["/playground", "/graphiql"] {
-        let request = app.http.get(format!("{}{path}", app.url)).header("accept", "text/html");
-        assert_eq!(request.send().await.unwrap().status(), 404, "{path}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_schema_is_shown_to_nobody_where_that_is_turned_off() {
-    let app = App::start_with(Engine::Sqlite, &["--introspection", "false"]).await;
-    for query in ["{ __schema { types { name } } }", "{ __type(name: \"Event\") { name } }"] {
-        let answer = app.send(None, query, json!({})).await;
-        assert!(!answer.to_string().contains("Event"), "{answer}");
-    }
-    app.data(None, "{ __typename events { nodes { __typename } } }", json!({})).await;
-    for path in ["/playground", "/graphiql", "/ide/graphiql/main.js"] {
-        let request = app.http.get(format!("{}{path}", app.url)).header("accept", "text/html");
-        assert_eq!(request.send().await.unwrap().status(), 404, "{path}");
-    }
-    let page = app.http.get(&app.url).header("accept", "text/html").send().await.unwrap();
-    assert_eq!(page.status(), 200);
-}
-
-async fn a_query_is_known_by_its_hash_once_its_text_was_sent(app: App) {
-    const HASH: &str = "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38";
-    let extensions = json!({ "persistedQuery": { "version": 1, "sha256Hash": HASH } });
-    let user = app.user().await;
-    let send = async |query: Value, token: Option<&str>| -> Value {
-        let body = match query {
-            Value::Null => json!({ "extensions": extensions }),
-            query => json!({ "query": query, "extensions": extensions }),
-        };
-        let request = app.http.post(format!("{}/graphql", app.url)).json(&body);
-        let request = token.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth);
-        request.send().await.unwrap().json().await.unwrap()
-    };
-    let unknown = send(json!(null), None).await;
-    assert_eq!(code_and_fields(&unknown["errors"][0]).0, "PERSISTED_QUERY_NOT_FOUND");
-    assert_eq!(unknown["errors"][0]["message"], "PersistedQueryNotFound");
-    let wrong = send(json!("{ __typename }"), None).await;
-    assert_eq!(code_and_fields(&wrong["errors"][0]), ("BAD_USER_INPUT", vec!["extensions"]));
-    let known = json!({ "__typename": "Query" });
-    assert_eq!(send(json!("{__typename}"), None).await["data"], known);
-    for token in [None, Some(&*user)] {
-        for hash_only in [json!(null), json!("")] {
-            assert_eq!(send(hash_only, token).await["data"], known);
-        }
-    }
-    let extensions = extensions.to_string();
-    let get = app.http.get(format!("{}/graphql", app.url)).query(&[("extensions", &extensions)]);
-    assert_eq!(get.send().await.unwrap().json::<Value>().await.unwrap()["data"], known);
 }

@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    app::{App, BOOK, Engine, code_and_fields},
+    app::{App, BOOK, code_and_fields},
+    database::Engine,
     on_both_engines,
 };
 

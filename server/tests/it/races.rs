@@ -6,7 +6,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::{
-    app::{App, BOOK, Engine},
+    app::{App, BOOK},
+    database::Engine,
     on_both_engines,
 };
 

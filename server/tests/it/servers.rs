@@ -11,7 +11,8 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
-    app::{App, Engine, postgres_admin, postgres_url, refresh_cookie},
+    app::{App, refresh_cookie},
+    database::{Engine, postgres_admin, postgres_url},
     program::rowlock,
     socket::Socket,
 };

@@ -14,7 +14,8 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, time::Instant};
 
 use crate::{
-    app::{BOOK, Engine, SECRET, new_database},
+    app::{BOOK, SECRET},
+    database::{Engine, new_database},
     program::Program,
 };
 

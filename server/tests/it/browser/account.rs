@@ -5,7 +5,7 @@ use rowlock_entities::refresh_token;
 use sea_orm::{EntityTrait, PaginatorTrait};
 
 use super::driver::Browser;
-use crate::app::{App, Engine};
+use crate::{app::App, database::Engine};
 
 const ENTER: &str = "\u{e007}";
 const TAB: &str = "\u{e004}";

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::driver::{Browser, badge};
 use crate::{
-    app::{App, Engine},
+    app::App,
+    database::Engine,
     proxy::{Cut, Proxy},
 };
 

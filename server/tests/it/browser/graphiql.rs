@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::driver::Browser;
-use crate::app::{App, BOOK, Engine};
+use crate::{
+    app::{App, BOOK},
+    database::Engine,
+};
 
 /// What its editors hold, by name.
 const MODEL: &str = "const model = name => globalThis.__MONACO?.editor.getModels()

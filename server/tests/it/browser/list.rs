@@ -3,10 +3,7 @@
 use serde_json::{Value, json};
 
 use super::driver::{Browser, plain};
-use crate::{
-    app::{App, Engine},
-    proxy::Proxy,
-};
+use crate::{app::App, database::Engine, proxy::Proxy};
 
 const TITLES: &str = "return [...document.querySelectorAll('.card h2')].map(h => h.innerText)";
 

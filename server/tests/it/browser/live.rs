@@ -6,10 +6,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::driver::{Browser, badge};
-use crate::{
-    app::{App, Engine},
-    proxy::Proxy,
-};
+use crate::{app::App, database::Engine, proxy::Proxy};
 
 const CONCERT: &str = "01990000-0000-7000-8000-000000000001";
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::driver::Browser;
-use crate::app::{App, Engine};
+use crate::{app::App, database::Engine};
 
 /// GraphQL Playground's editors, in the order of the page.
 const EDITORS: &str =

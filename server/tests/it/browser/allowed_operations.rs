@@ -1,7 +1,10 @@
 //! The client on a server that runs no operations but the client's.
 
 use super::driver::{Browser, badge};
-use crate::app::{App, Engine, WEB_DIR};
+use crate::{
+    app::{App, WEB_DIR},
+    database::Engine,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_can_do_everything_where_only_the_clients_own_operations_run() {
