@@ -6,8 +6,12 @@ use crate::{
     app::{App, BOOK, code_and_fields},
     database::Engine,
     on_both_engines,
-    socket::Socket,
+    socket::{MODERN, Socket},
 };
+
+const LISTED: &str = "{__typename}";
+/// SHA-256 of [`LISTED`].
+const HASH: &str = "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38";
 
 on_both_engines! {
     a_query_is_known_by_its_hash_once_its_text_was_sent
@@ -15,8 +19,6 @@ on_both_engines! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_listed_operations_run_where_there_is_a_list() {
-    const LISTED: &str = "{__typename}";
-    const HASH: &str = "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38";
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("operations.json");
     std::fs::write(&list, json!({ HASH: LISTED }).to_string()).unwrap();
@@ -41,14 +43,14 @@ async fn only_listed_operations_run_where_there_is_a_list() {
     let other = json!({ "query": "{ __typename }", "extensions": by_hash(other) });
     assert_eq!(code_and_fields(&send(other).await["errors"][0]).0, "BAD_USER_INPUT");
 
-    let mut socket = Socket::open(&app.url, "graphql-transport-ws", json!({})).await;
+    let mut socket = Socket::open(&app.url, MODERN, json!({})).await;
     assert_eq!(socket.run(LISTED, json!({})).await, known);
     socket.start("{ __typename }", json!({})).await;
     assert_eq!(code_and_fields(&socket.next().await["errors"][0]).0, "FORBIDDEN");
     let sse = app.request(None, "{ __typename }", json!({})).header("accept", "text/event-stream");
     assert_eq!(sse.send().await.unwrap().status(), 400);
     for path in ["/playground", "/graphiql"] {
-        let request = app.http.get(format!("{}{path}", app.url)).header("accept", "text/html");
+        let request = app.get(path).header("accept", "text/html");
         assert_eq!(request.send().await.unwrap().status(), 404, "{path}");
     }
 }
@@ -62,15 +64,14 @@ async fn the_schema_is_shown_to_nobody_where_that_is_turned_off() {
     }
     app.data(None, "{ __typename events { nodes { __typename } } }", json!({})).await;
     for path in ["/playground", "/graphiql", "/ide/graphiql/main.js"] {
-        let request = app.http.get(format!("{}{path}", app.url)).header("accept", "text/html");
+        let request = app.get(path).header("accept", "text/html");
         assert_eq!(request.send().await.unwrap().status(), 404, "{path}");
     }
-    let page = app.http.get(&app.url).header("accept", "text/html").send().await.unwrap();
+    let page = app.get("/").header("accept", "text/html").send().await.unwrap();
     assert_eq!(page.status(), 200);
 }
 
 async fn a_query_is_known_by_its_hash_once_its_text_was_sent(app: App) {
-    const HASH: &str = "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38";
     let extensions = json!({ "persistedQuery": { "version": 1, "sha256Hash": HASH } });
     let user = app.user().await;
     let send = async |query: Value, token: Option<&str>| -> Value {
@@ -95,6 +96,6 @@ async fn a_query_is_known_by_its_hash_once_its_text_was_sent(app: App) {
         }
     }
     let extensions = extensions.to_string();
-    let get = app.http.get(format!("{}/graphql", app.url)).query(&[("extensions", &extensions)]);
+    let get = app.get("/graphql").query(&[("extensions", &extensions)]);
     assert_eq!(get.send().await.unwrap().json::<Value>().await.unwrap()["data"], known);
 }

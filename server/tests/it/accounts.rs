@@ -7,10 +7,11 @@ use reqwest::{Response, header};
 use serde_json::{Value, json};
 
 use crate::{
-    app::{App, code_and_fields, refresh_cookie},
+    app::{App, aliased, code_and_fields, refresh_cookie},
     database::Engine,
+    demo::LOG_IN_AS_ADA,
     on_both_engines,
-    socket::Socket,
+    socket::{MODERN, Socket},
 };
 
 const REGISTER: &str = "mutation($input: RegisterInput!) { register(input: $input) {
@@ -333,12 +334,8 @@ async fn refresh_tokens_are_stored_hashed(app: App) {
 }
 
 async fn session_mutations_are_refused_on_a_socket_that_can_set_no_cookie(app: App) {
-    let mut socket = Socket::open(&app.url, "graphql-transport-ws", json!({})).await;
-    for mutation in [
-        REFRESH,
-        LOGOUT,
-        "mutation { login(input: { email: \"ada@example.org\", password: \"ada-demo-1\" }) { accessToken } }",
-    ] {
+    let mut socket = Socket::open(&app.url, MODERN, json!({})).await;
+    for mutation in [REFRESH, LOGOUT, LOG_IN_AS_ADA] {
         let answer = socket.run(mutation, json!({})).await;
         assert_eq!(answer["errors"][0]["extensions"]["code"], "FORBIDDEN", "{answer}");
     }
@@ -347,9 +344,8 @@ async fn session_mutations_are_refused_on_a_socket_that_can_set_no_cookie(app: A
 async fn logins_for_one_email_are_limited(app: App) {
     let input = json!({ "email": "ada@example.org", "password": "wrong-pass-1" });
     // As aliases of few requests, which must count like many requests.
-    let many: String =
-        (0..5).map(|n| format!("a{n}: login(input: $input) {{ accessToken }} ")).collect();
-    let many = format!("mutation($input: LoginInput!) {{ {many} }}");
+    let selection = aliased(5, "login(input: $input) { accessToken }");
+    let many = format!("mutation($input: LoginInput!) {selection}");
     let mut codes = Vec::new();
     for _ in 0..25 {
         let answer = app.send(None, &many, json!({ "input": input })).await;

@@ -14,7 +14,10 @@ use rowlock::{
     services::Services,
 };
 use rowlock_entities::{EventId, event};
-use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, IntoActiveModel};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait,
+    IntoActiveModel, TransactionTrait,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -23,20 +26,25 @@ use crate::database::{Engine, new_database};
 
 pub(crate) const SECRET: &str = "only-for-tests-and-known-to-everybody";
 
-/// Runs each test once on SQLite and once on PostgreSQL.
+/// Runs each test once on SQLite and once on PostgreSQL. The flags behind a test's name are for
+/// its server.
 #[macro_export]
 macro_rules! on_both_engines {
-    ($($test:ident)*) => {
+    ($($test:ident $([$($flag:literal),*])?)*) => {
         mod on_sqlite {
+            use $crate::{app::App, database::Engine};
+
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                super::$test($crate::app::App::start($crate::database::Engine::Sqlite).await).await;
+                super::$test(App::start_with(Engine::Sqlite, &[$($($flag),*)?]).await).await;
             })*
         }
         mod on_postgres {
+            use $crate::{app::App, database::Engine};
+
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                super::$test($crate::app::App::start($crate::database::Engine::Postgres).await).await;
+                super::$test(App::start_with(Engine::Postgres, &[$($($flag),*)?]).await).await;
             })*
         }
     };
@@ -78,8 +86,34 @@ impl App {
         let serving = tokio::spawn(async move {
             server.run(listener, std::future::pending()).await;
         });
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = http_client();
         Self { url, services, clock, database_url, http, serving, _folder: folder }
+    }
+
+    /// Starts a second server on the same database.
+    pub(crate) async fn start_another(&self) -> Self {
+        Self::start_on(self.database_url.clone(), TempDir::new().unwrap(), &[]).await
+    }
+
+    pub(crate) fn engine(&self) -> Engine {
+        match self.db().get_database_backend() {
+            DbBackend::Sqlite => Engine::Sqlite,
+            _ => Engine::Postgres,
+        }
+    }
+
+    /// The host and port that the server listens on.
+    pub(crate) fn address(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap()
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.http.get(format!("{}{path}", self.url))
+    }
+
+    /// What `/metrics` answers.
+    pub(crate) async fn metrics(&self) -> String {
+        self.get("/metrics").send().await.unwrap().text().await.unwrap()
     }
 
     /// Sends an operation and gives the whole answer.
@@ -109,14 +143,7 @@ impl App {
         query: &str,
         variables: Value,
     ) -> RequestBuilder {
-        let request = self
-            .http
-            .post(format!("{}/graphql", self.url))
-            .json(&json!({ "query": query, "variables": variables }));
-        match token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
-        }
+        graphql_request(&self.http, &self.url, token, query, variables)
     }
 
     /// Access tokens of so many new users.
@@ -176,6 +203,14 @@ impl App {
         self.db().execute_unprepared(sql).await.unwrap();
     }
 
+    /// Locks the row of an event until the transaction ends, as another program might.
+    pub(crate) async fn lock_event(&self, event: &str) -> DatabaseTransaction {
+        let transaction = self.db().begin().await.unwrap();
+        let lock = format!("SELECT 1 FROM events WHERE id = '{event}' FOR UPDATE");
+        transaction.execute_unprepared(&lock).await.unwrap();
+        transaction
+    }
+
     pub(crate) async fn remaining(&self, event: &str) -> i64 {
         let query = "query($id: ID!) { event(id: $id) { remainingTickets } }";
         let data = self.data(None, query, json!({ "id": event })).await;
@@ -225,6 +260,33 @@ pub(crate) const CANCEL: &str =
     ... on CancelBookingSuccess { booking { id quantity status cancelledAt } }
     ... on BookingClosed { message event { id } }
 } }";
+
+/// A client that uses no proxy.
+pub(crate) fn http_client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+/// A request that sends an operation to the server at `url`.
+pub(crate) fn graphql_request(
+    http: &reqwest::Client,
+    url: &str,
+    token: Option<&str>,
+    query: &str,
+    variables: Value,
+) -> RequestBuilder {
+    let body = json!({ "query": query, "variables": variables });
+    let request = http.post(format!("{url}/graphql")).json(&body);
+    match token {
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    }
+}
+
+/// A selection that has `field` so many times, each under an alias of its own.
+pub(crate) fn aliased(count: usize, field: &str) -> String {
+    let fields: String = (0..count).map(|number| format!("a{number}: {field} ")).collect();
+    format!("{{ {fields} }}")
+}
 
 /// What `rowlock serve` with these flags is set to.
 pub(crate) fn serve_args(database_url: &str, flags: &[&str]) -> ServeArgs {

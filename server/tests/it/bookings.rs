@@ -4,7 +4,8 @@ use chrono::Duration;
 use serde_json::{Value, json};
 
 use crate::{
-    app::{App, BOOK, CANCEL, code_and_fields},
+    app::{App, BOOK, CANCEL, aliased, code_and_fields},
+    demo::UNKNOWN_ID,
     on_both_engines,
 };
 
@@ -196,10 +197,10 @@ async fn bad_input_is_named_and_changes_nothing(app: App) {
 
 async fn an_unknown_event_or_booking_is_not_found(app: App) {
     let user = app.user().await;
-    let nothing = "01990000-0000-7000-8000-ffffffffffff";
-    let error = app.error(Some(&user), BOOK, json!({ "input": { "eventId": nothing } })).await;
+    let error = app.error(Some(&user), BOOK, json!({ "input": { "eventId": UNKNOWN_ID } })).await;
     assert_eq!(code_and_fields(&error).0, "NOT_FOUND");
-    let error = app.error(Some(&user), CANCEL, json!({ "input": { "bookingId": nothing } })).await;
+    let error =
+        app.error(Some(&user), CANCEL, json!({ "input": { "bookingId": UNKNOWN_ID } })).await;
     assert_eq!(code_and_fields(&error).0, "NOT_FOUND");
 }
 
@@ -273,9 +274,8 @@ async fn a_sold_out_event_says_so_to_each_who_asks(app: App) {
 async fn too_many_bookings_of_one_user_are_limited(app: App) {
     let event = app.event("Concert", 5).await;
     let user = app.user().await;
-    let many: String =
-        (0..20).map(|n| format!("a{n}: bookEvent(input: $input) {{ __typename }} ")).collect();
-    let many = format!("mutation($input: BookEventInput!) {{ {many} }}");
+    let selection = aliased(20, "bookEvent(input: $input) { __typename }");
+    let many = format!("mutation($input: BookEventInput!) {selection}");
     for _ in 0..40 {
         let answer = app.send(Some(&user), &many, json!({ "input": { "eventId": event } })).await;
         if answer["errors"][0]["extensions"]["code"] == "RATE_LIMITED" {

@@ -9,8 +9,15 @@ use tempfile::TempDir;
 use crate::{
     app::{App, SECRET},
     database::{Engine, postgres_admin, postgres_url},
+    demo::{JAZZ_NIGHT, LIMITED_CONCERT},
+    on_both_engines,
     program::rowlock,
 };
+
+on_both_engines! {
+    the_audit_finds_a_count_that_does_not_fit_its_bookings
+    seeding_again_moves_demo_events_that_are_over_and_unbooked
+}
 
 fn text(output: &[u8]) -> String {
     String::from_utf8(output.to_vec()).unwrap()
@@ -143,28 +150,23 @@ async fn the_migrations_run_up_and_down_and_up_on_both_engines() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_audit_finds_a_count_that_does_not_fit_its_bookings() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        let app = App::start(engine).await;
-        let event = app.event("Concert", 5).await;
-        app.book(&app.user().await, &event, 2).await;
-        let folder = TempDir::new().unwrap();
-        let audit = || {
-            let mut audit = rowlock(folder.path());
-            let output =
-                audit.arg("audit").env("DATABASE_URL", &app.database_url).output().unwrap();
-            (output.status.code(), text(&output.stdout))
-        };
-        let (code, said) = audit();
-        assert_eq!(code, Some(0), "{said}");
-        app.sql("UPDATE events SET remaining_tickets = 4 WHERE title = 'Concert'").await;
-        let (code, said) = audit();
-        assert_eq!(code, Some(1));
-        let line =
-            format!("event {event} (Concert): 5 tickets, 2 booked, but 4 remaining instead of 3");
-        assert!(said.contains(&line), "{said}");
-    }
+async fn the_audit_finds_a_count_that_does_not_fit_its_bookings(app: App) {
+    let event = app.event("Concert", 5).await;
+    app.book(&app.user().await, &event, 2).await;
+    let folder = TempDir::new().unwrap();
+    let audit = || {
+        let mut audit = rowlock(folder.path());
+        let output = audit.arg("audit").env("DATABASE_URL", &app.database_url).output().unwrap();
+        (output.status.code(), text(&output.stdout))
+    };
+    let (code, said) = audit();
+    assert_eq!(code, Some(0), "{said}");
+    app.sql("UPDATE events SET remaining_tickets = 4 WHERE title = 'Concert'").await;
+    let (code, said) = audit();
+    assert_eq!(code, Some(1));
+    let line =
+        format!("event {event} (Concert): 5 tickets, 2 booked, but 4 remaining instead of 3");
+    assert!(said.contains(&line), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -186,18 +188,13 @@ async fn created_users_have_tokens_that_a_server_with_the_same_secret_takes() {
     assert!(data["me"]["email"].as_str().unwrap().ends_with("@example.test"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn seeding_again_moves_demo_events_that_are_over_and_unbooked() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        let app = App::start(engine).await;
-        let concert = "01990000-0000-7000-8000-000000000001";
-        app.book(&app.user().await, concert, 1).await;
-        app.clock.advance(chrono::Duration::days(22));
-        let seeded = seed::add_demo(&app.services.db, &app.services.accounts, &app.clock).await;
-        let seeded = seeded.unwrap();
-        // Five are over by then, and one of them is booked.
-        assert_eq!((seeded.events, seeded.moved, seeded.users), (0, 4, 0));
-        let refused = app.book(&app.user().await, "01990000-0000-7000-8000-000000000004", 1).await;
-        assert_eq!(refused["__typename"], "BookEventSuccess");
-    }
+async fn seeding_again_moves_demo_events_that_are_over_and_unbooked(app: App) {
+    app.book(&app.user().await, LIMITED_CONCERT, 1).await;
+    app.clock.advance(chrono::Duration::days(22));
+    let seeded = seed::add_demo(&app.services.db, &app.services.accounts, &app.clock).await;
+    let seeded = seeded.unwrap();
+    // Five are over by then, and one of them is booked.
+    assert_eq!((seeded.events, seeded.moved, seeded.users), (0, 4, 0));
+    let refused = app.book(&app.user().await, JAZZ_NIGHT, 1).await;
+    assert_eq!(refused["__typename"], "BookEventSuccess");
 }

@@ -7,16 +7,25 @@ use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::{Instant, sleep, timeout},
+    time::timeout,
 };
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::{app::App, database::Engine, socket::Socket};
-
-const MODERN: &str = "graphql-transport-ws";
+use crate::{
+    app::App,
+    database::Engine,
+    socket::{MODERN, Socket, WATCH},
+    waiting::wait_until,
+};
 
 async fn start(flags: &[&str]) -> App {
     App::start_with(Engine::Sqlite, flags).await
+}
+
+/// Waits until this address may open one more socket.
+async fn until_a_socket_opens(app: &App, timeout: Duration) {
+    let opens = async || Socket::connect(&app.url, MODERN).await.is_ok();
+    wait_until(timeout, "a socket's place is free", opens).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,11 +40,7 @@ async fn an_address_has_so_many_sockets_and_no_more() {
     let body = String::from_utf8_lossy(refused.body().as_deref().unwrap()).into_owned();
     assert!(body.contains("QUERY_TOO_COMPLEX"), "{body}");
     drop(first);
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while Socket::connect(&app.url, MODERN).await.is_err() {
-        assert!(Instant::now() < deadline, "the place is free again");
-        sleep(Duration::from_millis(10)).await;
-    }
+    until_a_socket_opens(&app, Duration::from_secs(10)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,12 +88,12 @@ async fn a_socket_whose_peer_is_gone_is_given_up() {
     alive.start("subscription { remainingTickets { version } }", json!({})).await;
     // Reads nothing, so it answers no ping.
     let gone = Socket::open(&app.url, MODERN, json!({})).await;
-    let deadline = Instant::now() + Duration::from_secs(15);
-    while Socket::connect(&app.url, MODERN).await.is_err() {
-        assert!(Instant::now() < deadline, "its place is free again");
-        // The other one is read, which answers its pings.
+    wait_until(Duration::from_secs(15), "the place of the other one is free", async || {
+        // This one is read, which answers its pings.
         let _ = timeout(Duration::from_millis(50), alive.stream().next()).await;
-    }
+        Socket::connect(&app.url, MODERN).await.is_ok()
+    })
+    .await;
     drop(gone);
     alive.send(json!({ "type": "ping" })).await;
     assert_eq!(alive.receive().await["type"], "pong", "who answers stays");
@@ -119,7 +124,7 @@ async fn only_a_header_that_is_trusted_names_a_clients_address() {
 
 /// Sends what a request begins with, and then nothing; gives what is answered until the end.
 async fn dawdle(app: &App, beginning: &str) -> String {
-    let mut stream = TcpStream::connect(app.url.trim_start_matches("http://")).await.unwrap();
+    let mut stream = TcpStream::connect(app.address()).await.unwrap();
     stream.write_all(beginning.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     let reading = timeout(Duration::from_secs(10), stream.read_to_end(&mut answer));
@@ -153,15 +158,14 @@ async fn a_stream_of_results_takes_a_sockets_place_and_shows_that_it_lives() {
     let sign_of_life = timeout(Duration::from_secs(10), events.chunk()).await.unwrap();
     assert_eq!(sign_of_life.unwrap().unwrap(), ":\n\n");
     drop(events);
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let mut parts = loop {
-        let parts = open("multipart/mixed;subscriptionSpec=1.0, application/json").await;
-        if parts.status() == 200 {
-            break parts;
-        }
-        assert!(Instant::now() < deadline, "the place is free again");
-        sleep(Duration::from_millis(10)).await;
-    };
+    let mut parts = None;
+    wait_until(Duration::from_secs(10), "the stream's place is free", async || {
+        let answer = open("multipart/mixed;subscriptionSpec=1.0, application/json").await;
+        parts = Some(answer).filter(|answer| answer.status() == 200);
+        parts.is_some()
+    })
+    .await;
+    let mut parts = parts.unwrap();
     let (user, event) = (app.user().await, app.event("Concert", 2).await);
     app.book(&user, &event, 1).await;
     let mut said = String::new();
@@ -188,11 +192,7 @@ async fn a_socket_that_takes_nothing_is_given_up() {
             break;
         }
     }
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while Socket::connect(&app.url, MODERN).await.is_err() {
-        assert!(Instant::now() < deadline, "its place is free again");
-        sleep(Duration::from_millis(50)).await;
-    }
+    until_a_socket_opens(&app, Duration::from_secs(20)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -210,13 +210,12 @@ async fn a_socket_has_so_many_operations_and_events_at_once() {
     assert_eq!(busy.closed().await, Some(1008));
 
     let mut curious = Socket::open(&app.url, MODERN, json!({})).await;
-    let watch = "subscription($ids: [ID!]) { remainingTickets(eventIds: $ids) { version } }";
     let ids = vec![event; 200];
     for _ in 0..5 {
-        curious.start(watch, json!({ "ids": ids })).await;
+        curious.start(WATCH, json!({ "ids": ids })).await;
         assert_eq!(curious.next().await["errors"], json!(null));
     }
-    curious.start(watch, json!({ "ids": ids })).await;
+    curious.start(WATCH, json!({ "ids": ids })).await;
     let refused = curious.next().await;
     assert_eq!(refused["errors"][0]["extensions"]["code"], "QUERY_TOO_COMPLEX", "{refused}");
 }

@@ -6,7 +6,11 @@ use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::{app::App, on_both_engines, socket::Socket};
+use crate::{
+    app::App,
+    on_both_engines,
+    socket::{MODERN, Socket},
+};
 
 const README: &str = include_str!("../../../README.md");
 const GUIDE: &str = include_str!("../../../docs/api.md");
@@ -79,7 +83,7 @@ impl Talk<'_> {
             false => json!({}),
         };
         let answer = if operation.starts_with("subscription") {
-            let mut socket = Socket::open(&self.app.url, "graphql-transport-ws", json!({})).await;
+            let mut socket = Socket::open(&self.app.url, MODERN, json!({})).await;
             socket.start(operation, variables).await;
             socket.next().await
         } else {
@@ -109,7 +113,7 @@ impl Talk<'_> {
     }
 
     fn at_the_app(&self, script: &str) -> String {
-        script.replace(ADDRESS, self.app.url.trim_start_matches("http://"))
+        script.replace(ADDRESS, self.app.address())
     }
 
     async fn output(&self, command: &mut Command) -> String {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{App, code_and_fields},
+    demo::LIMITED_CONCERT,
     on_both_engines,
 };
 
@@ -208,7 +209,6 @@ async fn a_cursor_of_another_order_is_refused(app: App) {
 async fn a_forged_cursor_is_refused(app: App) {
     use base64::Engine;
 
-    let id = "01990000-0000-7000-8000-000000000001";
     for (field, value) in [
         ("TITLE", json!({ "t": "a\0b" })),
         ("DATE", json!({ "d": -1_000_000_000_000_000_000_i64 })),
@@ -218,7 +218,7 @@ async fn a_forged_cursor_is_refused(app: App) {
         ("PRICE", json!({ "t": "1" })),
         ("PRICE", json!(null)),
     ] {
-        let cursor = json!({ "value": value, "id": id }).to_string();
+        let cursor = json!({ "value": value, "id": LIMITED_CONCERT }).to_string();
         let cursor = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(cursor);
         let by = json!({ "after": cursor, "orderBy": { "field": field } });
         let error = app.error(None, LIST, by).await;
@@ -228,11 +228,10 @@ async fn a_forged_cursor_is_refused(app: App) {
 
 async fn an_event_is_found_by_its_id_and_null_without_one(app: App) {
     let query = "query($id: ID!) { event(id: $id) { title startsAt } }";
-    let id = "01990000-0000-7000-8000-000000000001";
-    let event = app.data(None, query, json!({ "id": id })).await;
+    let event = app.data(None, query, json!({ "id": LIMITED_CONCERT })).await;
     assert_eq!(event["event"]["title"], "Limited Concert");
     assert!(event["event"]["startsAt"].as_str().unwrap().ends_with("T19:00:00Z"));
-    let none = app.data(None, query, json!({ "id": id.replace('1', "2") })).await;
+    let none = app.data(None, query, json!({ "id": LIMITED_CONCERT.replace('1', "2") })).await;
     assert_eq!(none["event"], Value::Null);
     let huge = "0".repeat(50_000);
     for bad in ["", "1", "01990000-0000-7000-8000-00000000000g", &huge] {

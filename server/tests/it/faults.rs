@@ -5,39 +5,40 @@ use std::time::Duration;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
+use url::Url;
 
 use crate::{
     app::{App, BOOK, code_and_fields},
     database::{Engine, new_database, postgres_admin},
+    demo::LOG_IN_AS_ADA,
     proxy::{Cut, Proxy},
-    socket::Socket,
+    socket::{MODERN, Socket, WATCH},
+    waiting::wait_until,
 };
 
 async fn behind_a_proxy(open: bool, flags: &[&str]) -> (App, Proxy) {
     let folder = TempDir::new().unwrap();
-    let url = new_database(Engine::Postgres, &folder).await;
-    let (_, server) = url.split_once('@').unwrap();
-    let proxy = Proxy::to(server.split_once('/').unwrap().0.to_owned()).await;
+    let mut url = Url::parse(&new_database(Engine::Postgres, &folder).await).unwrap();
+    let proxy = Proxy::to(&format!("{}:{}", url.host().unwrap(), url.port().unwrap())).await;
     proxy.set_open(open);
-    let (head, tail) = url.rsplit_once(':').unwrap();
-    let (_, database) = tail.split_once('/').unwrap();
-    let url = format!("{head}:{}/{database}", proxy.port);
-    let app = App::start_on(url, folder, flags).await;
+    url.set_port(Some(proxy.port)).unwrap();
+    let app = App::start_on(url.into(), folder, flags).await;
     (app, proxy)
 }
 
-/// Asks until it holds, for as long as a recovery may take.
-async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !holds().await {
-        assert!(Instant::now() < deadline, "never: {what}");
-        sleep(Duration::from_millis(50)).await;
-    }
+/// How long a recovery may take.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Waits until lists are answered.
+async fn until_answered(app: &App) {
+    wait_until(RECOVERY_TIMEOUT, "lists are answered", async || {
+        app.send(None, LIST, json!({})).await.get("errors").is_none()
+    })
+    .await;
 }
 
 async fn ready(app: &App) -> bool {
-    let answer = app.http.get(format!("{}/readyz", app.url)).send().await.unwrap();
-    answer.status().is_success()
+    app.get("/readyz").send().await.unwrap().status().is_success()
 }
 
 const LIST: &str = "{ events { nodes { title } } }";
@@ -50,9 +51,8 @@ async fn a_database_that_is_away_at_the_start_is_unavailable_and_then_there() {
     assert!(error["extensions"]["retryAfter"].as_i64().unwrap() >= 1);
     assert!(!ready(&app).await);
     proxy.set_open(true);
-    eventually("ready", async || ready(&app).await).await;
-    eventually("answered", async || app.send(None, LIST, json!({})).await.get("errors").is_none())
-        .await;
+    wait_until(RECOVERY_TIMEOUT, "the server is ready", async || ready(&app).await).await;
+    until_answered(&app).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +62,7 @@ async fn a_database_that_goes_away_later_is_unavailable_and_then_there() {
     let user = app.user().await;
     app.book(&user, &event, 1).await;
     proxy.set_open(false);
-    eventually("noticed", async || !ready(&app).await).await;
+    wait_until(RECOVERY_TIMEOUT, "the server is unready", async || !ready(&app).await).await;
     let book = json!({ "input": { "eventId": event } });
     for (query, variables) in [
         (LIST, json!({})),
@@ -79,9 +79,8 @@ async fn a_database_that_goes_away_later_is_unavailable_and_then_there() {
         assert_eq!(code_and_fields(&error).0, "UNAVAILABLE", "{query}: {error}");
     }
     proxy.set_open(true);
-    eventually("answered", async || app.send(None, LIST, json!({})).await.get("errors").is_none())
-        .await;
-    eventually("booked", async || {
+    until_answered(&app).await;
+    wait_until(RECOVERY_TIMEOUT, "bookings are answered", async || {
         let other = app.send(Some(&user), BOOK, json!({ "input": { "eventId": event } })).await;
         other["data"]["bookEvent"]["__typename"] == "AlreadyBooked"
     })
@@ -93,13 +92,9 @@ async fn a_database_that_goes_away_later_is_unavailable_and_then_there() {
 async fn a_booking_whose_connection_is_lost_at_commit_is_answered_with_the_truth() {
     let (app, proxy) = behind_a_proxy(true, &[]).await;
     let event = app.event("Concert", 5).await;
-    let mut socket = Socket::open(&app.url, "graphql-transport-ws", json!({})).await;
-    let watch =
-        "subscription($ids: [ID!]) { remainingTickets(eventIds: $ids) { remainingTickets } }";
-    socket.start(watch, json!({ "ids": [event] })).await;
-    let mut told =
-        async || socket.next().await["data"]["remainingTickets"]["remainingTickets"].clone();
-    assert_eq!(told().await, 5);
+    let mut socket = Socket::open(&app.url, MODERN, json!({})).await;
+    socket.start(WATCH, json!({ "ids": [event] })).await;
+    assert_eq!(socket.next_remaining().await, 5);
     for round in 1..=3 {
         let user = app.user().await;
         proxy.set_cut(Cut::Once(b"COMMIT"));
@@ -107,13 +102,13 @@ async fn a_booking_whose_connection_is_lost_at_commit_is_answered_with_the_truth
         assert_eq!(booked["__typename"], "BookEventSuccess");
         assert_eq!(proxy.cut(), Cut::Never, "it was cut");
         assert_eq!(app.remaining(&event).await, 5 - round, "booked once");
-        assert_eq!(told().await, 5 - round, "and those who watch know it");
+        assert_eq!(socket.next_remaining().await, 5 - round, "and those who watch know it");
         let id = booked["booking"]["id"].as_str().unwrap();
         if round == 3 {
             proxy.set_cut(Cut::Once(b"COMMIT"));
             assert_eq!(app.cancel(&user, id).await["booking"]["status"], "CANCELLED");
             assert_eq!(app.remaining(&event).await, 3, "returned once");
-            assert_eq!(told().await, 3);
+            assert_eq!(socket.next_remaining().await, 3);
         }
     }
     app.assert_nothing_oversold().await;
@@ -151,7 +146,8 @@ async fn a_connection_that_falls_silent_keeps_nobody_waiting_for_ever() {
     proxy.set_cut(Cut::Silence(b"starts_at"));
     let asked = Instant::now();
     let other = async {
-        eventually("silent", async || proxy.cut() == Cut::Never).await;
+        let is_silent = async || proxy.cut() == Cut::Never;
+        wait_until(RECOVERY_TIMEOUT, "the connection is silent", is_silent).await;
         proxy.set_cut(Cut::Silence(b"starts_at"));
         app.error(None, "{ events(search: \"rare\") { nodes { title } } }", json!({})).await
     };
@@ -166,8 +162,7 @@ async fn a_connection_that_falls_silent_keeps_nobody_waiting_for_ever() {
     assert!(
         second["errors"].is_null() || second["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
     );
-    eventually("answered", async || app.send(None, LIST, json!({})).await.get("errors").is_none())
-        .await;
+    until_answered(&app).await;
     assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
     app.assert_nothing_oversold().await;
 }
@@ -191,15 +186,13 @@ async fn connections_that_postgres_ends_are_replaced() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_whose_connection_falls_silent_ends_and_gives_its_connection_up() {
     let (app, proxy) = behind_a_proxy(true, &["--database-write-connections", "1"]).await;
-    let login = "mutation { login(input: { email: \"ada@example.org\", password: \"ada-demo-1\" }) \
-        { accessToken } }";
     proxy.set_cut(Cut::Silence(b"INSERT INTO \"sessions\""));
-    let answer = timeout(Duration::from_secs(20), app.error(None, login, json!({}))).await;
+    let answer = timeout(Duration::from_secs(20), app.error(None, LOG_IN_AS_ADA, json!({}))).await;
     assert_eq!(code_and_fields(&answer.expect("an answer in time")).0, "UNAVAILABLE");
     // The only connection that writes is another one now.
     let (event, user) = (app.event("Concert", 5).await, app.user().await);
     assert_eq!(app.book(&user, &event, 1).await["__typename"], "BookEventSuccess");
-    app.data(None, login, json!({})).await;
+    app.data(None, LOG_IN_AS_ADA, json!({})).await;
 }
 
 /// What is named as a standby and is none is told of, and not asked.
@@ -219,7 +212,6 @@ async fn lists_come_from_the_primary_where_the_standby_is_none() {
             // So that the watch over the standby has looked at it.
             sleep(Duration::from_millis(600)).await;
         }
-        let metrics = app.http.get(format!("{}/metrics", app.url)).send().await.unwrap();
-        assert!(metrics.text().await.unwrap().contains("rowlock_standby_up 0"));
+        assert!(app.metrics().await.contains("rowlock_standby_up 0"));
     }
 }

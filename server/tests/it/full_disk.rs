@@ -7,7 +7,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use crate::{
-    app::{BOOK, SECRET},
+    app::{BOOK, SECRET, graphql_request, http_client},
+    demo::SUMMER_OPEN_AIR,
     program::{free_port, wait_until_ready},
 };
 
@@ -59,13 +60,12 @@ async fn on_a_full_disk_nothing_is_acknowledged_that_is_not_stored() {
     let tokens = order("tokens").await;
     let tokens = &tokens[tokens.len() - 3..];
 
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = http_client();
     let url = format!("http://127.0.0.1:{port}");
     wait_until_ready(&url).await;
     let book = async |token: &str| {
-        let input = json!({ "input": { "eventId": "01990000-0000-7000-8000-000000000003" } });
-        let request = http.post(format!("{url}/graphql")).bearer_auth(token);
-        let request = request.json(&json!({ "query": BOOK, "variables": input }));
+        let input = json!({ "input": { "eventId": SUMMER_OPEN_AIR } });
+        let request = graphql_request(&http, &url, Some(token), BOOK, input);
         request.send().await.unwrap().json::<serde_json::Value>().await.unwrap()
     };
     order("fill").await;

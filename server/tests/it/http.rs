@@ -2,13 +2,14 @@
 
 use reqwest::{StatusCode, header};
 use serde_json::{Value, json};
-use tokio::time::{Duration, Instant, sleep};
+use tokio::time::Duration;
 
 use crate::{
     app::{App, BOOK, code_and_fields},
     database::Engine,
     on_both_engines,
-    socket::Socket,
+    socket::{MODERN, Socket, WATCH},
+    waiting::wait_until,
 };
 
 on_both_engines! {
@@ -29,7 +30,7 @@ async fn a_query_comes_by_post_or_get_and_a_mutation_only_by_post(app: App) {
     let user = app.user().await;
     let get = async |query: &str, variables: Value| {
         let query = [("query", query), ("variables", &variables.to_string()), ("unknown", "x")];
-        let request = app.http.get(format!("{}/graphql", app.url)).query(&query);
+        let request = app.get("/graphql").query(&query);
         request.bearer_auth(&user).send().await.unwrap()
     };
     let query = "query($id: ID!) { event(id: $id) { title } }";
@@ -206,7 +207,7 @@ async fn other_origins_are_told_nothing_unless_they_are_allowed(app: App) {
 
 async fn health_and_readiness_are_told(app: App) {
     let get = async |path: &str| {
-        let answer = app.http.get(format!("{}{path}", app.url)).send().await.unwrap();
+        let answer = app.get(path).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
     assert_eq!(get("/healthz").await, (200, "ok\n".to_owned()));
@@ -214,16 +215,13 @@ async fn health_and_readiness_are_told(app: App) {
     app.services.db.migrate(Some(1)).await.unwrap();
     assert_eq!(get("/healthz").await.0, 200);
     // By what the watch over the database finds within a second.
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let (status, why) = loop {
-        let answer = get("/readyz").await;
-        if answer.0 != 200 {
-            break answer;
-        }
-        assert!(Instant::now() < deadline, "not ready any more");
-        sleep(Duration::from_millis(50)).await;
-    };
-    assert_eq!((status, &*why), (503, "1 migrations are missing: run `rowlock migrate`\n"));
+    let mut answer = get("/readyz").await;
+    wait_until(Duration::from_secs(10), "the server is unready", async || {
+        answer = get("/readyz").await;
+        answer.0 != 200
+    })
+    .await;
+    assert_eq!(answer, (503, "1 migrations are missing: run `rowlock migrate`\n".to_owned()));
 }
 
 async fn every_answer_has_a_request_id(app: App) {
@@ -255,13 +253,11 @@ async fn what_happens_is_counted(app: App) {
     app.cancel(&ann, booked["booking"]["id"].as_str().unwrap()).await;
     app.error(None, "{ nothingLikeThis }", json!({})).await;
     app.error(None, "{ me", json!({})).await;
-    let mut socket = Socket::open(&app.url, "graphql-transport-ws", json!({})).await;
-    let watch = "subscription($id: [ID!]) { remainingTickets(eventIds: $id) { version } }";
-    socket.start(watch, json!({ "id": [event] })).await;
+    let mut socket = Socket::open(&app.url, MODERN, json!({})).await;
+    socket.start(WATCH, json!({ "ids": [event] })).await;
     socket.next().await;
     assert_eq!(socket.run("{ me { name } }", json!({})).await["data"]["me"], json!(null));
-    let text = app.http.get(format!("{}/metrics", app.url)).send().await.unwrap().text().await;
-    let text = text.unwrap();
+    let text = app.metrics().await;
     for line in [
         "rowlock_bookings_total{outcome=\"booked\"} 1",
         "rowlock_bookings_total{outcome=\"sold_out\"} 1",

@@ -4,36 +4,34 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use rowlock_entities::{EventId, event};
-use sea_orm::{ConnectionTrait, EntityTrait, TransactionTrait};
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::{
     app::{App, BOOK, code_and_fields},
     database::Engine,
     on_both_engines,
+    waiting::wait_until,
 };
 
 on_both_engines! {
+    requests_that_come_while_a_transaction_runs_share_the_next ["--booking-delay-ms", "1000"]
+    a_request_that_fails_fails_alone ["--booking-delay-ms", "500", "--booking-lanes", "1"]
     tickets_that_came_back_are_sold_at_once
     whoever_booked_the_last_ticket_is_not_told_that_it_is_sold_out
 }
 
 /// The sum of a metric over all lanes.
 async fn metric(app: &App, name: &str) -> f64 {
-    let answer = app.http.get(format!("{}/metrics", app.url)).send().await.unwrap();
-    let text = answer.text().await.unwrap();
+    let text = app.metrics().await;
     let lines = text.lines().filter(|line| line.starts_with(&format!("{name}{{queue=\"lane-")));
     lines.map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()).sum()
 }
 
 async fn until(app: &App, name: &str, value: f64) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while metric(app, name).await != value {
-        assert!(Instant::now() < deadline, "{name} is {}", metric(app, name).await);
-        sleep(Duration::from_millis(5)).await;
-    }
+    let what = format!("{name} is {value}");
+    wait_until(Duration::from_secs(20), &what, async || metric(app, name).await == value).await;
 }
 
 const BATCHES: &str = "rowlock_queue_batch_calls_count";
@@ -62,8 +60,7 @@ fn kind(answer: &Value) -> &str {
     answer["data"]["bookEvent"]["__typename"].as_str().unwrap_or_default()
 }
 
-async fn share(engine: Engine) {
-    let app = App::start_with(engine, &["--booking-delay-ms", "1000"]).await;
+async fn requests_that_come_while_a_transaction_runs_share_the_next(app: App) {
     let event = app.event("Concert", 100).await;
     let users = app.users(51).await;
     let later: Vec<(&str, &str)> = users[1..].iter().map(|user| (&**user, &*event)).collect();
@@ -74,22 +71,10 @@ async fn share(engine: Engine) {
     app.assert_nothing_oversold().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn requests_that_come_while_a_transaction_runs_share_the_next_on_sqlite() {
-    share(Engine::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn requests_that_come_while_a_transaction_runs_share_the_next_on_postgres() {
-    share(Engine::Postgres).await;
-}
-
-async fn bad_neighbour(engine: Engine) {
-    let flags = ["--booking-delay-ms", "500", "--booking-lanes", "1"];
-    let app = App::start_with(engine, &flags).await;
+async fn a_request_that_fails_fails_alone(app: App) {
     let event = app.event("Concert", 100).await;
     let users = app.users(11).await;
-    let refuse = match engine {
+    let refuse = match app.engine() {
         Engine::Sqlite => {
             "CREATE TRIGGER refuse BEFORE INSERT ON bookings WHEN new.quantity = 7 \
              BEGIN SELECT RAISE(ABORT, 'seven'); END"
@@ -125,24 +110,12 @@ async fn bad_neighbour(engine: Engine) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_fails_fails_alone_on_sqlite() {
-    bad_neighbour(Engine::Sqlite).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_fails_fails_alone_on_postgres() {
-    bad_neighbour(Engine::Postgres).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_is_held_elsewhere_keeps_nobody_from_others() {
     let flags = ["--booking-delay-ms", "300", "--booking-lanes", "1"];
     let app = App::start_with(Engine::Postgres, &flags).await;
     let (held, free) = (app.event("Held", 5).await, app.event("Free", 5).await);
     let users = app.users(3).await;
-    let holder = app.db().begin().await.unwrap();
-    let lock = format!("SELECT 1 FROM events WHERE id = '{held}' FOR UPDATE");
-    holder.execute_unprepared(&lock).await.unwrap();
+    let holder = app.lock_event(&held).await;
     let later = [(&*users[1], &*held), (&*users[2], &*free)];
     let answers = gather(&app, (&users[0], &free), &later).await;
     assert_eq!(code_and_fields(&answers[0]["errors"][0]).0, "UNAVAILABLE");
@@ -158,9 +131,7 @@ async fn what_is_sold_out_is_refused_without_its_lock() {
     let users = app.users(4).await;
     app.book(&users[0], &event, 1).await;
     assert_eq!(app.book(&users[1], &event, 1).await["__typename"], "SoldOut");
-    let holder = app.db().begin().await.unwrap();
-    let lock = format!("SELECT 1 FROM events WHERE id = '{event}' FOR UPDATE");
-    holder.execute_unprepared(&lock).await.unwrap();
+    let holder = app.lock_event(&event).await;
     let asked = Instant::now();
     let answer = app.book(&users[2], &event, 1).await;
     assert_eq!(answer["__typename"], "SoldOut");
@@ -199,8 +170,7 @@ async fn whoever_booked_the_last_ticket_is_not_told_that_it_is_sold_out(app: App
 #[tokio::test(flavor = "multi_thread")]
 async fn tickets_that_came_back_on_another_server_are_sold_at_once() {
     let one = App::start(Engine::Postgres).await;
-    let folder = TempDir::new().unwrap();
-    let two = App::start_on(one.database_url.clone(), folder, &[]).await;
+    let two = one.start_another().await;
     let event = one.event("Concert", 1).await;
     let users = one.users(2).await;
     for round in 0..20 {

@@ -5,14 +5,13 @@ use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
 
 use crate::{
     app::{App, BOOK, CANCEL, code_and_fields},
+    demo::UNKNOWN_ID,
     on_both_engines,
-    socket::Socket,
+    socket::{LEGACY, MODERN, Socket},
 };
 
 const WATCH: &str = "subscription($ids: [ID!]) { remainingTickets(eventIds: $ids) {
     eventId remainingTickets totalTickets version event { id title } } }";
-const MODERN: &str = "graphql-transport-ws";
-const LEGACY: &str = "graphql-ws";
 
 on_both_engines! {
     the_current_count_comes_first_and_then_every_change_on_either_subprotocol
@@ -275,7 +274,6 @@ async fn a_socket_has_so_many_subscriptions_and_no_more(app: App) {
 
 async fn bad_ids_are_named(app: App) {
     let event = app.event("Concert", 5).await;
-    let nothing = "01990000-0000-7000-8000-ffffffffffff";
     let many = vec![event.as_str(); 201];
     let mut socket = Socket::open(&app.url, MODERN, json!({})).await;
     for (ids, code) in [
@@ -283,7 +281,7 @@ async fn bad_ids_are_named(app: App) {
         (json!(["x"]), "BAD_USER_INPUT"),
         (json!([event, "x"]), "BAD_USER_INPUT"),
         (json!(many), "BAD_USER_INPUT"),
-        (json!([event, nothing]), "NOT_FOUND"),
+        (json!([event, UNKNOWN_ID]), "NOT_FOUND"),
     ] {
         let answer = socket.run(WATCH, json!({ "ids": ids })).await;
         let (given, fields) = code_and_fields(&answer["errors"][0]);

@@ -7,8 +7,9 @@ use tempfile::TempDir;
 use crate::{
     app::{SECRET, refresh_cookie},
     database::{Engine, new_database},
+    demo::LOG_IN_AS_ADA,
     program::Program,
-    socket::Socket,
+    socket::{MODERN, Socket},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -20,15 +21,12 @@ async fn the_log_tells_no_secret_and_at_info_nobodys_data() {
         let url = new_database(Engine::Postgres, &folder).await;
         // Nobody asks this server for one, and it is in the URL all the same.
         let url = url.replacen("rowlock@", "rowlock:database-secret@", 1);
-        let settings = [("DATABASE_URL", &*url), ("JWT_SECRET", SECRET), ("LOG_LEVEL", level)];
-        let server = Program::serve(folder.path(), &settings).await;
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let server = Program::serve_database(&url, &[("LOG_LEVEL", level)]).await;
         let mut said = vec!["database-secret".to_owned(), SECRET.to_owned()];
         said.extend(PASSWORDS.map(str::to_owned));
         let send = async |query: &str, token: &str, cookie: &str| {
-            let request = http.post(format!("{}/graphql", server.url)).bearer_auth(token);
-            let request = request.header("cookie", cookie).json(&json!({ "query": query }));
-            request.send().await.unwrap()
+            let request = server.request(Some(token), query, json!({}));
+            request.header("cookie", cookie).send().await.unwrap()
         };
         let with = |act: &str, password: &str, more: &str| {
             format!(
@@ -65,17 +63,12 @@ async fn a_cause_is_in_the_log_under_the_id_that_its_caller_was_told_whatever_th
     const QUERY: &str = "{ me { bookings { nodes { id } } } }";
     let folder = TempDir::new().unwrap();
     let url = new_database(Engine::Postgres, &folder).await;
-    let settings = [("DATABASE_URL", &*url), ("JWT_SECRET", SECRET), ("LOG_LEVEL", "warn")];
-    let server = Program::serve(folder.path(), &settings).await;
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let server = Program::serve_database(&url, &[("LOG_LEVEL", "warn")]).await;
     let send = async |query: &str, token: &str, accept: &str| {
-        let request = http.post(format!("{}/graphql", server.url)).header("accept", accept);
-        let request = request.bearer_auth(token).json(&json!({ "query": query }));
+        let request = server.request(Some(token), query, json!({})).header("accept", accept);
         request.send().await.unwrap().text().await.unwrap()
     };
-    let login = "mutation { login(input: { email: \"ada@example.org\", password: \"ada-demo-1\" }) \
-                 { accessToken } }";
-    let answer = send(login, "x", "application/json").await;
+    let answer = send(LOG_IN_AS_ADA, "x", "application/json").await;
     let token = answer.split('"').find(|part| part.starts_with("eyJ")).unwrap();
 
     let database = sea_orm::Database::connect(&url).await.unwrap();
@@ -83,7 +76,7 @@ async fn a_cause_is_in_the_log_under_the_id_that_its_caller_was_told_whatever_th
     let by_post = send(QUERY, token, "application/json").await;
     let in_a_stream = send(QUERY, token, "text/event-stream").await;
     let payload = json!({ "Authorization": format!("Bearer {token}") });
-    let mut socket = Socket::open(&server.url, "graphql-transport-ws", payload).await;
+    let mut socket = Socket::open(&server.url, MODERN, payload).await;
     let on_a_socket = socket.run(QUERY, json!({})).await.to_string();
     server.terminate();
     let (_, log) = server.wait();

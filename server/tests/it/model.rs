@@ -1,7 +1,7 @@
 //! Random sequences of what users do, one after another and at the same time, against a model that is simple
 //! enough to be seen to be right.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use futures_util::future::join_all;
 use proptest::{
@@ -9,14 +9,14 @@ use proptest::{
     option,
     prelude::{Strategy, any},
     prop_oneof,
-    test_runner::{Config, TestCaseError, TestCaseResult, TestRunner},
+    test_runner::{TestCaseError, TestCaseResult},
 };
 use serde_json::{Value, json};
-use tokio::runtime::Handle;
 
 use crate::{
     app::{App, code_and_fields},
     on_both_engines,
+    random_cases::run_cases,
 };
 
 on_both_engines! {
@@ -35,6 +35,7 @@ const CANCEL: &str = "mutation($input: CancelBookingInput!) { cancelBooking(inpu
     ... on CancelBookingSuccess { booking { status event { remainingTickets } } }
 } }";
 
+const CASES: u32 = 40;
 const USERS: usize = 3;
 const TICKETS: [i64; 2] = [3, 7];
 
@@ -299,15 +300,8 @@ async fn whatever_users_do_at_once_comes_out_as_if_they_had_done_it_in_some_orde
 }
 
 async fn play_at_random(app: App, together: usize) {
-    let handle = Handle::current();
-    let app = tokio::task::spawn_blocking(move || {
-        let config = Config { cases: 40, failure_persistence: None, ..Config::default() };
-        let played = TestRunner::new(config)
-            .run(&rounds(together), |rounds| handle.block_on(play(&app, &rounds)));
-        if let Err(error) = played {
-            panic!("{error}");
-        }
-        app
-    });
-    app.await.unwrap().assert_nothing_oversold().await;
+    let app = Arc::new(app);
+    let playing = Arc::clone(&app);
+    run_cases(CASES, rounds(together), async move |rounds| play(&playing, &rounds).await).await;
+    app.assert_nothing_oversold().await;
 }

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use rowlock::app::seed::{self, Size};
-use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::{
-    app::{App, BOOK, CANCEL, SECRET},
+    app::{App, BOOK, CANCEL, refresh_cookie},
+    database::Engine,
     on_both_engines,
     program::Program,
 };
@@ -23,20 +23,14 @@ async fn every_statement_that_the_server_sends_uses_an_index(app: App) {
     let size = Size { events: 20_000, bookings: 4_000 };
     seed::fill(&app.services, size, |_| ()).await.unwrap();
 
-    let folder = TempDir::new().unwrap();
-    let settings = [
-        ("DATABASE_URL", &*app.database_url),
-        ("JWT_SECRET", SECRET),
-        ("LOG_FORMAT", "json"),
-        ("LOG_LEVEL", "off,sqlx::query=debug"),
-    ];
-    let server = Program::serve(folder.path(), &settings).await;
-    play(&app, &server.url).await;
+    let settings = [("LOG_FORMAT", "json"), ("LOG_LEVEL", "off,sqlx::query=debug")];
+    let server = Program::serve_database(&app.database_url, &settings).await;
+    play(&app, &server).await;
     server.terminate();
     let statements = logged_statements(&server.wait().1);
     for wanted in ["INSERT INTO bookings", "UPDATE events SET", "FOR NO KEY UPDATE", "LIKE"] {
         let is_there = statements.iter().any(|sql| sql.contains(wanted));
-        let is_sqlite = app.db().get_database_backend() == DbBackend::Sqlite;
+        let is_sqlite = app.engine() == Engine::Sqlite;
         // Which locks the whole file instead.
         assert!(is_there || is_sqlite && wanted.starts_with("FOR"), "{wanted}: {statements:#?}");
     }
@@ -62,15 +56,15 @@ const TITLE_INDEX: &str = "events_title_search";
 
 /// A search for the first page, or its count. On SQLite: one that was found to be rare.
 fn is_plain_search(app: &App, sql: &str) -> bool {
-    match app.db().get_database_backend() {
-        DbBackend::Sqlite => sql.contains("event_titles MATCH"),
-        _ => sql.contains("LIKE $1") && !sql.contains("$3"),
+    match app.engine() {
+        Engine::Sqlite => sql.contains("event_titles MATCH"),
+        Engine::Postgres => sql.contains("LIKE $1") && !sql.contains("$3"),
     }
 }
 
 /// The plan for a text that one title of all has. PostgreSQL chooses by the text.
 async fn explain_rare_search(app: &App, sql: &str) -> Vec<String> {
-    if app.db().get_database_backend() == DbBackend::Sqlite {
+    if app.engine() == Engine::Sqlite {
         return explain(app, sql).await;
     }
     let rest = if sql.contains("$2") { ", 4" } else { "" };
@@ -79,12 +73,10 @@ async fn explain_rare_search(app: &App, sql: &str) -> Vec<String> {
 }
 
 /// All that users do, each thing once.
-async fn play(app: &App, url: &str) {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+async fn play(app: &App, server: &Program) {
     let token = app.user().await;
     let send = async |query: &str, variables: Value| -> Value {
-        let body = json!({ "query": query, "variables": variables });
-        let request = http.post(format!("{url}/graphql")).bearer_auth(&token).json(&body);
+        let request = server.request(Some(&token), query, variables);
         let answer: Value = request.send().await.unwrap().json().await.unwrap();
         assert_eq!(answer.get("errors"), None, "{query}");
         answer["data"].clone()
@@ -95,15 +87,13 @@ async fn play(app: &App, url: &str) {
     send(register, json!({ "input": account })).await;
     let login = "mutation($input: LoginInput!) { login(input: $input) { accessToken } }";
     let account = json!({ "email": "p@example.test", "password": "planned-1" });
-    let body = json!({ "query": login, "variables": { "input": account } });
-    let signed_in = http.post(format!("{url}/graphql")).json(&body).send().await.unwrap();
-    let mut cookie = crate::app::refresh_cookie(&signed_in).0;
+    let signed_in = server.request(None, login, json!({ "input": account }));
+    let signed_in = signed_in.send().await.unwrap();
+    let mut cookie = refresh_cookie(&signed_in).0;
     for act in ["refresh { accessToken }", "logout", "logoutEverywhere"] {
-        let body = json!({ "query": format!("mutation {{ {act} }}") });
-        let request = http.post(format!("{url}/graphql")).bearer_auth(&token).json(&body);
-        let request = request.header("cookie", &cookie);
-        let answer = request.send().await.unwrap();
-        cookie = crate::app::refresh_cookie(&answer).0;
+        let request = server.request(Some(&token), &format!("mutation {{ {act} }}"), json!({}));
+        let answer = request.header("cookie", &cookie).send().await.unwrap();
+        cookie = refresh_cookie(&answer).0;
         let answer: Value = answer.json().await.unwrap();
         assert_eq!(answer.get("errors"), None, "{act}");
     }
@@ -152,14 +142,12 @@ async fn play(app: &App, url: &str) {
         send(mine, json!({ "status": status, "after": after })).await;
     }
     send(CANCEL, json!({ "input": { "bookingId": booking } })).await;
-    if app.db().get_database_backend() == DbBackend::Postgres {
+    if app.engine() == Engine::Postgres {
         // Somebody holds the event for longer than a booking waits for it.
-        let held = app.db().begin().await.unwrap();
         let id = events[3].as_str().unwrap();
-        let lock = format!("SELECT 1 FROM events WHERE id = '{id}' FOR UPDATE");
-        held.execute_unprepared(&lock).await.unwrap();
-        let body = json!({ "query": BOOK, "variables": { "input": { "eventId": id } } });
-        let asking = http.post(format!("{url}/graphql")).bearer_auth(&token).json(&body).send();
+        let held = app.lock_event(id).await;
+        let input = json!({ "input": { "eventId": id } });
+        let asking = server.request(Some(&token), BOOK, input).send();
         let answer: Value = asking.await.unwrap().json().await.unwrap();
         assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{answer}");
         held.rollback().await.unwrap();
@@ -194,7 +182,7 @@ async fn explain_call(app: &App, sql: &str, mode: &str, call: &str) -> Vec<Strin
     // The server's own settings decide, as its connections have them.
     let tx = app.services.db.begin().await.unwrap();
     let backend = app.db().get_database_backend();
-    let rows = if backend == DbBackend::Sqlite {
+    let rows = if app.engine() == Engine::Sqlite {
         let explain = Statement::from_string(backend, format!("EXPLAIN QUERY PLAN {sql}"));
         tx.query_all_raw(explain).await
     } else {
@@ -205,7 +193,7 @@ async fn explain_call(app: &App, sql: &str, mode: &str, call: &str) -> Vec<Strin
         tx.execute_unprepared("DEALLOCATE asked").await.unwrap();
         rows
     };
-    let column = if backend == DbBackend::Sqlite { "detail" } else { "QUERY PLAN" };
+    let column = if app.engine() == Engine::Sqlite { "detail" } else { "QUERY PLAN" };
     let plan = rows.unwrap_or_else(|error| panic!("{sql}: {error}"));
     let plan = plan.iter().map(|row| row.try_get("", column).unwrap()).collect();
     tx.rollback().await.unwrap();

@@ -35,7 +35,8 @@ pub(crate) enum Cut {
 
 impl Proxy {
     /// To a server's host and port; open.
-    pub(crate) async fn to(target: String) -> Self {
+    pub(crate) async fn to(target: &str) -> Self {
+        let target = target.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let open = watch::Sender::new(true);
@@ -50,6 +51,11 @@ impl Proxy {
             }
         });
         Self { port, open, cut }
+    }
+
+    /// The URL of an HTTP server as it is reached through the proxy.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     /// Closing it ends the connections too.

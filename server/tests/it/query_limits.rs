@@ -4,10 +4,10 @@ use serde_json::json;
 use tokio::time::{Duration, Instant};
 
 use crate::{
-    app::{App, code_and_fields},
+    app::{App, aliased, code_and_fields},
     database::Engine,
     on_both_engines,
-    socket::Socket,
+    socket::{MODERN, Socket},
 };
 
 on_both_engines! {
@@ -48,7 +48,7 @@ async fn fragments_that_double_each_other_are_refused_at_once(app: App) {
     let error = tokio::time::timeout(soon, app.error(None, &bomb, json!({}))).await;
     assert_eq!(code_and_fields(&error.expect("an answer at once")).0, "QUERY_TOO_COMPLEX");
 
-    let mut socket = Socket::open(&app.url, "graphql-transport-ws", json!({})).await;
+    let mut socket = Socket::open(&app.url, MODERN, json!({})).await;
     let answer = socket.run(&bomb, json!({})).await;
     assert_eq!(code_and_fields(&answer["errors"][0]).0, "QUERY_TOO_COMPLEX");
 }
@@ -56,17 +56,13 @@ async fn fragments_that_double_each_other_are_refused_at_once(app: App) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_large_in_any_way_is_refused_before_it_is_executed() {
     let app = App::start_with(Engine::Sqlite, &["--max-body-bytes", "300000"]).await;
-    let aliases = |count: usize, field: &str| -> String {
-        let fields: String = (0..count).map(|n| format!("a{n}: {field} ")).collect();
-        format!("{{ {fields} }}")
-    };
     let chain: String =
         (0..2_500).map(|n| format!("fragment F{n} on Query{{...F{}}}", n + 1)).collect();
     for query in [
-        aliases(5_001, "__typename"),
-        aliases(120, "events(first: 1) { __typename }"),
-        aliases(25, "events(first: 1, search: \"x\") { __typename }"),
-        aliases(2, "events(first: 1, offset: 900000) { __typename }"),
+        aliased(5_001, "__typename"),
+        aliased(120, "events(first: 1) { __typename }"),
+        aliased(25, "events(first: 1, search: \"x\") { __typename }"),
+        aliased(2, "events(first: 1, offset: 900000) { __typename }"),
         format!("{{ __typename {} }}", "@skip(if: false)".repeat(6_000)),
         format!("{{ ...F0 }} {chain}"),
     ] {

@@ -4,11 +4,14 @@ use std::collections::HashSet;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use crate::{
     app::{App, BOOK},
     database::Engine,
+    demo::LIMITED_CONCERT,
     on_both_engines,
+    socket::{MODERN, Socket, WATCH},
 };
 
 on_both_engines! {
@@ -21,6 +24,7 @@ on_both_engines! {
     cancelling_many_times_at_once_returns_the_tickets_once
     booking_and_cancelling_at_once_leaves_the_count_true
     many_events_booked_at_once_by_many_users_all_add_up
+    a_caller_that_hangs_up_keeps_its_booking_and_everybody_sees_it ["--booking-delay-ms", "500"]
 }
 
 fn count(answers: &[Value], kind: &str) -> usize {
@@ -45,11 +49,10 @@ async fn the_last_ticket_goes_to_exactly_one_buyer(app: App) {
 
 async fn the_last_two_tickets_go_to_exactly_two_of_ten(app: App) {
     let users = app.users(10).await;
-    let event = "01990000-0000-7000-8000-000000000001";
-    let answers = race(&app, &users, event).await;
+    let answers = race(&app, &users, LIMITED_CONCERT).await;
     assert_eq!(count(&answers, "BookEventSuccess"), 2);
     assert_eq!(count(&answers, "SoldOut"), 8);
-    assert_eq!(app.remaining(event).await, 0);
+    assert_eq!(app.remaining(LIMITED_CONCERT).await, 0);
     app.assert_nothing_oversold().await;
 }
 
@@ -153,19 +156,13 @@ async fn many_events_booked_at_once_by_many_users_all_add_up(app: App) {
 }
 
 async fn a_caller_that_hangs_up_keeps_its_booking_and_everybody_sees_it(app: App) {
-    use tokio::{io::AsyncWriteExt, net::TcpStream};
-
-    use crate::socket::Socket;
-
     let event = app.event("Concert", 5).await;
     let user = app.user().await;
-    let mut socket = Socket::open(&app.url, "graphql-transport-ws", json!({})).await;
-    let watch =
-        "subscription($ids: [ID!]) { remainingTickets(eventIds: $ids) { remainingTickets } }";
-    socket.start(watch, json!({ "ids": [event] })).await;
-    assert_eq!(socket.next().await["data"]["remainingTickets"]["remainingTickets"], 5);
+    let mut socket = Socket::open(&app.url, MODERN, json!({})).await;
+    socket.start(WATCH, json!({ "ids": [event] })).await;
+    assert_eq!(socket.next_remaining().await, 5);
 
-    let address = app.url.strip_prefix("http://").unwrap();
+    let address = app.address();
     let body = json!({ "query": BOOK, "variables": { "input": { "eventId": event } } }).to_string();
     let request = format!(
         "POST /graphql HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
@@ -179,42 +176,17 @@ async fn a_caller_that_hangs_up_keeps_its_booking_and_everybody_sees_it(app: App
         assert_eq!(app.remaining(&event).await, 5);
     }
     drop(caller);
-    assert_eq!(socket.next().await["data"]["remainingTickets"]["remainingTickets"], 4);
+    assert_eq!(socket.next_remaining().await, 4);
     app.assert_nothing_oversold().await;
 }
 
 /// With locks held long enough to see who waits.
 mod with_a_delay {
-    use super::*;
+    use super::the_last_two_tickets_go_to_exactly_two_of_ten;
+    use crate::on_both_engines;
 
-    async fn two_of_ten(engine: Engine) {
-        let app = App::start_with(engine, &["--booking-delay-ms", "100"]).await;
-        the_last_two_tickets_go_to_exactly_two_of_ten(app).await;
-    }
-
-    async fn hang_up(engine: Engine) {
-        let app = App::start_with(engine, &["--booking-delay-ms", "500"]).await;
-        a_caller_that_hangs_up_keeps_its_booking_and_everybody_sees_it(app).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_caller_that_hangs_up_keeps_its_booking_on_sqlite() {
-        hang_up(Engine::Sqlite).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_caller_that_hangs_up_keeps_its_booking_on_postgres() {
-        hang_up(Engine::Postgres).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn the_last_two_tickets_go_to_exactly_two_of_ten_on_sqlite() {
-        two_of_ten(Engine::Sqlite).await;
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn the_last_two_tickets_go_to_exactly_two_of_ten_on_postgres() {
-        two_of_ten(Engine::Postgres).await;
+    on_both_engines! {
+        the_last_two_tickets_go_to_exactly_two_of_ten ["--booking-delay-ms", "100"]
     }
 }
 
@@ -222,8 +194,7 @@ mod with_a_delay {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_servers_on_one_database_never_oversell() {
     let one = App::start(Engine::Postgres).await;
-    let folder = tempfile::TempDir::new().unwrap();
-    let two = App::start_on(one.database_url.clone(), folder, &[]).await;
+    let two = one.start_another().await;
     let users = one.users(20).await;
     let event = one.event("Concert", 7).await;
     let (halves, other_half) = users.split_at(10);

@@ -8,32 +8,27 @@ use rowlock_entities::EventId;
 use sea_orm::{ConnectionTrait, sqlx::postgres::PgListener};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
 use crate::{
     app::{App, refresh_cookie},
     database::{Engine, postgres_admin, postgres_url},
     program::rowlock,
-    socket::Socket,
+    socket::{MODERN, Socket, WATCH},
+    waiting::wait_until,
 };
-
-const WATCH: &str = "subscription($ids: [ID!]) { remainingTickets(eventIds: $ids) {
-    eventId remainingTickets } }";
 
 async fn two_servers() -> (App, App) {
     let one = App::start(Engine::Postgres).await;
-    let two = App::start_on(one.database_url.clone(), TempDir::new().unwrap(), &[]).await;
+    let two = one.start_another().await;
     until_listening(&one, 2).await;
     (one, two)
 }
 
 /// Waits until so many servers listen to each other.
 async fn until_listening(app: &App, servers: i64) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while listening(app).await < servers {
-        assert!(Instant::now() < deadline, "{servers} servers never listened");
-        sleep(Duration::from_millis(20)).await;
-    }
+    let what = format!("{servers} servers listen");
+    wait_until(Duration::from_secs(20), &what, async || listening(app).await >= servers).await;
 }
 
 const LISTENING: &str = "FROM pg_stat_activity WHERE datname = current_database() \
@@ -48,16 +43,12 @@ async fn listening(app: &App) -> i64 {
 
 /// Watches an event, or all of them; a named one's current count has been told.
 async fn watch(app: &App, event: Option<&str>) -> Socket {
-    let mut socket = Socket::open(&app.url, "graphql-transport-ws", json!({})).await;
+    let mut socket = Socket::open(&app.url, MODERN, json!({})).await;
     socket.start(WATCH, json!({ "ids": event.map(|event| [event]) })).await;
     if event.is_some() {
         socket.next().await;
     }
     socket
-}
-
-fn left(message: &Value) -> i64 {
-    message["data"]["remainingTickets"]["remainingTickets"].as_i64().expect("an update")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,11 +60,11 @@ async fn a_count_reaches_those_who_watch_at_another_server() {
     all.run("{ __typename }", json!({})).await;
     for (user, remaining) in one.users(2).await.iter().zip([3, 1]) {
         let booked = one.book(user, &event, 2).await;
-        assert_eq!(left(&named.next().await), remaining);
-        assert_eq!(left(&all.next().await), remaining);
+        assert_eq!(named.next_remaining().await, remaining);
+        assert_eq!(all.next_remaining().await, remaining);
         if remaining == 1 {
             two.cancel(user, booked["booking"]["id"].as_str().unwrap()).await;
-            assert_eq!(left(&named.next().await), 3);
+            assert_eq!(named.next_remaining().await, 3);
         }
     }
 }
@@ -87,10 +78,10 @@ async fn a_server_that_lost_the_connection_it_listened_on_misses_nothing() {
     one.sql(&format!("SELECT pg_terminate_backend(pid) {LISTENING}")).await;
     // At a time when nobody listens, or just does again.
     one.book(&users[0], &event, 1).await;
-    assert_eq!(left(&socket.next().await), 4);
+    assert_eq!(socket.next_remaining().await, 4);
     until_listening(&one, 2).await;
     one.book(&users[1], &event, 1).await;
-    assert_eq!(left(&socket.next().await), 3);
+    assert_eq!(socket.next_remaining().await, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,7 +94,7 @@ async fn a_count_that_a_dying_server_did_not_tell_is_read_again() {
          WHERE id = '{event}'"
     ))
     .await;
-    assert_eq!(left(&socket.next().await), 2);
+    assert_eq!(socket.next_remaining().await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,7 +14,7 @@ async fn every_file_for_browsers_comes_with_a_policy() {
         ("/ide/playground/index.html", "script-src 'self';"),
         ("/assets/missing.js", "default-src 'none';"),
     ] {
-        let page = app.http.get(format!("{}{path}", app.url)).header(header::ACCEPT, "text/html");
+        let page = app.get(path).header(header::ACCEPT, "text/html");
         let headers = page.send().await.unwrap().headers().clone();
         let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
         assert!(policy.contains(scripts), "{path}: {policy}");
@@ -29,10 +29,10 @@ async fn every_file_for_browsers_comes_with_a_policy() {
 async fn the_web_client_is_served_compressed_and_cached_by_its_hash() {
     let app = App::start(Engine::Sqlite).await;
     let get = async |path: &str| {
-        let request = app.http.get(format!("{}{path}", app.url));
+        let request = app.get(path);
         request.header(header::ACCEPT_ENCODING, "br").send().await.unwrap()
     };
-    let plain = app.http.get(format!("{}/", app.url)).send().await.unwrap();
+    let plain = app.get("/").send().await.unwrap();
     assert_eq!(plain.headers()[header::CACHE_CONTROL], "no-cache");
     let page = plain.text().await.unwrap();
     let assets: Vec<&str> = page.split('"').filter(|text| text.starts_with("/assets/")).collect();
@@ -43,7 +43,7 @@ async fn the_web_client_is_served_compressed_and_cached_by_its_hash() {
         assert_eq!(answer.headers()[header::CONTENT_ENCODING], "br");
         assert_eq!(answer.headers()[header::CACHE_CONTROL], "public, max-age=31536000, immutable");
     }
-    let page = app.http.get(format!("{}/events/anything", app.url));
+    let page = app.get("/events/anything");
     let page = page.header(header::ACCEPT, "text/html,*/*").send().await.unwrap();
     assert_eq!(page.status(), 200, "the client has pages of its own");
     assert_eq!(get("/status").await.status(), 404, "and a monitor is not shown them");

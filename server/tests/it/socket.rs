@@ -10,6 +10,15 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest, http::HeaderValue},
 };
 
+/// The subprotocol of today's clients.
+pub(crate) const MODERN: &str = "graphql-transport-ws";
+/// The subprotocol of older clients.
+pub(crate) const LEGACY: &str = "graphql-ws";
+
+/// Watches the counts of events.
+pub(crate) const WATCH: &str = "subscription($ids: [ID!]) { remainingTickets(eventIds: $ids) {
+    eventId remainingTickets version } }";
+
 /// Longest wait for a message that must come.
 const SOON: Duration = Duration::from_secs(10);
 
@@ -35,7 +44,7 @@ impl Socket {
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(protocol));
         let (stream, response) = connect_async(request).await?;
         assert_eq!(response.headers()["sec-websocket-protocol"], protocol);
-        Ok(Self { stream, legacy: protocol == "graphql-ws", last_id: 0 })
+        Ok(Self { stream, legacy: protocol == LEGACY, last_id: 0 })
     }
 
     pub(crate) fn stream(&mut self) -> &mut WebSocketStream<MaybeTlsStream<TcpStream>> {
@@ -88,6 +97,13 @@ impl Socket {
                 _ => panic!("{message}"),
             }
         }
+    }
+
+    /// The remaining tickets in the next result of [`WATCH`].
+    pub(crate) async fn next_remaining(&mut self) -> i64 {
+        let result = self.next().await;
+        let count = &result["data"]["remainingTickets"]["remainingTickets"];
+        count.as_i64().unwrap_or_else(|| panic!("no count: {result}"))
     }
 
     pub(crate) async fn send(&mut self, message: Value) {

@@ -16,11 +16,9 @@ use tokio::{net::TcpListener, time::Instant};
 use crate::{
     app::{BOOK, SECRET},
     database::{Engine, new_database},
+    demo::{LIMITED_CONCERT, LOG_IN_AS_ADA},
     program::Program,
 };
-
-const CONCERT: &str = "01990000-0000-7000-8000-000000000001";
-const LOGIN: &str = "mutation($input: LoginInput!) { login(input: $input) { accessToken } }";
 
 /// A collector that keeps all that it is sent; gives its address.
 async fn collector() -> (String, Arc<Mutex<Vec<Bytes>>>) {
@@ -36,29 +34,23 @@ async fn collector() -> (String, Arc<Mutex<Vec<Bytes>>>) {
 
 async fn server(folder: &TempDir, collector: &str) -> Program {
     let database = new_database(Engine::Postgres, folder).await;
-    let settings = [
-        ("DATABASE_URL", &*database),
-        ("JWT_SECRET", SECRET),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector),
-    ];
-    Program::serve(folder.path(), &settings).await
+    Program::serve_database(&database, &[("OTEL_EXPORTER_OTLP_ENDPOINT", collector)]).await
 }
 
 /// Sends an operation; gives its data, and the id of its request.
-async fn send(url: &str, token: Option<&str>, query: &str, variables: Value) -> (Value, String) {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let request = http.post(format!("{url}/graphql"));
-    let request = token.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth);
-    let body = json!({ "query": query, "variables": variables });
-    let answer = request.json(&body).send().await.unwrap();
+async fn send(
+    server: &Program,
+    token: Option<&str>,
+    query: &str,
+    variables: Value,
+) -> (Value, String) {
+    let answer = server.request(token, query, variables).send().await.unwrap();
     let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
     (answer.json::<Value>().await.unwrap()["data"].take(), id)
 }
 
-async fn log_in(url: &str, name: &str) -> String {
-    let input =
-        json!({ "email": format!("{name}@example.org"), "password": format!("{name}-demo-1") });
-    let (mut data, _) = send(url, None, LOGIN, json!({ "input": input })).await;
+async fn log_in(server: &Program) -> String {
+    let (mut data, _) = send(server, None, LOG_IN_AS_ADA, json!({})).await;
     data["login"]["accessToken"].take().as_str().unwrap().to_owned()
 }
 
@@ -75,9 +67,9 @@ async fn a_trace_leads_from_the_request_to_its_statements() {
     let folder = TempDir::new().unwrap();
     let (url, sent) = collector().await;
     let server = server(&folder, &url).await;
-    let token = log_in(&server.url, "ada").await;
-    let input = json!({ "input": { "eventId": CONCERT } });
-    let (booked, id) = send(&server.url, Some(&token), BOOK, input).await;
+    let token = log_in(&server).await;
+    let input = json!({ "input": { "eventId": LIMITED_CONCERT } });
+    let (booked, id) = send(&server, Some(&token), BOOK, input).await;
     let booking = booked["bookEvent"]["booking"]["id"].as_str().unwrap();
     server.terminate();
     let (status, log) = server.wait();
@@ -129,7 +121,7 @@ async fn a_collector_that_is_away_keeps_nobody_waiting() {
     let url = format!("http://{}", silent.local_addr().unwrap());
     let server = server(&folder, &url).await;
     let asked = Instant::now();
-    log_in(&server.url, "ada").await;
+    log_in(&server).await;
     assert!(asked.elapsed().as_secs() < 5, "{:?}", asked.elapsed());
     let stopped = Instant::now();
     server.terminate();

@@ -1,11 +1,11 @@
 //! How the pages look on every screen, to everybody, and what they cost.
 
-use super::driver::Browser;
-use crate::{app::App, database::Engine};
-
-const CONCERT: &str = "01990000-0000-7000-8000-000000000001";
-const TAB: &str = "\u{e004}";
-const ENTER: &str = "\u{e007}";
+use super::driver::{Browser, ENTER, TAB};
+use crate::{
+    app::App,
+    database::Engine,
+    demo::{CHESS_MASTERCLASS, JAZZ_NIGHT, LIMITED_CONCERT},
+};
 
 /// What axe finds wrong with the page that is shown, in words.
 async fn faults(browser: &Browser) -> String {
@@ -24,7 +24,7 @@ async fn faults(browser: &Browser) -> String {
 async fn every_page_fits_every_screen_and_shuts_nobody_out() {
     let app = App::start(Engine::Sqlite).await;
     // Counts of each colour.
-    for (event, tickets) in [(CONCERT, 2), ("01990000-0000-7000-8000-000000000007", 7)] {
+    for (event, tickets) in [(LIMITED_CONCERT, 2), (CHESS_MASTERCLASS, 7)] {
         let buyer = app.user().await;
         app.book(&buyer, event, tickets).await;
     }
@@ -44,10 +44,11 @@ async fn every_page_fits_every_screen_and_shuts_nobody_out() {
 
     let browser = Browser::start(1280, 900).await;
     let encore = format!("/events/{encore}");
+    let jazz_night = format!("/events/{JAZZ_NIGHT}");
     let pages = [
         ("events", "/events", ".card h2"),
         ("wide-event", &encore, ".book"),
-        ("event", "/events/01990000-0000-7000-8000-000000000004", ".book"),
+        ("event", &jazz_night, ".book"),
         ("no-events", "/events?search=nothing", ".notice"),
         ("not-found", "/nowhere", ".notice"),
         ("sign-in", "/sign-in", "form"),
@@ -63,8 +64,7 @@ async fn every_page_fits_every_screen_and_shuts_nobody_out() {
     browser.click_on_card("Film Premiere: The Last Seat", "Book").await;
     browser.see(".toast", "Successfully booked Film Premiere: The Last Seat!").await;
     look(&browser, &app, "signed-in-events", "/events", ".booked").await;
-    look(&browser, &app, "booked-event", "/events/01990000-0000-7000-8000-000000000004", ".yours")
-        .await;
+    look(&browser, &app, "booked-event", &jazz_night, ".yours").await;
     browser.click_on("My bookings").await;
     browser.click_on_card("Jazz Night", "Cancel booking").await;
     browser.see("dialog[open]", "Cancel your booking for Jazz Night?").await;

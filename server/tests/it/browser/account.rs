@@ -4,11 +4,8 @@ use chrono::Duration;
 use rowlock_entities::refresh_token;
 use sea_orm::{EntityTrait, PaginatorTrait};
 
-use super::driver::Browser;
-use crate::{app::App, database::Engine};
-
-const ENTER: &str = "\u{e007}";
-const TAB: &str = "\u{e004}";
+use super::driver::{Browser, ENTER, TAB};
+use crate::{app::App, database::Engine, demo::LIMITED_CONCERT};
 
 /// How many refresh tokens were ever given: one at each sign-in and one at each refresh.
 async fn refresh_tokens(app: &App) -> u64 {
@@ -83,9 +80,7 @@ async fn a_wrong_password_is_refused_beside_the_field_and_the_right_one_goes_on(
     browser.click_on("Sign out").await;
     browser.see(".toast", "You are signed out.").await;
     browser.go(&format!("{}/sign-in?next=//example.org/", app.url)).await;
-    browser.fill("email", "ada@example.org").await;
-    browser.fill("password", "ada-demo-1").await;
-    browser.press(ENTER).await;
+    browser.submit_sign_in("Ada").await;
     browser.see_path("/events").await;
     browser.close().await;
 }
@@ -120,7 +115,7 @@ async fn an_expired_access_token_is_renewed_once_for_every_tab() {
     let browser = Browser::start(1280, 900).await;
     browser.sign_in(&app.url, "Ada").await;
     let first = browser.new_tab().await;
-    browser.go(&format!("{}/events/01990000-0000-7000-8000-000000000001", app.url)).await;
+    browser.go(&format!("{}/events/{LIMITED_CONCERT}", app.url)).await;
     browser.see(".who", "Ada").await;
     let second = browser.page.window().await.unwrap();
     let before = refresh_tokens(&app).await;
@@ -165,9 +160,7 @@ async fn a_session_that_ended_leads_to_the_sign_in_and_back() {
     browser.click_on_card("Jazz Night", "Book").await;
     browser.see(".toast", "Your session has ended. Please sign in again.").await;
     browser.see_path("/sign-in?next=%2Fevents%3Fsearch%3Djazz").await;
-    browser.fill("email", "ada@example.org").await;
-    browser.fill("password", "ada-demo-1").await;
-    browser.press(ENTER).await;
+    browser.submit_sign_in("Ada").await;
     browser.see_path("/events?search=jazz").await;
     browser.click_on_card("Jazz Night", "Book").await;
     browser.see(".toast", "Successfully booked Jazz Night!").await;

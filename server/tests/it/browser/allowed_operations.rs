@@ -1,6 +1,6 @@
 //! The client on a server that runs no operations but the client's.
 
-use super::driver::{Browser, badge};
+use super::driver::{Browser, ENTER, badge};
 use crate::{
     app::{App, WEB_DIR},
     database::Engine,
@@ -20,7 +20,7 @@ async fn a_person_can_do_everything_where_only_the_clients_own_operations_run() 
     ] {
         browser.fill(field, text).await;
     }
-    browser.press("\u{e007}").await;
+    browser.press(ENTER).await;
     browser.see(".who", "Nadia").await;
     let badge = badge("Limited Concert");
     browser.wait_for(&badge, |words| *words == "2 tickets left").await;

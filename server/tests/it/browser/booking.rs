@@ -4,25 +4,21 @@ use rowlock_entities::booking;
 use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::json;
 
-use super::driver::{Browser, badge};
+use super::driver::{Browser, ENTER, ESCAPE, badge};
 use crate::{
     app::App,
     database::Engine,
+    demo::{LIMITED_CONCERT, LOG_IN_AS_ADA},
     proxy::{Cut, Proxy},
 };
-
-const CONCERT: &str = "01990000-0000-7000-8000-000000000001";
 
 async fn bookings(app: &App) -> u64 {
     booking::Entity::find().count(app.db()).await.unwrap()
 }
 
-/// The access token of somebody who signs in elsewhere.
-async fn token_of(app: &App, name: &str) -> String {
-    let login = "mutation($input: LoginInput!) { login(input: $input) { accessToken } }";
-    let input =
-        json!({ "email": format!("{name}@example.org"), "password": format!("{name}-demo-1") });
-    let data = app.data(None, login, json!({ "input": input })).await;
+/// The access token of Ada, who signs in elsewhere.
+async fn token_of_ada(app: &App) -> String {
+    let data = app.data(None, LOG_IN_AS_ADA, json!({})).await;
     data["login"]["accessToken"].as_str().unwrap().to_owned()
 }
 
@@ -42,9 +38,7 @@ async fn a_person_books_from_the_list_and_several_tickets_from_the_events_page()
 
     browser.click_on("Jazz Night").await;
     browser.see("h1", "Jazz Night").await;
-    let choose = "const select = document.querySelector('#quantity');
-        select.value = '3'; select.dispatchEvent(new Event('change', { bubbles: true }))";
-    browser.ask(choose).await;
+    browser.choose("#quantity", "3").await;
     browser.see(".total", "$105.00").await;
     browser.click_on("Book").await;
     browser.see(".toast", "Successfully booked Jazz Night!").await;
@@ -64,7 +58,7 @@ async fn what_was_booked_elsewhere_is_said_to_be_booked() {
     let browser = Browser::start(768, 900).await;
     browser.sign_in(&app.url, "Ada").await;
     browser.see(".found", "12 events").await;
-    app.book(&token_of(&app, "ada").await, CONCERT, 1).await;
+    app.book(&token_of_ada(&app).await, LIMITED_CONCERT, 1).await;
     browser.click_on_card("Limited Concert", "Book").await;
     browser.see(".toast", "You have already booked this event.").await;
     browser.see(".booked", "Booked").await;
@@ -112,10 +106,9 @@ async fn the_last_ticket_goes_to_one_of_two_who_click_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_booking_whose_answer_was_lost_is_tried_again_and_booked_once() {
     let app = App::start(Engine::Sqlite).await;
-    let proxy = Proxy::to(app.url.trim_start_matches("http://").to_owned()).await;
+    let proxy = Proxy::to(app.address()).await;
     let browser = Browser::start(375, 800).await;
-    let url = format!("http://127.0.0.1:{}", proxy.port);
-    browser.sign_in(&url, "Ada").await;
+    browser.sign_in(&proxy.url(), "Ada").await;
     browser.click_on("Limited Concert").await;
     browser.see(".badge", "2 tickets left").await;
 
@@ -134,22 +127,22 @@ async fn a_booking_whose_answer_was_lost_is_tried_again_and_booked_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_booking_that_was_cancelled_since_its_answer_was_lost_is_booked_anew() {
     let app = App::start(Engine::Sqlite).await;
-    let proxy = Proxy::to(app.url.trim_start_matches("http://").to_owned()).await;
+    let proxy = Proxy::to(app.address()).await;
     let browser = Browser::start(768, 900).await;
-    browser.sign_in(&format!("http://127.0.0.1:{}", proxy.port), "Ada").await;
+    browser.sign_in(&proxy.url(), "Ada").await;
     browser.click_on("Limited Concert").await;
     proxy.set_cut(Cut::Each(b"bookEvent"));
     browser.click_on("Book").await;
     browser.see(".toast", "Failed to complete booking. Please try again.").await;
     proxy.set_cut(Cut::Never);
-    let token = token_of(&app, "ada").await;
+    let token = token_of_ada(&app).await;
     let mine = app.data(Some(&token), "{ me { bookings { nodes { id } } } }", json!({})).await;
     app.cancel(&token, mine["me"]["bookings"]["nodes"][0]["id"].as_str().unwrap()).await;
 
     browser.click_on("Book").await;
     browser.see(".toast", "Successfully booked Limited Concert!").await;
     assert_eq!(bookings(&app).await, 2);
-    assert_eq!(app.remaining(CONCERT).await, 1);
+    assert_eq!(app.remaining(LIMITED_CONCERT).await, 1);
     browser.close().await;
 }
 
@@ -202,9 +195,7 @@ async fn no_more_tickets_are_offered_than_are_left() {
     let offered = "return [...document.querySelectorAll('#quantity option')].map(o => o.value)";
     browser.wait_for(offered, |offered| *offered == json!(["1", "2", "3", "4"])).await;
     browser.see(".live", "Live counts").await;
-    let choose = "const select = document.querySelector('#quantity');
-        select.value = '4'; select.dispatchEvent(new Event('change', { bubbles: true }))";
-    browser.ask(choose).await;
+    browser.choose("#quantity", "4").await;
     browser.see(".total", "€40.00").await;
     app.book(&app.user().await, &event, 2).await;
     browser.wait_for(offered, |offered| *offered == json!(["1", "2"])).await;
@@ -215,7 +206,7 @@ async fn no_more_tickets_are_offered_than_are_left() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_booking_is_cancelled_after_a_question_and_its_tickets_are_back() {
     let app = App::start(Engine::Sqlite).await;
-    app.book(&token_of(&app, "ada").await, CONCERT, 2).await;
+    app.book(&token_of_ada(&app).await, LIMITED_CONCERT, 2).await;
     let browser = Browser::start(768, 900).await;
     browser.sign_in(&app.url, "Ada").await;
     let badge = badge("Limited Concert");
@@ -228,13 +219,13 @@ async fn a_booking_is_cancelled_after_a_question_and_its_tickets_are_back() {
     browser.screenshot("cancel-dialog-768").await;
 
     // Escape changes its mind, and gives the focus back.
-    browser.press("\u{e00c}").await;
+    browser.press(ESCAPE).await;
     browser.see_no("dialog[open]").await;
     let focused = "return document.activeElement.innerText";
     browser.wait_for(focused, |words| *words == "Cancel booking").await;
-    assert_eq!(app.remaining(CONCERT).await, 0);
+    assert_eq!(app.remaining(LIMITED_CONCERT).await, 0);
 
-    browser.press("\u{e007}").await;
+    browser.press(ENTER).await;
     browser.click("dialog[open] .button-danger").await;
     browser.see(".toast", "Your booking for Limited Concert is cancelled.").await;
     browser.see(".booking .badge", "Cancelled").await;
@@ -245,7 +236,7 @@ async fn a_booking_is_cancelled_after_a_question_and_its_tickets_are_back() {
             class.as_str().is_some_and(|class| class.contains("booking"))
         })
         .await;
-    assert_eq!(app.remaining(CONCERT).await, 2);
+    assert_eq!(app.remaining(LIMITED_CONCERT).await, 2);
     let bookings_tab = browser.page.window().await.unwrap();
     browser.switch_to(&list).await;
     browser.wait_for(&badge, |words| *words == "2 tickets left").await;
@@ -261,7 +252,7 @@ async fn a_booking_is_cancelled_after_a_question_and_its_tickets_are_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_history_of_bookings_is_read_in_parts() {
     let app = App::start(Engine::Sqlite).await;
-    let token = token_of(&app, "ada").await;
+    let token = token_of_ada(&app).await;
     for number in 1..=25 {
         let event = app.event(&format!("Lecture {number}"), 5).await;
         app.book(&token, &event, 1).await;

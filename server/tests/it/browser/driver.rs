@@ -19,6 +19,10 @@ use tokio::{
 };
 use url::{ParseError, Url};
 
+pub(super) const TAB: &str = "\u{e004}";
+pub(super) const ENTER: &str = "\u{e007}";
+pub(super) const ESCAPE: &str = "\u{e00c}";
+
 /// Longest wait for something that must show.
 const SOON: Duration = Duration::from_secs(20);
 /// How often it is looked.
@@ -199,14 +203,28 @@ impl Browser {
         }
     }
 
+    /// Chooses a value of a select element.
+    pub(super) async fn choose(&self, css: &str, value: &str) {
+        let choose = format!(
+            "const select = document.querySelector({css:?}); select.value = {value:?};
+             select.dispatchEvent(new Event('change', {{ bubbles: true }}))"
+        );
+        self.ask(&choose).await;
+    }
+
     /// Signs in by the form and waits until the header greets.
     pub(super) async fn sign_in(&self, url: &str, name: &str) {
         self.go(&format!("{url}/sign-in")).await;
+        self.submit_sign_in(name).await;
+        self.see(".who", name).await;
+    }
+
+    /// Fills the form in as this demo user and submits it.
+    pub(super) async fn submit_sign_in(&self, name: &str) {
         let first_name = name.to_lowercase();
         self.fill("email", &format!("{first_name}@example.org")).await;
         self.fill("password", &format!("{first_name}-demo-1")).await;
-        self.press("\u{e007}").await;
-        self.see(".who", name).await;
+        self.press(ENTER).await;
     }
 
     /// Holds back, for so long, the answers to what is sent with these words in it. How many were held

@@ -6,6 +6,7 @@ use super::driver::Browser;
 use crate::{
     app::{App, BOOK},
     database::Engine,
+    demo::LOG_IN_AS_ADA,
 };
 
 /// What its editors hold, by name.
@@ -17,14 +18,11 @@ async fn graphiql_signs_in_books_and_shows_a_subscription_live() {
     let app = App::start(Engine::Sqlite).await;
     let event = app.event("Concert", 5).await;
     let browser = Browser::start(1280, 900).await;
-    browser.page.goto(&format!("{}/graphiql", app.url)).await.unwrap();
+    browser.go(&format!("{}/graphiql", app.url)).await;
     let is_there = format!("{MODEL} return !!model('operation.graphql')");
     browser.wait_for(&is_there, |there| there == &json!(true)).await;
 
-    let login =
-        "mutation { login(input: { email: \"ada@example.org\", password: \"ada-demo-1\" }) {
-        accessToken user { name } } }";
-    let result = run(&browser, login, "Ada").await;
+    let result = run(&browser, LOG_IN_AS_ADA, "Ada").await;
     let signed_in: Value = serde_json::from_str(&result).unwrap();
     let token = signed_in["data"]["login"]["accessToken"].as_str().unwrap();
     let headers = json!({ "Authorization": format!("Bearer {token}") });

@@ -80,9 +80,7 @@ async fn order_and_pages_are_in_the_address_and_back_undoes_them() {
     let browser = Browser::start(768, 900).await;
     browser.go(&format!("{}/events?search=lecture", app.url)).await;
     browser.see(".found", "20 events").await;
-    let select = "const select = document.querySelector('#order');
-        select.value = 'title-desc'; select.dispatchEvent(new Event('change', { bubbles: true }))";
-    browser.ask(select).await;
+    browser.choose("#order", "title-desc").await;
     browser.see_path("/events?search=lecture&order=title-desc").await;
     let first = "return document.querySelector('.card h2')?.innerText";
     browser.wait_for(first, |title| *title == "Lecture 20").await;
@@ -109,9 +107,9 @@ async fn order_and_pages_are_in_the_address_and_back_undoes_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_cannot_be_read_says_so_and_can_be_tried_again() {
     let app = App::start(Engine::Sqlite).await;
-    let proxy = Proxy::to(app.url.trim_start_matches("http://").to_owned()).await;
+    let proxy = Proxy::to(app.address()).await;
     let browser = Browser::start(1280, 900).await;
-    browser.go(&format!("http://127.0.0.1:{}/sign-in", proxy.port)).await;
+    browser.go(&format!("{}/sign-in", proxy.url())).await;
     browser.see("h1", "Sign in").await;
     proxy.set_open(false);
     browser.click_on("Events").await;

@@ -6,9 +6,12 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::driver::{Browser, badge};
-use crate::{app::App, database::Engine, proxy::Proxy};
-
-const CONCERT: &str = "01990000-0000-7000-8000-000000000001";
+use crate::{
+    app::App,
+    database::Engine,
+    demo::{JAZZ_NIGHT, LIMITED_CONCERT},
+    proxy::Proxy,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_event_list_shows_a_count_fall_when_another_client_books() {
@@ -20,9 +23,9 @@ async fn the_event_list_shows_a_count_fall_when_another_client_books() {
     browser.see(".live", "Live counts").await;
 
     let users = app.users(2).await;
-    let first = app.book(&users[0], CONCERT, 1).await;
+    let first = app.book(&users[0], LIMITED_CONCERT, 1).await;
     browser.wait_for(&badge, |words| *words == "1 ticket left").await;
-    app.book(&users[1], CONCERT, 1).await;
+    app.book(&users[1], LIMITED_CONCERT, 1).await;
     let booked = Instant::now();
     browser.wait_for(&badge, |words| *words == "Sold Out").await;
     assert!(booked.elapsed() < Duration::from_secs(1), "{:?}", booked.elapsed());
@@ -38,11 +41,11 @@ async fn the_event_list_shows_a_count_fall_when_another_client_books() {
 async fn an_event_that_sells_out_while_it_is_looked_at_says_so() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(768, 900).await;
-    browser.go(&format!("{}/events/{CONCERT}", app.url)).await;
+    browser.go(&format!("{}/events/{LIMITED_CONCERT}", app.url)).await;
     browser.see("h1", "Limited Concert").await;
     browser.see(".badge", "2 tickets left").await;
     browser.see(".live", "Live counts").await;
-    app.book(&app.user().await, CONCERT, 2).await;
+    app.book(&app.user().await, LIMITED_CONCERT, 2).await;
     browser.see(".badge", "Sold Out").await;
     browser.see(".book", "Sold out").await;
     browser.close().await;
@@ -51,15 +54,15 @@ async fn an_event_that_sells_out_while_it_is_looked_at_says_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_whose_network_was_cut_says_so_and_shows_the_truth_when_it_is_back() {
     let app = App::start(Engine::Sqlite).await;
-    let proxy = Proxy::to(app.url.trim_start_matches("http://").to_owned()).await;
+    let proxy = Proxy::to(app.address()).await;
     let browser = Browser::start(1280, 900).await;
-    browser.go(&format!("http://127.0.0.1:{}/events", proxy.port)).await;
+    browser.go(&format!("{}/events", proxy.url())).await;
     browser.see(".live", "Live counts").await;
     browser.ask("window.unreloaded = true").await;
 
     proxy.set_open(false);
     browser.see(".live", "Reconnecting; counts may be out of date").await;
-    app.book(&app.user().await, CONCERT, 1).await;
+    app.book(&app.user().await, LIMITED_CONCERT, 1).await;
     app.sql("UPDATE events SET title = 'Small Concert' WHERE title = 'Limited Concert'").await;
     assert_eq!(browser.ask(&badge("Limited Concert")).await, "2 tickets left");
 
@@ -84,7 +87,7 @@ async fn a_late_answer_to_the_page_before_does_not_freeze_the_counts_of_this_one
     browser.see(".badge", "80 tickets left").await;
     browser.see(".live", "Live counts").await;
     browser.see_late(1).await;
-    app.book(&app.user().await, "01990000-0000-7000-8000-000000000004", 5).await;
+    app.book(&app.user().await, JAZZ_NIGHT, 5).await;
     browser.see(".badge", "75 tickets left").await;
     browser.close().await;
 }
@@ -102,16 +105,16 @@ async fn a_page_keeps_one_socket_whatever_it_shows() {
     browser.go(&app.url).await;
     browser.see(".live", "Live counts").await;
     browser.click_on("Limited Concert").await;
-    browser.see_path(&format!("/events/{CONCERT}")).await;
+    browser.see_path(&format!("/events/{LIMITED_CONCERT}")).await;
     browser.see(".badge", "2 tickets left").await;
-    app.book(&app.user().await, CONCERT, 1).await;
+    app.book(&app.user().await, LIMITED_CONCERT, 1).await;
     browser.see(".badge", "1 ticket left").await;
     browser.click_on("My bookings").await;
     browser.see_path("/sign-in?next=%2Fbookings").await;
     browser.click_on("Events").await;
     let badge = badge("Limited Concert");
     browser.wait_for(&badge, |words| *words == "1 ticket left").await;
-    app.book(&app.user().await, CONCERT, 1).await;
+    app.book(&app.user().await, LIMITED_CONCERT, 1).await;
     browser.wait_for(&badge, |words| *words == "Sold Out").await;
     assert_eq!(browser.ask("return window.sockets.length").await, 1);
     browser.close().await;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::driver::Browser;
-use crate::{app::App, database::Engine};
+use crate::{app::App, database::Engine, demo::LOG_IN_AS_ADA};
 
 /// GraphQL Playground's editors, in the order of the page.
 const EDITORS: &str =
@@ -14,14 +14,11 @@ async fn playground_signs_in_books_and_shows_a_subscription_live() {
     let app = App::start(Engine::Sqlite).await;
     let event = app.event("Concert", 5).await;
     let browser = Browser::start(1280, 900).await;
-    browser.page.goto(&format!("{}/playground", app.url)).await.unwrap();
+    browser.go(&format!("{}/playground", app.url)).await;
     let editors = format!("{EDITORS} return editors.length");
     browser.wait_for(&editors, |count| count.as_i64() >= Some(2)).await;
 
-    let login =
-        "mutation { login(input: { email: \"ada@example.org\", password: \"ada-demo-1\" }) {
-        accessToken user { name } } }";
-    let result = run(&browser, login, "Ada").await;
+    let result = run(&browser, LOG_IN_AS_ADA, "Ada").await;
     let (_, rest) = result.split_once("\"accessToken\": \"").unwrap();
     let (token, _) = rest.split_once('"').unwrap();
 

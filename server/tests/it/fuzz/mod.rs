@@ -3,7 +3,7 @@
 
 mod operations;
 
-use std::{fmt::Debug, sync::Arc};
+use std::sync::Arc;
 
 use futures_util::{SinkExt, StreamExt};
 use proptest::{
@@ -11,17 +11,19 @@ use proptest::{
     prelude::{Just, Strategy, any},
     prop_oneof,
     sample::Index,
-    test_runner::{Config, TestCaseError, TestCaseResult, TestRunner},
+    test_runner::{TestCaseError, TestCaseResult},
 };
 use reqwest::header;
 use serde_json::{Value, json};
-use tokio::{
-    runtime::Handle,
-    time::{Duration, timeout},
-};
+use tokio::time::{Duration, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::{app::App, on_both_engines, socket::Socket};
+use crate::{
+    app::App,
+    on_both_engines,
+    random_cases::run_cases,
+    socket::{LEGACY, MODERN, Socket},
+};
 use operations::{Operation, Operations, World};
 
 on_both_engines! {
@@ -46,26 +48,6 @@ const OF_THE_SENDER: [&str; 8] = [
     "RATE_LIMITED",
     "UNAUTHENTICATED",
 ];
-
-/// Runs generated cases one after another, on a thread where each may wait for its answers.
-async fn run<S>(
-    cases: u32,
-    strategy: S,
-    test: impl AsyncFn(S::Value) -> TestCaseResult + Send + 'static,
-) where
-    S: Strategy<Value: Debug> + Send + 'static,
-{
-    let handle = Handle::current();
-    let running = tokio::task::spawn_blocking(move || {
-        let config = Config { cases, failure_persistence: None, ..Config::default() };
-        TestRunner::new(config)
-            .run(&strategy, |case| handle.block_on(test(case)))
-            .map_err(|error| error.to_string())
-    });
-    if let Err(error) = running.await.unwrap() {
-        panic!("{error}");
-    }
-}
 
 fn fail<T>(what: impl Into<String>) -> Result<T, TestCaseError> {
     Err(TestCaseError::fail(what.into()))
@@ -114,7 +96,7 @@ async fn generated_operations_are_answered(app: App) {
     let (user, operations) = (world.user.clone(), Operations::new(world));
     let app = Arc::new(app);
     let playing = Arc::clone(&app);
-    run(OPERATIONS, (decisions(), any::<bool>()), async move |(decisions, signed_in)| {
+    run_cases(OPERATIONS, (decisions(), any::<bool>()), async move |(decisions, signed_in)| {
         let Operation { query, variables } = operations.make(&decisions);
         let token = signed_in.then_some(&*user);
         let answer = send(playing.request(token, &query, variables.clone().into())).await?;
@@ -131,7 +113,7 @@ async fn any_cursor_is_answered(app: App) {
         a: events(after: $at) { nodes { id } } b: events(last: 2, before: $at) { nodes { id } }
         c: events(after: $at, orderBy: { field: PRICE }) { nodes { id } }
         me { bookings(after: $at) { nodes { id } } } }";
-    run(CASES, damaged(cursor), async move |at| {
+    run_cases(CASES, damaged(cursor), async move |at| {
         check(&send(app.request(Some(&user), query, json!({ "at": at }))).await?)
     })
     .await;
@@ -139,7 +121,7 @@ async fn any_cursor_is_answered(app: App) {
 
 async fn any_token_and_cookie_is_answered(app: App) {
     let World { user, .. } = world(&app).await;
-    run(CASES, (damaged(user.clone()), any::<bool>()), async move |(token, as_cookie)| {
+    run_cases(CASES, (damaged(user.clone()), any::<bool>()), async move |(token, as_cookie)| {
         let (name, value, query) = match as_cookie {
             true => (
                 header::COOKIE,
@@ -163,8 +145,8 @@ async fn any_token_and_cookie_is_answered(app: App) {
 async fn any_messages_on_a_socket_are_answered(app: App) {
     let world = world(&app).await;
     let operations = Operations::new(world);
-    run(SOCKETS, (any::<bool>(), vec(said(), 1..8)), async move |(is_older, said)| {
-        let protocol = if is_older { "graphql-ws" } else { "graphql-transport-ws" };
+    run_cases(SOCKETS, (any::<bool>(), vec(said(), 1..8)), async move |(is_older, said)| {
+        let protocol = if is_older { LEGACY } else { MODERN };
         let mut socket = Socket::connect(&app.url, protocol).await.unwrap();
         let stream = socket.stream();
         for said in said {
