@@ -5,10 +5,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use rowlock::{
-    accounts::JwtSecret, app::seed, clock::Clock, database::Database, inventory::BookingArgs,
-    services::Services,
-};
+use rowlock::{app::seed, clock::Clock, database::Database, services::Services};
 use sea_orm::ConnectionTrait;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -57,10 +54,11 @@ pub(crate) async fn new_database(engine: Engine, folder: &TempDir) -> String {
 }
 
 async fn prepare(url: &str) {
-    let db = Database::open(&serve_args(url, &[]).database).await.unwrap();
+    let args = serve_args(url, &[]);
+    let db = Database::open(&args.database).await.unwrap();
     db.migrate(None).await.unwrap();
-    let secrets = JwtSecret::random().into();
-    let services = Services::new(db, Clock::default(), &secrets, &BookingArgs::default());
+    let secrets = args.secret.secrets().unwrap();
+    let services = Services::new(db, Clock::default(), &secrets, &args.booking);
     seed::add_demo(&services.db, &services.accounts, &services.clock).await.unwrap();
     services.db.close().await;
 }

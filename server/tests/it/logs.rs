@@ -3,6 +3,7 @@
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 use tempfile::TempDir;
+use url::Url;
 
 use crate::{
     app::{SECRET, refresh_cookie},
@@ -20,8 +21,9 @@ async fn the_log_tells_no_secret_and_at_info_nobodys_data() {
         let folder = TempDir::new().unwrap();
         let url = new_database(Engine::Postgres, &folder).await;
         // Nobody asks this server for one, and it is in the URL all the same.
-        let url = url.replacen("rowlock@", "rowlock:database-secret@", 1);
-        let server = Program::serve_database(&url, &[("LOG_LEVEL", level)]).await;
+        let mut url = Url::parse(&url).unwrap();
+        url.set_password(Some("database-secret")).unwrap();
+        let server = Program::serve_database(url.as_str(), &[("LOG_LEVEL", level)]).await;
         let mut said = vec!["database-secret".to_owned(), SECRET.to_owned()];
         said.extend(PASSWORDS.map(str::to_owned));
         let send = async |query: &str, token: &str, cookie: &str| {
