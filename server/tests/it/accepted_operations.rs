@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::{
-    app::{App, BOOK, code_and_fields},
+    app::{App, BOOK, code_and_fields, error_code},
     database::Engine,
     on_both_engines,
-    socket::{MODERN, Socket},
+    socket::{MODERN_PROTOCOL, Socket},
 };
 
 const LISTED: &str = "{__typename}";
@@ -14,11 +14,11 @@ const LISTED: &str = "{__typename}";
 const HASH: &str = "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38";
 
 on_both_engines! {
-    a_query_is_known_by_its_hash_once_its_text_was_sent
+    a_query_runs_by_its_hash_once_its_text_was_sent
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_listed_operations_run_where_there_is_a_list() {
+async fn only_listed_operations_run_if_a_list_is_set() {
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("operations.json");
     std::fs::write(&list, json!({ HASH: LISTED }).to_string()).unwrap();
@@ -29,7 +29,7 @@ async fn only_listed_operations_run_where_there_is_a_list() {
     for unlisted in ["{ __typename }", "{ __schema { types { name } } }", BOOK, "{", ""] {
         let error = app.error(Some(&app.user().await), unlisted, json!({})).await;
         let expected = if unlisted.is_empty() { "BAD_USER_INPUT" } else { "FORBIDDEN" };
-        assert_eq!(code_and_fields(&error).0, expected, "{unlisted}");
+        assert_eq!(error_code(&error), expected, "{unlisted}");
     }
 
     let send = async |body: Value| -> Value {
@@ -41,12 +41,12 @@ async fn only_listed_operations_run_where_there_is_a_list() {
     // A text is not put on the list by whoever sends it with its hash.
     let other = "3eb0b2a7d9cd1a4f4b4ee1b2c5a1c6a3ae13f0d7a5be6d90f5bb1ff1d3c0c1ed";
     let other = json!({ "query": "{ __typename }", "extensions": by_hash(other) });
-    assert_eq!(code_and_fields(&send(other).await["errors"][0]).0, "BAD_USER_INPUT");
+    assert_eq!(error_code(&send(other).await["errors"][0]), "BAD_USER_INPUT");
 
-    let mut socket = Socket::open(&app.url, MODERN, json!({})).await;
+    let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     assert_eq!(socket.run(LISTED, json!({})).await, known);
     socket.start("{ __typename }", json!({})).await;
-    assert_eq!(code_and_fields(&socket.next().await["errors"][0]).0, "FORBIDDEN");
+    assert_eq!(error_code(&socket.next_result().await["errors"][0]), "FORBIDDEN");
     let sse = app.request(None, "{ __typename }", json!({})).header("accept", "text/event-stream");
     assert_eq!(sse.send().await.unwrap().status(), 400);
     for path in ["/playground", "/graphiql"] {
@@ -56,7 +56,7 @@ async fn only_listed_operations_run_where_there_is_a_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_schema_is_shown_to_nobody_where_that_is_turned_off() {
+async fn nobody_sees_the_schema_if_introspection_is_off() {
     let app = App::start_with(Engine::Sqlite, &["--introspection", "false"]).await;
     for query in ["{ __schema { types { name } } }", "{ __type(name: \"Event\") { name } }"] {
         let answer = app.send(None, query, json!({})).await;
@@ -71,7 +71,7 @@ async fn the_schema_is_shown_to_nobody_where_that_is_turned_off() {
     assert_eq!(page.status(), 200);
 }
 
-async fn a_query_is_known_by_its_hash_once_its_text_was_sent(app: App) {
+async fn a_query_runs_by_its_hash_once_its_text_was_sent(app: App) {
     let extensions = json!({ "persistedQuery": { "version": 1, "sha256Hash": HASH } });
     let user = app.user().await;
     let send = async |query: Value, token: Option<&str>| -> Value {
@@ -84,7 +84,7 @@ async fn a_query_is_known_by_its_hash_once_its_text_was_sent(app: App) {
         request.send().await.unwrap().json().await.unwrap()
     };
     let unknown = send(json!(null), None).await;
-    assert_eq!(code_and_fields(&unknown["errors"][0]).0, "PERSISTED_QUERY_NOT_FOUND");
+    assert_eq!(error_code(&unknown["errors"][0]), "PERSISTED_QUERY_NOT_FOUND");
     assert_eq!(unknown["errors"][0]["message"], "PersistedQueryNotFound");
     let wrong = send(json!("{ __typename }"), None).await;
     assert_eq!(code_and_fields(&wrong["errors"][0]), ("BAD_USER_INPUT", vec!["extensions"]));

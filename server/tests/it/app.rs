@@ -24,7 +24,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::database::{Engine, new_database};
 
-pub(crate) const SECRET: &str = "only-for-tests-and-known-to-everybody";
+pub(crate) const JWT_SECRET: &str = "only-for-tests-and-known-to-everybody";
 
 /// Runs each test once on SQLite and once on PostgreSQL. The flags behind a test's name are for
 /// its server.
@@ -57,7 +57,7 @@ pub(crate) struct App {
     pub(crate) clock: Clock,
     pub(crate) database_url: String,
     pub(crate) http: reqwest::Client,
-    serving: JoinHandle<()>,
+    server_task: JoinHandle<()>,
     _folder: TempDir,
 }
 
@@ -83,15 +83,15 @@ impl App {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = Server::new(services.clone(), &args);
-        let serving = tokio::spawn(async move {
+        let server_task = tokio::spawn(async move {
             server.run(listener, std::future::pending()).await;
         });
         let http = http_client();
-        Self { url, services, clock, database_url, http, serving, _folder: folder }
+        Self { url, services, clock, database_url, http, server_task, _folder: folder }
     }
 
     /// Starts a second server on the same database.
-    pub(crate) async fn start_another(&self) -> Self {
+    pub(crate) async fn start_second_server(&self) -> Self {
         Self::start_on(self.database_url.clone(), TempDir::new().unwrap(), &[]).await
     }
 
@@ -199,7 +199,7 @@ impl App {
     }
 
     /// Runs a statement that the API has no way to run.
-    pub(crate) async fn sql(&self, sql: &str) {
+    pub(crate) async fn execute_sql(&self, sql: &str) {
         self.db().execute_unprepared(sql).await.unwrap();
     }
 
@@ -211,7 +211,7 @@ impl App {
         transaction
     }
 
-    pub(crate) async fn remaining(&self, event: &str) -> i64 {
+    pub(crate) async fn remaining_tickets(&self, event: &str) -> i64 {
         let query = "query($id: ID!) { event(id: $id) { remainingTickets } }";
         let data = self.data(None, query, json!({ "id": event })).await;
         data["event"]["remainingTickets"].as_i64().unwrap()
@@ -242,7 +242,7 @@ impl App {
 
 impl Drop for App {
     fn drop(&mut self) {
-        self.serving.abort();
+        self.server_task.abort();
     }
 }
 
@@ -290,9 +290,16 @@ pub(crate) fn aliased(count: usize, field: &str) -> String {
 
 /// What `rowlock serve` with these flags is set to.
 pub(crate) fn serve_args(database_url: &str, flags: &[&str]) -> ServeArgs {
-    let always =
-        ["rowlock", "--database-url", database_url, "--jwt-secret", SECRET, "--web-dir", WEB_DIR];
-    Cli::try_parse_from(always.iter().chain(flags)).unwrap().serve
+    let required = [
+        "rowlock",
+        "--database-url",
+        database_url,
+        "--jwt-secret",
+        JWT_SECRET,
+        "--web-dir",
+        WEB_DIR,
+    ];
+    Cli::try_parse_from(required.iter().chain(flags)).unwrap().serve
 }
 
 /// The built web client, from the server's folder, where cargo runs the tests.
@@ -308,10 +315,13 @@ pub(crate) fn refresh_cookie(response: &Response) -> (String, String) {
     (pair.to_owned(), attributes.join("; "))
 }
 
+pub(crate) fn error_code(error: &Value) -> &str {
+    error["extensions"]["code"].as_str().unwrap_or("none")
+}
+
 /// The code of an error, and the fields that it names.
 pub(crate) fn code_and_fields(error: &Value) -> (&str, Vec<&str>) {
-    let extensions = &error["extensions"];
-    let fields = extensions["fields"].as_array();
+    let fields = error["extensions"]["fields"].as_array();
     let fields = fields.map(|fields| fields.iter().filter_map(|f| f["field"].as_str()).collect());
-    (extensions["code"].as_str().unwrap_or("none"), fields.unwrap_or_default())
+    (error_code(error), fields.unwrap_or_default())
 }

@@ -5,10 +5,10 @@ use sea_orm::ConnectionTrait;
 use crate::{app::App, on_both_engines};
 
 on_both_engines! {
-    the_database_itself_refuses_what_breaks_the_guarantee
+    the_database_refuses_changes_that_break_the_guarantee
 }
 
-async fn the_database_itself_refuses_what_breaks_the_guarantee(app: App) {
+async fn the_database_refuses_changes_that_break_the_guarantee(app: App) {
     let event = app.event("Concert", 5).await;
     let user = app.user().await;
     app.book(&user, &event, 2).await;
@@ -27,10 +27,10 @@ async fn the_database_itself_refuses_what_breaks_the_guarantee(app: App) {
     ] {
         assert!(app.db().execute_unprepared(sql).await.is_err(), "{sql}");
     }
-    let again = "INSERT INTO bookings (id, event_id, user_id, quantity, status, created_at) \
+    let second_booking = "INSERT INTO bookings (id, event_id, user_id, quantity, status, created_at) \
                  SELECT event_id, event_id, user_id, 1, 'CONFIRMED', created_at FROM bookings";
-    assert!(app.db().execute_unprepared(again).await.is_err(), "two confirmed");
-    let cancelled = again
+    assert!(app.db().execute_unprepared(second_booking).await.is_err(), "two confirmed");
+    let cancelled = second_booking
         .replace("'CONFIRMED', created_at", "'CANCELLED', created_at, created_at")
         .replace("created_at)", "created_at, cancelled_at)");
     assert!(app.db().execute_unprepared(&cancelled).await.is_ok(), "cancelled ones");

@@ -9,25 +9,25 @@ use tokio::process::Command;
 use crate::{
     app::App,
     on_both_engines,
-    socket::{MODERN, Socket},
+    socket::{MODERN_PROTOCOL, Socket},
 };
 
 const README: &str = include_str!("../../../README.md");
-const GUIDE: &str = include_str!("../../../docs/api.md");
+const API_GUIDE: &str = include_str!("../../../docs/api.md");
 /// Where the examples think that the server is.
-const ADDRESS: &str = "127.0.0.1:8080";
+const DOCUMENTED_ADDRESS: &str = "127.0.0.1:8080";
 
 on_both_engines! {
-    every_example_of_the_readme_answers_as_it_says
-    every_example_of_the_guide_answers_as_it_says
+    every_example_of_the_readme_gets_the_documented_answer
+    every_example_of_the_api_guide_gets_the_documented_answer
 }
 
-async fn every_example_of_the_readme_answers_as_it_says(app: App) {
-    assert!(run(&app, README).await >= 3);
+async fn every_example_of_the_readme_gets_the_documented_answer(app: App) {
+    assert!(run_examples(&app, README).await >= 3);
 }
 
-async fn every_example_of_the_guide_answers_as_it_says(app: App) {
-    assert!(run(&app, GUIDE).await >= 16);
+async fn every_example_of_the_api_guide_gets_the_documented_answer(app: App) {
+    assert!(run_examples(&app, API_GUIDE).await >= 16);
 }
 
 /// Fenced blocks with their languages.
@@ -37,28 +37,32 @@ fn blocks(page: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// Runs the page's examples, and gives how many there are.
-async fn run(app: &App, page: &str) -> usize {
+async fn run_examples(app: &App, page: &str) -> usize {
     let mut blocks = blocks(page).peekable();
-    let mut talk = Talk { app, folder: TempDir::new().unwrap(), token: None, booking: Value::Null };
+    let mut runner =
+        ExampleRunner { app, folder: TempDir::new().unwrap(), token: None, booking: Value::Null };
     let mut examples = 0;
     while let Some((language, example)) = blocks.next() {
-        let said = match language {
-            "graphql" => talk.send(example).await.to_string(),
-            "sh" if example.contains("curl") => talk.run_shell(example).await,
-            "js" => talk.run_node(example).await,
+        let answer = match language {
+            "graphql" => runner.send(example).await.to_string(),
+            "sh" if example.contains("curl") => runner.run_shell(example).await,
+            "js" => runner.run_node(example).await,
             _ => continue,
         };
         examples += 1;
         let (language, expected) = blocks.next().expect("an answer follows each example");
-        let is_so = match language {
+        let is_as_documented = match language {
             "json" => {
-                let (expected, said) = (values(expected), values(&said));
-                expected.len() == said.len()
-                    && expected.iter().zip(&said).all(|(expected, said)| matches(expected, said))
+                let (expected, answer) = (values(expected), values(&answer));
+                expected.len() == answer.len()
+                    && expected
+                        .iter()
+                        .zip(&answer)
+                        .all(|(expected, answer)| matches(expected, answer))
             }
-            _ => expected.trim() == said.trim(),
+            _ => expected.trim() == answer.trim(),
         };
-        assert!(is_so, "{example}\nanswered\n{said}\ninstead of\n{expected}");
+        assert!(is_as_documented, "{example}\nanswered\n{answer}\ninstead of\n{expected}");
     }
     examples
 }
@@ -69,38 +73,39 @@ fn values(text: &str) -> Vec<Value> {
 }
 
 /// What the examples before have come to.
-struct Talk<'a> {
+struct ExampleRunner<'a> {
     app: &'a App,
     folder: TempDir,
     token: Option<String>,
     booking: Value,
 }
 
-impl Talk<'_> {
+impl ExampleRunner<'_> {
     async fn send(&mut self, operation: &str) -> Value {
         let variables = match operation.contains("$bookingId") {
             true => json!({ "bookingId": self.booking }),
             false => json!({}),
         };
         let answer = if operation.starts_with("subscription") {
-            let mut socket = Socket::open(&self.app.url, MODERN, json!({})).await;
+            let mut socket = Socket::open(&self.app.url, MODERN_PROTOCOL, json!({})).await;
             socket.start(operation, variables).await;
-            socket.next().await
+            socket.next_result().await
         } else {
             self.app.send(self.token.as_deref(), operation, variables).await
         };
-        if let Some(given) = find(&answer, "accessToken") {
-            self.token = given.as_str().map(str::to_owned);
+        if let Some(found) = find(&answer, "accessToken") {
+            self.token = found.as_str().map(str::to_owned);
         }
-        if let Some(given) = find(&answer, "booking").and_then(|booking| booking.get("id")) {
-            self.booking = given.clone();
+        if let Some(found) = find(&answer, "booking").and_then(|booking| booking.get("id")) {
+            self.booking = found.clone();
         }
         answer
     }
 
     async fn run_shell(&self, script: &str) -> String {
         let mut bash = Command::new("bash");
-        self.output(bash.arg("-c").arg(self.at_the_app(script)).current_dir(&self.folder)).await
+        self.output(bash.arg("-c").arg(self.with_app_address(script)).current_dir(&self.folder))
+            .await
     }
 
     async fn run_node(&self, script: &str) -> String {
@@ -108,19 +113,19 @@ impl Talk<'_> {
             .expect("TEST_CLIENTS names the folder with the clients: run `cargo xtask test`");
         let mut file =
             tempfile::Builder::new().prefix("guide-").suffix(".mjs").tempfile_in(folder).unwrap();
-        file.write_all(self.at_the_app(script).as_bytes()).unwrap();
+        file.write_all(self.with_app_address(script).as_bytes()).unwrap();
         self.output(Command::new("node").arg(file.path())).await
     }
 
-    fn at_the_app(&self, script: &str) -> String {
-        script.replace(ADDRESS, self.app.address())
+    fn with_app_address(&self, script: &str) -> String {
+        script.replace(DOCUMENTED_ADDRESS, self.app.address())
     }
 
     async fn output(&self, command: &mut Command) -> String {
         let output = command.env("no_proxy", "127.0.0.1").output().await.unwrap();
-        let (said, complaint) = (String::from_utf8(output.stdout), output.stderr);
-        assert!(complaint.is_empty(), "{}", String::from_utf8_lossy(&complaint));
-        said.unwrap()
+        let (answer, stderr) = (String::from_utf8(output.stdout), output.stderr);
+        assert!(stderr.is_empty(), "{}", String::from_utf8_lossy(&stderr));
+        answer.unwrap()
     }
 }
 
@@ -136,23 +141,24 @@ fn find<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
 }
 
 /// Equal, but for texts that a page leaves open with `…`, and where errors stand in the query.
-fn matches(expected: &Value, is: &Value) -> bool {
-    let shown =
+fn matches(expected: &Value, actual: &Value) -> bool {
+    let compared_fields =
         |fields: &Map<String, Value>| fields.keys().filter(|key| *key != "locations").count();
-    match (expected, is) {
-        (Value::String(expected), Value::String(is)) => match expected.split_once('…') {
-            Some((start, end)) => is.starts_with(start) && is.ends_with(end),
-            None => expected == is,
+    match (expected, actual) {
+        (Value::String(expected), Value::String(actual)) => match expected.split_once('…') {
+            Some((start, end)) => actual.starts_with(start) && actual.ends_with(end),
+            None => expected == actual,
         },
-        (Value::Object(expected), Value::Object(is)) => {
-            shown(expected) == shown(is)
-                && expected
-                    .iter()
-                    .all(|(key, value)| is.get(key).is_some_and(|is| matches(value, is)))
+        (Value::Object(expected), Value::Object(actual)) => {
+            compared_fields(expected) == compared_fields(actual)
+                && expected.iter().all(|(key, value)| {
+                    actual.get(key).is_some_and(|actual| matches(value, actual))
+                })
         }
-        (Value::Array(expected), Value::Array(is)) => {
-            expected.len() == is.len() && expected.iter().zip(is).all(|(a, b)| matches(a, b))
+        (Value::Array(expected), Value::Array(actual)) => {
+            expected.len() == actual.len()
+                && expected.iter().zip(actual).all(|(a, b)| matches(a, b))
         }
-        _ => expected == is,
+        _ => expected == actual,
     }
 }

@@ -25,10 +25,10 @@ on_both_engines! {
     a_page_beyond_the_end_is_empty
     a_search_finds_any_part_of_a_title_in_any_case
     a_search_takes_every_character_literally
-    each_bad_argument_is_named
+    each_invalid_argument_is_named
     a_cursor_of_another_order_is_refused
     a_forged_cursor_is_refused
-    an_event_is_found_by_its_id_and_null_without_one
+    an_event_is_found_by_its_id_and_an_unknown_id_gets_null
     a_price_has_its_currencys_decimals
     my_booking_is_the_viewers_own
 }
@@ -44,7 +44,7 @@ async fn list(app: &App, variables: Value) -> Value {
 
 /// Instead of the demo events: 23, with equal dates and prices among them.
 async fn many_events(app: &App) {
-    app.sql("DELETE FROM events").await;
+    app.execute_sql("DELETE FROM events").await;
     for number in 0..23_i64 {
         app.event_with(|event| {
             event.title =
@@ -73,13 +73,13 @@ async fn without_arguments_the_ten_soonest_events_are_listed(app: App) {
 async fn pages_in_either_direction_show_every_event_once_in_every_order(app: App) {
     many_events(&app).await;
     for field in ["DATE", "PRICE", "TITLE"] {
-        let mut whole = Vec::new();
+        let mut all_directions = Vec::new();
         for direction in ["ASC", "DESC"] {
             let order = json!({ "field": field, "direction": direction });
             let all = list(&app, json!({ "first": 50, "orderBy": order })).await;
             let all = titles(&all["nodes"]);
             assert_eq!(all.len(), 23);
-            whole.push(all.clone());
+            all_directions.push(all.clone());
 
             let (mut forwards, mut after) = (Vec::new(), Value::Null);
             loop {
@@ -112,11 +112,11 @@ async fn pages_in_either_direction_show_every_event_once_in_every_order(app: App
             // Between two cursors, either way.
             let edges = list(&app, json!({ "first": 10, "orderBy": order })).await["edges"].take();
             let (after, before) = (&edges[2]["cursor"], &edges[8]["cursor"]);
-            let within = json!({ "after": after, "before": before, "orderBy": order });
-            assert_eq!(titles(&list(&app, within).await["nodes"]), all[3..8]);
+            let between = json!({ "after": after, "before": before, "orderBy": order });
+            assert_eq!(titles(&list(&app, between).await["nodes"]), all[3..8]);
         }
-        whole[1].reverse();
-        assert_eq!(whole[0], whole[1], "{field}: one way is the other reversed");
+        all_directions[1].reverse();
+        assert_eq!(all_directions[0], all_directions[1], "{field}: one way is the other reversed");
     }
 }
 
@@ -171,7 +171,7 @@ async fn a_search_takes_every_character_literally(app: App) {
     }
 }
 
-async fn each_bad_argument_is_named(app: App) {
+async fn each_invalid_argument_is_named(app: App) {
     let long = "x".repeat(201);
     let huge = "x".repeat(40_000);
     for (variables, fields) in [
@@ -220,22 +220,22 @@ async fn a_forged_cursor_is_refused(app: App) {
     ] {
         let cursor = json!({ "value": value, "id": LIMITED_CONCERT }).to_string();
         let cursor = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(cursor);
-        let by = json!({ "after": cursor, "orderBy": { "field": field } });
-        let error = app.error(None, LIST, by).await;
+        let variables = json!({ "after": cursor, "orderBy": { "field": field } });
+        let error = app.error(None, LIST, variables).await;
         assert_eq!(code_and_fields(&error), ("BAD_USER_INPUT", vec!["after"]), "{value}");
     }
 }
 
-async fn an_event_is_found_by_its_id_and_null_without_one(app: App) {
+async fn an_event_is_found_by_its_id_and_an_unknown_id_gets_null(app: App) {
     let query = "query($id: ID!) { event(id: $id) { title startsAt } }";
     let event = app.data(None, query, json!({ "id": LIMITED_CONCERT })).await;
     assert_eq!(event["event"]["title"], "Limited Concert");
     assert!(event["event"]["startsAt"].as_str().unwrap().ends_with("T19:00:00Z"));
-    let none = app.data(None, query, json!({ "id": LIMITED_CONCERT.replace('1', "2") })).await;
-    assert_eq!(none["event"], Value::Null);
+    let unknown = app.data(None, query, json!({ "id": LIMITED_CONCERT.replace('1', "2") })).await;
+    assert_eq!(unknown["event"], Value::Null);
     let huge = "0".repeat(50_000);
-    for bad in ["", "1", "01990000-0000-7000-8000-00000000000g", &huge] {
-        let error = app.error(None, query, json!({ "id": bad })).await;
+    for malformed in ["", "1", "01990000-0000-7000-8000-00000000000g", &huge] {
+        let error = app.error(None, query, json!({ "id": malformed })).await;
         assert_eq!(code_and_fields(&error), ("BAD_USER_INPUT", vec!["id"]));
     }
 }
@@ -260,7 +260,7 @@ async fn my_booking_is_the_viewers_own(app: App) {
     app.cancel(&users[1], booking.as_str().unwrap()).await;
 
     let query = "{ events(first: 50) { nodes { title myBooking { quantity event { title } } } } }";
-    let seen = async |token: Option<&str>| {
+    let my_bookings = async |token: Option<&str>| {
         let data = app.data(token, query, json!({})).await;
         let nodes = data["events"]["nodes"].as_array().unwrap().clone();
         let booked = nodes.into_iter().filter(|node| !node["myBooking"].is_null());
@@ -274,7 +274,7 @@ async fn my_booking_is_the_viewers_own(app: App) {
         booked.sort();
         booked
     };
-    assert_eq!(seen(Some(&users[0])).await, [("One".to_owned(), 2), ("Two".to_owned(), 3)]);
-    assert_eq!(seen(Some(&users[1])).await, []);
-    assert_eq!(seen(None).await, []);
+    assert_eq!(my_bookings(Some(&users[0])).await, [("One".to_owned(), 2), ("Two".to_owned(), 3)]);
+    assert_eq!(my_bookings(Some(&users[1])).await, []);
+    assert_eq!(my_bookings(None).await, []);
 }

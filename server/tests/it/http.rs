@@ -5,27 +5,27 @@ use serde_json::{Value, json};
 use tokio::time::Duration;
 
 use crate::{
-    app::{App, BOOK, code_and_fields},
+    app::{App, BOOK, code_and_fields, error_code},
     database::Engine,
     on_both_engines,
-    socket::{MODERN, Socket, WATCH},
+    socket::{MODERN_PROTOCOL, Socket, WATCH_COUNTS},
     waiting::wait_until,
 };
 
 on_both_engines! {
-    a_query_comes_by_post_or_get_and_a_mutation_only_by_post
-    only_json_is_taken
-    a_body_that_is_no_request_is_refused_with_a_code
-    a_query_that_cannot_run_is_refused_with_a_code
-    a_query_that_was_valid_is_refused_whole_when_its_variables_are_wrong
-    an_answer_comes_in_the_media_type_that_was_asked_for
-    other_origins_are_told_nothing_unless_they_are_allowed
-    health_and_readiness_are_told
-    every_answer_has_a_request_id
-    what_happens_is_counted
+    a_query_runs_by_post_or_get_and_a_mutation_only_by_post
+    only_json_bodies_are_accepted
+    a_body_that_is_no_graphql_request_is_refused_with_a_code
+    an_invalid_query_is_refused_with_a_code
+    a_known_query_with_wrong_variables_executes_nothing
+    the_answer_has_the_requested_media_type
+    only_allowed_origins_may_read_answers
+    health_and_readiness_are_reported
+    every_answer_has_a_request_id_and_internal_errors_show_nothing_else
+    bookings_requests_and_subscriptions_are_counted
 }
 
-async fn a_query_comes_by_post_or_get_and_a_mutation_only_by_post(app: App) {
+async fn a_query_runs_by_post_or_get_and_a_mutation_only_by_post(app: App) {
     let event = app.event("Concert", 5).await;
     let user = app.user().await;
     let get = async |query: &str, variables: Value| {
@@ -44,31 +44,31 @@ async fn a_query_comes_by_post_or_get_and_a_mutation_only_by_post(app: App) {
     let both = format!("query Q {{ __typename }} {}", BOOK.replacen("mutation", "mutation M", 1));
     let refused = get(&both, json!({ "input": { "eventId": event } })).await;
     assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(app.remaining(&event).await, 5);
+    assert_eq!(app.remaining_tickets(&event).await, 5);
 }
 
-async fn only_json_is_taken(app: App) {
+async fn only_json_bodies_are_accepted(app: App) {
     let event = app.event("Concert", 5).await;
     let user = app.user().await;
     let body = json!({ "query": BOOK, "variables": { "input": { "eventId": event } } }).to_string();
-    let types = [
+    let content_types = [
         "text/plain",
         "application/x-www-form-urlencoded",
         "multipart/form-data",
         "application/json; charset=latin1",
     ];
-    for content_type in types {
+    for content_type in content_types {
         let request = app.http.post(format!("{}/graphql", app.url)).body(body.clone());
         let request = request.header(header::CONTENT_TYPE, content_type).bearer_auth(&user);
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{content_type}");
         let answer: Value = answer.json().await.unwrap();
-        assert_eq!(code_and_fields(&answer["errors"][0]).0, "BAD_USER_INPUT");
+        assert_eq!(error_code(&answer["errors"][0]), "BAD_USER_INPUT");
     }
-    assert_eq!(app.remaining(&event).await, 5);
+    assert_eq!(app.remaining_tickets(&event).await, 5);
 }
 
-async fn a_body_that_is_no_request_is_refused_with_a_code(app: App) {
+async fn a_body_that_is_no_graphql_request_is_refused_with_a_code(app: App) {
     let too_long = format!("{{\"query\": \"{{ __typename }} {}\"}}", "#".repeat(70_000));
     let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
     let batch = "[{\"query\": \"{ __typename }\"}]";
@@ -93,7 +93,7 @@ async fn a_body_that_is_no_request_is_refused_with_a_code(app: App) {
     }
 }
 
-async fn a_query_that_cannot_run_is_refused_with_a_code(app: App) {
+async fn an_invalid_query_is_refused_with_a_code(app: App) {
     for (query, field) in [
         ("", "query"),
         ("{", "query"),
@@ -113,7 +113,7 @@ async fn a_query_that_cannot_run_is_refused_with_a_code(app: App) {
     }
 }
 
-async fn a_query_that_was_valid_is_refused_whole_when_its_variables_are_wrong(app: App) {
+async fn a_known_query_with_wrong_variables_executes_nothing(app: App) {
     let query = "mutation Both($first: BookEventInput!, $second: BookEventInput!) {
         first: bookEvent(input: $first) { __typename }
         second: bookEvent(input: $second) { __typename }
@@ -164,48 +164,51 @@ async fn a_query_that_was_valid_is_refused_whole_when_its_variables_are_wrong(ap
     assert_eq!(booked["second"]["__typename"], "BookEventSuccess");
     let answer =
         app.send(Some(&user), &query, json!({ "first": first, "second": Value::Null })).await;
-    assert_eq!(code_and_fields(&answer["errors"][0]).0, "BAD_USER_INPUT", "{answer}");
+    assert_eq!(error_code(&answer["errors"][0]), "BAD_USER_INPUT", "{answer}");
     assert_eq!(answer.get("data"), None, "{answer}");
     assert_eq!(
-        app.remaining(&events[0]).await,
+        app.remaining_tickets(&events[0]).await,
         6,
         "a request that is refused books nothing at all"
     );
 }
 
-async fn an_answer_comes_in_the_media_type_that_was_asked_for(app: App) {
-    let ask = async |accept: &str, query: &str| {
+async fn the_answer_has_the_requested_media_type(app: App) {
+    let send = async |accept: &str, query: &str| {
         let request = app.request(None, query, json!({})).header(header::ACCEPT, accept);
         let answer = request.send().await.unwrap();
         let content_type = answer.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
         (answer.status().as_u16(), content_type, answer.json::<Value>().await.unwrap())
     };
-    const NEW: &str = "application/graphql-response+json";
-    let (status, content_type, _) = ask(NEW, "{ __typename }").await;
+    const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
+    let (status, content_type, _) = send(GRAPHQL_RESPONSE, "{ __typename }").await;
     assert_eq!((status, &*content_type), (200, "application/graphql-response+json; charset=utf-8"));
-    let (status, content_type, _) = ask("application/json", "{ __typename }").await;
+    let (status, content_type, _) = send("application/json", "{ __typename }").await;
     assert_eq!((status, &*content_type), (200, "application/json; charset=utf-8"));
-    let (status, _, answer) = ask(NEW, "{ colour }").await;
+    let (status, _, answer) = send(GRAPHQL_RESPONSE, "{ colour }").await;
     assert_eq!((status, answer.get("data")), (400, None));
-    assert_eq!(ask("application/json", "{ colour }").await.0, 200);
-    assert_eq!(ask(NEW, "{ event(id: \"x\") { title } }").await.0, 200, "it ran");
-    assert_eq!(ask("text/html", "{ __typename }").await.0, 406);
+    assert_eq!(send("application/json", "{ colour }").await.0, 200);
+    assert_eq!(send(GRAPHQL_RESPONSE, "{ event(id: \"x\") { title } }").await.0, 200, "it ran");
+    assert_eq!(send("text/html", "{ __typename }").await.0, 406);
 }
 
-async fn other_origins_are_told_nothing_unless_they_are_allowed(app: App) {
+async fn only_allowed_origins_may_read_answers(app: App) {
     let allowed =
         App::start_with(Engine::Sqlite, &["--allowed-origins", "https://shop.example"]).await;
-    let told = async |app: &App, origin: &str| {
+    let allowed_origin = async |app: &App, origin: &str| {
         let request = app.request(None, "{ __typename }", json!({})).header(header::ORIGIN, origin);
         let headers = request.send().await.unwrap().headers().clone();
         headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN).cloned()
     };
-    assert_eq!(told(&app, "https://shop.example").await, None);
-    assert_eq!(told(&allowed, "https://shop.example").await.unwrap(), "https://shop.example");
-    assert_eq!(told(&allowed, "https://evil.example").await, None);
+    assert_eq!(allowed_origin(&app, "https://shop.example").await, None);
+    assert_eq!(
+        allowed_origin(&allowed, "https://shop.example").await.unwrap(),
+        "https://shop.example"
+    );
+    assert_eq!(allowed_origin(&allowed, "https://evil.example").await, None);
 }
 
-async fn health_and_readiness_are_told(app: App) {
+async fn health_and_readiness_are_reported(app: App) {
     let get = async |path: &str| {
         let answer = app.get(path).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
@@ -224,7 +227,7 @@ async fn health_and_readiness_are_told(app: App) {
     assert_eq!(answer, (503, "1 migrations are missing: run `rowlock migrate`\n".to_owned()));
 }
 
-async fn every_answer_has_a_request_id(app: App) {
+async fn every_answer_has_a_request_id_and_internal_errors_show_nothing_else(app: App) {
     let mut ids = std::collections::HashSet::new();
     for _ in 0..3 {
         let answer = app.request(None, "{ __typename }", json!({})).send().await.unwrap();
@@ -233,19 +236,19 @@ async fn every_answer_has_a_request_id(app: App) {
     assert_eq!(ids.len(), 3);
 
     // A defect tells its id and nothing else.
-    app.sql("ALTER TABLE bookings RENAME COLUMN quantity TO amount").await;
+    app.execute_sql("ALTER TABLE bookings RENAME COLUMN quantity TO amount").await;
     let user = app.user().await;
     let answer = app.request(Some(&user), "{ me { bookings { nodes { id } } } }", json!({}));
     let answer = answer.send().await.unwrap();
     let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
     let error = answer.json::<Value>().await.unwrap()["errors"][0].take();
-    assert_eq!(code_and_fields(&error).0, "INTERNAL");
+    assert_eq!(error_code(&error), "INTERNAL");
     assert_eq!(error["extensions"]["requestId"], id);
     assert!(!error.to_string().contains("quantity"), "{error}");
     assert!(error["message"].as_str().unwrap().starts_with("Something went wrong on our side."));
 }
 
-async fn what_happens_is_counted(app: App) {
+async fn bookings_requests_and_subscriptions_are_counted(app: App) {
     let (ann, bob) = (app.user().await, app.user().await);
     let event = app.event("Concert", 1).await;
     let booked = app.book(&ann, &event, 1).await;
@@ -253,9 +256,9 @@ async fn what_happens_is_counted(app: App) {
     app.cancel(&ann, booked["booking"]["id"].as_str().unwrap()).await;
     app.error(None, "{ nothingLikeThis }", json!({})).await;
     app.error(None, "{ me", json!({})).await;
-    let mut socket = Socket::open(&app.url, MODERN, json!({})).await;
-    socket.start(WATCH, json!({ "ids": [event] })).await;
-    socket.next().await;
+    let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
+    socket.start(WATCH_COUNTS, json!({ "ids": [event] })).await;
+    socket.next_result().await;
     assert_eq!(socket.run("{ me { name } }", json!({})).await["data"]["me"], json!(null));
     let text = app.metrics().await;
     for line in [

@@ -6,15 +6,15 @@ use tempfile::TempDir;
 use url::Url;
 
 use crate::{
-    app::{SECRET, refresh_cookie},
+    app::{JWT_SECRET, refresh_cookie},
     database::{Engine, new_database},
     demo::LOG_IN_AS_ADA,
     program::Program,
-    socket::{MODERN, Socket},
+    socket::{MODERN_PROTOCOL, Socket},
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_tells_no_secret_and_at_info_nobodys_data() {
+async fn the_log_has_no_secrets_and_at_info_no_email_addresses() {
     const EMAIL: &str = "ann-private@example.org";
     const PASSWORDS: [&str; 2] = ["ann-secret-1", "wrong-secret-1"];
     for level in ["info", "debug"] {
@@ -24,44 +24,44 @@ async fn the_log_tells_no_secret_and_at_info_nobodys_data() {
         let mut url = Url::parse(&url).unwrap();
         url.set_password(Some("database-secret")).unwrap();
         let server = Program::serve_database(url.as_str(), &[("LOG_LEVEL", level)]).await;
-        let mut said = vec!["database-secret".to_owned(), SECRET.to_owned()];
-        said.extend(PASSWORDS.map(str::to_owned));
+        let mut secrets = vec!["database-secret".to_owned(), JWT_SECRET.to_owned()];
+        secrets.extend(PASSWORDS.map(str::to_owned));
         let send = async |query: &str, token: &str, cookie: &str| {
             let request = server.request(Some(token), query, json!({}));
             request.header("cookie", cookie).send().await.unwrap()
         };
-        let with = |act: &str, password: &str, more: &str| {
+        let credentials_mutation = |field: &str, password: &str, more_input: &str| {
             format!(
-                "mutation {{ {act}(input: {{ email: \"{EMAIL}\", password: \"{password}\"{more} }}) \
+                "mutation {{ {field}(input: {{ email: \"{EMAIL}\", password: \"{password}\"{more_input} }}) \
                  {{ accessToken }} }}"
             )
         };
-        send(&with("login", PASSWORDS[1], ""), "wrong-token", "").await;
-        let register = with("register", PASSWORDS[0], ", name: \"Ann\"");
+        send(&credentials_mutation("login", PASSWORDS[1], ""), "wrong-token", "").await;
+        let register = credentials_mutation("register", PASSWORDS[0], ", name: \"Ann\"");
         let registered = send(&register, "", "").await;
         let mut cookie = refresh_cookie(&registered).0;
         let answer: serde_json::Value = registered.json().await.unwrap();
         let token = answer["data"]["register"]["accessToken"].as_str().unwrap().to_owned();
-        for act in ["refresh { accessToken }", "logoutEverywhere"] {
-            said.push(cookie.split_once('=').unwrap().1.to_owned());
-            let answer = send(&format!("mutation {{ {act} }}"), &token, &cookie).await;
+        for field in ["refresh { accessToken }", "logoutEverywhere"] {
+            secrets.push(cookie.split_once('=').unwrap().1.to_owned());
+            let answer = send(&format!("mutation {{ {field} }}"), &token, &cookie).await;
             cookie = refresh_cookie(&answer).0;
         }
-        said.push(token);
+        secrets.push(token);
         if level == "info" {
-            said.push(EMAIL.to_owned());
+            secrets.push(EMAIL.to_owned());
         }
         server.terminate();
         let (_, log) = server.wait();
         assert!(log.contains("stopped"), "{log}");
-        for secret in said.iter().filter(|secret| !secret.is_empty()) {
+        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
             assert!(!log.contains(secret), "{secret} at {level}:\n{log}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cause_is_in_the_log_under_the_id_that_its_caller_was_told_whatever_the_way() {
+async fn the_log_has_the_cause_of_an_internal_error_under_its_request_id_on_every_transport() {
     const QUERY: &str = "{ me { bookings { nodes { id } } } }";
     let folder = TempDir::new().unwrap();
     let url = new_database(Engine::Postgres, &folder).await;
@@ -78,14 +78,14 @@ async fn a_cause_is_in_the_log_under_the_id_that_its_caller_was_told_whatever_th
     let by_post = send(QUERY, token, "application/json").await;
     let in_a_stream = send(QUERY, token, "text/event-stream").await;
     let payload = json!({ "Authorization": format!("Bearer {token}") });
-    let mut socket = Socket::open(&server.url, MODERN, payload).await;
+    let mut socket = Socket::open(&server.url, MODERN_PROTOCOL, payload).await;
     let on_a_socket = socket.run(QUERY, json!({})).await.to_string();
     server.terminate();
     let (_, log) = server.wait();
-    for told in [by_post, in_a_stream, on_a_socket] {
-        let (_, id) = told.split_once("\"requestId\":\"").expect(&told);
+    for answer in [by_post, in_a_stream, on_a_socket] {
+        let (_, id) = answer.split_once("\"requestId\":\"").expect(&answer);
         let (id, _) = id.split_once('"').unwrap();
-        let cause = |line: &&str| line.contains(id) && line.contains("does not exist");
-        assert!(log.lines().any(|line| cause(&line)), "{told}\n{log}");
+        let is_cause = |line: &&str| line.contains(id) && line.contains("does not exist");
+        assert!(log.lines().any(|line| is_cause(&line)), "{answer}\n{log}");
     }
 }

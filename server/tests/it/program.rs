@@ -12,15 +12,15 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
-    app::{SECRET, graphql_request, http_client},
+    app::{JWT_SECRET, graphql_request, http_client},
     waiting::wait_until,
 };
 
-const LOG: &str = "log";
-const READY_WITHIN: Duration = Duration::from_secs(20);
+const LOG_FILE: &str = "log";
+const READY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// `rowlock` in a folder, with no setting from outside.
-pub(crate) fn rowlock(folder: &Path) -> Command {
+pub(crate) fn rowlock_command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rowlock"));
     command.current_dir(folder).env_clear().stdin(Stdio::null());
     command
@@ -34,7 +34,7 @@ pub(crate) fn free_port() -> u16 {
 /// Waits until the server at `url` answers that it is ready.
 pub(crate) async fn wait_until_ready(url: &str) {
     let http = http_client();
-    wait_until(READY_WITHIN, "the server is ready", async || {
+    wait_until(READY_TIMEOUT, "the server is ready", async || {
         let answer = http.get(format!("{url}/readyz")).send().await;
         answer.is_ok_and(|answer| answer.status().is_success())
     })
@@ -54,8 +54,8 @@ impl Program {
     pub(crate) async fn serve(settings: &[(&str, &str)]) -> Self {
         let address = format!("127.0.0.1:{}", free_port());
         let folder = TempDir::new().unwrap();
-        let log = fs::File::create(folder.path().join(LOG)).unwrap();
-        let process = rowlock(folder.path())
+        let log = fs::File::create(folder.path().join(LOG_FILE)).unwrap();
+        let process = rowlock_command(folder.path())
             .env("LISTEN_ADDR", &address)
             .envs(settings.iter().copied())
             .stderr(log)
@@ -69,7 +69,7 @@ impl Program {
 
     /// Serves a database with the tests' secret and these settings.
     pub(crate) async fn serve_database(url: &str, settings: &[(&str, &str)]) -> Self {
-        let database = [("DATABASE_URL", url), ("JWT_SECRET", SECRET)];
+        let database = [("DATABASE_URL", url), ("JWT_SECRET", JWT_SECRET)];
         Self::serve(&[&database, settings].concat()).await
     }
 
@@ -96,7 +96,7 @@ impl Program {
     /// Waits for its end; gives how it ended and all that it logged.
     pub(crate) fn wait(mut self) -> (ExitStatus, String) {
         let status = self.process.wait().unwrap();
-        (status, fs::read_to_string(self.folder.path().join(LOG)).unwrap())
+        (status, fs::read_to_string(self.folder.path().join(LOG_FILE)).unwrap())
     }
 }
 

@@ -4,18 +4,18 @@ use serde_json::json;
 use tokio::time::{Duration, Instant};
 
 use crate::{
-    app::{App, aliased, code_and_fields},
+    app::{App, aliased, error_code},
     database::Engine,
     on_both_engines,
-    socket::{MODERN, Socket},
+    socket::{MODERN_PROTOCOL, Socket},
 };
 
 on_both_engines! {
-    a_query_that_asks_for_too_much_is_refused
-    fragments_that_double_each_other_are_refused_at_once
+    a_query_that_is_too_deep_or_too_complex_is_refused
+    fragments_that_grow_exponentially_are_refused_at_once
 }
 
-async fn a_query_that_asks_for_too_much_is_refused(app: App) {
+async fn a_query_that_is_too_deep_or_too_complex_is_refused(app: App) {
     let user = app.user().await;
     let deep =
         (0..8).fold("title".to_owned(), |inner, _| format!("myBooking {{ event {{ {inner} }} }}"));
@@ -26,35 +26,35 @@ async fn a_query_that_asks_for_too_much_is_refused(app: App) {
                 { nodes { id title venue description startsAt price { amount currency } myBooking { id event \
                 { id title venue description startsAt } } } } c: events(first: 50) { nodes { id title venue \
                 description startsAt price { amount currency } myBooking { id event { id title } } } } }";
-    let circle = "{ ...F } fragment F on Query { ...F }";
-    for query in [&*deep, wide, circle] {
+    let cycle = "{ ...F } fragment F on Query { ...F }";
+    for query in [&*deep, wide, cycle] {
         let error = app.error(Some(&user), query, json!({})).await;
-        assert_eq!(code_and_fields(&error).0, "QUERY_TOO_COMPLEX", "{error}");
+        assert_eq!(error_code(&error), "QUERY_TOO_COMPLEX", "{error}");
     }
     // A page size that is out of range on purpose costs no panic.
     for first in [i32::MIN, -1, i32::MAX] {
         let query = "query($first: Int) { events(first: $first) { nodes { id } } }";
         let error = app.error(None, query, json!({ "first": first })).await;
-        assert_eq!(code_and_fields(&error).0, "BAD_USER_INPUT");
+        assert_eq!(error_code(&error), "BAD_USER_INPUT");
     }
 }
 
-async fn fragments_that_double_each_other_are_refused_at_once(app: App) {
-    let doubling: String = (0..30)
+async fn fragments_that_grow_exponentially_are_refused_at_once(app: App) {
+    let fragments: String = (0..30)
         .map(|n| format!("fragment F{n} on Query {{ ...F{m} ...F{m} }} ", m = n + 1))
         .collect();
-    let bomb = format!("{{ ...F0 }} {doubling} fragment F30 on Query {{ __typename }}");
-    let soon = std::time::Duration::from_secs(10);
-    let error = tokio::time::timeout(soon, app.error(None, &bomb, json!({}))).await;
-    assert_eq!(code_and_fields(&error.expect("an answer at once")).0, "QUERY_TOO_COMPLEX");
+    let bomb = format!("{{ ...F0 }} {fragments} fragment F30 on Query {{ __typename }}");
+    let limit = std::time::Duration::from_secs(10);
+    let error = tokio::time::timeout(limit, app.error(None, &bomb, json!({}))).await;
+    assert_eq!(error_code(&error.expect("an answer at once")), "QUERY_TOO_COMPLEX");
 
-    let mut socket = Socket::open(&app.url, MODERN, json!({})).await;
+    let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     let answer = socket.run(&bomb, json!({})).await;
-    assert_eq!(code_and_fields(&answer["errors"][0]).0, "QUERY_TOO_COMPLEX");
+    assert_eq!(error_code(&answer["errors"][0]), "QUERY_TOO_COMPLEX");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_large_in_any_way_is_refused_before_it_is_executed() {
+async fn an_operation_that_is_large_in_any_way_is_refused_before_execution() {
     let app = App::start_with(Engine::Sqlite, &["--max-body-bytes", "300000"]).await;
     let chain: String =
         (0..2_500).map(|n| format!("fragment F{n} on Query{{...F{}}}", n + 1)).collect();
@@ -66,11 +66,11 @@ async fn what_is_large_in_any_way_is_refused_before_it_is_executed() {
         format!("{{ __typename {} }}", "@skip(if: false)".repeat(6_000)),
         format!("{{ ...F0 }} {chain}"),
     ] {
-        let asked = Instant::now();
+        let sent_at = Instant::now();
         let answer = app.send(None, &query, json!({})).await;
         let code = &answer["errors"][0]["extensions"]["code"];
         assert_eq!(code, "QUERY_TOO_COMPLEX", "{query:.60}");
-        assert!(asked.elapsed() < Duration::from_secs(3), "{query:.60}");
+        assert!(sent_at.elapsed() < Duration::from_secs(3), "{query:.60}");
     }
     app.data(None, "{ events(first: 1, offset: 2000000000) { __typename } }", json!({})).await;
 }

@@ -5,7 +5,7 @@ use reqwest::header;
 use crate::{app::App, database::Engine};
 
 #[tokio::test]
-async fn every_file_for_browsers_comes_with_a_policy() {
+async fn every_page_has_a_content_security_policy() {
     let app = App::start(Engine::Sqlite).await;
     for (path, scripts) in [
         ("/", "script-src 'self' 'wasm-unsafe-eval';"),
@@ -26,7 +26,7 @@ async fn every_file_for_browsers_comes_with_a_policy() {
 }
 
 #[tokio::test]
-async fn the_web_client_is_served_compressed_and_cached_by_its_hash() {
+async fn the_web_client_is_served_compressed_and_cached_forever_under_hashed_names() {
     let app = App::start(Engine::Sqlite).await;
     let get = async |path: &str| {
         let request = app.get(path);

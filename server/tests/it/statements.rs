@@ -16,9 +16,9 @@ use crate::{app::App, database::Engine};
 /// Counts the SELECTs that sqlx logs on this thread, where all tasks of the test run. The server's
 /// own chores have none.
 #[derive(Clone, Default)]
-struct Counter(Arc<AtomicUsize>);
+struct SelectCounter(Arc<AtomicUsize>);
 
-impl Subscriber for Counter {
+impl Subscriber for SelectCounter {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target() == "sqlx::query"
     }
@@ -38,35 +38,35 @@ impl Subscriber for Counter {
     fn exit(&self, _: &span::Id) {}
 }
 
-async fn count(app: &App, token: Option<&str>, query: &str) -> usize {
-    let counter = Counter::default();
-    let _listening = tracing::subscriber::set_default(counter.clone());
+async fn count_selects(app: &App, token: Option<&str>, query: &str) -> usize {
+    let counter = SelectCounter::default();
+    let _subscriber = tracing::subscriber::set_default(counter.clone());
     app.data(token, query, json!({})).await;
     counter.0.load(Ordering::Relaxed)
 }
 
 #[tokio::test]
-async fn the_total_is_counted_only_when_asked_for() {
+async fn the_total_is_counted_only_if_the_query_selects_it() {
     let app = App::start(Engine::Postgres).await;
     let page = "{ events { nodes { title } pageInfo { hasNextPage endCursor } } }";
     let total = "{ events { nodes { title } totalCount } }";
-    count(&app, None, page).await; // Connects.
-    assert_eq!(count(&app, None, page).await, 1);
-    assert_eq!(count(&app, None, total).await, 2);
+    count_selects(&app, None, page).await; // Connects.
+    assert_eq!(count_selects(&app, None, page).await, 1);
+    assert_eq!(count_selects(&app, None, total).await, 2);
 }
 
 #[tokio::test]
-async fn the_viewers_bookings_of_a_whole_page_are_one_statement() {
+async fn the_viewers_bookings_of_a_whole_page_are_read_by_one_statement() {
     let app = App::start(Engine::Postgres).await;
     let token = app.user().await;
     let query = "{ events { nodes { title myBooking { id } } } }";
-    count(&app, Some(&token), query).await; // Connects.
-    assert_eq!(count(&app, Some(&token), query).await, 2);
-    assert_eq!(count(&app, None, query).await, 1, "nobody has no bookings to read");
+    count_selects(&app, Some(&token), query).await; // Connects.
+    assert_eq!(count_selects(&app, Some(&token), query).await, 2);
+    assert_eq!(count_selects(&app, None, query).await, 1, "nobody has no bookings to read");
 }
 
 #[tokio::test]
-async fn the_events_of_many_bookings_are_one_statement() {
+async fn the_events_of_many_bookings_are_read_by_one_statement() {
     let app = App::start(Engine::Postgres).await;
     let token = app.user().await;
     for _ in 0..5 {
@@ -74,6 +74,6 @@ async fn the_events_of_many_bookings_are_one_statement() {
         app.book(&token, &event, 1).await;
     }
     let query = "{ me { bookings { nodes { event { title } } } } }";
-    count(&app, Some(&token), query).await; // Connects.
-    assert_eq!(count(&app, Some(&token), query).await, 3);
+    count_selects(&app, Some(&token), query).await; // Connects.
+    assert_eq!(count_selects(&app, Some(&token), query).await, 3);
 }

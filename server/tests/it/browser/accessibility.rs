@@ -8,10 +8,10 @@ use crate::{
 };
 
 /// What axe finds wrong with the page that is shown, in words.
-async fn faults(browser: &Browser) -> String {
+async fn axe_violations(browser: &Browser) -> String {
     let script = std::env::var("TEST_AXE_SCRIPT")
         .expect("TEST_AXE_SCRIPT names axe-core's script: run `cargo xtask test`");
-    browser.ask(&std::fs::read_to_string(script).unwrap()).await;
+    browser.evaluate(&std::fs::read_to_string(script).unwrap()).await;
     let run = "const done = arguments[arguments.length - 1];
         axe.run().then(found => done(found.violations.flatMap(violation => violation.nodes.map(
             node => `${violation.id}: ${node.target}: ${node.failureSummary}`)).join('\\n')),
@@ -21,7 +21,7 @@ async fn faults(browser: &Browser) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_page_fits_every_screen_and_shuts_nobody_out() {
+async fn every_page_fits_every_screen_and_is_accessible() {
     let app = App::start(Engine::Sqlite).await;
     // Counts of each colour.
     for (event, tickets) in [(LIMITED_CONCERT, 2), (CHESS_MASTERCLASS, 7)] {
@@ -54,42 +54,42 @@ async fn every_page_fits_every_screen_and_shuts_nobody_out() {
         ("sign-in", "/sign-in", "form"),
         ("register", "/register", "form"),
     ];
-    for (name, path, shows) in pages {
-        look(&browser, &app, name, path, shows).await;
+    for (name, path, selector) in pages {
+        check_page(&browser, &app, name, path, selector).await;
     }
     browser.sign_in(&app.url, "Ada").await;
-    look(&browser, &app, "no-bookings", "/bookings", ".notice").await;
-    browser.click_on("Events").await;
+    check_page(&browser, &app, "no-bookings", "/bookings", ".notice").await;
+    browser.click_label("Events").await;
     browser.click_on_card("Jazz Night", "Book").await;
     browser.click_on_card("Film Premiere: The Last Seat", "Book").await;
-    browser.see(".toast", "Successfully booked Film Premiere: The Last Seat!").await;
-    look(&browser, &app, "signed-in-events", "/events", ".booked").await;
-    look(&browser, &app, "booked-event", &jazz_night, ".yours").await;
-    browser.click_on("My bookings").await;
+    browser.expect_text(".toast", "Successfully booked Film Premiere: The Last Seat!").await;
+    check_page(&browser, &app, "signed-in-events", "/events", ".booked").await;
+    check_page(&browser, &app, "booked-event", &jazz_night, ".yours").await;
+    browser.click_label("My bookings").await;
     browser.click_on_card("Jazz Night", "Cancel booking").await;
-    browser.see("dialog[open]", "Cancel your booking for Jazz Night?").await;
-    look_at(&browser, "dialog").await;
+    browser.expect_text("dialog[open]", "Cancel your booking for Jazz Night?").await;
+    check_view(&browser, "dialog").await;
     browser.click("dialog[open] .button-danger").await;
-    browser.see(".toast", "Your booking for Jazz Night is cancelled.").await;
-    look_at(&browser, "toast").await;
-    browser.ask("window.fetch = () => Promise.reject(new TypeError('offline'))").await;
-    browser.click_on("Events").await;
-    browser.see(".notice", "The booking system can't be reached.").await;
-    look_at(&browser, "unreachable").await;
-    look(&browser, &app, "bookings", "/bookings", ".booking h2").await;
+    browser.expect_text(".toast", "Your booking for Jazz Night is cancelled.").await;
+    check_view(&browser, "toast").await;
+    browser.evaluate("window.fetch = () => Promise.reject(new TypeError('offline'))").await;
+    browser.click_label("Events").await;
+    browser.expect_text(".notice", "The booking system can't be reached.").await;
+    check_view(&browser, "unreachable").await;
+    check_page(&browser, &app, "bookings", "/bookings", ".booking h2").await;
     browser.close().await;
 }
 
-async fn look(browser: &Browser, app: &App, name: &str, path: &str, shows: &str) {
-    browser.go(&format!("{}{path}", app.url)).await;
-    let shown = format!("return document.querySelectorAll('{shows}').length");
+async fn check_page(browser: &Browser, app: &App, name: &str, path: &str, selector: &str) {
+    browser.open(&format!("{}{path}", app.url)).await;
+    let shown = format!("return document.querySelectorAll('{selector}').length");
     browser.wait_for(&shown, |count| count.as_i64() > Some(0)).await;
-    browser.see_no(".skeleton").await;
-    look_at(browser, name).await;
+    browser.expect_none(".skeleton").await;
+    check_view(browser, name).await;
 }
 
 /// In each theme at each width: nothing to scroll sideways, nothing for axe to find, a picture for people.
-async fn look_at(browser: &Browser, name: &str) {
+async fn check_view(browser: &Browser, name: &str) {
     for (theme, width, height) in [
         ("light", 320, 640),
         ("light", 1280, 900),
@@ -106,8 +106,8 @@ async fn look_at(browser: &Browser, name: &str) {
         browser.wait_for(settled, |settled| *settled == true).await;
         let overflow =
             "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
-        assert_eq!(browser.ask(overflow).await, 0, "{name} at {width}");
-        assert_eq!(faults(browser).await, "", "{name} in {theme} at {width}");
+        assert_eq!(browser.evaluate(overflow).await, 0, "{name} at {width}");
+        assert_eq!(axe_violations(browser).await, "", "{name} in {theme} at {width}");
         browser.screenshot(&format!("{name}-{width}-{theme}")).await;
     }
     browser.set_theme("light").await;
@@ -115,24 +115,24 @@ async fn look_at(browser: &Browser, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_person_without_a_mouse_finds_and_books() {
+async fn an_event_can_be_found_and_booked_with_the_keyboard_alone() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(1280, 900).await;
     browser.sign_in(&app.url, "Ada").await;
-    browser.go(&app.url).await;
-    browser.see(".who", "Ada").await;
-    browser.see(".found", "12 events").await;
+    browser.open(&app.url).await;
+    browser.expect_text(".who", "Ada").await;
+    browser.expect_text(".found", "12 events").await;
     let focused = "return document.activeElement.id || document.activeElement.innerText";
     browser.press(TAB).await;
-    assert_eq!(browser.ask(focused).await, "Skip to content");
+    assert_eq!(browser.evaluate(focused).await, "Skip to content");
     browser.press(ENTER).await;
     browser.wait_for("return document.activeElement.id", |id| *id == "content").await;
-    for (key, wanted) in
+    for (key, expected_focus) in
         [(TAB, "search"), (TAB, "order"), (TAB, "Stand-up in the Cellar"), (ENTER, "")]
     {
         browser.press(key).await;
-        if !wanted.is_empty() {
-            browser.wait_for(focused, |found| found == wanted).await;
+        if !expected_focus.is_empty() {
+            browser.wait_for(focused, |found| found == expected_focus).await;
         }
     }
     // The new page says its name, and what is done on it says what came of it.
@@ -143,7 +143,7 @@ async fn a_person_without_a_mouse_finds_and_books() {
     browser.press(TAB).await;
     browser.wait_for(focused, |found| *found == "Book").await;
     browser.press(ENTER).await;
-    browser.see("[aria-live] .toast", "Successfully booked Stand-up in the Cellar!").await;
+    browser.expect_text("[aria-live] .toast", "Successfully booked Stand-up in the Cellar!").await;
     browser.wait_for(focused, |found| *found == "Booked").await;
     browser.close().await;
 }
