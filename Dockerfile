@@ -1,8 +1,8 @@
 # syntax=docker/dockerfile:1
 
-# Everything is built here; what it downloads and compiles is kept between builds.
+# Builds everything. Downloads and compiled dependencies are cached between builds.
 FROM rust:1.95-bookworm AS build
-# The newest of the distribution, as security updates are.
+# Versions are not pinned, so that the distribution's security updates are used.
 # hadolint ignore=DL3008
 RUN rustup target add wasm32-unknown-unknown \
     && apt-get update \
@@ -17,7 +17,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && install -D target/release/rowlock /out/rowlock \
     && cp -r web/dist /out/web
 
-# What runs: the program and the files for browsers, nobody's to write.
+# Runs the program, which can't write to its own files.
 FROM debian:bookworm-slim
 RUN useradd --no-create-home --shell /usr/sbin/nologin --uid 10001 rowlock
 COPY --from=build /out/rowlock /usr/local/bin/rowlock

@@ -1,4 +1,4 @@
-//! Registers the server's schema with cynic, so that a query that doesn't fit it doesn't compile.
+//! Registers the server's schema with cynic, so that the compiler checks queries against it.
 
 use std::error::Error;
 

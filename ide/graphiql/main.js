@@ -1,4 +1,4 @@
-// Opens GraphiQL on the API of the origin that this page came from.
+// Opens GraphiQL for the API of this page's origin.
 
 import { createGraphiQLFetcher } from '@graphiql/toolkit';
 import { GraphiQL } from 'graphiql';
@@ -8,7 +8,7 @@ import { createClient } from 'graphql-ws';
 import { createElement } from 'react';
 import { createRoot } from 'react-dom/client';
 
-// The editor's helpers, each bundled into a file beside this one.
+// The editor's workers. Each is bundled into a file beside this one.
 const workers = { json: 'json.js', graphql: 'graphql.js' };
 globalThis.MonacoEnvironment = {
   getWorker: (_, label) => {
@@ -20,7 +20,7 @@ globalThis.MonacoEnvironment = {
 const url = `${location.origin}/graphql`;
 const answer = createGraphiQLFetcher({ url });
 
-// A subscription has a socket of its own, which the token of the pane "Headers" speaks for as it is then.
+// Each subscription opens its own socket, and signs in with the headers that the pane "Headers" has then.
 const fetcher = (parameters, options) => {
   if (!isSubscription(parameters)) return answer(parameters, options);
   const socket = createClient({
@@ -30,16 +30,16 @@ const fetcher = (parameters, options) => {
   return socket.iterate(parameters);
 };
 
-// What GraphiQL itself knows of the operation lags behind what is written.
+// Reads the text itself, as GraphiQL's own information about the operation is not always up to date.
 function isSubscription({ query, operationName }) {
   try {
     return getOperationAST(parse(query), operationName)?.operation === 'subscription';
   } catch {
-    return false; // What is no query is the server's to refuse.
+    return false; // The server refuses it with a message.
   }
 }
 
-const welcome = `# Rowlock's API. Run what stands here with Ctrl-Enter.
+const welcome = `# Rowlock's API. Run this query with Ctrl-Enter.
 #
 # To book, sign in first, and put the access token into the pane "Headers":
 # { "Authorization": "Bearer …" }

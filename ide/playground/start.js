@@ -1,4 +1,4 @@
-// Opens GraphQL Playground on the API of the origin that this page came from.
+// Opens GraphQL Playground for the API of this page's origin.
 window.addEventListener("load", () => {
   const socketScheme = location.protocol === "https:" ? "wss" : "ws";
   GraphQLPlayground.init(document.getElementById("root"), {

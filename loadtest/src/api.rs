@@ -1,21 +1,23 @@
-//! A user of the API: requests over HTTP, counts over a WebSocket.
+//! A client of the API: requests over HTTP, live counts over WebSockets.
 
 use std::{
     any::TypeId,
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::Arc,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use cynic::{GraphQlError, GraphQlResponse, MutationBuilder, Operation, QueryBuilder};
 use futures_util::future::try_join_all;
 use hyper::Uri;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    access_tokens::expiry,
     http::{Http, Server},
     load::NO_ANSWER,
     queries::{
@@ -27,12 +29,12 @@ use crate::{
     socket::Subscription,
 };
 
-/// Longest wait for a server that is starting.
-const START: Duration = Duration::from_secs(30);
-/// After this long an access token, good for 15 minutes, is replaced.
-const TOKEN_USE: Duration = Duration::from_secs(10 * 60);
+/// For a server that is starting.
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Access tokens are renewed this long before they expire.
+const TOKEN_RENEWAL_MARGIN: Duration = Duration::from_secs(5 * 60);
 
-/// What the API puts into an error's extensions.
+/// The extensions of an error from the API.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Extensions {
@@ -42,39 +44,43 @@ pub(crate) struct Extensions {
 
 type ApiError = GraphQlError<Extensions>;
 
-/// Why there is no answer.
+/// Why a request has no data.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    Refused(ApiError),
-    Broken(anyhow::Error),
+    /// The API answered with an error.
+    Error(ApiError),
+    /// The answer did not arrive, or is not one of the API.
+    NoAnswer(anyhow::Error),
 }
 
 impl Failure {
-    /// In one or two words, for a table.
+    /// One or two words, for a table.
     pub(crate) fn kind(&self) -> String {
         match self {
-            Self::Refused(error) => match &error.extensions {
+            Self::Error(error) => match &error.extensions {
                 Some(extensions) if !extensions.code.is_empty() => extensions.code.clone(),
                 _ => error.message.clone(),
             },
-            Self::Broken(error) => format!("{NO_ANSWER}: {error:#}"),
+            Self::NoAnswer(error) => format!("{NO_ANSWER}: {error:#}"),
         }
     }
 
-    /// What was asked for may have happened: there was no answer, or one that does not say.
-    pub(crate) fn leaves_doubt(&self) -> bool {
-        matches!(self, Self::Broken(_)) || self.has_code("UNAVAILABLE") || self.has_code("INTERNAL")
+    /// Whether the server may have carried out the request: the answer is missing or does not say.
+    pub(crate) fn outcome_is_unknown(&self) -> bool {
+        matches!(self, Self::NoAnswer(_))
+            || self.has_code("UNAVAILABLE")
+            || self.has_code("INTERNAL")
     }
 
     fn has_code(&self, code: &str) -> bool {
-        matches!(self, Self::Refused(error)
+        matches!(self, Self::Error(error)
             if error.extensions.as_ref().is_some_and(|extensions| extensions.code == code))
     }
 
-    /// How long the server asks us to stay away, if it does.
+    /// How long the server asks the client to wait, if it does.
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused(error) if self.has_code("RATE_LIMITED") => {
+            Self::Error(error) if self.has_code("RATE_LIMITED") => {
                 let seconds = error.extensions.as_ref()?.retry_after?;
                 Some(Duration::from_secs(seconds))
             }
@@ -86,13 +92,13 @@ impl Failure {
 impl From<Failure> for anyhow::Error {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Broken(error) => error,
-            Failure::Refused(error) => {
-                let code = Failure::Refused(error.clone()).kind();
+            Failure::NoAnswer(error) => error,
+            Failure::Error(error) => {
+                let code = Failure::Error(error.clone()).kind();
                 let hint = match code.as_str() {
                     "UNAUTHENTICATED" => {
-                        " Tokens are good for 15 minutes, at servers with the JWT_SECRET that \
-                         `rowlock users create` had when it made them."
+                        " The access token has expired, or the server's JWT_SECRET is not the one \
+                         that `rowlock users create` used."
                     }
                     _ => "",
                 };
@@ -102,18 +108,18 @@ impl From<Failure> for anyhow::Error {
     }
 }
 
-/// The API of one or more servers of the same database.
+/// The API of one or more servers on the same database.
 #[derive(Clone)]
 pub(crate) struct Api {
     http: Arc<Http>,
-    /// By the type of the answer: a request's body as far as it is the same whatever the variables.
-    heads: Arc<Mutex<HashMap<TypeId, Arc<[u8]>>>>,
+    /// The start of a request's body, up to the variables, by the type of the answer.
+    body_starts: Arc<Mutex<HashMap<TypeId, Arc<[u8]>>>>,
 }
 
 impl Api {
-    /// Each URL is a server's, as in `http://127.0.0.1:8080`.
+    /// Each URL is a server's, such as `http://127.0.0.1:8080`.
     pub(crate) fn new(urls: &[Uri]) -> Result<Self> {
-        Ok(Self { http: Arc::new(Http::new(urls)?), heads: Arc::default() })
+        Ok(Self { http: Arc::new(Http::new(urls)?), body_starts: Arc::default() })
     }
 
     /// Waits until every server is ready.
@@ -122,8 +128,8 @@ impl Api {
     }
 
     async fn wait_until_one_is_ready(server: &Server) -> Result<()> {
-        let begun = Instant::now();
-        let mut has_said = false;
+        let started = Instant::now();
+        let mut is_announced = false;
         loop {
             let why = match server.get("/readyz").await {
                 Ok((status, _)) if status.is_success() => return Ok(()),
@@ -131,27 +137,27 @@ impl Api {
                 Err(error) => format!("{error:#}"),
             };
             let server = server.authority();
-            if begun.elapsed() > START {
+            if started.elapsed() > READY_TIMEOUT {
                 bail!(
-                    "{server} is not ready after {} s: {}. Start a server with `cargo xtask run`, or \
-                     name another one with --url",
-                    START.as_secs(),
+                    "{server} is not ready after {} s: {}. Start a server with `cargo xtask run`, \
+                     or name another one with --url.",
+                    READY_TIMEOUT.as_secs(),
                     why.trim()
                 );
             }
-            if begun.elapsed() > Duration::from_secs(1) && !has_said {
+            if started.elapsed() > Duration::from_secs(1) && !is_announced {
                 eprintln!(
-                    "waiting for {server}, for {} s at most: {}",
-                    START.as_secs(),
+                    "waiting up to {} s for {server}: {}",
+                    READY_TIMEOUT.as_secs(),
                     why.trim()
                 );
-                has_said = true;
+                is_announced = true;
             }
             sleep(Duration::from_millis(100)).await;
         }
     }
 
-    /// Every event that fits the search.
+    /// All events that match the search.
     pub(crate) async fn events(&self, search: Option<&str>) -> Result<Vec<Event>> {
         let (mut events, mut after) = (Vec::new(), None);
         loop {
@@ -165,12 +171,12 @@ impl Api {
         }
     }
 
-    /// Live counts of these events from the first server, the current ones first.
-    pub(crate) async fn watch(&self, events: Vec<cynic::Id>) -> Result<Subscription> {
+    /// Live counts of these events from the first server, beginning with the current counts.
+    pub(crate) async fn subscribe(&self, events: Vec<cynic::Id>) -> Result<Subscription> {
         Subscription::open(self.http.servers()[0].authority(), events).await
     }
 
-    /// Sends the operation that `build` makes of the variables.
+    /// Sends the operation that `build` makes from the variables.
     pub(crate) async fn send<Q, V>(
         &self,
         build: fn(V) -> Operation<Q, V>,
@@ -181,28 +187,31 @@ impl Api {
         Q: DeserializeOwned + 'static,
         V: Serialize,
     {
-        let body = self.encode(build, variables).map_err(|error| Failure::Broken(error.into()))?;
+        let body =
+            self.encode(build, variables).map_err(|error| Failure::NoAnswer(error.into()))?;
         let answer = self.http.post("/graphql", token, body).await;
-        let (_, answer) = answer.map_err(Failure::Broken)?;
+        let (_, answer) = answer.map_err(Failure::NoAnswer)?;
         let answer: GraphQlResponse<Q, Extensions> = match serde_json::from_slice(&answer) {
             Ok(answer) => answer,
             Err(error) => {
-                // Where something failed, what it gives may be missing.
+                // An answer with errors may lack fields that the type requires.
                 let refused = serde_json::from_slice::<GraphQlResponse<Value, Extensions>>(&answer)
                     .ok()
                     .and_then(|answer| answer.errors?.pop());
-                return Err(refused.map_or_else(|| Failure::Broken(error.into()), Failure::Refused));
+                return Err(refused.map_or_else(|| Failure::NoAnswer(error.into()), Failure::Error));
             }
         };
         match (answer.data, answer.errors.and_then(|mut errors| errors.pop())) {
-            (_, Some(error)) => Err(Failure::Refused(error)),
+            (_, Some(error)) => Err(Failure::Error(error)),
             (Some(data), None) => Ok(data),
-            (None, None) => Err(Failure::Broken(anyhow::anyhow!("neither data nor errors"))),
+            (None, None) => {
+                Err(Failure::NoAnswer(anyhow::anyhow!("the answer has neither data nor errors")))
+            }
         }
     }
 
-    /// Books one ticket, and leaves it at the first answer.
-    pub(crate) async fn book_once(
+    /// Books one ticket, without retries.
+    pub(crate) async fn try_book(
         &self,
         token: &str,
         event_id: cynic::Id,
@@ -212,8 +221,8 @@ impl Api {
         Ok(self.send(BookEvent::build, variables, Some(token)).await?.book_event)
     }
 
-    /// Cancels a booking, and leaves it at the first answer.
-    pub(crate) async fn cancel_once(
+    /// Cancels a booking, without retries.
+    pub(crate) async fn try_cancel(
         &self,
         token: &str,
         booking_id: cynic::Id,
@@ -223,48 +232,48 @@ impl Api {
         Ok(self.send(CancelBooking::build, variables, Some(token)).await?.cancel_booking)
     }
 
-    /// The smallest request that there is.
-    pub(crate) async fn ask_nothing(&self) -> Result<(), Failure> {
+    /// Sends `{ __typename }`, the smallest request.
+    pub(crate) async fn ask_typename(&self) -> Result<(), Failure> {
         let body = br#"{"query":"{ __typename }"}"#.to_vec();
         let (status, answer) =
-            self.http.post("/graphql", None, body).await.map_err(Failure::Broken)?;
+            self.http.post("/graphql", None, body).await.map_err(Failure::NoAnswer)?;
         let is_right = status.is_success() && *answer == *br#"{"data":{"__typename":"Query"}}"#;
         match is_right {
             true => Ok(()),
-            false => Err(Failure::Broken(anyhow::anyhow!("{status} {answer:?}"))),
+            false => Err(Failure::NoAnswer(anyhow::anyhow!("{status} {answer:?}"))),
         }
     }
 
-    /// Tries to sign in, and leaves it at the first answer.
-    pub(crate) async fn login_once(&self, email: String, password: &str) -> Result<(), Failure> {
+    /// Signs in, without retries.
+    pub(crate) async fn try_sign_in(&self, email: String, password: &str) -> Result<(), Failure> {
         let input = LoginInput { email, password: password.to_owned() };
         self.send(Login::build, LoginVariables { input }, None).await.map(drop)
     }
 
-    /// The event as the user of this token sees it.
-    pub(crate) async fn look(&self, token: &str, id: cynic::Id) -> Result<EventWithBooking> {
+    /// An event with the booking of the token's user.
+    pub(crate) async fn event(&self, token: &str, id: cynic::Id) -> Result<EventWithBooking> {
         self.send(EventById::build, EventVariables { id }, Some(token))
             .await?
             .event
-            .context("the event is gone")
+            .context("there is no such event")
     }
 
-    /// The ids of so many events, those with the most tickets left first.
-    pub(crate) async fn events_with_most_left(&self, count: usize) -> Result<Vec<cynic::Id>> {
+    /// The ids of the `count` events with the most tickets left.
+    pub(crate) async fn events_with_most_tickets(&self, count: usize) -> Result<Vec<cynic::Id>> {
         let mut events = self.events(None).await?;
         ensure!(events.len() >= count, "there are only {} events", events.len());
         events.sort_by_key(|event| std::cmp::Reverse(event.remaining_tickets));
         Ok(events.into_iter().take(count).map(|event| event.id).collect())
     }
 
-    /// A request's body. What cynic writes of a query is kept: writing it takes longer than all else
-    /// that is done here for a request.
+    /// A request's body. The query that cynic writes is kept, as writing it takes longer than the
+    /// rest of the client's work for a request.
     fn encode<Q: 'static, V: Serialize>(
         &self,
         build: fn(V) -> Operation<Q, V>,
         variables: V,
     ) -> serde_json::Result<Vec<u8>> {
-        let known = self.heads().get(&TypeId::of::<Q>()).cloned();
+        let known = self.body_starts.lock().get(&TypeId::of::<Q>()).cloned();
         let (head, variables) = match known {
             Some(head) => (head, variables),
             None => {
@@ -273,7 +282,7 @@ impl Api {
                 let name = serde_json::to_string(&operation_name)?;
                 let head = format!(r#"{{"query":{query},"operationName":{name},"variables":"#);
                 let head: Arc<[u8]> = head.into_bytes().into();
-                self.heads().insert(TypeId::of::<Q>(), Arc::clone(&head));
+                self.body_starts.lock().insert(TypeId::of::<Q>(), Arc::clone(&head));
                 (head, variables)
             }
         };
@@ -283,26 +292,22 @@ impl Api {
         body.push(b'}');
         Ok(body)
     }
-
-    fn heads(&self) -> MutexGuard<'_, HashMap<TypeId, Arc<[u8]>>> {
-        self.heads.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// Somebody with an account, signed in.
+/// A user who is signed in.
 pub(crate) struct User {
     api: Api,
     pub(crate) name: String,
     email: String,
     token: String,
-    token_since: Instant,
+    token_expiry: SystemTime,
 }
 
 impl User {
     const PASSWORD: &'static str = "load-test-1";
 
-    /// Registers the user, or signs them in where they are known from an earlier run.
-    pub(crate) async fn enter(api: &Api, name: String) -> Result<Self> {
+    /// Registers the user, or signs in if an earlier run has registered them.
+    pub(crate) async fn sign_in(api: &Api, name: String) -> Result<Self> {
         let email = format!("{name}@example.test");
         loop {
             let input = RegisterInput {
@@ -311,15 +316,15 @@ impl User {
                 name: name.clone(),
             };
             let registered = api.send(Register::build, RegisterVariables { input }, None).await;
-            let entered = match registered {
+            let signed_in = match registered {
                 Ok(answer) => Ok(answer.register.access_token),
                 Err(failure) if failure.has_code("EMAIL_TAKEN") => Self::login(api, &email).await,
                 Err(failure) => Err(failure),
             };
-            match entered {
+            match signed_in {
                 Ok(token) => {
-                    let token_since = Instant::now();
-                    return Ok(Self { api: api.clone(), name, email, token, token_since });
+                    let token_expiry = expiry(&token)?;
+                    return Ok(Self { api: api.clone(), name, email, token, token_expiry });
                 }
                 Err(failure) => match failure.retry_after() {
                     Some(pause) => sleep(pause).await,
@@ -338,11 +343,11 @@ impl User {
         Ok(api.send(Login::build, LoginVariables { input }, None).await?.login.access_token)
     }
 
-    /// Signs in again if the access token is getting old.
-    pub(crate) async fn stay_signed_in(&mut self) -> Result<()> {
-        if self.token_since.elapsed() > TOKEN_USE {
+    /// Signs in again if the access token expires soon.
+    pub(crate) async fn renew_token(&mut self) -> Result<()> {
+        if self.token_expiry < SystemTime::now() + TOKEN_RENEWAL_MARGIN {
             self.token = Self::login(&self.api, &self.email).await?;
-            self.token_since = Instant::now();
+            self.token_expiry = expiry(&self.token)?;
         }
         Ok(())
     }
@@ -359,7 +364,7 @@ impl User {
             let variables = BookEventVariables { input };
             match self.api.send(BookEvent::build, variables, Some(&self.token)).await {
                 Ok(answer) => return Ok(answer.book_event),
-                // Many rounds in a minute: a person would wait as well.
+                // Many rounds in a minute exceed the limit on bookings per user.
                 Err(failure) => sleep(failure.retry_after().ok_or(failure)?).await,
             }
         }
@@ -367,7 +372,7 @@ impl User {
 
     pub(crate) async fn cancel(&self, booking_id: cynic::Id) -> Result<Booking> {
         let answer = loop {
-            match self.api.cancel_once(&self.token, booking_id.clone()).await {
+            match self.api.try_cancel(&self.token, booking_id.clone()).await {
                 Ok(answer) => break answer,
                 Err(failure) => sleep(failure.retry_after().ok_or(failure)?).await,
             }
@@ -375,12 +380,12 @@ impl User {
         match answer {
             CancelBookingResult::CancelBookingSuccess(success) => Ok(success.booking),
             CancelBookingResult::BookingClosed(closed) => bail!(closed.message),
-            CancelBookingResult::Other => bail!("cancelBooking answered with an unknown type"),
+            CancelBookingResult::Other => bail!("cancelBooking returned an unknown type"),
         }
     }
 
-    /// The event as this user sees it.
-    pub(crate) async fn look_at(&self, id: cynic::Id) -> Result<EventWithBooking> {
-        self.api.look(&self.token, id).await
+    /// An event with this user's booking.
+    pub(crate) async fn event(&self, id: cynic::Id) -> Result<EventWithBooking> {
+        self.api.event(&self.token, id).await
     }
 }

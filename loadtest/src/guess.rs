@@ -1,4 +1,4 @@
-//! Guessing: strangers flood the server with sign-ins that all fail.
+//! `guess`: strangers flood the server with sign-ins that all fail.
 
 use std::{slice, sync::Arc};
 
@@ -6,37 +6,37 @@ use anyhow::{Context, Result};
 
 use crate::{
     api::Api,
-    load::{Pace, Tally, drive},
-    machine::{self, Meter},
+    load::{LoadArgs, Tally, drive},
+    machine::{self, CpuMeter},
     report::{Check, Output, Report},
 };
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The server; it must be on this machine
+    /// The server's address on this machine
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: hyper::Uri,
     #[command(flatten)]
-    pace: Pace,
+    load: LoadArgs,
     #[command(flatten)]
     output: Output,
 }
 
-/// What a stranger may be told.
-const ANSWERS: [&str; 3] = ["INVALID_CREDENTIALS", "RATE_LIMITED", "UNAVAILABLE"];
+/// The codes that a wrong password may get.
+const EXPECTED_ANSWERS: [&str; 3] = ["INVALID_CREDENTIALS", "RATE_LIMITED", "UNAVAILABLE"];
 
 pub(crate) async fn guess(args: Args) -> Result<bool> {
     args.output.prepare()?;
-    machine::ensure_sockets(args.pace.connections)?;
+    machine::ensure_sockets_allowed(args.load.connections)?;
     let api = Api::new(slice::from_ref(&args.url))?;
     api.wait_until_ready().await?;
-    let (tally, meter) = (Arc::new(Tally::new()), Meter::start());
-    let took = drive(&args.pace, u64::MAX, &tally, move |turn| {
+    let (tally, meter) = (Arc::new(Tally::new()), CpuMeter::start());
+    let elapsed = drive(&args.load, u64::MAX, &tally, move |number| {
         let api = api.clone();
         async move {
-            // Each at another account, so that no account's own limit ends it.
-            let email = format!("nobody-{turn}@example.test");
-            match api.login_once(email, "let-me-in-1").await {
+            // Each request uses another account, so that no account's limit applies.
+            let email = format!("nobody-{number}@example.test");
+            match api.try_sign_in(email, "let-me-in-1").await {
                 Ok(()) => "signed in".to_owned(),
                 Err(failure) => failure.kind(),
             }
@@ -44,10 +44,11 @@ pub(crate) async fn guess(args: Args) -> Result<bool> {
     })
     .await;
     let usage = meter.read();
-    let found = Arc::into_inner(tally).context("somebody still counts")?.into_found();
-    let wrong = found.kinds.keys().filter(|kind| !ANSWERS.contains(&kind.as_str())).count();
-    let checks = vec![Check::new("kinds of other answers", &wrong, &0)];
+    let results = Arc::into_inner(tally).context("a request is still recorded")?.into_results();
+    let wrong =
+        results.kinds.keys().filter(|kind| !EXPECTED_ANSWERS.contains(&kind.as_str())).count();
+    let checks = vec![Check::new("kinds of unexpected answers", &wrong, &0)];
     let (figures, remaining) = (Vec::new(), Vec::new());
-    let report = Report { scenario: "guess", took, found, checks, figures, remaining, usage };
+    let report = Report { scenario: "guess", elapsed, results, checks, figures, remaining, usage };
     report.publish(&args.output)
 }

@@ -1,11 +1,8 @@
-//! HTTP/1.1 to one or more servers, over connections that are kept.
+//! An HTTP/1.1 client for one or more servers, which keeps its connections open.
 
 use std::{
     pin::{Pin, pin},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -18,36 +15,36 @@ use hyper::{
     header,
 };
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::{net::TcpStream, time::timeout};
 
-/// Longest wait for one answer.
-const ANSWER: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Servers on this machine, which take turns.
+/// Sends requests to servers on this machine in turn.
 pub(crate) struct Http {
     servers: Vec<Server>,
     next: AtomicUsize,
 }
 
 pub(crate) struct Server {
-    /// As in `127.0.0.1:8080`.
+    /// Such as `127.0.0.1:8080`.
     authority: String,
     idle: Mutex<Vec<Connection>>,
 }
 
-/// One that is not in use. Whoever uses it also does its work: a task of its own would cost each
-/// request two more changes of task.
+/// An open connection. The task that sends a request also drives the connection: a task of its own
+/// would cost two more task switches per request.
 struct Connection {
     sender: SendRequest<Full<Bytes>>,
-    /// None when it is over. What is asked then fails at once, as nobody is there to take it.
-    work: Option<Pin<Box<Work>>>,
+    /// `None` after the connection has ended. A request on it then fails at once.
+    driver: Option<Pin<Box<Driver>>>,
 }
 
-type Work = http1::Connection<TokioIo<TcpStream>, Full<Bytes>>;
+type Driver = http1::Connection<TokioIo<TcpStream>, Full<Bytes>>;
 
 impl Http {
     pub(crate) fn new(urls: &[Uri]) -> Result<Self> {
-        ensure!(!urls.is_empty(), "no server is named");
+        ensure!(!urls.is_empty(), "name at least one server with --url");
         let servers = urls.iter().map(Server::new).collect::<Result<_>>()?;
         Ok(Self { servers, next: AtomicUsize::default() })
     }
@@ -56,7 +53,7 @@ impl Http {
         &self.servers
     }
 
-    /// Posts JSON to the server whose turn it is, with a bearer token where there is one.
+    /// Posts JSON to the next server, with the bearer token if there is one.
     pub(crate) async fn post(
         &self,
         path: &str,
@@ -69,12 +66,12 @@ impl Http {
 }
 
 impl Server {
-    /// `url` is as in `http://127.0.0.1:8080`.
+    /// `url` is for example `http://127.0.0.1:8080`.
     fn new(url: &Uri) -> Result<Self> {
-        ensure!(url.scheme_str() == Some("http"), "the URL begins with http://");
+        ensure!(url.scheme_str() == Some("http"), "{url} does not start with http://");
         let host = url.host().unwrap_or_default();
         if !matches!(host, "127.0.0.1" | "localhost" | "[::1]") {
-            bail!("load goes to this machine only, and {url} is another");
+            bail!("{url} is not on this machine, and the load test sends load nowhere else");
         }
         let authority = format!("{host}:{}", url.port_u16().unwrap_or(80));
         Ok(Self { authority, idle: Mutex::default() })
@@ -108,16 +105,16 @@ impl Server {
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes)> {
         let mut connection = self.connection().await?;
-        let answer = timeout(ANSWER, connection.send(request))
+        let answer = timeout(ANSWER_TIMEOUT, connection.send(request))
             .await
-            .with_context(|| format!("no answer within {} s", ANSWER.as_secs()))??;
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            .with_context(|| format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()))??;
+        self.idle.lock().push(connection);
         Ok(answer)
     }
 
     async fn connection(&self) -> Result<Connection> {
         loop {
-            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let idle = self.idle.lock().pop();
             let Some(mut connection) = idle else { break };
             if connection.is_open().await {
                 return Ok(connection);
@@ -127,18 +124,18 @@ impl Server {
             .await
             .with_context(|| format!("connecting to {}", self.authority))?;
         stream.set_nodelay(true)?;
-        let (sender, work) = http1::handshake(TokioIo::new(stream)).await?;
-        Ok(Connection { sender, work: Some(Box::pin(work)) })
+        let (sender, driver) = http1::handshake(TokioIo::new(stream)).await?;
+        Ok(Connection { sender, driver: Some(Box::pin(driver)) })
     }
 }
 
 impl Connection {
-    /// Whether the server did not close it meanwhile.
+    /// Whether the connection can still be used: the server may have closed it.
     async fn is_open(&mut self) -> bool {
-        let Some(work) = &mut self.work else { return false };
+        let Some(driver) = &mut self.driver else { return false };
         tokio::select! {
             biased;
-            _ = work => false,
+            _ = driver => false,
             ready = self.sender.ready() => ready.is_ok(),
         }
     }
@@ -150,15 +147,15 @@ impl Connection {
             anyhow::Ok((status, answer.into_body().collect().await?.to_bytes()))
         };
         let mut answering = pin!(answering);
-        if let Some(work) = &mut self.work {
+        if let Some(driver) = &mut self.driver {
             tokio::select! {
                 biased;
-                _ = work => {}
+                _ = driver => {}
                 answer = &mut answering => return answer,
             }
         }
-        // Whoever waits for the answer is told what became of the connection.
-        self.work = None;
+        // The connection ended first, which completes the pending answer with an error.
+        self.driver = None;
         answering.await
     }
 }

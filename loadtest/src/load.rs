@@ -1,69 +1,70 @@
-//! Drives load: who asks when, and what came of it.
+//! Sends load at a given rate over parallel connections, and records the answers.
 
 use std::{
     collections::BTreeMap,
     future::Future,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use hdrhistogram::Histogram;
+use parking_lot::Mutex;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
 };
 
-/// How the kind of a request begins that was not answered.
+/// The kind of a request without an answer starts with this.
 pub(crate) const NO_ANSWER: &str = "no answer";
-/// Wait before a connection asks again after that.
-const AFTER_NO_ANSWER: Duration = Duration::from_millis(100);
+/// Before a connection sends its next request.
+const NO_ANSWER_PAUSE: Duration = Duration::from_millis(100);
 
-/// How much load.
+/// The amount of load.
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
-pub(crate) struct Pace {
-    /// Requests under way at the same time, each on a connection of its own
+pub(crate) struct LoadArgs {
+    /// Number of connections, each with one request at a time
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub(crate) connections: u32,
-    /// Requests a second, arriving evenly whether or not earlier ones are answered; a request's time
-    /// counts from when it should have been sent. Without it, each connection asks as soon as it has
-    /// its answer
+    /// Requests per second, sent at even intervals whether or not earlier ones are answered;
+    /// latency counts from the time at which a request was due. Without it, each connection sends
+    /// its next request as soon as it has an answer
     #[arg(long, value_name = "N", value_parser = parse_rate)]
     pub(crate) rate: Option<f64>,
-    /// Most seconds
+    /// Maximum duration of the load
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub(crate) seconds: u64,
 }
 
 fn parse_rate(text: &str) -> Result<f64, &'static str> {
     let rate = text.parse().ok().filter(|rate| (0.001..=1e6).contains(rate));
-    rate.ok_or("requests a second are a number from 0.001 to 1000000")
+    rate.ok_or("the rate must be a number from 0.001 to 1000000")
 }
 
-/// What came of the requests, by kind and by second.
+/// Records the answers by kind and by second.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    begun: Instant,
-    found: Mutex<Found>,
+    started: Instant,
+    results: Mutex<Results>,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Found {
-    pub(crate) kinds: BTreeMap<String, Times>,
-    /// By second since the beginning.
-    pub(crate) seconds: Vec<BTreeMap<String, Times>>,
+pub(crate) struct Results {
+    pub(crate) kinds: BTreeMap<String, Latencies>,
+    /// By second since the start.
+    pub(crate) seconds: Vec<BTreeMap<String, Latencies>>,
 }
 
-impl Found {
+impl Results {
     pub(crate) fn count(&self) -> u64 {
-        self.kinds.values().map(Times::count).sum()
+        self.kinds.values().map(Latencies::count).sum()
     }
 
-    /// In one line.
-    fn in_words(&self) -> String {
+    /// One line.
+    fn summary(&self) -> String {
         let kinds = self.kinds.iter().map(|(kind, times)| format!("{kind} {}", times.count()));
         kinds.collect::<Vec<_>>().join(", ")
     }
@@ -71,11 +72,11 @@ impl Found {
 
 /// Latencies in microseconds.
 #[derive(Clone, Debug)]
-pub(crate) struct Times(Histogram<u64>);
+pub(crate) struct Latencies(Histogram<u64>);
 
-impl Times {
+impl Latencies {
     fn new() -> Self {
-        // Three significant digits; larger values make it grow.
+        // Three significant digits. Its range grows as needed.
         Self(Histogram::new(3).unwrap_or_else(|_| unreachable!("three digits are allowed")))
     }
 
@@ -88,7 +89,7 @@ impl Times {
     }
 }
 
-impl Default for Times {
+impl Default for Latencies {
     fn default() -> Self {
         Self::new()
     }
@@ -96,90 +97,91 @@ impl Default for Times {
 
 impl Tally {
     pub(crate) fn new() -> Self {
-        Self { begun: Instant::now(), found: Mutex::default() }
+        Self { started: Instant::now(), results: Mutex::default() }
     }
 
-    pub(crate) fn record(&self, kind: &str, took: Duration) {
-        let second = self.begun.elapsed().as_secs() as usize;
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let mut found = self.found();
-        if found.seconds.len() <= second {
-            found.seconds.resize_with(second + 1, BTreeMap::new);
+    pub(crate) fn record(&self, kind: &str, elapsed: Duration) {
+        let second = self.started.elapsed().as_secs() as usize;
+        let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        let mut results = self.results.lock();
+        if results.seconds.len() <= second {
+            results.seconds.resize_with(second + 1, BTreeMap::new);
         }
-        let Found { kinds, seconds } = &mut *found;
+        let Results { kinds, seconds } = &mut *results;
         for kinds in [kinds, &mut seconds[second]] {
             if !kinds.contains_key(kind) {
-                kinds.insert(kind.to_owned(), Times::new());
+                kinds.insert(kind.to_owned(), Latencies::new());
             }
             if let Some(times) = kinds.get_mut(kind) {
-                // Grows with what it is given.
+                // It can't fail, as the histogram grows.
                 let _ = times.0.record(micros);
             }
         }
     }
 
-    pub(crate) fn into_found(self) -> Found {
-        self.found.into_inner().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn found(&self) -> MutexGuard<'_, Found> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn into_results(self) -> Results {
+        self.results.into_inner()
     }
 }
 
-/// Lets `turn` take numbered turns, `turns` of them or until the time is up; each gives its kind. Says how
-/// long that took.
-pub(crate) async fn drive<T, F>(pace: &Pace, turns: u64, tally: &Arc<Tally>, turn: T) -> Duration
+/// Calls `request` with consecutive numbers, until `max_requests` were sent or the time is up, and
+/// records the kinds that it returns. Returns how long that took.
+pub(crate) async fn drive<T, F>(
+    args: &LoadArgs,
+    max_requests: u64,
+    tally: &Arc<Tally>,
+    request: T,
+) -> Duration
 where
     T: Fn(u64) -> F + Clone + Send + 'static,
     F: Future<Output = String> + Send + 'static,
 {
     let next = Arc::new(AtomicU64::new(0));
-    let begun = Instant::now();
-    let end = begun + Duration::from_secs(pace.seconds);
-    let interval = pace.rate.map(|rate| 1.0 / rate);
+    let started = Instant::now();
+    let end = started + Duration::from_secs(args.seconds);
+    let interval = args.rate.map(|rate| 1.0 / rate);
     let progress = tokio::spawn(show_progress(Arc::clone(tally)));
     let mut connections = JoinSet::new();
-    for _ in 0..pace.connections {
-        let (next, tally, turn) = (Arc::clone(&next), Arc::clone(tally), turn.clone());
+    for _ in 0..args.connections {
+        let (next, tally, request) = (Arc::clone(&next), Arc::clone(tally), request.clone());
         connections.spawn(async move {
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let due = interval
-                    .map(|interval| begun + Duration::from_secs_f64(number as f64 * interval));
-                if number >= turns || due.unwrap_or_else(Instant::now) >= end {
+                    .map(|interval| started + Duration::from_secs_f64(number as f64 * interval));
+                if number >= max_requests || due.unwrap_or_else(Instant::now) >= end {
                     break;
                 }
                 if let Some(due) = due {
                     sleep_until(due).await;
                 }
-                // Late because no connection was free: that is part of how long it took.
-                let asked = due.unwrap_or_else(Instant::now);
-                let kind = turn(number).await;
-                tally.record(&kind, asked.elapsed());
+                // Waiting for a free connection is part of the latency.
+                let start = due.unwrap_or_else(Instant::now);
+                let kind = request(number).await;
+                tally.record(&kind, start.elapsed());
                 if kind.starts_with(NO_ANSWER) {
-                    // A server that is gone is asked no more often for it.
-                    sleep(AFTER_NO_ANSWER).await;
+                    // A stopped server refuses at once, which must not raise the rate.
+                    sleep(NO_ANSWER_PAUSE).await;
                 }
             }
         });
     }
     connections.join_all().await;
-    let took = begun.elapsed();
+    let elapsed = started.elapsed();
     progress.abort();
-    // It holds the tally until it is gone.
+    // Its task holds a reference to the tally until it has ended.
     let _ = progress.await;
-    took
+    elapsed
 }
 
-/// A line each second, for as long as it runs.
+/// Prints a line every second.
 async fn show_progress(tally: Arc<Tally>) {
     let mut before = 0;
     for second in 1.. {
         sleep(Duration::from_secs(1)).await;
-        let found = tally.found();
-        let count = found.count();
-        eprintln!("{second:>4} s {:>7}/s  {}", count - before, found.in_words());
+        let results = tally.results.lock();
+        let count = results.count();
+        eprintln!("{second:>4} s {:>7}/s  {}", count - before, results.summary());
         before = count;
     }
 }

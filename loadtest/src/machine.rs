@@ -1,85 +1,85 @@
-//! How much of the machine is used, and how much of it by this program.
+//! CPU and memory use of this machine, and limits on open files.
 
 use std::{fmt, fs};
 
 use anyhow::{Context, Result, ensure};
 
-/// Shares of all cores together, 0 to 1.
+/// CPU use as a share of all cores, from 0 to 1.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Usage {
-    pub(crate) own: f64,
-    pub(crate) all: f64,
+pub(crate) struct CpuUsage {
+    pub(crate) client: f64,
+    pub(crate) machine: f64,
 }
 
-/// A moment to measure from.
-pub(crate) struct Meter {
+/// Measures CPU use from its start on.
+pub(crate) struct CpuMeter {
     own: f64,
     busy: f64,
     total: f64,
 }
 
-impl Meter {
+impl CpuMeter {
     pub(crate) fn start() -> Self {
-        let (busy, total) = machine();
-        Self { own: own(), busy, total }
+        let (busy, total) = machine_ticks();
+        Self { own: own_ticks(), busy, total }
     }
 
-    /// What was used since.
-    pub(crate) fn read(&self) -> Usage {
-        let (busy, total) = machine();
+    /// CPU use since the start.
+    pub(crate) fn read(&self) -> CpuUsage {
+        let (busy, total) = machine_ticks();
         let total = (total - self.total).max(1.0);
-        Usage { own: (own() - self.own) / total, all: (busy - self.busy) / total }
+        CpuUsage { client: (own_ticks() - self.own) / total, machine: (busy - self.busy) / total }
     }
 }
 
-impl fmt::Display for Usage {
+impl fmt::Display for CpuUsage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (all, own) = (self.all * 100.0, self.own * 100.0);
-        write!(f, "The machine was {all:.0} % busy, {own:.0} % with this client.")
+        let (machine, client) = (self.machine * 100.0, self.client * 100.0);
+        write!(f, "CPU: {machine:.0} % busy, {client:.0} % used by this client.")
     }
 }
 
-/// How much memory another process has of its own, in KiB.
-pub(crate) fn memory_kib(pid: u32) -> Result<f64> {
+/// The resident memory of another process.
+pub(crate) fn process_memory_kib(pid: u32) -> Result<f64> {
     let file = format!("/proc/{pid}/status");
     let status = fs::read_to_string(&file).with_context(|| format!("reading {file}"))?;
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let number = resident.and_then(|size| size.split_whitespace().next()?.parse().ok());
-    number.with_context(|| format!("{file} tells no VmRSS"))
+    number.with_context(|| format!("there is no VmRSS in {file}"))
 }
 
-/// Files and sockets that a load has open besides its connections.
-const OTHER_FILES: u64 = 50;
+/// Besides a load's connections.
+const OTHER_OPEN_FILES: u64 = 50;
 
-/// That this process may have so many sockets open.
+/// Checks that this process may open so many sockets.
 ///
 /// # Errors
-/// What to do where it may not.
-pub(crate) fn ensure_sockets(wanted: u32) -> Result<()> {
-    let needed = u64::from(wanted) + OTHER_FILES;
+/// When it may not. The message says what to do.
+pub(crate) fn ensure_sockets_allowed(wanted: u32) -> Result<()> {
+    let needed = u64::from(wanted) + OTHER_OPEN_FILES;
     let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
-    // It may also be "unlimited", or not to be found out.
+    // The limit may also be "unlimited", or unknown.
     let allowed = files.and_then(|limits| limits.split_whitespace().next()?.parse::<u64>().ok());
     ensure!(
         allowed.is_none_or(|allowed| allowed >= needed),
-        "{wanted} sockets need {needed} open files, and {} are allowed: run `ulimit -n {needed}` \
-         in this shell first, and where the server runs as well",
+        "{wanted} sockets need {needed} open files, but only {} are allowed; run \
+         `ulimit -n {needed}` in this shell first, and in the server's",
         allowed.unwrap_or_default()
     );
     Ok(())
 }
 
-/// Clock ticks of this process. Zero where there is no `/proc`.
-fn own() -> f64 {
+/// Clock ticks that this process used. Zero without `/proc`.
+fn own_ticks() -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The program's name, in parentheses, may contain anything.
+    // The second field is the program's name in parentheses, which may contain anything.
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
     fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum()
 }
 
-/// Clock ticks of all cores: busy ones, and all.
-fn machine() -> (f64, f64) {
+/// Clock ticks of all cores: the busy ones, and the total.
+fn machine_ticks() -> (f64, f64) {
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
     let first = stat.lines().next().unwrap_or_default();
     let ticks: Vec<f64> =

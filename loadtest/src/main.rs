@@ -1,10 +1,10 @@
-//! Plays Rowlock's users in parallel, and checks that nothing was oversold.
+//! Simulates Rowlock's users in parallel and checks that nothing is oversold.
 
-#![expect(unreachable_pub, reason = "cynic makes public what it generates of the schema")]
+#![expect(unreachable_pub, reason = "the types that cynic generates from the schema are public")]
 
+mod access_tokens;
 mod api;
 mod browse;
-mod crowd;
 mod guess;
 mod http;
 mod load;
@@ -28,7 +28,7 @@ use mimalloc::MiMalloc;
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// Play Rowlock's users in parallel and check that nothing is oversold.
+/// Simulate Rowlock's users in parallel and check that nothing is oversold.
 #[derive(Parser)]
 #[command(name = "loadtest")]
 struct Cli {
@@ -38,17 +38,17 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Scenario {
-    /// Many users ask for an event's last tickets in the same moment
+    /// Many users book an event's last tickets at the same moment
     Race(race::Args),
-    /// People look at the list, search it, and open an event
+    /// Visitors list events, search for them, and open one
     Browse(browse::Args),
-    /// An on-sale: many users want tickets of the same events
+    /// Many users book tickets for the same events, as when a sale opens
     Rush(rush::Args),
-    /// People look around, book, cancel, and watch
+    /// Visitors browse, users book and cancel, and live counts are watched
     Mixed(mixed::Args),
     /// Strangers guess passwords
     Guess(guess::Args),
-    /// Many watch an event over sockets while its tickets are booked
+    /// Many subscribers watch an event's live count while its tickets are booked
     Watch(watch::Args),
 }
 

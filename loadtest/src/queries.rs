@@ -1,9 +1,9 @@
-//! Every operation that the load test sends, checked against `schema.graphql` when it is compiled.
+//! Every operation that the load test sends. The compiler checks them against `schema.graphql`.
 
 #[cynic::schema("rowlock")]
 mod schema {}
 
-// Sign in.
+// Accounts
 
 #[derive(cynic::InputObject, Debug)]
 pub(crate) struct RegisterInput {
@@ -47,7 +47,7 @@ pub(crate) struct AuthPayload {
     pub(crate) access_token: String,
 }
 
-// Look.
+// Events
 
 #[derive(cynic::QueryVariables, Debug)]
 pub(crate) struct EventsVariables {
@@ -88,7 +88,7 @@ pub(crate) struct EventCardsVariables {
     pub(crate) search: Option<String>,
 }
 
-/// What the first page of the list shows.
+/// The fields that the first page of the list shows.
 #[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "Query", variables = "EventCardsVariables")]
 pub(crate) struct EventCards {
@@ -104,7 +104,7 @@ pub(crate) struct EventCardConnection {
 
 #[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "Event")]
-#[expect(dead_code, reason = "asked for because a page shows it")]
+#[expect(dead_code, reason = "a page shows these fields, so the load test requests them")]
 pub(crate) struct EventCard {
     pub(crate) id: cynic::Id,
     pub(crate) title: String,
@@ -116,7 +116,7 @@ pub(crate) struct EventCard {
 }
 
 #[derive(cynic::QueryFragment, Debug)]
-#[expect(dead_code, reason = "asked for because a page shows it")]
+#[expect(dead_code, reason = "a page shows these fields, so the load test requests them")]
 pub(crate) struct Money {
     pub(crate) amount: Decimal,
     pub(crate) currency: String,
@@ -133,7 +133,7 @@ pub(crate) struct EventVariables {
     pub(crate) id: cynic::Id,
 }
 
-/// An event, and the viewer's booking of it.
+/// An event with the viewer's booking.
 #[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "Query", variables = "EventVariables")]
 pub(crate) struct EventById {
@@ -154,7 +154,7 @@ pub(crate) struct Booking {
     pub(crate) quantity: i32,
 }
 
-// Book and cancel.
+// Bookings
 
 #[derive(cynic::InputObject, Debug)]
 pub(crate) struct BookEventInput {
@@ -187,14 +187,14 @@ pub(crate) enum BookEventResult {
 }
 
 impl BookEventResult {
-    /// In one or two words, for a table.
+    /// One or two words, for a table.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::BookEventSuccess(_) => "booked",
             Self::SoldOut(_) => "sold out",
             Self::AlreadyBooked(_) => "already booked",
             Self::BookingClosed(_) => "closed",
-            Self::Other => "an unknown type",
+            Self::Other => "unknown type",
         }
     }
 }
@@ -249,7 +249,7 @@ pub(crate) struct CancelBookingSuccess {
     pub(crate) booking: Booking,
 }
 
-// Watch.
+// Live counts
 
 #[derive(cynic::QueryVariables, Debug)]
 pub(crate) struct RemainingTicketsVariables {

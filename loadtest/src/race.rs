@@ -1,4 +1,4 @@
-//! The race: many users ask for an event's last tickets in the same moment.
+//! `race`: many users book an event's last tickets at the same moment.
 
 use std::{
     collections::BTreeMap,
@@ -21,65 +21,65 @@ use crate::{
     report::Check,
 };
 
-/// Users that sign in, look or cancel at the same time, outside the race itself.
-const AT_ONCE: usize = 16;
-/// Most users that get a line each.
-const MOST_LINES: usize = 20;
-/// How soon the subscription must show the final count.
-const LIVE_WITHIN: Duration = Duration::from_secs(5);
-/// Most tickets in one booking.
-const MOST_PER_BOOKING: i32 = 10;
+/// To sign in, read and cancel; in the race itself, all users book at once.
+const MAX_CONCURRENT_REQUESTS: usize = 16;
+/// With more users, the report has one line per kind of answer instead of one per user.
+const MAX_LINES: usize = 20;
+/// For the subscription's first count, and for its last one.
+const LIVE_COUNT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The server's limit.
+const MAX_TICKETS_PER_BOOKING: i32 = 10;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The server; it must be on this machine
+    /// The server's address on this machine
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: hyper::Uri,
-    /// How many users ask, one ticket each
+    /// Number of users, who book one ticket each
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=5_000))]
     users: u16,
-    /// How many tickets there are for them
+    /// Number of tickets to race for
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=5_000))]
     tickets: u16,
-    /// Part of the title of the event to use; without it, one that has just so many tickets, or one
-    /// with more, of which the rest is booked away first
+    /// Part of the event's title. Without it, the smallest event with enough tickets is used; those
+    /// in excess are booked first by other users
     #[arg(long, value_name = "TITLE")]
     event: Option<String>,
-    /// How many races, one after the other
+    /// Number of races, one after the other
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     rounds: u16,
-    /// Leave the last round's bookings as they are instead of cancelling them
+    /// Keep the last round's bookings instead of cancelling them
     #[arg(long)]
     keep: bool,
 }
 
-/// Runs the rounds; says whether all of them passed.
+/// Runs the rounds; returns whether all of them passed.
 pub(crate) async fn race(args: Args) -> Result<bool> {
     let api = Api::new(slice::from_ref(&args.url))?;
     api.wait_until_ready().await?;
     let tickets = i32::from(args.tickets);
-    let racers = enter("race", args.users.into(), &api).await?;
-    let mut course = Course { racers, event: find_event(&args, &api).await?, tickets };
-    course.return_tickets().await?;
-    let fillers = course.book_away_the_rest(&api).await?;
+    let racers = sign_in_users("race", args.users.into(), &api).await?;
+    let mut race = Race { racers, event: find_event(&args, &api).await?, tickets };
+    race.cancel_bookings().await?;
+    let extra_users = race.book_surplus(&api).await?;
     println!(
         "{}: {} users for {} of {} tickets",
-        course.event.title,
-        course.racers.len(),
+        race.event.title,
+        race.racers.len(),
         tickets,
-        course.event.total_tickets
+        race.event.total_tickets
     );
 
     let mut failed = 0;
     for round in 1..=args.rounds {
-        let report = course.run(&api).await?;
+        let report = race.run(&api).await?;
         report.print(round, args.rounds);
         failed += u16::from(!report.passed());
         if round < args.rounds || !args.keep {
-            course.return_tickets().await?;
+            race.cancel_bookings().await?;
         }
     }
-    course.free(fillers).await?;
+    race.cancel_surplus(extra_users).await?;
     let rounds = args.rounds;
     match failed {
         0 => println!("\nPASS: {rounds} of {rounds} rounds"),
@@ -88,42 +88,42 @@ pub(crate) async fn race(args: Args) -> Result<bool> {
     Ok(failed == 0)
 }
 
-/// Who races for what.
-struct Course {
+/// The users, and the tickets that they race for.
+struct Race {
     racers: Vec<User>,
     event: Event,
     tickets: i32,
 }
 
-/// What one user got, and how long it took.
-struct Answer {
+/// One user's attempt to book.
+struct Attempt {
     user: String,
-    got: Result<BookEventResult, Failure>,
-    after: Duration,
+    result: Result<BookEventResult, Failure>,
+    latency: Duration,
 }
 
-struct Report {
-    answers: Vec<Answer>,
+struct RoundReport {
+    attempts: Vec<Attempt>,
     checks: Vec<Check>,
 }
 
-/// Registers users, or signs them in.
-async fn enter(kind: &str, count: usize, api: &Api) -> Result<Vec<User>> {
-    let begun = Instant::now();
-    let entering = (1..=count).map(|number| User::enter(api, format!("{kind}-{number:04}")));
+/// Registers users, or signs in those that exist.
+async fn sign_in_users(kind: &str, count: usize, api: &Api) -> Result<Vec<User>> {
+    let started = Instant::now();
+    let signing_in = (1..=count).map(|number| User::sign_in(api, format!("{kind}-{number:04}")));
     let mut users = Vec::with_capacity(count);
-    let mut entered = stream::iter(entering).buffered(AT_ONCE);
-    while let Some(user) = entered.next().await {
+    let mut signed_in = stream::iter(signing_in).buffered(MAX_CONCURRENT_REQUESTS);
+    while let Some(user) = signed_in.next().await {
         users.push(user?);
         if users.len() % 100 == 0 {
             println!("{} of {count} users signed in", users.len());
         }
     }
-    println!("{count} users signed in after {:.1} s", begun.elapsed().as_secs_f64());
+    println!("{count} users signed in within {:.1} s", started.elapsed().as_secs_f64());
     Ok(users)
 }
 
-/// The event with the fewest tickets that has enough of them.
+/// The smallest event with enough tickets.
 async fn find_event(args: &Args, api: &Api) -> Result<Event> {
     let wanted = i32::from(args.tickets);
     let events = api.events(args.event.as_deref()).await?;
@@ -134,33 +134,33 @@ async fn find_event(args: &Args, api: &Api) -> Result<Event> {
     })
 }
 
-impl Course {
-    /// Cancels what earlier rounds or runs left.
-    async fn return_tickets(&mut self) -> Result<()> {
+impl Race {
+    /// Cancels the bookings of earlier rounds and runs.
+    async fn cancel_bookings(&mut self) -> Result<()> {
         for racer in &mut self.racers {
-            racer.stay_signed_in().await?;
+            racer.renew_token().await?;
         }
         let event = &self.event.id;
         stream::iter(&self.racers)
             .map(|racer| async move {
-                match racer.look_at(event.clone()).await?.my_booking {
+                match racer.event(event.clone()).await?.my_booking {
                     Some(booking) => racer.cancel(booking.id).await.map(drop),
                     None => Ok(()),
                 }
             })
-            .buffer_unordered(AT_ONCE)
+            .buffer_unordered(MAX_CONCURRENT_REQUESTS)
             .try_collect()
             .await
     }
 
-    /// Lets others book until just the tickets of the race are left.
-    async fn book_away_the_rest(&self, api: &Api) -> Result<Vec<User>> {
+    /// Lets other users book the tickets in excess, so that only those to race for are left.
+    async fn book_surplus(&self, api: &Api) -> Result<Vec<User>> {
         let remaining = self.remaining().await?;
         let mut rest = remaining - self.tickets;
         if rest < 0 {
             bail!(
-                "{} has {remaining} tickets left and the race needs {}: cancel some, or name another \
-                 event with --event",
+                "{} has {remaining} tickets left, and the race needs {}; cancel bookings, or name \
+                 another event with --event",
                 self.event.title,
                 self.tickets
             );
@@ -168,34 +168,35 @@ impl Course {
         if rest == 0 {
             return Ok(Vec::new());
         }
-        let mut fillers = Vec::new();
+        let mut extra_users = Vec::new();
         while rest > 0 {
-            let filler = User::enter(api, format!("filler-{:04}", fillers.len() + 1)).await?;
-            let quantity = rest.min(MOST_PER_BOOKING);
-            match filler.book(self.event.id.clone(), quantity).await? {
+            let extra_user =
+                User::sign_in(api, format!("filler-{:04}", extra_users.len() + 1)).await?;
+            let quantity = rest.min(MAX_TICKETS_PER_BOOKING);
+            match extra_user.book(self.event.id.clone(), quantity).await? {
                 BookEventResult::BookEventSuccess(success) => rest -= success.booking.quantity,
-                // Left by a run that was interrupted, and not among the remaining ones.
+                // An interrupted run left this booking; its tickets are not among those left.
                 BookEventResult::AlreadyBooked(_) => {}
-                other => bail!("booking the rest away: {other:?}"),
+                other => bail!("a user could not book the tickets in excess: {other:?}"),
             }
-            fillers.push(filler);
-            if fillers.len() % 100 == 0 {
-                println!("{rest} tickets still to be booked away");
+            extra_users.push(extra_user);
+            if extra_users.len() % 100 == 0 {
+                println!("{rest} tickets in excess are still to be booked");
             }
         }
         ensure!(
             self.remaining().await? == self.tickets,
-            "{} is booked by others at the same time; name another event with --event",
+            "somebody else is booking {}; name another event with --event",
             self.event.title
         );
-        Ok(fillers)
+        Ok(extra_users)
     }
 
-    /// Cancels what the fillers booked.
-    async fn free(&self, fillers: Vec<User>) -> Result<()> {
-        for filler in fillers {
-            if let Some(booking) = filler.look_at(self.event.id.clone()).await?.my_booking {
-                filler.cancel(booking.id).await?;
+    /// Cancels the bookings of the tickets in excess.
+    async fn cancel_surplus(&self, extra_users: Vec<User>) -> Result<()> {
+        for extra_user in extra_users {
+            if let Some(booking) = extra_user.event(self.event.id.clone()).await?.my_booking {
+                extra_user.cancel(booking.id).await?;
             }
         }
         Ok(())
@@ -203,54 +204,54 @@ impl Course {
 
     async fn remaining(&self) -> Result<i32> {
         let anyone = self.racers.first().context("there are no users")?;
-        Ok(anyone.look_at(self.event.id.clone()).await?.remaining_tickets)
+        Ok(anyone.event(self.event.id.clone()).await?.remaining_tickets)
     }
 
-    /// One race, watched by a subscription.
-    async fn run(&mut self, api: &Api) -> Result<Report> {
-        let (told, mut updates) = mpsc::unbounded_channel();
-        let mut counts = api.watch(vec![self.event.id.clone()]).await?;
+    /// Runs one race, with a subscription to the event's live count.
+    async fn run(&mut self, api: &Api) -> Result<RoundReport> {
+        let (sender, mut updates) = mpsc::unbounded_channel();
+        let mut counts = api.subscribe(vec![self.event.id.clone()]).await?;
         let watching = tokio::spawn(async move {
             while let Some(count) = counts.next().await {
-                if told.send(count).is_err() {
+                if sender.send(count).is_err() {
                     break;
                 }
             }
         });
-        let first = timeout(LIVE_WITHIN, updates.recv()).await.ok().flatten();
-        let first = first.context("the subscription did not begin with the current count")?;
+        let first = timeout(LIVE_COUNT_TIMEOUT, updates.recv()).await.ok().flatten();
+        let first = first.context("the subscription did not start with the current count")?;
 
-        let answers = self.all_at_once().await?;
-        let booked = answers.iter().filter(|answer| answer.booked()).count();
+        let attempts = self.book_at_once().await?;
+        let booked = attempts.iter().filter(|attempt| attempt.booked()).count();
         let expected = i32::try_from(self.racers.len())?.min(self.tickets);
         let left = self.tickets - expected;
         let seen = read_until(&mut updates, first, left).await;
         watching.abort();
 
         let refused =
-            answers.iter().filter(|a| matches!(a.got, Ok(BookEventResult::SoldOut(_)))).count();
+            attempts.iter().filter(|a| matches!(a.result, Ok(BookEventResult::SoldOut(_)))).count();
         let holders = self.count_holders().await?;
         let in_order = seen.windows(2).all(|two| two[0].version < two[1].version);
         let in_range =
             seen.iter().all(|count| (0..=self.tickets).contains(&count.remaining_tickets));
-        let last = seen.last().cloned().context("nothing was told")?;
+        let last = seen.last().cloned().context("the subscription sent no count")?;
         let refusals = self.racers.len() - usize::try_from(expected)?;
-        Ok(Report {
+        Ok(RoundReport {
             checks: vec![
                 Check::new("booked", &booked, &expected),
                 Check::new("refused as sold out", &refused, &refusals),
                 Check::new("remaining in the query", &self.remaining().await?, &left),
                 Check::new("remaining in the subscription", &last.remaining_tickets, &left),
                 Check::new("users who hold a booking", &holders, &booked),
-                Check::new("live versions only grow", &in_order, &true),
+                Check::new("live counts in order", &in_order, &true),
                 Check::new("live counts within range", &in_range, &true),
             ],
-            answers,
+            attempts,
         })
     }
 
-    /// Everybody asks in the same moment.
-    async fn all_at_once(&mut self) -> Result<Vec<Answer>> {
+    /// Lets all users book at the same moment.
+    async fn book_at_once(&mut self) -> Result<Vec<Attempt>> {
         let start = Arc::new(Barrier::new(self.racers.len()));
         let mut asking = JoinSet::new();
         for (place, racer) in self.racers.drain(..).enumerate() {
@@ -258,32 +259,34 @@ impl Course {
             asking.spawn(async move {
                 start.wait().await;
                 let asked = Instant::now();
-                let got = racer.book(event, 1).await;
-                let answer = Answer { user: racer.name.clone(), got, after: asked.elapsed() };
-                (place, racer, answer)
+                let result = racer.book(event, 1).await;
+                let attempt =
+                    Attempt { user: racer.name.clone(), result, latency: asked.elapsed() };
+                (place, racer, attempt)
             });
         }
         let mut done = asking.join_all().await;
         done.sort_by_key(|(place, ..)| *place);
-        let (racers, answers) = done.into_iter().map(|(_, racer, answer)| (racer, answer)).unzip();
+        let (racers, attempts) =
+            done.into_iter().map(|(_, racer, attempt)| (racer, attempt)).unzip();
         self.racers = racers;
-        Ok(answers)
+        Ok(attempts)
     }
 
     async fn count_holders(&self) -> Result<usize> {
         let event = &self.event.id;
         let holding: Vec<bool> = stream::iter(&self.racers)
             .map(|racer| async move {
-                anyhow::Ok(racer.look_at(event.clone()).await?.my_booking.is_some())
+                anyhow::Ok(racer.event(event.clone()).await?.my_booking.is_some())
             })
-            .buffer_unordered(AT_ONCE)
+            .buffer_unordered(MAX_CONCURRENT_REQUESTS)
             .try_collect()
             .await?;
         Ok(holding.into_iter().filter(|holds| *holds).count())
     }
 }
 
-/// The counts that the subscription tells until it tells `left`, or for as long as it may take.
+/// Reads counts until `left` arrives, or until the timeout.
 async fn read_until(
     updates: &mut mpsc::UnboundedReceiver<TicketUpdate>,
     first: TicketUpdate,
@@ -299,48 +302,48 @@ async fn read_until(
             }
         }
     };
-    // Running out of time shows as a wrong last count.
-    let _ = timeout(LIVE_WITHIN, reading).await;
+    // After the timeout, the check of the last count fails.
+    let _ = timeout(LIVE_COUNT_TIMEOUT, reading).await;
     seen
 }
 
-impl Answer {
+impl Attempt {
     fn booked(&self) -> bool {
-        matches!(self.got, Ok(BookEventResult::BookEventSuccess(_)))
+        matches!(self.result, Ok(BookEventResult::BookEventSuccess(_)))
     }
 
-    /// For the table.
-    fn in_words(&self) -> String {
-        match &self.got {
+    /// A few words, for the table.
+    fn describe(&self) -> String {
+        match &self.result {
             Ok(BookEventResult::BookEventSuccess(_)) => "booked".to_owned(),
             Ok(BookEventResult::SoldOut(sold_out)) => {
                 format!("SoldOut ({} left)", sold_out.remaining_tickets)
             }
             Ok(BookEventResult::AlreadyBooked(refusal)) => refusal.message.clone(),
             Ok(BookEventResult::BookingClosed(refusal)) => refusal.message.clone(),
-            Ok(BookEventResult::Other) => "an unknown type".to_owned(),
+            Ok(BookEventResult::Other) => "unknown type".to_owned(),
             Err(failure) => failure.kind(),
         }
     }
 }
 
-impl Report {
+impl RoundReport {
     fn passed(&self) -> bool {
         self.checks.iter().all(Check::holds)
     }
 
     fn print(&self, round: u16, rounds: u16) {
         println!("\nRound {round} of {rounds}");
-        if self.answers.len() <= MOST_LINES {
+        if self.attempts.len() <= MAX_LINES {
             println!("  {:<12} {:<24} {:>8}", "user", "got", "ms");
-            for answer in &self.answers {
-                let millis = answer.after.as_secs_f64() * 1_000.0;
-                println!("  {:<12} {:<24} {millis:>8.1}", answer.user, answer.in_words());
+            for attempt in &self.attempts {
+                let millis = attempt.latency.as_secs_f64() * 1_000.0;
+                println!("  {:<12} {:<24} {millis:>8.1}", attempt.user, attempt.describe());
             }
         } else {
             let mut kinds: BTreeMap<String, Vec<Duration>> = BTreeMap::new();
-            for answer in &self.answers {
-                kinds.entry(answer.in_words()).or_default().push(answer.after);
+            for attempt in &self.attempts {
+                kinds.entry(attempt.describe()).or_default().push(attempt.latency);
             }
             println!("  {:<24} {:>6} {:>8} {:>8}", "got", "users", "median", "slowest");
             for (kind, mut times) in kinds {

@@ -1,14 +1,14 @@
-//! The rush: an on-sale, where many users want tickets of the same events.
+//! `rush`: many users book tickets for the same events, as when a sale opens.
 
 use std::sync::Arc;
 
 use anyhow::Result;
 
 use crate::{
-    load::Pace,
+    load::LoadArgs,
     machine,
     report::Output,
-    sale::{self, Sale, Seat},
+    sale::{self, Sale, UserAtEvent},
     watcher::Watcher,
 };
 
@@ -17,33 +17,33 @@ pub(crate) struct Args {
     #[command(flatten)]
     sale: sale::Args,
     #[command(flatten)]
-    pace: Pace,
+    load: LoadArgs,
     #[command(flatten)]
     output: Output,
 }
 
 pub(crate) async fn rush(args: Args) -> Result<bool> {
     args.output.prepare()?;
-    machine::ensure_sockets(args.pace.connections)?;
+    machine::ensure_sockets_allowed(args.load.connections)?;
     let sale = Arc::new(Sale::open(&args.sale).await?);
-    let watcher = Watcher::start(&sale.watched, &sale.events).await?;
-    on_sale("rush", &sale, &args.pace, watcher).await?.publish(&args.output)
+    let watcher = Watcher::start(&sale.live_api, &sale.events).await?;
+    book_all("rush", &sale, &args.load, watcher).await?.publish(&args.output)
 }
 
-/// Each user asks once for each event.
-pub(crate) async fn on_sale(
+/// Each user tries to book each event once.
+pub(crate) async fn book_all(
     scenario: &'static str,
     sale: &Arc<Sale>,
-    pace: &Pace,
+    load: &LoadArgs,
     watcher: Watcher,
 ) -> Result<crate::report::Report> {
-    let (users, events) = (sale.crowd.tokens.len() as u64, sale.events.len() as u64);
-    let turns = users * events;
+    let (users, events) = (sale.users.tokens.len() as u64, sale.events.len() as u64);
+    let requests = users * events;
     let asking = Arc::clone(sale);
-    sale.play(scenario, (pace, turns), watcher, move |turn| {
+    sale.run(scenario, (load, requests), watcher, move |number| {
         let sale = Arc::clone(&asking);
-        let (user, event) = (turn % users, (turn % users + turn / users) % events);
-        async move { sale.book(Seat { user: user as usize, event: event as usize }).await }
+        let (user, event) = (number % users, (number % users + number / users) % events);
+        async move { sale.book(UserAtEvent { user: user as usize, event: event as usize }).await }
     })
     .await
 }

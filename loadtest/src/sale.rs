@@ -1,153 +1,150 @@
-//! What is sold and to whom, and whether what the API answered is what the database holds.
+//! Books and cancels, and then checks that the API's answers agree with the database.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     future::Future,
     iter::zip,
     slice,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use parking_lot::Mutex;
 
 use crate::{
+    access_tokens::{self, AccessTokens},
     api::{Api, Failure},
-    crowd::{self, Crowd},
-    load::{Pace, Tally, Times, drive},
-    machine::{self, Meter},
+    load::{Latencies, LoadArgs, Tally, drive},
+    machine::{self, CpuMeter},
     queries::{BookEventResult, CancelBookingResult},
     report::{Check, Report},
-    watcher::{Watched, Watcher},
+    watcher::{WatchResults, Watcher},
 };
 
-/// Requests at a time, besides the load itself.
-const AT_ONCE: usize = 64;
+/// For the checks, not for the load itself.
+const MAX_CONCURRENT_REQUESTS: usize = 64;
 
-/// Errors that no load explains, by their codes.
+/// Error codes that indicate a defect rather than too much load.
 const DEFECTS: [(&str, &str); 4] = [
-    ("UNAUTHENTICATED", "requests whose token was not taken"),
+    ("UNAUTHENTICATED", "requests whose token was refused"),
     ("INTERNAL", "requests that failed inside the server"),
-    ("BAD_USER_INPUT", "requests that were not understood"),
+    ("BAD_USER_INPUT", "requests that were invalid"),
     ("NOT_FOUND", "requests whose event or booking was not found"),
 ];
 
-/// What a server says that sells.
-const ANSWERS: [&str; 4] = ["booked", "sold out", "already booked", "cancelled"];
-
-/// Access tokens are good for 15 minutes, of which reading them and the checks take some.
-const MOST_SECONDS: u64 = 13 * 60;
+/// Kinds of answers from a server that takes bookings.
+const DECIDED: [&str; 4] = ["booked", "sold out", "already booked", "cancelled"];
 
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
 pub(crate) struct Args {
-    /// The server, or several of one database, separated by commas, which take turns; they must be on this
-    /// machine
+    /// The server's address on this machine; several servers of one database, separated by commas,
+    /// take turns
     #[arg(long, default_value = "http://127.0.0.1:8080", value_delimiter = ',')]
     url: Vec<hyper::Uri>,
-    /// The server at which live counts are watched; by default the first one
+    /// The server that sends live counts [default: the first of --url]
     #[arg(long, value_name = "URL")]
     watch_url: Option<hyper::Uri>,
     #[command(flatten)]
-    crowd: crowd::Args,
-    /// Id of an event to book; can be repeated
+    users: access_tokens::Args,
+    /// Id of an event to book; can be given several times
     #[arg(long = "event", value_name = "ID")]
     named: Vec<String>,
-    /// Without named ones: how many events to book, those with the most tickets left
+    /// Without --event: how many events to book, those with the most tickets left first
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     events: u16,
-    /// Most acknowledged bookings to look up again one by one
-    #[arg(long, default_value_t = 20_000, value_name = "N")]
-    check: usize,
-    /// The server's process id: its memory is looked at before the load and at the end
+    /// Maximum number of acknowledged bookings to look up afterwards, one by one
+    #[arg(long = "check", default_value_t = 20_000, value_name = "N")]
+    max_checked: usize,
+    /// The server's process id, to measure its memory before and after the load
     #[arg(long, value_name = "PID")]
     pub(crate) server_pid: Option<u32>,
 }
 
-/// Events, and people who want tickets of them.
+/// Events, the users who book them, and the answers that the users got.
 pub(crate) struct Sale {
     pub(crate) api: Api,
-    /// Where live counts are watched.
-    pub(crate) watched: Api,
-    pub(crate) crowd: Crowd,
+    /// The server that sends live counts.
+    pub(crate) live_api: Api,
+    pub(crate) users: AccessTokens,
     pub(crate) events: Vec<cynic::Id>,
-    claims: Mutex<HashMap<Seat, Claim>>,
-    /// The events of which somebody was told that they are sold out.
+    bookings: Mutex<HashMap<UserAtEvent, BookingState>>,
+    /// Events for which somebody got `SoldOut`.
     sold_out: Mutex<HashSet<usize>>,
-    check: usize,
+    max_checked: usize,
     server_pid: Option<u32>,
 }
 
-/// One user at one event, as their places in the sale's lists.
+/// A user and an event, as indices into the sale's lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Seat {
+pub(crate) struct UserAtEvent {
     pub(crate) user: usize,
     pub(crate) event: usize,
 }
 
-/// What the last answer about a seat says.
+/// A user's booking of an event, as the last answer has it.
 #[derive(Clone, Debug)]
-enum Claim {
+enum BookingState {
     Held(cynic::Id),
-    GivenBack,
-    /// No answer told what came of it.
-    Unsure,
+    Cancelled,
+    /// No answer arrived, or it did not say whether the request was carried out.
+    Unknown,
 }
 
 impl Sale {
-    /// Waits for the server, and finds the events.
+    /// Waits for the servers and finds the events.
     pub(crate) async fn open(args: &Args) -> Result<Self> {
         let api = Api::new(&args.url)?;
         api.wait_until_ready().await?;
-        let watched = match &args.watch_url {
+        let live_api = match &args.watch_url {
             Some(url) => Api::new(slice::from_ref(url))?,
             None => api.clone(),
         };
-        watched.wait_until_ready().await?;
-        let crowd = Crowd::read(&args.crowd)?;
+        live_api.wait_until_ready().await?;
+        let users = AccessTokens::read(&args.users)?;
         let events = match args.named.is_empty() {
-            true => api.events_with_most_left(args.events.into()).await?,
+            true => api.events_with_most_tickets(args.events.into()).await?,
             false => {
                 let distinct: BTreeSet<&String> = args.named.iter().collect();
                 distinct.into_iter().map(cynic::Id::new).collect()
             }
         };
-        println!("{} users, {} events", crowd.tokens.len(), events.len());
-        let (claims, sold_out) = (Mutex::default(), Mutex::default());
-        let Args { check, server_pid, .. } = *args;
-        let sale = Self { api, watched, crowd, events, claims, sold_out, check, server_pid };
+        println!("{} users, {} events", users.tokens.len(), events.len());
+        let (bookings, sold_out) = (Mutex::default(), Mutex::default());
+        let Args { max_checked, server_pid, .. } = *args;
+        let sale =
+            Self { api, live_api, users, events, bookings, sold_out, max_checked, server_pid };
         if sale.remaining().await?.iter().all(|left| *left <= 0) {
             println!(
-                "nothing is left of what is sold here: name other events, or add some with \
-                 `rowlock seed --events N`"
+                "No tickets are left for these events. Name others with --event, or add some with \
+                 `rowlock seed --events N`."
             );
         }
         Ok(sale)
     }
 
-    /// Lets people take numbered turns while `watcher` watches, and gives what came of it.
-    pub(crate) async fn play<T, F>(
+    /// Sends up to `max_requests` requests while `watcher` watches, and returns the results.
+    pub(crate) async fn run<T, F>(
         &self,
         scenario: &'static str,
-        (pace, turns): (&Pace, u64),
+        (load, max_requests): (&LoadArgs, u64),
         watcher: Watcher,
-        turn: T,
+        request: T,
     ) -> Result<Report>
     where
         T: Fn(u64) -> F + Clone + Send + 'static,
         F: Future<Output = String> + Send + 'static,
     {
-        ensure!(
-            pace.seconds <= MOST_SECONDS,
-            "tokens are good for 15 minutes: --seconds is at most {MOST_SECONDS}"
-        );
-        let memory = || self.server_pid.map(machine::memory_kib).transpose();
+        self.users.ensure_valid_for(Duration::from_secs(load.seconds))?;
+        let memory = || self.server_pid.map(machine::process_memory_kib).transpose();
         let memory_before = memory()?;
         let before = self.remaining().await?;
-        let (tally, meter) = (Arc::new(Tally::new()), Meter::start());
-        let took = drive(pace, turns, &tally, turn).await;
+        let (tally, meter) = (Arc::new(Tally::new()), CpuMeter::start());
+        let elapsed = drive(load, max_requests, &tally, request).await;
         let usage = meter.read();
-        // It may have been stopped meanwhile, and started again.
+        // The server may have been restarted during the load.
         let after = async {
             self.api.wait_until_ready().await?;
             self.remaining().await
@@ -156,130 +153,136 @@ impl Sale {
             Ok(after) => after,
             Err(error) => {
                 eprintln!("loadtest: {error:#}");
-                let found = Arc::into_inner(tally).context("somebody still counts")?.into_found();
+                let results =
+                    Arc::into_inner(tally).context("a request is still recorded")?.into_results();
                 let checks = vec![Check::new("the server answers after the load", &false, &true)];
                 let (figures, remaining) = (Vec::new(), Vec::new());
-                return Ok(Report { scenario, took, found, checks, figures, remaining, usage });
+                return Ok(Report {
+                    scenario,
+                    elapsed,
+                    results,
+                    checks,
+                    figures,
+                    remaining,
+                    usage,
+                });
             }
         };
-        let Watched { mut checks, remaining, updates, connected_again, settled_after } =
+        let WatchResults { mut checks, remaining, updates, reconnects, last_counts_delay } =
             watcher.finish(&after).await;
-        checks.extend(self.check(&before, &after).await?);
-        let found = Arc::into_inner(tally).context("somebody still counts")?.into_found();
+        checks.extend(self.checks(&before, &after).await?);
+        let results = Arc::into_inner(tally).context("a request is still recorded")?.into_results();
         checks.extend(DEFECTS.map(|(code, what)| {
-            Check::new(what, &found.kinds.get(code).map_or(0, Times::count), &0)
+            Check::new(what, &results.kinds.get(code).map_or(0, Latencies::count), &0)
         }));
-        let answered = found.kinds.keys().any(|kind| ANSWERS.contains(&kind.as_str()));
-        checks.push(Check::new("somebody was told booked or refused", &answered, &true));
+        let answered = results.kinds.keys().any(|kind| DECIDED.contains(&kind.as_str()));
+        checks.push(Check::new("the server took or refused bookings", &answered, &true));
         let mut figures = vec![
             ("live_updates", updates as f64),
-            ("sockets_opened_again", connected_again as f64),
-            ("seconds_until_all_held_the_last_count", settled_after.as_secs_f64()),
+            ("sockets_opened_again", reconnects as f64),
+            ("seconds_until_all_held_the_last_count", last_counts_delay.as_secs_f64()),
         ];
         if let (Some(before), Some(after)) = (memory_before, memory()?) {
             figures
                 .extend([("server_memory_before_kib", before), ("server_memory_after_kib", after)]);
         }
-        Ok(Report { scenario, took, found, checks, figures, remaining, usage })
+        Ok(Report { scenario, elapsed, results, checks, figures, remaining, usage })
     }
 
-    /// Books one ticket; gives the kind of the answer.
-    pub(crate) async fn book(&self, seat: Seat) -> String {
-        match self.api.book_once(self.token(seat), self.event(seat)).await {
+    /// Books one ticket; returns the kind of the answer.
+    pub(crate) async fn book(&self, pair: UserAtEvent) -> String {
+        match self.api.try_book(self.token(pair), self.event(pair)).await {
             Ok(BookEventResult::BookEventSuccess(success)) => {
-                self.claims().insert(seat, Claim::Held(success.booking.id));
+                self.bookings.lock().insert(pair, BookingState::Held(success.booking.id));
                 "booked".to_owned()
             }
             Ok(refusal) => {
                 if let BookEventResult::SoldOut(_) = refusal {
-                    let mut sold_out = self.sold_out.lock().unwrap_or_else(PoisonError::into_inner);
-                    sold_out.insert(seat.event);
+                    let mut sold_out = self.sold_out.lock();
+                    sold_out.insert(pair.event);
                 }
                 refusal.kind().to_owned()
             }
-            Err(failure) => self.note_failure(seat, &failure),
+            Err(failure) => self.note_failure(pair, &failure),
         }
     }
 
-    /// Books one ticket where none is held, and cancels where one is; gives the kind of the answer.
-    pub(crate) async fn book_or_cancel(&self, seat: Seat) -> String {
-        let claim = self.claims().get(&seat).cloned();
-        let Some(Claim::Held(booking)) = claim else { return self.book(seat).await };
-        match self.api.cancel_once(self.token(seat), booking).await {
+    /// Cancels the user's booking if there is one, or else books one ticket; returns the answer's
+    /// kind.
+    pub(crate) async fn book_or_cancel(&self, pair: UserAtEvent) -> String {
+        let state = self.bookings.lock().get(&pair).cloned();
+        let Some(BookingState::Held(booking)) = state else { return self.book(pair).await };
+        match self.api.try_cancel(self.token(pair), booking).await {
             Ok(CancelBookingResult::CancelBookingSuccess(_)) => {
-                self.claims().insert(seat, Claim::GivenBack);
+                self.bookings.lock().insert(pair, BookingState::Cancelled);
                 "cancelled".to_owned()
             }
-            Ok(_) => "cancelling closed".to_owned(),
-            Err(failure) => self.note_failure(seat, &failure),
+            Ok(_) => "too late to cancel".to_owned(),
+            Err(failure) => self.note_failure(pair, &failure),
         }
     }
 
-    fn note_failure(&self, seat: Seat, failure: &Failure) -> String {
-        if failure.leaves_doubt() {
-            self.claims().insert(seat, Claim::Unsure);
+    fn note_failure(&self, pair: UserAtEvent, failure: &Failure) -> String {
+        if failure.outcome_is_unknown() {
+            self.bookings.lock().insert(pair, BookingState::Unknown);
         }
         failure.kind()
     }
 
-    fn claims(&self) -> MutexGuard<'_, HashMap<Seat, Claim>> {
-        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    fn token(&self, pair: UserAtEvent) -> &str {
+        &self.users.tokens[pair.user]
     }
 
-    fn token(&self, seat: Seat) -> &str {
-        &self.crowd.tokens[seat.user]
+    fn event(&self, pair: UserAtEvent) -> cynic::Id {
+        self.events[pair.event].clone()
     }
 
-    fn event(&self, seat: Seat) -> cynic::Id {
-        self.events[seat.event].clone()
-    }
-
-    /// What is left of each event.
+    /// The number of tickets left for each event.
     async fn remaining(&self) -> Result<Vec<i32>> {
-        let anyone = self.crowd.tokens.first().context("there are no users")?;
+        let anyone = self.users.tokens.first().context("there are no users")?;
         stream::iter(&self.events)
             .map(|event| async move {
-                let found = self.api.look(anyone, event.clone()).await;
-                let found = found.with_context(|| format!("looking at event {}", event.inner()))?;
+                let found = self.api.event(anyone, event.clone()).await;
+                let found = found.with_context(|| format!("reading event {}", event.inner()))?;
                 anyhow::Ok(found.remaining_tickets)
             })
-            .buffered(AT_ONCE)
+            .buffered(MAX_CONCURRENT_REQUESTS)
             .try_collect()
             .await
     }
 
-    /// Nothing oversold, nothing lost, nothing twice.
-    async fn check(&self, before: &[i32], after: &[i32]) -> Result<Vec<Check>> {
-        ensure!(before.len() == after.len(), "an event is gone");
-        let (mut held, mut given_back, mut unsure) = (Vec::new(), Vec::new(), Vec::new());
-        for (seat, claim) in self.claims().drain() {
-            match claim {
-                Claim::Held(id) => held.push((seat, id)),
-                Claim::GivenBack => given_back.push(seat),
-                Claim::Unsure => unsure.push(seat),
+    /// Checks that nothing was oversold, no booking was lost and none was made twice.
+    async fn checks(&self, before: &[i32], after: &[i32]) -> Result<Vec<Check>> {
+        ensure!(before.len() == after.len(), "an event was deleted during the load");
+        let (mut held, mut cancelled, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+        for (pair, state) in self.bookings.lock().drain() {
+            match state {
+                BookingState::Held(id) => held.push((pair, id)),
+                BookingState::Cancelled => cancelled.push(pair),
+                BookingState::Unknown => unknown.push(pair),
             }
         }
-        let sample = &held[..held.len().min(self.check)];
-        let found = self.holders(sample.iter().map(|(seat, _)| *seat)).await?;
+        let sample = &held[..held.len().min(self.max_checked)];
+        let found = self.current_bookings(sample.iter().map(|(pair, _)| *pair)).await?;
         let found = found.iter().zip(sample).filter(|(now, (_, id))| now.as_ref() == Some(id));
         let found = found.count();
-        let has_given_back = !given_back.is_empty();
-        given_back.truncate(self.check);
-        let still_held = self.holders(given_back).await?.iter().flatten().count();
-        let unsure_held = self.holders(unsure.iter().copied()).await?;
-        let stored_unanswered = zip(unsure, unsure_held).filter(|(_, held)| held.is_some());
+        let has_cancelled = !cancelled.is_empty();
+        cancelled.truncate(self.max_checked);
+        let still_held = self.current_bookings(cancelled).await?.iter().flatten().count();
+        let unknown_now = self.current_bookings(unknown.iter().copied()).await?;
+        let stored_unanswered = zip(unknown, unknown_now).filter(|(_, held)| held.is_some());
         let ids: HashSet<&str> = held.iter().map(|(_, id)| id.inner()).collect();
-        let mut gone = vec![0_i32; self.events.len()];
-        let seats = held.iter().map(|(seat, _)| *seat);
-        for seat in seats.chain(stored_unanswered.map(|(seat, _)| seat)) {
-            gone[seat.event] += 1;
+        let mut booked = vec![0_i32; self.events.len()];
+        let pairs = held.iter().map(|(pair, _)| *pair);
+        for pair in pairs.chain(stored_unanswered.map(|(pair, _)| pair)) {
+            booked[pair.event] += 1;
         }
-        let events = || zip(zip(before, after), &gone);
-        let oversold = events().filter(|((before, after), gone)| gone > before || **after < 0);
-        let wrong = events().filter(|((before, after), gone)| *before - *after != **gone);
-        let sold_out = self.sold_out.lock().unwrap_or_else(PoisonError::into_inner);
-        // Where tickets come back, somebody may have been told so before.
-        let refused_wrongly = match has_given_back {
+        let events = || zip(zip(before, after), &booked);
+        let oversold = events().filter(|((before, after), booked)| booked > before || **after < 0);
+        let wrong = events().filter(|((before, after), booked)| *before - *after != **booked);
+        let sold_out = self.sold_out.lock();
+        // An event with cancellations may have been sold out for a while.
+        let refused_wrongly = match has_cancelled {
             true => 0,
             false => sold_out.iter().filter(|event| after[**event] > 0).count(),
         };
@@ -287,23 +290,23 @@ impl Sale {
             Check::new("events oversold", &oversold.count(), &0),
             Check::new("acknowledged bookings found", &found, &sample.len()),
             Check::new("distinct bookings acknowledged", &ids.len(), &held.len()),
-            Check::new("cancelled bookings still there", &still_held, &0),
-            Check::new("events whose count is not what was booked", &wrong.count(), &0),
-            Check::new("events told sold out with tickets left", &refused_wrongly, &0),
+            Check::new("cancelled bookings that still exist", &still_held, &0),
+            Check::new("events whose count differs from its bookings", &wrong.count(), &0),
+            Check::new("events called sold out with tickets left", &refused_wrongly, &0),
         ])
     }
 
-    /// The booking that each of these seats has now.
-    async fn holders(
+    /// Each user's present booking of the event.
+    async fn current_bookings(
         &self,
-        seats: impl IntoIterator<Item = Seat>,
+        pairs: impl IntoIterator<Item = UserAtEvent>,
     ) -> Result<Vec<Option<cynic::Id>>> {
-        stream::iter(seats)
-            .map(|seat| async move {
-                let event = self.api.look(self.token(seat), self.event(seat)).await?;
+        stream::iter(pairs)
+            .map(|pair| async move {
+                let event = self.api.event(self.token(pair), self.event(pair)).await?;
                 anyhow::Ok(event.my_booking.map(|held| held.id))
             })
-            .buffered(AT_ONCE)
+            .buffered(MAX_CONCURRENT_REQUESTS)
             .try_collect()
             .await
     }

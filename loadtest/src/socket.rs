@@ -1,4 +1,4 @@
-//! A subscription over a WebSocket of its own, as a browser's page has one.
+//! A subscription over its own WebSocket, as a page in a browser opens it.
 
 use std::time::Duration;
 
@@ -17,25 +17,25 @@ use tokio_tungstenite::{
 
 use crate::queries::{RemainingTickets, RemainingTicketsVariables, TicketUpdate};
 
-/// Longest wait until the server welcomes a socket.
-const WELCOME: Duration = Duration::from_secs(30);
-/// Each of thousands of sockets has two buffers.
-const BUFFER: usize = 2 * 1024;
+/// For the connection, and for the server's `connection_ack`.
+const ACK_TIMEOUT: Duration = Duration::from_secs(30);
+/// Small, as each of thousands of sockets has two buffers.
+const BUFFER_BYTES: usize = 2 * 1024;
 
-/// The live counts of some events, in the subprotocol graphql-transport-ws.
+/// The live counts of some events, over the subprotocol graphql-transport-ws.
 pub(crate) struct Subscription {
     stream: WebSocketStream<TcpStream>,
 }
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum FromServer {
+enum ServerMessage {
     ConnectionAck,
     Next {
         payload: Payload,
     },
     Ping,
-    /// A pong, an error, the end.
+    /// `pong`, `error` or `complete`.
     #[serde(other)]
     Other,
 }
@@ -46,24 +46,24 @@ struct Payload {
 }
 
 impl Subscription {
-    /// Opens a socket to the server at `authority`, as in `127.0.0.1:8080`.
+    /// Connects to the server at `authority`, such as `127.0.0.1:8080`.
     pub(crate) async fn open(authority: &str, events: Vec<cynic::Id>) -> Result<Self> {
-        let stream = TcpStream::connect(authority).await.context("opening a socket")?;
+        let stream = TcpStream::connect(authority).await.context("connecting to the server")?;
         stream.set_nodelay(true)?;
         let mut request = format!("ws://{authority}/graphql").into_client_request()?;
         let protocol = HeaderValue::from_static("graphql-transport-ws");
         request.headers_mut().insert("sec-websocket-protocol", protocol);
         let config = WebSocketConfig::default()
-            .read_buffer_size(BUFFER)
-            .write_buffer_size(BUFFER)
+            .read_buffer_size(BUFFER_BYTES)
+            .write_buffer_size(BUFFER_BYTES)
             .max_write_buffer_size(1024 * 1024);
         let opening = client_async_with_config(request, stream, Some(config));
-        let (stream, _) = timeout(WELCOME, opening).await?.context("opening a WebSocket")?;
+        let (stream, _) = timeout(ACK_TIMEOUT, opening).await?.context("opening a WebSocket")?;
         let mut socket = Self { stream };
         socket.send(&json!({ "type": "connection_init" })).await?;
-        match timeout(WELCOME, socket.receive()).await? {
-            Some(FromServer::ConnectionAck) => {}
-            _ => bail!("the server did not welcome a socket"),
+        match timeout(ACK_TIMEOUT, socket.receive()).await? {
+            Some(ServerMessage::ConnectionAck) => {}
+            _ => bail!("the server did not acknowledge the connection"),
         }
         let variables = RemainingTicketsVariables { event_ids: Some(events) };
         let operation = RemainingTickets::build(variables);
@@ -71,14 +71,14 @@ impl Subscription {
         Ok(socket)
     }
 
-    /// The next count; none once the socket or the subscription is over.
+    /// The next count, or `None` after the socket was closed or the subscription ended.
     pub(crate) async fn next(&mut self) -> Option<TicketUpdate> {
         loop {
             match self.receive().await? {
-                FromServer::Next { payload } => return Some(payload.data?.remaining_tickets),
-                FromServer::Ping => self.send(&json!({ "type": "pong" })).await.ok()?,
-                FromServer::ConnectionAck => {}
-                FromServer::Other => return None,
+                ServerMessage::Next { payload } => return Some(payload.data?.remaining_tickets),
+                ServerMessage::Ping => self.send(&json!({ "type": "pong" })).await.ok()?,
+                ServerMessage::ConnectionAck => {}
+                ServerMessage::Other => return None,
             }
         }
     }
@@ -87,12 +87,12 @@ impl Subscription {
         Ok(self.stream.send(Message::text(message.to_string())).await?)
     }
 
-    async fn receive(&mut self) -> Option<FromServer> {
+    async fn receive(&mut self) -> Option<ServerMessage> {
         loop {
             match self.stream.next().await?.ok()? {
                 Message::Text(text) => return serde_json::from_str(&text).ok(),
                 Message::Close(_) => return None,
-                // The WebSocket's own pings are answered by the library.
+                // The library answers the WebSocket protocol's own pings.
                 _ => {}
             }
         }

@@ -1,11 +1,11 @@
-//! Watching: many pages are open on an event while its tickets are booked.
+//! `watch`: many subscribers watch an event's live count while its tickets are booked.
 
 use std::sync::Arc;
 
 use anyhow::Result;
 
 use crate::{
-    load::Pace,
+    load::LoadArgs,
     machine,
     report::Output,
     rush,
@@ -17,25 +17,25 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     sale: sale::Args,
-    /// How many watch, each over a socket of their own
+    /// Number of subscribers, each with its own socket
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     subscribers: u32,
     #[command(flatten)]
-    pace: Pace,
+    load: LoadArgs,
     #[command(flatten)]
     output: Output,
 }
 
 pub(crate) async fn watch(args: Args) -> Result<bool> {
     args.output.prepare()?;
-    machine::ensure_sockets(args.subscribers + args.pace.connections)?;
+    machine::ensure_sockets_allowed(args.subscribers + args.load.connections)?;
     let sale = Arc::new(Sale::open(&args.sale).await?);
-    let memory = || args.sale.server_pid.map(machine::memory_kib).transpose();
+    let memory = || args.sale.server_pid.map(machine::process_memory_kib).transpose();
     let alone = memory()?;
-    let watcher = Watcher::crowd(&sale.watched, &sale.events, args.subscribers).await?;
+    let watcher = Watcher::start_many(&sale.live_api, &sale.events, args.subscribers).await?;
     let watched = memory()?;
     println!("{} subscribers", args.subscribers);
-    let mut report = rush::on_sale("watch", &sale, &args.pace, watcher).await?;
+    let mut report = rush::book_all("watch", &sale, &args.load, watcher).await?;
     let per_subscriber = |now: f64, before: f64| (now - before) / f64::from(args.subscribers);
     if let (Some(alone), Some(watched), Some(booked)) = (alone, watched, memory()?) {
         report.figures.extend([

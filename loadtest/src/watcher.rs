@@ -1,14 +1,10 @@
-//! Watches the live counts of a load's events, and whether they tell the truth.
+//! Subscribes to the live counts of a load's events, and checks that they are correct.
 
-use std::{
-    collections::HashMap,
-    iter::zip,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, iter::zip, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use parking_lot::Mutex;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, timeout},
@@ -16,65 +12,67 @@ use tokio::{
 
 use crate::{api::Api, queries::TicketUpdate, report::Check, socket::Subscription};
 
-/// Most events that one subscription may name.
-const PER_SUBSCRIPTION: usize = 200;
-/// How soon the first counts must be there.
-const FIRST_WITHIN: Duration = Duration::from_secs(30);
-/// How soon the last ones.
-const LAST_WITHIN: Duration = Duration::from_secs(10);
-/// Wait before a socket that was closed is opened again.
-const CONNECT_AGAIN: Duration = Duration::from_millis(200);
-/// Sockets that are being opened at the same time.
-const OPENING: usize = 64;
-const PROGRESS_EVERY: usize = 1_000;
-/// How often the sum of what is left is noted for the plot.
-const NOTED_EVERY: Duration = Duration::from_millis(100);
+/// The server's limit.
+const MAX_EVENTS_PER_SUBSCRIPTION: usize = 200;
+/// For every subscription's first counts.
+const FIRST_COUNTS_TIMEOUT: Duration = Duration::from_secs(30);
+/// For the last counts, after the load.
+const LAST_COUNTS_TIMEOUT: Duration = Duration::from_secs(10);
+const RECONNECT_INTERVAL: Duration = Duration::from_millis(200);
+const MAX_CONCURRENT_CONNECTS: usize = 64;
+const SOCKETS_PER_PROGRESS_LINE: usize = 1_000;
+/// Of the total of remaining tickets, for the plot.
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Subscribers, each with a socket of their own; they end with this.
+/// Subscribers, each with its own socket. They end when this is dropped.
 pub(crate) struct Watcher {
-    seen: Arc<Mutex<Seen>>,
+    observed: Arc<Mutex<Observations>>,
     events: Vec<cynic::Id>,
-    /// How many events all subscribers together watch.
+    /// The number of events that each subscriber watches, summed over all subscribers.
     watched: usize,
     tasks: JoinSet<()>,
 }
 
-/// What the subscribers were told.
+/// The counts that subscribers received.
 #[derive(Default)]
-struct Seen {
-    /// By subscriber: the latest count of each event.
+struct Observations {
+    /// By subscriber and event.
     latest: Vec<HashMap<String, TicketUpdate>>,
-    /// Of all of them, the newest.
+    /// By event, over all subscribers.
     newest: HashMap<String, TicketUpdate>,
     updates: u64,
-    steps_back: u64,
-    connected_again: u64,
+    older_versions: u64,
+    reconnects: u64,
     out_of_range: u64,
     remaining: Vec<(f64, i64)>,
 }
 
-/// What came of watching.
-pub(crate) struct Watched {
+/// The results of watching.
+pub(crate) struct WatchResults {
     pub(crate) checks: Vec<Check>,
-    /// Seconds since the beginning, and how many tickets were left by then.
+    /// Seconds since the start, and the number of tickets left at that time.
     pub(crate) remaining: Vec<(f64, i64)>,
-    /// Counts that were told to anybody.
+    /// Counts that were received by all subscribers together.
     pub(crate) updates: u64,
-    /// Sockets that were closed and opened again.
-    pub(crate) connected_again: u64,
-    /// How long it took until all subscribers had the last counts.
-    pub(crate) settled_after: Duration,
+    /// How often a closed socket was opened again.
+    pub(crate) reconnects: u64,
+    /// Time after the load until every subscriber had the last counts.
+    pub(crate) last_counts_delay: Duration,
 }
 
 impl Watcher {
-    /// Opens as many subscriptions as it takes to watch each event once.
+    /// Opens the fewest subscriptions that watch every event once.
     pub(crate) async fn start(api: &Api, events: &[cynic::Id]) -> Result<Self> {
-        let sets = events.chunks(PER_SUBSCRIPTION).map(<[_]>::to_vec).collect();
+        let sets = events.chunks(MAX_EVENTS_PER_SUBSCRIPTION).map(<[_]>::to_vec).collect();
         Self::open(api, events, sets).await
     }
 
-    /// Opens so many subscriptions, each to all of these events.
-    pub(crate) async fn crowd(api: &Api, events: &[cynic::Id], subscribers: u32) -> Result<Self> {
+    /// Opens this number of subscriptions, each to all events.
+    pub(crate) async fn start_many(
+        api: &Api,
+        events: &[cynic::Id],
+        subscribers: u32,
+    ) -> Result<Self> {
         let sets = (0..subscribers).map(|_| events.to_vec()).collect();
         Self::open(api, events, sets).await
     }
@@ -82,100 +80,113 @@ impl Watcher {
     async fn open(api: &Api, events: &[cynic::Id], sets: Vec<Vec<cynic::Id>>) -> Result<Self> {
         let watched = sets.iter().map(Vec::len).sum();
         let latest = sets.iter().map(|_| HashMap::new()).collect();
-        let seen = Arc::new(Mutex::new(Seen { latest, ..Seen::default() }));
-        let (subscribers, wanted) = (sets.len(), sets.clone());
-        let mut opening = stream::iter(sets).map(|events| api.watch(events)).buffered(OPENING);
+        let observed = Arc::new(Mutex::new(Observations { latest, ..Observations::default() }));
+        let (subscribers, events_of_socket) = (sets.len(), sets.clone());
+        let mut opening = stream::iter(sets)
+            .map(|events| api.subscribe(events))
+            .buffered(MAX_CONCURRENT_CONNECTS);
         let mut sockets: Vec<Subscription> = Vec::with_capacity(subscribers);
         while let Some(socket) = opening.try_next().await? {
             sockets.push(socket);
-            if sockets.len().is_multiple_of(PROGRESS_EVERY) {
+            if sockets.len().is_multiple_of(SOCKETS_PER_PROGRESS_LINE) {
                 eprintln!("{} of {subscribers} sockets are open", sockets.len());
             }
         }
         let mut tasks = JoinSet::new();
-        for (subscriber, (mut socket, wanted)) in zip(sockets, wanted).enumerate() {
-            let (seen, api) = (Arc::clone(&seen), api.clone());
+        for (subscriber, (mut socket, events_of_socket)) in
+            zip(sockets, events_of_socket).enumerate()
+        {
+            let (observed, api) = (Arc::clone(&observed), api.clone());
             tasks.spawn(async move {
                 loop {
                     while let Some(update) = socket.next().await {
-                        lock(&seen).note(subscriber, update);
+                        observed.lock().record(subscriber, update);
                     }
-                    // As a page does whose server went away.
+                    // Reconnect, as a page does when its server stopped.
                     socket = loop {
-                        sleep(CONNECT_AGAIN).await;
-                        if let Ok(socket) = api.watch(wanted.clone()).await {
+                        sleep(RECONNECT_INTERVAL).await;
+                        if let Ok(socket) = api.subscribe(events_of_socket.clone()).await {
                             break socket;
                         }
                     };
-                    lock(&seen).connected_again += 1;
+                    observed.lock().reconnects += 1;
                 }
             });
         }
-        let mut watcher = Self { seen, events: events.to_vec(), watched, tasks };
-        let told = |seen: &Seen| seen.latest.iter().map(HashMap::len).sum::<usize>();
+        let mut watcher = Self { observed, events: events.to_vec(), watched, tasks };
+        let received =
+            |observed: &Observations| observed.latest.iter().map(HashMap::len).sum::<usize>();
         watcher
-            .until(FIRST_WITHIN, |seen| told(seen) == watched)
+            .wait_until(FIRST_COUNTS_TIMEOUT, |observed| received(observed) == watched)
             .await
-            .context("not every subscription began with the current counts")?;
-        watcher.note_remaining();
+            .context("not every subscription started with the current counts")?;
+        watcher.sample_remaining();
         Ok(watcher)
     }
 
-    /// Waits until all subscribers were told `remaining`, and gives what they saw.
-    pub(crate) async fn finish(self, remaining: &[i32]) -> Watched {
+    /// Waits until all subscribers have received these last counts, and returns the results.
+    pub(crate) async fn finish(self, remaining: &[i32]) -> WatchResults {
         let last: HashMap<&str, i32> =
             zip(&self.events, remaining).map(|(event, left)| (event.inner(), *left)).collect();
-        let right = |seen: &Seen| {
-            let latest = seen.latest.iter().flat_map(HashMap::iter);
+        let up_to_date = |observed: &Observations| {
+            let latest = observed.latest.iter().flat_map(HashMap::iter);
             latest
-                .filter(|(event, told)| last.get(event.as_str()) == Some(&told.remaining_tickets))
+                .filter(|(event, received)| {
+                    last.get(event.as_str()) == Some(&received.remaining_tickets)
+                })
                 .count()
         };
-        let begun = Instant::now();
-        // Running out of time shows as wrong counts.
-        let _ = self.until(LAST_WITHIN, |seen| right(seen) == self.watched).await;
-        let settled_after = begun.elapsed();
-        let seen = std::mem::take(&mut *lock(&self.seen));
-        Watched {
+        let started = Instant::now();
+        // After the timeout, a check fails.
+        let _ = self
+            .wait_until(LAST_COUNTS_TIMEOUT, |observed| up_to_date(observed) == self.watched)
+            .await;
+        let last_counts_delay = started.elapsed();
+        let observed = std::mem::take(&mut *self.observed.lock());
+        WatchResults {
             checks: vec![
-                Check::new("last live counts equal the database's", &right(&seen), &self.watched),
-                Check::new("live versions that went back", &seen.steps_back, &0),
-                Check::new("live counts out of range", &seen.out_of_range, &0),
+                Check::new(
+                    "last live counts equal the database's",
+                    &up_to_date(&observed),
+                    &self.watched,
+                ),
+                Check::new("live counts older than the one before", &observed.older_versions, &0),
+                Check::new("live counts out of range", &observed.out_of_range, &0),
             ],
-            remaining: seen.remaining,
-            updates: seen.updates,
-            connected_again: seen.connected_again,
-            settled_after,
+            remaining: observed.remaining,
+            updates: observed.updates,
+            reconnects: observed.reconnects,
+            last_counts_delay,
         }
     }
 
-    /// Waits, in small steps, for what the subscribers are told.
-    async fn until(&self, most: Duration, done: impl Fn(&Seen) -> bool) -> Result<()> {
+    /// Polls until the condition holds.
+    async fn wait_until(
+        &self,
+        limit: Duration,
+        done: impl Fn(&Observations) -> bool,
+    ) -> Result<()> {
         let waiting = async {
-            while !done(&lock(&self.seen)) {
+            while !done(&self.observed.lock()) {
                 sleep(Duration::from_millis(10)).await;
             }
         };
-        Ok(timeout(most, waiting).await?)
+        Ok(timeout(limit, waiting).await?)
     }
 
-    fn note_remaining(&mut self) {
-        let (begun, seen) = (Instant::now(), Arc::clone(&self.seen));
+    fn sample_remaining(&mut self) {
+        let (started, observed) = (Instant::now(), Arc::clone(&self.observed));
         self.tasks.spawn(async move {
             loop {
-                lock(&seen).note_remaining(begun.elapsed());
-                sleep(NOTED_EVERY).await;
+                observed.lock().sample(started.elapsed());
+                sleep(SAMPLE_INTERVAL).await;
             }
         });
     }
 }
 
-fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
-    seen.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Seen {
-    fn note(&mut self, subscriber: usize, update: TicketUpdate) {
+impl Observations {
+    fn record(&mut self, subscriber: usize, update: TicketUpdate) {
         self.updates += 1;
         if !(0..=update.total_tickets).contains(&update.remaining_tickets) {
             self.out_of_range += 1;
@@ -186,12 +197,12 @@ impl Seen {
         }
         let before = self.latest[subscriber].insert(event.to_owned(), update.clone());
         if before.is_some_and(|before| before.version > update.version) {
-            self.steps_back += 1;
+            self.older_versions += 1;
         }
     }
 
-    fn note_remaining(&mut self, at: Duration) {
-        let left = self.newest.values().map(|told| i64::from(told.remaining_tickets)).sum();
-        self.remaining.push((at.as_secs_f64(), left));
+    fn sample(&mut self, time: Duration) {
+        let left = self.newest.values().map(|received| i64::from(received.remaining_tickets)).sum();
+        self.remaining.push((time.as_secs_f64(), left));
     }
 }

@@ -1,6 +1,6 @@
-//! What is wrong with one field of an input.
+//! A problem with one field of an input.
 
-/// What is wrong with one field of the input.
+/// A problem with one field of an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldProblem {
     /// The field's or argument's name, without the `input` around it.

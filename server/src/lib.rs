@@ -1,7 +1,7 @@
 //! Rowlock's server: event booking that never oversells, behind one GraphQL schema.
 //!
-//! The modules are layers: each uses only those below it. ARCHITECTURE.md in the repository's root draws
-//! them and follows one booking through all of them.
+//! The modules are layers: each uses only those below it. ARCHITECTURE.md in the repository's root
+//! draws them and follows one booking through all of them.
 
 pub mod app;
 pub mod http;

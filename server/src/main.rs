@@ -26,7 +26,8 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Writes an error with its causes, each once. Database errors repeat the text of their causes.
+/// Writes an error and its causes in one line. A database error ends with the text of its cause,
+/// which is then not repeated.
 fn in_one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(ToString::to_string) {

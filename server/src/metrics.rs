@@ -1,4 +1,4 @@
-//! What `/metrics` shows, in the OpenMetrics text format.
+//! The metrics that `/metrics` shows, in the OpenMetrics text format.
 //!
 //! Counters and histograms are updated where things happen. Gauges are read when somebody asks: a
 //! [`Snapshot`] holds their values.
@@ -18,11 +18,14 @@ use prometheus_client::{
 
 /// All of a server's metrics. Clones share them.
 #[derive(Clone, Debug)]
-pub struct Metrics {
-    registry: Arc<Registry>,
+pub struct Metrics(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    registry: Registry,
     queues: Queues,
     requests: Family<RequestLabels, Counter>,
-    request: Family<OperationLabels, Histogram, fn() -> Histogram>,
+    request_time: Family<OperationLabels, Histogram, fn() -> Histogram>,
     commands: Family<OutcomeLabels, Counter>,
     feed_lag: Histogram,
     task_restarts: Family<TaskLabels, Counter>,
@@ -41,7 +44,7 @@ struct Gauges {
     connections: Family<PoolLabels, Gauge>,
 }
 
-/// The values of all gauges at one snapshot.
+/// The values of all gauges at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     pub(crate) live: LiveSize,
@@ -55,7 +58,7 @@ pub(crate) struct Snapshot {
     pub(crate) pools: Vec<PoolSize>,
 }
 
-/// How much is watched live.
+/// The number of watched events and of watches.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LiveSize {
     /// Events that somebody watches by id.
@@ -169,12 +172,12 @@ impl Metrics {
             "Operations, by root field and by the code of their first error",
             Family::clone(&requests),
         );
-        let request: Family<_, _, fn() -> Histogram> = Family::new_with_constructor(seconds);
+        let request_time: Family<_, _, fn() -> Histogram> = Family::new_with_constructor(seconds);
         registry.register_with_unit(
             "request",
             "How long operations took",
             Unit::Seconds,
-            Family::clone(&request),
+            Family::clone(&request_time),
         );
         let commands = Family::default();
         registry.register(
@@ -192,13 +195,21 @@ impl Metrics {
         let task_restarts = Family::default();
         registry.register(
             "background_task_restarts",
-            "Background tasks that ended or panicked and were started again",
+            "Restarts of background tasks that ended or panicked",
             Family::clone(&task_restarts),
         );
         let gauges = Gauges::default();
         gauges.register(&mut registry);
-        let registry = Arc::new(registry);
-        Self { registry, queues, requests, request, commands, feed_lag, task_restarts, gauges }
+        Self(Arc::new(Shared {
+            registry,
+            queues,
+            requests,
+            request_time,
+            commands,
+            feed_lag,
+            task_restarts,
+            gauges,
+        }))
     }
 
     /// Counts an operation that was answered: with an error of this code, or without one.
@@ -209,36 +220,37 @@ impl Metrics {
         time: Duration,
     ) {
         let (operation, outcome) = (Arc::clone(operation), code.unwrap_or("ok"));
-        self.request
+        self.0
+            .request_time
             .get_or_create(&OperationLabels { operation: Arc::clone(&operation) })
             .observe(time.as_secs_f64());
-        self.requests.get_or_create(&RequestLabels { operation, outcome }).inc();
+        self.0.requests.get_or_create(&RequestLabels { operation, outcome }).inc();
     }
 
     /// Counts a booking or cancellation by its outcome.
-    pub(crate) fn command(&self, outcome: &'static str) {
-        self.commands.get_or_create(&OutcomeLabels { outcome }).inc();
+    pub(crate) fn command_finished(&self, outcome: &'static str) {
+        self.0.commands.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
-    /// Records how long a message took from this server back to it.
+    /// Records how long a message took from this server through the database and back.
     pub(crate) fn feed_lagged(&self, time: Duration) {
-        self.feed_lag.observe(time.as_secs_f64());
+        self.0.feed_lag.observe(time.as_secs_f64());
     }
 
-    /// The counter of restarts of a background task. It shows zero from now on.
+    /// The counter of a background task's restarts. From now on, it is shown, starting with zero.
     pub(crate) fn task_restarts(&self, task: &'static str) -> Counter {
-        self.task_restarts.get_or_create_owned(&TaskLabels { task })
+        self.0.task_restarts.get_or_create_owned(&TaskLabels { task })
     }
 
     /// The metrics of the queue of this name.
     pub(crate) fn queue(&self, name: &str) -> QueueMetrics {
         let labels = QueueLabels { queue: name.to_owned() };
         QueueMetrics {
-            waiting: self.queues.waiting.get_or_create_owned(&labels),
-            batch_calls: self.queues.batch_calls.get_or_create_owned(&labels),
-            wait: self.queues.wait.get_or_create_owned(&labels),
-            batch: self.queues.batch.get_or_create_owned(&labels),
-            refused: self.queues.refused.get_or_create_owned(&labels),
+            waiting: self.0.queues.waiting.get_or_create_owned(&labels),
+            batch_calls: self.0.queues.batch_calls.get_or_create_owned(&labels),
+            wait: self.0.queues.wait.get_or_create_owned(&labels),
+            batch: self.0.queues.batch.get_or_create_owned(&labels),
+            refused: self.0.queues.refused.get_or_create_owned(&labels),
         }
     }
 
@@ -247,9 +259,9 @@ impl Metrics {
     /// # Errors
     /// Never, because writing to a string succeeds.
     pub(crate) fn render(&self, snapshot: &Snapshot) -> Result<String, fmt::Error> {
-        self.gauges.set(snapshot);
+        self.0.gauges.set(snapshot);
         let mut text = String::new();
-        encode(&mut text, &self.registry)?;
+        encode(&mut text, &self.0.registry)?;
         Ok(text)
     }
 }

@@ -1,15 +1,15 @@
 //! Pages of lists, as the domains read them.
 //!
-//! A page is found by key: rows whose (sort key, id) is beyond that of a cursor. So a deep page costs
-//! what the first one does. A page that is found by its number (`offset`) costs as much as all before
-//! it.
+//! A page is found by key: it has the rows whose sort key and id are beyond those of a cursor. So a
+//! deep page costs no more than the first one. A page that is found by its number (`offset`) costs
+//! as much as all pages before it.
 
-/// Which page is wanted, with cursors of type `C`.
+/// A request for a page, with cursors of type `C`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PageRequest<C> {
     pub(crate) size: u64,
-    /// The page is counted from the end of the list.
-    pub(crate) backwards: bool,
+    /// Whether the page is counted from the end of the list.
+    pub(crate) is_backwards: bool,
     pub(crate) after: Option<C>,
     pub(crate) before: Option<C>,
     pub(crate) offset: u64,
@@ -24,13 +24,13 @@ pub(crate) struct Page<R> {
 }
 
 impl<R> Page<R> {
-    /// Makes a page of `rows`, which were read in the direction of `request`. One row beyond its size
-    /// shows that more follow.
+    /// Makes a page of `rows`, which were read in the direction of `request`. One row beyond the
+    /// page's size shows that more follow.
     pub(crate) fn of<C>(mut rows: Vec<R>, request: &PageRequest<C>) -> Self {
         let size = usize::try_from(request.size).unwrap_or(usize::MAX);
         let has_more = rows.len() > size;
         rows.truncate(size);
-        if request.backwards {
+        if request.is_backwards {
             rows.reverse();
             Self { rows, has_previous: has_more, has_next: request.before.is_some() }
         } else {
@@ -54,8 +54,13 @@ mod tests {
 
     #[test]
     fn a_page_knows_whether_more_follow_in_either_direction() {
-        let request =
-            |backwards, after| PageRequest { size: 2, backwards, after, before: None, offset: 0 };
+        let request = |is_backwards, after| PageRequest {
+            size: 2,
+            is_backwards,
+            after,
+            before: None,
+            offset: 0,
+        };
         let page = Page::of(vec![1, 2, 3], &request(false, Some(0)));
         assert_eq!((page.rows, page.has_previous, page.has_next), (vec![1, 2], true, true));
         let page = Page::of(vec![9, 8], &request(true, None));

@@ -1,4 +1,5 @@
-//! Limits how often one address, one email or one user may do what is costly or can be guessed at.
+//! Limits how often one address, one email or one user may try things that are costly or that
+//! invite guessing.
 //!
 //! Counts are per server and per resolver call, so each alias of a query counts.
 
@@ -18,32 +19,50 @@ use governor::{
 };
 use rowlock_entities::UserId;
 
-/// How many times more login attempts for one email are accepted from all addresses together than from
-/// one.
+/// All addresses together may make this many times as many login attempts for one email as one
+/// address.
 const ALL_ADDRESSES_FACTOR: u32 = 10;
-/// Characters of an email that are looked at. No account's email is longer.
+/// Number of an email's first characters that count. No account's email is longer.
 const MAX_EMAIL_CHARS: usize = 254;
 const FORGET_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How often one caller may do something.
+/// Settings for the rate limits.
 #[derive(Clone, Debug, Args)]
 pub struct RateLimitArgs {
     /// Sign-ins (login, register, refresh and logout) per minute from one address
-    #[arg(long, env, default_value_t = 1_200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 1_200,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     pub sign_ins_per_minute_per_address: u32,
 
-    /// Login attempts per minute for one email from one address; ten times as many from all addresses
-    /// together
-    #[arg(long, env, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Login attempts per minute for one email from one address; ten times as many from all
+    /// addresses together
+    #[arg(
+        long,
+        env,
+        default_value_t = 20,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     pub logins_per_minute_per_email: u32,
 
     /// Bookings and cancellations per minute by one user
-    #[arg(long, env, default_value_t = 240, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 240,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     pub bookings_per_minute_per_user: u32,
 }
 
-/// Where a request came from, as precisely as clients can be told apart. For IPv6 it is the network of
-/// 64 bits from which one customer can choose addresses.
+/// A client's address, as precisely as clients can be told apart. For IPv6, it is the network of 64
+/// bits from which one customer can choose addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ClientAddress(IpAddr);
 
@@ -94,8 +113,9 @@ impl RateLimits {
         address.map_or(Ok(()), |address| self.sign_ins.check(&address))
     }
 
-    /// Counts a login attempt for this email: once for its address, so that strangers elsewhere don't
-    /// lock the owner out, and once for all addresses, many of which can guess together.
+    /// Counts a login attempt for this email: once for its address, so that strangers elsewhere
+    /// don't lock the owner out, and once for all addresses together, because many of them can
+    /// guess at once.
     pub(crate) fn check_login(
         &self,
         address: Option<ClientAddress>,
@@ -112,7 +132,8 @@ impl RateLimits {
         self.bookings.check(&user)
     }
 
-    /// Forgets callers that were not seen for a while, every minute for as long as the server runs.
+    /// Forgets callers that were not seen for a while. Does so every minute, for as long as the
+    /// server runs.
     pub(crate) async fn forget_idle_callers(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(FORGET_INTERVAL);
         loop {
@@ -125,7 +146,7 @@ impl RateLimits {
     }
 }
 
-/// Allows so many attempts per minute for each key, all at once if need be.
+/// Allows a number of attempts per minute for each key. They may come all at once.
 #[derive(Debug)]
 struct PerMinute<K: Hash + Eq + Clone> {
     limiter: RateLimiter<K, DefaultKeyedStateStore<K>, DefaultClock>,

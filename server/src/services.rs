@@ -13,7 +13,7 @@ use crate::{
     metrics::Metrics,
 };
 
-/// What resolvers and commands work with. Clones share everything.
+/// The services that resolvers and commands use. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Services {
     pub db: Database,
@@ -32,7 +32,7 @@ impl Services {
     pub fn new(db: Database, clock: Clock, secrets: &JwtSecrets, booking: &BookingArgs) -> Self {
         let hub = match db.backend() {
             DbBackend::Postgres => Hub::shared(),
-            // An SQLite file has only one server.
+            // Only one server uses an SQLite file.
             _ => Hub::default(),
         };
         let metrics = Metrics::new();

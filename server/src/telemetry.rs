@@ -1,8 +1,9 @@
 //! Sends log lines to stderr, and traces to a collector.
 //!
 //! Both come from the same spans: an operation, the batch that it shared with others, and each
-//! statement. The log names the spans around a line. A collector, if there is one, gets the spans with
-//! their times. Spans with a request's id have the highest level, so that no log line misses the id.
+//! statement. The log names the spans around a line. A collector, if there is one, gets the spans
+//! with their times. Spans with a request's id have the highest level, so that no log line lacks
+//! the id.
 
 use std::{io::IsTerminal, time::Duration};
 
@@ -24,19 +25,20 @@ use tracing_subscriber::{
 /// Longest time for sending the last traces.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Where log lines and traces go.
+/// Settings for log lines and traces.
 #[derive(Clone, Debug, Args)]
 pub struct TelemetryArgs {
     /// Format of log lines
     #[arg(long, env, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 
-    /// OpenTelemetry collector that takes traces over HTTP, as in `http://127.0.0.1:4318`; without it,
-    /// no traces are sent. OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG say how many are kept
+    /// OpenTelemetry collector that takes traces over HTTP, such as `http://127.0.0.1:4318`;
+    /// without it, no traces are sent. OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG decide how
+    /// many are kept
     #[arg(long, env, value_name = "URL", value_parser = http_url)]
     pub otel_exporter_otlp_endpoint: Option<String>,
 
-    /// Which log lines are written, as in `info` or `rowlock=debug,sqlx=warn`
+    /// Filter for log lines, such as `info` or `rowlock=debug,sqlx=warn`
     #[arg(
         long,
         env,
@@ -63,7 +65,7 @@ fn http_url(text: &str) -> Result<String, String> {
     })
 }
 
-/// The running outputs.
+/// The outputs for log lines and traces.
 #[derive(Debug)]
 pub(crate) struct Telemetry(Option<SdkTracerProvider>);
 
@@ -71,8 +73,8 @@ impl Telemetry {
     /// Starts the outputs for the whole process.
     ///
     /// # Errors
-    /// When a setting is wrong. A collector that can't be reached is not an error: traces are lost, and
-    /// the log says so.
+    /// When a setting is wrong. A collector that can't be reached is not an error: its traces are
+    /// lost, and the log says so.
     pub(crate) fn start(args: &TelemetryArgs) -> Result<Self> {
         let provider =
             args.otel_exporter_otlp_endpoint.as_deref().map(tracer_provider).transpose()?;
@@ -89,7 +91,7 @@ impl Telemetry {
         Ok(Self(provider))
     }
 
-    /// Sends the traces that are not sent yet.
+    /// Sends the remaining traces.
     pub(crate) async fn finish(self) {
         let Some(provider) = self.0 else { return };
         let sent =
@@ -100,7 +102,7 @@ impl Telemetry {
     }
 }
 
-/// Makes the work of a stream belong to the span.
+/// Polls a stream within a span, so that its work belongs to the span.
 pub(crate) fn in_span<S: Stream + Unpin>(
     span: Span,
     mut stream: S,
@@ -136,7 +138,8 @@ fn tracer_provider(endpoint: &str) -> Result<SdkTracerProvider> {
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
 }
 
-/// Traces have Rowlock's own spans, the statements in them, and warnings and errors.
+/// Whether traces include this: Rowlock's own spans, the statements in them, and warnings and
+/// errors.
 fn is_traced<S>(metadata: &Metadata<'_>, within: &In<'_, S>) -> bool
 where
     S: Subscriber + for<'a> LookupSpan<'a>,

@@ -1,8 +1,8 @@
-//! Breaks things while people book, cancel, look and watch, and checks what is left.
+//! Causes faults while users browse, book, cancel and watch, and checks the result.
 //!
-//! Two servers share a PostgreSQL: the load goes to both in turn, and live counts are watched at the second.
-//! In the middle of each load something breaks. Afterwards the load test compares what it was told with
-//! what the database holds, and `rowlock audit` compares every count with its bookings.
+//! Two servers share a PostgreSQL. The load goes to both in turn, and the second sends live counts.
+//! The fault comes in the middle of each load. Afterwards, the load test compares the answers that
+//! it got with the database, and `rowlock audit` compares every count with its bookings.
 
 use std::{
     fs,
@@ -17,88 +17,88 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::{
+    paths::target_folder,
     postgres::{Durability, Postgres},
-    server::{Server, audit, rowlock},
-    shell::{call, finish, heading},
-    tools::need_faketime,
-    web::target_folder,
+    server::{Server, audit, get, rowlock},
+    shell::{call, call_command, heading},
+    tools::ensure_faketime,
 };
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only these; all of them without a name
+    /// Faults to cause [default: all]
     #[arg(value_enum)]
     faults: Vec<Fault>,
-    /// How long each load takes; what breaks does so in its middle
+    /// Duration of each load, with the fault in its middle
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(8..=600))]
     seconds: u64,
-    /// Requests a second
+    /// Requests per second
     #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     rate: u32,
-    /// With programs as the tests have them, which are built sooner
+    /// Use programs without optimisations, which are built faster
     #[arg(long)]
     debug: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Fault {
-    /// kill -9 of one server, which is started again
+    /// One of the servers is killed (SIGKILL) and started again
     ServerKilled,
-    /// The same is told to stop, as in a rolling restart
+    /// One of the servers is asked to stop, and started again, as in a rolling restart
     ServerStopped,
-    /// kill -9 of all of PostgreSQL, which is started again
+    /// All processes of PostgreSQL are killed, and it is started again
     PostgresKilled,
-    /// No process of PostgreSQL runs for five seconds
+    /// All processes of PostgreSQL are suspended for five seconds
     PostgresPaused,
-    /// PostgreSQL ends every connection
+    /// PostgreSQL closes every connection
     ConnectionsEnded,
-    /// PostgreSQL ends the connections on which servers listen to each other, again and again
+    /// PostgreSQL repeatedly closes the connections on which the servers hear from each other
     ListenersEnded,
     /// PostgreSQL's disk is full for four seconds
     DiskFull,
-    /// kill -9 of all of a standby that answers lists, which is started again
+    /// A standby that answers lists is killed and started again
     StandbyKilled,
-    /// The standby replays nothing for seven seconds
+    /// The standby replays nothing until it is too far behind to be used
     StandbyBehind,
-    /// The clock of one server jumps ten minutes ahead, then back to ten minutes ago
+    /// One server's clock jumps ten minutes ahead, then to ten minutes behind
     ClockMoved,
     /// Strangers flood one server with wrong passwords
     PasswordsGuessed,
-    /// kill -9 of a server on SQLite, which is started again
+    /// A server on SQLite is killed and started again
     EmbeddedKilled,
 }
 
 impl Fault {
-    /// As on the command line.
+    /// The name on the command line.
     fn name(self) -> String {
         let value = self.to_possible_value();
         value.as_ref().map_or("", |value| value.get_name()).to_owned()
     }
 
-    /// Longest 99th percentile of an answer meanwhile, in milliseconds.
-    fn slowest_ms(self) -> f64 {
+    /// Limit on the 99th percentile of the latency, in milliseconds.
+    fn max_p99_ms(self) -> f64 {
         match self {
             Self::PasswordsGuessed => 1_000.0,
-            _ => LONGEST_WAIT_MS,
+            _ => MAX_LATENCY_MS,
         }
     }
 }
 
-/// How the load is made, and what is built for it.
-struct Load {
+/// The load, and the build of the programs.
+struct Chaos {
     profile: &'static str,
     seconds: u64,
     rate: u32,
     folder: PathBuf,
 }
 
-/// Longest that anybody may have waited for an answer: to be begun, to be settled, and a moment.
-const LONGEST_WAIT_MS: f64 = 25_000.0;
-const PAUSE: Duration = Duration::from_secs(5);
-/// Longest wait for a server to say something in its log.
-const SAY_WITHIN: Duration = Duration::from_secs(10);
+/// Limit on every latency: the server's deadlines to begin and to finish a booking, with a margin.
+const MAX_LATENCY_MS: f64 = 25_000.0;
+const PAUSE_DURATION: Duration = Duration::from_secs(5);
+/// For a server to notice that a standby stopped, or is back.
+const STANDBY_TIMEOUT: Duration = Duration::from_secs(10);
 const EVENTS: &str = "20";
-/// So few that many cancel what they booked, and book again.
+/// Few, so that many cancel their booking and book again.
 const USERS: &str = "60";
 
 pub(crate) fn chaos(args: &Args) -> Result<()> {
@@ -111,15 +111,15 @@ pub(crate) fn chaos(args: &Args) -> Result<()> {
         call("cargo", &[&packages[..], &["--release"]].concat())?;
         "release"
     };
-    let load = Load::new(profile, args.seconds, args.rate)?;
+    let chaos = Chaos::new(profile, args.seconds, args.rate)?;
     let wanted = |fault: &&Fault| args.faults.is_empty() || args.faults.contains(fault);
-    load.run(Fault::value_variants().iter().filter(wanted).copied())
+    chaos.run(Fault::value_variants().iter().filter(wanted).copied())
 }
 
-/// What the tests have time for, with the programs as they built them.
+/// A selection for the tests, with the programs that they have built.
 pub(crate) fn short_form() -> Result<()> {
-    let load = Load::new("debug", 8, 100)?;
-    load.run([
+    let chaos = Chaos::new("debug", 8, 100)?;
+    chaos.run([
         Fault::ServerKilled,
         Fault::PostgresKilled,
         Fault::DiskFull,
@@ -128,7 +128,7 @@ pub(crate) fn short_form() -> Result<()> {
     ])
 }
 
-impl Load {
+impl Chaos {
     fn new(profile: &'static str, seconds: u64, rate: u32) -> Result<Self> {
         let folder = std::path::absolute(target_folder())?.join("chaos");
         if folder.exists() {
@@ -149,27 +149,29 @@ impl Load {
                 Fault::DiskFull => match Postgres::start_on_small_disk()? {
                     Some(mut postgres) => self.on_postgres(fault, &mut postgres),
                     None => {
-                        println!("{name}: only root may mount a disk that can be filled: SKIPPED");
+                        println!(
+                            "{name}: SKIPPED, as only root may mount a disk that can be filled"
+                        );
                         continue;
                     }
                 },
                 _ => {
                     let postgres = match &mut postgres {
                         Some(postgres) => postgres,
-                        none => none.insert(Postgres::start(Durability::Real)?),
+                        none => none.insert(Postgres::start(Durability::Full)?),
                     };
                     self.on_postgres(fault, postgres)
                 }
             };
             match outcome {
-                Ok(said) => println!("{name}: {said}: PASS"),
+                Ok(summary) => println!("{name}: {summary}: PASS"),
                 Err(error) => {
                     println!("{name}: {error:#}: FAIL");
                     failed.push(name);
                 }
             }
         }
-        ensure!(failed.is_empty(), "not everything held: {}", failed.join(", "));
+        ensure!(failed.is_empty(), "some checks failed: {}", failed.join(", "));
         Ok(())
     }
 
@@ -178,13 +180,13 @@ impl Load {
         let tokens = self.prepare(&fault.name(), &database)?;
         let mut server = Some(self.serve(&database, "embedded", "127.0.0.1:0", &[])?);
         let address = address_of(server.as_ref())?;
-        let said = self.under_load(fault, &[&address], &tokens, || {
+        let summary = self.cause_under_load(fault, &[&address], &tokens, || {
             drop(server.take());
             server = Some(self.serve(&database, "embedded", &address, &[])?);
             Ok(())
         })?;
         audit(self.profile, &database)?;
-        Ok(said)
+        Ok(summary)
     }
 
     fn on_postgres(&self, fault: Fault, postgres: &mut Postgres) -> Result<String> {
@@ -209,36 +211,39 @@ impl Load {
         let mut second = serve("two", "127.0.0.1:0")?;
         let (one, two) = (address_of(first.as_ref())?, address_of(Some(&second))?);
         let before = first.as_ref().map(Server::pid);
-        let said = self.under_load(fault, &[&one, &two], &tokens, || match fault {
+        let summary = self.cause_under_load(fault, &[&one, &two], &tokens, || match fault {
             Fault::ServerKilled | Fault::EmbeddedKilled => {
                 drop(first.take());
                 first = Some(serve("one", &one)?);
                 Ok(())
             }
             Fault::ServerStopped => {
-                first.take().context("it runs")?.stop()?;
+                first.take().context("the server is running")?.stop()?;
                 first = Some(serve("one", &one)?);
                 Ok(())
             }
             Fault::DiskFull => {
                 postgres.fill_disk(Duration::from_secs(4))?;
-                // It may have given up.
+                // PostgreSQL may have given up.
                 postgres.restart()
             }
             Fault::StandbyKilled => {
-                let standby = standby.as_mut().context("there is one")?;
+                let standby = standby.as_mut().context("there is a standby")?;
+                wait_for_standby(&one, true)?;
                 standby.kill()?;
+                wait_for_standby(&one, false)?;
                 sleep(Duration::from_secs(2));
                 standby.restart()
             }
             Fault::StandbyBehind => {
-                let standby = standby.as_ref().context("there is one")?;
-                standby.ask("postgres", "SELECT pg_wal_replay_pause()")?;
-                sleep(Duration::from_secs(7));
-                standby.ask("postgres", "SELECT pg_wal_replay_resume()").map(drop)
+                let standby = standby.as_ref().context("there is a standby")?;
+                wait_for_standby(&one, true)?;
+                standby.query("postgres", "SELECT pg_wal_replay_pause()")?;
+                wait_for_standby(&one, false)?;
+                standby.query("postgres", "SELECT pg_wal_replay_resume()").map(drop)
             }
             Fault::ClockMoved => {
-                // Less than tokens are good for.
+                // Access tokens stay valid longer than that.
                 for time in ["+10m", "-10m", "+0"] {
                     fs::write(&clock, time)?;
                     sleep(Duration::from_secs(2));
@@ -247,7 +252,7 @@ impl Load {
             }
             Fault::PasswordsGuessed => self.guess_passwords(&one),
             Fault::PostgresKilled => postgres.kill_and_restart(),
-            Fault::PostgresPaused => postgres.pause(PAUSE),
+            Fault::PostgresPaused => postgres.pause(PAUSE_DURATION),
             Fault::ConnectionsEnded => end_connections(postgres, &database_name, "true"),
             Fault::ListenersEnded => (0..5).try_for_each(|_| {
                 end_connections(postgres, &database_name, "query LIKE 'LISTEN%'")?;
@@ -256,31 +261,29 @@ impl Load {
             }),
         })?;
         audit(self.profile, &database)?;
-        let survives = !matches!(fault, Fault::ServerKilled | Fault::ServerStopped);
-        let mut first = first.context("it runs")?;
+        let servers_survive = !matches!(fault, Fault::ServerKilled | Fault::ServerStopped);
+        let mut first = first.context("the server is running")?;
         ensure!(first.is_running()? && second.is_running()?, "a server ended by itself");
-        ensure!(!survives || before == Some(first.pid()), "a server was started again");
+        ensure!(!servers_survive || before == Some(first.pid()), "a server was restarted");
         if fault == Fault::ClockMoved {
             let ahead =
                 "SELECT count(*) FROM bookings WHERE created_at > now() + interval '5 minutes'";
-            let ahead = postgres.ask(&database_name, ahead)?;
+            let ahead = postgres.query(&database_name, ahead)?;
             ensure!(ahead != "0", "the clock was not moved");
-            return Ok(format!("{said}; {ahead} bookings were made in the moved time"));
+            return Ok(format!("{summary}; {ahead} bookings were made ahead of time"));
         }
-        let Some(standby) = standby else { return Ok(said) };
-        for (line, times) in [("answers lists of events", 2), ("can't be used", 1)] {
-            self.wait_until_said("one", line, times)?;
-        }
-        let answered = standby.ask(
+        let Some(standby) = standby else { return Ok(summary) };
+        wait_for_standby(&one, true)?;
+        let answered = standby.query(
             "postgres",
             &format!("SELECT xact_commit FROM pg_stat_database WHERE datname = '{database_name}'"),
         )?;
-        Ok(format!("{said}; the standby answered {answered} times"))
+        Ok(format!("{summary}; the standby ran {answered} transactions"))
     }
 
-    /// The server "one" with the time that a file says, relative to the real one.
+    /// Starts the server "one" with a clock that a file moves relative to the real time.
     fn serve_with_clock(&self, database: &str, file: &Path) -> Result<Server> {
-        let library = need_faketime()?.to_string_lossy().into_owned();
+        let library = ensure_faketime()?.to_string_lossy().into_owned();
         fs::write(file, "+0")?;
         let file = file.to_string_lossy();
         self.serve(
@@ -296,19 +299,7 @@ impl Load {
         )
     }
 
-    /// Waits until a server's log has a line so many times.
-    fn wait_until_said(&self, server: &str, line: &str, times: usize) -> Result<()> {
-        let log = self.folder.join(format!("{server}.log"));
-        let begun = Instant::now();
-        while fs::read_to_string(&log)?.matches(line).count() < times {
-            let log = log.display();
-            ensure!(begun.elapsed() < SAY_WITHIN, "no {times} times {line:?} in {log}");
-            sleep(Duration::from_millis(50));
-        }
-        Ok(())
-    }
-
-    /// Until a moment before the load ends.
+    /// Guesses passwords until shortly before the load ends.
     fn guess_passwords(&self, address: &str) -> Result<()> {
         let log = fs::File::create(self.folder.join("guess.log"))?;
         let mut guess = Command::new(target_folder().join(self.profile).join("loadtest"));
@@ -317,16 +308,16 @@ impl Load {
             .args(["--seconds", &(self.seconds / 2 - 1).to_string()])
             .stdout(log.try_clone()?)
             .stderr(log);
-        finish(&mut guess).context("guessing passwords")
+        call_command(&mut guess).context("guessing passwords")
     }
 
-    /// A database with events and users; gives the file with the users' tokens.
+    /// Creates a database with events and users. Returns the file with the users' tokens.
     fn prepare(&self, name: &str, database: &str) -> Result<PathBuf> {
         let tokens = self.folder.join(format!("{name}.tokens"));
         let command = |name, args: &[&str]| {
             let mut command = rowlock(self.profile, name, database);
             command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
-            finish(&mut command)
+            call_command(&mut command)
         };
         command("migrate", &[])?;
         command("seed", &["--events", EVENTS])?;
@@ -340,25 +331,25 @@ impl Load {
         database: &str,
         name: &str,
         address: &str,
-        more: &[(&str, &str)],
+        extra_settings: &[(&str, &str)],
     ) -> Result<Server> {
         let log = self.folder.join(format!("{name}.log"));
         let settings = [
             ("LISTEN_ADDR", address),
-            // All that follows comes from a few users and one address.
+            // All requests come from a few users and one address.
             ("BOOKINGS_PER_MINUTE_PER_USER", "1000000"),
             ("SIGN_INS_PER_MINUTE_PER_ADDRESS", "1000000"),
         ];
-        Server::serve(self.profile, database, &log, &[&settings[..], more].concat())
+        Server::serve(self.profile, database, &log, &[&settings[..], extra_settings].concat())
     }
 
-    /// Runs a load, breaks something in its middle, and says what came of it.
-    fn under_load(
+    /// Runs a load with a fault in its middle. Returns a summary.
+    fn cause_under_load(
         &self,
         fault: Fault,
         servers: &[&str],
         tokens: &Path,
-        break_something: impl FnOnce() -> Result<()>,
+        cause_fault: impl FnOnce() -> Result<()>,
     ) -> Result<String> {
         let name = fault.name();
         let json = self.folder.join(format!("{name}.json"));
@@ -380,44 +371,58 @@ impl Load {
             .spawn()
             .context("starting the load test")?;
         sleep(Duration::from_secs(self.seconds) / 2);
-        let broken = break_something();
+        let caused = cause_fault();
         let status = load.wait()?;
-        broken?;
+        caused?;
         if !status.success() {
-            let said = fs::read_to_string(&log)?;
-            let wrong =
-                said.lines().filter(|line| line.contains("WRONG") || line.contains("loadtest:"));
-            let wrong = wrong.map(str::trim).collect::<Vec<_>>().join("; ");
-            bail!("{wrong} (see {})", log.display());
+            let output = fs::read_to_string(&log)?;
+            let complaints =
+                output.lines().filter(|line| line.contains("WRONG") || line.contains("loadtest:"));
+            let complaints = complaints.map(str::trim).collect::<Vec<_>>().join("; ");
+            bail!("{complaints} (see {})", log.display());
         }
         let found: Value = serde_json::from_str(&fs::read_to_string(&json)?)?;
-        let kinds = found["kinds"].as_object().context("the load test tells kinds")?;
-        let mut said = Vec::new();
+        let kinds = found["kinds"].as_object().context("the load test's results have no kinds")?;
+        let mut summary = Vec::new();
         for (kind, times) in kinds {
-            let longest = times["max_ms"].as_f64().context("the load test tells the longest")?;
-            ensure!(longest < LONGEST_WAIT_MS, "{kind}: somebody waited {longest:.0} ms");
-            let slow = times["p99_ms"].as_f64().context("the load test tells p99")?;
-            ensure!(slow < fault.slowest_ms(), "{kind}: the 99th percentile is {slow:.0} ms");
-            said.push(format!("{kind} {} (p99 {slow:.0} ms)", times["count"]));
+            let max =
+                times["max_ms"].as_f64().context("the load test's results have no maximum")?;
+            ensure!(max < MAX_LATENCY_MS, "{kind}: an answer took {max:.0} ms");
+            let p99 = times["p99_ms"].as_f64().context("the load test's results have no p99")?;
+            ensure!(p99 < fault.max_p99_ms(), "{kind}: the 99th percentile is {p99:.0} ms");
+            summary.push(format!("{kind} {} (p99 {p99:.0} ms)", times["count"]));
         }
-        let checks = found["checks"].as_array().context("the load test tells checks")?;
+        let checks =
+            found["checks"].as_array().context("the load test's results have no checks")?;
         let kept = checks.iter().find(|check| check["what"] == "acknowledged bookings found");
-        let kept = kept.context("the load test looks acknowledged bookings up")?;
-        let number = |name: &str| kept[name].as_str().unwrap_or_default().to_owned();
-        let again = found["figures"]["sockets_opened_again"].as_f64().unwrap_or_default();
+        let kept = kept.context("the load test did not look up acknowledged bookings")?;
+        let kept_number = |name: &str| kept[name].as_str().unwrap_or_default().to_owned();
+        let reconnects = found["figures"]["sockets_opened_again"].as_f64().unwrap_or_default();
         Ok(format!(
-            "{}; of {} bookings that are held {} were found; {again} sockets opened again",
-            said.join(", "),
-            number("should"),
-            number("was"),
+            "{}; {} acknowledged bookings, of which {} were found; {reconnects} sockets were \
+             opened again",
+            summary.join(", "),
+            kept_number("should"),
+            kept_number("was"),
         ))
     }
 }
 
-/// As in `127.0.0.1:8080`.
+/// Waits until a server uses its standby, or does not.
+fn wait_for_standby(address: &str, is_used: bool) -> Result<()> {
+    let line = format!("rowlock_standby_up {}", u8::from(is_used));
+    let started = Instant::now();
+    while !get(address, "/metrics")?.lines().any(|metric| metric == line) {
+        ensure!(started.elapsed() < STANDBY_TIMEOUT, "the server's metrics don't have {line:?}");
+        sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+/// Such as `127.0.0.1:8080`.
 fn address_of(server: Option<&Server>) -> Result<String> {
     let url = server.map(|server| server.url.trim_start_matches("http://").to_owned());
-    url.context("it runs")
+    url.context("the server is running")
 }
 
 fn end_connections(postgres: &Postgres, database: &str, which: &str) -> Result<()> {
@@ -425,5 +430,5 @@ fn end_connections(postgres: &Postgres, database: &str, which: &str) -> Result<(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
          WHERE datname = '{database}' AND {which}"
     );
-    postgres.ask("postgres", &sql).map(drop)
+    postgres.query("postgres", &sql).map(drop)
 }

@@ -1,19 +1,19 @@
-//! What dependencies may be, checked by cargo-deny.
+//! Checks dependencies with cargo-deny.
 
 use std::process::Command;
 
 use anyhow::Result;
 
 use crate::{
-    shell::{finish, heading},
-    web::target_folder,
+    paths::target_folder,
+    shell::{call_command, heading},
 };
 
 const VERSION: &str = "0.20.2";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Without the advisories, whose database is fetched from GitHub
+    /// Skip the advisories, whose database comes from GitHub
     #[arg(long)]
     offline: bool,
 }
@@ -25,7 +25,7 @@ pub(crate) fn deny(args: &Args) -> Result<()> {
         heading("Installing cargo-deny");
         let mut install = Command::new("cargo");
         install.args(["install", "cargo-deny", "--locked", "--version", VERSION, "--root"]);
-        finish(install.arg(&tools))?;
+        call_command(install.arg(&tools))?;
     }
     heading("Checking dependencies");
     let mut check = Command::new(program);
@@ -33,5 +33,5 @@ pub(crate) fn deny(args: &Args) -> Result<()> {
     if !args.offline {
         check.arg("advisories");
     }
-    finish(&mut check)
+    call_command(&mut check)
 }

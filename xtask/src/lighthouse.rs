@@ -1,4 +1,4 @@
-//! Lighthouse on the page that visitors come to first.
+//! Measures the page that visitors open first with Lighthouse.
 
 use std::{
     fmt, fs,
@@ -9,21 +9,22 @@ use std::{
 use anyhow::{Result, bail};
 
 use crate::{
+    paths::target_folder,
     server::Server,
-    shell::{call, finish, has, heading, read},
-    tools::need_package,
-    web::{self, Ide, target_folder},
+    shell::{call, call_command, heading, is_installed, output_of},
+    tools::ensure_package,
+    web::{self, Ides},
 };
 
 const VERSION: &str = "13.5.0";
 
-/// How often it measures: its performance varies by a few points from run to run.
+/// Several, as the performance score varies by a few points.
 const RUNS: usize = 5;
 
-/// How often Lighthouse itself may fail in all of them.
-const MOST_FAILURES: u32 = 3;
+/// Of Lighthouse itself, over all runs.
+const MAX_FAILURES: u32 = 3;
 
-/// Lighthouse's categories, and the least that the page must reach in each.
+/// Lighthouse's categories, and the minimum score in each.
 const CATEGORIES: [(&str, u32); 3] =
     [("performance", 95), ("accessibility", 100), ("best-practices", 100)];
 
@@ -31,9 +32,9 @@ const METRICS: [&str; 3] =
     ["first-contentful-paint", "largest-contentful-paint", "total-blocking-time"];
 
 pub(crate) fn lighthouse() -> Result<()> {
-    need_package(has("chromium"), "Chromium", &["chromium"])?;
-    need_package(has("npm"), "npm", &["nodejs", "npm"])?;
-    web::build(Ide::IfItCanBeHad)?;
+    ensure_package(is_installed("chromium"), "Chromium", &["chromium"])?;
+    ensure_package(is_installed("npm"), "npm", &["nodejs", "npm"])?;
+    web::build(Ides::Optional)?;
     heading("Building the server");
     call("cargo", &["build", "--release", "-p", "rowlock"])?;
 
@@ -54,14 +55,14 @@ pub(crate) fn lighthouse() -> Result<()> {
     let database = format!("sqlite:{}", database.display());
     let server = Server::start("release", &database, &folder.join("server.log"))?;
 
-    heading(&format!("Lighthouse, {RUNS} times"));
-    let chromium = read("which", &["chromium"])?;
+    heading(&format!("Running Lighthouse {RUNS} times"));
+    let chromium = output_of("which", &["chromium"])?;
     let mut runs = Vec::new();
     let mut failures = 0;
     while runs.len() < RUNS {
-        let run = runs.len() + 1;
-        let report = folder.join(format!("run-{run}"));
-        let measured = finish(
+        let number = runs.len() + 1;
+        let report = folder.join(format!("run-{number}"));
+        let measured = call_command(
             Command::new(&program)
                 .arg(format!("{}/events", server.url))
                 .args(["--quiet", "--output=json", "--output=html"])
@@ -69,29 +70,29 @@ pub(crate) fn lighthouse() -> Result<()> {
                 .arg("--chrome-flags=--headless=new --no-sandbox --disable-gpu --disable-quic")
                 .env("CHROME_PATH", chromium.trim()),
         );
-        // Now and then it can't follow its browser, which says nothing of the page.
+        // Lighthouse sometimes loses its browser, which is not the page's fault.
         if let Err(error) = measured {
             failures += 1;
-            if failures > MOST_FAILURES {
+            if failures > MAX_FAILURES {
                 return Err(error);
             }
-            println!("Lighthouse itself failed; once more");
+            println!("Lighthouse itself failed and is run again");
             continue;
         }
-        let found = Run::read(&report)?;
-        println!("{found}");
-        runs.push(found);
+        let run = Run::read(&report)?;
+        println!("{run}");
+        runs.push(run);
     }
     judge(&mut runs)
 }
 
-/// What Lighthouse found in one run.
+/// The results of one run.
 struct Run {
-    /// Of each of [`CATEGORIES`], 0 to 100.
+    /// From 0 to 100, in the order of [`CATEGORIES`].
     scores: [u32; CATEGORIES.len()],
     metrics: String,
-    /// For people.
-    page: PathBuf,
+    /// The report for people.
+    html: PathBuf,
 }
 
 impl Run {
@@ -106,8 +107,8 @@ impl Run {
             let audit = &json["audits"][metric];
             format!("{metric} {}", audit["displayValue"].as_str().unwrap_or("unknown"))
         });
-        let page = report.with_extension("report.html");
-        Ok(Self { scores, metrics: metrics.join(", "), page })
+        let html = report.with_extension("report.html");
+        Ok(Self { scores, metrics: metrics.join(", "), html })
     }
 }
 
@@ -120,15 +121,15 @@ impl fmt::Display for Run {
     }
 }
 
-/// Performance, which varies, by its median; the others by their worst.
+/// Judges performance, which varies, by the median, and other categories by the worst run.
 fn judge(runs: &mut [Run]) -> Result<()> {
-    for (at, (category, least)) in CATEGORIES.into_iter().enumerate() {
-        runs.sort_by_key(|run| run.scores[at]);
+    for (index, (category, minimum)) in CATEGORIES.into_iter().enumerate() {
+        runs.sort_by_key(|run| run.scores[index]);
         let judged = &runs[if category == "performance" { runs.len() / 2 } else { 0 }];
-        let score = judged.scores[at];
-        println!("{category}: {score}, see {}", judged.page.display());
-        if score < least {
-            bail!("{category} is {score}, and should be {least} at least");
+        let score = judged.scores[index];
+        println!("{category}: {score}, see {}", judged.html.display());
+        if score < minimum {
+            bail!("{category} is {score}, but must be at least {minimum}");
         }
     }
     Ok(())

@@ -1,10 +1,12 @@
-//! Rowlock's chores. Light on purpose: everything is done by the programs that are called.
+//! Tasks for working on Rowlock. This program compiles quickly, as it leaves the work to others.
 
 mod bench;
 mod chaos;
 mod deny;
+mod layers;
 mod lighthouse;
 mod npm;
+mod paths;
 mod postgres;
 mod race;
 mod run;
@@ -19,37 +21,40 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-/// Rowlock's chores.
+/// Tasks for working on Rowlock
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
     #[command(subcommand)]
-    chore: Chore,
+    task: Task,
 }
 
 #[derive(Subcommand)]
-enum Chore {
-    /// Build everything and serve it, with demo data, on an embedded SQLite file in data/
+enum Task {
+    /// Build everything and serve it with demo data, on an SQLite file in data/
     Run(run::Args),
-    /// Check format and lints, build the web client, and run every test; installs or starts what
-    /// that needs
+    /// Check formatting, lints and layers, build the web client, and run every test; installs and
+    /// starts what the tests need
     Test(test::Args),
     /// Measure speed against baselines in the same run, and write docs/benchmarks.md
     Bench(bench::Args),
-    /// Break things under load, and check that nothing is lost, sold twice or told wrong
+    /// Break servers, databases and connections under load, and check that no booking is lost,
+    /// nothing is oversold and live counts are correct
     Chaos(chaos::Args),
-    /// Check the licences, sources and known advisories of all dependencies, by deny.toml
+    /// Check licences, sources and known advisories of all dependencies against deny.toml
     Deny(deny::Args),
+    /// Check that no modules import each other in a circle, and print the layers of every crate
+    Layers(layers::Args),
     /// Write schema.graphql from the server's code
     Schema,
-    /// Build the web client and the IDE into web/dist
+    /// Build the web client and the IDEs into web/dist
     Web,
-    /// Measure the events page with Lighthouse: performance, accessibility, best practices
+    /// Measure performance, accessibility and best practices of the events page with Lighthouse
     Lighthouse,
 }
 
 fn main() -> ExitCode {
-    match chore(Cli::parse().chore) {
+    match task(Cli::parse().task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("xtask: {error:#}");
@@ -58,19 +63,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn chore(chore: Chore) -> Result<()> {
-    shell::enter_repository()?;
-    match chore {
-        Chore::Run(args) => run::run(&args),
-        Chore::Test(args) => test::test(&args),
-        Chore::Bench(args) => bench::bench(&args),
-        Chore::Chaos(args) => chaos::chaos(&args),
-        Chore::Deny(args) => deny::deny(&args),
-        Chore::Schema => {
-            let sdl = shell::read("cargo", &["run", "--quiet", "-p", "rowlock", "--", "schema"])?;
+fn task(task: Task) -> Result<()> {
+    paths::enter_repository()?;
+    match task {
+        Task::Run(args) => run::run(&args),
+        Task::Test(args) => test::test(&args),
+        Task::Bench(args) => bench::bench(&args),
+        Task::Chaos(args) => chaos::chaos(&args),
+        Task::Deny(args) => deny::deny(&args),
+        Task::Layers(args) => layers::layers(&args),
+        Task::Schema => {
+            let sdl =
+                shell::output_of("cargo", &["run", "--quiet", "-p", "rowlock", "--", "schema"])?;
             Ok(std::fs::write("schema.graphql", sdl)?)
         }
-        Chore::Lighthouse => lighthouse::lighthouse(),
-        Chore::Web => web::build(web::Ide::Required),
+        Task::Lighthouse => lighthouse::lighthouse(),
+        Task::Web => web::build(web::Ides::Required),
     }
 }

@@ -1,4 +1,4 @@
-//! Packages from npm, each the very one that was looked at.
+//! Installs packages from npm at fixed versions, checked against their hashes.
 
 use std::{
     fs,
@@ -9,23 +9,23 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    shell::{call, finish, has, heading, read},
-    web::target_folder,
+    paths::target_folder,
+    shell::{call, call_command, heading, is_installed, output_of},
 };
 
 /// # Errors
-/// When there is no npm.
-pub(crate) fn need_npm() -> Result<()> {
-    if !has("npm") {
-        bail!("npm is missing: install Node.js to have it");
+/// If npm is not installed.
+pub(crate) fn ensure_npm() -> Result<()> {
+    if !is_installed("npm") {
+        bail!("npm is missing. Install Node.js, which includes it.");
     }
     Ok(())
 }
 
-/// A copy of `folder`, in which npm has installed what its package-lock.json names.
+/// Copies a folder, and installs what its package-lock.json lists. Returns the copy.
 pub(crate) fn install(folder: &Path) -> Result<PathBuf> {
     const LOCK: &str = "package-lock.json";
-    let name = folder.file_name().context("it has a name")?;
+    let name = folder.file_name().context("the folder has no name")?;
     let copy = std::path::absolute(target_folder())?.join(name);
     let is_installed = fs::read(copy.join(LOCK)).ok() == fs::read(folder.join(LOCK)).ok()
         && copy.join("node_modules/.package-lock.json").is_file();
@@ -36,23 +36,23 @@ pub(crate) fn install(folder: &Path) -> Result<PathBuf> {
     }
     if !is_installed {
         heading(&format!("Installing {}", name.display()));
-        // Nothing of them is run while they are installed.
+        // Packages may not run scripts while they are installed.
         let flags = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-        finish(Command::new("npm").args(flags).current_dir(&copy))?;
+        call_command(Command::new("npm").args(flags).current_dir(&copy))?;
     }
     Ok(copy)
 }
 
-/// One version of a package that needs no others.
+/// A version of a package without dependencies.
 pub(crate) struct Package {
     pub(crate) name: &'static str,
     pub(crate) version: &'static str,
-    /// The hash of what it must hold, as npm writes it.
+    /// The hash of its archive, as npm writes it.
     pub(crate) integrity: &'static str,
 }
 
 impl Package {
-    /// The folder of the package's files; downloads them once, and checks them.
+    /// Downloads the package unless that was done before, and returns its folder.
     pub(crate) fn fetch(&self) -> Result<PathBuf> {
         let Self { name, version, integrity } = self;
         let folder = target_folder().join(format!("{name}-{version}"));
@@ -60,15 +60,15 @@ impl Package {
         if package.is_dir() {
             return Ok(package);
         }
-        need_npm()?;
+        ensure_npm()?;
         heading(&format!("Fetching {name} {version}"));
         let download = folder.with_extension("download");
         fs::create_dir_all(&download)?;
-        let wanted = format!("{name}@{version}");
+        let spec = format!("{name}@{version}");
         let into = download.to_string_lossy();
-        let report = read("npm", &["pack", &wanted, "--json", "--pack-destination", &into])?;
+        let report = output_of("npm", &["pack", &spec, "--json", "--pack-destination", &into])?;
         if !report.contains(integrity) {
-            bail!("{wanted} is not what it was: its hash is not {integrity}");
+            bail!("{spec} has changed: its hash is not {integrity}");
         }
         let archive = download.join(format!("{name}-{version}.tgz"));
         call("tar", &["-xzf", &archive.to_string_lossy(), "-C", &into])?;

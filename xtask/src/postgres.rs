@@ -1,4 +1,4 @@
-//! PostgreSQL servers of our own, for one run of the tests: new, on a free port, gone afterwards.
+//! Temporary PostgreSQL servers on free ports. Their files are deleted afterwards.
 
 use std::{
     env, fs, io,
@@ -12,54 +12,54 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::{
-    shell::{finish, heading, read},
-    tools::need_package,
+    shell::{call_command, heading, output_of},
+    tools::ensure_package,
 };
 
 const USER: &str = "rowlock";
 
-/// Whether what is committed has to survive a power cut.
+/// Whether commits wait for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Durability {
-    /// PostgreSQL's default.
-    Real,
-    /// It does not wait for the disk.
-    ThrownAway,
+    /// PostgreSQL's default: commits survive a power cut.
+    Full,
+    /// Faster, for data that is not needed later.
+    None,
 }
 
-/// The server; it stops when this is dropped.
+/// A running server. It stops when this is dropped.
 pub(crate) struct Postgres {
     process: Child,
-    /// Where its programs are.
+    /// The folder of PostgreSQL's programs.
     binaries: PathBuf,
     folder: PathBuf,
     port: u16,
     durability: Durability,
-    /// Goes after the server.
+    /// Fields are dropped in order, so the disk is unmounted last.
     _disk: Option<SmallDisk>,
 }
 
 impl Postgres {
-    /// Starts one.
+    /// Starts a server.
     pub(crate) fn start(durability: Durability) -> Result<Self> {
         Self::start_in(new_folder()?, durability, None)
     }
 
-    /// Starts one on a disk of its own that a test can fill; none where the caller may not mount it.
+    /// Starts a server on a small disk that can be filled. Returns `None` if it can't be mounted.
     pub(crate) fn start_on_small_disk() -> Result<Option<Self>> {
         let folder = new_folder()?;
         match SmallDisk::mount(&folder)? {
-            Some(disk) => Self::start_in(folder, Durability::Real, Some(disk)).map(Some),
+            Some(disk) => Self::start_in(folder, Durability::Full, Some(disk)).map(Some),
             None => Ok(None),
         }
     }
 
     fn start_in(folder: PathBuf, durability: Durability, disk: Option<SmallDisk>) -> Result<Self> {
         let binaries = binaries()?;
-        heading("Starting a throw-away PostgreSQL");
+        heading("Starting a temporary PostgreSQL");
         let data = folder.join("data");
-        finish(
-            command(&binaries.join("initdb"))?
+        call_command(
+            as_postgres_user(&binaries.join("initdb"))?
                 .args(["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"])
                 .args(["--username", USER])
                 .arg("--pgdata")
@@ -69,17 +69,17 @@ impl Postgres {
         Self::run(binaries, folder, durability, disk)
     }
 
-    /// Starts another server that follows this one, and answers what only reads.
+    /// Starts a standby that replicates this server and answers reads.
     pub(crate) fn start_standby(&self) -> Result<Self> {
         heading("Starting its standby");
         let folder = new_folder()?;
-        finish(
-            command(&self.binaries.join("pg_basebackup"))?
+        call_command(
+            as_postgres_user(&self.binaries.join("pg_basebackup"))?
                 .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", USER])
                 .args(["--checkpoint=fast", "--no-sync", "--write-recovery-conf", "--pgdata"])
                 .arg(folder.join("data")),
         )?;
-        Self::run(self.binaries.clone(), folder, Durability::ThrownAway, None)
+        Self::run(self.binaries.clone(), folder, Durability::None, None)
     }
 
     fn run(
@@ -88,7 +88,7 @@ impl Postgres {
         durability: Durability,
         disk: Option<SmallDisk>,
     ) -> Result<Self> {
-        // Bound for a moment to learn which port is free.
+        // Binding finds a free port.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let process = spawn(&binaries, &folder, port, durability)?;
         let mut server = Self { process, binaries, folder, port, durability, _disk: disk };
@@ -96,20 +96,20 @@ impl Postgres {
         Ok(server)
     }
 
-    /// Ends all of it without warning, and starts it again on the same files.
+    /// Kills all processes, and starts the server again on the same files.
     pub(crate) fn kill_and_restart(&mut self) -> Result<()> {
         self.kill()?;
         self.restart()
     }
 
-    /// Ends all of it without warning.
+    /// Kills all processes.
     pub(crate) fn kill(&mut self) -> Result<()> {
         signal("-KILL", &self.pids())?;
         self.process.wait()?;
         Ok(())
     }
 
-    /// Starts it again on the same files, unless it is running.
+    /// Starts the server again on the same files, unless it is running.
     pub(crate) fn restart(&mut self) -> Result<()> {
         if self.process.try_wait()?.is_some() {
             self.process = spawn(&self.binaries, &self.folder, self.port, self.durability)?;
@@ -117,31 +117,31 @@ impl Postgres {
         self.wait_until_ready()
     }
 
-    /// Leaves no room on its disk for so long.
+    /// Keeps the disk full for this time.
     pub(crate) fn fill_disk(&self, time: Duration) -> Result<()> {
         let ballast = self.folder.join("ballast");
-        // Until there is no room for more.
+        // The copy ends when the disk is full.
         let mut file = fs::File::create(&ballast)?;
         let full = io::copy(&mut io::repeat(0), &mut file);
         sleep(time);
         fs::remove_file(ballast)?;
         match full {
             Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(()),
-            other => bail!("the disk was not filled: {other:?}"),
+            other => bail!("the disk did not get full: {other:?}"),
         }
     }
 
-    /// What a statement gives, as text without headings.
-    pub(crate) fn ask(&self, database: &str, sql: &str) -> Result<String> {
+    /// Runs a statement, and returns its result as text without headings.
+    pub(crate) fn query(&self, database: &str, sql: &str) -> Result<String> {
         let mut psql = self.client("psql");
         psql.args(["--no-align", "--tuples-only", "--quiet", "--set", "ON_ERROR_STOP=1"]);
         let output = psql.args(["--dbname", database, "--command", sql]).output()?;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        ensure!(output.status.success(), "{sql}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.success(), "{sql}: {stderr}");
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
-    /// Lets none of its processes run for so long.
+    /// Suspends all processes for this time.
     pub(crate) fn pause(&self, time: Duration) -> Result<()> {
         let pids = self.pids();
         signal("-STOP", &pids)?;
@@ -149,11 +149,11 @@ impl Postgres {
         signal("-CONT", &pids)
     }
 
-    /// The postmaster's process id, and those of its children.
+    /// The process ids of the postmaster and its children.
     fn pids(&self) -> Vec<String> {
         let pid = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default();
         let Some(postmaster) = pid.lines().next() else { return Vec::new() };
-        let children = read("pgrep", &["-P", postmaster]).unwrap_or_default();
+        let children = output_of("pgrep", &["-P", postmaster]).unwrap_or_default();
         [postmaster].into_iter().chain(children.lines()).map(str::to_owned).collect()
     }
 
@@ -162,13 +162,13 @@ impl Postgres {
         format!("postgres://{USER}@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Makes an empty database and gives its URL.
+    /// Creates an empty database and returns its URL.
     pub(crate) fn create_database(&self, name: &str) -> Result<String> {
-        finish(self.client("createdb").arg(name))?;
+        call_command(self.client("createdb").arg(name))?;
         Ok(self.url(name))
     }
 
-    /// One of PostgreSQL's client programs, about to connect to this server.
+    /// A command for a client program of PostgreSQL, with the options to connect to this server.
     pub(crate) fn client(&self, program: &str) -> Command {
         let mut command = Command::new(self.binaries.join(program));
         command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", USER]);
@@ -178,7 +178,7 @@ impl Postgres {
     fn wait_until_ready(&mut self) -> Result<()> {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            // Whoever answers on this port must be the one that was started here.
+            // Another server may have taken the port, so compare the data folder.
             let answer = Command::new(self.binaries.join("psql"))
                 .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", USER])
                 .args(["-Atc", "SHOW data_directory", "postgres"])
@@ -200,9 +200,9 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // Its own process, by the id that it wrote down: ours may be the shell around it. SIGINT is
-        // what PostgreSQL takes for a fast shutdown.
-        // What was killed has left its id there, which may be somebody else's by now.
+        // The child process may be the `runuser` around PostgreSQL, so read PostgreSQL's own id. A
+        // killed server leaves an outdated id, so check that it is running. SIGINT requests a fast
+        // shutdown.
         let pid = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default();
         if let (Some(pid), Ok(None)) = (pid.lines().next(), self.process.try_wait()) {
             let _ = Command::new("kill").args(["-INT", pid]).status();
@@ -212,23 +212,23 @@ impl Drop for Postgres {
     }
 }
 
-/// A folder for a server's files, which belongs to whom it runs as.
+/// Creates a folder for a server's files, owned by the user that the server runs as.
 fn new_folder() -> Result<PathBuf> {
     let template = env::temp_dir().join("rowlock-postgres.XXXXXX");
-    let folder = PathBuf::from(read("mktemp", &["-d", &template.to_string_lossy()])?.trim());
+    let folder = PathBuf::from(output_of("mktemp", &["-d", &template.to_string_lossy()])?.trim());
     if is_root()? {
-        // Installing it makes the user.
+        // Installing PostgreSQL creates the user.
         binaries()?;
-        finish(Command::new("chown").arg("postgres").arg(&folder))?;
+        call_command(Command::new("chown").arg("postgres").arg(&folder))?;
     }
     Ok(folder)
 }
 
-/// Memory that is mounted as a disk.
+/// A disk in memory, mounted on a folder.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// Only root may.
+    /// Returns `None` unless this is root and mounting is permitted.
     fn mount(folder: &Path) -> Result<Option<Self>> {
         if !is_root()? {
             return Ok(None);
@@ -249,15 +249,15 @@ impl Drop for SmallDisk {
 
 fn spawn(binaries: &Path, folder: &Path, port: u16, durability: Durability) -> Result<Child> {
     let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log"))?;
-    command(&binaries.join("postgres"))?
+    as_postgres_user(&binaries.join("postgres"))?
         .arg("-D")
         .arg(folder.join("data"))
         .args(["-c", "listen_addresses=127.0.0.1", "-c", &format!("port={port}")])
         .args(["-c", &format!("unix_socket_directories={}", folder.display())])
         .args(["-c", "max_connections=400"])
         .args(match durability {
-            Durability::Real => &[][..],
-            Durability::ThrownAway => &["-c", "fsync=off"],
+            Durability::Full => &[][..],
+            Durability::None => &["-c", "fsync=off"],
         })
         .stdout(Stdio::null())
         .stderr(log)
@@ -265,27 +265,27 @@ fn spawn(binaries: &Path, folder: &Path, port: u16, durability: Durability) -> R
         .context("starting postgres")
 }
 
-/// Those that are gone already need none.
+/// Sends a signal. Processes that have ended are ignored.
 fn signal(signal: &str, pids: &[String]) -> Result<()> {
     let mut kill = Command::new("kill");
     kill.arg(signal).args(pids).stderr(Stdio::null()).status().context("calling kill")?;
     Ok(())
 }
 
-/// The version of the server that is used.
+/// The version of PostgreSQL, for the report.
 pub(crate) fn version() -> Result<String> {
     let binaries = find_binaries().context("PostgreSQL is not installed")?;
-    let version = read(&binaries.join("postgres").to_string_lossy(), &["--version"])?;
+    let version = output_of(&binaries.join("postgres").to_string_lossy(), &["--version"])?;
     Ok(version.trim().to_owned())
 }
 
-/// The folder with the server's programs, which are installed where they are missing.
+/// The folder of the server's programs, which are installed if they are missing.
 fn binaries() -> Result<PathBuf> {
-    need_package(find_binaries().is_some(), "PostgreSQL", &["postgresql"])?;
-    find_binaries().context("PostgreSQL is installed and its server not found")
+    ensure_package(find_binaries().is_some(), "PostgreSQL", &["postgresql"])?;
+    find_binaries().context("PostgreSQL is installed, but its server was not found")
 }
 
-/// The folder with the server's programs, of the newest version that is installed.
+/// The folder of the server's programs, in the newest installed version.
 fn find_binaries() -> Option<PathBuf> {
     let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest = debian
@@ -303,8 +303,8 @@ fn find_binaries() -> Option<PathBuf> {
     bin.join("initdb").is_file().then_some(bin)
 }
 
-/// A command that runs as somebody PostgreSQL accepts: it refuses root.
-fn command(program: &Path) -> Result<Command> {
+/// A command that runs as the user `postgres` if this is root, whom PostgreSQL refuses.
+fn as_postgres_user(program: &Path) -> Result<Command> {
     if !is_root()? {
         return Ok(Command::new(program));
     }
@@ -314,5 +314,5 @@ fn command(program: &Path) -> Result<Command> {
 }
 
 fn is_root() -> Result<bool> {
-    Ok(read("id", &["-u"])?.trim() == "0")
+    Ok(output_of("id", &["-u"])?.trim() == "0")
 }

@@ -1,21 +1,20 @@
-//! `loadtest race` against the real program on each engine, and the audit after it.
+//! Runs `loadtest race` against a server on each database engine, and then the audit.
 
 use std::{fs, process::Command};
 
 use anyhow::{Context, Result};
 
 use crate::{
+    paths::target_folder,
     postgres::Postgres,
     server::{Server, audit},
-    shell::{finish, heading},
-    web::target_folder,
+    shell::{call_command, heading},
 };
 
-/// As the tests build the programs.
+/// The tests' profile.
 const PROFILE: &str = "debug";
 
-/// A short form of the races: ten users for two tickets, three times on each engine. The programs are
-/// built.
+/// Ten users race for two tickets, three times on each engine. The programs must be built.
 pub(crate) fn on_both_engines(postgres: &Postgres) -> Result<()> {
     let folder = target_folder().join("race");
     if folder.exists() {
@@ -32,8 +31,8 @@ fn race(engine: &str, database: &str) -> Result<()> {
     let log = target_folder().join(format!("race/{engine}.log"));
     let server = Server::start(PROFILE, database, &log)?;
     let loadtest = target_folder().join(PROFILE).join("loadtest");
-    finish(Command::new(loadtest).args(["race", "--rounds", "3", "--url", &server.url]))
-        .with_context(|| format!("the server's log is {}", log.display()))?;
+    call_command(Command::new(loadtest).args(["race", "--rounds", "3", "--url", &server.url]))
+        .with_context(|| format!("see the server's log, {}", log.display()))?;
     drop(server);
     audit(PROFILE, database)
 }

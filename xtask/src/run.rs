@@ -1,20 +1,21 @@
-//! From a fresh clone to a working site.
+//! Builds and serves a working site from a fresh clone.
 
 use std::process::Command;
 
 use anyhow::Result;
 
 use crate::{
-    shell::{call, finish, heading},
-    web::{self, Ide, target_folder},
+    paths::target_folder,
+    shell::{call, call_command, heading},
+    web::{self, Ides},
 };
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Build the server with optimisations, as for real use
+    /// Build the server with optimisations, as in production
     #[arg(long)]
     release: bool,
-    /// For `rowlock serve`, as in `cargo xtask run -- --listen-addr 0.0.0.0:8080`
+    /// Flags for `rowlock serve`, as in `cargo xtask run -- --listen-addr 0.0.0.0:8080`
     #[arg(last = true)]
     serve: Vec<String>,
 }
@@ -33,27 +34,27 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut serve = Command::new(&rowlock);
     serve.arg("serve").args(&args.serve);
     if args.serve.iter().any(|flag| ["-h", "--help"].contains(&flag.as_str())) {
-        return finish(&mut serve);
+        return call_command(&mut serve);
     }
-    web::build(Ide::IfItCanBeHad)?;
+    web::build(Ides::Optional)?;
     heading("Preparing the database");
-    // Which one may be among the flags for the server.
+    // The flags for the server may choose another database.
     let database: Vec<&str> = database_flag(&args.serve);
     for command in ["migrate", "seed"] {
         call(&program, &[&[command], &*database].concat())?;
     }
-    heading("Serving; Ctrl-C stops it");
-    finish(&mut serve)
+    heading("Serving. Press Ctrl-C to stop.");
+    call_command(&mut serve)
 }
 
-/// `--database-url` with its value, if it is there.
+/// `--database-url` with its value, if it is among the flags.
 fn database_flag(flags: &[String]) -> Vec<&str> {
     const NAME: &str = "--database-url";
-    let Some(at) = flags.iter().position(|flag| flag.split('=').next() == Some(NAME)) else {
+    let Some(index) = flags.iter().position(|flag| flag.split('=').next() == Some(NAME)) else {
         return Vec::new();
     };
-    let words = if flags[at] == NAME { 2 } else { 1 };
-    flags[at..].iter().take(words).map(String::as_str).collect()
+    let length = if flags[index] == NAME { 2 } else { 1 };
+    flags[index..].iter().take(length).map(String::as_str).collect()
 }
 
 #[cfg(test)]

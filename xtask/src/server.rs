@@ -1,7 +1,9 @@
-//! `rowlock` as it was built, for chores that need a running server.
+//! Runs the `rowlock` that was built, for tasks that need a server.
 
 use std::{
     fs,
+    io::{self, Read, Write},
+    net::TcpStream,
     path::Path,
     process::{Child, Command},
     thread::sleep,
@@ -10,28 +12,27 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{shell::finish, web::target_folder};
+use crate::{paths::target_folder, shell::call_command};
 
-const SECRET: &str = "only-for-tests-and-known-to-everybody";
-/// Longest wait for it to serve.
+const JWT_SECRET: &str = "only-for-tests-and-known-to-everybody";
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A running server; it ends when this is dropped.
+/// A running server. It is killed when this is dropped.
 pub(crate) struct Server {
     pub(crate) url: String,
     process: Child,
 }
 
 impl Server {
-    /// With the demo data, on a free port, its log in a file.
+    /// Starts a server with the demo data on a free port, with its log in a file.
     pub(crate) fn start(profile: &str, database: &str, log: &Path) -> Result<Self> {
         for command in ["migrate", "seed"] {
-            finish(&mut rowlock(profile, command, database))?;
+            call_command(&mut rowlock(profile, command, database))?;
         }
         Self::serve(profile, database, log, &[])
     }
 
-    /// On a database that is there, with more settings.
+    /// Starts a server on a prepared database, with additional settings.
     pub(crate) fn serve(
         profile: &str,
         database: &str,
@@ -44,10 +45,10 @@ impl Server {
             .stderr(fs::File::create(log)?)
             .spawn()
             .context("starting rowlock")?;
-        let begun = Instant::now();
-        while begun.elapsed() < START_TIMEOUT && process.try_wait()?.is_none() {
-            let said = fs::read_to_string(log)?;
-            let url = said.lines().find_map(|line| {
+        let started = Instant::now();
+        while started.elapsed() < START_TIMEOUT && process.try_wait()?.is_none() {
+            let lines = fs::read_to_string(log)?;
+            let url = lines.lines().find_map(|line| {
                 let (_, url) = line.split_once("serving on ")?;
                 url.split(' ').next()
             });
@@ -57,14 +58,14 @@ impl Server {
             sleep(Duration::from_millis(20));
         }
         let _ = process.kill();
-        bail!("rowlock did not begin to serve; its log is {}", log.display());
+        bail!("rowlock did not start; see its log, {}", log.display());
     }
 }
 
 impl Server {
-    /// Tells it to stop, and waits until it has.
+    /// Asks the server to stop, and waits until it has.
     pub(crate) fn stop(mut self) -> Result<()> {
-        finish(Command::new("kill").args(["-TERM", &self.pid().to_string()]))?;
+        call_command(Command::new("kill").args(["-TERM", &self.pid().to_string()]))?;
         let status = self.process.wait()?;
         ensure!(status.success(), "rowlock ended with {status}");
         Ok(())
@@ -81,20 +82,29 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// One of its commands, with these settings only, whatever the caller's are.
+/// A `rowlock` command with these settings only. It inherits none from the environment.
 pub(crate) fn rowlock(profile: &str, command: &str, database: &str) -> Command {
     let mut rowlock = Command::new(target_folder().join(profile).join("rowlock"));
-    rowlock.arg(command).env_clear().env("DATABASE_URL", database).env("JWT_SECRET", SECRET);
+    rowlock.arg(command).env_clear().env("DATABASE_URL", database).env("JWT_SECRET", JWT_SECRET);
     rowlock
 }
 
-/// That every count fits its bookings.
+/// Sends a GET request, and returns the whole response.
+pub(crate) fn get(address: &str, path: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response)?;
+    Ok(response)
+}
+
+/// Checks that all counts agree with the bookings.
 pub(crate) fn audit(profile: &str, database: &str) -> Result<()> {
-    finish(&mut rowlock(profile, "audit", database)).context("the audit found something")
+    call_command(&mut rowlock(profile, "audit", database)).context("the audit found violations")
 }

@@ -1,64 +1,58 @@
-//! Calling programs, with an error that names what was called.
+//! Calls other programs. Errors have the command line.
 
 use std::{
     env,
-    path::Path,
     process::{Command, Stdio},
     time::Instant,
 };
 
 use anyhow::{Context, Result, bail};
 
-/// All paths in xtask are from the repository's root, wherever it was called.
-pub(crate) fn enter_repository() -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask is in a folder")?;
-    env::set_current_dir(root).with_context(|| format!("entering {}", root.display()))
-}
-
-/// Says what comes next.
+/// Prints what comes next.
 pub(crate) fn heading(text: &str) {
     eprintln!("\n── {text}");
 }
 
-/// Runs a program to its end, its output passed through.
+/// Runs a program, and passes its output through.
 pub(crate) fn call(program: &str, args: &[&str]) -> Result<()> {
-    finish(Command::new(program).args(args))
+    call_command(Command::new(program).args(args))
 }
 
-/// Runs a prepared command to its end, its output passed through; says how long a slow one took.
-pub(crate) fn finish(command: &mut Command) -> Result<()> {
-    let begun = Instant::now();
+/// Runs a command, and passes its output through. Prints the time if it took long.
+pub(crate) fn call_command(command: &mut Command) -> Result<()> {
+    let started = Instant::now();
     forget_own_package(command);
-    let status = command.status().with_context(|| format!("starting {}", line(command)))?;
+    let status = command.status().with_context(|| format!("starting {}", command_line(command)))?;
     if !status.success() {
-        bail!("{} ended with {status}", line(command));
+        bail!("{} ended with {status}", command_line(command));
     }
-    if begun.elapsed().as_secs() >= 5 {
-        eprintln!("   took {} s", begun.elapsed().as_secs());
+    if started.elapsed().as_secs() >= 5 {
+        eprintln!("   took {} s", started.elapsed().as_secs());
     }
     Ok(())
 }
 
-/// Runs a program to its end and gives what it printed.
-pub(crate) fn read(program: &str, args: &[&str]) -> Result<String> {
+/// Runs a program and returns its standard output.
+pub(crate) fn output_of(program: &str, args: &[&str]) -> Result<String> {
     let mut command = Command::new(program);
     command.args(args).stderr(Stdio::inherit());
     forget_own_package(&mut command);
-    let output = command.output().with_context(|| format!("starting {}", line(&command)))?;
+    let output =
+        command.output().with_context(|| format!("starting {}", command_line(&command)))?;
     if !output.status.success() {
-        bail!("{} ended with {}", line(&command), output.status);
+        bail!("{} ended with {}", command_line(&command), output.status);
     }
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// Whether a program of this name can be started.
-pub(crate) fn has(program: &str) -> bool {
+/// Whether a program is on the PATH.
+pub(crate) fn is_installed(program: &str) -> bool {
     env::var_os("PATH")
         .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
-/// What cargo tells xtask of its own package. Some build scripts look at it, and would build everything
-/// again that was built without xtask.
+/// Removes the variables that describe xtask's own package. Some build scripts depend on them, so
+/// that cargo would rebuild what was built without xtask.
 fn forget_own_package(command: &mut Command) {
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
@@ -68,7 +62,7 @@ fn forget_own_package(command: &mut Command) {
     }
 }
 
-fn line(command: &Command) -> String {
+fn command_line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

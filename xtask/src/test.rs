@@ -1,29 +1,40 @@
-//! Everything that CI runs.
+//! Runs everything that CI runs.
 
 use std::{fs, path::Path, process::Command};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::{
-    chaos,
+    chaos, layers,
     npm::{self, Package},
     postgres::{Durability, Postgres},
     race,
-    shell::{call, finish, has, heading},
-    tools::need_package,
-    web::{self, Ide},
+    shell::{call, call_command, heading, is_installed, output_of},
+    tools::ensure_package,
+    web::{self, Ides},
 };
 
-/// Finds what makes a page hard to use for some people.
+/// Programs and tests are built together, or cargo would build shared dependencies once for each
+/// set of features. The bundler is left out, as it has no tests.
+const WORKSPACE: &[&str] = &["--workspace", "--all-targets", "--exclude", "rowlock-web-bundler"];
+
+/// Finds accessibility problems of a page.
 const AXE: Package = Package {
     name: "axe-core",
     version: "4.14.1",
     integrity: "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
 };
 
+/// Modules of server/tests/it whose tests need the web client and the IDEs, a browser, or clients
+/// from npm.
+const NEED_SITE: &[&str] = &["browser::", "http::"];
+const NEED_BROWSER: &[&str] = &["browser::"];
+const NEED_CLIENTS: &[&str] = &["clients::", "guide::"];
+
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Only the tests whose names contain this; no lints, no races
+    /// Run only the tests whose names contain this, without lints and races, and build only what
+    /// they need
     filter: Option<String>,
 }
 
@@ -35,36 +46,50 @@ pub(crate) fn test(args: &Args) -> Result<()> {
         let lints =
             ["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"];
         call("cargo", &lints)?;
+        heading("Layers");
+        layers::check(false)?;
     }
-    let browser = has("chromium") && has("chromedriver");
-    need_package(browser, "Chromium with its driver", &["chromium", "chromium-driver"])?;
-    need_package(has("npm"), "npm", &["nodejs", "npm"])?;
-    need_package(has("curl"), "curl", &["curl"])?;
-    let clients = npm::install(Path::new("server/tests/clients"))?;
-    let axe = fs::canonicalize(AXE.fetch()?.join("axe.min.js"))?;
-    web::build(Ide::Required)?;
-
-    // Programs and tests in one go, or their dependencies would be built twice, with the features
-    // that each of them needs. The one left out ran already.
-    let workspace = ["--workspace", "--all-targets", "--exclude", "rowlock-web-bundler"];
     heading("Building the programs and their tests");
-    finish(Command::new("cargo").arg("build").args(workspace))?;
+    call_command(Command::new("cargo").arg("build").args(WORKSPACE))?;
 
-    let postgres = Postgres::start(Durability::ThrownAway)?;
+    let names = args.filter.as_deref().map(names_with).transpose()?;
+    let need = |modules: &[&str]| {
+        let is_in_one = |name: &String| modules.iter().any(|module| name.starts_with(module));
+        names.as_ref().is_none_or(|names| names.iter().any(is_in_one))
+    };
+    let mut tests = Command::new("cargo");
+    tests.arg("test").args(WORKSPACE).args(&args.filter);
+    if need(NEED_SITE) || need(NEED_CLIENTS) {
+        ensure_package(is_installed("npm"), "npm", &["nodejs", "npm"])?;
+    }
+    if need(NEED_SITE) {
+        web::build(Ides::Required)?;
+    }
+    if need(NEED_BROWSER) {
+        let browser = is_installed("chromium") && is_installed("chromedriver");
+        ensure_package(browser, "Chromium with its driver", &["chromium", "chromium-driver"])?;
+        let axe = fs::canonicalize(AXE.fetch()?.join("axe.min.js"))?;
+        tests.env("TEST_AXE_SCRIPT", axe);
+    }
+    if need(NEED_CLIENTS) {
+        ensure_package(is_installed("curl"), "curl", &["curl"])?;
+        tests.env("TEST_CLIENTS", npm::install(Path::new("server/tests/clients"))?);
+    }
+    let postgres = Postgres::start(Durability::None)?;
     heading("Tests");
-    finish(
-        Command::new("cargo")
-            .arg("test")
-            .args(workspace)
-            .args(&args.filter)
-            .env("TEST_POSTGRES_URL", postgres.url("postgres"))
-            .env("TEST_CLIENTS", clients)
-            .env("TEST_AXE_SCRIPT", axe),
-    )?;
+    call_command(tests.env("TEST_POSTGRES_URL", postgres.url("postgres")))?;
     if args.filter.is_none() {
         race::on_both_engines(&postgres)?;
         drop(postgres);
         chaos::short_form()?;
     }
     Ok(())
+}
+
+/// The full names of all tests whose names contain `filter`.
+fn names_with(filter: &str) -> Result<Vec<String>> {
+    let args = [&["test", "--quiet"], WORKSPACE, &[filter, "--", "--list", "--format", "terse"]];
+    let names = output_of("cargo", &args.concat())?;
+    ensure!(!names.is_empty(), "no test's name contains {filter:?}");
+    Ok(names.lines().map(str::to_owned).collect())
 }

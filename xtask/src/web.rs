@@ -1,4 +1,4 @@
-//! Builds what `rowlock` serves to browsers: the web client, and two IDEs as their makers publish them.
+//! Builds the files for browsers: the web client, and two IDEs from npm.
 
 use std::{
     fs,
@@ -9,9 +9,10 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
-    npm::{self, Package, need_npm},
-    shell::{call, finish, heading},
-    tools::need_wasm_target,
+    npm::{self, Package, ensure_npm},
+    paths::target_folder,
+    shell::{call, call_command, heading},
+    tools::ensure_wasm_target,
 };
 
 const PLAYGROUND: Package = Package {
@@ -20,7 +21,7 @@ const PLAYGROUND: Package = Package {
     integrity: "sha512-YPR33Ph9kuKlFOMpc8mKGsL/fOiX0ltgzV1BokXYNsBLtTVQnhdCSKQuZg80CcxWKD8syNuWXDkGZSAdFkwmRg==",
 };
 
-/// What GraphiQL's page loads, each with all that it needs: its own code, and its editor's helpers.
+/// The bundles that GraphiQL's page loads: its own code, and its editor's workers.
 const GRAPHIQL: [&str; 4] = [
     "main.js",
     "editor=monaco-editor/esm/vs/editor/editor.worker.js",
@@ -28,24 +29,26 @@ const GRAPHIQL: [&str; 4] = [
     "graphql=monaco-graphql/esm/graphql.worker.js",
 ];
 
-/// Whether a build without the IDEs counts.
+/// Whether the build fails when the IDEs can't be built.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ide {
+pub(crate) enum Ides {
     Required,
-    IfItCanBeHad,
+    Optional,
 }
 
-/// Everything into web/dist.
-pub(crate) fn build(wanted: Ide) -> Result<()> {
-    need_wasm_target()?;
+/// Builds everything into web/dist.
+pub(crate) fn build(wanted: Ides) -> Result<()> {
+    ensure_wasm_target()?;
     heading("Building the web client");
     let target = "wasm32-unknown-unknown";
     call("cargo", &["build", "-p", "rowlock-web", "--profile", "wasm", "--target", target])?;
 
     let ide = match assemble_ide() {
         Ok(ide) => Some(ide),
-        Err(error) if wanted == Ide::IfItCanBeHad => {
-            eprintln!("   without the IDEs, /playground and /graphiql will be empty: {error:#}");
+        Err(error) if wanted == Ides::Optional => {
+            eprintln!(
+                "   /playground and /graphiql will be missing, as their build failed: {error:#}"
+            );
             None
         }
         Err(error) => return Err(error),
@@ -61,12 +64,7 @@ pub(crate) fn build(wanted: Ide) -> Result<()> {
     call("cargo", &args)
 }
 
-/// Where cargo puts what it builds.
-pub(crate) fn target_folder() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from)
-}
-
-/// The IDEs' pages with the packages' files beside them.
+/// Collects the IDEs' pages and the files of their packages.
 fn assemble_ide() -> Result<PathBuf> {
     let ide = std::path::absolute(target_folder())?.join("ide");
     if ide.exists() {
@@ -86,7 +84,7 @@ fn assemble_playground(playground: &Path) -> Result<()> {
     }
     for file in ["static/js/middleware.js", "static/css/middleware.css", "favicon.png"] {
         let from = package.join("build").join(file);
-        let name = Path::new(file).file_name().context("a file has a name")?;
+        let name = Path::new(file).file_name().context("the file has no name")?;
         fs::copy(&from, playground.join(name))
             .with_context(|| format!("copying {}", from.display()))?;
     }
@@ -94,7 +92,7 @@ fn assemble_playground(playground: &Path) -> Result<()> {
 }
 
 fn bundle_graphiql(graphiql: &Path) -> Result<()> {
-    need_npm()?;
+    ensure_npm()?;
     let package = npm::install(Path::new("ide/graphiql"))?;
     heading("Bundling GraphiQL");
     let mut esbuild = Command::new(package.join("node_modules/.bin/esbuild"));
@@ -107,7 +105,7 @@ fn bundle_graphiql(graphiql: &Path) -> Result<()> {
         "--define:process.env.NODE_ENV=\"production\"",
         "--log-level=warning",
     ]);
-    finish(esbuild.arg(format!("--outdir={}", graphiql.display())))?;
+    call_command(esbuild.arg(format!("--outdir={}", graphiql.display())))?;
     for page in ["index.html", "page.css"] {
         fs::copy(package.join(page), graphiql.join(page))?;
     }

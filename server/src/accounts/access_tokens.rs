@@ -1,4 +1,4 @@
-//! Access tokens: short-lived JWTs that say who is asking and are never looked up.
+//! Access tokens: short-lived JWTs that name their user and are never looked up.
 
 use std::fmt;
 
@@ -11,14 +11,14 @@ use uuid::Uuid;
 use super::{hs256, settings::JwtSecrets};
 use crate::clock::Clock;
 
-/// How long an access token is good.
+/// The time for which an access token is valid.
 pub(crate) const ACCESS_TOKEN_LIFETIME: Duration = Duration::minutes(15);
 
 /// Signs and checks access tokens: JWT with HS256.
 #[derive(Clone)]
 pub struct AccessTokens {
     signing_key: EncodingKey,
-    /// The signing key's own comes first, because most tokens are signed with it.
+    /// The key of the signing secret comes first, because most tokens are signed with it.
     accepted_keys: Vec<DecodingKey>,
     validation: Validation,
     clock: Clock,
@@ -31,15 +31,15 @@ pub struct AccessToken {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Who a request speaks for.
+/// The user that a request's access token names, if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Viewer {
     /// The request has no token.
     Anonymous,
-    /// The request has a token that is expired or not ours. What anyone may see is still answered.
-    /// Whatever depends on the viewer is refused, so that the client notices.
+    /// The request has a token that is expired or not valid. It still gets what anyone may see.
+    /// Everything that depends on the viewer is refused, so that the client notices.
     Rejected,
-    /// The request speaks for a user, until the token expires at `expires_at` (seconds since 1970).
+    /// The request belongs to a user, until the token expires at `expires_at` (seconds since 1970).
     /// A socket can outlive its token.
     User { id: UserId, expires_at: i64 },
 }
@@ -49,7 +49,7 @@ struct Claims {
     sub: Uuid,
     iat: i64,
     exp: i64,
-    /// Only in tokens that another program signs with the same secret.
+    /// This is set only in tokens that another program signs with the same secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     nbf: Option<i64>,
 }
@@ -77,7 +77,7 @@ impl AccessTokens {
     /// Issues a token for `user`.
     ///
     /// # Errors
-    /// Only on a defect of the signing library.
+    /// Only if the signing library has a defect.
     pub fn issue(&self, user: UserId) -> Result<AccessToken, jsonwebtoken::errors::Error> {
         let issued_at = self.clock.now();
         let expires_at = issued_at + ACCESS_TOKEN_LIFETIME;

@@ -25,7 +25,7 @@ static PROVIDER: CryptoProvider = CryptoProvider {
 
 /// Makes jsonwebtoken use this provider. Call it before any token is signed or checked.
 pub(super) fn install() {
-    // The first call of the process wins; all install the same provider.
+    // Only the first call in a process has an effect. All calls install the same provider.
     let _ = PROVIDER.install_default();
 }
 

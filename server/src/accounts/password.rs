@@ -1,4 +1,4 @@
-//! Hashes passwords with argon2id, outside of the async threads and a bounded number at a time.
+//! Hashes passwords with argon2id, outside of the async threads, and only a few at a time.
 
 use std::{
     sync::{
@@ -17,15 +17,15 @@ use tokio::{sync::Semaphore, time::timeout};
 
 /// Longest wait for a turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(10);
-/// Most callers that wait for a turn. A hash takes tens of milliseconds, so the turn of further
-/// callers would come too late.
+/// Maximum number of callers that wait for a turn. A hash takes tens of milliseconds, so the turn
+/// of further callers would come too late.
 const MAX_WAITING: usize = 250;
 
-/// Compared with when there is no such user, so that the answer takes as long.
+/// The hash that is checked if there is no such user, so that the answer takes as long.
 static NOBODYS_HASH: LazyLock<Option<PasswordHash>> =
     LazyLock::new(|| hash_now("no account has this password").ok());
 
-/// Why a password was not hashed or checked.
+/// The reason why a password was not hashed or checked.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
     #[error("too many passwords are waiting to be checked")]
@@ -63,15 +63,15 @@ impl Drop for Waiting<'_> {
 }
 
 impl Passwords {
-    /// Each hash fills a core. One core is left for everything else, so that a flood of guesses does
-    /// not keep others from booking.
+    /// Each hash keeps a core busy. One core is left for everything else, so that a flood of
+    /// guesses does not keep people from booking.
     pub(crate) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let turns = cores.saturating_sub(1).max(1);
         Self { turns: Arc::new(Semaphore::new(turns)), waiting: Arc::default() }
     }
 
-    /// How many callers wait for a turn.
+    /// The number of callers that wait for a turn.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
@@ -80,8 +80,8 @@ impl Passwords {
         self.in_turn(move || hash_now(&password)).await
     }
 
-    /// Whether `stored` was made from `password`. Without `stored` the answer is no, after the same
-    /// work.
+    /// Whether `stored` was made from `password`. Without `stored`, the answer is no, after the
+    /// same work.
     pub(crate) async fn verify(
         &self,
         password: String,

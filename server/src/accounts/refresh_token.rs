@@ -1,4 +1,4 @@
-//! Refresh tokens as the cookie has them, and as the database stores them.
+//! Refresh tokens, in the form of the cookie and in the form that the database stores.
 
 use std::fmt;
 

@@ -16,14 +16,14 @@ pub(super) fn normalised_email(email: &str) -> String {
 }
 
 pub(super) fn email_problem(email: &str) -> Option<FieldProblem> {
-    let valid = email.len() <= MAX_EMAIL_CHARS
+    let is_valid = email.len() <= MAX_EMAIL_CHARS
         && EmailAddress::parse_with_options(
             email,
             email_address::Options::default().without_display_text(),
         )
         .is_ok()
         && !email.contains(|c: char| c.is_control() || c == '"');
-    (!valid)
+    (!is_valid)
         .then(|| FieldProblem::new("email", "Please enter an email address, like ada@example.org."))
 }
 

@@ -1,4 +1,4 @@
-//! Accounts: who may register, and who may sign in.
+//! Accounts: registers people, and signs them in.
 
 use rowlock_entities::{UserId, user};
 use sea_orm::{DbErr, SqlErr};
@@ -17,7 +17,7 @@ use crate::{clock::Clock, database::Database, field_problem::FieldProblem};
 /// Longest UTF-8 encoding of a character, in bytes.
 const MAX_CHAR_BYTES: usize = 4;
 
-/// Why nobody was registered or signed in.
+/// The reason why nobody was registered or signed in.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountsError {
     #[error("the input is not valid")]
@@ -49,7 +49,7 @@ impl Accounts {
         Self { db, clock, passwords: Passwords::new(), sessions }
     }
 
-    /// How many callers wait for their password to be hashed or checked.
+    /// The number of callers that wait for their password to be hashed or checked.
     pub(crate) fn passwords_waiting(&self) -> usize {
         self.passwords.waiting()
     }
@@ -57,7 +57,7 @@ impl Accounts {
     /// Creates an account and begins its first session.
     ///
     /// # Errors
-    /// `Invalid` names each field that is wrong; `EmailTaken`.
+    /// `Invalid`, with each field that is wrong; `EmailTaken`.
     pub async fn register(
         &self,
         email: &str,
@@ -74,7 +74,7 @@ impl Accounts {
         if !problems.is_empty() {
             return Err(AccountsError::Invalid(problems));
         }
-        // This spares the costly hash. The unique index has the last word.
+        // This saves the costly hash. In the end, the unique index decides.
         if store::find_user_by_email(self.db.reads(), &email).await?.is_some() {
             return Err(AccountsError::EmailTaken);
         }

@@ -12,22 +12,19 @@ use super::{
     refresh_token::RefreshToken,
     store,
 };
-use crate::{
-    clock::Clock,
-    database::{Database, timeout_error},
-};
+use crate::{clock::Clock, database::Database};
 
-/// How long a session lasts without being used.
+/// The time after which an unused session expires.
 pub(crate) const SESSION_LIFETIME: Duration = Duration::days(7);
-/// For this long after its use, a refresh token still gives the session's next one. Two tabs that
-/// wake at the same time both send the same cookie, and neither is a thief.
+/// For this long after its first use, a refresh token can be used again. Two tabs that wake up at
+/// the same time send the same cookie, and neither of them has stolen it.
 const REUSE_GRACE: Duration = Duration::seconds(10);
 /// Longest time for a transaction, from its start until it is committed.
 const TRANSACTION_TIMEOUT: StdDuration = StdDuration::from_secs(10);
 /// Time between two removals of expired sessions.
 const REMOVAL_INTERVAL: StdDuration = StdDuration::from_secs(3_600);
 
-/// Why a session was not begun, continued or ended.
+/// The reason why a session was not begun, continued or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionsError {
     #[error("the session has ended")]
@@ -38,7 +35,7 @@ pub enum SessionsError {
     Signing(#[from] jsonwebtoken::errors::Error),
 }
 
-/// A session that was just begun or continued.
+/// A new or continued session.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
     pub user: user::Model,
@@ -82,8 +79,8 @@ impl Sessions {
 
     /// Exchanges a refresh token, as the cookie has it, for the session's next one.
     ///
-    /// A token that was used before ends its whole session, because one of the two who had it is not
-    /// its owner. Within a few seconds of its use it gives another token instead.
+    /// A token that was used before ends its whole session, because one of those who sent it is not
+    /// its owner. Within a few seconds of its first use, it gives another token instead.
     ///
     /// # Errors
     /// `SessionEnded` when the token is unknown, expired, used or revoked.
@@ -94,12 +91,14 @@ impl Sessions {
 
     async fn rotate(&self, hash: Vec<u8>) -> Result<SignedIn, SessionsError> {
         let now = self.clock.now();
-        // A made-up token must not take the writer's time, so the first look needs no transaction.
+        // The first look needs no transaction, so that made-up tokens do not take the writer's
+        // time.
         let found = store::find_refresh_token(self.db.reads(), &hash).await?;
         let session_id = found.ok_or(SessionsError::SessionEnded)?.session_id;
         let tx = self.db.begin().await?;
         let session = store::lock_session(&tx, session_id).await?;
-        // The second look sees what other rotations of this session did before the lock.
+        // The second look sees the changes that other rotations of this session made before the
+        // lock.
         let token = store::find_refresh_token(&tx, &hash).await?;
         let (Some(session), Some(token)) = (session, token) else {
             return Err(SessionsError::SessionEnded);
@@ -110,7 +109,7 @@ impl Sessions {
         }
         if token.used_at.is_some_and(|used_at| now - used_at > REUSE_GRACE) {
             tracing::warn!(user = %session.user_id, session = %session.id,
-                "a used refresh token came again; its session is revoked");
+                "a used refresh token was sent again; its session is revoked");
             store::revoke_session(&tx, session, now).await?;
             tx.commit().await?;
             return Err(SessionsError::SessionEnded);
@@ -168,7 +167,8 @@ impl Sessions {
             ticks.tick().await;
             match with_deadline(&self.db, self.remove_expired()).await {
                 Ok(count) => tracing::debug!(count, "removed expired sessions"),
-                // The next hour is soon enough. The health probe logs a database that is away.
+                // The next attempt, in an hour, is soon enough. The health probe logs an
+                // unreachable database.
                 Err(error) => tracing::debug!(%error, "could not remove expired sessions"),
             }
         }
@@ -205,11 +205,10 @@ impl Sessions {
     }
 }
 
-/// Runs a transaction, and gives it up with its connection when it takes too long.
+/// Runs a transaction. If it takes too long, it is given up together with its connection.
 pub(super) async fn with_deadline<T, E: From<DbErr>>(
     db: &Database,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    let done = db.with_deadline(Instant::now() + TRANSACTION_TIMEOUT, work).await;
-    done.unwrap_or_else(|| Err(timeout_error().into()))
+    db.with_deadline(Instant::now() + TRANSACTION_TIMEOUT, work).await
 }

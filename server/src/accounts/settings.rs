@@ -5,23 +5,23 @@ use std::{fmt, str::FromStr};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-/// The secrets of access tokens.
+/// Settings for the secrets of access tokens.
 #[derive(Clone, Debug, Default, Args)]
 pub struct SecretArgs {
-    /// Signs access tokens: 32 bytes or more, the same on every server. Required with PostgreSQL;
-    /// with SQLite the default is a random one at each start
+    /// Secret that signs access tokens: 32 bytes or more, the same on every server. Required with
+    /// PostgreSQL; with SQLite, the default is a new random secret at each start
     #[arg(long, env, value_name = "SECRET", hide_env_values = true)]
     pub jwt_secret: Option<JwtSecret>,
 
     /// A second secret whose access tokens are accepted, too. To replace JWT_SECRET without signing
-    /// anybody out, give every server the new one here first, then swap the two, and remove the old one
-    /// once the last token that it signed has expired
+    /// anybody out, first set the new secret here on every server, then swap the two, and remove
+    /// the old one once the last token that it signed has expired
     #[arg(long, env, value_name = "SECRET", hide_env_values = true)]
     pub jwt_accepted_secret: Option<JwtSecret>,
 }
 
 impl SecretArgs {
-    /// The secrets as they are set.
+    /// The configured secrets.
     ///
     /// # Errors
     /// When JWT_SECRET is not set.
@@ -33,7 +33,7 @@ impl SecretArgs {
         Ok(JwtSecrets { signing, accepted: self.jwt_accepted_secret.clone() })
     }
 
-    /// The secrets as they are set. A random secret signs if JWT_SECRET is not set.
+    /// The configured secrets. If JWT_SECRET is not set, a random secret signs.
     #[must_use]
     pub fn secrets_or_random(&self) -> JwtSecrets {
         JwtSecrets {
@@ -50,7 +50,8 @@ pub struct JwtSecret(Vec<u8>);
 impl JwtSecret {
     const MIN_BYTES: usize = 32;
 
-    /// A secret that nobody else has. Tokens signed with it end with this process.
+    /// Makes a secret that nobody else has. Tokens signed with it become invalid when this process
+    /// ends.
     #[must_use]
     pub fn random() -> Self {
         Self(rand::random::<[u8; 32]>().to_vec())
@@ -82,12 +83,12 @@ impl fmt::Debug for JwtSecret {
     }
 }
 
-/// The keys of access tokens.
+/// The secrets of access tokens.
 #[derive(Clone, Debug)]
 pub struct JwtSecrets {
     /// Signs new tokens.
     pub signing: JwtSecret,
-    /// Tokens that this one signed are accepted, too.
+    /// Tokens that this secret signed are accepted, too.
     pub accepted: Option<JwtSecret>,
 }
 

@@ -89,8 +89,8 @@ pub(crate) async fn revoke_session(
     session.update(tx).await.map(drop)
 }
 
-/// Revokes the user's sessions that have not expired. Expired ones are left to their removal, so that
-/// the two never wait for each other.
+/// Revokes the user's sessions that have not expired. Expired ones are left alone, so that this and
+/// their removal never wait for each other.
 pub(crate) async fn revoke_sessions_of(
     tx: &impl ConnectionTrait,
     user: UserId,
@@ -106,7 +106,8 @@ pub(crate) async fn revoke_sessions_of(
         .map(drop)
 }
 
-/// Deletes sessions that expired before `before`, with their tokens; returns how many.
+/// Deletes sessions that expired before `before`, with their tokens; returns how many sessions it
+/// deleted.
 pub(crate) async fn delete_sessions_expired_before(
     db: &impl ConnectionTrait,
     before: DateTime<Utc>,
@@ -118,7 +119,7 @@ pub(crate) async fn delete_sessions_expired_before(
     Ok(deleted.rows_affected)
 }
 
-/// Deletes refresh tokens that expired before `before` in sessions that go on.
+/// Deletes refresh tokens that expired before `before` in sessions that continue.
 pub(crate) async fn delete_refresh_tokens_expired_before(
     db: &impl ConnectionTrait,
     before: DateTime<Utc>,

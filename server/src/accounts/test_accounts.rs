@@ -19,8 +19,8 @@ impl Accounts {
         Ok(ids)
     }
 
-    /// Creates those of these accounts, by id and name, that are missing; returns how many. Nobody
-    /// knows their password.
+    /// Creates the accounts with these ids and names that are missing; returns how many it created.
+    /// Nobody knows their password.
     ///
     /// # Errors
     /// Only when the database fails.

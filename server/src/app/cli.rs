@@ -1,5 +1,5 @@
-//! The command line. Each setting is a flag and an environment variable, and is declared by the module
-//! that it belongs to; this module only gathers them.
+//! The command line. Each setting is a flag and an environment variable, and is declared by the
+//! module that it belongs to; this module only gathers them.
 //!
 //! A wrong setting is reported in one line before anything starts.
 
@@ -34,7 +34,7 @@ pub struct Cli {
 /// Parses the command line and the environment. Prints and exits for `--help` and `--version`.
 ///
 /// # Errors
-/// What is wrong, in one line, without the value of a setting that can hold a secret.
+/// A message in one line. It leaves out the value of a setting that can hold a secret.
 pub fn from_command_line() -> Result<Cli, String> {
     Cli::try_parse().map_err(|error| {
         if !error.use_stderr() {
@@ -64,17 +64,17 @@ fn one_line(error: &clap::Error) -> String {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve the API, the IDEs and the web client (`rowlock` alone does this, too)
+    /// Serve the API, the IDEs and the web client; `rowlock` alone does the same
     Serve(Box<ServeArgs>),
     /// Bring the database's schema up to date
     Migrate(MigrateArgs),
-    /// Add the demo events and demo users, and generated ones for measurements; existing ones stay as
-    /// they are
+    /// Add demo events and users, and generated ones for measurements. Demo events that are over
+    /// and have no bookings get a new date; other existing rows stay as they are
     Seed(SeedArgs),
     /// Print the GraphQL schema; needs no database
     Schema,
-    /// Check every event's count against its bookings; print each violation and exit with 1 if there
-    /// are any
+    /// Check every event's count against its bookings; print each violation and exit with 1 if
+    /// there are any
     Audit(DatabaseArgs),
     /// Manage users
     #[command(subcommand)]
@@ -100,16 +100,22 @@ pub struct MigrateArgs {
 pub struct SeedArgs {
     #[command(flatten)]
     pub database: DatabaseArgs,
-    /// How many generated events there should be besides the demo events
+    /// Number of generated events that should exist, besides the demo events
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub events: Option<u32>,
-    /// How many bookings the generated events should have altogether, by generated users
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "events", value_parser = clap::value_parser!(u32).range(..=100_000_000))]
+    /// Number of bookings that the generated events should have together, by generated users
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        requires = "events",
+        value_parser = clap::value_parser!(u32).range(..=100_000_000)
+    )]
     pub bookings: u32,
 }
 
 impl SeedArgs {
-    /// How much to generate, if anything.
+    /// The number of rows to generate; `None` if there is nothing to generate.
     pub(super) fn size(&self) -> Option<Size> {
         self.events.map(|events| Size { events, bookings: self.bookings })
     }
@@ -121,10 +127,10 @@ pub struct CreateUsersArgs {
     pub database: DatabaseArgs,
     #[command(flatten)]
     pub secret: SecretArgs,
-    /// How many users to create
+    /// Number of users to create
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub count: u32,
-    /// File that the access tokens are written to, one per line
+    /// File to write the access tokens to, one per line
     #[arg(long, value_name = "FILE")]
     pub tokens: PathBuf,
 }
@@ -150,8 +156,14 @@ pub struct ServeArgs {
     #[arg(long, env, default_value = "127.0.0.1:8080", value_name = "IP:PORT")]
     pub listen_addr: SocketAddr,
 
-    /// Milliseconds for which a server that was told to stop goes on serving, while `/readyz` already
-    /// reports that it is not ready. A balancer finds out before connections are refused
-    #[arg(long, env, default_value_t = 0, value_name = "MS", value_parser = clap::value_parser!(u64).range(..=600_000))]
+    /// Milliseconds to keep serving after the signal to stop, while `/readyz` reports that the
+    /// server is not ready. A balancer can then notice before connections are refused
+    #[arg(
+        long,
+        env,
+        default_value_t = 0,
+        value_name = "MS",
+        value_parser = clap::value_parser!(u64).range(..=600_000)
+    )]
     pub stop_delay_ms: u64,
 }

@@ -1,4 +1,4 @@
-//! What each subcommand does.
+//! The subcommands.
 
 use std::{
     fs,
@@ -23,10 +23,10 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// Runs the command of the command line.
+/// Runs the command that the command line names.
 ///
 /// # Errors
-/// What went wrong, for the person at the terminal.
+/// A message for the person at the terminal.
 pub async fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         None => serve(cli.serve).await,
@@ -44,12 +44,13 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     let is_embedded = matches!(args.database.database_url, DatabaseUrl::Sqlite(_));
     let secrets = match is_embedded {
         true => args.secret.secrets_or_random(),
-        // Several servers may share a PostgreSQL, and must then share their secrets, too.
+        // Several servers may share a PostgreSQL database, and then they must share their secrets,
+        // too.
         false => args.secret.secrets()?,
     };
     let db = open_database(&args.database).await?;
     if is_embedded {
-        // The embedded database has no operator who would do it.
+        // An embedded database has no operator who would migrate it.
         db.migrate(None).await.context("migrating the database")?;
     }
     let listener = server::listen(args.listen_addr).with_context(|| {
@@ -133,7 +134,7 @@ async fn audit(args: DatabaseArgs) -> Result<ExitCode> {
 
 async fn create_users(args: CreateUsersArgs) -> Result<ExitCode> {
     let secrets = args.secret.secrets()?;
-    // Opened before any user is created, so that a file that can't be written leaves none behind.
+    // Open the file first, so that no users are created if it can't be written.
     let file = fs::File::create(&args.tokens)
         .with_context(|| format!("writing {}", args.tokens.display()))?;
     let db = migrated_database(&args.database).await?;
@@ -146,7 +147,7 @@ async fn create_users(args: CreateUsersArgs) -> Result<ExitCode> {
     }
     file.flush()?;
     print(&format!(
-        "created {} users; their access tokens, good for {} minutes, are in {}\n",
+        "created {} users; their access tokens, valid for {} minutes, are in {}\n",
         users.len(),
         ACCESS_TOKEN_LIFETIME.num_minutes(),
         args.tokens.display()
@@ -178,7 +179,7 @@ async fn migrated_database(args: &DatabaseArgs) -> Result<Database> {
     let pending = db.pending_migrations().await?;
     if pending > 0 {
         bail!(
-            "the database {} misses {pending} migrations: run `rowlock migrate` first",
+            "the database {} is missing {pending} migrations: run `rowlock migrate` first",
             args.database_url
         );
     }

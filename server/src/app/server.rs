@@ -27,12 +27,13 @@ use crate::{
     services::Services,
 };
 
-/// Longest time for open requests to finish after the signal to stop, and again for bookings.
+/// Longest time for open requests to finish after the signal to stop. After that, bookings have as
+/// long again.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// The pause after a connection could not be accepted.
+/// The pause after a failed attempt to accept a connection.
 const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(50);
-/// Most connections that wait to be accepted, if the kernel allows as many. A client that finds no room
-/// tries again only after a second.
+/// Maximum number of connections that wait to be accepted, if the kernel allows as many. A client
+/// that finds no room tries again only after a second.
 const BACKLOG: u32 = 4_096;
 
 /// Listens, with room for a crowd that connects all at once.
@@ -60,7 +61,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// The settings of the database, the secrets and the bookings are in `services` already.
+    /// `services` already has the settings of the database, the secrets and the bookings.
     #[must_use]
     pub fn new(services: Services, args: &ServeArgs) -> Self {
         let rate_limits = Arc::new(RateLimits::new(&args.rate_limits));
@@ -78,12 +79,12 @@ impl Server {
         }
     }
 
-    /// Serves until `stop` ends. Then the server reports that it is not ready, goes on for the delay that
-    /// is set, tells every socket to connect elsewhere, and finishes open requests, for ten seconds at
-    /// most.
+    /// Serves until `stop` ends. Then the server reports that it is not ready, but keeps serving
+    /// for the configured delay. After that, it closes every socket, so that clients connect
+    /// elsewhere, and has ten seconds to finish open requests.
     pub async fn run(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let Services { db, bookings, .. } = &self.services;
-        // The first caller must not be the one who finds out by waiting.
+        // If the database is away, the first caller must not be the one who waits to find out.
         db.check_health(&self.database).await;
         let background_tasks = self.start_background_tasks();
 
@@ -99,14 +100,14 @@ impl Server {
             () = stopped => {}
         }
         drop(listener);
-        tracing::info!("stopping: no new connections, open requests finish");
+        tracing::info!("stopping: no new connections are accepted; open requests are finishing");
         let finished = async { tokio::join!(connections.finish(), self.shutdown.close_sockets()) };
         if timeout(DRAIN_TIMEOUT, finished).await.is_err() {
             tracing::warn!("requests were still open when the server stopped");
         }
-        // Bookings go on without their callers.
+        // Bookings continue without their callers.
         if timeout(DRAIN_TIMEOUT, bookings.idle()).await.is_err() {
-            tracing::warn!("bookings were still under way when the server stopped");
+            tracing::warn!("bookings were still running when the server stopped");
         }
         drop(background_tasks);
         db.close().await;
@@ -150,8 +151,9 @@ impl Connections {
     }
 }
 
-/// Accepts connections for ever, and serves each in a task of its own. A connection is closed if for
-/// `request_timeout` it sends no request's head, or takes nothing of an answer or of a socket's messages.
+/// Accepts connections forever, and serves each in a task of its own. A connection is closed if,
+/// for `request_timeout`, its client sends no request head, or reads nothing of an answer or of a
+/// socket's messages.
 async fn accept(
     listener: &TcpListener,
     connections: &Connections,
@@ -166,14 +168,14 @@ async fn accept(
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                // The connection is gone already, or no more files may be opened.
+                // The connection is gone already, or the process may open no more files.
                 tracing::debug!(%error, "a connection could not be accepted");
                 sleep(ACCEPT_RETRY_PAUSE).await;
                 continue;
             }
         };
-        // Answers are written whole, so nothing is gained by waiting. An error means that the
-        // connection is gone.
+        // Answers are written in one piece, so delaying small packets gains nothing. An error means
+        // that the connection is gone.
         let _ = stream.set_nodelay(true);
         let (router, stopping) = (router.clone(), stopping.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
@@ -183,7 +185,8 @@ async fn accept(
                 let mut response = answering.await?;
                 let stays_http = response.status() != StatusCode::SWITCHING_PROTOCOLS;
                 if stays_http && stopping.is_cancelled() {
-                    // The next request then goes elsewhere, and none meets a closed connection.
+                    // The client then sends its next request elsewhere, and never to a closed
+                    // connection.
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 Ok::<_, Infallible>(response)

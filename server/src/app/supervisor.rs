@@ -1,4 +1,4 @@
-//! Runs the server's background tasks, and starts a task again when it ends or panics.
+//! Runs the server's background tasks, and restarts a task that ends or panics.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -7,7 +7,8 @@ use tokio::{task::JoinSet, time::sleep};
 
 use crate::metrics::Metrics;
 
-/// The pause before a task is started again, so that one that always fails does not fill a core.
+/// The pause before a task is restarted. Without it, a task that always fails would keep a core
+/// busy.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 /// The background tasks. They end when this is dropped.
@@ -22,8 +23,8 @@ impl Supervisor {
         Self { tasks: JoinSet::new(), metrics }
     }
 
-    /// Runs a task that should never end. `start` makes it, once at first and again after each time that
-    /// it ended or panicked, which is logged and counted.
+    /// Runs a task that should never end. `start` creates it. If the task ends or panics, this is
+    /// logged and counted, and `start` creates it again.
     pub(super) fn run<F>(
         &mut self,
         name: &'static str,
@@ -36,10 +37,10 @@ impl Supervisor {
             loop {
                 let how = match AssertUnwindSafe(start()).catch_unwind().await {
                     Ok(()) => "ended",
-                    // The panic's hook has logged where and why.
+                    // The panic hook has logged where and why.
                     Err(_) => "panicked",
                 };
-                tracing::error!("the background task {name} {how}; it is started again");
+                tracing::error!("the background task {name} {how}; it is being restarted");
                 restarts.inc();
                 sleep(RESTART_PAUSE).await;
             }

@@ -2,23 +2,16 @@
 
 use std::collections::HashMap;
 
-use rowlock_entities::{EventId, UserId, booking};
+use rowlock_entities::booking;
 use sea_orm::DbErr;
 
-use super::store;
+use super::store::{self, UserAtEvent};
 use crate::{
     coalescing::{Question, Runner},
     database::Database,
 };
 
-/// A user and an event. The user has at most one confirmed booking of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct UserAtEvent {
-    pub(crate) user: UserId,
-    pub(crate) event: EventId,
-}
-
-/// Runs batches of lookups. Keeps nothing between them.
+/// Runs batches of lookups, and keeps nothing between them.
 #[derive(Debug)]
 pub(super) struct ConfirmedBookings(pub(super) Database);
 

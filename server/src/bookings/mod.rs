@@ -1,10 +1,9 @@
-//! Bookings as people see them: making, cancelling and listing them. The counts behind them are
-//! changed by [`crate::inventory`] alone.
+//! Bookings as people see them: making, cancelling and listing them. Only `inventory` changes the
+//! counts behind them.
 
 mod loader;
 mod service;
 mod store;
 
-pub(crate) use loader::UserAtEvent;
 pub use service::{Bookings, BookingsError};
-pub(crate) use store::BookingFilter;
+pub(crate) use store::{BookingFilter, UserAtEvent};

@@ -4,8 +4,8 @@ use rowlock_entities::{BookingId, EventId, UserId, booking};
 use sea_orm::DbErr;
 
 use super::{
-    loader::{ConfirmedBookings, UserAtEvent},
-    store::{self, BookingFilter},
+    loader::ConfirmedBookings,
+    store::{self, BookingFilter, UserAtEvent},
 };
 use crate::{
     coalescing::{Batcher, Bounds, Refusal},
@@ -15,13 +15,13 @@ use crate::{
     pagination::{Page, PageRequest},
 };
 
-/// Why a booking was not made, cancelled or read.
+/// The reason why a booking was not made, cancelled or read.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum BookingsError {
     #[error(transparent)]
     Inventory(#[from] InventoryError),
     #[error(transparent)]
-    NotLookedUp(#[from] Refusal),
+    LookupRefused(#[from] Refusal),
     #[error(transparent)]
     Database(#[from] DbErr),
 }
@@ -60,23 +60,25 @@ impl Bookings {
         let booking_id = BookingId::new();
         let command = Book { booking_id, user_id, event_id, quantity, idempotency_key };
         let outcome = self.inventory.carry_out(command).await;
-        self.metrics.command(outcome.as_ref().map_or_else(error_label, BookOutcome::label));
+        self.metrics
+            .command_finished(outcome.as_ref().map_or_else(error_label, BookOutcome::label));
         Ok(outcome?)
     }
 
-    /// Cancels a booking and returns its tickets. A second cancellation gives the same booking again.
+    /// Cancels a booking and frees its tickets. A second cancellation returns the same booking.
     pub(crate) async fn cancel(
         &self,
         user_id: UserId,
         booking_id: BookingId,
     ) -> Result<CancelOutcome, BookingsError> {
-        // This only finds the event's lane. Whose booking it is, and whether it can be cancelled, is
-        // decided there.
+        // This only finds the event's lane. The command checks there whose booking it is and
+        // whether it can be cancelled.
         let booking = store::find_booking(self.db.reads(), booking_id).await?;
         let event_id = booking.ok_or(Rejection::NoSuchBooking)?.event_id;
         let command = Cancel { booking_id, event_id, user_id };
         let outcome = self.inventory.carry_out(command).await;
-        self.metrics.command(outcome.as_ref().map_or_else(error_label, CancelOutcome::label));
+        self.metrics
+            .command_finished(outcome.as_ref().map_or_else(error_label, CancelOutcome::label));
         Ok(outcome?)
     }
 
@@ -111,13 +113,13 @@ impl Bookings {
         Ok(store::count(self.db.reads(), filter).await?)
     }
 
-    /// Waits until every booking and cancellation that started is done.
+    /// Waits until every booking and cancellation is done.
     pub(crate) async fn idle(&self) {
         self.inventory.idle().await;
     }
 }
 
-/// The metrics' label of a command without an outcome.
+/// The metrics' label for a command without an outcome.
 fn error_label(error: &InventoryError) -> &'static str {
     match error {
         InventoryError::Rejected(rejection) => match rejection {
@@ -128,6 +130,6 @@ fn error_label(error: &InventoryError) -> &'static str {
         },
         InventoryError::InDoubt => "in_doubt",
         InventoryError::Crowded => "crowded",
-        InventoryError::Database(_) | InventoryError::BrokenOff => "failed",
+        InventoryError::Database(_) | InventoryError::BatchPanicked => "failed",
     }
 }

@@ -1,17 +1,23 @@
 //! Bookings in the database, as lists and lookups read them.
 
-use rowlock_entities::{BookingId, UserId, booking};
+use rowlock_entities::{BookingId, EventId, UserId, booking};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, Order, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect, Select, Statement,
 };
 use uuid::Uuid;
 
-use super::loader::UserAtEvent;
 use crate::{
     database::{hex, json},
     pagination::PageRequest,
 };
+
+/// A user and an event. The user has at most one confirmed booking of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct UserAtEvent {
+    pub(crate) user: UserId,
+    pub(crate) event: EventId,
+}
 
 pub(super) async fn find_booking(
     db: &impl ConnectionTrait,
@@ -34,7 +40,8 @@ pub(super) async fn find_confirmed(
                 backend,
                 "SELECT b.* FROM unnest($1::uuid[], $2::uuid[]) AS asked (user_id, event_id) \
                  CROSS JOIN LATERAL (SELECT id, event_id, user_id, quantity, status, \
-                 idempotency_key, created_at, cancelled_at FROM bookings WHERE user_id = asked.user_id \
+                 idempotency_key, created_at, cancelled_at FROM bookings \
+                 WHERE user_id = asked.user_id \
                  AND event_id = asked.event_id AND status = 'CONFIRMED' LIMIT 1) AS b",
                 [users.into(), events.into()],
             )
@@ -54,7 +61,7 @@ pub(super) async fn find_confirmed(
     booking::Entity::find().from_raw_sql(statement).all(db).await
 }
 
-/// Which bookings a list has: those of one user, perhaps of one status only.
+/// Selects the bookings of a list: those of one user, with any status or with a given one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BookingFilter {
     pub(crate) user: UserId,
@@ -71,8 +78,8 @@ impl BookingFilter {
     }
 }
 
-/// Reads a page in its direction, and one row more if there is one. Newest first: ids are UUIDv7,
-/// which sort by the time they were made.
+/// Reads a page in its direction, and one row more if there is one. The newest come first: ids are
+/// UUIDv7, which sort by the time when they were made.
 pub(super) async fn find_page(
     db: &impl ConnectionTrait,
     filter: &BookingFilter,
@@ -82,7 +89,7 @@ pub(super) async fn find_page(
     let bounds = Condition::all()
         .add_option(page.after.map(|id| Id.lt(id)))
         .add_option(page.before.map(|id| Id.gt(id)));
-    let order = if page.backwards { Order::Asc } else { Order::Desc };
+    let order = if page.is_backwards { Order::Asc } else { Order::Desc };
     filter.select().filter(bounds).order_by(Id, order).limit(page.size + 1).all(db).await
 }
 

@@ -1,8 +1,8 @@
-//! Runs the calls that arrive while one batch runs together in the next.
+//! Gathers calls that arrive while a batch runs, and runs them together in the next batch.
 //!
-//! There is no timer. A call that finds the batcher idle starts at once, alone; while it runs, others
-//! gather. So batches grow with the load. A [`Runner`] decides what is done with a batch. The batcher
-//! owns the queue: its order, its limits, and the refusal of calls that waited too long.
+//! There is no timer. A call that finds the batcher idle starts at once, alone; while it runs,
+//! others gather. So batches grow with the load. A [`Runner`] carries out a batch. The batcher owns
+//! the queue: its order, its limits, and the refusal of calls that waited too long.
 
 use std::{
     collections::VecDeque, fmt, future::Future, panic::AssertUnwindSafe, pin::pin, sync::Arc,
@@ -24,8 +24,8 @@ use crate::metrics::QueueMetrics;
 pub(crate) trait Runner: Send + Sync + 'static {
     type Call: Call;
 
-    /// Runs a batch. Each call holds the way to its caller and is answered through it. The caller of a
-    /// call that is dropped learns that its batch broke off.
+    /// Runs a batch. Each call holds the channel to its caller and is answered through it. If a
+    /// call is dropped, its caller learns that the batch panicked.
     fn run(&self, calls: Vec<Self::Call>) -> impl Future<Output = ()> + Send;
 }
 
@@ -62,24 +62,24 @@ impl<Q: Send + 'static, A: Send + 'static> Call for Question<Q, A> {
     }
 }
 
-/// How many calls may gather.
+/// The limits of a queue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// Most calls in one batch.
-    pub(crate) batch: usize,
-    /// Most calls that wait for the next batches.
-    pub(crate) queue: usize,
+    /// Maximum number of calls in one batch.
+    pub(crate) max_batch: usize,
+    /// Maximum number of calls that wait for the next batches.
+    pub(crate) max_waiting: usize,
     /// Longest time that a call waits until its batch starts.
-    pub(crate) wait: Duration,
+    pub(crate) wait_timeout: Duration,
 }
 
 impl Bounds {
     /// The bounds for rows looked up by key.
     pub(crate) const FOR_LOOKUPS: Self =
-        Self { batch: 1_000, queue: 100_000, wait: Duration::from_secs(5) };
+        Self { max_batch: 1_000, max_waiting: 100_000, wait_timeout: Duration::from_secs(5) };
 }
 
-/// Why a call was not run to its end.
+/// The reason why a call was not run to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     #[error("too many calls are waiting")]
@@ -87,7 +87,7 @@ pub enum Refusal {
     #[error("the call waited too long for its turn")]
     WaitTimeout,
     #[error("the batch panicked")]
-    BrokenOff,
+    BatchPanicked,
 }
 
 /// A queue of calls, and the task that works through it. Clones share both.
@@ -110,7 +110,7 @@ struct State<C> {
 struct Waiting<C> {
     call: C,
     since: Instant,
-    /// The caller's place in a trace.
+    /// The caller's span, which ties the batch to it in a trace.
     span: Span,
 }
 
@@ -120,15 +120,15 @@ impl<R: Runner> Batcher<R> {
         Self(Arc::new(Shared { runner, bounds, metrics, state, became_idle: Notify::new() }))
     }
 
-    /// Queues a call. It does not run if its caller goes away before its batch starts; once started,
-    /// it runs to its end. A call that can't be queued is refused at once.
+    /// Queues a call. It does not run if its caller goes away before its batch starts; once
+    /// started, it runs to its end. A call that can't be queued is refused at once.
     pub(crate) fn submit(&self, call: R::Call) {
         let mut state = self.0.state.lock();
-        if state.queue.len() >= self.0.bounds.queue {
+        if state.queue.len() >= self.0.bounds.max_waiting {
             // Abandoned calls must not keep others out.
             state.queue.retain(|waiting| !waiting.call.is_abandoned());
         }
-        if state.queue.len() >= self.0.bounds.queue {
+        if state.queue.len() >= self.0.bounds.max_waiting {
             drop(state);
             self.0.metrics.refused();
             return call.refuse(Refusal::QueueFull);
@@ -144,7 +144,7 @@ impl<R: Runner> Batcher<R> {
     /// Asks a question and waits for its answer.
     ///
     /// # Errors
-    /// When the question was not run, or the runner panicked before it answered.
+    /// When the question was refused, or the runner panicked before it answered.
     pub(crate) async fn ask<Q, A>(&self, question: Q) -> Result<A, Refusal>
     where
         R: Runner<Call = Question<Q, A>>,
@@ -153,7 +153,7 @@ impl<R: Runner> Batcher<R> {
     {
         let (caller, answer) = oneshot::channel();
         self.submit(Question { asked: question, caller });
-        answer.await.unwrap_or(Err(Refusal::BrokenOff))
+        answer.await.unwrap_or(Err(Refusal::BatchPanicked))
     }
 
     /// Waits until no call waits or runs.
@@ -171,8 +171,8 @@ impl<R: Runner> Batcher<R> {
 impl<R: Runner> Shared<R> {
     async fn work(self: Arc<Self>) {
         loop {
-            // Callers that are ready go first. Otherwise the first of many that come at the same moment
-            // would be a batch alone, and the others would wait for it.
+            // Let callers that are ready go first. Otherwise the first of many calls that come at
+            // the same moment would be a batch of its own, and the others would wait for it.
             yield_now().await;
             let Some(batch) = self.next_batch() else { break };
             let started = Instant::now();
@@ -183,14 +183,14 @@ impl<R: Runner> Shared<R> {
                 self.metrics.waited(started - waiting.since);
                 calls.push(waiting.call);
             }
-            // A panic was logged by its hook, and drops the calls, so their callers are told.
+            // The panic hook logs a panic. It also drops the calls, so their callers learn of it.
             let run = self.runner.run(calls).instrument(span);
             let mut running = pin!(AssertUnwindSafe(run).catch_unwind());
             loop {
                 tokio::select! {
                     biased;
                     _ = &mut running => break,
-                    // However long the batch takes, no call behind it waits longer than it may.
+                    // However long the batch takes, no call behind it waits longer than its limit.
                     () = sleep_until(self.next_wait_timeout()) => self.refuse_overdue(),
                 }
             }
@@ -198,11 +198,12 @@ impl<R: Runner> Shared<R> {
         }
     }
 
-    /// Takes the calls whose turn it is. Without any it gives `None`, and nobody is at work any more.
+    /// Takes the calls of the next batch. If there are none, it returns `None` and records that
+    /// nothing runs.
     fn next_batch(&self) -> Option<Vec<Waiting<R::Call>>> {
         let mut state = self.state.lock();
-        let mut batch = Vec::with_capacity(state.queue.len().min(self.bounds.batch));
-        while batch.len() < self.bounds.batch
+        let mut batch = Vec::with_capacity(state.queue.len().min(self.bounds.max_batch));
+        while batch.len() < self.bounds.max_batch
             && let Some(waiting) = state.queue.pop_front()
         {
             if !waiting.call.is_abandoned() {
@@ -218,16 +219,17 @@ impl<R: Runner> Shared<R> {
         Some(batch)
     }
 
-    /// When the first call in the queue, or one that would arrive now, has waited too long.
+    /// The time when the first call in the queue has waited too long. If the queue is empty, it is
+    /// the time for a call that would arrive now.
     fn next_wait_timeout(&self) -> Instant {
         let first = self.state.lock().queue.front().map(|first| first.since);
-        first.unwrap_or_else(Instant::now) + self.bounds.wait
+        first.unwrap_or_else(Instant::now) + self.bounds.wait_timeout
     }
 
     fn refuse_overdue(&self) {
         let mut state = self.state.lock();
         while let Some(first) = state.queue.front()
-            && first.since.elapsed() >= self.bounds.wait
+            && first.since.elapsed() >= self.bounds.wait_timeout
             && let Some(overdue) = state.queue.pop_front()
         {
             self.metrics.refused();
@@ -300,7 +302,8 @@ mod tests {
         Fixture { batcher: Batcher::new(runner, bounds, QueueMetrics::default()), started, gate }
     }
 
-    const BOUNDS: Bounds = Bounds { batch: 3, queue: 5, wait: Duration::from_secs(10) };
+    const BOUNDS: Bounds =
+        Bounds { max_batch: 3, max_waiting: 5, wait_timeout: Duration::from_secs(10) };
 
     impl Fixture {
         fn call(&self, call: u32) -> tokio::task::JoinHandle<Result<u32, Refusal>> {
@@ -337,7 +340,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_finds_the_queue_full_is_refused_at_once() {
-        let mut fixture = fixture(Bounds { queue: 2, ..BOUNDS });
+        let mut fixture = fixture(Bounds { max_waiting: 2, ..BOUNDS });
         let first = fixture.call(1);
         fixture.started.recv().await.unwrap();
         let waiting = [fixture.call(2), fixture.call(3)];
@@ -380,7 +383,7 @@ mod tests {
 
     #[tokio::test]
     async fn callers_that_went_away_keep_nobody_out() {
-        let mut fixture = fixture(Bounds { queue: 2, ..BOUNDS });
+        let mut fixture = fixture(Bounds { max_waiting: 2, ..BOUNDS });
         let first = fixture.call(1);
         fixture.started.recv().await.unwrap();
         let gone = [fixture.call(2), fixture.call(3)];
@@ -398,7 +401,7 @@ mod tests {
     #[tokio::test]
     async fn a_batch_that_panics_ends_only_itself() {
         let fixture = fixture(BOUNDS);
-        assert_eq!(fixture.batcher.ask(666).await, Err(Refusal::BrokenOff));
+        assert_eq!(fixture.batcher.ask(666).await, Err(Refusal::BatchPanicked));
         fixture.gate.add_permits(1);
         assert_eq!(fixture.batcher.ask(7).await, Ok(70));
     }

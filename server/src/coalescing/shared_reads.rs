@@ -1,8 +1,8 @@
-//! Runs equal reads once. Reads that arrive while an equal one runs share the next run, which starts
-//! after they arrived.
+//! Runs equal reads once. Reads that arrive while an equal one runs share the next run, which
+//! starts after they arrived.
 //!
-//! So a storm of page loads costs little, and no answer is older than its request. Nothing is cached:
-//! an answer goes to the readers that waited for it and is then dropped.
+//! So a storm of page loads costs little, and no answer is older than its request. Nothing is
+//! cached: an answer goes to the readers that waited for it and is then dropped.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -21,9 +21,9 @@ use tracing::{Instrument, Span};
 
 /// A read. At any one moment, equal reads have equal answers, whoever asks.
 pub(crate) trait Read: Clone + Eq + Hash + Send + Sync + 'static {
-    /// What the answer is read from.
+    /// The source that the answer is read from.
     type Source: Send + Sync + 'static;
-    /// Cheap to clone.
+    /// The answer. It must be cheap to clone.
     type Found: Clone + Send + 'static;
 
     fn run(&self, source: &Self::Source) -> impl Future<Output = Self::Found> + Send;
@@ -32,14 +32,14 @@ pub(crate) trait Read: Clone + Eq + Hash + Send + Sync + 'static {
 /// The error of a read that panicked.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("a shared read panicked")]
-pub struct BrokenOff;
+pub struct ReadPanicked;
 
 /// Runs reads of one kind. Clones share them.
 pub(crate) struct SharedReads<R: Read>(Arc<Shared<R>>);
 
 struct Shared<R: Read> {
     source: R::Source,
-    /// The reads that run, each with the readers that wait for the next run.
+    /// The running reads, each with the readers that wait for its next run.
     running: Mutex<HashMap<R, Vec<Waiting<R>>>>,
 }
 
@@ -54,7 +54,7 @@ impl<R: Read> SharedReads<R> {
     ///
     /// # Errors
     /// When the read panicked.
-    pub(crate) async fn find(&self, read: R) -> Result<R::Found, BrokenOff> {
+    pub(crate) async fn find(&self, read: R) -> Result<R::Found, ReadPanicked> {
         let (waiting, found) = oneshot::channel();
         match self.0.running.lock().entry(read) {
             Entry::Occupied(mut running) => running.get_mut().push(waiting),
@@ -64,7 +64,7 @@ impl<R: Read> SharedReads<R> {
                 tokio::spawn(Arc::clone(&self.0).work(read, waiting, Span::current()));
             }
         }
-        found.await.map_err(|_| BrokenOff)
+        found.await.map_err(|_| ReadPanicked)
     }
 }
 
@@ -76,7 +76,8 @@ impl<R: Read> Shared<R> {
             let run = read.run(&self.source).instrument(mem::replace(&mut span, Span::none()));
             let running = AssertUnwindSafe(run).catch_unwind();
             let Ok(found) = running.await else {
-                // The panic was logged by its hook. Dropping the senders tells those who wait.
+                // The panic hook has logged the panic. Dropping the senders tells the waiting
+                // readers.
                 self.running.lock().remove(&read);
                 return;
             };
@@ -112,7 +113,8 @@ mod tests {
 
     use super::*;
 
-    /// Reports each run, and waits for a permit before it answers. Counts up, so that answers differ.
+    /// Reports each run, and waits for a permit before it answers. Counts up, so that answers
+    /// differ.
     struct Source {
         started: mpsc::UnboundedSender<u32>,
         gate: Semaphore,

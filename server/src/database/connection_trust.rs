@@ -3,7 +3,10 @@
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
+use sea_orm::DbErr;
 use tokio::time::{Instant, timeout_at};
+
+use super::fault::timeout_error;
 
 /// A connection that was idle for longer than this is pinged before it is used.
 const TRUSTED_IDLE_TIME: Duration = Duration::from_secs(1);
@@ -26,25 +29,30 @@ impl ConnectionTrust {
         time < TRUSTED_IDLE_TIME && self.since_last_break().is_none_or(|since| since > time)
     }
 
-    /// Whether no connection broke lately.
+    /// Whether no connection has broken lately.
     pub(super) fn is_full(&self) -> bool {
         self.since_last_break().is_none_or(|since| since > DISTRUST_TIME)
     }
 
-    /// Runs `work` until `deadline`, and gives `None` if it needs longer. Its connection then counts
-    /// as broken before the pool gets it back.
-    pub(super) async fn with_deadline<F: Future>(
+    /// Runs `work`, and stops it at `deadline`. Its connection then counts as broken before the
+    /// pool gets it back.
+    ///
+    /// # Errors
+    /// Those of `work`, and [`timeout_error`] at the deadline.
+    pub(super) async fn with_deadline<T, E: From<DbErr>>(
         &self,
         deadline: Instant,
-        work: F,
-    ) -> Option<F::Output> {
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         // Pinned here, so that `work` is dropped only after the break was recorded.
         let mut work = pin!(work);
-        let result = timeout_at(deadline, &mut work).await.ok();
-        if result.is_none() {
-            self.connection_broke();
+        match timeout_at(deadline, &mut work).await {
+            Ok(result) => result,
+            Err(_) => {
+                self.connection_broke();
+                Err(timeout_error().into())
+            }
         }
-        result
     }
 
     fn since_last_break(&self) -> Option<Duration> {
@@ -78,9 +86,10 @@ mod tests {
     async fn work_that_misses_its_deadline_breaks_its_connection() {
         let trust = ConnectionTrust::default();
         let deadline = Instant::now() + Duration::from_secs(3);
-        assert_eq!(trust.with_deadline(deadline, ready(7)).await, Some(7));
+        assert_eq!(trust.with_deadline(deadline, ready(Ok::<_, DbErr>(7))).await, Ok(7));
         assert!(trust.is_full());
-        assert_eq!(trust.with_deadline(deadline, pending::<()>()).await, None);
+        let missed = trust.with_deadline(deadline, pending::<Result<(), DbErr>>()).await;
+        assert_eq!(missed, Err(timeout_error()));
         assert!(!trust.is_full());
     }
 }

@@ -2,7 +2,7 @@
 
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, sqlx};
 
-/// Why a statement or transaction failed, as far as it decides what to do next.
+/// The reason why a statement or transaction failed, as far as it decides the next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The database can't be reached, or the connection to it broke.
@@ -11,12 +11,12 @@ pub(crate) enum Fault {
     Overloaded,
     /// Another transaction held a row lock for longer than `lock_timeout`.
     LockTimeout,
-    /// The transaction lost against a concurrent one. Running it again can succeed.
+    /// The transaction lost against a concurrent one. A second run can succeed.
     SerializationFailure,
-    /// A unique or foreign key was violated, because a row appeared or vanished since it was
-    /// read. Running the transaction again sees that row as it is now.
+    /// A unique or foreign key was violated, because a row appeared or vanished since it was read.
+    /// A second run of the transaction sees that row as it is now.
     ConstraintViolation,
-    /// Anything else is a defect.
+    /// Anything else, which is a defect.
     Other,
 }
 
@@ -32,6 +32,18 @@ impl Fault {
             | DbErr::Exec(RuntimeErr::SqlxError(cause))
             | DbErr::Query(RuntimeErr::SqlxError(cause)) => Self::of_driver(cause),
             _ => Self::Other,
+        }
+    }
+
+    /// Whether a commit that failed like this may have been stored all the same.
+    pub(crate) fn leaves_commit_in_doubt(self) -> bool {
+        match self {
+            Self::Unreachable => true,
+            Self::Overloaded
+            | Self::LockTimeout
+            | Self::SerializationFailure
+            | Self::ConstraintViolation
+            | Self::Other => false,
         }
     }
 

@@ -25,7 +25,8 @@ pub struct Database {
     lists: Lists,
     writes: DatabaseConnection,
     trust: ConnectionTrust,
-    /// A connection that only probes use. What a probe waits for is the database, not a busy pool.
+    /// A connection that only probes use, so that a probe waits for the database and not for a busy
+    /// pool.
     probe: DatabaseConnection,
     /// Connections for messages between servers; PostgreSQL only.
     messages: Option<DatabaseConnection>,
@@ -33,8 +34,8 @@ pub struct Database {
 }
 
 impl Database {
-    /// Prepares the pools. Connections are opened when they are first needed, so this succeeds while
-    /// PostgreSQL is away. A missing SQLite file is created, with its folder.
+    /// Prepares the pools. Connections are opened when they are first needed, so this succeeds
+    /// while PostgreSQL is away. A missing SQLite file is created, with its folder.
     ///
     /// # Errors
     /// When a URL can't be understood, when the SQLite file's folder can't be created, or when a
@@ -53,11 +54,13 @@ impl Database {
                     |connections, timeout| postgres_options(url, connections, &trust, timeout);
                 let reads = || pool(args.database_read_connections, Some(READ_TIMEOUT));
                 let writes = pool(args.database_write_connections, None);
-                // One listens and one sends. The third is a new listener while the old one closes.
+                // One connection listens and one sends. The third one is for a new listener while
+                // the old one closes.
                 (reads(), reads(), writes, pool(1, None), Some(pool(3, None)))
             }
         };
-        // Probes and messages would fill the log; they log what matters themselves.
+        // The statements of probes and messages would fill the log. Their callers log important
+        // results.
         for background in [&mut probe].into_iter().chain(&mut messages) {
             background.sqlx_logging(false);
         }
@@ -73,7 +76,7 @@ impl Database {
             }
             (Some(_), _) => {
                 let cause = "DATABASE_REPLICA_URL names a PostgreSQL standby, so DATABASE_URL must \
-                             be PostgreSQL's, too";
+                             name a PostgreSQL database, too";
                 return Err(DbErr::Custom(cause.to_owned()));
             }
         };
@@ -91,29 +94,29 @@ impl Database {
         })
     }
 
-    /// Which engine this is.
+    /// The engine of this database.
     #[must_use]
     pub fn backend(&self) -> DbBackend {
         self.writes.get_database_backend()
     }
 
-    /// The pool for reading by key, outside of transactions. Statements fail at once while the
+    /// The pool for reading by key, outside of transactions. Queries fail at once while the
     /// database is known to be unreachable.
     #[must_use]
     pub fn reads(&self) -> &Reads {
         &self.reads
     }
 
-    /// The pool for lists, whose answers may be a few seconds old and decide nothing.
+    /// The pool for lists. Their answers may be a few seconds old and decide nothing.
     pub(crate) fn lists(&self) -> &Lists {
         &self.lists
     }
 
-    /// The writing pool, for a decision that is made without a transaction and must see all that is
-    /// committed.
+    /// The writing pool, for a decision that is made without a transaction and must see everything
+    /// that is committed.
     ///
     /// # Errors
-    /// At once while the database is known to be unreachable.
+    /// When the database is known to be unreachable.
     pub(crate) fn writer(&self) -> Result<&DatabaseConnection, DbErr> {
         self.refuse_while_unreachable()?;
         Ok(&self.writes)
@@ -145,7 +148,7 @@ impl Database {
         self.refuse_while_unreachable()?;
         let snapshot = self.reads.pool().begin_with_config(isolation, None).await?;
         if self.backend() == DbBackend::Postgres {
-            // A snapshot reads whole tables.
+            // A snapshot reads whole tables, so it needs the plans that are turned off elsewhere.
             for (setting, _) in INDEX_PLANS_ONLY {
                 snapshot.execute_unprepared(&format!("SET LOCAL {setting} = on")).await?;
             }
@@ -154,12 +157,13 @@ impl Database {
         Ok(snapshot)
     }
 
-    /// Begins a transaction that may lock rows and write. On PostgreSQL it is READ COMMITTED: a lock
-    /// that had to wait then sees the latest row instead of failing. On SQLite it is IMMEDIATE:
-    /// SQLite ignores `FOR UPDATE`, and fails a transaction that starts writing too late.
+    /// Begins a transaction that may lock rows and write. On PostgreSQL it is READ COMMITTED: a
+    /// lock that had to wait then sees the latest row instead of failing. On SQLite it is
+    /// IMMEDIATE: SQLite ignores `FOR UPDATE`, and fails a transaction that starts writing too
+    /// late.
     ///
     /// # Errors
-    /// When there is no free connection; at once while the database is known to be unreachable.
+    /// When there is no free connection, and at once if the database is known to be unreachable.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         self.refuse_while_unreachable()?;
         let options = TransactionOptions {
@@ -168,19 +172,38 @@ impl Database {
         };
         tokio::select! {
             begun = self.writes.begin_with_options(options) => begun,
-            // The pool alone would go on trying until its timeout.
+            // The pool alone would keep trying until its timeout.
             () = self.health.becomes_unreachable() => Err(unreachable_error()),
         }
     }
 
-    /// Runs `work` until `deadline`, and gives `None` if it needs longer. Its connection then counts
-    /// as broken.
-    pub(crate) async fn with_deadline<F: Future>(
+    /// Runs `work`, and stops it at `deadline`. Its connection then counts as broken.
+    ///
+    /// # Errors
+    /// Those of `work`, and a timeout at the deadline.
+    pub(crate) async fn with_deadline<T, E: From<DbErr>>(
         &self,
         deadline: Instant,
-        work: F,
-    ) -> Option<F::Output> {
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         self.trust.with_deadline(deadline, work).await
+    }
+
+    /// Commits a transaction. A commit without an answer by `deadline` counts as cut off.
+    ///
+    /// # Errors
+    /// When the commit failed, or when its result is not known: see
+    /// `Fault::leaves_commit_in_doubt`.
+    pub(crate) async fn commit(
+        &self,
+        tx: DatabaseTransaction,
+        deadline: Instant,
+    ) -> Result<(), DbErr> {
+        let commit = async { Ok::<_, DbErr>(tx.commit().await) };
+        self.trust
+            .with_deadline(deadline, commit)
+            .await
+            .unwrap_or_else(|_| Err(unreachable_error()))
     }
 
     /// Records that a connection broke. Idle connections are then pinged before they are used.

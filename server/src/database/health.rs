@@ -15,10 +15,10 @@ pub struct Health {
 /// Whether the database has the schema that this server knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Schema {
-    /// It was not probed yet, or there is none.
+    /// The schema was not probed yet, could not be probed, or does not exist.
     #[default]
     Unknown,
-    /// So many migrations are missing.
+    /// This many migrations are missing.
     Pending(usize),
     Complete,
 }

@@ -8,14 +8,14 @@ use sea_orm::{
 };
 use tokio::time::Instant;
 
-use super::{Database, fault::timeout_error, reads::READ_TIMEOUT};
+use super::{Database, reads::READ_TIMEOUT};
 
 impl Database {
-    /// Sends messages to every server that listens, this one included. Messages need not be durable,
-    /// so the commit does not wait for the disk.
+    /// Sends messages to every server that listens, this one included. Messages need not be
+    /// durable, so the commit does not wait for the disk.
     ///
     /// # Errors
-    /// When the database can't be reached or has no messages.
+    /// When the database can't be reached or is an SQLite file.
     pub(crate) async fn notify(&self, channel: &str, messages: Vec<String>) -> Result<(), DbErr> {
         let statement = Statement::from_sql_and_values(
             DbBackend::Postgres,
@@ -24,23 +24,21 @@ impl Database {
             [channel.into(), messages.into()],
         );
         let sending = self.messages()?.execute_raw(statement);
-        let sent = self.with_deadline(Instant::now() + READ_TIMEOUT, sending).await;
-        sent.unwrap_or_else(|| Err(timeout_error())).map(drop)
+        self.with_deadline(Instant::now() + READ_TIMEOUT, sending).await.map(drop)
     }
 
     /// Listens to all messages from now on.
     ///
     /// # Errors
-    /// When the database can't be reached or has no messages.
+    /// When the database can't be reached or is an SQLite file.
     pub(crate) async fn listen(&self, channel: &str) -> Result<PgListener, DbErr> {
         let pool = self.messages()?.get_postgres_connection_pool();
+        let failed = |error: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)));
         let listening = async {
-            let mut listener = PgListener::connect_with(pool).await?;
-            listener.listen(channel).await?;
+            let mut listener = PgListener::connect_with(pool).await.map_err(failed)?;
+            listener.listen(channel).await.map_err(failed)?;
             Ok(listener)
         };
-        let listening = self.with_deadline(Instant::now() + READ_TIMEOUT, listening).await;
-        let failed = |error: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)));
-        listening.ok_or_else(timeout_error)?.map_err(failed)
+        self.with_deadline(Instant::now() + READ_TIMEOUT, listening).await
     }
 }

@@ -29,7 +29,7 @@ impl Database {
         }
     }
 
-    /// Begins a transaction during which nobody else migrates.
+    /// Begins a transaction during which no other server migrates.
     async fn lock_migrations(&self) -> Result<DatabaseTransaction, DbErr> {
         let lock = self.reads().pool().begin().await?;
         for setting in ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"]
@@ -41,7 +41,7 @@ impl Database {
         Ok(lock)
     }
 
-    /// How many migrations are missing.
+    /// The number of missing migrations.
     ///
     /// # Errors
     /// When the database can't be reached.

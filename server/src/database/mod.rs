@@ -1,9 +1,10 @@
 //! Both engines behind one type: connection pools, how a transaction begins, what an error means,
 //! and whether the database can be reached.
 //!
-//! Writing, reading by key, and lists have separate pools. So page loads never queue behind bookings
-//! that wait for a row lock, and bookings never queue behind searches. On SQLite the writing pool is
-//! a single connection, which serves transactions in the order they come.
+//! Writing, reading by key, and lists have separate pools. So page loads never queue behind
+//! bookings that wait for a row lock, and bookings never queue behind searches. On SQLite the
+//! writing pool is a single connection, which serves transactions in the order in which they
+//! arrive.
 
 mod connection_trust;
 mod fault;
@@ -18,10 +19,10 @@ mod rows;
 mod settings;
 mod standby;
 
-pub(crate) use fault::{Fault, timeout_error, unreachable_error};
+pub(crate) use fault::Fault;
 pub use handle::Database;
 pub use health::Health;
 pub(crate) use health::Schema;
 pub use reads::Reads;
-pub(crate) use rows::{any_of, hex, insert_missing, json};
+pub(crate) use rows::{any_of, find_by_ids, hex, insert_missing, json};
 pub use settings::{DatabaseArgs, DatabaseUrl};

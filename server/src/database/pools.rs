@@ -16,7 +16,7 @@ use super::connection_trust::ConnectionTrust;
 
 /// Longest wait for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest wait for another transaction: for its row lock on PostgreSQL, for all of it on SQLite.
+/// Longest wait for another transaction: for its row lock on PostgreSQL, and for its end on SQLite.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest wait for the answer to a ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -32,9 +32,9 @@ pub(super) fn create_parent_folder(file: &Path) -> Result<(), DbErr> {
 }
 
 // Both engines' pools close a connection that comes back with a transaction open in the driver's
-// count. On a full disk SQLite rolls back by itself, so the driver's own rollback fails and its count
-// stays up. The next user of that connection would only set savepoints, be told of success, and never
-// commit.
+// count. On a full disk SQLite rolls back by itself, so the driver's own rollback fails and its
+// count stays up. The next user of that connection would only set savepoints, see them succeed, and
+// never commit.
 
 pub(super) fn sqlite_options(file: &Path, connections: u32) -> ConnectOptions {
     let file = file.to_owned();
@@ -62,12 +62,13 @@ pub(super) fn sqlite_options(file: &Path, connections: u32) -> ConnectOptions {
     options
 }
 
-/// Turns off the plans that read whole tables. Every query has an index, and a plan is kept with its
-/// prepared statement: one made while a table was small would still be used when it has grown.
+/// Turns off the plans that read whole tables. Every query has an index, and a plan is kept with
+/// its prepared statement: a plan that was made while a table was small would still be used after
+/// it has grown.
 pub(super) const INDEX_PLANS_ONLY: [(&str, &str); 3] =
     [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
 
-/// `statement_timeout` is unlimited when it is `None`.
+/// Without a `statement_timeout`, statements may take any time.
 pub(super) fn postgres_options(
     url: &str,
     connections: u32,
@@ -83,7 +84,7 @@ pub(super) fn postgres_options(
             Box::pin(async move { Ok(is_trusted || answers_ping(connection).await) })
         })
         .after_release(move |connection, _| {
-            // The pool pings too, but would wait for ever for a connection that went silent.
+            // The pool pings too, but would wait forever for a connection that went silent.
             let is_trusted = after.is_full();
             Box::pin(async move {
                 if !is_trusted && !answers_ping(connection).await {
@@ -119,7 +120,7 @@ fn pool_options(url: &str, connections: u32) -> ConnectOptions {
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_lazy(true)
-        // A ping each time would cost a round trip; `ConnectionTrust` decides when one is due.
+        // A ping each time would cost a round trip; `ConnectionTrust` decides when one is needed.
         .test_before_acquire(false)
         .sqlx_logging_level(LevelFilter::Debug);
     options

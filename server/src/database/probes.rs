@@ -16,7 +16,7 @@ impl Database {
     /// Pings the database once.
     ///
     /// # Errors
-    /// The reason why it did not answer within three seconds.
+    /// The reason why the database did not answer within three seconds.
     pub(crate) async fn ping(&self) -> Result<(), String> {
         match timeout(PROBE_TIMEOUT, self.probe_connection().ping()).await {
             Ok(answer) => answer.map_err(|error| error.to_string()),
@@ -34,7 +34,8 @@ impl Database {
         }
     }
 
-    /// Probes the database and its schema once; logs one line when the result differs from the last.
+    /// Probes the database and its schema once; logs one line if the result differs from the last
+    /// one.
     pub(crate) async fn check_health(&self, name: &str) {
         let result = self.ping().await;
         let is_reachable = result.is_ok();
@@ -62,13 +63,13 @@ impl Database {
             && let Schema::Pending(pending) = schema
         {
             tracing::error!(
-                "the database {name} misses {pending} migrations: run `rowlock migrate`"
+                "the database {name} is missing {pending} migrations: run `rowlock migrate`"
             );
         }
     }
 
-    /// Checks every second whether the standby is reachable and keeps up with the primary. Waits for
-    /// ever without a standby.
+    /// Checks every second whether the standby is reachable and keeps up with the primary. Waits
+    /// forever if there is no standby.
     pub async fn watch_standby(self) {
         let Some(standby) = self.lists().standby() else { return std::future::pending().await };
         let mut ticks = interval(PROBE_INTERVAL);
@@ -83,7 +84,8 @@ impl Database {
         }
     }
 
-    /// How far the primary's write-ahead log is flushed; `None` when the primary does not answer.
+    /// The position up to which the primary's write-ahead log is flushed; `None` if the primary
+    /// does not answer.
     async fn wal_position(&self) -> Option<WalPosition> {
         let sql = format!("SELECT pg_current_wal_flush_lsn()::text AS lsn, {IDENTITY} AS identity");
         let statement = Statement::from_string(DbBackend::Postgres, sql);

@@ -1,5 +1,5 @@
-//! The pool for statements that only read. A statement runs again if its connection turned out to be
-//! broken, and fails in time if the database is silent.
+//! The pool for statements that only read. A statement runs again if its connection turned out to
+//! be broken, and fails after a time limit if the database is silent.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,11 +8,7 @@ use sea_orm::{
 };
 use tokio::time::Instant;
 
-use super::{
-    Fault, Health,
-    connection_trust::ConnectionTrust,
-    fault::{timeout_error, unreachable_error},
-};
+use super::{Fault, Health, connection_trust::ConnectionTrust, fault::unreachable_error};
 
 /// Longest wait for the answer to a statement, including the wait for a connection.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,7 +30,7 @@ impl Reads {
         Self { pool, trust, health }
     }
 
-    /// The bare pool, for transactions and for what tests set up.
+    /// The bare pool, for transactions and for tests.
     #[must_use]
     pub fn pool(&self) -> &DatabaseConnection {
         &self.pool
@@ -60,9 +56,7 @@ impl Reads {
         };
         tokio::select! {
             biased;
-            result = self.trust.with_deadline(deadline, work) => {
-                result.unwrap_or_else(|| Err(timeout_error()))
-            }
+            result = self.trust.with_deadline(deadline, work) => result,
             () = self.health.becomes_unreachable() => Err(unreachable_error()),
         }
     }

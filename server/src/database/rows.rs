@@ -2,16 +2,16 @@
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, IntoActiveModel,
-    Iterable, PrimaryKeyToColumn,
+    Iterable, PrimaryKeyToColumn, QueryFilter,
     sea_query::{BinOper, Expr, OnConflict, extension::postgres::PgFunc},
 };
 use serde::Serialize;
 use uuid::Uuid;
 
-/// Rows in one `INSERT`. Both engines limit how many values a statement has.
+/// Rows in one `INSERT`. Both engines limit the number of values in a statement.
 const ROWS_PER_INSERT: usize = 1_000;
 
-/// Inserts the rows whose primary keys are missing; returns how many there were.
+/// Inserts the rows whose primary keys are missing; returns how many it inserted.
 pub(crate) async fn insert_missing<E>(
     db: &impl ConnectionTrait,
     rows: Vec<E::Model>,
@@ -52,6 +52,15 @@ pub(crate) fn any_of(
             column.into_expr().binary(BinOper::In, rows)
         }
     }
+}
+
+/// Reads the rows of these ids, those that exist, in no order.
+pub(crate) async fn find_by_ids<E: EntityTrait>(
+    db: &impl ConnectionTrait,
+    id_column: E::Column,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<Vec<E::Model>, DbErr> {
+    E::find().filter(any_of(db.get_database_backend(), id_column, ids)).all(db).await
 }
 
 /// Encodes rows as one JSON value, which SQLite's `json_each` takes apart again.

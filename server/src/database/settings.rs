@@ -1,11 +1,11 @@
-//! Where the data is, and how many connections lead there.
+//! Settings for the database: its address, and the number of connections to it.
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use anyhow::{Result, bail};
 use clap::Args;
 
-/// Where the data is.
+/// Settings for the database.
 #[derive(Clone, Debug, Args)]
 pub struct DatabaseArgs {
     /// `sqlite:FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`
@@ -23,16 +23,29 @@ pub struct DatabaseArgs {
     #[arg(long, env, value_name = "URL", hide_env_values = true)]
     pub database_replica_url: Option<DatabaseUrl>,
 
-    /// Connections for reading by key; as many again for lists and searches, and to the standby
-    #[arg(long, env, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    /// Number of connections for reading by key; there are as many again for lists and searches,
+    /// and to the standby
+    #[arg(
+        long,
+        env,
+        default_value_t = 8,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=1000)
+    )]
     pub database_read_connections: u32,
 
-    /// Connections for transactions on PostgreSQL; SQLite has one writer
-    #[arg(long, env, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    /// Number of connections for transactions on PostgreSQL; SQLite has one writer
+    #[arg(
+        long,
+        env,
+        default_value_t = 16,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=1000)
+    )]
     pub database_write_connections: u32,
 }
 
-/// A database address that one of the two engines understands.
+/// The address of a database on one of the two engines.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
     /// The file's path.

@@ -1,4 +1,4 @@
-//! A standby that answers lists of events while it is healthy; the primary answers them otherwise.
+//! A standby that answers lists of events while it is healthy. Otherwise, the primary answers them.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -9,20 +9,22 @@ use sea_orm::{
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Fault, Health, Reads, connection_trust::ConnectionTrust, fault::timeout_error,
-    pools::postgres_options, reads::READ_TIMEOUT,
+    Fault, Health, Reads, connection_trust::ConnectionTrust, pools::postgres_options,
+    reads::READ_TIMEOUT,
 };
 
 /// Longest wait for the answer to a probe.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 /// A standby that lags further behind the primary is not used.
 const MAX_LAG: Duration = Duration::from_secs(5);
-/// Longest wait for the standby's answer. After it the primary is asked, with a deadline of its own.
+/// Longest wait for the standby's answer. After that, the primary is asked, with a deadline of its
+/// own.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 /// After it failed to answer, the standby is not used for this long, whatever its probe says.
 const DISTRUST_TIME: Duration = Duration::from_secs(10);
 
-/// Reads lists at the standby while that is healthy, and otherwise at the primary. Clones share both.
+/// Reads lists from the standby while it is healthy, and otherwise from the primary. Clones share
+/// both.
 #[derive(Clone, Debug)]
 pub(crate) struct Lists {
     standby: Option<Standby>,
@@ -46,7 +48,7 @@ pub(super) struct Standby {
 pub(super) const IDENTITY: &str =
     "(SELECT system_identifier FROM pg_control_system()) || ' ' || current_database()";
 
-/// How far the primary's write-ahead log reached at one moment.
+/// The end of the primary's write-ahead log at one moment.
 #[derive(Clone, Debug)]
 pub(super) struct WalPosition {
     pub(super) at: Instant,
@@ -74,7 +76,7 @@ impl WalHistory {
     }
 }
 
-/// What a standby's probe reports.
+/// The result of a standby's probe.
 #[derive(Clone, Copy, Debug)]
 struct StandbyStatus {
     is_standby: bool,
@@ -155,23 +157,29 @@ impl Standby {
             answer = self.trust.with_deadline(deadline, work) => answer,
             () = self.health.becomes_unreachable() => return None,
         };
-        match answer.unwrap_or_else(|| Err(timeout_error())) {
+        match answer {
             Ok(answer) => Some(answer),
             Err(error) => {
-                if matches!(Fault::of(&error), Fault::Unreachable | Fault::Overloaded) {
-                    *self.last_failure.lock() = Some(Instant::now());
-                    if !self.health.set_unreachable(true) {
-                        self.log_unusable(&error.to_string());
+                match Fault::of(&error) {
+                    Fault::Unreachable | Fault::Overloaded => {
+                        *self.last_failure.lock() = Some(Instant::now());
+                        if !self.health.set_unreachable(true) {
+                            self.log_unusable(&error.to_string());
+                        }
                     }
+                    // Replaying the log can also cancel a single statement.
+                    Fault::LockTimeout
+                    | Fault::SerializationFailure
+                    | Fault::ConstraintViolation
+                    | Fault::Other => {}
                 }
-                // Replaying the log can also cancel a single statement.
                 tracing::debug!(%error, "the standby did not answer");
                 None
             }
         }
     }
 
-    /// Probes the standby and records the result; logs it if it changed or `is_first`.
+    /// Probes the standby and records the result; logs it if it has changed or `is_first`.
     pub(super) async fn check(&self, required: Option<&WalPosition>, is_first: bool) {
         let result = self.probe(required).await;
         let was_unreachable = self.health.set_unreachable(result.is_err());

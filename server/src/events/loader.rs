@@ -5,13 +5,12 @@ use std::{collections::HashMap, sync::Arc};
 use rowlock_entities::{EventId, event};
 use sea_orm::DbErr;
 
-use super::store;
 use crate::{
     coalescing::{Question, Runner},
-    database::Database,
+    database::{Database, find_by_ids},
 };
 
-/// Runs batches of lookups. Keeps nothing between them.
+/// Runs batches of lookups, and keeps nothing between them.
 #[derive(Debug)]
 pub(super) struct EventsById(pub(super) Database);
 
@@ -22,7 +21,9 @@ impl Runner for EventsById {
         let mut ids: Vec<EventId> = questions.iter().map(|question| question.asked).collect();
         ids.sort_unstable();
         ids.dedup();
-        let found = store::find_events(self.0.reads(), ids).await.map(|events| {
+        let ids = ids.into_iter().map(|id| id.0);
+        let found = find_by_ids::<event::Entity>(self.0.reads(), event::Column::Id, ids).await;
+        let found = found.map(|events| {
             let events = events.into_iter().map(|event| (event.id, Arc::new(event)));
             events.collect::<HashMap<EventId, Arc<event::Model>>>()
         });

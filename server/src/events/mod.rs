@@ -1,5 +1,4 @@
-//! Events: finding, searching and listing them. Their counts are changed by [`crate::inventory`]
-//! alone.
+//! Events: finding, searching and listing them. Only `inventory` changes their counts.
 
 mod loader;
 mod order;

@@ -1,4 +1,4 @@
-//! Which events a list has, and in which order.
+//! The events that a list has, and their order.
 
 use chrono::{DateTime, Datelike, Utc};
 use rowlock_entities::event;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::title_key::title_key;
 
-/// What a list of events is sorted by. The id breaks ties.
+/// The key that a list of events is sorted by. The id breaks ties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum SortKey {
     Date,
@@ -54,7 +54,7 @@ impl SortKey {
     }
 
     /// Whether a position can be one of a list sorted by this key. Cursors are not signed, so a
-    /// position may hold a value that no database column can.
+    /// position may hold a value that can't be in the database.
     pub(crate) fn accepts(self, position: &Position) -> bool {
         position.value.key() == self && position.value.can_be_stored()
     }
@@ -86,24 +86,24 @@ impl SortValue {
     }
 }
 
-/// Which events a list has, and in which order.
+/// The events that a list has, and their order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct EventFilter {
     /// In the form of [`title_key`]; empty matches all events.
     pub(super) search: String,
     pub(crate) key: SortKey,
-    pub(super) descending: bool,
+    pub(super) is_descending: bool,
 }
 
 impl EventFilter {
     /// Events with `search` anywhere in their title, in any case; all events without it.
-    pub(crate) fn new(search: Option<&str>, key: SortKey, descending: bool) -> Self {
-        Self { search: title_key(search.unwrap_or_default()), key, descending }
+    pub(crate) fn new(search: Option<&str>, key: SortKey, is_descending: bool) -> Self {
+        Self { search: title_key(search.unwrap_or_default()), key, is_descending }
     }
 
-    /// The same events in one fixed order, so that counts of all orders are equal reads.
+    /// The same events in one fixed order, so that counts of the list in any order are equal reads.
     pub(super) fn unordered(&self) -> Self {
-        Self { search: self.search.clone(), key: SortKey::Date, descending: false }
+        Self { search: self.search.clone(), key: SortKey::Date, is_descending: false }
     }
 }
 

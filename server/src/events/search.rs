@@ -1,7 +1,7 @@
 //! Pages, searches and counts of lists of events.
 //!
-//! A search takes one of two ways. If many titles match, a page fills soon from the list in its order.
-//! If few match, the index over the parts of titles finds them.
+//! A search takes one of two ways. If many titles match, reading the list in its order soon fills a
+//! page. If few match, the index over the parts of titles finds them.
 
 use rowlock_entities::{EventId, event};
 use sea_orm::{
@@ -15,10 +15,11 @@ use crate::pagination::PageRequest;
 
 /// The shortest text that an index over the parts of titles finds, in characters.
 const MIN_INDEXED_CHARS: usize = 3;
-/// A search with more matches than this fills a page soon by reading the list in its order.
+/// With more matches than this, reading the list in its order soon fills a page.
 const MAX_RARE_MATCHES: u64 = 1_000;
-/// So many events are read in the list's order before the index over the parts of titles is used.
-const GLANCE_EVENTS: u64 = 1_000;
+/// Number of events that are read in the list's order before the index over the parts of titles is
+/// used.
+const MAX_EVENTS_BEFORE_INDEX: u64 = 1_000;
 
 impl EventFilter {
     fn condition(&self) -> Condition {
@@ -32,7 +33,8 @@ impl EventFilter {
         self.search.chars().count() >= MIN_INDEXED_CHARS
     }
 
-    /// The same condition by way of the index, if there is one. SQLite has it as a table of its own.
+    /// The same condition through the index, if there is one. SQLite has the index as a table of
+    /// its own.
     fn condition_by_index(&self, backend: DbBackend) -> Condition {
         if backend == DbBackend::Postgres || !self.has_index() {
             return self.condition();
@@ -41,14 +43,14 @@ impl EventFilter {
         Condition::all().add(event::Column::Id.in_subquery(found))
     }
 
-    /// Selects `what` of each title that SQLite's index finds.
-    fn found_on_sqlite(&self, what: Expr) -> SelectStatement {
+    /// Selects `column` of each title that SQLite's index finds.
+    fn found_on_sqlite(&self, column: Expr) -> SelectStatement {
         let matches = Expr::cust_with_values("event_titles MATCH ?", [phrase(&self.search)]);
-        Query::select().expr(what).from("event_titles").and_where(matches).take()
+        Query::select().expr(column).from("event_titles").and_where(matches).take()
     }
 
-    /// Whether SQLite's index finds so few events that sorting them is faster than reading the list in
-    /// its order.
+    /// Whether SQLite's index finds so few events that sorting them is faster than reading the list
+    /// in its order.
     async fn is_rare_on_sqlite(&self, db: &impl ConnectionTrait) -> Result<bool, DbErr> {
         let few = self.found_on_sqlite(Expr::val(1)).limit(MAX_RARE_MATCHES + 1).take();
         let count =
@@ -85,16 +87,16 @@ pub(super) async fn find_page(
     page: &PageRequest<Position>,
 ) -> Result<Vec<event::Model>, DbErr> {
     let column = filter.key.column();
-    let beyond = |position: &Position, descending: bool| {
+    let beyond = |position: &Position, is_descending: bool| {
         let place =
             Expr::tuple([position.value.clone().into_expr(), Expr::val(EventId(position.id))]);
         let row = Expr::tuple([Expr::col(column), Expr::col(event::Column::Id)]);
-        if descending { row.lt(place) } else { row.gt(place) }
+        if is_descending { row.lt(place) } else { row.gt(place) }
     };
     let bounds = Condition::all()
-        .add_option(page.after.as_ref().map(|p| beyond(p, filter.descending)))
-        .add_option(page.before.as_ref().map(|p| beyond(p, !filter.descending)));
-    let order = if filter.descending == page.backwards { Order::Asc } else { Order::Desc };
+        .add_option(page.after.as_ref().map(|p| beyond(p, filter.is_descending)))
+        .add_option(page.before.as_ref().map(|p| beyond(p, !filter.is_descending)));
+    let order = if filter.is_descending == page.is_backwards { Order::Asc } else { Order::Desc };
 
     let in_order = |mut select: SelectStatement| {
         select.order_by(column, order.clone()).order_by(event::Column::Id, order.clone()).take()
@@ -115,9 +117,9 @@ pub(super) async fn find_page(
     let matching = match backend {
         _ if !filter.has_index() => list().cond_where(filter.condition()).take(),
         // PostgreSQL's planner can't tell how many titles match, and a wrong guess takes a hundred
-        // times as long. So it is told to read the start of the list first, and all matches after it.
+        // times as long. So this reads the start of the list first, and only then all matches.
         DbBackend::Postgres => {
-            let first = in_order(list()).limit(GLANCE_EVENTS).take();
+            let first = in_order(list()).limit(MAX_EVENTS_BEFORE_INDEX).take();
             let rows = read(of_page(in_order(all_of(first).cond_where(filter.condition()).take())))
                 .await?;
             if rows.len() as u64 > page.size {
@@ -134,8 +136,8 @@ pub(super) async fn find_page(
     read(of_page(in_order(matching))).await
 }
 
-/// Selects from a subquery of events as if it were the table. A subquery with a limit or an offset is
-/// run as it stands; conditions on its rows don't move into it.
+/// Selects from a subquery of events as if it were the table. A subquery with a limit or an offset
+/// is run as it is: the planner moves no conditions into it.
 fn all_of(events: SelectStatement) -> SelectStatement {
     Query::select().column(Asterisk).from_subquery(events, event::Entity).take()
 }

@@ -12,7 +12,7 @@ use super::{
     search,
 };
 use crate::{
-    coalescing::{Batcher, Bounds, BrokenOff, Read, Refusal, SharedReads},
+    coalescing::{Batcher, Bounds, Read, ReadPanicked, Refusal, SharedReads},
     database::Database,
     metrics::Metrics,
     pagination::{Page, PageRequest},
@@ -21,15 +21,15 @@ use crate::{
 /// Longest text to search for, in characters.
 pub(crate) const MAX_SEARCH_CHARS: usize = 200;
 
-/// Why events could not be read.
+/// The reason why events could not be read.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum EventsError {
     #[error(transparent)]
     Database(#[from] DbErr),
     #[error(transparent)]
-    NotLookedUp(#[from] Refusal),
+    LookupRefused(#[from] Refusal),
     #[error(transparent)]
-    BrokenOff(#[from] BrokenOff),
+    ReadPanicked(#[from] ReadPanicked),
 }
 
 /// Events. Clones share everything.

@@ -1,26 +1,13 @@
 //! Events in the database, by id.
 
 use chrono::{DateTime, Utc};
-use rowlock_entities::{EventId, event};
+use rowlock_entities::event;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr,
 };
 
-use crate::database::any_of;
-
-pub(super) async fn find_events(
-    db: &impl ConnectionTrait,
-    ids: Vec<EventId>,
-) -> Result<Vec<event::Model>, DbErr> {
-    let ids = ids.into_iter().map(|id| id.0);
-    event::Entity::find()
-        .filter(any_of(db.get_database_backend(), event::Column::Id, ids))
-        .all(db)
-        .await
-}
-
-/// Gives an event a new time if it has started and none of its tickets is booked; returns whether it
-/// did.
+/// Gives an event a new time if it has started and none of its tickets is booked; returns whether
+/// it did.
 pub(crate) async fn move_if_over_and_unbooked(
     db: &impl ConnectionTrait,
     event: &event::Model,

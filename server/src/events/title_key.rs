@@ -3,6 +3,7 @@
 /// Trims a title and maps it to lower case, so that search, order and cursors are the same on both
 /// engines.
 pub(crate) fn title_key(title: &str) -> String {
-    // Character by character: as a whole word, a final Σ would become another letter than inside.
+    // This maps each character by itself. In a whole word, a final Σ would become a different
+    // letter than one inside.
     title.trim().chars().flat_map(char::to_lowercase).collect()
 }

@@ -39,7 +39,8 @@ impl AllowedOperations {
     }
 }
 
-/// Reads the files with these names, separated by commas. Without a file, all operations are allowed.
+/// Reads the files with these names, separated by commas. Without a file, all operations are
+/// allowed.
 impl FromStr for AllowedOperations {
     type Err = anyhow::Error;
 

@@ -21,13 +21,13 @@ pub(super) struct BookEventMutation;
 
 #[Object]
 impl BookEventMutation {
-    /// Books tickets for the signed-in user: all that are asked for, or none.
+    /// Books tickets for the signed-in user: all that are requested, or none.
     ///
     /// Errors: `UNAUTHENTICATED`, `NOT_FOUND`, `BAD_USER_INPUT`, `RATE_LIMITED`, `UNAVAILABLE`.
     async fn book_event(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to book.")] input: BookEventInput,
+        #[graphql(desc = "The tickets to book.")] input: BookEventInput,
     ) -> Result<BookEventResult, ApiError> {
         let user = ctx.signed_in_user()?;
         let event = input::id("eventId", &input.event_id)?;
@@ -49,16 +49,16 @@ impl BookEventMutation {
     }
 }
 
-/// What to book.
+/// The tickets to book.
 #[derive(InputObject)]
 pub(super) struct BookEventInput {
     /// The event's id.
     event_id: ID,
-    /// How many tickets, 1 to 10.
+    /// The number of tickets, from 1 to 10.
     #[graphql(default_with = "Int(1)")]
     quantity: Int,
-    /// A text of your choice, 1 to 128 characters, such as a UUID. A retry with the same key succeeds
-    /// with the first attempt's booking and books nothing more.
+    /// A text of your choice with 1 to 128 characters, such as a UUID. A retry with the same key
+    /// returns the first attempt's booking and books nothing more.
     idempotency_key: Option<String>,
 }
 

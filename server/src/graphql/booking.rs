@@ -15,9 +15,9 @@ use crate::bookings::{BookingFilter, Bookings};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "booking::Status")]
 pub(super) enum BookingStatus {
-    /// It holds its tickets.
+    /// The booking holds its tickets.
     Confirmed,
-    /// It was cancelled and holds no tickets.
+    /// The booking was cancelled and holds no tickets.
     Cancelled,
 }
 
@@ -37,28 +37,28 @@ impl Booking {
         Event::load(ctx, self.0.event_id).await
     }
 
-    /// How many tickets, 1 to 10.
+    /// The number of tickets, from 1 to 10.
     async fn quantity(&self) -> i32 {
         self.0.quantity
     }
 
-    /// Whether it still holds its tickets.
+    /// Whether the booking still holds its tickets.
     async fn status(&self) -> BookingStatus {
         self.0.status.into()
     }
 
-    /// When it was booked.
+    /// The time when the booking was made.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 
-    /// When it was cancelled; null while it is confirmed.
+    /// The time when the booking was cancelled; null while it is confirmed.
     async fn cancelled_at(&self) -> Option<DateTime> {
         self.0.cancelled_at.map(DateTime)
     }
 }
 
-/// A user's bookings, perhaps of one status only.
+/// A user's bookings, with any status or with a given one.
 #[derive(Debug)]
 pub(super) struct BookingListing(BookingFilter);
 
@@ -79,7 +79,7 @@ impl Listing for BookingListing {
 }
 
 impl BookingConnection {
-    /// Reads the page of `user`'s bookings that `args` ask for.
+    /// Reads the page of `user`'s bookings that `args` request.
     pub(super) async fn read(
         ctx: &Context<'_>,
         user: UserId,

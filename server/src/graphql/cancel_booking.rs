@@ -12,15 +12,15 @@ pub(super) struct CancelBookingMutation;
 
 #[Object]
 impl CancelBookingMutation {
-    /// Cancels a booking of the signed-in user and returns its tickets. A second cancellation gives
-    /// the same cancelled booking and returns no more tickets.
+    /// Cancels a booking of the signed-in user and frees its tickets. A second cancellation returns
+    /// the same cancelled booking and changes nothing.
     ///
     /// Errors: `UNAUTHENTICATED`, `NOT_FOUND` (also for another user's booking), `BAD_USER_INPUT`,
     /// `RATE_LIMITED`, `UNAVAILABLE`.
     async fn cancel_booking(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to cancel.")] input: CancelBookingInput,
+        #[graphql(desc = "The booking to cancel.")] input: CancelBookingInput,
     ) -> Result<CancelBookingResult, ApiError> {
         let user = ctx.signed_in_user()?;
         let booking = input::id("bookingId", &input.booking_id)?;
@@ -29,7 +29,7 @@ impl CancelBookingMutation {
     }
 }
 
-/// What to cancel.
+/// The booking to cancel.
 #[derive(InputObject)]
 pub(super) struct CancelBookingInput {
     /// The booking's id.
@@ -43,7 +43,7 @@ pub(super) enum CancelBookingResult {
     Closed(BookingClosed),
 }
 
-/// The booking is cancelled, now or before.
+/// The booking is cancelled, now or by an earlier request.
 #[derive(SimpleObject)]
 pub(super) struct CancelBookingSuccess {
     /// The cancelled booking.

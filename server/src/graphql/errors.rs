@@ -1,7 +1,7 @@
 //! All the ways in which a request can fail, and the one place where they become GraphQL errors.
 //!
-//! Expected refusals (sold out, already booked, closed) are not here: they are types of the schema. A
-//! cause that the caller can't act on is logged here, once, and never sent.
+//! Expected refusals (sold out, already booked, closed) are not here: they are types of the schema.
+//! A cause that the caller can't act on is logged here, once, and never sent.
 
 use async_graphql::{ErrorExtensionValues, Value, value};
 use sea_orm::DbErr;
@@ -9,7 +9,7 @@ use sea_orm::DbErr;
 use crate::{
     accounts::{AccountsError, PasswordError, SessionsError},
     bookings::BookingsError,
-    coalescing::{BrokenOff, Refusal},
+    coalescing::{ReadPanicked, Refusal},
     database::Fault,
     events::EventsError,
     field_problem::FieldProblem,
@@ -24,10 +24,10 @@ macro_rules! codes {
         pub mod code {
             $(pub const $code: &str = stringify!($code);)*
 
-            /// All codes that clients can meet.
+            /// All codes that clients can receive.
             pub const ALL: &[&str] = &[$($code),*];
 
-            /// The code as a static text, if it is one of ours.
+            /// The code as a static text, if it is one of these.
             pub(crate) fn known(code: &str) -> Option<&'static str> {
                 ALL.iter().copied().find(|known| *known == code)
             }
@@ -49,10 +49,10 @@ codes! {
     INTERNAL
 }
 
-/// Why a request failed.
+/// The reason why a request failed.
 ///
-/// It deliberately has no `Display`: async-graphql would turn a displayable error into one without a
-/// code, and this type gives each error its code.
+/// It deliberately has no `Display`: async-graphql would turn a displayable error into one without
+/// a code, and this type gives each error its code.
 #[derive(Debug)]
 pub(crate) enum ApiError {
     /// The operation needs a signed-in user, and the request has none.
@@ -61,17 +61,18 @@ pub(crate) enum ApiError {
     InvalidCredentials,
     EmailTaken,
     Forbidden(&'static str),
-    /// Names what was not found.
+    /// The kind of thing that was not found.
     NotFound(&'static str),
     BadUserInput(Vec<FieldProblem>),
     RateLimited(TooManyRequests),
-    /// The server can't do it now. Nothing was changed, or the caller must ask again to find out.
+    /// The server can't carry out the request now. Nothing was changed, or the caller must ask
+    /// again to find out.
     Unavailable {
         message: &'static str,
         retry_after_seconds: u64,
     },
     TooComplex(String),
-    /// The request has only a query's hash, and its text is not known here.
+    /// The request has only a query's hash, and this server does not know its text.
     PersistedQueryNotFound,
     /// A defect. The cause goes to the log.
     Internal(String),
@@ -83,14 +84,15 @@ impl ApiError {
         Self::BadUserInput(vec![FieldProblem::new(field, message)])
     }
 
-    /// The error for a good token whose account is gone.
+    /// The error for a valid token whose account no longer exists.
     pub(crate) fn no_such_account() -> Self {
         Self::Unauthenticated("This account no longer exists. Please sign in with another.")
     }
 
     fn database_unreachable() -> Self {
         Self::Unavailable {
-            message: "The booking system can't reach its database at the moment. Please try again shortly.",
+            message: "The booking system can't reach its database at the moment. Please try again \
+                      shortly.",
             retry_after_seconds: 2,
         }
     }
@@ -177,7 +179,7 @@ impl ApiError {
 impl From<ApiError> for async_graphql::Error {
     fn from(error: ApiError) -> Self {
         if let ApiError::Internal(cause) = &error {
-            // The span around the request has its id.
+            // The span around the request adds its id to this line.
             tracing::error!(cause, "internal error");
         }
         Self { message: error.message(), source: None, extensions: Some(error.extensions()) }
@@ -201,13 +203,13 @@ impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::QueueFull | Refusal::WaitTimeout => Self::busy(),
-            Refusal::BrokenOff => Self::Internal(refusal.to_string()),
+            Refusal::BatchPanicked => Self::Internal(refusal.to_string()),
         }
     }
 }
 
-impl From<BrokenOff> for ApiError {
-    fn from(error: BrokenOff) -> Self {
+impl From<ReadPanicked> for ApiError {
+    fn from(error: ReadPanicked) -> Self {
         Self::Internal(error.to_string())
     }
 }
@@ -250,8 +252,8 @@ impl From<EventsError> for ApiError {
     fn from(error: EventsError) -> Self {
         match error {
             EventsError::Database(error) => error.into(),
-            EventsError::NotLookedUp(refusal) => refusal.into(),
-            EventsError::BrokenOff(error) => error.into(),
+            EventsError::LookupRefused(refusal) => refusal.into(),
+            EventsError::ReadPanicked(error) => error.into(),
         }
     }
 }
@@ -260,7 +262,7 @@ impl From<BookingsError> for ApiError {
     fn from(error: BookingsError) -> Self {
         match error {
             BookingsError::Inventory(error) => error.into(),
-            BookingsError::NotLookedUp(refusal) => refusal.into(),
+            BookingsError::LookupRefused(refusal) => refusal.into(),
             BookingsError::Database(error) => error.into(),
         }
     }
@@ -274,18 +276,18 @@ impl From<InventoryError> for ApiError {
             InventoryError::Rejected(Rejection::NoSuchUser) => Self::no_such_account(),
             InventoryError::Rejected(Rejection::IdempotencyKeyReused) => Self::field(
                 "idempotencyKey",
-                "This idempotencyKey was used for another event or quantity. Use a new one for each \
-                 new booking, and the same one only to repeat a request.",
+                "This idempotencyKey was used for another event or quantity. Use a new one for \
+                 each new booking, and the same one only to repeat a request.",
             ),
             InventoryError::InDoubt => Self::Unavailable {
-                message: "The connection to the database broke while this was being stored. It may \
-                          or may not have happened: look at your bookings, or repeat the request \
-                          with the same idempotencyKey.",
+                message: "The connection to the database broke while this change was being stored. \
+                          It may or may not have been made: look at your bookings, or repeat the \
+                          request with the same idempotencyKey.",
                 retry_after_seconds: 5,
             },
             InventoryError::Crowded => Self::busy(),
             InventoryError::Database(error) => error.into(),
-            error @ InventoryError::BrokenOff => Self::Internal(error.to_string()),
+            error @ InventoryError::BatchPanicked => Self::Internal(error.to_string()),
         }
     }
 }

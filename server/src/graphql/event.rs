@@ -24,42 +24,42 @@ impl Event {
         self.0.id.0.into()
     }
 
-    /// What it is called.
+    /// The event's title.
     async fn title(&self) -> &str {
         &self.0.title
     }
 
-    /// What to expect, as plain text.
+    /// A description of the event, as plain text.
     async fn description(&self) -> &str {
         &self.0.description
     }
 
-    /// When it starts. Tickets can be booked and cancelled until then.
+    /// The time when the event starts. Tickets can be booked and cancelled until then.
     async fn starts_at(&self) -> DateTime {
         DateTime(self.0.starts_at)
     }
 
-    /// Where it takes place.
+    /// The place where the event is held.
     async fn venue(&self) -> &str {
         &self.0.venue
     }
 
-    /// How many tickets there are altogether.
+    /// The number of all tickets, sold or not.
     async fn total_tickets(&self) -> i32 {
         self.0.total_tickets
     }
 
-    /// How many tickets are left. The subscription `remainingTickets` tells of changes.
+    /// The number of tickets that are left. The subscription `remainingTickets` reports changes.
     async fn remaining_tickets(&self) -> i32 {
         self.0.remaining_tickets
     }
 
-    /// What one ticket costs.
+    /// The price of one ticket.
     async fn price(&self) -> Money {
         Money::from_minor(self.0.price_minor, &self.0.currency)
     }
 
-    /// The viewer's confirmed booking of this event; null when there is none or nobody is signed in.
+    /// The viewer's confirmed booking of this event; null if there is none or nobody is signed in.
     async fn my_booking(&self, ctx: &Context<'_>) -> Result<Option<Booking>, ApiError> {
         let Some(user) = ctx.viewer()? else { return Ok(None) };
         let user_at_event = UserAtEvent { user, event: self.0.id };
@@ -69,11 +69,11 @@ impl Event {
 }
 
 impl Event {
-    /// The event with this id, which another row refers to.
+    /// Loads an event that another row refers to.
     pub(super) async fn load(ctx: &Context<'_>, id: EventId) -> Result<Self, ApiError> {
         let event = ctx.data_unchecked::<Events>().find(id).await?;
         event.map(Self).ok_or_else(|| {
-            ApiError::Internal(format!("event {id} is referred to and does not exist"))
+            ApiError::Internal(format!("a row refers to event {id}, which does not exist"))
         })
     }
 }

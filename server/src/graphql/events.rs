@@ -12,10 +12,11 @@ use super::{
 };
 use crate::events::{EventFilter, Events, MAX_SEARCH_CHARS, Position, SortKey};
 
-/// What a list of events is ordered by.
+/// The field that a list of events is ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "SortKey")]
 pub(super) enum EventOrderField {
-    /// When the event starts.
+    /// The time when the event starts.
     Date,
     /// The price of a ticket, as a number; currencies are not converted.
     Price,
@@ -33,11 +34,11 @@ pub(super) enum OrderDirection {
     Desc,
 }
 
-/// The order of a list of events. Events that are equal in it come in the order in which they were
-/// created.
+/// The order of a list of events. Events that are equal in this order are sorted by the time when
+/// they were created.
 #[derive(Clone, Copy, Debug, InputObject)]
 pub(super) struct EventOrder {
-    /// What to order by.
+    /// The field to order by.
     field: EventOrderField,
     /// The direction of the order.
     #[graphql(default)]
@@ -50,18 +51,9 @@ impl Default for EventOrder {
     }
 }
 
-impl From<EventOrderField> for SortKey {
-    fn from(field: EventOrderField) -> Self {
-        match field {
-            EventOrderField::Date => Self::Date,
-            EventOrderField::Price => Self::Price,
-            EventOrderField::Title => Self::Title,
-        }
-    }
-}
-
-/// Adds to a page's complexity for a search, which may read many titles, and for an offset, which reads
-/// all rows that it skips. The deepest page by itself stays below the default limit.
+/// The additional complexity of a page: for a search, which may read many titles, and for an
+/// offset, which reads all rows that it skips. The deepest page by itself stays below the default
+/// limit.
 fn search_and_offset_complexity(search: Option<&str>, offset: Option<Int>) -> usize {
     let search_complexity =
         if search.is_some_and(|search| !search.trim().is_empty()) { 80 } else { 0 };
@@ -74,41 +66,43 @@ pub(super) struct EventsQuery;
 
 #[Object]
 impl EventsQuery {
-    /// Events in pages: by cursor in both directions, or numbered with `offset`.
+    /// Lists events in pages. Use cursors to go in both directions, or `offset` for numbered pages.
     ///
     /// Errors: `BAD_USER_INPUT` for wrong page sizes or cursors, and for a search of more than 200
     /// characters.
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
-    #[graphql(
-        complexity = "page_complexity(first, last, child_complexity) + search_and_offset_complexity(search.as_deref(), offset)"
-    )]
+    #[graphql(complexity = "page_complexity(first, last, child_complexity) \
+                      + search_and_offset_complexity(search.as_deref(), offset)")]
     async fn events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Size of the page, from the start; 1 to 50. 10 when neither is given.")]
+        #[graphql(
+            desc = "Page size, from the start or `after`; 1 to 50. 10 without `first` and `last`."
+        )]
         first: Option<Int>,
         #[graphql(desc = "Only events after this cursor.")] after: Option<String>,
-        #[graphql(desc = "Size of the page, from the end; 1 to 50.")] last: Option<Int>,
+        #[graphql(desc = "Page size, from the end or `before`; 1 to 50.")] last: Option<Int>,
         #[graphql(desc = "Only events before this cursor.")] before: Option<String>,
-        #[graphql(desc = "How many events to skip, for numbered pages. Use it with `first`.")]
+        #[graphql(desc = "Number of events to skip, for numbered pages. Use it with `first`.")]
         offset: Option<Int>,
         #[graphql(desc = "Only events with this text anywhere in their title, in any case.")]
         search: Option<String>,
         #[graphql(desc = "The order of the list.", default)] order_by: EventOrder,
     ) -> Result<EventConnection, ApiError> {
         input::text("search", search.as_deref().unwrap_or_default(), MAX_SEARCH_CHARS)?;
-        let descending = order_by.direction == OrderDirection::Desc;
-        let filter = EventFilter::new(search.as_deref(), order_by.field.into(), descending);
-        let page = PageArgs { first, after, last, before, offset }
-            .check(|raw| decode_cursor(raw).filter(|at: &Position| filter.key.accepts(at)))?;
+        let is_descending = order_by.direction == OrderDirection::Desc;
+        let filter = EventFilter::new(search.as_deref(), order_by.field.into(), is_descending);
+        let page = PageArgs { first, after, last, before, offset }.check(|raw| {
+            decode_cursor(raw).filter(|position: &Position| filter.key.accepts(position))
+        })?;
         let page = ctx.data_unchecked::<Events>().page(filter.clone(), page).await?;
         let page = page.map(|event| Event(Arc::clone(event)));
         Ok(Connection { listing: EventListing(filter), page })
     }
 
-    /// One event, or null when there is none with this id.
+    /// The event with this id, or null if there is none.
     ///
-    /// Errors: `BAD_USER_INPUT` if it is not an id.
+    /// Errors: `BAD_USER_INPUT` if `id` is not an id.
     async fn event(
         &self,
         ctx: &Context<'_>,

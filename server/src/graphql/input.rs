@@ -1,4 +1,4 @@
-//! Checks the ids, texts and numbers that callers send; a problem names its field.
+//! Checks the ids, texts and numbers that callers send. An error names the field.
 
 use std::borrow::Cow;
 
@@ -13,10 +13,7 @@ use super::errors::ApiError;
 /// `BAD_USER_INPUT` for `field` when it isn't a UUID.
 pub(crate) fn id<T: From<Uuid>>(field: &str, raw: &ID) -> Result<T, ApiError> {
     Uuid::try_parse(raw).map(T::from).map_err(|_| {
-        ApiError::field(
-            field,
-            format!("{field} must be an id, which is a UUID from an earlier answer."),
-        )
+        ApiError::field(field, format!("{field} must be an id: a UUID from an earlier answer."))
     })
 }
 
@@ -40,8 +37,8 @@ pub(crate) fn text(field: &str, raw: &str, max_chars: usize) -> Result<(), ApiEr
 
 /// An `Int` argument that takes any integer and clamps it to the range of an `Int`.
 ///
-/// async-graphql's own `i32` refuses a larger number without naming the argument. With this type, the
-/// resolver's own range check refuses it and names it.
+/// async-graphql's own `i32` refuses a larger number without naming the argument. With this type,
+/// the resolver's own range check refuses it and names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Int(pub(crate) i32);
 
@@ -59,7 +56,7 @@ impl InputType for Int {
     fn parse(value: Option<Value>) -> InputValueResult<Self> {
         match value.unwrap_or_default() {
             Value::Number(number) if !number.is_f64() => {
-                // Integers that are no i64 are larger positive ones.
+                // An integer that doesn't fit into an i64 is a larger positive one.
                 let wide = number.as_i64().unwrap_or(i64::MAX);
                 let bounded = wide.clamp(i32::MIN.into(), i32::MAX.into());
                 Ok(Self(i32::try_from(bounded).unwrap_or(i32::MAX)))

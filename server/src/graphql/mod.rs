@@ -1,7 +1,8 @@
-//! The GraphQL schema: one file for each public type or verb, thin over the domains.
+//! The GraphQL schema: one file for each public type or verb, as a thin layer over the domains.
 //!
 //! The types refer to each other (an event has bookings, a booking has an event), which is why they
-//! are in one folder. [`execution`] runs operations and holds what is common to all of them.
+//! are in one folder. [`execution`] runs operations, with the limits and the error codes that all
+//! of them share.
 
 mod allowed_operations;
 mod book_event;

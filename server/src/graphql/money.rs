@@ -15,8 +15,8 @@ pub(super) struct Money {
 }
 
 impl Money {
-    /// `minor` units of `currency`, an ISO 4217 code; a code that isn't one counts as having two
-    /// decimals, as most do.
+    /// Converts `minor` units of `currency`, an ISO 4217 code. An unknown code counts as having two
+    /// decimals, as most currencies have.
     pub(super) fn from_minor(minor: i64, currency: &str) -> Self {
         let decimals = Currency::from_code(currency).and_then(Currency::exponent).unwrap_or(2);
         Self {

@@ -1,4 +1,4 @@
-//! The query `node`, by which clients such as Relay read an object again by its id alone.
+//! The query `node`, with which clients such as Relay read an object again by its id alone.
 
 use async_graphql::{Context, ID, Interface, Object};
 
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{accounts::Accounts, bookings::Bookings, events::Events};
 
-/// An object with an id that no other object has, of whatever type.
+/// An object with an id that is unique among the objects of all types.
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID", desc = "UUIDv7."))]
 pub(super) enum Node {
@@ -16,7 +16,7 @@ pub(super) enum Node {
     User(User),
 }
 
-/// A lookup may read a row of three tables.
+/// A lookup may read a row from each of three tables.
 const LOOKUP_COMPLEXITY: usize = 10;
 
 #[derive(Default)]
@@ -24,14 +24,14 @@ pub(super) struct NodeQuery;
 
 #[Object]
 impl NodeQuery {
-    /// The event, or the viewer's own booking or account, with this id; null when there is none.
+    /// The event, or the viewer's own booking or account, with this id; null if there is none.
     ///
-    /// Errors: `BAD_USER_INPUT` if it is not an id.
+    /// Errors: `BAD_USER_INPUT` if `id` is not an id.
     #[graphql(complexity = "LOOKUP_COMPLEXITY + child_complexity")]
     async fn node(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Its id.")] id: ID,
+        #[graphql(desc = "The object's id.")] id: ID,
     ) -> Result<Option<Node>, ApiError> {
         let event = input::id("id", &id)?;
         if let Some(event) = ctx.data_unchecked::<Events>().find(event).await? {

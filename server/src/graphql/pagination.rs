@@ -1,5 +1,5 @@
-//! Pages in the schema: the arguments that ask for one, opaque cursors, and the connection that
-//! answers. A [`Listing`] says what is listed and how it is counted.
+//! Pages in the schema: the arguments that request one, opaque cursors, and the connection that
+//! holds one. A [`Listing`] defines what is listed and how it is counted.
 
 use std::borrow::Cow;
 
@@ -13,16 +13,16 @@ use crate::{
     pagination::{Page, PageRequest},
 };
 
-/// Page size when the caller gives none.
+/// Page size if the caller gives none.
 const DEFAULT_PAGE_SIZE: Int = Int(10);
 /// Complexity of a statement that reads a page or counts a list.
 const STATEMENT_COMPLEXITY: usize = 20;
-/// Largest page size.
+/// Maximum page size.
 const MAX_PAGE_SIZE: i32 = 50;
-/// Longest cursor that is decoded. Our own are shorter.
+/// Maximum length of a cursor. All cursors that the server makes are shorter.
 const MAX_CURSOR_BYTES: usize = 2_048;
 
-/// The paging arguments as they came.
+/// The paging arguments before they are checked.
 #[derive(Debug, Default)]
 pub(super) struct PageArgs {
     pub(super) first: Option<Int>,
@@ -33,11 +33,11 @@ pub(super) struct PageArgs {
 }
 
 impl PageArgs {
-    /// Checks the arguments and decodes the cursors. `decode` gives `None` for a cursor that does not
-    /// belong to this list.
+    /// Checks the arguments and decodes the cursors. `decode` returns `None` for a cursor that does
+    /// not belong to this list.
     ///
     /// # Errors
-    /// `BAD_USER_INPUT`, which names every wrong argument.
+    /// `BAD_USER_INPUT`, with every wrong argument.
     pub(super) fn check<C>(
         self,
         decode: impl Fn(&str) -> Option<C>,
@@ -80,7 +80,7 @@ impl PageArgs {
         let Int(size) = self.first.or(self.last).unwrap_or(DEFAULT_PAGE_SIZE);
         Ok(PageRequest {
             size: size.unsigned_abs().into(),
-            backwards: self.last.is_some(),
+            is_backwards: self.last.is_some(),
             after,
             before,
             offset: self.offset.map_or(0, |Int(offset)| offset.unsigned_abs().into()),
@@ -88,8 +88,8 @@ impl PageArgs {
     }
 }
 
-/// The complexity of a page: its nodes, and the statement that reads them. The arguments are not checked
-/// yet when this is called.
+/// The complexity of a page: its nodes, and the statement that reads them. The arguments have not
+/// been checked when this is called.
 pub(super) fn page_complexity(
     first: Option<Int>,
     last: Option<Int>,
@@ -161,7 +161,7 @@ impl<L: Listing> Connection<L> {
         })
     }
 
-    /// The number of entries on all pages. It is counted only when requested.
+    /// The number of entries on all pages. It is counted only if it is requested.
     #[graphql(complexity = "STATEMENT_COMPLEXITY")]
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, ApiError> {
         let count = self.listing.count(ctx).await?;
@@ -189,8 +189,8 @@ impl<L: Listing> Edge<'_, L> {
         self.node
     }
 
-    /// The entry's place in the list. Pass it as `after` or `before`. It is opaque, and valid only for
-    /// the list and the order that it came from.
+    /// The entry's place in the list. Pass it as `after` or `before`. It is opaque, and valid only
+    /// for the list and the order that it came from.
     async fn cursor(&self) -> Result<String, ApiError> {
         self.listing.cursor(self.node)
     }
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn without_arguments_a_page_is_the_first_ten() {
         let page = check(PageArgs::default()).unwrap();
-        assert_eq!((page.size, page.backwards, page.offset), (10, false, 0));
+        assert_eq!((page.size, page.is_backwards, page.offset), (10, false, 0));
     }
 
     #[test]

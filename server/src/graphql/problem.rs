@@ -1,4 +1,4 @@
-//! Expected refusals, each with what a client needs to react to it.
+//! Expected refusals, each with the data that a client needs to react.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use rowlock_entities::{booking, event};
 
 use super::{booking::Booking, event::Event};
 
-/// An expected refusal, with what a client needs to react to it.
+/// An expected refusal, with the data that a client needs to react.
 #[derive(Interface)]
 #[graphql(field(name = "message", ty = "&String", desc = "One sentence to show to the person."))]
 pub(super) enum Problem {
@@ -16,12 +16,13 @@ pub(super) enum Problem {
     BookingClosed(BookingClosed),
 }
 
-/// Fewer tickets are left than were asked for.
+/// Fewer tickets are left than were requested.
 #[derive(SimpleObject)]
 pub(super) struct SoldOut {
     /// One sentence to show to the person.
     message: String,
-    /// How many tickets were left when this was decided. A smaller quantity may still be available.
+    /// The number of tickets that were left when the request was decided. A smaller quantity may
+    /// still be available.
     remaining_tickets: i32,
     /// The event.
     event: Event,
@@ -46,7 +47,7 @@ impl SoldOut {
 pub(super) struct AlreadyBooked {
     /// One sentence to show to the person.
     message: String,
-    /// That booking.
+    /// The existing booking.
     booking: Booking,
 }
 
@@ -75,7 +76,8 @@ impl BookingClosed {
 
     /// A booking of the event can no longer be cancelled.
     pub(super) fn for_cancelling(event: Arc<event::Model>) -> Self {
-        let message = format!("{} has started, so it can no longer be cancelled.", event.title);
+        let message =
+            format!("{} has started, so its bookings can no longer be cancelled.", event.title);
         Self { message, event: Event(event) }
     }
 }

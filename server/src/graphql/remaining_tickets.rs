@@ -14,12 +14,13 @@ use crate::{
     live::{Hub, TicketCount},
 };
 
-/// Most events that one subscription names.
+/// Maximum number of events that one subscription names.
 const MAX_EVENTS: u32 = 200;
-/// Most events that the subscriptions of one socket name. An event that is named twice counts twice.
+/// Maximum number of events that all subscriptions of one socket name. An event that is named twice
+/// counts twice.
 const MAX_EVENTS_PER_SOCKET: usize = 1_000;
 
-/// How many more subscriptions a socket may have, and how many events they may name.
+/// The number of subscriptions that a socket may still start, and of events that they may name.
 #[derive(Clone, Debug)]
 pub(crate) struct SubscriptionAllowance {
     subscriptions: Arc<Semaphore>,
@@ -53,15 +54,16 @@ pub(super) struct RemainingTicketsSubscription;
 
 #[Subscription]
 impl RemainingTicketsSubscription {
-    /// First the current count of each event in `eventIds`, then every later one. Without `eventIds`,
-    /// every change of any event. A slow client skips intermediate counts, never the last one.
+    /// Sends the current count of each event in `eventIds`, and then every later one. Without
+    /// `eventIds`, it sends every change of any event. A slow client skips intermediate counts, but
+    /// never the last one.
     ///
     /// Errors: `BAD_USER_INPUT`, `NOT_FOUND`, `UNAVAILABLE`; `QUERY_TOO_COMPLEX` for too many
     /// subscriptions or events on one socket.
     async fn remaining_tickets(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The events to watch, 1 to 200; all of them when left out.")]
+        #[graphql(desc = "The events to watch, 1 to 200. Leave it out to watch all events.")]
         event_ids: Option<Vec<ID>>,
     ) -> Result<impl Stream<Item = TicketUpdate> + use<>, ApiError> {
         let count = event_ids.as_ref().map_or(0, Vec::len);
@@ -96,7 +98,7 @@ async fn watch_events(
     }
     let ids =
         raw.iter().map(|id| input::id("eventIds", id)).collect::<Result<HashSet<EventId>, _>>()?;
-    // Watch first, then read. A change in between is newer than what is read, and wins.
+    // Watch first, then read. A change in between is newer than the count that is read, and wins.
     let subscription = hub.watch(ids.iter().copied());
     let events = ctx.data_unchecked::<Events>().find_all(ids.iter().copied()).await?;
     if events.len() < ids.len() {
@@ -115,12 +117,12 @@ impl TicketUpdate {
         self.0.event_id.0.into()
     }
 
-    /// How many tickets are left.
+    /// The number of tickets that are left.
     async fn remaining_tickets(&self) -> i32 {
         self.0.remaining
     }
 
-    /// How many tickets there are altogether.
+    /// The number of all tickets, sold or not.
     async fn total_tickets(&self) -> i32 {
         self.0.total
     }
@@ -131,7 +133,7 @@ impl TicketUpdate {
         i32::try_from(self.0.version).unwrap_or(i32::MAX)
     }
 
-    /// The event, read now. Its count may be newer than this update's.
+    /// The event as it is now. Its count may be newer than this update's.
     async fn event(&self, ctx: &Context<'_>) -> Result<Event, ApiError> {
         Event::load(ctx, self.0.event_id).await
     }

@@ -10,13 +10,13 @@ const NAME: &str = "rowlock_refresh";
 /// The only path that the cookie is sent to.
 const PATH: &str = "/graphql";
 
-/// The refresh cookie of a request, and how its answer sets one. A WebSocket or a stream of results
-/// has none, because it can't set a cookie.
+/// The refresh cookie of a request, and the means to set one in its answer. A WebSocket or a stream
+/// of results has none, because it can't set a cookie.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionCookie {
     /// The refresh token that came with the request.
     pub(super) refresh_token: Option<String>,
-    /// Whether the cookie is restricted to HTTPS: everywhere but on loopback.
+    /// Whether the cookie is restricted to HTTPS. It is, except on loopback.
     is_secure: bool,
 }
 
@@ -48,7 +48,7 @@ impl SessionCookie {
     }
 }
 
-/// Lets a mutation run only where its cookie can be set.
+/// Lets a mutation run only if its cookie can be set.
 pub(super) struct CanSetCookie;
 
 impl Guard for CanSetCookie {

@@ -28,7 +28,7 @@ impl SessionsMutation {
     async fn register(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who registers.")] input: RegisterInput,
+        #[graphql(desc = "The new account.")] input: RegisterInput,
     ) -> Result<AuthPayload, ApiError> {
         check_sign_in(ctx)?;
         let accounts = ctx.data_unchecked::<Accounts>();
@@ -43,7 +43,7 @@ impl SessionsMutation {
     async fn login(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who signs in.")] input: LoginInput,
+        #[graphql(desc = "The account to sign in to.")] input: LoginInput,
     ) -> Result<AuthPayload, ApiError> {
         check_sign_in(ctx)?;
         let limits = ctx.data_unchecked::<Arc<RateLimits>>();
@@ -52,10 +52,10 @@ impl SessionsMutation {
         Ok(payload(ctx, accounts.login(&input.email, &input.password).await?))
     }
 
-    /// Reads the refresh cookie, rotates it, and gives a new access token.
+    /// Reads the refresh cookie, rotates it, and returns a new access token.
     ///
-    /// Errors: `UNAUTHENTICATED` when there is no cookie or its session has ended. A cookie that was
-    /// used before ends its session, except within a few seconds of its use.
+    /// Errors: `UNAUTHENTICATED` if there is no cookie or its session has ended. Using a cookie
+    /// twice ends its session, except within a few seconds.
     #[graphql(guard = "CanSetCookie")]
     async fn refresh(&self, ctx: &Context<'_>) -> Result<AuthPayload, ApiError> {
         check_sign_in(ctx)?;
@@ -66,7 +66,8 @@ impl SessionsMutation {
         Ok(payload(ctx, ctx.data_unchecked::<Sessions>().refresh(token).await?))
     }
 
-    /// Ends the session of the refresh cookie and removes the cookie. Also true when there was none.
+    /// Ends the session of the refresh cookie and removes the cookie. The result is true even if
+    /// there was no session.
     #[graphql(guard = "CanSetCookie")]
     async fn logout(&self, ctx: &Context<'_>) -> Result<bool, ApiError> {
         let cookie = ctx.data_unchecked::<SessionCookie>();
@@ -78,8 +79,8 @@ impl SessionsMutation {
         Ok(true)
     }
 
-    /// Ends every session of the signed-in user, on all devices and this one, and removes the cookie.
-    /// Access tokens that were issued before stay good until they expire.
+    /// Ends every session of the signed-in user, on this and all other devices, and removes the
+    /// cookie. Access tokens that were already issued stay valid until they expire.
     ///
     /// Errors: `UNAUTHENTICATED`, `RATE_LIMITED`.
     #[graphql(guard = "CanSetCookie")]
@@ -108,34 +109,34 @@ fn payload(ctx: &Context<'_>, signed_in: SignedIn) -> AuthPayload {
     }
 }
 
-/// Who registers.
+/// The new account.
 #[derive(InputObject)]
 pub(super) struct RegisterInput {
-    /// Email address; compared without regard to case.
+    /// Email address. Its case does not matter.
     email: String,
     /// 8 to 128 characters with at least one letter and one digit.
     password: String,
-    /// How to address the person; 2 to 100 characters.
+    /// The name to address the person by, with 2 to 100 characters.
     name: String,
 }
 
-/// Who signs in.
+/// The account to sign in to.
 #[derive(InputObject)]
 pub(super) struct LoginInput {
-    /// The account's email address, in any case.
+    /// The account's email address. Its case does not matter.
     email: String,
     /// The account's password.
     password: String,
 }
 
-/// A session that was just begun or continued. Its refresh token is in the answer's cookie.
+/// A new or continued session. Its refresh token is in the answer's cookie.
 #[derive(SimpleObject)]
 pub(super) struct AuthPayload {
-    /// Who is signed in.
+    /// The signed-in user.
     user: User,
-    /// For the header `Authorization: Bearer …`, or for `connection_init` on a WebSocket. Keep it in
-    /// memory only.
+    /// Send it in the header `Authorization: Bearer …`, or in `connection_init` on a WebSocket.
+    /// Keep it in memory only.
     access_token: String,
-    /// When the access token expires. Call `refresh` before that.
+    /// The time when the access token expires. Call `refresh` before that.
     access_token_expires_at: DateTime,
 }

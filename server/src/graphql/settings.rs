@@ -1,46 +1,44 @@
-//! Which operations may run, and how large they may be.
+//! Settings for operations: which ones may run, and how large they may be.
 
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, builder::RangedU64ValueParser};
 
 use super::allowed_operations::AllowedOperations;
 
-/// Which operations may run, and how large they may be.
+/// Settings for operations: which ones may run, and how large they may be.
 #[derive(Clone, Debug, Args)]
 pub struct OperationArgs {
-    /// Whether anybody may read the schema: by introspection, and in GraphQL Playground and GraphiQL
+    /// Whether anybody may read the schema: by introspection, and in GraphQL Playground and
+    /// GraphiQL
     #[arg(long, env, default_value_t = true, action = ArgAction::Set, value_name = "BOOL")]
     pub introspection: bool,
 
-    /// Files that list the only operations that may run, separated by commas. Each is a JSON object of
-    /// the operations' texts by their SHA-256; `operations.json` beside the built web client lists its
-    /// own. Without a list every operation may run; with one there is no Playground and no GraphiQL
+    /// Files with the only operations that may run, separated by commas. Each file is a JSON object
+    /// that maps the SHA-256 of each operation to its text; `operations.json` beside the built web
+    /// client has the client's own. Without a file, every operation may run; with one, Playground
+    /// and GraphiQL are not served
     #[arg(long, env, default_value = "", hide_default_value = true, value_name = "FILE,…")]
     pub allowed_operations: AllowedOperations,
 
-    /// Deepest nesting of a query
-    #[arg(long, env, default_value_t = 16, value_name = "N", value_parser = at_least::<4>)]
+    /// Maximum depth of a query
+    #[arg(long, env, default_value_t = 16, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(4..))]
     pub max_query_depth: usize,
 
-    /// Most fields, aliases, fragments and directives of a query, counted wherever its fragments are
-    /// spread; checked before anything else is done with the query
-    #[arg(long, env, default_value_t = 5_000, value_name = "N", value_parser = at_least::<100>)]
+    /// Maximum number of fields, aliases, fragments and directives in a query, counted wherever its
+    /// fragments are spread. It is checked before anything else is done with the query
+    #[arg(long, env, default_value_t = 5_000, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(100..))]
     pub max_query_selections: usize,
 
-    /// Largest complexity of a query: its fields, with those of lists counted once per item requested
-    #[arg(long, env, default_value_t = 2_000, value_name = "N", value_parser = at_least::<100>)]
+    /// Maximum complexity of a query: its number of fields, where those in a list count once for
+    /// each requested item
+    #[arg(long, env, default_value_t = 2_000, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(100..))]
     pub max_query_complexity: usize,
 }
 
 impl OperationArgs {
-    /// Whether GraphQL Playground and GraphiQL are of any use.
+    /// Whether GraphQL Playground and GraphiQL are of use. They need introspection, and queries of
+    /// any text.
     #[must_use]
     pub fn has_ides(&self) -> bool {
         self.introspection && !self.allowed_operations.are_listed()
     }
-}
-
-/// Parses a number that is large enough for the API to be of use.
-fn at_least<const MIN: usize>(text: &str) -> Result<usize, String> {
-    let number: Option<usize> = text.parse().ok();
-    number.filter(|number| *number >= MIN).ok_or_else(|| format!("use a number of at least {MIN}"))
 }

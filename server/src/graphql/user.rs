@@ -17,7 +17,7 @@ pub(super) struct MeQuery;
 
 #[Object]
 impl MeQuery {
-    /// The signed-in user, or null.
+    /// The signed-in user; null if nobody is signed in.
     async fn me(&self, ctx: &Context<'_>) -> Result<Option<User>, ApiError> {
         let Some(id) = ctx.viewer()? else { return Ok(None) };
         match ctx.data_unchecked::<Accounts>().find_user(id).await? {
@@ -42,7 +42,7 @@ impl User {
         &self.0.email
     }
 
-    /// How to address the person.
+    /// The name to address the person by.
     async fn name(&self) -> &str {
         &self.0.name
     }
@@ -54,10 +54,12 @@ impl User {
     async fn bookings(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Size of the page, from the start; 1 to 50. 10 when neither is given.")]
+        #[graphql(
+            desc = "Page size, from the start or `after`; 1 to 50. 10 without `first` and `last`."
+        )]
         first: Option<Int>,
         #[graphql(desc = "Only bookings after this cursor.")] after: Option<String>,
-        #[graphql(desc = "Size of the page, from the end; 1 to 50.")] last: Option<Int>,
+        #[graphql(desc = "Page size, from the end or `before`; 1 to 50.")] last: Option<Int>,
         #[graphql(desc = "Only bookings before this cursor.")] before: Option<String>,
         #[graphql(desc = "Only bookings of this status.")] status: Option<BookingStatus>,
     ) -> Result<BookingConnection, ApiError> {

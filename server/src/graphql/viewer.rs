@@ -1,4 +1,4 @@
-//! What resolvers ask about the request around them.
+//! The viewer and the address of the request that a resolver belongs to.
 
 use async_graphql::Context;
 use rowlock_entities::UserId;
@@ -7,16 +7,16 @@ use super::errors::ApiError;
 use crate::{accounts::Viewer, clock::Clock, rate_limit::ClientAddress};
 
 pub(super) trait ViewerExt {
-    /// The signed-in user, or `None` when nobody is signed in.
+    /// The signed-in user, or `None` if nobody is signed in.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` when the request has a token that is not good.
+    /// `UNAUTHENTICATED` if the request has a token that is expired or not valid.
     fn viewer(&self) -> Result<Option<UserId>, ApiError>;
 
     /// The signed-in user.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` when nobody is signed in.
+    /// `UNAUTHENTICATED` if nobody is signed in.
     fn signed_in_user(&self) -> Result<UserId, ApiError> {
         self.viewer()?.ok_or(ApiError::Unauthenticated("Please sign in first."))
     }

@@ -23,7 +23,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// The answer to an operation that was executed, or refused before that.
+    /// The answer to an operation that was executed, or refused before execution.
     pub(super) fn new(response: &GraphqlResponse, media_type: &'static str) -> Self {
         let (status, body) = if was_refused(response) {
             let status =
@@ -49,7 +49,8 @@ impl Answer {
         let id = RequestId::new();
         let is_internal = matches!(error, ApiError::Internal(_));
         let span = tracing::error_span!("request", id = %id.0);
-        // The conversion logs a cause, which must have the id that the caller gets.
+        // The conversion logs the cause. Within the span, the log line has the id that the caller
+        // gets.
         let mut error = span.in_scope(|| async_graphql::Error::from(error));
         if is_internal {
             error.extensions.get_or_insert_default().set("requestId", id.0.as_str());

@@ -1,7 +1,7 @@
 //! GraphQL over HTTP, following <https://graphql.github.io/graphql-over-http/draft/>.
 //!
-//! async-graphql-axum's request extractor is not used: it accepts `text/plain` bodies, which pages of
-//! other sites may send, runs mutations that come by GET, and takes batches of any size.
+//! async-graphql-axum's request extractor is not used: it accepts `text/plain` bodies, which pages
+//! of other sites may send, it runs mutations that come by GET, and it takes batches of any size.
 
 use std::mem;
 
@@ -32,7 +32,7 @@ use crate::{
     graphql::{ApiError, Operation, SessionCookie},
 };
 
-/// Handles an operation by POST, whose parameters are a JSON object.
+/// Handles an operation that comes by POST, with its parameters as a JSON object.
 pub(super) async fn post(State(app): State<App>, peer: Peer, mut request: Request) -> Response {
     // Taking the headers saves the copy that their extractor makes.
     let headers = mem::take(request.headers_mut());
@@ -66,7 +66,7 @@ pub(super) async fn post(State(app): State<App>, peer: Peer, mut request: Reques
     answer(&app, peer, &headers, RawParameters::Body(body)).await
 }
 
-/// Handles a query by GET, whose parameters are in the URL, or the start of a WebSocket.
+/// Handles a query that comes by GET, with its parameters in the URL, or the start of a WebSocket.
 pub(super) async fn get_or_upgrade(
     State(app): State<App>,
     peer: Peer,

@@ -1,4 +1,4 @@
-//! HTTP: the routes, and what holds for every answer.
+//! HTTP: the routes, and the layers around all of them.
 
 mod answer;
 mod graphql;
@@ -45,10 +45,10 @@ use crate::{
 pub use self::settings::HttpArgs;
 pub use self::websocket::CLOSE_CODES;
 
-/// How the server that has these routes stops.
+/// Stops the sockets and streams that the routes opened.
 #[derive(Clone, Debug)]
 pub(crate) struct Shutdown {
-    /// Cancel this first: the server is then no longer ready, but goes on serving.
+    /// Cancel this first. The server then reports that it is not ready, but keeps serving.
     pub(crate) stopping: CancellationToken,
     sockets: OpenSockets,
 }
@@ -60,8 +60,8 @@ impl Shutdown {
     }
 }
 
-/// Every route, and how to stop what they start. `has_ides` says whether GraphQL Playground and GraphiQL
-/// are served.
+/// Returns all routes, and the means to stop the sockets and streams that they open. `has_ides`
+/// says whether GraphQL Playground and GraphiQL are served.
 pub(crate) fn router(
     services: &Services,
     api: Api,
@@ -85,8 +85,8 @@ pub(crate) fn router(
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(probes::metrics))
         .merge(site::routes(&settings.web_dir, has_ides))
-        // As one layer: each layer of a router is a box around every route and one more future for each
-        // request.
+        // These are one layer, because each layer of a router costs a box around every route and a
+        // future for each request.
         .layer(
             ServiceBuilder::new()
                 .layer(SetResponseHeaderLayer::if_not_present(
@@ -101,7 +101,7 @@ pub(crate) fn router(
     (router, shutdown)
 }
 
-/// Pages of other sites may call the API only from the allowed origins.
+/// Lets pages of other sites call the API if their origin is allowed.
 fn cors(allowed: &Origins) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(allowed.0.clone())

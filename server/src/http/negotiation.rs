@@ -1,4 +1,4 @@
-//! Which media types a client sends and accepts.
+//! The media types that a client sends and accepts.
 
 use axum::http::{HeaderMap, header};
 
@@ -19,7 +19,7 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
         })
 }
 
-/// The media type of a single answer; `None` if the client accepts neither.
+/// The media type of a single answer; `None` if the client accepts neither of the two.
 pub(super) fn answer_media_type(headers: &HeaderMap) -> Option<&'static str> {
     if !headers.contains_key(header::ACCEPT) || accepts(headers, GRAPHQL_JSON) {
         return Some(GRAPHQL_JSON);

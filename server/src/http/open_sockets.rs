@@ -1,4 +1,5 @@
-//! The open WebSockets and streams of results: how many an address may have, and how all are closed.
+//! Keeps track of the open WebSockets and streams of results: limits their number per address, and
+//! closes all of them at the end.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -31,7 +32,7 @@ impl OpenSockets {
         }
     }
 
-    /// Counts one more socket of this address. `None` if the address has as many as it may.
+    /// Counts one more socket of this address. Returns `None` if the address has reached its limit.
     pub(super) fn open(&self, address: ClientAddress) -> Option<SocketPermit> {
         let mut per_address = self.per_address.lock();
         let count = per_address.entry(address).or_default();
@@ -42,12 +43,12 @@ impl OpenSockets {
         Some(SocketPermit { sockets: self.clone(), address })
     }
 
-    /// How many are open.
+    /// The number of open sockets and streams.
     pub(super) fn count(&self) -> usize {
         self.per_address.lock().values().map(|count| *count as usize).sum()
     }
 
-    /// Waits until all sockets are to be closed.
+    /// Waits until all sockets must close.
     pub(super) async fn closing(&self) {
         self.closing.cancelled().await;
     }
@@ -65,13 +66,13 @@ impl OpenSockets {
     }
 }
 
-/// The answer for an address that has as many sockets as it may.
+/// The answer for an address that has reached its limit.
 pub(super) fn too_many_sockets() -> Response {
     let message = "This address has too many open sockets and streams: close some first.";
     refuse(StatusCode::TOO_MANY_REQUESTS, ApiError::TooComplex(message.to_owned()))
 }
 
-/// One open socket. It counts until this is dropped.
+/// One open socket. It is counted until this is dropped.
 #[derive(Debug)]
 pub(super) struct SocketPermit {
     sockets: OpenSockets,

@@ -1,4 +1,4 @@
-//! Where a request came from: the client's address, and the page that sent it.
+//! The origin of a request: the client's address, and the page that sent it.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,8 +13,7 @@ use crate::rate_limit::ClientAddress;
 /// The other end of the connection.
 pub(super) type Peer = ConnectInfo<SocketAddr>;
 
-/// The client's address: the one in the proxy's header if there is such a header, and otherwise the
-/// peer's.
+/// The client's address: from the proxy's header if there is one, and otherwise the peer's.
 pub(super) fn client_address(
     peer: Peer,
     headers: &HeaderMap,
@@ -24,7 +23,8 @@ pub(super) fn client_address(
     from_proxy.unwrap_or_else(|| peer.0.ip()).into()
 }
 
-/// The last address in a header, which the nearest proxy wrote. Anybody could have written the others.
+/// The last address in a header, which the nearest proxy wrote. Anybody could have written the
+/// others.
 fn last_address_in(headers: &HeaderMap, name: &HeaderName) -> Option<IpAddr> {
     let value = headers.get_all(name).iter().next_back()?.to_str().ok()?;
     let last = value.rsplit(',').next()?.trim();
@@ -32,7 +32,7 @@ fn last_address_in(headers: &HeaderMap, name: &HeaderName) -> Option<IpAddr> {
     last.parse().or_else(|_| with_port()).ok()
 }
 
-/// Whether the client reached this server on its own machine, where there is no HTTPS.
+/// Whether the client reached this server by a loopback name or address, where there is no HTTPS.
 pub(super) fn is_loopback(headers: &HeaderMap) -> bool {
     let Some(authority) = authority(headers) else { return false };
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');

@@ -7,7 +7,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::persisted::{PersistedQueries, PersistedQuery};
 use crate::graphql::{AllowedOperations, ApiError};
 
-/// The parameters as they came.
+/// The parameters before they are parsed.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum RawParameters {
     /// A JSON body.
@@ -66,7 +66,7 @@ impl Parameters {
         Ok(found)
     }
 
-    /// Replaces a persisted query's hash by its text.
+    /// Replaces a persisted query's hash with its text.
     pub(super) fn resolve(
         &mut self,
         persisted: &PersistedQueries,

@@ -1,14 +1,15 @@
-//! Automatic persisted queries, as Apollo's clients send them: a query's hash stands for its text, once
-//! both were sent together. <https://www.apollographql.com/docs/apollo-server/performance/apq>
+//! Automatic persisted queries, as Apollo's clients send them: a query's hash stands for its text,
+//! once a client has sent both together.
+//! <https://www.apollographql.com/docs/apollo-server/performance/apq>
 
 use quick_cache::{Weighter, sync::Cache};
 use serde::Deserialize;
 
 use crate::graphql::{AllowedOperations, ApiError, sha256_hex};
 
-/// Most texts in the cache.
+/// Maximum number of texts in the cache.
 const MAX_QUERIES: usize = 1_000;
-/// Most bytes of all texts.
+/// Maximum size of all texts together, in bytes.
 const MAX_TEXT_BYTES: u64 = 1_000_000;
 
 /// The `persistedQuery` in a request's `extensions`.
@@ -18,15 +19,15 @@ pub(super) struct PersistedQuery {
     sha256_hash: String,
 }
 
-/// Texts by their hashes. The least used ones make room for new ones. Each server has its own cache: a
-/// client whose hash is not known sends the text.
+/// Texts by their hashes. The least used ones make room for new ones. Each server has a cache of
+/// its own: if it does not know a hash, the client sends the text.
 #[derive(Debug)]
-pub(super) struct PersistedQueries(Cache<String, String, ByText>);
+pub(super) struct PersistedQueries(Cache<String, String, SizeInBytes>);
 
 #[derive(Clone, Debug)]
-struct ByText;
+struct SizeInBytes;
 
-impl Weighter<String, String> for ByText {
+impl Weighter<String, String> for SizeInBytes {
     fn weight(&self, hash: &String, text: &String) -> u64 {
         (hash.len() + text.len()) as u64
     }
@@ -34,10 +35,11 @@ impl Weighter<String, String> for ByText {
 
 impl PersistedQueries {
     pub(super) fn new() -> Self {
-        Self(Cache::with_weighter(MAX_QUERIES, MAX_TEXT_BYTES, ByText))
+        Self(Cache::with_weighter(MAX_QUERIES, MAX_TEXT_BYTES, SizeInBytes))
     }
 
-    /// Finds the text that a request means. If the operator lists operations, only their hashes are known.
+    /// Finds the text that a request stands for. If the operator lists operations, only their
+    /// hashes are known.
     ///
     /// # Errors
     /// When there is neither a text nor a known hash, or when the hash is not the text's.

@@ -1,4 +1,5 @@
-//! What operators and their programs ask: is the server alive, is it ready, and its metrics.
+//! Endpoints for operators and their programs: whether the server is alive, whether it is ready,
+//! and its metrics.
 
 use axum::{
     extract::State,
@@ -9,13 +10,13 @@ use axum::{
 use super::state::App;
 use crate::{database::Schema, metrics::Snapshot, services::Services};
 
-/// Alive: the process answers.
+/// Reports that the process is alive.
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Ready: the database answers and has this server's schema, and the server is not about to stop. The
-/// answer comes from the last probe, so it costs the database nothing.
+/// Reports whether the server is ready: the database answers and has this server's schema, and the
+/// server is not stopping. The answer comes from the last probe, so it costs the database nothing.
 pub(super) async fn readyz(State(app): State<App>) -> Response {
     let unready = |cause: String| (StatusCode::SERVICE_UNAVAILABLE, cause).into_response();
     if app.stopping.is_cancelled() {
@@ -36,7 +37,7 @@ pub(super) async fn readyz(State(app): State<App>) -> Response {
     }
 }
 
-/// Metrics for Prometheus and similar programs.
+/// Reports metrics to Prometheus and similar programs.
 pub(super) async fn metrics(State(app): State<App>) -> Response {
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let Services { db, hub, accounts, metrics, .. } = &app.services;

@@ -1,4 +1,4 @@
-//! Queries of callers that are not signed in. Equal ones share one execution.
+//! Runs queries of callers that are not signed in. Equal queries share one execution.
 
 use async_graphql::{Executor, Request};
 use axum::http::{HeaderMap, StatusCode};
@@ -11,8 +11,8 @@ use crate::{
     graphql::{Api, Operation, RequestId},
 };
 
-/// A query that sees no viewer, no cookie and no address. So all who send it at the same time get the
-/// same answer.
+/// A query that sees no viewer, no cookie and no address. Everybody who sends it at the same time
+/// gets the same answer.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct PublicQuery {
     pub(super) raw: RawParameters,
@@ -34,7 +34,7 @@ impl Read for PublicQuery {
                 let request = parameters.into_request().data(Viewer::Anonymous);
                 execute(api, request, self.media_type).await.0
             }
-            // The handler has parsed the same parameters before.
+            // The handler has already parsed the same parameters, so this does not happen.
             Err(problem) => Answer::error(StatusCode::BAD_REQUEST, problem),
         }
     }

@@ -1,17 +1,18 @@
-//! How the server is reached, and what it keeps for one client.
+//! Settings of the HTTP server: how clients reach it, and how much one client may use.
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use axum::http::{HeaderName, HeaderValue};
-use clap::Args;
+use clap::{Args, builder::RangedU64ValueParser};
 
-/// How the server is reached, and what it keeps for one client.
+/// Settings of the HTTP server: how clients reach it, and how much one client may use.
 #[derive(Clone, Debug, Args)]
 pub struct HttpArgs {
-    /// Header in which the proxy in front of this server names the client's address, as in
-    /// `x-forwarded-for`; the last of several addresses counts. Without it the connection's own address
-    /// counts. Set it only if every request comes through that proxy, because anybody else can write it
+    /// Header in which the proxy in front of this server puts the client's address, such as
+    /// `x-forwarded-for`; of several addresses, the last one counts. Without this setting, the
+    /// connection's own address counts. Set it only if every request comes through that proxy,
+    /// because anybody can send such a header
     #[arg(long, env, value_name = "NAME")]
     pub client_address_header: Option<HeaderName>,
 
@@ -24,33 +25,57 @@ pub struct HttpArgs {
     pub web_dir: PathBuf,
 
     /// Largest request body, and largest message on a WebSocket, in bytes
-    #[arg(long, env, default_value_t = 65_536, value_name = "BYTES", value_parser = at_least_1000)]
+    #[arg(long, env, default_value_t = 65_536, value_name = "BYTES", value_parser = RangedU64ValueParser::<usize>::new().range(1_000..))]
     pub max_body_bytes: usize,
 
     /// WebSockets and streams of results that one address may have open at the same time
-    #[arg(long, env, default_value_t = 2_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 2_000,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     pub max_sockets_per_address: u32,
 
     /// Subscriptions that one WebSocket may have at the same time
-    #[arg(long, env, default_value_t = 100, value_name = "N", value_parser = at_least_1)]
+    #[arg(long, env, default_value_t = 100, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub max_subscriptions_per_socket: usize,
 
     /// Seconds within which a WebSocket must send `connection_init`
-    #[arg(long, env, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 10,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=3_600)
+    )]
     pub socket_init_seconds: u64,
 
     /// Seconds between two pings of a WebSocket; a socket that stays silent in between is closed
-    #[arg(long, env, default_value_t = 30, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 30,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=3_600)
+    )]
     pub socket_ping_seconds: u64,
 
-    /// Seconds within which a request's head must arrive, and then its body; also how long a connection
-    /// is kept that sends no request or takes nothing of its answer
-    #[arg(long, env, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    /// Seconds within which a request's head must arrive, and then its body. A connection is also
+    /// closed after this time if its client sends no request or reads nothing of its answer
+    #[arg(
+        long,
+        env,
+        default_value_t = 20,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=3_600)
+    )]
     pub request_seconds: u64,
 }
 
 impl HttpArgs {
-    /// Longest time for a request's head or body to arrive, and for a client to take something of its
+    /// Longest time for a request's head or body to arrive, and for a client to read a part of its
     /// answer.
     pub(crate) fn request_timeout(&self) -> Duration {
         Duration::from_secs(self.request_seconds)
@@ -64,27 +89,13 @@ impl HttpArgs {
     }
 }
 
-/// How long a socket may stay silent.
+/// The time limits of a socket that is silent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SocketTimeouts {
-    /// Longest time until `connection_init` comes.
+    /// Longest time until `connection_init` arrives.
     pub(super) init: Duration,
     /// Time between two pings.
     pub(super) ping_interval: Duration,
-}
-
-fn at_least_1(text: &str) -> Result<usize, String> {
-    at_least(1, text)
-}
-
-/// A smaller body has no room for the web client's operations.
-fn at_least_1000(text: &str) -> Result<usize, String> {
-    at_least(1_000, text)
-}
-
-fn at_least(min: usize, text: &str) -> Result<usize, String> {
-    let number: Option<usize> = text.parse().ok();
-    number.filter(|number| *number >= min).ok_or_else(|| format!("use a number of at least {min}"))
 }
 
 /// Web origins such as `https://tickets.example.org`, as browsers send them.
@@ -112,7 +123,7 @@ fn origin_header(origin: &str) -> Result<HeaderValue> {
         .with_context(|| format!("{origin:?} does not start with https:// or http://"))?;
     if host.is_empty() || host.contains(['/', '*', '@', ' ']) {
         bail!(
-            "{origin:?} is not a scheme, a host and perhaps a port, as in https://a.example:8443"
+            "{origin:?} must be a scheme, a host and an optional port, as in https://a.example:8443"
         );
     }
     Ok(HeaderValue::from_str(&origin.to_ascii_lowercase())?)

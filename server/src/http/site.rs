@@ -17,11 +17,11 @@ use tower_http::{
 
 use super::state::App;
 
-/// File names under this path contain a hash of their content, so browsers may keep them for ever.
+/// File names under this path contain a hash of their content, so browsers may keep them forever.
 const HASHED: &str = "/assets/";
 
-/// Lets the client's page load from this origin, talk to it and compile WebAssembly, and nothing else. A
-/// script or style that somebody slipped into a text does not run.
+/// The client's page may load files from this origin, send requests to it and compile WebAssembly,
+/// and nothing else. A script or style that somebody put into a text does not run.
 const CLIENT_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; \
     style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'";
@@ -38,11 +38,12 @@ const FILE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-opener-policy");
 
-/// Serves files from `dir`, compressed in advance if the browser accepts that. The client draws its own
-/// pages, so a browser gets the client's one page for any other path. Other programs get a 404.
+/// Serves files from `dir`, and their compressed versions to browsers that accept these. The client
+/// draws its own pages, so a browser gets the client's one page for any other path. Other programs
+/// get a 404.
 ///
-/// The IDEs are served only if `with_ides`.
-pub(super) fn routes(dir: &Path, with_ides: bool) -> Router<App> {
+/// The IDEs are served only if `has_ides`.
+pub(super) fn routes(dir: &Path, has_ides: bool) -> Router<App> {
     if !dir.join("index.html").is_file() {
         tracing::warn!(
             "there is no web client in {}: build it with `cargo xtask web`, or set WEB_DIR",
@@ -56,7 +57,7 @@ pub(super) fn routes(dir: &Path, with_ides: bool) -> Router<App> {
         .fallback_service(file("index.html"))
         .layer(header_of(header::CONTENT_SECURITY_POLICY, CLIENT_POLICY))
         .layer(middleware::from_fn(only_for_browsers));
-    let ides = match with_ides {
+    let ides = match has_ides {
         true => Router::new()
             .nest_service("/ide", files("ide"))
             .route_service("/playground", file("ide/playground/index.html"))
@@ -81,7 +82,7 @@ fn header_of(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<He
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
-/// Lets browsers through. A monitor that asks for metrics must not get a page.
+/// Lets only browsers through, so that a monitor that asks for a wrong path does not get a page.
 async fn only_for_browsers(request: Request, next: Next) -> Response {
     let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     if request.uri().path() == "/" || accept.is_some_and(|accept| accept.contains("text/html")) {
@@ -91,10 +92,10 @@ async fn only_for_browsers(request: Request, next: Next) -> Response {
 }
 
 async fn cache(request: Request, next: Next) -> Response {
-    let hashed = request.uri().path().starts_with(HASHED);
+    let is_hashed = request.uri().path().starts_with(HASHED);
     let mut response = next.run(request).await;
     let rule = match response.status() {
-        status if hashed && status.is_success() => "public, max-age=31536000, immutable",
+        status if is_hashed && status.is_success() => "public, max-age=31536000, immutable",
         _ => "no-cache",
     };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(rule));
@@ -102,8 +103,8 @@ async fn cache(request: Request, next: Next) -> Response {
 }
 
 async fn missing() -> Response {
-    let page = "<!doctype html><title>Rowlock</title><p>The API is at <code>/graphql</code>. The web \
-                client and the IDEs are not built: run <code>cargo xtask web</code>, or set \
-                <code>WEB_DIR</code> to the folder that has them.";
+    let page = "<!doctype html><title>Rowlock</title><p>The API is at <code>/graphql</code>. \
+                The web client and the IDEs are not built: run <code>cargo xtask web</code>, or \
+                set <code>WEB_DIR</code> to the folder that has them.";
     (StatusCode::NOT_FOUND, Html(page)).into_response()
 }

@@ -1,4 +1,4 @@
-//! What the handlers work with.
+//! The state that all handlers share.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::{
     services::Services,
 };
 
-/// One for the whole server, because a copy would cost each request.
+/// The whole server shares one, because a copy for each request would cost time.
 pub(super) type App = Arc<AppState>;
 
 pub(super) struct AppState {

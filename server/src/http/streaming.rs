@@ -1,7 +1,8 @@
-//! Streams of results over HTTP, for clients that open no WebSocket: as Server-Sent Events, following
-//! <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md> ("distinct connections"), or in
-//! parts, following
-//! <https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol>.
+//! Streams of results over HTTP, for clients that open no WebSocket.
+//!
+//! Results come as Server-Sent Events ("distinct connections" of graphql-sse), or in parts:
+//! <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md>
+//! <https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol>
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -30,7 +31,7 @@ use super::{
 };
 use crate::{accounts::Viewer, graphql::RequestId, telemetry};
 
-/// How results follow each other in a body.
+/// The format of a stream of results.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Format {
     ServerSentEvents,
@@ -43,13 +44,13 @@ impl Format {
         if accepts(headers, "text/event-stream") {
             return Some(Self::ServerSentEvents);
         }
-        // Clients also accept this type where a single answer may come in parts.
+        // Clients also accept this type for a query whose single answer may come in parts.
         let is_subscription = operation == Some(OperationType::Subscription);
         (is_subscription && accepts(headers, "multipart/mixed")).then_some(Self::Multipart)
     }
 }
 
-/// Answers with all results of a request.
+/// Answers a request with a stream of all its results.
 pub(super) fn answer(
     app: &App,
     peer: Peer,
@@ -74,7 +75,8 @@ pub(super) fn answer(
         first => first.flatten(),
     };
     let results = stream::iter(first).chain(results);
-    // Without a last word, so that clients connect again when the server stops.
+    // When the server stops, the stream ends without a final message, so that clients connect
+    // again.
     let (sockets, app) = (app.sockets.clone(), Arc::clone(app));
     let closing = async move { sockets.closing().await };
     let response = match format {
@@ -100,8 +102,8 @@ fn server_sent_events(
     let events = results
         .map(move |result| event("next", json!(result).to_string()))
         .chain(stream::once(async move { event("complete", String::new()) }));
-    // A comment at once, so that clients see the stream begin.
-    let events = stream::iter([Event::default().comment("")]).chain(events);
+    // Send a comment at once, so that clients see that the stream has begun.
+    let events = stream::iter([Event::DEFAULT_KEEP_ALIVE]).chain(events);
     let events = events.take_until(closing).map(move |event| {
         // The stream holds the permit until it ends.
         let _ = &permit;
@@ -111,8 +113,9 @@ fn server_sent_events(
     Sse::new(events).keep_alive(keep_alive).into_response()
 }
 
-/// The results that are still to be sent in parts. async-graphql's own multipart stream is not used: it
-/// sends a boundary only together with the next part, so clients would see each result one part late.
+/// The results that have not been sent yet. async-graphql's own multipart stream is not used: it
+/// sends a boundary only together with the next part, so clients would see each result one part
+/// late.
 struct Parts {
     results: BoxStream<'static, GraphqlResponse>,
     heartbeats: Interval,

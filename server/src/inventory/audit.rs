@@ -27,7 +27,7 @@ const DOUBLE_BOOKINGS: &str = "\
 const COUNTS: &str = "\
     SELECT (SELECT COUNT(*) FROM events) AS events, (SELECT COUNT(*) FROM bookings) AS bookings";
 
-/// What an audit checked, and what it found.
+/// The result of an audit.
 #[derive(Debug)]
 pub struct Audit {
     pub events: i64,
@@ -87,7 +87,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Checks all events and bookings as they are at one moment, also while bookings go on.
+/// Checks all events and bookings as they are at one moment. Bookings may continue meanwhile.
 ///
 /// # Errors
 /// When the database fails.

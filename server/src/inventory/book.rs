@@ -5,14 +5,15 @@ use std::sync::Arc;
 use rowlock_entities::{BookingId, EventId, UserId, booking, event};
 
 use super::{
-    command::{Command, NeededBookings, Rejection},
+    command::{Command, CommandScope, NeededBookings, Rejection},
     ledger::Ledger,
 };
 
 /// Books `quantity` tickets: all of them or none.
 #[derive(Clone, Debug)]
 pub(crate) struct Book {
-    /// Chosen before the transaction, so that a second attempt finds what the first one committed.
+    /// Chosen before the transaction, so that a second attempt finds the booking that the first one
+    /// committed.
     pub(crate) booking_id: BookingId,
     pub(crate) user_id: UserId,
     pub(crate) event_id: EventId,
@@ -20,12 +21,12 @@ pub(crate) struct Book {
     pub(crate) idempotency_key: Option<String>,
 }
 
-/// What became of an attempt to book.
+/// The outcome of an attempt to book.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum BookOutcome {
     /// The booking, made now or by an earlier attempt of the same request.
     Booked(booking::Model),
-    /// Fewer tickets are left than were asked for.
+    /// Fewer tickets are left than were requested.
     SoldOut(Arc<event::Model>),
     /// The user's confirmed booking of this event.
     AlreadyBooked(booking::Model),
@@ -34,7 +35,7 @@ pub(crate) enum BookOutcome {
 }
 
 impl BookOutcome {
-    /// The metrics' label.
+    /// The label in metrics.
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Booked(_) => "booked",
@@ -45,9 +46,7 @@ impl BookOutcome {
     }
 }
 
-impl Command for Book {
-    type Outcome = BookOutcome;
-
+impl CommandScope for Book {
     fn event_id(&self) -> EventId {
         self.event_id
     }
@@ -69,14 +68,18 @@ impl Command for Book {
     fn only_takes_tickets(&self) -> bool {
         true
     }
+}
 
-    /// The order of the checks is part of the API: a repeated request gets its booking even after the
-    /// event started, and a second booking is reported before a sold-out event.
+impl Command for Book {
+    type Outcome = BookOutcome;
+
+    /// The order of the checks is part of the API: a repeated request gets its booking even after
+    /// the event started, and a second booking is reported before a sold-out event.
     fn decide(&self, ledger: &mut Ledger) -> Result<BookOutcome, Rejection> {
         if !ledger.user_exists(self.user_id) {
             return Err(Rejection::NoSuchUser);
         }
-        // An earlier attempt of this very request committed, and its answer was lost.
+        // An earlier attempt of this request committed, and its answer was lost.
         if let Some(booking) = ledger.booking(self.booking_id) {
             return Ok(BookOutcome::Booked(booking.clone()));
         }

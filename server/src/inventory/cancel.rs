@@ -1,11 +1,11 @@
-//! Cancels one booking and returns its tickets.
+//! Cancels one booking and frees its tickets.
 
 use std::sync::Arc;
 
 use rowlock_entities::{BookingId, EventId, UserId, booking, event};
 
 use super::{
-    command::{Command, NeededBookings, Rejection},
+    command::{Command, CommandScope, NeededBookings, Rejection},
     ledger::Ledger,
 };
 
@@ -18,17 +18,17 @@ pub(crate) struct Cancel {
     pub(crate) user_id: UserId,
 }
 
-/// What became of an attempt to cancel.
+/// The outcome of an attempt to cancel.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum CancelOutcome {
-    /// The booking, cancelled now or before.
+    /// The booking, cancelled now or by an earlier command.
     Cancelled(booking::Model),
     /// The event has started.
     Closed(Arc<event::Model>),
 }
 
 impl CancelOutcome {
-    /// The metrics' label.
+    /// The label in metrics.
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Cancelled(_) => "cancelled",
@@ -37,9 +37,7 @@ impl CancelOutcome {
     }
 }
 
-impl Command for Cancel {
-    type Outcome = CancelOutcome;
-
+impl CommandScope for Cancel {
     fn event_id(&self) -> EventId {
         self.event_id
     }
@@ -55,6 +53,10 @@ impl Command for Cancel {
     fn only_takes_tickets(&self) -> bool {
         false
     }
+}
+
+impl Command for Cancel {
+    type Outcome = CancelOutcome;
 
     fn decide(&self, ledger: &mut Ledger) -> Result<CancelOutcome, Rejection> {
         if !ledger.user_exists(self.user_id) {

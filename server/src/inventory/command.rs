@@ -1,35 +1,38 @@
-//! What every command to the inventory has in common.
+//! The interface that all commands to the inventory share, and their errors.
 
 use rowlock_entities::{BookingId, EventId, UserId};
 use sea_orm::DbErr;
 
 use super::ledger::Ledger;
 
-/// One change of an event's count that a caller asks for. A command and its outcome are one file; the
-/// lanes, the settler and the retries know nothing of them but this.
-pub(crate) trait Command: Send + Sync + 'static {
-    /// What becomes of the command once it is decided.
+/// A change of an event's count that a caller requests. Each command has a file, together with its
+/// outcome. Lanes, settler and retry policy know commands only by this trait.
+pub(crate) trait Command: CommandScope {
+    /// The decision, unless the command is rejected.
     type Outcome: Send + Sync + 'static;
-
-    /// The event whose row is locked for the command.
-    fn event_id(&self) -> EventId;
-
-    /// The user who must exist.
-    fn user_id(&self) -> UserId;
-
-    /// Adds the bookings that the decision depends on. `is_retry` tells that an earlier attempt may
-    /// have committed what this command asks for.
-    fn add_needed_bookings(&self, needed: &mut NeededBookings, is_retry: bool);
-
-    /// Whether the command can only take tickets. If its event is sold out, such a command is first
-    /// decided without a lock; its decision is final if it changes nothing.
-    fn only_takes_tickets(&self) -> bool;
 
     /// Decides the command. Later commands of the batch see what it changed.
     ///
     /// # Errors
-    /// The command is rejected when it can't be carried out, whatever the event's count is.
+    /// When the command can't be carried out, whatever the event's count is.
     fn decide(&self, ledger: &mut Ledger) -> Result<Self::Outcome, Rejection>;
+}
+
+/// The rows that a command locks and reads.
+pub(crate) trait CommandScope: Send + Sync + 'static {
+    /// The event whose row is locked for the command.
+    fn event_id(&self) -> EventId;
+
+    /// The user who requests this and must exist.
+    fn user_id(&self) -> UserId;
+
+    /// Adds the bookings that the decision depends on. With `is_retry`, an earlier attempt may
+    /// already have committed the command.
+    fn add_needed_bookings(&self, needed: &mut NeededBookings, is_retry: bool);
+
+    /// Whether the command can only take tickets. If its event is sold out, such a command is first
+    /// decided without a lock. That decision is final if it changes nothing.
+    fn only_takes_tickets(&self) -> bool;
 }
 
 /// The bookings that a batch's decisions depend on, named by key.
@@ -42,7 +45,7 @@ pub(crate) struct NeededBookings {
     pub(super) by_id: Vec<BookingId>,
 }
 
-/// Why a command can't be carried out, whatever the event's count is.
+/// The reason why a command can't be carried out, whatever the event's count is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
     NoSuchEvent,
@@ -53,7 +56,7 @@ pub enum Rejection {
     IdempotencyKeyReused,
 }
 
-/// Why a command has no outcome.
+/// The reason why a command has no outcome.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum InventoryError {
     #[error("the command was rejected: {0:?}")]
@@ -65,7 +68,7 @@ pub enum InventoryError {
     #[error(transparent)]
     Database(#[from] DbErr),
     #[error("a batch of commands panicked")]
-    BrokenOff,
+    BatchPanicked,
 }
 
 impl From<Rejection> for InventoryError {

@@ -1,5 +1,5 @@
-//! The lanes that all commands go through. Each event hashes to one lane, and a lane runs the commands
-//! that wait in it as one transaction after the other.
+//! The lanes that all commands go through. Each event hashes to one lane. A lane runs one
+//! transaction after another, each for the commands that wait at its start.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{clock::Clock, coalescing::Batcher, database::Database, live::Hub, metrics::Metrics};
 
-/// Takes commands and tells what became of them. Clones share the lanes.
+/// Carries out commands and returns their outcomes. Clones share the lanes.
 #[derive(Clone, Debug)]
 pub(crate) struct Inventory(Arc<[Batcher<Settler>]>);
 
@@ -38,15 +38,15 @@ impl Inventory {
         Self((0..settings.lanes(db.backend())).map(lane).collect())
     }
 
-    /// Carries a command out, together with others that wait for the same lane. Once its transaction
-    /// started, it runs to its end even if the caller goes away.
+    /// Carries a command out, together with others that wait for the same lane. Once its
+    /// transaction has started, it runs to its end even if the caller goes away.
     pub(crate) async fn carry_out<C: Command>(
         &self,
         command: C,
     ) -> Result<C::Outcome, InventoryError> {
         let (caller, outcome) = oneshot::channel();
         self.lane_of(command.event_id()).submit(pending(command, caller));
-        outcome.await.unwrap_or(Err(InventoryError::BrokenOff))
+        outcome.await.unwrap_or(Err(InventoryError::BatchPanicked))
     }
 
     /// Waits until no command waits or runs.

@@ -1,7 +1,8 @@
-//! The rows that a batch of commands depends on, and how their decisions change them.
+//! The rows that a batch of commands depends on, and the changes that their decisions make.
 //!
-//! The ledger is pure: it touches no database. It is filled with what a transaction read under its
-//! locks, commands decide with it one after the other, and it then says what must be written.
+//! The ledger is pure: it touches no database. A transaction fills it with the rows that it read
+//! under its locks. The commands then decide one after another, and change it. In the end, it lists
+//! the rows to write.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -15,8 +16,8 @@ use rowlock_entities::{BookingId, EventId, UserId, booking, event};
 #[derive(Debug)]
 pub(crate) struct Ledger {
     now: DateTime<Utc>,
-    /// The users that exist. `None` if they were not read; then every user counts as existing, and
-    /// the foreign key has the last word.
+    /// The users that exist. `None` if they were not read: then every user counts as existing, and
+    /// the foreign key refuses the others.
     users: Option<HashSet<UserId>>,
     events: BTreeMap<EventId, Arc<event::Model>>,
     bookings: HashMap<BookingId, booking::Model>,
@@ -27,7 +28,7 @@ pub(crate) struct Ledger {
     changed_events: HashSet<EventId>,
 }
 
-/// What a batch's decisions change.
+/// The changes that a batch's decisions make.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     pub(super) added: Vec<booking::Model>,
@@ -37,8 +38,8 @@ pub(super) struct Changes {
 }
 
 impl Ledger {
-    /// `bookings` and `users` must be read after `events` were locked. A ledger that is only used to
-    /// refuse may be filled without locks.
+    /// `bookings` and `users` must be read after `events` were locked. A ledger that is used only
+    /// to refuse may be filled without locks.
     pub(super) fn new(
         now: DateTime<Utc>,
         users: Option<HashSet<UserId>>,
@@ -62,7 +63,7 @@ impl Ledger {
         ledger
     }
 
-    /// The time of all the batch's decisions.
+    /// The time at which the whole batch is decided.
     pub(super) fn now(&self) -> DateTime<Utc> {
         self.now
     }
@@ -99,7 +100,7 @@ impl Ledger {
         self.booking(*self.by_idempotency_key.get(&(user_id, key.to_owned()))?)
     }
 
-    /// Whether a decision so far changed this event's count.
+    /// Whether any decision so far has changed this event's count.
     pub(super) fn has_changed(&self, event_id: EventId) -> bool {
         self.changed_events.contains(&event_id)
     }
@@ -111,10 +112,14 @@ impl Ledger {
         self.index(booking);
     }
 
-    /// Cancels a confirmed booking and returns its tickets to its event. Gives the booking as it is
-    /// then, or `None` if there is none.
+    /// Cancels a confirmed booking and gives its tickets back to its event. Returns the cancelled
+    /// booking, or `None` if there is no such booking or it holds no tickets.
     pub(super) fn cancel_booking(&mut self, booking_id: BookingId) -> Option<booking::Model> {
         let booking = self.bookings.get_mut(&booking_id)?;
+        match booking.status {
+            booking::Status::Confirmed => {}
+            booking::Status::Cancelled => return None,
+        }
         booking.status = booking::Status::Cancelled;
         booking.cancelled_at = Some(self.now);
         let booking = booking.clone();
@@ -142,8 +147,8 @@ impl Ledger {
         }
     }
 
-    /// Changes an event's count. The version grows once for the whole batch, because nobody sees the
-    /// counts in between.
+    /// Changes an event's count. The version grows once for the whole batch, because nobody sees
+    /// the counts in between.
     fn change_remaining(&mut self, event_id: EventId, by: i32) {
         let Some(event) = self.events.get_mut(&event_id).map(Arc::make_mut) else { return };
         event.remaining_tickets += by;
@@ -299,6 +304,16 @@ mod tests {
         let mut ledger = world.ledger(vec![booking.clone()]);
         let first = ledger.decide(&world.cancel(0, &booking));
         assert_eq!(ledger.decide(&world.cancel(0, &booking)), first);
+        assert_eq!(ledger.into_changes().events[0].remaining_tickets, 8);
+    }
+
+    #[test]
+    fn the_ledger_itself_returns_the_tickets_of_a_booking_once() {
+        let world = world(5);
+        let booking = booked(world.ledger(vec![]).decide(&world.book(0, 3, None)));
+        let mut ledger = world.ledger(vec![booking.clone()]);
+        assert!(ledger.cancel_booking(booking.id).is_some());
+        assert_eq!(ledger.cancel_booking(booking.id), None);
         assert_eq!(ledger.into_changes().events[0].remaining_tickets, 8);
     }
 

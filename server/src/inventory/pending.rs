@@ -1,31 +1,26 @@
 //! A command whose caller waits for its outcome.
 
-use rowlock_entities::{EventId, UserId};
 use tokio::sync::oneshot;
 
 use super::{
-    command::{Command, InventoryError, NeededBookings, Rejection},
+    command::{Command, CommandScope, InventoryError, Rejection},
     ledger::Ledger,
 };
 use crate::coalescing::{Call, Refusal};
 
-/// A command on its way through a lane, with whatever outcome it has. Commands of different types
-/// share a batch; each answers its own caller with its own type.
+/// A command in a lane, whatever its type. Commands of different types share a batch, and each
+/// answers its caller with an outcome of its own type.
 pub(super) type PendingCommand = Box<dyn Pending>;
 
 pub(super) trait Pending: Send + Sync {
-    fn event_id(&self) -> EventId;
+    /// The rows that the command locks and reads.
+    fn scope(&self) -> &dyn CommandScope;
 
-    fn user_id(&self) -> UserId;
-
-    fn add_needed_bookings(&self, needed: &mut NeededBookings, is_retry: bool);
-
-    fn only_takes_tickets(&self) -> bool;
-
-    /// Decides the command and keeps the decision until it is stored. A later attempt replaces it.
+    /// Decides the command, and keeps the decision until the transaction is committed. A later
+    /// attempt replaces it.
     fn decide(&mut self, ledger: &mut Ledger) -> Option<Rejection>;
 
-    /// Tells the caller the decision that was kept.
+    /// Sends the caller the decision that was kept.
     fn answer(self: Box<Self>);
 
     /// Tells the caller that there is no outcome.
@@ -40,7 +35,7 @@ struct Waiting<C: Command> {
     caller: oneshot::Sender<Result<C::Outcome, InventoryError>>,
 }
 
-/// Pairs a command with the way to its caller.
+/// Pairs a command with the channel to its caller.
 pub(super) fn pending<C: Command>(
     command: C,
     caller: oneshot::Sender<Result<C::Outcome, InventoryError>>,
@@ -49,20 +44,8 @@ pub(super) fn pending<C: Command>(
 }
 
 impl<C: Command> Pending for Waiting<C> {
-    fn event_id(&self) -> EventId {
-        self.command.event_id()
-    }
-
-    fn user_id(&self) -> UserId {
-        self.command.user_id()
-    }
-
-    fn add_needed_bookings(&self, needed: &mut NeededBookings, is_retry: bool) {
-        self.command.add_needed_bookings(needed, is_retry);
-    }
-
-    fn only_takes_tickets(&self) -> bool {
-        self.command.only_takes_tickets()
+    fn scope(&self) -> &dyn CommandScope {
+        &self.command
     }
 
     fn decide(&mut self, ledger: &mut Ledger) -> Option<Rejection> {
@@ -71,7 +54,8 @@ impl<C: Command> Pending for Waiting<C> {
 
     fn answer(self: Box<Self>) {
         let Self { decision, caller, .. } = *self;
-        // Dropping the sender of an undecided command would tell its caller that the batch panicked.
+        // Without a decision, which would be a defect, the sender is dropped. The caller then
+        // learns that the batch panicked.
         if let Some(decision) = decision {
             // A caller that went away needs no answer.
             let _ = caller.send(decision.map_err(InventoryError::from));
@@ -95,7 +79,7 @@ impl Call for PendingCommand {
     fn refuse(self, refusal: Refusal) {
         self.fail(match refusal {
             Refusal::QueueFull | Refusal::WaitTimeout => InventoryError::Crowded,
-            Refusal::BrokenOff => InventoryError::BrokenOff,
+            Refusal::BatchPanicked => InventoryError::BatchPanicked,
         });
     }
 }

@@ -1,25 +1,25 @@
-//! Decides what happens after a transaction failed. Pure, like the ledger.
+//! Decides what happens after a transaction has failed. It is pure, like the ledger.
 
 use std::time::Duration;
 
 use super::sub_batch::LockWait;
 use crate::database::Fault;
 
-/// How often a sub-batch may violate a constraint before it is split.
+/// Number of constraint violations after which a sub-batch is split.
 const MAX_CONSTRAINT_VIOLATIONS: u32 = 3;
 /// First pause before another attempt. It doubles with each attempt and is jittered.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const MAX_PAUSE: Duration = Duration::from_millis(500);
 
-/// A failed attempt to run a sub-batch, as far as it decides what to do next.
+/// The facts about a failed attempt at a sub-batch that decide the next step.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FailedAttempt {
     pub(super) fault: Fault,
-    /// How the attempt treated locked rows.
+    /// The way in which the attempt treated locked rows.
     pub(super) lock_wait: LockWait,
-    /// Whether it was an attempt after an earlier one.
+    /// Whether there was an earlier attempt.
     pub(super) is_retry: bool,
-    /// How many attempts at this sub-batch violated a constraint, this one included.
+    /// Number of attempts at this sub-batch that violated a constraint, this one included.
     pub(super) constraint_violations: u32,
     /// Whether this or an earlier attempt may have been committed.
     pub(super) is_in_doubt: bool,
@@ -29,24 +29,25 @@ pub(super) struct FailedAttempt {
     pub(super) is_out_of_time: bool,
 }
 
-/// What to do with a sub-batch whose attempt failed.
+/// The next step for a sub-batch after a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NextStep {
     /// Run it again.
     Retry,
     /// Run it again, but skip the rows that are still locked.
     RetrySkippingLocked,
-    /// Run each half by itself. One of its commands may be to blame and must not fail the others.
+    /// Run each half by itself. One command may have caused the failure, and must not fail the
+    /// others.
     Split,
     /// Tell all callers that it failed. Nothing was stored.
     Fail,
-    /// Tell all callers that it may have been stored, and that this could not be found out in time.
+    /// Tell all callers that it may have been stored, and that there was no time to find out.
     ReportInDoubt,
 }
 
 impl FailedAttempt {
     pub(super) fn next_step(&self) -> NextStep {
-        if !self.is_out_of_time && self.can_help_to_retry() {
+        if !self.is_out_of_time && self.retry_can_help() {
             let is_first_timeout =
                 self.fault == Fault::LockTimeout && self.lock_wait == LockWait::Wait;
             return if is_first_timeout { NextStep::RetrySkippingLocked } else { NextStep::Retry };
@@ -60,14 +61,15 @@ impl FailedAttempt {
         }
     }
 
-    fn can_help_to_retry(&self) -> bool {
+    fn retry_can_help(&self) -> bool {
         match self.fault {
-            // The other transaction is committed by now, so the next attempt sees what it did.
+            // The other transaction has committed, so the next attempt sees its rows.
             Fault::ConstraintViolation => self.constraint_violations < MAX_CONSTRAINT_VIOLATIONS,
             Fault::SerializationFailure => true,
             Fault::LockTimeout => self.lock_wait == LockWait::Wait || self.is_in_doubt,
-            // A pooled connection can have died since it was last used, so one more attempt is due.
-            // After that the caller can try again better than we can, unless a commit is in doubt.
+            // A pooled connection may have died since it was last used, so one more attempt can
+            // help. After that, it is better if the caller tries again, unless a commit is in
+            // doubt.
             Fault::Unreachable => !self.is_retry || self.is_in_doubt,
             Fault::Overloaded => self.is_in_doubt,
             Fault::Other => false,
@@ -77,8 +79,9 @@ impl FailedAttempt {
     fn may_be_caused_by_one_command(&self) -> bool {
         match self.fault {
             Fault::ConstraintViolation | Fault::Other => true,
-            // With locked events skipped, what timed out is another row of one command: its user's.
-            // Before that, time ran out while all waited for an event.
+            // An attempt that skips locked events can time out only at a user's locked row, which
+            // concerns that user's command alone. The first attempt comes here only when it is out
+            // of time, because all its commands waited for one event.
             Fault::LockTimeout => self.lock_wait != LockWait::WaitOnce,
             Fault::Unreachable | Fault::Overloaded | Fault::SerializationFailure => false,
         }
@@ -99,7 +102,7 @@ impl Backoff {
         self.0
     }
 
-    /// The next pause, between half and one and a half times as long.
+    /// The next pause with jitter, which makes it half to one and a half times as long.
     pub(super) fn next_pause(&mut self) -> Duration {
         let pause = self.0.mul_f64(0.5 + rand::random::<f64>());
         self.0 = (self.0 * 2).min(MAX_PAUSE);
@@ -155,8 +158,10 @@ mod tests {
 
     #[test]
     fn a_batch_that_keeps_violating_a_constraint_is_split_until_one_command_is_left() {
-        let violations =
-            |constraint_violations| FailedAttempt { constraint_violations, ..first(ALL[4]) };
+        let violations = |constraint_violations| FailedAttempt {
+            constraint_violations,
+            ..first(Fault::ConstraintViolation)
+        };
         assert_eq!(violations(2).next_step(), NextStep::Retry);
         assert_eq!(violations(3).next_step(), NextStep::Split);
         let alone = FailedAttempt { can_be_split: false, ..violations(3) };

@@ -1,4 +1,4 @@
-//! How bookings and cancellations gather into transactions.
+//! Settings for the transactions that bookings and cancellations share.
 
 use std::time::Duration;
 
@@ -7,28 +7,60 @@ use sea_orm::DbBackend;
 
 use crate::coalescing::Bounds;
 
-/// How bookings and cancellations gather into transactions.
+/// Settings for the transactions that bookings and cancellations share.
 #[derive(Clone, Debug, Args)]
 pub struct BookingArgs {
-    /// Booking transactions that run at the same time on PostgreSQL, each for its share of the events;
-    /// SQLite has one writer
-    #[arg(long, env, default_value_t = Self::LANES, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    /// Number of booking transactions that run at the same time on PostgreSQL, each for its share
+    /// of the events; SQLite has one writer
+    #[arg(
+        long,
+        env,
+        default_value_t = Self::LANES,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=64)
+    )]
     pub booking_lanes: u32,
 
-    /// Most bookings and cancellations in one transaction
-    #[arg(long, env, default_value_t = Self::BATCH, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5_000))]
+    /// Maximum number of bookings and cancellations in one transaction
+    #[arg(
+        long,
+        env,
+        default_value_t = Self::BATCH,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=5_000)
+    )]
     pub booking_batch: u32,
 
-    /// Most bookings and cancellations that wait for each lane; further ones get UNAVAILABLE
-    #[arg(long, env, default_value_t = Self::QUEUE, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// Maximum number of bookings and cancellations that wait in each lane; further ones get
+    /// UNAVAILABLE
+    #[arg(
+        long,
+        env,
+        default_value_t = Self::QUEUE,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
     pub booking_queue: u32,
 
-    /// Longest wait until a booking's transaction starts; after it the booking gets UNAVAILABLE
-    #[arg(long, env, default_value_t = Self::WAIT_MS, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    /// Longest time that a booking waits for its transaction to start; after that it gets
+    /// UNAVAILABLE
+    #[arg(
+        long,
+        env,
+        default_value_t = Self::WAIT_MS,
+        value_name = "MS",
+        value_parser = clap::value_parser!(u64).range(1..=600_000)
+    )]
     pub booking_wait_ms: u64,
 
     /// Hold each transaction's row locks this much longer, to make races visible; 0 for real use
-    #[arg(long, env, default_value_t = 0, value_name = "MS", value_parser = clap::value_parser!(u64).range(..=10_000))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 0,
+        value_name = "MS",
+        value_parser = clap::value_parser!(u64).range(..=10_000)
+    )]
     pub booking_delay_ms: u64,
 }
 
@@ -38,21 +70,21 @@ impl BookingArgs {
     const QUEUE: u32 = 10_000;
     const WAIT_MS: u64 = 10_000;
 
-    /// How much longer than needed each transaction holds its row locks.
+    /// The extra time for which each transaction holds its row locks.
     pub(super) fn lock_delay(&self) -> Duration {
         Duration::from_millis(self.booking_delay_ms)
     }
 
-    /// How many lanes there are.
+    /// The number of lanes.
     pub(super) fn lanes(&self, backend: DbBackend) -> u32 {
         if backend == DbBackend::Sqlite { 1 } else { self.booking_lanes }
     }
 
     pub(super) fn lane_bounds(&self) -> Bounds {
         Bounds {
-            batch: self.booking_batch as usize,
-            queue: self.booking_queue as usize,
-            wait: Duration::from_millis(self.booking_wait_ms),
+            max_batch: self.booking_batch as usize,
+            max_waiting: self.booking_queue as usize,
+            wait_timeout: Duration::from_millis(self.booking_wait_ms),
         }
     }
 }

@@ -1,15 +1,16 @@
 //! Carries out batches of commands, each in one row-locked transaction.
 //!
-//! A transaction locks the events, reads what the decisions depend on, lets the [`Ledger`] decide,
-//! writes, and commits. Counts are published after the commit, never inside. A transaction that lost
-//! against another one, or whose commit was cut off, runs again from the start: booking ids are chosen
-//! before, so the next attempt finds what an earlier one committed. Bookings of sold-out events are
-//! refused without a transaction.
+//! A transaction locks the events, reads the rows that the decisions depend on, lets the commands
+//! decide on the [`Ledger`], writes, and commits. Counts are published after the commit, never
+//! before. If a transaction lost against another one, or if its connection broke during COMMIT, it
+//! runs again from the start. Booking ids are chosen in advance, so the next attempt finds the
+//! bookings that an earlier one committed. Bookings of sold-out events are refused without a
+//! transaction.
 
 use std::{sync::Arc, time::Duration};
 
 use rowlock_entities::{EventId, event};
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -24,15 +25,15 @@ use super::{
 use crate::{
     clock::Clock,
     coalescing::Runner,
-    database::{Database, Fault, timeout_error, unreachable_error},
+    database::{Database, Fault, find_by_ids},
     live::{Hub, TicketCount},
 };
 
-/// Longest time for a batch, from its start: all its sub-batches and attempts together.
+/// Longest time for a batch: all its sub-batches and attempts together.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest time for the look at sold-out events before it.
+/// Longest time for the read of sold-out events before that.
 const SOLD_OUT_LOOK_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long counts in doubt are tried to be read.
+/// Longest time for which the server tries to read counts in doubt.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 const PUBLISH_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -42,7 +43,7 @@ pub(super) struct Settler {
     db: Database,
     clock: Clock,
     hub: Hub,
-    /// How much longer than needed each transaction holds its locks, to make races visible.
+    /// The extra time for which each transaction holds its locks, to make races visible.
     lock_delay: Duration,
     sold_out: SoldOutMemory,
 }
@@ -56,7 +57,7 @@ impl Runner for Settler {
         let mut sub_batches = vec![SubBatch::new(commands)];
         while let Some(sub_batch) = sub_batches.pop() {
             if Instant::now() >= deadline {
-                // Locked events took all the time, and nothing of this was begun.
+                // Locked events took all the time, and this sub-batch was never started.
                 sub_batch.fail(&InventoryError::Crowded);
                 continue;
             }
@@ -70,11 +71,13 @@ impl Settler {
         Self { db, clock, hub, lock_delay, sold_out: SoldOutMemory::default() }
     }
 
-    /// Refuses bookings of events that were sold out when last seen, by a read without a lock that
-    /// starts now, after all of them came. Returns the commands that need the lock.
+    /// Refuses bookings of sold-out events without a lock. It reads the events that were sold out
+    /// when last seen. The read starts now, after all these commands have arrived. Returns the
+    /// commands that need the lock.
     async fn refuse_sold_out(&self, commands: Vec<PendingCommand>) -> Vec<PendingCommand> {
         let is_candidate = |command: &PendingCommand| {
-            command.only_takes_tickets() && self.sold_out.contains(command.event_id())
+            command.scope().only_takes_tickets()
+                && self.sold_out.contains(command.scope().event_id())
         };
         if !commands.iter().any(is_candidate) {
             return commands;
@@ -82,12 +85,12 @@ impl Settler {
         let (candidates, mut others): (Vec<_>, Vec<_>) =
             commands.into_iter().partition(is_candidate);
         let deadline = Instant::now() + SOLD_OUT_LOOK_TIMEOUT;
-        let looked = self.db.with_deadline(deadline, self.read_without_lock(&candidates)).await;
-        let mut ledger = match looked.unwrap_or_else(|| Err(timeout_error())) {
+        let read = self.db.with_deadline(deadline, self.read_without_lock(&candidates)).await;
+        let mut ledger = match read {
             Ok(ledger) => ledger,
             Err(error) => {
-                // The transaction will meet the same error and knows what to do about it.
-                tracing::debug!(%error, "a look at sold-out events failed");
+                // The transaction will meet the same error, and the retry policy handles it there.
+                tracing::debug!(%error, "sold-out events could not be read");
                 others.extend(candidates);
                 return others;
             }
@@ -95,9 +98,10 @@ impl Settler {
         self.sold_out.update(ledger.events());
         for mut command in candidates {
             let rejection = command.decide(&mut ledger);
-            // Tickets came back. The first command that would get some, and all behind it, wait for
-            // the lock. So does a second use of an idempotency key, because the first may be among them.
-            let needs_lock = ledger.has_changed(command.event_id())
+            // Tickets became free. The first command that would get some needs the lock, and so do
+            // all behind it. So does a second use of an idempotency key, because the first use may
+            // be one of these.
+            let needs_lock = ledger.has_changed(command.scope().event_id())
                 || rejection == Some(Rejection::IdempotencyKeyReused);
             if needs_lock {
                 others.push(command);
@@ -110,34 +114,35 @@ impl Settler {
 
     async fn read_without_lock(&self, commands: &[PendingCommand]) -> Result<Ledger, DbErr> {
         let db = self.db.writer()?;
-        // Counts first, so that whoever took the last ticket is found among the bookings.
-        let events = store::find_events(db, event_ids(commands)).await?;
+        // Read counts first, so that the buyer of the last ticket is found among the bookings.
+        let events = find_events(db, event_ids(commands)).await?;
         let bookings = store::find_bookings(db, needed_bookings(commands, false)).await?;
         Ok(Ledger::new(self.clock.now(), None, events, bookings))
     }
 
-    /// Runs a sub-batch, again where that can help, and publishes its counts. Answers its callers, but
-    /// for those in the sub-batches that it returns.
+    /// Runs a sub-batch, repeats it where that can help, and publishes its counts. Answers all
+    /// callers, except those in the sub-batches that it returns.
     async fn carry_out(&self, mut sub_batch: SubBatch, deadline: Instant) -> Vec<SubBatch> {
-        let mut left = Vec::new();
+        let mut unfinished = Vec::new();
         let mut backoff = Backoff::new();
         let mut constraint_violations = 0;
-        // The events of a commit that was cut off. It may have changed their counts.
+        // The events of a commit that is in doubt. It may have changed their counts.
         let mut in_doubt: Vec<EventId> = Vec::new();
         while !sub_batch.commands.is_empty() {
             let error = match self.attempt(&mut sub_batch, deadline).await {
                 Ok(decided) => {
                     self.publish(&decided, !in_doubt.is_empty());
-                    left.extend(sub_batch.take_undecided(decided.is_decided));
+                    unfinished.extend(sub_batch.take_undecided(decided.is_decided));
                     sub_batch.answer();
-                    return left;
+                    return unfinished;
                 }
                 Err(AttemptError::BeforeCommit(error)) => error,
                 Err(AttemptError::AtCommit(error, decided)) => {
-                    if Fault::of(&error) == Fault::Unreachable {
+                    if Fault::of(&error).leaves_commit_in_doubt() {
                         in_doubt = decided.event_ids();
-                        left.extend(sub_batch.take_undecided(decided.is_decided));
-                        // The next attempt waits for the locks that the cut transaction may still hold.
+                        unfinished.extend(sub_batch.take_undecided(decided.is_decided));
+                        // The next attempt waits for the locks that the broken transaction may
+                        // still hold.
                         sub_batch.lock_wait = LockWait::WaitOnce;
                     }
                     error
@@ -166,24 +171,24 @@ impl Settler {
                 NextStep::Retry => {}
                 NextStep::RetrySkippingLocked => sub_batch.lock_wait = LockWait::SkipLocked,
                 NextStep::Split => {
-                    left.extend(sub_batch.split());
-                    return left;
+                    unfinished.extend(sub_batch.split());
+                    return unfinished;
                 }
                 NextStep::Fail => {
                     sub_batch.fail(&error.into());
-                    return left;
+                    return unfinished;
                 }
                 NextStep::ReportInDoubt => {
                     let (db, hub) = (self.db.clone(), self.hub.clone());
                     tokio::spawn(publish_when_readable(db, hub, in_doubt));
                     sub_batch.fail(&InventoryError::InDoubt);
-                    return left;
+                    return unfinished;
                 }
             }
-            tracing::debug!(%error, ?in_doubt, "a batch of bookings runs again");
+            tracing::debug!(%error, ?in_doubt, "a batch of bookings is repeated");
             sleep(backoff.next_pause()).await;
         }
-        left
+        unfinished
     }
 
     /// Runs one transaction.
@@ -192,11 +197,8 @@ impl Settler {
         sub_batch: &mut SubBatch,
         deadline: Instant,
     ) -> Result<Decided, AttemptError> {
-        let prepared = self.db.with_deadline(deadline, self.prepare(sub_batch)).await;
-        let (tx, decided) = prepared.unwrap_or_else(|| Err(timeout_error()))?;
-        let committed = self.db.with_deadline(deadline, tx.commit()).await;
-        // A commit without an answer counts as cut off.
-        match committed.unwrap_or_else(|| Err(unreachable_error())) {
+        let (tx, decided) = self.db.with_deadline(deadline, self.prepare(sub_batch)).await?;
+        match self.db.commit(tx, deadline).await {
             Ok(()) => {
                 self.sold_out.update(decided.changed.iter().map(Arc::as_ref));
                 Ok(decided)
@@ -205,7 +207,7 @@ impl Settler {
         }
     }
 
-    /// Runs all of a transaction but its commit.
+    /// Runs a transaction up to its commit.
     async fn prepare(
         &self,
         sub_batch: &mut SubBatch,
@@ -214,7 +216,7 @@ impl Settler {
         let skips_locked = sub_batch.lock_wait == LockWait::SkipLocked;
         let events = store::lock_events(&tx, sub_batch.event_ids(), skips_locked).await?;
         // From here on nobody else changes these events' counts or bookings. On PostgreSQL, each
-        // further statement sees all that was committed before the lock was granted.
+        // further statement sees everything that was committed before the lock was granted.
         if !self.lock_delay.is_zero() {
             sleep(self.lock_delay).await;
         }
@@ -224,57 +226,65 @@ impl Settler {
             true => Some(store::find_existing_users(&tx, sub_batch.user_ids()).await?),
         };
         let mut ledger = Ledger::new(self.clock.now(), users, events, bookings);
-        let locked: Vec<TicketCount> = ledger.events().map(TicketCount::of).collect();
+        let counts_before: Vec<TicketCount> = ledger.events().map(TicketCount::of).collect();
         let is_decided = sub_batch.decide(&mut ledger);
-        // Events that stay sold out are known already; changed ones only once they are committed.
+        // Unchanged counts are certain now, and changed ones only after the commit.
         self.sold_out.update(ledger.events().filter(|event| !ledger.has_changed(event.id)));
         let Changes { added, cancelled, events: changed } = ledger.into_changes();
 
-        // Cancellations first: a user who cancels and books again has one confirmed booking.
+        // Cancel first: a user who cancels and books again must not have two confirmed bookings.
         store::cancel_bookings(&tx, &cancelled).await?;
         store::insert_bookings(&tx, added).await?;
         store::update_counts(&tx, &changed).await?;
-        Ok((tx, Decided { is_decided, changed, locked }))
+        Ok((tx, Decided { is_decided, changed, counts_before }))
     }
 
     fn publish(&self, decided: &Decided, was_in_doubt: bool) {
         self.hub.publish(decided.changed.iter().map(|event| TicketCount::of(event)));
         if was_in_doubt {
-            // What the cut-off commit changed is not among the changes of this attempt.
-            self.hub.publish(decided.locked.iter().copied());
+            // The changes of the commit in doubt are not among those of this attempt.
+            self.hub.publish(decided.counts_before.iter().copied());
         }
     }
 }
 
-/// Publishes the counts of events in doubt as soon as they can be read, so that no open page is left
-/// with an old count.
+/// Publishes the counts of events in doubt as soon as they can be read, so that no open page is
+/// left with an old count.
 async fn publish_when_readable(db: Database, hub: Hub, events: Vec<EventId>) {
     let started = Instant::now();
     while started.elapsed() < PUBLISH_TIMEOUT {
-        if let Ok(events) = store::find_events(db.reads(), events.clone()).await {
+        if let Ok(events) = find_events(db.reads(), events.clone()).await {
             return hub.publish(events.iter().map(TicketCount::of));
         }
         sleep(PUBLISH_RETRY_INTERVAL).await;
     }
 }
 
-/// What a transaction decided.
+/// Reads events without a lock.
+async fn find_events(
+    db: &impl ConnectionTrait,
+    ids: Vec<EventId>,
+) -> Result<Vec<event::Model>, DbErr> {
+    find_by_ids::<event::Entity>(db, event::Column::Id, ids.into_iter().map(|id| id.0)).await
+}
+
+/// The decisions of a transaction.
 struct Decided {
-    /// For each command of the sub-batch, whether it is decided. Commands of skipped events are not.
+    /// Whether each command of the sub-batch is decided. Commands of skipped events are not.
     is_decided: Vec<bool>,
     /// The events whose counts it changed.
     changed: Vec<Arc<event::Model>>,
-    /// The counts of all its events as it found them.
-    locked: Vec<TicketCount>,
+    /// The counts of all its events before its changes.
+    counts_before: Vec<TicketCount>,
 }
 
 impl Decided {
     fn event_ids(&self) -> Vec<EventId> {
-        self.locked.iter().map(|count| count.event_id).collect()
+        self.counts_before.iter().map(|count| count.event_id).collect()
     }
 }
 
-/// Where an attempt failed.
+/// The point at which an attempt failed.
 enum AttemptError {
     /// Nothing was stored.
     BeforeCommit(DbErr),

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use parking_lot::Mutex;
 use rowlock_entities::{EventId, event};
 
-/// Most events remembered. Beyond it, all are forgotten.
+/// Maximum number of remembered events. When it is reached, all are forgotten.
 const MAX_EVENTS: usize = 10_000;
 
-/// The memory decides nothing. It only tells whether a look without a lock is worth while.
+/// The memory decides nothing. It only tells whether it is worthwhile to read without a lock.
 #[derive(Debug, Default)]
 pub(super) struct SoldOutMemory(Mutex<HashSet<EventId>>);
 

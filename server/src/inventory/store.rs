@@ -1,7 +1,7 @@
 //! The statements of a batch's transaction.
 //!
-//! A statement has the same text whatever the batch's size, so that it is prepared once: its rows come
-//! as arrays on PostgreSQL and as JSON on SQLite.
+//! A statement has the same text whatever the batch's size, so that it is prepared only once. Its
+//! rows come as arrays on PostgreSQL and as JSON on SQLite.
 
 use std::{collections::HashSet, iter::zip, sync::Arc};
 
@@ -16,21 +16,9 @@ use uuid::Uuid;
 use super::command::NeededBookings;
 use crate::database::{any_of, hex, json};
 
-/// Reads events without a lock.
-pub(super) async fn find_events(
-    db: &impl ConnectionTrait,
-    ids: Vec<EventId>,
-) -> Result<Vec<event::Model>, DbErr> {
-    let ids = ids.into_iter().map(|id| id.0);
-    event::Entity::find()
-        .filter(any_of(db.get_database_backend(), event::Column::Id, ids))
-        .all(db)
-        .await
-}
-
 /// Locks events until the transaction ends. It locks them in the order of their ids, so that two
-/// transactions never wait for each other. The lock is weaker than `FOR UPDATE`, which would also wait
-/// for the share lock that inserting a booking takes through its foreign key.
+/// transactions never wait for each other. The lock is weaker than `FOR UPDATE`, which would also
+/// wait for the share lock that inserting a booking takes through its foreign key.
 pub(super) async fn lock_events(
     tx: &impl ConnectionTrait,
     ids: Vec<EventId>,
@@ -47,7 +35,7 @@ pub(super) async fn lock_events(
     select.all(tx).await
 }
 
-/// Reads which of these users exist.
+/// Finds out which of these users exist.
 pub(super) async fn find_existing_users(
     tx: &impl ConnectionTrait,
     ids: HashSet<UserId>,
@@ -88,8 +76,8 @@ macro_rules! booking_columns {
 }
 
 /// Finds bookings by user and event, by user and key, and by id. Each row is looked up by itself: a
-/// plain join, planned while the table is small, may read all of it, and its plan is still used when
-/// the table has grown.
+/// plain join, planned while the table is small, may read all of it, and its plan is still used
+/// when the table has grown.
 const FIND_BOOKINGS_ON_POSTGRES: &str = concat!(
     "SELECT ",
     booking_columns!("b"),
@@ -179,7 +167,8 @@ pub(super) async fn insert_bookings(
             let quantities: Vec<i32> = bookings.iter().map(|booking| booking.quantity).collect();
             let cancelled: Vec<bool> =
                 bookings.iter().map(|booking| booking.cancelled_at.is_some()).collect();
-            // These arrays hold no nulls. An empty text stands for one, because a key is never empty.
+            // These arrays can't hold nulls. An empty text stands for a missing key, because no key
+            // is empty.
             let keys: Vec<String> = bookings
                 .into_iter()
                 .map(|booking| booking.idempotency_key.unwrap_or_default())
@@ -188,7 +177,8 @@ pub(super) async fn insert_bookings(
                 backend,
                 "INSERT INTO bookings (id, event_id, user_id, quantity, idempotency_key, \
                  created_at, status, cancelled_at) \
-                 SELECT id, event_id, user_id, quantity, nullif(idempotency_key, ''), $7::timestamptz, \
+                 SELECT id, event_id, user_id, quantity, nullif(idempotency_key, ''), \
+                 $7::timestamptz, \
                  CASE WHEN cancelled THEN 'CANCELLED' ELSE 'CONFIRMED' END, \
                  CASE WHEN cancelled THEN $7::timestamptz END \
                  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::bool[], \

@@ -13,14 +13,15 @@ use super::{
     pending::PendingCommand,
 };
 
-/// What a transaction does about event rows that another transaction has locked.
+/// The way in which a transaction treats event rows that another one has locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LockWait {
     /// It waits for them.
     Wait,
-    /// A lock timed out. It skips locked rows and leaves their commands for later.
+    /// It skips them and leaves their commands for later, because a lock timed out.
     SkipLocked,
-    /// It waits once more for a row that was skipped. Each event has its own transaction by now.
+    /// It waits once more: for a row that was skipped, in a transaction for that event alone, or
+    /// for the locks of a commit in doubt.
     WaitOnce,
 }
 
@@ -28,8 +29,8 @@ pub(super) enum LockWait {
 pub(super) struct SubBatch {
     pub(super) commands: Vec<PendingCommand>,
     pub(super) lock_wait: LockWait,
-    /// Whether an earlier attempt may have committed these bookings, or found a user deleted. The first
-    /// attempt saves the reads that find that out.
+    /// Whether an earlier attempt may have committed these bookings, or failed because a user was
+    /// deleted. The first attempt skips the reads that would find this out.
     pub(super) is_retry: bool,
 }
 
@@ -49,7 +50,7 @@ impl SubBatch {
     pub(super) fn by_event(commands: Vec<PendingCommand>) -> Vec<Self> {
         let mut events: BTreeMap<EventId, Vec<PendingCommand>> = BTreeMap::new();
         for command in commands {
-            events.entry(command.event_id()).or_default().push(command);
+            events.entry(command.scope().event_id()).or_default().push(command);
         }
         let mut events: Vec<Vec<PendingCommand>> = events.into_values().collect();
         events.sort_by_key(Vec::len);
@@ -65,15 +66,15 @@ impl SubBatch {
     }
 
     pub(super) fn user_ids(&self) -> HashSet<UserId> {
-        self.commands.iter().map(|command| command.user_id()).collect()
+        self.commands.iter().map(|command| command.scope().user_id()).collect()
     }
 
     pub(super) fn needed_bookings(&self) -> NeededBookings {
         needed_bookings(&self.commands, self.is_retry)
     }
 
-    /// Decides all commands; tells for each whether it is decided. A command whose event was skipped is
-    /// not.
+    /// Decides all commands, and returns for each whether it is decided. A command whose event was
+    /// skipped is not.
     pub(super) fn decide(&mut self, ledger: &mut Ledger) -> Vec<bool> {
         let skips_locked = self.lock_wait == LockWait::SkipLocked;
         self.commands
@@ -97,7 +98,7 @@ impl SubBatch {
         Self::by_event(undecided)
     }
 
-    /// Tells all callers what was decided.
+    /// Sends all callers their decisions.
     pub(super) fn answer(self) {
         self.commands.into_iter().for_each(|command| command.answer());
     }
@@ -110,7 +111,7 @@ impl SubBatch {
 
 /// The ids of the commands' events, each once, in the order in which they are locked.
 pub(super) fn event_ids(commands: &[PendingCommand]) -> Vec<EventId> {
-    let mut ids: Vec<EventId> = commands.iter().map(|command| command.event_id()).collect();
+    let mut ids: Vec<EventId> = commands.iter().map(|command| command.scope().event_id()).collect();
     ids.sort_unstable();
     ids.dedup();
     ids
@@ -120,7 +121,7 @@ pub(super) fn event_ids(commands: &[PendingCommand]) -> Vec<EventId> {
 pub(super) fn needed_bookings(commands: &[PendingCommand], is_retry: bool) -> NeededBookings {
     let mut needed = NeededBookings::default();
     for command in commands {
-        command.add_needed_bookings(&mut needed, is_retry);
+        command.scope().add_needed_bookings(&mut needed, is_retry);
     }
     needed
 }
@@ -148,7 +149,8 @@ mod tests {
     }
 
     fn events_of(sub_batches: &[SubBatch]) -> Vec<Vec<EventId>> {
-        let events = |batch: &SubBatch| batch.commands.iter().map(|c| c.event_id()).collect();
+        let events =
+            |batch: &SubBatch| batch.commands.iter().map(|c| c.scope().event_id()).collect();
         sub_batches.iter().map(events).collect()
     }
 
@@ -156,7 +158,7 @@ mod tests {
     fn the_earlier_half_of_a_split_batch_runs_first() {
         let ids: Vec<EventId> = (0..5).map(|_| EventId::new()).collect();
         let mut halves = Vec::from(SubBatch::new(ids.iter().copied().map(book).collect()).split());
-        assert_eq!(halves.pop().unwrap().commands[0].event_id(), ids[0]);
+        assert_eq!(halves.pop().unwrap().commands[0].scope().event_id(), ids[0]);
         assert_eq!(events_of(&halves), [ids[2..].to_vec()]);
     }
 
@@ -165,11 +167,11 @@ mod tests {
         let [free, quiet, busy] = [EventId::new(), EventId::new(), EventId::new()];
         let commands = [quiet, free, busy, busy].map(book);
         let mut batch = SubBatch::new(Vec::from(commands));
-        let mut left = batch.take_undecided(vec![false, true, false, false]);
+        let mut unfinished = batch.take_undecided(vec![false, true, false, false]);
         assert_eq!(batch.event_ids(), [free]);
-        let first = left.pop().unwrap();
+        let first = unfinished.pop().unwrap();
         assert_eq!((first.event_ids(), first.commands.len()), (vec![busy], 2));
         assert!(first.is_retry && first.lock_wait == LockWait::WaitOnce);
-        assert_eq!(events_of(&left), [[quiet]]);
+        assert_eq!(events_of(&unfinished), [[quiet]]);
     }
 }

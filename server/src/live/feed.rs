@@ -1,10 +1,10 @@
 //! Carries counts between the servers of one PostgreSQL database by `NOTIFY` and `LISTEN`.
 //!
-//! A `NOTIFY` locks the whole database when it commits, so bookings never send one. Instead, one task
-//! gathers what changed and sends the latest count of each event, many in one statement. A message that
-//! is lost, late or doubled does no harm: versions decide which count is newer, and every few seconds
-//! each server reads the events that are watched there. So no open page stays behind when a server dies
-//! between its commit and its message, or when a connection breaks.
+//! A `NOTIFY` locks the whole database when it commits, so bookings never send one. Instead, one
+//! task gathers what changed and sends the latest count of each event, many in one statement. Lost,
+//! late and repeated messages do no harm: versions decide which count is newer, and every few
+//! seconds each server reads the events that are watched there. So no open page stays behind when a
+//! server dies between its commit and its message, or when a connection breaks.
 
 use std::{fmt::Write, time::Duration};
 
@@ -18,19 +18,19 @@ use crate::{database::Database, events::Events, metrics::Metrics};
 
 /// The channel's name in the database.
 const CHANNEL: &str = "rowlock_counts";
-/// Shortest time between two statements that send.
-const GATHER_TIME: Duration = Duration::from_millis(25);
+/// Minimum time between two statements that send.
+const SEND_INTERVAL: Duration = Duration::from_millis(25);
 /// Time between two reads of the watched events, and between two heartbeats.
 const REREAD_INTERVAL: Duration = Duration::from_secs(4);
-/// The pause before the next attempt after the database could not be reached.
+/// The pause before the next attempt if the database could not be reached.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
-/// Largest message. PostgreSQL takes less than 8,000 bytes.
+/// Maximum size of a message. PostgreSQL takes less than 8,000 bytes.
 const MAX_MESSAGE_BYTES: usize = 7_900;
-/// Most events read by one statement.
+/// Maximum number of events that one statement reads.
 const MAX_EVENTS_PER_READ: usize = 1_000;
 
-/// Sends this server's counts and passes on those of others, for as long as the server runs. Waits for
-/// ever where there are no other servers.
+/// Sends this server's counts and passes on those of others, for as long as the server runs. Waits
+/// forever if there are no other servers.
 pub(crate) async fn run_feed(db: Database, hub: Hub, events: Events, metrics: Metrics) {
     let Some(outbox) = hub.outbox() else { return std::future::pending().await };
     tokio::join!(send(&db, outbox), receive(&db, &hub, &events, &metrics));
@@ -40,7 +40,7 @@ async fn send(db: &Database, outbox: &Outbox) {
     loop {
         let counts = outbox.take().await;
         match db.notify(CHANNEL, encode(counts.values())).await {
-            Ok(()) => sleep(GATHER_TIME).await,
+            Ok(()) => sleep(SEND_INTERVAL).await,
             Err(error) => {
                 tracing::debug!(%error, "counts could not be sent to other servers");
                 outbox.put(counts.into_values());
@@ -67,7 +67,7 @@ async fn listen(
     metrics: &Metrics,
 ) -> anyhow::Result<()> {
     let listener = db.listen(CHANNEL).await?;
-    // As a stream, a message that is half read is not lost when another branch is ready first.
+    // A stream does not lose a message that is half read when another branch is ready first.
     let messages = stream::unfold(listener, |mut listener| async move {
         let message = listener.try_recv().await;
         Some((message, listener))
@@ -75,7 +75,7 @@ async fn listen(
     let mut messages = Box::pin(messages);
     let mut ticks = interval(REREAD_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // No count looks like this, so other servers ignore it.
+    // It does not look like a count, so other servers ignore it.
     let heartbeat = Uuid::now_v7().to_string();
     let (mut is_alive, mut sent_at) = (true, None::<Instant>);
     loop {
@@ -92,7 +92,7 @@ async fn listen(
                 // The listener reconnected and may have missed messages.
                 None => reread_watched(hub, events).await?,
             },
-            // The first tick comes at once, when the connection listens already.
+            // The first tick comes at once. The connection is already listening then.
             _ = ticks.tick() => {
                 anyhow::ensure!(is_alive, "the listening connection is silent");
                 is_alive = false;
@@ -128,8 +128,8 @@ fn encode<'a>(counts: impl IntoIterator<Item = &'a TicketCount>) -> Vec<String> 
     messages
 }
 
-/// Skips lines that it can't read. Another version of Rowlock may have sent them, and the next read
-/// makes up for them.
+/// Reads a message, and skips lines that it can't read. Another version of Rowlock may have sent
+/// those, and the next read of the watched events makes up for them.
 fn decode(message: &str) -> Vec<TicketCount> {
     let count = |line: &str| {
         let mut words = line.split(' ');

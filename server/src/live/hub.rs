@@ -1,9 +1,8 @@
-//! Passes counts from where they change to those who watch on this server. The feed carries them to
-//! other servers.
+//! Passes changed counts on to the watchers on this server. The feed carries them to other servers.
 //!
-//! Nothing queues. A watched event has one latest count, and a slow reader finds that one when it next
-//! looks. A count's version decides which of two is newer, so the order in which counts arrive does not
-//! matter.
+//! Nothing queues. A watched event has one latest count, and a slow reader finds that one when it
+//! next looks. A count's version decides which of two is newer, so the order in which counts arrive
+//! does not matter.
 
 use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
@@ -29,16 +28,16 @@ use super::{
 };
 use crate::metrics::LiveSize;
 
-/// Where counts are published and watched. Clones are the same hub.
+/// The place where counts are published and watched. Clones are the same hub.
 #[derive(Clone, Debug, Default)]
 pub struct Hub(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
-    /// The number of the log's last entry. It wakes those who watch all events.
+    /// The number of the log's last entry. A new number wakes the watchers of all events.
     last_change: watch::Sender<u64>,
-    /// The counts for other servers; `None` where there are no others.
+    /// The counts for other servers; `None` if there are no others.
     outbox: Option<Outbox>,
 }
 
@@ -46,13 +45,13 @@ struct Shared {
 struct State {
     /// The events that somebody watches by id.
     topics: HashMap<EventId, Topic>,
-    /// How many watch all events. The log is kept only for them.
+    /// Number of watchers of all events. The log is kept only for them.
     all_events_subscribers: usize,
     log: ChangeLog,
 }
 
-/// Each event's latest change, in the order in which they came. A watcher of all events needs no queue
-/// of its own, only the number of the last change that it saw.
+/// The latest change of each event, in the order in which the changes arrived. A watcher of all
+/// events needs no queue of its own, only the number of the last change that it saw.
 #[derive(Debug, Default)]
 struct ChangeLog {
     last: u64,
@@ -96,7 +95,7 @@ impl Hub {
         self.0.outbox.as_ref()
     }
 
-    /// Passes counts that changed on this server to those who watch, here and on other servers.
+    /// Passes counts that changed on this server on to all watchers, here and on other servers.
     pub fn publish(&self, counts: impl IntoIterator<Item = TicketCount>) {
         let Some(outbox) = &self.0.outbox else { return self.pass_on(counts) };
         let counts: Vec<TicketCount> = counts.into_iter().collect();
@@ -104,7 +103,7 @@ impl Hub {
         outbox.put(counts);
     }
 
-    /// Passes counts to those who watch on this server. Counts older than known ones are dropped.
+    /// Passes counts on to the watchers on this server. Counts older than known ones are dropped.
     pub(super) fn pass_on(&self, counts: impl IntoIterator<Item = TicketCount>) {
         let mut state = self.0.state.lock();
         for count in counts {
@@ -130,7 +129,7 @@ impl Hub {
         }
     }
 
-    /// Notifies one group of an event's watchers after the other until all have its latest count.
+    /// Notifies one group of an event's watchers after another until all have its latest count.
     async fn notify_in_groups(self, event: EventId) {
         let notified_a_group = || {
             let mut state = self.0.state.lock();
@@ -141,8 +140,8 @@ impl Hub {
         }
     }
 
-    /// Passes on counts that were read again, as far as they are newer than what the watchers of these
-    /// events know. Watchers of all events don't get the others, which would look like changes.
+    /// Passes on those counts that are newer than what the watchers of their events know. The
+    /// others are dropped, because they would look like changes to the watchers of all events.
     pub(super) fn pass_on_newer(&self, read: impl IntoIterator<Item = TicketCount>) {
         let newer: Vec<TicketCount> = {
             let state = self.0.state.lock();
@@ -155,7 +154,7 @@ impl Hub {
         self.pass_on(newer);
     }
 
-    /// How much is watched on this server.
+    /// The number of watched events and of watches on this server.
     pub(crate) fn size(&self) -> LiveSize {
         let state = self.0.state.lock();
         let by_id = state.topics.values().map(Topic::watchers).sum::<usize>();
@@ -167,8 +166,8 @@ impl Hub {
         self.0.state.lock().topics.keys().copied().collect()
     }
 
-    /// Starts to watch these events. Read their current counts after this, so that no change in between
-    /// is missed.
+    /// Starts to watch these events. Read their current counts after this, so that no change in
+    /// between is missed.
     pub(crate) fn watch(&self, events: impl IntoIterator<Item = EventId>) -> Subscription {
         let mut state = self.0.state.lock();
         let subscribers = events
@@ -183,7 +182,7 @@ impl Hub {
         Subscription { hub: self.clone(), subscribers }
     }
 
-    /// Every change of any event from now on, each event's latest.
+    /// Starts to watch all events. The stream has every event's latest change from now on.
     pub(crate) fn watch_all(&self) -> AllEventsSubscriber {
         let mut state = self.0.state.lock();
         state.all_events_subscribers += 1;
@@ -214,9 +213,9 @@ pub(crate) struct Subscription {
 }
 
 impl Subscription {
-    /// The current count of each event, then every later one; slow readers skip those in between.
-    /// `read` are the counts as they were read after the watch started. Other watchers get them, too, if
-    /// they are newer than what those know.
+    /// Streams the current count of each event, and then every later one. Slow readers skip counts
+    /// in between. `read` are the counts that were read after the watch started. Other watchers get
+    /// them, too, if they are newer than what those know.
     pub(crate) fn starting_with(
         mut self,
         read: impl IntoIterator<Item = TicketCount>,
@@ -230,7 +229,7 @@ impl Subscription {
             subscriber.first = topic.and_then(Topic::latest);
         }
         drop(state);
-        // A single stream needs no bookkeeping about which of several has something.
+        // A single stream needs no bookkeeping about which of several is ready.
         match self.subscribers.len() {
             1 => self.subscribers.remove(0).boxed(),
             _ => select_all(self.subscribers).boxed(),
@@ -241,7 +240,7 @@ impl Subscription {
 /// Watches one event.
 #[derive(Debug)]
 struct Subscriber {
-    // Fields are dropped in this order, and the guard must find the receiver gone.
+    // Fields are dropped in this order, and the receiver must be dropped before the guard.
     changes: WatchStream<Option<TicketCount>>,
     guard: TopicGuard,
     first: Option<TicketCount>,
@@ -293,7 +292,7 @@ pub(crate) struct AllEventsSubscriber {
 }
 
 impl AllEventsSubscriber {
-    /// Most changes taken at once, so that the lock is held briefly.
+    /// Maximum number of changes taken at once, so that the lock is held only briefly.
     const MAX_CHANGES: usize = 256;
 
     fn take_changes(&mut self) -> Vec<TicketCount> {

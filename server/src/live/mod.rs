@@ -1,4 +1,5 @@
-//! Live counts: passes every new count on to those who watch its event, on this server and on others.
+//! Live counts: passes every new count on to the watchers of its event, on this server and on
+//! others.
 
 mod feed;
 mod hub;

@@ -1,4 +1,4 @@
-//! The counts that other servers have not been sent yet.
+//! The counts that have not been sent to other servers yet.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -39,7 +39,7 @@ impl Outbox {
         }
     }
 
-    /// Takes all counts. Waits until there is one.
+    /// Takes all counts, and waits until there is at least one.
     pub(super) async fn take(&self) -> HashMap<EventId, TicketCount> {
         loop {
             let counts = mem::take(&mut *self.counts.lock());

@@ -1,8 +1,9 @@
 //! The watchers of one event, in groups.
 //!
-//! If thousands who watch the same event were woken at once, everybody else would wait until all of
-//! them were served. So a new count goes from group to group, with pauses in which the server does
-//! other work, and each group gets the latest count. A single group is notified at once.
+//! If thousands of watchers of the same event were woken at once, everybody else would wait until
+//! all of them were served. So a new count goes from group to group, with pauses in which the
+//! server does other work, and each group gets the latest count. A single group is notified at
+//! once.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::sync::watch;
 
 use super::TicketCount;
 
-/// Most watchers that are notified at once.
+/// Maximum number of watchers that are notified at once.
 const GROUP_SIZE: usize = 256;
 /// The pause between two groups. With it, 10,000 watchers have a count after a third of a second.
 pub(super) const GROUP_PAUSE: Duration = Duration::from_millis(8);
@@ -28,8 +29,8 @@ impl Topic {
         self.latest
     }
 
-    /// Records a count if it is newer. Returns whether the caller must start a task that notifies the
-    /// groups.
+    /// Records a count if it is newer. Returns whether the caller must start a task that notifies
+    /// the groups.
     #[must_use]
     pub(super) fn update(&mut self, count: TicketCount) -> bool {
         if self.latest.is_some_and(|known| known.version >= count.version) {
@@ -45,9 +46,10 @@ impl Topic {
         is_first
     }
 
-    /// Notifies the next group that lacks the latest count. Returns `false` when all groups have it.
+    /// Notifies the next group that lacks the latest count. Returns `false` when all groups have
+    /// it.
     pub(super) fn notify_next_group(&mut self) -> bool {
-        // Groups whose watchers have all gone cost no turn.
+        // Groups whose watchers have all gone don't take a turn.
         self.groups.retain(|group| group.receiver_count() > 0);
         let (count, next) = (self.groups.len(), self.next_group.unwrap_or_default());
         let version = |count: Option<TicketCount>| count.map(|count| count.version);

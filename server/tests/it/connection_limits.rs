@@ -157,7 +157,7 @@ async fn a_stream_of_results_counts_as_a_socket_and_sends_keep_alives() {
         app.request(None, subscription, json!({})).header("accept", accept).send().await.unwrap()
     };
     let mut sse = open("text/event-stream").await;
-    assert_eq!(sse.chunk().await.unwrap().unwrap(), ": \n\n");
+    assert_eq!(sse.chunk().await.unwrap().unwrap(), ":\n\n");
     assert_eq!(open("text/event-stream").await.status(), 429);
     let keep_alive = timeout(Duration::from_secs(10), sse.chunk()).await.unwrap();
     assert_eq!(keep_alive.unwrap().unwrap(), ":\n\n");

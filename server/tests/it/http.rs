@@ -278,6 +278,7 @@ async fn bookings_requests_and_subscriptions_are_counted(app: App) {
         "rowlock_database_up 1",
         "rowlock_standby_up 0",
         "rowlock_passwords_waiting 0",
+        "rowlock_background_task_restarts_total{task=\"live-feed\"} 0",
     ] {
         assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");
     }

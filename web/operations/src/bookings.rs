@@ -2,7 +2,7 @@
 
 use cynic::{MutationBuilder, QueryBuilder};
 
-use super::{DateTime, schema};
+use super::{scalars::DateTime, schema};
 
 #[derive(cynic::InputObject, Clone, Debug)]
 pub struct BookEventInput {

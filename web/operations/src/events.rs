@@ -2,7 +2,10 @@
 
 use cynic::QueryBuilder;
 
-use super::{DateTime, Decimal, schema};
+use super::{
+    scalars::{DateTime, Decimal},
+    schema,
+};
 
 /// An event on a card.
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]

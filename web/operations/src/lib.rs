@@ -12,17 +12,12 @@ pub mod accounts;
 pub mod bookings;
 pub mod events;
 pub mod live;
+mod scalars;
+
+pub use scalars::{DateTime, Decimal};
 
 #[cynic::schema("rowlock")]
 mod schema {}
-
-/// A time in RFC 3339 in UTC.
-#[derive(Clone, Debug, PartialEq, Eq, cynic::Scalar)]
-pub struct DateTime(pub String);
-
-/// An exact decimal number.
-#[derive(Clone, Debug, PartialEq, Eq, cynic::Scalar)]
-pub struct Decimal(pub String);
 
 /// The text of each operation as the client sends it. Variables are not part of the text.
 #[must_use]

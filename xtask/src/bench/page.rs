@@ -1,21 +1,25 @@
-//! The results on the terminal, and as a page of the documentation with plots.
+//! The results: a table for the terminal, and a page of the documentation with plots.
 
 use std::{fmt::Write, fs, path::Path};
 
 use anyhow::Result;
 
-use super::{Lab, Row, median, number, pgbench};
-use crate::shell::read;
+use super::{
+    pgbench,
+    row::{Row, median, number},
+    setup::Setup,
+};
+use crate::shell::output_of;
 
 pub(super) const FILE: &str = "docs/benchmarks.md";
 const PLOTS: &str = "docs/benchmarks";
 
-/// In Markdown, which reads well on a terminal, too.
+/// Markdown, which is readable on a terminal as well.
 pub(super) fn table(rows: &[Row]) -> String {
-    let head = ["", "measure", "", "baseline", "judged (lowest to highest)", "target", ""];
+    let head = ["", "measure", "", "baseline", "result (lowest to highest)", "target", ""];
     let mut lines: Vec<[String; 7]> = vec![head.map(str::to_owned)];
     for row in rows {
-        let (low, high) = row.spread();
+        let (low, high) = row.range();
         let unit = if row.baseline().is_some() { "×" } else { "" };
         let runs = if row.runs.len() > 1 {
             format!(" ({} to {})", number(low), number(high))
@@ -24,23 +28,25 @@ pub(super) fn table(rows: &[Row]) -> String {
         };
         lines.push([
             row.name.to_owned(),
-            row.what.to_owned(),
+            row.description.to_owned(),
             format!("{} {}", number(row.measure()), row.unit),
             row.baseline()
                 .map_or("–".to_owned(), |baseline| format!("{} {}", number(baseline), row.unit)),
-            format!("{}{unit}{runs}", number(row.judged())),
+            format!("{}{unit}{runs}", number(row.result())),
             row.target.to_string() + unit,
-            if row.holds() { "ok" } else { "BELOW" }.to_owned(),
+            if row.meets_target() { "ok" } else { "MISSED" }.to_owned(),
         ]);
     }
     let widths: Vec<usize> = (0..7)
-        .map(|at| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or_default())
+        .map(|column| {
+            lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default()
+        })
         .collect();
     let mut text = String::new();
-    for (place, line) in lines.iter().enumerate() {
+    for (number_of_line, line) in lines.iter().enumerate() {
         let cells = line.iter().zip(&widths).map(|(cell, width)| format!(" {cell:<width$} "));
         text += &format!("|{}|\n", cells.collect::<Vec<_>>().join("|"));
-        if place == 0 {
+        if number_of_line == 0 {
             let rules = widths.iter().map(|width| "-".repeat(width + 2));
             text += &format!("|{}|\n", rules.collect::<Vec<_>>().join("|"));
         }
@@ -48,9 +54,9 @@ pub(super) fn table(rows: &[Row]) -> String {
     text
 }
 
-/// The page and its plots.
-pub(super) fn write(rows: &[Row], lab: &Lab) -> Result<()> {
-    // Before anything is written, which would make the tree another one.
+/// Writes the page and its plots.
+pub(super) fn write(rows: &[Row], setup: &Setup) -> Result<()> {
+    // First of all, as written files would make the work tree dirty.
     let machine = machine()?;
     if Path::new(PLOTS).exists() {
         fs::remove_dir_all(PLOTS)?;
@@ -60,42 +66,44 @@ pub(super) fn write(rows: &[Row], lab: &Lab) -> Result<()> {
     for row in rows.iter().filter(|row| row.runs.len() > 1) {
         let file = format!("{}.svg", row.name.replace(", ", "-").replace(' ', "-"));
         fs::write(Path::new(PLOTS).join(&file), plot(row))?;
-        let _ = writeln!(plots, "![{}: {}](benchmarks/{file})\n", row.name, row.what);
+        let _ = writeln!(plots, "![{}: {}](benchmarks/{file})\n", row.name, row.description);
     }
     let notes: String = rows
         .iter()
         .filter(|row| !row.note.is_empty())
         .map(|row| format!("- **{}**: {}\n", row.name, row.note))
         .collect();
-    let (runs, seconds) = (lab.runs, lab.seconds);
+    let (runs, seconds) = (setup.runs, setup.seconds);
     let text = format!(
         "# Benchmarks\n\n\
-         `cargo xtask bench` measures this, writes this page, and fails where a target is missed. \
-         Each measure is taken right after its baseline, {runs} times, {seconds} s each; the load \
-         test, the server and the database share one machine. What is judged is the median of the \
-         ratios of these pairs, or the median of the measure where there is no baseline. After each run \
-         that books, the load test checks that nothing was oversold, lost or told wrong.\n\n{}\n\
-         ## On\n\n{}\n## Meanwhile\n\n{notes}\n\
+         `cargo xtask bench` runs these benchmarks, writes this page, and fails if a target is \
+         missed. Each benchmark runs {runs} times for {seconds} s, each time right after its \
+         baseline. The load test, the server and the database share one machine. The result is the \
+         median of the ratios of measure to baseline, or the median of the measure if there is no \
+         baseline. After each run that books, the load test checks that nothing was oversold, no \
+         booking was lost, and all live counts were correct.\n\n{}\n\
+         ## Machine and versions\n\n{}\n## Conditions\n\n{notes}\n\
          ## What is compared\n\n\
-         - **hot, spread, sold out**: `bookEvent` over HTTP on 256 connections, each by another user, \
-         against pgbench on the same PostgreSQL, schema and settings (its defaults), prepared, with \
-         the script below: 1 to 32 clients are tried, and of the two best numbers the better one counts each \
-         time. PostgreSQL has its default durability.\n\
-         - **refusal**: an on-sale at a constant rate, half of the refusals a second that were just \
-         measured, with ten times more demand than tickets; waiting for a free connection counts. Again \
-         with the load test killed half-way; then `rowlock audit` must find nothing.\n\
-         - **browse**: `events(first: 10)` with all that a card shows, of 1,000 events, against \
-         `{{ __typename }}` on the same server; 256 connections.\n\
-         - **growth**: the median over 8 connections, with 1,000,000 events and as many bookings, against \
-         1,000 of each.\n\
-         - **fan-out**: 10,000 sockets that watch one event while 1,000 bookings a second arrive.\n\
-         - **embedded**: `bookEvent` on SQLite with `synchronous = FULL`, against SQLite's own program \
-         with one transaction per booking and the same durability. It parses each statement, which takes it \
-         some microseconds.\n\
+         - **hot, spread, sold out**: `bookEvent` over HTTP on 256 connections, each by another \
+         user. The baseline is pgbench on the same PostgreSQL with the same schema and the default \
+         settings, with prepared statements and the script below. It is tried with 1 to 32 \
+         clients, and each run takes the better of the two best numbers.\n\
+         - **refusal**: a sale at half of the rate of refusals that was just measured, with ten \
+         times as many requests as tickets. Waiting for a free connection is part of the latency. \
+         After the same sale with the load test killed halfway, `rowlock audit` must find no \
+         violations.\n\
+         - **browse**: `events(first: 10)` out of 1,000 events, with the fields that a card shows. \
+         The baseline is `{{ __typename }}` on the same server. Both have 256 connections.\n\
+         - **growth**: the median latency over 8 connections with 1,000,000 events and as many \
+         bookings. The baseline has 1,000 of each.\n\
+         - **fan-out**: 10,000 sockets watch one event, while 1,000 bookings per second arrive.\n\
+         - **embedded**: `bookEvent` on SQLite with `synchronous = FULL`. The baseline is SQLite's \
+         own program with one transaction per booking and the same durability. It also parses each \
+         statement, which takes some microseconds.\n\
          - **start, idle**: a migrated SQLite file with the demo data.\n\
-         - **page**: the files of a first visit, as `cargo xtask web` made them.\n\n\
+         - **page**: the files of a first visit, as `cargo xtask web` builds them.\n\n\
          ## The script for one event\n\n```sql\n{}```\n\n## Plots\n\n\
-         Bars are medians, dots are runs; grey is the baseline.\n\n{plots}",
+         Bars are medians and dots are runs. The baseline is grey.\n\n{plots}",
         table(rows),
         machine,
         pgbench::script(1),
@@ -104,7 +112,7 @@ pub(super) fn write(rows: &[Row], lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-/// What it was measured on, and with.
+/// The machine and the versions of programs.
 fn machine() -> Result<String> {
     let field = |file: &str, name: &str| {
         let text = fs::read_to_string(file).unwrap_or_default();
@@ -118,11 +126,11 @@ fn machine() -> Result<String> {
     let memory = field("/proc/meminfo", "MemTotal");
     let lines = [
         format!("{cores} cores of {}, {memory}", field("/proc/cpuinfo", "model name")),
-        format!("Linux {}", read("uname", &["-r"])?.trim()),
-        read("rustc", &["--version"])?.trim().to_owned(),
+        format!("Linux {}", output_of("uname", &["-r"])?.trim()),
+        output_of("rustc", &["--version"])?.trim().to_owned(),
         crate::postgres::version()?,
-        format!("rowlock at {}", read("git", &["describe", "--always", "--dirty"])?.trim()),
-        read("date", &["--utc", "+%F"])?.trim().to_owned(),
+        format!("rowlock at {}", output_of("git", &["describe", "--always", "--dirty"])?.trim()),
+        output_of("date", &["--utc", "+%F"])?.trim().to_owned(),
     ];
     Ok(lines.map(|line| format!("- {line}\n")).concat())
 }
@@ -132,14 +140,14 @@ const LEFT: f64 = 90.0;
 const RIGHT: f64 = 110.0;
 const BAR: f64 = 26.0;
 
-/// Bars for the baseline and the measure, with a dot for each run.
+/// An SVG with a bar each for baseline and measure, and a dot for each run.
 fn plot(row: &Row) -> String {
     let measured: Vec<f64> = row.runs.iter().map(|run| run.measure).collect();
     let baseline: Vec<f64> = row.runs.iter().filter_map(|run| run.baseline).collect();
     let bars = [("baseline", "#64748b", &baseline), ("rowlock", "#0b63ce", &measured)];
     let bars = bars.into_iter().filter(|(_, _, values)| !values.is_empty());
-    let most = measured.iter().chain(&baseline).copied().fold(f64::MIN_POSITIVE, f64::max);
-    let x = |value: f64| LEFT + value / most * (WIDTH - LEFT - RIGHT);
+    let max = measured.iter().chain(&baseline).copied().fold(f64::MIN_POSITIVE, f64::max);
+    let x = |value: f64| LEFT + value / max * (WIDTH - LEFT - RIGHT);
     let (mut shapes, mut top) = (String::new(), 40.0);
     for (name, colour, values) in bars {
         let (middle, value) = (top + BAR / 2.0, median(values.iter().copied()));
@@ -152,7 +160,7 @@ fn plot(row: &Row) -> String {
             LEFT - 8.0,
             middle + 4.0,
             x(value) - LEFT,
-            x(most) + 12.0,
+            x(max) + 12.0,
             middle + 4.0,
             number(value),
             row.unit,
@@ -173,6 +181,6 @@ fn plot(row: &Row) -> String {
          <text x=\"{LEFT}\" y=\"24\" font-size=\"15\">{1}: {2}</text>{shapes}</svg>\n",
         top + 6.0,
         row.name,
-        row.what,
+        row.description,
     )
 }

@@ -1,31 +1,32 @@
-//! The baseline on PostgreSQL: one row-locked transaction per booking, at its best number of clients.
+//! The baseline on PostgreSQL: one row-locked transaction per booking, with the best number of
+//! clients.
 
 use std::{cell::OnceCell, fs, path::PathBuf};
 
 use anyhow::{Context, Result, bail};
 
 use super::{
-    Lab,
-    site::{event_id, psql},
+    deployment::{event_id, psql},
+    setup::Setup,
 };
 
-/// Numbers of clients that are tried.
-const CLIENTS: [u32; 6] = [1, 2, 4, 8, 16, 32];
+/// Numbers of clients to try.
+const CLIENT_COUNTS: [u32; 6] = [1, 2, 4, 8, 16, 32];
 const TRIAL_SECONDS: u64 = 2;
-/// Users that pgbench can name by a number.
+/// Users with numbered ids, which pgbench can compute.
 const USERS: u32 = 300_000;
 
-/// Each transaction is another user's.
-const NEXT: &str = "\\set n :n + 1\n\\set turn :client_id + :n * :clients\n";
+/// Each transaction books for another user.
+const NEXT_USER: &str = "\\set n :n + 1\n\\set turn :client_id + :n * :clients\n";
 
-/// Of one event, or of a thousand in turn.
+/// Books one event, or several in turn.
 pub(super) fn script(events: u32) -> String {
     let event = match events {
         1 => format!("'{}'::uuid", event_id(0)),
         _ => "('01990000-0001-7000-8000-' || lpad(to_hex(:event::int), 12, '0'))::uuid".to_owned(),
     };
     format!(
-        "{NEXT}\\set event :turn % {events}\n\\set user :turn / {events}\n\
+        "{NEXT_USER}\\set event :turn % {events}\n\\set user :turn / {events}\n\
          BEGIN;\n\
          SELECT remaining_tickets, starts_at FROM events WHERE id = {event} FOR NO KEY UPDATE;\n\
          INSERT INTO bookings (id, event_id, user_id, quantity, status, created_at) \
@@ -38,19 +39,19 @@ pub(super) fn script(events: u32) -> String {
     )
 }
 
-/// One script on one database.
+/// A script on a database.
 pub(super) struct Pgbench<'a> {
-    lab: &'a Lab,
+    setup: &'a Setup,
     database: &'static str,
     script: PathBuf,
-    /// The two numbers of clients that were best when they were tried.
+    /// The two best numbers of clients, after trying all.
     best: OnceCell<[u32; 2]>,
 }
 
 impl<'a> Pgbench<'a> {
-    pub(super) fn new(lab: &'a Lab, database: &'static str, events: u32) -> Result<Self> {
+    pub(super) fn new(setup: &'a Setup, database: &'static str, events: u32) -> Result<Self> {
         psql(
-            lab,
+            setup,
             database,
             &format!(
                 "INSERT INTO users (id, email, name, password_hash, created_at) \
@@ -59,15 +60,15 @@ impl<'a> Pgbench<'a> {
                  FROM generate_series(0, {USERS}) AS n ON CONFLICT DO NOTHING"
             ),
         )?;
-        psql(lab, database, "VACUUM ANALYZE users")?;
-        let file = lab.folder.join(format!("{database}.pgbench"));
+        psql(setup, database, "VACUUM ANALYZE users")?;
+        let file = setup.folder.join(format!("{database}.pgbench"));
         fs::write(&file, script(events))?;
-        Ok(Self { lab, database, script: file, best: OnceCell::new() })
+        Ok(Self { setup, database, script: file, best: OnceCell::new() })
     }
 
-    /// Transactions a second, and at how many clients: of the two numbers that were best when all were
-    /// tried, the better one now. `clear` takes the bookings away.
-    pub(super) fn run(&self, clear: impl Fn() -> Result<()>) -> Result<(f64, u32)> {
+    /// Transactions per second, and the number of clients: the better of the two best numbers.
+    /// `clear` deletes the bookings.
+    pub(super) fn measure(&self, clear: impl Fn() -> Result<()>) -> Result<(f64, u32)> {
         let best_of = |tried: &[u32], seconds| -> Result<Vec<(f64, u32)>> {
             let mut rates = Vec::new();
             for &clients in tried {
@@ -80,21 +81,21 @@ impl<'a> Pgbench<'a> {
         let best = match self.best.get() {
             Some(best) => best,
             None => {
-                let tried = best_of(&CLIENTS, TRIAL_SECONDS)?;
+                let tried = best_of(&CLIENT_COUNTS, TRIAL_SECONDS)?;
                 for (rate, clients) in &tried {
                     println!("   pgbench with {clients} clients: {rate:.0}/s");
                 }
                 self.best.get_or_init(|| [tried[0].1, tried[1].1])
             }
         };
-        best_of(best, self.lab.seconds)?
+        best_of(best, self.setup.seconds)?
             .first()
             .copied()
             .context("two numbers of clients were tried")
     }
 
     fn transactions(&self, clients: u32, seconds: u64) -> Result<f64> {
-        let mut pgbench = self.lab.postgres.client("pgbench");
+        let mut pgbench = self.setup.postgres.client("pgbench");
         pgbench
             .args(["--no-vacuum", "--protocol", "prepared", "--define", "n=0"])
             .args(["--define", &format!("clients={clients}"), "--client", &clients.to_string()])
@@ -106,8 +107,9 @@ impl<'a> Pgbench<'a> {
         if !output.status.success() {
             bail!("pgbench failed: {}", String::from_utf8_lossy(&output.stderr));
         }
-        let said = String::from_utf8(output.stdout)?;
-        let rate = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next());
-        rate.and_then(|rate| rate.parse().ok()).with_context(|| format!("no rate in: {said}"))
+        let output = String::from_utf8(output.stdout)?;
+        let rate = output.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next());
+        rate.and_then(|rate| rate.parse().ok())
+            .with_context(|| format!("pgbench printed no rate: {output}"))
     }
 }

@@ -1,8 +1,8 @@
 //! Generated events, users and bookings, for measurements at any size.
 //!
-//! The bookings are made by the same service as all others, so the counts are right whatever the
-//! database holds already. Ids and titles depend only on an event's number, so filling again adds only
-//! what is missing.
+//! The same service makes these bookings as all others, so the counts are right whatever the
+//! database already holds. Ids and titles depend only on an event's number, so filling again adds
+//! only missing rows.
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
@@ -19,7 +19,7 @@ use crate::{
     services::Services,
 };
 
-/// How much there should be in the end.
+/// The number of generated rows that should exist in the end.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
     /// At least one.
@@ -28,7 +28,7 @@ pub struct Size {
     pub bookings: u32,
 }
 
-/// What was added.
+/// The number of rows that were added.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Filled {
     pub events: u64,
@@ -38,7 +38,7 @@ pub struct Filled {
     pub unbooked: u64,
 }
 
-/// Why filling stopped.
+/// The reason why filling failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BulkError {
     #[error(transparent)]
@@ -50,9 +50,9 @@ pub enum BulkError {
 }
 
 const EVENTS_PER_TRANSACTION: u32 = 10_000;
-/// Bookings that run at the same time.
+/// Number of bookings that run at the same time.
 const CONCURRENT_BOOKINGS: usize = 20_000;
-/// How many bookings a user has. It is fewer if one event needs more users than this makes.
+/// Number of bookings per user. It is smaller if one event needs more users than this gives.
 const BOOKINGS_PER_USER: u32 = 100;
 const PROGRESS_EVERY: u64 = 100_000;
 
@@ -112,8 +112,8 @@ const PLACES: [&str; 25] = [
     "Malmö", "Aarhus", "Bergen", "Cork", "Leeds", "Cardiff",
 ];
 
-/// Settings that gather as much as possible into each transaction. Nobody waits for a single booking
-/// here.
+/// Settings that gather as many bookings as possible into each transaction. Nobody waits for a
+/// single booking here.
 #[must_use]
 pub(crate) fn booking_settings() -> BookingArgs {
     BookingArgs {
@@ -124,10 +124,10 @@ pub(crate) fn booking_settings() -> BookingArgs {
     }
 }
 
-/// Adds what is missing. `progress` gets a line now and then.
+/// Adds the missing rows. `progress` gets a line now and then.
 ///
 /// # Errors
-/// When the database fails. What was added until then stays.
+/// When the database fails. Rows that were added before the failure stay.
 pub async fn fill(
     services: &Services,
     size: Size,
@@ -169,13 +169,14 @@ pub async fn fill(
     }
     drop(booking);
     if services.db.backend() == DbBackend::Postgres {
-        // The planner's statistics are from before.
+        // The planner's statistics are older than these rows.
         services.db.writer()?.execute_unprepared("VACUUM ANALYZE events, users, bookings").await?;
     }
     Ok(filled)
 }
 
-/// Who books which event. No user books an event twice if there are at least as many users as rounds.
+/// Returns the user and the event of a booking. No user books an event twice if there are at least
+/// as many users as rounds.
 fn user_and_event(number: u32, events: u32, users: u32) -> (UserId, EventId) {
     let (round, event) = (number / events, number % events);
     let user = (u64::from(event) + u64::from(round)) % u64::from(users);
@@ -195,9 +196,9 @@ fn pick<'a>(words: &[&'a str], number: u32) -> &'a str {
     words[number as usize % words.len()]
 }
 
-/// The generated event with this number. It has `rounds` tickets and some spare ones.
+/// Generates the event with this number. It has `rounds` tickets and some spare ones.
 fn generated(number: u32, rounds: u32, now: DateTime<Utc>) -> event::Model {
-    // Looks unrelated to the number, so that titles, days and prices are not correlated.
+    // Scrambles the number, so that titles, days and prices are not correlated.
     let mixed = number.wrapping_mul(0x9E37_79B1);
     let place = pick(&PLACES, mixed >> 24);
     let (style, kind) = (pick(&STYLES, mixed >> 16), pick(&KINDS, mixed >> 8));

@@ -13,14 +13,14 @@ use crate::{
     events::{move_if_over_and_unbooked, title_key},
 };
 
-/// What seeding changed.
+/// The numbers of rows that seeding changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seeded {
-    /// Events that were not there yet.
+    /// Events that were missing and were added.
     pub events: u64,
-    /// Events that were over with no ticket booked, and got a new day.
+    /// Events that were over without a booking and got a new date.
     pub moved: usize,
-    /// Users who were not there yet.
+    /// Users who were missing and were added.
     pub users: usize,
 }
 
@@ -30,7 +30,8 @@ struct DemoEvent {
     description: &'static str,
     venue: &'static str,
     in_days: u64,
-    at: (u32, u32),
+    /// Hour and minute, in UTC.
+    time: (u32, u32),
     tickets: i32,
     price_minor: i64,
     currency: &'static str,
@@ -47,7 +48,7 @@ const EVENTS: [DemoEvent; 12] = [
         description: "A string quartet in a living room. There are two chairs for guests.",
         venue: "Salon Weber, Berlin",
         in_days: 21,
-        at: (19, 0),
+        time: (19, 0),
         tickets: 2,
         price_minor: 4_990,
         currency: "EUR",
@@ -58,7 +59,7 @@ const EVENTS: [DemoEvent; 12] = [
         description: "Two days of talks on databases, schedulers and the locks between them.",
         venue: "Kongresshalle, Leipzig",
         in_days: 90,
-        at: (8, 0),
+        time: (8, 0),
         tickets: 250,
         price_minor: 29_900,
         currency: "EUR",
@@ -69,7 +70,7 @@ const EVENTS: [DemoEvent; 12] = [
         description: "Six bands, one field, and the sun going down behind the stage.",
         venue: "Donauinsel, Vienna",
         in_days: 200,
-        at: (14, 0),
+        time: (14, 0),
         tickets: 5_000,
         price_minor: 8_900,
         currency: "EUR",
@@ -80,7 +81,7 @@ const EVENTS: [DemoEvent; 12] = [
         description: "The house trio with a different guest in each set.",
         venue: "Blue Door, New York",
         in_days: 10,
-        at: (23, 30),
+        time: (23, 30),
         tickets: 80,
         price_minor: 3_500,
         currency: "USD",
@@ -91,7 +92,7 @@ const EVENTS: [DemoEvent; 12] = [
         description: "Two acts from the classical repertoire, with an introduction in English.",
         venue: "Minamiza, Kyoto",
         in_days: 60,
-        at: (9, 30),
+        time: (9, 30),
         tickets: 400,
         price_minor: 9_000,
         currency: "JPY",
@@ -102,7 +103,7 @@ const EVENTS: [DemoEvent; 12] = [
         description: "The thriller about a sold-out train, with the director present.",
         venue: "Kino International, Berlin",
         in_days: 14,
-        at: (18, 30),
+        time: (18, 30),
         tickets: 100,
         price_minor: 1_800,
         currency: "EUR",
@@ -113,7 +114,7 @@ const EVENTS: [DemoEvent; 12] = [
         description: "A grandmaster plays everyone at once and says afterwards what went wrong.",
         venue: "Marshall Club, New York",
         in_days: 30,
-        at: (17, 0),
+        time: (17, 0),
         tickets: 12,
         price_minor: 12_000,
         currency: "USD",
@@ -124,7 +125,7 @@ const EVENTS: [DemoEvent; 12] = [
         description: "Five comedians try out what will be on television next year.",
         venue: "The Vault, London",
         in_days: 5,
-        at: (20, 0),
+        time: (20, 0),
         tickets: 60,
         price_minor: 1_250,
         currency: "GBP",
@@ -135,7 +136,7 @@ const EVENTS: [DemoEvent; 12] = [
         description: "Bring a jar. You go home with a starter and two loaves.",
         venue: "Backstube am Markt, Graz",
         in_days: 17,
-        at: (9, 0),
+        time: (9, 0),
         tickets: 8,
         price_minor: 7_500,
         currency: "EUR",
@@ -146,7 +147,7 @@ const EVENTS: [DemoEvent; 12] = [
         description: "Saturn, its rings, and someone who has pointed telescopes for forty years.",
         venue: "Pic du Midi, Bagnères-de-Bigorre",
         in_days: 45,
-        at: (20, 30),
+        time: (20, 30),
         tickets: 24,
         price_minor: 5_500,
         currency: "EUR",
@@ -157,7 +158,7 @@ const EVENTS: [DemoEvent; 12] = [
         description: "42.195 km through every district. The price includes a pasta dinner.",
         venue: "Town Hall Square, Copenhagen",
         in_days: 150,
-        at: (7, 0),
+        time: (7, 0),
         tickets: 12_000,
         price_minor: 65_000,
         currency: "DKK",
@@ -168,7 +169,7 @@ const EVENTS: [DemoEvent; 12] = [
         description: "Behind the scenes of the stacks, the bindery and the map room. Free.",
         venue: "Chester Beatty, Dublin",
         in_days: 35,
-        at: (10, 0),
+        time: (10, 0),
         tickets: 150,
         price_minor: 0,
         currency: "EUR",
@@ -182,8 +183,8 @@ const USERS: [(u128, &str, &str, &str); 3] = [
     (103, "alan@example.org", "alan-demo-1", "Alan"),
 ];
 
-/// Adds the demo data that is missing, and gives events that are over and were never booked a new day.
-/// All other rows stay as they are.
+/// Adds missing demo data. Events that are over and have no bookings get a new date; all other rows
+/// stay as they are.
 ///
 /// # Errors
 /// When the database fails.
@@ -212,14 +213,14 @@ pub async fn add_demo(
 impl DemoEvent {
     fn row(&self, now: DateTime<Utc>) -> event::Model {
         let day = now.date_naive() + Days::new(self.in_days);
-        let at = NaiveTime::from_hms_opt(self.at.0, self.at.1, 0).unwrap_or_default();
+        let time = NaiveTime::from_hms_opt(self.time.0, self.time.1, 0).unwrap_or_default();
         event::Model {
             id: EventId(self.id),
             title: self.title.to_owned(),
             title_key: title_key(self.title),
             description: self.description.to_owned(),
             venue: self.venue.to_owned(),
-            starts_at: day.and_time(at).and_utc(),
+            starts_at: day.and_time(time).and_utc(),
             total_tickets: self.tickets,
             remaining_tickets: self.tickets,
             count_version: 0,

@@ -1,9 +1,9 @@
-//! Removes optional variables that the request leaves out, with the arguments that they stand for, so
-//! that an argument's default applies.
+//! Removes optional variables that the request leaves out, together with the arguments that they
+//! stand for, so that an argument's default applies.
 //! <https://spec.graphql.org/September2025/#CoerceArgumentValues()>
 //!
-//! async-graphql takes such a variable as null, which an argument such as `orderBy: EventOrder! = …`
-//! refuses.
+//! async-graphql treats such a variable as null, and refuses it for an argument such as
+//! `orderBy: EventOrder! = …`.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,8 @@ use async_graphql::{
 };
 use async_graphql_value::Value;
 
-/// Removes absent variables from the document: their declarations and the arguments they stand for.
+/// Removes absent variables from the document: their declarations, and the arguments that they
+/// stand for.
 pub(super) fn remove_absent_variables(document: &mut ExecutableDocument, variables: &Variables) {
     let declared = || document.operations.iter().flat_map(|(_, op)| &op.node.variable_definitions);
     let (mut absent, mut needed) = (HashSet::new(), HashSet::new());
@@ -80,7 +81,8 @@ fn clean_arguments(
     }
 }
 
-/// Cleans the fields of input objects at any depth. An item of a list stays and becomes null.
+/// Removes absent variables from input objects at any depth. In a list, an absent variable becomes
+/// null.
 fn clean_value(value: &mut Value, absent: &HashSet<Name>) {
     match value {
         Value::Object(fields) => {

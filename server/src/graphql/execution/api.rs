@@ -1,7 +1,7 @@
-//! What holds for every operation on any transport: its size is limited, and each error has a code.
+//! Executes operations for all transports. It limits their size, and gives each error a code.
 //!
-//! This wraps the schema and is not one of async-graphql's extensions: with any extension, each field of
-//! an answer goes through all of them.
+//! This wraps the schema and is not one of async-graphql's extensions, because with an extension,
+//! each field of an answer goes through it.
 
 use std::{any::TypeId, collections::HashSet, sync::Arc};
 
@@ -41,32 +41,34 @@ use crate::{
     telemetry,
 };
 
-/// Most errors in one answer: as many as anyone reads.
+/// Maximum number of errors in one answer. Nobody reads more.
 const MAX_ERRORS: usize = 20;
-/// Deepest nesting that async-graphql accepts, fragments included.
+/// Maximum depth that async-graphql accepts, fragments included.
 const MAX_RECURSION: usize = 32;
 
 /// The schema as the transports use it. Clones share everything.
 #[derive(Clone)]
-pub(crate) struct Api {
-    schema: Roots,
+pub(crate) struct Api(Arc<Shared>);
+
+struct Shared {
+    schema: RowlockSchema,
     /// The same schema without most validation rules, for documents that are known to be valid.
-    schema_for_known_valid: Roots,
-    input_types: Arc<InputTypes>,
-    root_fields: Arc<HashSet<Arc<str>>>,
-    documents: Arc<Documents>,
+    schema_for_known_valid: RowlockSchema,
+    input_types: InputTypes,
+    root_fields: HashSet<Arc<str>>,
+    documents: Documents,
     metrics: Metrics,
     max_selections: usize,
     max_depth: usize,
     max_complexity: usize,
 }
 
-type Roots = Schema<Query, Mutation, Subscription>;
+type RowlockSchema = Schema<Query, Mutation, Subscription>;
 
-/// What is known about an operation before it is executed.
+/// The facts about an operation that are known before it is executed.
 #[derive(Clone, Debug)]
 pub(crate) struct Operation {
-    /// `None` when the text can't be parsed, or when no operation has the given name. Executing it is
+    /// `None` if the text can't be parsed, or if no operation has the given name. Execution is then
     /// refused.
     pub(crate) kind: Option<OperationType>,
     /// The metrics' label: the root field, or `several`, `other` or `invalid`.
@@ -111,27 +113,27 @@ impl Api {
                 .finish()
         };
         let sdl = schema::sdl();
-        Self {
-            input_types: Arc::new(InputTypes::of_schema(&sdl)),
-            root_fields: Arc::new(root_fields(&sdl)),
+        Self(Arc::new(Shared {
+            input_types: InputTypes::of_schema(&sdl),
+            root_fields: root_fields(&sdl),
             schema: schema(ValidationMode::Strict),
             schema_for_known_valid: schema(ValidationMode::Fast),
-            documents: Arc::new(Documents::new(settings.allowed_operations.clone())),
+            documents: Documents::new(settings.allowed_operations.clone()),
             metrics: services.metrics.clone(),
             max_selections: settings.max_query_selections,
             max_depth: settings.max_query_depth,
             max_complexity: settings.max_query_complexity,
-        }
+        }))
     }
 
-    /// Which operations may run.
+    /// The operations that may run.
     pub(crate) fn allowed_operations(&self) -> &AllowedOperations {
-        self.documents.allowed()
+        self.0.documents.allowed()
     }
 
-    /// Finds the operation that a query's text and an operation's name stand for.
+    /// Finds the operation of this name in a query's text.
     pub(crate) fn operation(&self, query: &str, name: Option<&str>) -> Operation {
-        let document = self.documents.parse(query).ok();
+        let document = self.0.documents.parse(query).ok();
         let operation =
             document.as_ref().and_then(|document| find_operation(&document.parsed, name));
         let Some(operation) = operation else {
@@ -140,7 +142,9 @@ impl Api {
         let label = match &*operation.selection_set.node.items {
             [only] => {
                 let known = match &only.node {
-                    Selection::Field(field) => self.root_fields.get(field.node.name.node.as_str()),
+                    Selection::Field(field) => {
+                        self.0.root_fields.get(field.node.name.node.as_str())
+                    }
                     _ => None,
                 };
                 known.map_or_else(|| "other".into(), Arc::clone)
@@ -150,27 +154,27 @@ impl Api {
         Operation { kind: Some(operation.ty), label }
     }
 
-    /// Parses the request and refuses it if it is too large. The document comes along if it is as
-    /// valid with these variables as with any others.
+    /// Parses the request, and refuses it if it is too large. Also returns the document if its
+    /// validity does not depend on these variables.
     fn prepare(&self, mut request: Request) -> ServerResult<(Request, Option<Arc<Document>>)> {
-        let document = self.documents.parse(&request.query)?;
-        if document.size.selections > self.max_selections || document.size.depth > MAX_RECURSION {
+        let document = self.0.documents.parse(&request.query)?;
+        if document.size.selections > self.0.max_selections || document.size.depth > MAX_RECURSION {
             return Err(too_complex(
                 "The query is too large with its fragments written out. Ask for less at once."
                     .to_owned(),
             ));
         }
         if !document.is_known_valid()
-            && let Some(name) = self.input_types.find_non_object_literal(&document.parsed)
+            && let Some(name) = self.0.input_types.find_non_object_literal(&document.parsed)
         {
             let message = format!("Argument \"{name}\" must be an input object.");
             return Err(field_error(ServerError::new(message, None), name.to_string()));
         }
         let mut parsed = document.parsed.clone();
         let is_plain = document.has_plain_arguments
-            && self.input_types.accept(&document.parsed, &request.variables);
+            && self.0.input_types.accept(&document.parsed, &request.variables);
         if !is_plain {
-            let found = self.input_types.find_non_object_variable(
+            let found = self.0.input_types.find_non_object_variable(
                 &document.parsed,
                 request.operation_name.as_deref(),
                 &request.variables,
@@ -202,14 +206,14 @@ impl Api {
         response
     }
 
-    // The library identifies its errors by nothing but their messages. A test pins each of them.
+    // The library's errors differ in nothing but their messages. A test pins each of them.
     fn with_code(&self, error: ServerError) -> ServerError {
         let too_much = |what: &str, max: usize| {
             too_complex(format!("The query's {what} is more than {max}. Ask for less at once."))
         };
         match error.message.as_str() {
-            "Query is too complex." => too_much("complexity", self.max_complexity),
-            "Query is nested too deep." => too_much("depth", self.max_depth),
+            "Query is too complex." => too_much("complexity", self.0.max_complexity),
+            "Query is nested too deep." => too_much("depth", self.0.max_depth),
             message => {
                 let field = argument_named_in(message).unwrap_or_else(|| "query".to_owned());
                 field_error(error, field)
@@ -227,10 +231,10 @@ impl Executor for Api {
         };
         let response = match document {
             Some(document) if document.is_known_valid() => {
-                self.schema_for_known_valid.execute(request).await
+                self.0.schema_for_known_valid.execute(request).await
             }
             document => {
-                let response = self.schema.execute(request).await;
+                let response = self.0.schema.execute(request).await;
                 if let Some(document) = document.filter(|_| response.is_ok()) {
                     document.set_known_valid();
                 }
@@ -253,7 +257,8 @@ impl Executor for Api {
         let responses = match self.prepare(request) {
             Ok((request, ..)) => {
                 let this = self.clone();
-                self.schema
+                self.0
+                    .schema
                     .execute_stream_with_session_data(request, session)
                     .map(move |response| this.finish(response, id.as_ref()))
                     .boxed()
@@ -263,7 +268,7 @@ impl Executor for Api {
             }
         };
         // A subscription counts as answered when its first result comes.
-        let (metrics, mut begun) = (self.metrics.clone(), Some(Instant::now()));
+        let (metrics, mut begun) = (self.0.metrics.clone(), Some(Instant::now()));
         telemetry::in_span(span, responses)
             .inspect(move |response| {
                 if let Some(begun) = begun.take() {
@@ -287,7 +292,8 @@ fn find_operation<'a>(
             })
             .map(|(_, operation)| &operation.node)
     };
-    // If none of several is named, executing them is refused. Until then, the worst is assumed.
+    // If there are several operations and no name, execution is refused later. Until then, the
+    // operation counts as the kind with the most restrictions.
     let changes_something = candidates().find(|found| found.ty == OperationType::Mutation);
     changes_something
         .or_else(|| candidates().find(|found| found.ty != OperationType::Query))

@@ -7,7 +7,7 @@ use crate::{
     graphql::errors::{ApiError, code},
 };
 
-/// Longest message of async-graphql, in characters. It can quote the whole query.
+/// Maximum length of async-graphql's messages, in characters. They can quote the whole query.
 const MAX_MESSAGE_CHARS: usize = 300;
 
 /// An error without a place in the query.
@@ -17,7 +17,7 @@ pub(super) fn coded(error: ApiError) -> ServerError {
     ServerError { extensions, ..ServerError::new(error.message, None) }
 }
 
-/// The error's code. All errors that come from [`Api`] have one.
+/// The error's code. All errors that leave `Api` have one.
 pub(super) fn code_of(error: &ServerError) -> Option<&str> {
     match error.extensions.as_ref()?.get("code")? {
         Value::String(code) => Some(code),
@@ -30,7 +30,8 @@ pub(crate) fn code_of_first(response: &Response) -> Option<&'static str> {
     response.errors.first().and_then(code_of).and_then(code::known)
 }
 
-/// Makes an error `BAD_USER_INPUT` of one field. It keeps its message and its place in the query.
+/// Turns an error into `BAD_USER_INPUT` for one field. It keeps its message and its place in the
+/// query.
 pub(super) fn field_error(mut error: ServerError, field: String) -> ServerError {
     if let Some((end, _)) = error.message.char_indices().nth(MAX_MESSAGE_CHARS) {
         error.message.truncate(end);
@@ -41,9 +42,9 @@ pub(super) fn field_error(mut error: ServerError, field: String) -> ServerError 
     ServerError { extensions: api_error.extensions, ..error }
 }
 
-/// The argument that async-graphql's message is about, as in
-/// `Invalid value for argument "input.quantity", expected type "Int"`, without the `input` around it.
-/// The library gives it in no other way. A test pins each case that matters.
+/// Finds the argument that a message of async-graphql is about, such as `quantity` in
+/// `Invalid value for argument "input.quantity", expected type "Int"`. The library names the
+/// argument in no other way. A test pins each case that matters.
 pub(super) fn argument_named_in(message: &str) -> Option<String> {
     let rest = message
         .strip_prefix("Invalid value for argument \"")

@@ -1,5 +1,5 @@
-//! Caches parsed queries by their text. Parsing takes longer than everything else that a small request
-//! needs, and clients send the same few texts over and over.
+//! Caches parsed queries by their text. Parsing takes longer than everything else that a small
+//! request needs, and clients send the same few texts over and over.
 //!
 //! A text always means the same document, so the cache is never wrong.
 
@@ -21,9 +21,10 @@ use super::{
 };
 use crate::graphql::{allowed_operations::AllowedOperations, errors::ApiError};
 
-/// Most documents in the cache.
+/// Maximum number of documents in the cache.
 const MAX_DOCUMENTS: usize = 1_000;
-/// Most bytes of all their texts. A document takes some twenty times as much memory.
+/// Maximum size of all their texts together, in bytes. A parsed document takes some twenty times as
+/// much memory.
 const MAX_TEXT_BYTES: u64 = 1_000_000;
 
 const NOT_LISTED: &str = "This server runs only the operations on its operator's list.";
@@ -34,7 +35,7 @@ pub(super) struct Document {
     pub(super) parsed: ExecutableDocument,
     pub(super) size: QuerySize,
     pub(super) has_plain_arguments: bool,
-    known_valid: AtomicBool,
+    is_known_valid: AtomicBool,
 }
 
 impl Document {
@@ -42,18 +43,18 @@ impl Document {
         Self {
             size: QuerySize::of(&parsed),
             has_plain_arguments: has_plain_arguments(&parsed),
-            known_valid: AtomicBool::new(false),
+            is_known_valid: AtomicBool::new(false),
             parsed,
         }
     }
 
-    /// Whether the document was validated before.
+    /// Whether the document was already found valid.
     pub(super) fn is_known_valid(&self) -> bool {
-        self.known_valid.load(Ordering::Relaxed)
+        self.is_known_valid.load(Ordering::Relaxed)
     }
 
     pub(super) fn set_known_valid(&self) {
-        self.known_valid.store(true, Ordering::Relaxed);
+        self.is_known_valid.store(true, Ordering::Relaxed);
     }
 }
 
@@ -61,13 +62,13 @@ impl Document {
 #[derive(Debug)]
 pub(super) struct Documents {
     allowed: AllowedOperations,
-    known: Cache<String, Arc<Document>, ByText>,
+    known: Cache<String, Arc<Document>, SizeInBytes>,
 }
 
 #[derive(Clone, Debug)]
-struct ByText;
+struct SizeInBytes;
 
-impl Weighter<String, Arc<Document>> for ByText {
+impl Weighter<String, Arc<Document>> for SizeInBytes {
     fn weight(&self, text: &String, _: &Arc<Document>) -> u64 {
         text.len() as u64
     }
@@ -76,7 +77,7 @@ impl Weighter<String, Arc<Document>> for ByText {
 impl Documents {
     /// Texts that are not allowed are not even parsed.
     pub(super) fn new(allowed: AllowedOperations) -> Self {
-        Self { allowed, known: Cache::with_weighter(MAX_DOCUMENTS, MAX_TEXT_BYTES, ByText) }
+        Self { allowed, known: Cache::with_weighter(MAX_DOCUMENTS, MAX_TEXT_BYTES, SizeInBytes) }
     }
 
     pub(super) fn allowed(&self) -> &AllowedOperations {
@@ -86,7 +87,7 @@ impl Documents {
     /// Parses `text`, or finds it in the cache.
     ///
     /// # Errors
-    /// What is wrong with the text. Errors are not cached.
+    /// When the text is not allowed or can't be parsed. Errors are not cached.
     pub(super) fn parse(&self, text: &str) -> ServerResult<Arc<Document>> {
         if let Some(known) = self.known.get(text) {
             return Ok(known);

@@ -1,14 +1,14 @@
 //! Skips the validation of a query whose text was found valid before.
 //!
-//! Validating a small query takes longer than executing it. All rules but one depend on the text alone.
-//! That one also checks whether each variable's value fits where it is used. It always does if the
-//! variable is a whole argument and its value has the variable's declared type, because the text's
-//! validation compares that type with the argument's.
+//! Validating a small query takes longer than executing it. All rules but one depend on the text
+//! alone. That rule also checks whether each variable's value fits where it is used. A value always
+//! fits if the variable is a whole argument and the value has the variable's declared type, because
+//! the validation of the text has compared that type with the argument's.
 //!
-//! Every other query goes through all rules. So nothing is accepted here that they would refuse, and
-//! their refusals keep their words. This module also refuses what the rules overlook: a variable, or a
-//! mutation's argument, that must be an input object and is not. async-graphql would find that out only
-//! when the field's turn comes, after the fields before it were executed.
+//! Every other query goes through all rules. So nothing is accepted here that they would refuse,
+//! and refusals keep their usual messages. This module also refuses what the rules overlook: a
+//! variable, or a mutation's argument, that must be an input object and is not. async-graphql would
+//! notice this only when the field's turn comes, after the fields before it were executed.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -27,7 +27,7 @@ use async_graphql::{
 };
 use async_graphql_value as written;
 
-/// The types that the schema declares for variables, and those of the arguments of mutations.
+/// The types that variables can have, and the types of the mutations' arguments.
 #[derive(Debug)]
 pub(super) struct InputTypes {
     by_name: HashMap<Name, InputType>,
@@ -46,12 +46,12 @@ enum InputType {
 
 #[derive(Debug)]
 struct InputField {
-    of: Type,
+    declared: Type,
     may_be_absent: bool,
 }
 
 impl InputTypes {
-    /// Reads the types of a schema. Types of other kinds count as unknown.
+    /// Reads enums and input objects from a schema. Types of other kinds count as unknown.
     pub(super) fn of_schema(sdl: &str) -> Self {
         let definitions = parse_schema(sdl).map(|schema| schema.definitions).unwrap_or_default();
         let (mut by_name, mut mutation_arguments) = (HashMap::new(), HashMap::new());
@@ -64,9 +64,9 @@ impl InputTypes {
                 }
                 TypeKind::InputObject(of) => {
                     let fields = of.fields.into_iter().map(|field| {
-                        let (of, default) = (field.node.ty.node, field.node.default_value);
-                        let may_be_absent = of.nullable || default.is_some();
-                        (field.node.name.node, InputField { of, may_be_absent })
+                        let (declared, default) = (field.node.ty.node, field.node.default_value);
+                        let may_be_absent = declared.nullable || default.is_some();
+                        (field.node.name.node, InputField { declared, may_be_absent })
                     });
                     InputType::Object(fields.collect())
                 }
@@ -87,8 +87,8 @@ impl InputTypes {
         Self { by_name, mutation_arguments }
     }
 
-    /// Whether the document has one operation, and each of its variables has a value of its declared type
-    /// or is left out and has a default.
+    /// Whether the document has one operation, and each of its variables has a value of its
+    /// declared type or is left out and has a default.
     pub(super) fn accept(&self, document: &ExecutableDocument, variables: &Variables) -> bool {
         let mut operations = document.operations.iter();
         let (Some((_, operation)), None) = (operations.next(), operations.next()) else {
@@ -135,7 +135,7 @@ impl InputTypes {
         let Some(InputType::Object(fields)) = self.by_name.get(name) else { return false };
         let Value::Object(given) = value else { return true };
         given.iter().any(|(name, value)| {
-            fields.get(name).is_some_and(|field| self.is_not_object(&field.of, value))
+            fields.get(name).is_some_and(|field| self.is_not_object(&field.declared, value))
         })
     }
 
@@ -149,7 +149,8 @@ impl InputTypes {
         of_operations.chain(of_fragments).find_map(|set| self.find_non_object_literal_in(set))
     }
 
-    /// Looks at fields of all types, because no other type has a field and an argument of the same names.
+    /// Looks at the fields of all types, because no other type has a field and an argument with the
+    /// same names.
     fn find_non_object_literal_in<'a>(&self, set: &'a SelectionSet) -> Option<&'a Name> {
         set.items.iter().find_map(|selection| match &selection.node {
             Selection::Field(field) => {
@@ -157,7 +158,7 @@ impl InputTypes {
                     let argument = (field.node.name.node.clone(), name.node.clone());
                     let of = self.mutation_arguments.get(&argument);
                     of.is_some_and(|of| {
-                        // The value of a variable inside is checked by itself.
+                        // A variable inside the value is checked separately.
                         let null = |_| Ok::<_, Infallible>(Value::Null);
                         let value = value.node.clone().into_const_with(null);
                         value.is_ok_and(|value| self.is_not_object(of, &value))
@@ -192,7 +193,9 @@ impl InputTypes {
                 }
                 (Some(InputType::Object(fields)), Value::Object(given)) => {
                     given.iter().all(|(name, value)| {
-                        fields.get(name).is_some_and(|field| self.is_of_type(&field.of, value))
+                        fields
+                            .get(name)
+                            .is_some_and(|field| self.is_of_type(&field.declared, value))
                     }) && fields
                         .iter()
                         .all(|(name, field)| field.may_be_absent || given.contains_key(name))
@@ -203,7 +206,7 @@ impl InputTypes {
     }
 }
 
-/// Whether each argument is a whole variable or has no variable in it.
+/// Whether each argument either is a variable or has none in it.
 pub(super) fn has_plain_arguments(document: &ExecutableDocument) -> bool {
     let mut operations = document.operations.iter().map(|(_, operation)| &operation.node);
     operations.all(|of| of.directives.is_empty() && set_is_plain(&of.selection_set.node))
@@ -308,7 +311,8 @@ mod tests {
             "mutation { bookEvent(input: 7) { __typename } }",
             "mutation { me: login(input: \"x\") { __typename } }",
             "mutation { ... { bookEvent(input: [{}]) { __typename } } }",
-            "mutation { ...A } fragment A on Mutation { logout bookEvent(input: X) { __typename } }",
+            "mutation { ...A } \
+             fragment A on Mutation { logout bookEvent(input: X) { __typename } }",
         ] {
             assert_eq!(missed(wrong).as_deref(), Some("input"), "{wrong}");
         }

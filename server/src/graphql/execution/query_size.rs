@@ -1,8 +1,8 @@
 //! Measures how large a query is with its fragments written out, without writing them out.
 //!
-//! Thirty fragments that each spread the next one twice are a kilobyte of text and a thousand million
-//! fields. async-graphql's first step, its own depth check, visits each of them. So this check must
-//! come before it.
+//! Thirty fragments that each spread the next one twice are a kilobyte of text and a billion
+//! fields. async-graphql's first step, its own depth check, visits each of them, so this check must
+//! come first.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use async_graphql::{
     parser::types::{ExecutableDocument, Selection, SelectionSet},
 };
 
-/// Deeper nesting counts as endless, because visiting it takes as many nested calls.
+/// Deeper nesting counts as endless, because measuring it takes a nested call for each level.
 const MAX_DEPTH: usize = 64;
 
 /// The size of a whole document with its fragments written out.
@@ -31,14 +31,14 @@ impl QuerySize {
         let mut whole = Self::default();
         for (_, operation) in document.operations.iter() {
             let selections = &operation.node.selection_set.node;
-            whole.take(Self::of_set(document, selections, &mut fragments, 0));
+            whole.add_sibling(Self::of_set(document, selections, &mut fragments, 0));
             let of_variables = operation.node.variable_definitions.iter();
             whole.add(of_variables.map(|variable| variable.node.directives.len()).sum());
             whole.add(operation.node.directives.len());
         }
         // async-graphql also visits fragments that nothing spreads.
         for name in document.fragments.keys() {
-            whole.take(Self::of_fragment(document, name, &mut fragments, 0));
+            whole.add_sibling(Self::of_fragment(document, name, &mut fragments, 0));
         }
         whole
     }
@@ -68,7 +68,7 @@ impl QuerySize {
             };
             inner.add(1 + selection.node.directives().len());
             inner.depth = inner.depth.saturating_add(1);
-            size.take(inner);
+            size.add_sibling(inner);
         }
         size
     }
@@ -84,7 +84,7 @@ impl QuerySize {
         }
         // Validation refuses unknown fragments.
         let Some(fragment) = document.fragments.get(name) else { return Self::default() };
-        // Coming back to this fragment before it is measured means a circle.
+        // A fragment that is met again before it is measured contains itself.
         fragments.insert(name, Self::ENDLESS);
         let mut size = Self::of_set(document, &fragment.node.selection_set.node, fragments, depth);
         size.add(fragment.node.directives.len());
@@ -97,7 +97,7 @@ impl QuerySize {
     }
 
     /// Adds the size of a sibling.
-    fn take(&mut self, other: Self) {
+    fn add_sibling(&mut self, other: Self) {
         self.add(other.selections);
         self.depth = self.depth.max(other.depth);
     }

@@ -1,12 +1,12 @@
-//! Why the server closes a socket.
+//! The codes and reasons with which the server closes a socket.
 
 use std::time::Duration;
 
 use axum::extract::ws::CloseFrame;
 
-/// Longest time for the close frame to be sent, and for the client's to come back.
+/// Longest time to send the close frame and to receive the client's.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Longest reason of a close frame, in bytes. The protocol allows 123.
+/// Maximum length of a close frame's reason, in bytes. The protocol allows 123.
 const MAX_REASON_BYTES: usize = 120;
 
 /// Close codes, as <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md> and
@@ -29,7 +29,7 @@ pub(super) mod code {
     pub(in super::super) const TOO_MANY_INITS: u16 = 4429;
 }
 
-/// The codes with a meaning of their own that clients can meet.
+/// The codes that clients can receive and that have a meaning of their own.
 pub const CLOSE_CODES: &[u16] = &[
     code::TOO_MANY_OPERATIONS,
     code::SERVICE_RESTART,
@@ -45,8 +45,8 @@ pub(super) fn close(code: u16, reason: &str) -> CloseFrame {
     CloseFrame { code, reason: reason[..reason.floor_char_boundary(MAX_REASON_BYTES)].into() }
 }
 
-/// Translates async-graphql's close frame to the codes of `graphql-transport-ws`. The older subprotocol
-/// defines none.
+/// Translates async-graphql's close frame to the codes of `graphql-transport-ws`. The older
+/// subprotocol defines none.
 pub(super) fn translate(frame: &CloseFrame) -> CloseFrame {
     let code = match frame.code {
         code::PROTOCOL_ERROR => code::BAD_REQUEST,

@@ -15,16 +15,16 @@ use parking_lot::Mutex;
 
 use super::socket_state::SocketState;
 
-/// A socket that its adapters share. All of them run in one task, so the lock is always free: it only
-/// hands the socket from one to the other between two polls.
+/// A socket that its adapters share. All of them run in one task, so nobody ever waits for the
+/// lock: it only lets the adapters use the socket in turn.
 #[derive(Debug)]
 pub(super) struct Connection<S> {
     socket: Mutex<S>,
-    /// Whether the client sent anything since this was last taken.
-    was_heard: AtomicBool,
+    /// Whether the client has sent anything since the last ping.
+    received_since_ping: AtomicBool,
 }
 
-/// What a WebSocket is to the adapters.
+/// A WebSocket as the adapters see it.
 pub(super) trait Socket:
     Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin + Send
 {
@@ -37,32 +37,32 @@ impl<S> Socket for S where
 
 impl<S: Socket> Connection<S> {
     pub(super) fn new(socket: S) -> Self {
-        Self { socket: Mutex::new(socket), was_heard: AtomicBool::new(true) }
+        Self { socket: Mutex::new(socket), received_since_ping: AtomicBool::new(true) }
     }
 
-    /// The messages that async-graphql is to act upon. The stream ends with the socket, and with the
+    /// The messages that async-graphql may process. The stream ends when the socket ends, or at the
     /// first message that is not admitted.
     pub(super) fn incoming<'a>(&'a self, state: &'a SocketState) -> Incoming<'a, S> {
         Incoming { connection: self, state, is_over: false }
     }
 
-    /// Takes async-graphql's messages.
+    /// The sink for async-graphql's messages.
     pub(super) fn outgoing<'a>(&'a self, state: &'a SocketState) -> Outgoing<'a, S> {
         Outgoing { connection: self, state: Some(state) }
     }
 
-    /// Whether the client sent anything since the last call.
-    pub(super) fn take_was_heard(&self) -> bool {
-        self.was_heard.swap(false, Ordering::Relaxed)
+    /// Whether the client has sent anything since the last call.
+    pub(super) fn take_received_since_ping(&self) -> bool {
+        self.received_since_ping.swap(false, Ordering::Relaxed)
     }
 
-    /// Sends a message beside those of async-graphql.
+    /// Sends a message of the server's own.
     pub(super) async fn send(&self, message: Message) -> Result<(), Error> {
         Outgoing { connection: self, state: None }.send(message).await
     }
 
-    /// Closes the socket, and reads until the client has answered. If bytes were left unread, the end of
-    /// the connection could overtake the close frame.
+    /// Closes the socket, and reads until the client has answered. If bytes were left unread, the
+    /// connection would be reset, and the client might never see the close frame.
     pub(super) async fn close(&self, frame: CloseFrame) {
         if self.send(Message::Close(Some(frame))).await.is_ok() {
             while let Some(Ok(_)) = poll_fn(|cx| self.socket.lock().poll_next_unpin(cx)).await {}
@@ -89,7 +89,7 @@ impl<S: Socket> Stream for Incoming<'_, S> {
                 Some(Ok(message)) => message,
                 Some(Err(_)) | None => break,
             };
-            self.connection.was_heard.store(true, Ordering::Relaxed);
+            self.connection.received_since_ping.store(true, Ordering::Relaxed);
             let is_admitted = match &message {
                 Message::Text(text) => self.state.admit(text.as_bytes()),
                 Message::Binary(bytes) => self.state.admit(bytes),
@@ -109,7 +109,7 @@ impl<S: Socket> Stream for Incoming<'_, S> {
 #[derive(Debug)]
 pub(super) struct Outgoing<'a, S> {
     connection: &'a Connection<S>,
-    /// Learns what async-graphql sends; `None` for messages of our own.
+    /// Takes note of async-graphql's messages; `None` for the server's own.
     state: Option<&'a SocketState>,
 }
 
@@ -126,7 +126,7 @@ impl<S: Socket> Sink<Message> for Outgoing<'_, S> {
                 Message::Text(text) => state.note_sent(text),
                 Message::Close(frame) => {
                     // The session closes the socket with the frame that the state holds.
-                    state.refuse_as_library_does(frame.as_ref());
+                    state.refuse_with_library_frame(frame.as_ref());
                     return Ok(());
                 }
                 Message::Binary(_) | Message::Ping(_) | Message::Pong(_) => {}
@@ -209,13 +209,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_is_heard_by_any_frame() {
+    async fn any_frame_of_the_client_counts_as_received() {
         let (connection, state) =
             (connection([Message::Pong(Vec::new().into())]), SocketState::new(9, false));
-        assert!(connection.take_was_heard(), "a new socket counts as heard");
-        assert!(!connection.take_was_heard());
+        assert!(connection.take_received_since_ping(), "a new socket counts as active");
+        assert!(!connection.take_received_since_ping());
         assert!(connection.incoming(&state).next().await.is_none());
-        assert!(connection.take_was_heard());
+        assert!(connection.take_received_since_ping());
     }
 
     #[tokio::test]

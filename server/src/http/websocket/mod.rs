@@ -1,8 +1,8 @@
-//! GraphQL over WebSocket, in the two subprotocols that clients speak: `graphql-transport-ws`, and the
-//! older `graphql-ws`, which GraphQL Playground uses.
+//! GraphQL over WebSocket, in the two subprotocols that clients speak: `graphql-transport-ws`, and
+//! the older `graphql-ws`, which GraphQL Playground uses.
 //!
-//! async-graphql-axum runs the subprotocols. What Rowlock adds are adapters around the socket's stream
-//! and sink ([`connection`]), the admission of operations ([`socket_state`]), pings and deadlines.
+//! async-graphql-axum runs the subprotocols. Rowlock adds adapters around the socket's stream and
+//! sink ([`connection`]), the admission of operations ([`socket_state`]), pings and deadlines.
 
 mod close;
 mod connection;
@@ -44,14 +44,14 @@ use crate::{
 
 pub use self::close::CLOSE_CODES;
 
-/// Bytes of each of a socket's two buffers. They grow for larger messages. Most messages are small, and
-/// there are many sockets.
+/// Initial size of each of a socket's two buffers, in bytes. They grow for larger messages, but
+/// most messages are small, and there are many sockets.
 const BUFFER_BYTES: usize = 1024;
-/// Operations that a socket may run at the same time besides its subscriptions.
+/// Maximum number of operations that a socket may run at the same time, besides its subscriptions.
 const MAX_QUERIES: usize = 64;
 /// The older subprotocol.
 const GRAPHQL_WS: &str = "graphql-ws";
-/// Sent to clients whose access token is not good. They take it as the moment to get another.
+/// The reason that clients get if their access token is not valid. They then get another token.
 const BAD_TOKEN: &str = "The access token is expired or not valid";
 
 /// Upgrades a request to a WebSocket, and answers its operations in a task of its own.
@@ -81,7 +81,8 @@ pub(super) async fn serve(
         .max_frame_size(app.max_message_bytes);
     upgrade.on_upgrade(move |socket| {
         let sockets = app.sockets.clone();
-        let work = Session { app, protocol, address, id, _permit: permit }.run(socket);
+        let session = Session { app, protocol, address, id, _permit: permit };
+        let work = session.run(Connection::new(socket));
         sockets.track(work.instrument(span))
     })
 }
@@ -90,7 +91,7 @@ pub(super) async fn serve(
 #[derive(Clone, Copy)]
 struct Protocol {
     graphql: GraphQLProtocol,
-    /// In the older subprotocol, an operation replaces the one that has its id.
+    /// In the older subprotocol, a new operation replaces the one with the same id.
     operations_replace_each_other: bool,
 }
 
@@ -98,8 +99,8 @@ impl Protocol {
     async fn of(upgrade: &WebSocketUpgrade) -> Option<Self> {
         let selected: HeaderValue = upgrade.selected_protocol()?.clone();
         let operations_replace_each_other = selected == GRAPHQL_WS;
-        // Of several protocols, the extractor takes the client's first one, and axum takes ours. So it
-        // is given only the one that axum has selected.
+        // Of several protocols, the extractor takes the client's first one, and axum takes ours. So
+        // the extractor gets only the one that axum has selected.
         let request = Request::builder().header(SEC_WEBSOCKET_PROTOCOL, selected).body(()).ok()?;
         let (mut parts, ()) = request.into_parts();
         let graphql = GraphQLProtocol::from_request_parts(&mut parts, &()).await.ok()?;
@@ -107,7 +108,7 @@ impl Protocol {
     }
 }
 
-/// A socket with what its operations need.
+/// Everything that the operations of one socket need.
 struct Session {
     app: App,
     protocol: Protocol,
@@ -118,8 +119,7 @@ struct Session {
 
 impl Session {
     /// Answers the socket's operations until either side ends it.
-    async fn run(self, socket: WebSocket) {
-        let connection = Connection::new(socket);
+    async fn run(self, connection: Connection<WebSocket>) {
         let state = Arc::new(SocketState::new(
             self.app.max_subscriptions_per_socket + MAX_QUERIES,
             self.protocol.operations_replace_each_other,
@@ -129,12 +129,12 @@ impl Session {
             frame = self.supervise(&connection, &state) => frame,
         };
         if let Some(frame) = frame {
-            // The client may be gone by now.
+            // The client may already be gone.
             let _ = timeout(CLOSE_TIMEOUT, connection.close(frame)).await;
         }
     }
 
-    /// Ends when no further message is to be read or written.
+    /// Runs until async-graphql has no more messages to read or to write.
     async fn answer_operations(
         &self,
         connection: &Connection<WebSocket>,
@@ -155,15 +155,17 @@ impl Session {
                     init_state.refuse(close(code::FORBIDDEN, BAD_TOKEN));
                     Err(BAD_TOKEN.into())
                 }
-                viewer => Ok(app.session_data(viewer, address, id)),
+                viewer @ (Viewer::Anonymous | Viewer::User { .. }) => {
+                    Ok(app.session_data(viewer, address, id))
+                }
             }
         })
         .serve()
         .await;
     }
 
-    /// Pings the client, and ends when the server must close the socket. Gives the close frame, or
-    /// `None` if the client is gone.
+    /// Pings the client until the server must close the socket. Returns the close frame, or `None`
+    /// if the client is gone.
     async fn supervise(
         &self,
         connection: &Connection<WebSocket>,
@@ -175,7 +177,7 @@ impl Session {
         let mut closing = pin!(self.app.sockets.closing());
         let mut pings = interval_at(Instant::now() + ping_interval, ping_interval);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let restart = || close(code::SERVICE_RESTART, "The server restarts: connect again.");
+        let restart = || close(code::SERVICE_RESTART, "The server is restarting: connect again.");
         loop {
             tokio::select! {
                 () = &mut closing => return Some(restart()),
@@ -188,7 +190,7 @@ impl Session {
                 }
                 _ = pings.tick() => {
                     // A client that is still there has answered the last ping.
-                    if !connection.take_was_heard() {
+                    if !connection.take_received_since_ping() {
                         return None;
                     }
                     tokio::select! {
@@ -201,14 +203,14 @@ impl Session {
     }
 }
 
-/// Who the payload of `connection_init` speaks for. Clients write the header in either case, and some
-/// put headers one level down.
+/// The viewer that the payload of `connection_init` names. Clients write the header's name in
+/// either case, and some put headers one level down.
 fn viewer(tokens: &AccessTokens, payload: &Value) -> Viewer {
     let header = ["Authorization", "authorization"]
         .iter()
         .flat_map(|name| [payload.get(name), payload.get("headers").and_then(|h| h.get(name))])
         .flatten()
         .next();
-    // A value that is not a text is a token that is not good.
+    // A value that is not a string counts as an invalid token.
     tokens.viewer(header.map(|header| header.as_str().unwrap_or_default()))
 }

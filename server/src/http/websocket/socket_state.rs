@@ -1,4 +1,5 @@
-//! What is known about one socket: whether it is initialised, which operations run, and why it is closed.
+//! The state of one socket: whether it is initialised, which operations run, and the reason for
+//! closing it.
 
 use std::{
     borrow::Cow,
@@ -18,16 +19,16 @@ use super::close::{close, code, translate};
 #[derive(Debug)]
 pub(super) struct SocketState {
     is_initialised: AtomicBool,
-    /// The ids of the operations that run.
+    /// The ids of the running operations.
     running: Mutex<HashSet<String>>,
     max_operations: usize,
-    /// In the older subprotocol, an operation replaces the one that has its id.
+    /// In the older subprotocol, a new operation replaces the one with the same id.
     operations_replace_each_other: bool,
-    /// Why the socket is closed, once something was refused.
+    /// The reason for closing the socket, once something was refused.
     refusal: OnceLock<CloseFrame>,
 }
 
-/// As much of a message as decides about its admission.
+/// The parts of a message that decide whether it is admitted.
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(rename = "type", borrow)]
@@ -51,13 +52,13 @@ impl SocketState {
         self.is_initialised.load(Ordering::Relaxed)
     }
 
-    /// Records that `connection_init` came.
+    /// Records that `connection_init` has arrived.
     pub(super) fn set_initialised(&self) {
         self.is_initialised.store(true, Ordering::Relaxed);
     }
 
-    /// Decides whether a client's message may be acted upon. Where it may not, the socket is to be
-    /// closed. async-graphql would drop an operation whose id another one takes.
+    /// Decides whether a client's message may be processed. If not, the socket must be closed.
+    /// async-graphql itself would drop a running operation when another one takes its id.
     pub(super) fn admit(&self, message: &[u8]) -> bool {
         // async-graphql refuses messages that can't be read.
         let Ok(Envelope { kind, id: Some(id) }) = serde_json::from_slice(message) else {
@@ -88,7 +89,7 @@ impl SocketState {
         false
     }
 
-    /// Frees the id of an operation that ends with the server's message.
+    /// Frees the id of an operation that the server's message ends.
     pub(super) fn note_sent(&self, message: &str) {
         if message.starts_with(r#"{"type":"complete""#)
             && let Ok(Envelope { id: Some(id), .. }) = serde_json::from_str(message)
@@ -97,13 +98,13 @@ impl SocketState {
         }
     }
 
-    /// Records why the socket is to be closed. The first reason counts.
+    /// Records the reason for closing the socket. The first reason counts.
     pub(super) fn refuse(&self, frame: CloseFrame) {
         let _ = self.refusal.set(frame);
     }
 
-    /// Records that async-graphql wants to close the socket.
-    pub(super) fn refuse_as_library_does(&self, frame: Option<&CloseFrame>) {
+    /// Records the frame with which async-graphql closes the socket, in this API's codes.
+    pub(super) fn refuse_with_library_frame(&self, frame: Option<&CloseFrame>) {
         if let Some(frame) = frame {
             self.refuse(translate(frame));
         }
@@ -159,10 +160,10 @@ mod tests {
     fn the_first_reason_for_closing_counts() {
         let state = SocketState::new(1, false);
         state.refuse(close(code::FORBIDDEN, "first"));
-        state.refuse_as_library_does(Some(&close(code::PROTOCOL_ERROR, "second")));
+        state.refuse_with_library_frame(Some(&close(code::PROTOCOL_ERROR, "second")));
         assert_eq!(state.close_frame().code, code::FORBIDDEN);
         let state = SocketState::new(1, false);
-        state.refuse_as_library_does(Some(&close(code::PROTOCOL_ERROR, "not JSON")));
+        state.refuse_with_library_frame(Some(&close(code::PROTOCOL_ERROR, "not JSON")));
         assert_eq!(state.close_frame().code, code::BAD_REQUEST);
     }
 }

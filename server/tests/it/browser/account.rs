@@ -46,7 +46,7 @@ async fn a_new_user_registers_and_returns_to_the_page_they_came_from() {
     browser.fill("passwordAgain", "passw0rd").await;
     browser.press(ENTER).await;
     browser
-        .expect_text("#field-email-problem", "There is an account with this email already.")
+        .expect_text("#field-email-problem", "There is already an account with this email.")
         .await;
     browser.fill("email", "nadia@example.org").await;
     browser.press(ENTER).await;

@@ -1,130 +1,130 @@
-//! A database, a server on it, and people who use it.
+//! A database, a server on it, and the load test that uses it.
 
 use std::{fs, path::PathBuf, process::Command, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use super::Lab;
+use super::setup::Setup;
 use crate::{
+    paths::target_folder,
     server::{Server, rowlock},
-    shell::finish,
-    web::target_folder,
+    shell::call_command,
 };
 
 pub(super) const PROFILE: &str = "release";
-/// Nobody here is a person with one account and one page.
+/// All users come from one address, and book as often as they can.
 const SETTINGS: [(&str, &str); 2] =
     [("BOOKINGS_PER_MINUTE_PER_USER", "1000000"), ("MAX_SOCKETS_PER_ADDRESS", "20000")];
-/// More than are booked in a run.
+/// More than book in a run.
 const USERS: u32 = 200_000;
-/// Events that get more tickets than anybody books, and one besides that has none.
+/// Number of events with more tickets than are booked. One more event has none.
 pub(super) const OPEN_EVENTS: u32 = 1_000;
 
-pub(super) struct Site<'a> {
-    lab: &'a Lab,
+pub(super) struct Deployment<'a> {
+    setup: &'a Setup,
     name: String,
-    /// How many were generated, besides the one that has no tickets.
+    /// Number of generated events, without the one that has no tickets.
     pub(super) events: u32,
     pub(super) database: String,
     pub(super) server: Server,
 }
 
-/// What `loadtest` found.
-pub(super) struct Found(Value);
+/// The JSON that `loadtest` wrote.
+pub(super) struct LoadResults(Value);
 
 /// The id of a generated event.
 pub(super) fn event_id(number: u32) -> String {
     format!("01990000-0001-7000-8000-{number:012x}")
 }
 
-impl<'a> Site<'a> {
+impl<'a> Deployment<'a> {
     pub(super) fn on_postgres(
-        lab: &'a Lab,
+        setup: &'a Setup,
         name: &str,
         events: u32,
         bookings: u32,
     ) -> Result<Self> {
-        let database = lab.postgres.create_database(name)?;
+        let database = setup.postgres.create_database(name)?;
         prepare(&database, events, bookings)?;
-        psql(lab, name, &open_events(events))?;
-        Self::serve(lab, name, database, events)
+        psql(setup, name, &open_events(events))?;
+        Self::serve(setup, name, database, events)
     }
 
-    pub(super) fn on_sqlite(lab: &'a Lab, name: &str) -> Result<Self> {
-        let file = lab.folder.join(format!("{name}.db"));
+    pub(super) fn on_sqlite(setup: &'a Setup, name: &str) -> Result<Self> {
+        let file = setup.folder.join(format!("{name}.db"));
         let database = format!("sqlite:{}", file.display());
         prepare(&database, OPEN_EVENTS, 0)?;
         let set = "UPDATE events SET total_tickets = 5000000, remaining_tickets = 5000000;";
-        finish(Command::new("sqlite3").arg(&file).arg(set))?;
-        Self::serve(lab, name, database, OPEN_EVENTS)
+        call_command(Command::new("sqlite3").arg(&file).arg(set))?;
+        Self::serve(setup, name, database, OPEN_EVENTS)
     }
 
-    fn serve(lab: &'a Lab, name: &str, database: String, events: u32) -> Result<Self> {
-        let log = lab.folder.join(format!("{name}.log"));
+    fn serve(setup: &'a Setup, name: &str, database: String, events: u32) -> Result<Self> {
+        let log = setup.folder.join(format!("{name}.log"));
         let server = Server::serve(PROFILE, &database, &log, &SETTINGS)?;
-        Ok(Self { lab, name: name.to_owned(), events, database, server })
+        Ok(Self { setup, name: name.to_owned(), events, database, server })
     }
 
-    /// Users who have booked nothing; their tokens are good for a quarter of an hour.
+    /// Creates users without bookings. Returns the file with their access tokens.
     pub(super) fn new_users(&self) -> Result<PathBuf> {
-        let tokens = self.lab.folder.join(format!("{}.tokens", self.name));
+        let tokens = self.setup.folder.join(format!("{}.tokens", self.name));
         let mut create = rowlock(PROFILE, "users", &self.database);
         create.args(["create", "--count", &USERS.to_string(), "--tokens"]).arg(&tokens);
-        finish(create.stdout(std::process::Stdio::null()))?;
+        call_command(create.stdout(std::process::Stdio::null()))?;
         Ok(tokens)
     }
 
-    /// As if nobody had booked yet, on PostgreSQL.
-    pub(super) fn clear(&self) -> Result<()> {
+    /// Deletes all bookings and resets the counts, on PostgreSQL.
+    pub(super) fn delete_bookings(&self) -> Result<()> {
         let statements = [
             "TRUNCATE bookings",
-            "UPDATE events SET remaining_tickets = total_tickets, count_version = count_version + 1 \
-             WHERE remaining_tickets < total_tickets",
+            "UPDATE events SET remaining_tickets = total_tickets, \
+             count_version = count_version + 1 WHERE remaining_tickets < total_tickets",
             "VACUUM events",
             "CHECKPOINT",
         ];
-        statements.iter().try_for_each(|sql| psql(self.lab, &self.name, sql))
+        statements.iter().try_for_each(|sql| psql(self.setup, &self.name, sql))
     }
 
-    /// So many tickets for an event of which none is booked.
+    /// Sets the number of tickets of an event without bookings.
     pub(super) fn set_tickets(&self, event: &str, tickets: f64) -> Result<()> {
         let sql = format!(
             "UPDATE events SET total_tickets = {tickets}, remaining_tickets = {tickets}, \
              count_version = count_version + 1 WHERE id = '{event}'"
         );
-        psql(self.lab, &self.name, &sql)
+        psql(self.setup, &self.name, &sql)
     }
 
-    /// Runs a scenario of `loadtest` for as long as the lab says.
-    pub(super) fn load(&self, scenario: &str, args: &[String]) -> Result<Found> {
-        let json = self.lab.folder.join("found.json");
+    /// Runs a scenario of `loadtest`.
+    pub(super) fn run_load(&self, scenario: &str, args: &[String]) -> Result<LoadResults> {
+        let json = self.setup.folder.join("found.json");
         let (mut loadtest, log) = self.loadtest(scenario, args)?;
-        finish(loadtest.arg("--json").arg(&json))
+        call_command(loadtest.arg("--json").arg(&json))
             .with_context(|| format!("see {}", log.display()))?;
-        Ok(Found(serde_json::from_str(&fs::read_to_string(json)?)?))
+        Ok(LoadResults(serde_json::from_str(&fs::read_to_string(json)?)?))
     }
 
-    /// Runs a scenario, and kills the load test after half of that time.
+    /// Runs a scenario, and kills the load test halfway.
     pub(super) fn load_and_kill(&self, scenario: &str, args: &[String]) -> Result<()> {
         let (mut loadtest, log) = self.loadtest(scenario, args)?;
         let mut running = loadtest.spawn().context("starting the load test")?;
-        std::thread::sleep(Duration::from_secs(self.lab.seconds) / 2);
+        std::thread::sleep(Duration::from_secs(self.setup.seconds) / 2);
         let ended = running.try_wait()?;
-        ensure!(ended.is_none(), "the load test ended by itself: see {}", log.display());
+        ensure!(ended.is_none(), "the load test ended too early; see {}", log.display());
         running.kill()?;
         running.wait()?;
         Ok(())
     }
 
-    /// A scenario on this site's server, and where it tells its progress.
+    /// The command for a scenario on this server, and the file with its output.
     fn loadtest(&self, scenario: &str, args: &[String]) -> Result<(Command, PathBuf)> {
-        let log = self.lab.folder.join("loadtest.log");
+        let log = self.setup.folder.join("loadtest.log");
         let output = fs::File::create(&log)?;
         let mut loadtest = Command::new(target_folder().join(PROFILE).join("loadtest"));
         loadtest
             .args([scenario, "--url", &self.server.url])
-            .args(["--seconds", &self.lab.seconds.to_string()])
+            .args(["--seconds", &self.setup.seconds.to_string()])
             .args(args)
             .stdout(output.try_clone()?)
             .stderr(output);
@@ -132,21 +132,29 @@ impl<'a> Site<'a> {
     }
 }
 
-/// Runs statements on one of the lab's databases.
-pub(super) fn psql(lab: &Lab, database: &str, sql: &str) -> Result<()> {
-    let mut psql = lab.postgres.client("psql");
-    finish(psql.args(["--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", database, "-c", sql]))
+/// Runs SQL statements on a database.
+pub(super) fn psql(setup: &Setup, database: &str, sql: &str) -> Result<()> {
+    let mut psql = setup.postgres.client("psql");
+    call_command(psql.args([
+        "--quiet",
+        "--set",
+        "ON_ERROR_STOP=1",
+        "--dbname",
+        database,
+        "-c",
+        sql,
+    ]))
 }
 
 fn prepare(database: &str, events: u32, bookings: u32) -> Result<()> {
-    finish(&mut rowlock(PROFILE, "migrate", database))?;
+    call_command(&mut rowlock(PROFILE, "migrate", database))?;
     let mut seed = rowlock(PROFILE, "seed", database);
-    // One more: the one that has no tickets.
+    // The event without tickets is one more.
     let (events, bookings) = ((events + 1).to_string(), bookings.to_string());
-    finish(seed.args(["--events", &events, "--bookings", &bookings]))
+    call_command(seed.args(["--events", &events, "--bookings", &bookings]))
 }
 
-/// Of so many, a thousand that lie apart get tickets, and the last one loses its own.
+/// SQL that adds tickets to a thousand events, evenly spaced over all, and empties the last event.
 fn open_events(events: u32) -> String {
     let open = (0..OPEN_EVENTS).map(|number| event_id(number * (events / OPEN_EVENTS)));
     let open = open.map(|id| format!("'{id}'")).collect::<Vec<_>>().join(", ");
@@ -159,8 +167,8 @@ fn open_events(events: u32) -> String {
     )
 }
 
-impl Found {
-    /// Answers of a kind a second.
+impl LoadResults {
+    /// Answers of a kind per second.
     pub(super) fn rate(&self, kind: &str) -> Result<f64> {
         Ok(self.number(&["kinds", kind, "count"])? / self.number(&["seconds"])?)
     }
@@ -169,14 +177,18 @@ impl Found {
         let found = path.iter().try_fold(&self.0, |value, name| value.get(name));
         match found.and_then(Value::as_f64) {
             Some(number) => Ok(number),
-            None => bail!("the load test tells no {}: {}", path.join("."), self.0["kinds"]),
+            None => bail!(
+                "the load test's results have no {}, but: {}",
+                path.join("."),
+                self.0["kinds"]
+            ),
         }
     }
 
-    /// How busy the machine was, and how much of it was the load test.
+    /// How busy the machine was, and the load test's share of it.
     pub(super) fn note(&self) -> Result<String> {
         let percent = |name| anyhow::Ok((self.number(&[name])? * 100.0).round());
-        let (busy, own) = (percent("machine_busy")?, percent("client_share_of_machine")?);
-        Ok(format!("{busy} % busy, {own} % with the client"))
+        let (busy, client) = (percent("machine_busy")?, percent("client_share_of_machine")?);
+        Ok(format!("{busy} % busy, {client} % by the client"))
     }
 }

@@ -1,0 +1,277 @@
+//! Benchmarks that run the load test.
+
+use std::{fs, process::Command, time::Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{
+    deployment::{Deployment, LoadResults, OPEN_EVENTS, PROFILE, event_id},
+    pgbench::Pgbench,
+    row::{Row, Run, Target},
+    setup::Setup,
+};
+use crate::{
+    server::audit,
+    shell::{call_command, is_installed},
+    tools::ensure_package,
+};
+
+const CONNECTIONS: [&str; 2] = ["--connections", "256"];
+/// Number of acknowledged bookings to look up after each run.
+const CHECK: [&str; 2] = ["--check", "2000"];
+const MILLION: u32 = 1_000_000;
+
+/// Calls `run` several times, prints each result, and returns them as a row.
+fn measure(
+    setup: &Setup,
+    (name, description, unit): (&'static str, &'static str, &'static str),
+    target: Target,
+    mut run: impl FnMut() -> Result<(Option<f64>, f64, String)>,
+) -> Result<Row> {
+    let (mut runs, mut note) = (Vec::new(), String::new());
+    for number in 1..=setup.runs {
+        let (baseline, measure, note_of_run) = run()?;
+        let against = baseline.map_or(String::new(), |baseline| {
+            format!(", baseline {baseline:.2}, ratio {:.2}", measure / baseline)
+        });
+        println!("{name} {number}/{}: {measure:.2} {unit}{against}; {note_of_run}", setup.runs);
+        runs.push(Run { baseline, measure });
+        note = note_of_run;
+    }
+    Ok(Row { name, description, unit, target, runs, note })
+}
+
+fn rush(deployment: &Deployment, events: &[&str], tokens: &str) -> Result<LoadResults> {
+    let args = [&["--tokens", tokens][..], events, &CONNECTIONS, &CHECK].concat();
+    deployment.run_load("rush", &args.into_iter().map(str::to_owned).collect::<Vec<_>>())
+}
+
+/// The rate of bookings or refusals, with pgbench's bookings as the baseline.
+fn against_pgbench(
+    setup: &Setup,
+    names: (&'static str, &'static str, &'static str),
+    (database, events, kind): (&'static str, u32, &str),
+    wanted: &[&str],
+    target: Target,
+) -> Result<Vec<Row>> {
+    let deployment = Deployment::on_postgres(setup, database, OPEN_EVENTS, 0)?;
+    let pgbench = Pgbench::new(setup, database, events)?;
+    let row = measure(setup, names, target, || {
+        let (baseline, clients) = pgbench.measure(|| deployment.delete_bookings())?;
+        deployment.delete_bookings()?;
+        let tokens = deployment.new_users()?;
+        let found = rush(&deployment, wanted, &tokens.to_string_lossy())?;
+        let note = format!("{}; pgbench with {clients} clients", found.note()?);
+        Ok((Some(baseline), found.rate(kind)?, note))
+    })?;
+    Ok(vec![row])
+}
+
+pub(super) fn hot(setup: &Setup) -> Result<Vec<Row>> {
+    let names = ("hot", "bookings of one event", "/s");
+    let event = event_id(0);
+    let wanted = ["--event", &event];
+    against_pgbench(setup, names, ("hot", 1, "booked"), &wanted, Target::AtLeast(8.0))
+}
+
+pub(super) fn spread(setup: &Setup) -> Result<Vec<Row>> {
+    let names = ("spread", "bookings of 1,000 events", "/s");
+    let wanted = ["--events", "1000"];
+    let kind = ("spread", OPEN_EVENTS, "booked");
+    against_pgbench(setup, names, kind, &wanted, Target::AtLeast(2.5))
+}
+
+pub(super) fn sold_out(setup: &Setup) -> Result<Vec<Row>> {
+    let names = ("sold out", "refusals for a sold-out event", "/s");
+    let event = event_id(OPEN_EVENTS);
+    let wanted = ["--event", &event];
+    against_pgbench(setup, names, ("sold_out", 1, "sold out"), &wanted, Target::AtLeast(15.0))
+}
+
+/// A sale with ten times as many requests as tickets, at half of the largest rate of refusals. Then
+/// the same again, with the load test killed halfway.
+pub(super) fn refusal(setup: &Setup) -> Result<Vec<Row>> {
+    let deployment = Deployment::on_postgres(setup, "refusal", OPEN_EVENTS, 0)?;
+    let (open_event, sold_out_event) = (event_id(0), event_id(OPEN_EVENTS));
+    let names = ("refusal", "99th percentile of a refusal, at half of the largest rate", "ms");
+    let row = measure(setup, names, Target::AtMost(50.0), || {
+        deployment.delete_bookings()?;
+        let tokens = deployment.new_users()?.to_string_lossy().into_owned();
+        let max_rate =
+            rush(&deployment, &["--event", &sold_out_event], &tokens)?.rate("sold out")?;
+        let rate = (max_rate / 2.0).round();
+        let tickets = (rate * setup.seconds as f64 / 10.0).round();
+        let args = ["--tokens", &tokens, "--event", &open_event, "--rate", &rate.to_string()];
+        let args: Vec<String> =
+            [&args[..], &CONNECTIONS, &CHECK].concat().into_iter().map(str::to_owned).collect();
+        deployment.set_tickets(&open_event, tickets)?;
+        let found = deployment.run_load("rush", &args)?;
+        deployment.delete_bookings()?;
+        deployment.set_tickets(&open_event, tickets)?;
+        deployment.load_and_kill("rush", &args)?;
+        audit(PROFILE, &deployment.database)?;
+        let note = format!(
+            "{rate:.0} requests per second for {tickets:.0} tickets; after the same with the \
+             client killed, the audit finds no violations; {}",
+            found.note()?
+        );
+        Ok((None, found.number(&["kinds", "sold out", "p99_ms"])?, note))
+    })?;
+    Ok(vec![row])
+}
+
+pub(super) fn browse(setup: &Setup) -> Result<Vec<Row>> {
+    let deployment = Deployment::on_postgres(setup, "browse", OPEN_EVENTS, 0)?;
+    let browse = |view: &str| {
+        let args = [&["--look", view][..], &CONNECTIONS].concat();
+        deployment.run_load("browse", &args.into_iter().map(str::to_owned).collect::<Vec<_>>())
+    };
+    let names = ("browse", "first pages of the list", "/s");
+    let row = measure(setup, names, Target::AtLeast(0.5), || {
+        let baseline = browse("nothing")?.rate("nothing")?;
+        let found = browse("list")?;
+        Ok((Some(baseline), found.rate("list")?, found.note()?))
+    })?;
+    Ok(vec![row])
+}
+
+pub(super) fn growth(setup: &Setup) -> Result<Vec<Row>> {
+    println!("   creating a million events takes some minutes");
+    let small = Deployment::on_postgres(setup, "small", OPEN_EVENTS, OPEN_EVENTS)?;
+    let large = Deployment::on_postgres(setup, "large", MILLION, MILLION)?;
+    let few = ["--connections".to_owned(), "8".to_owned()];
+    let browse = |deployment: &Deployment, view: &str, search: &str| {
+        let args = ["--look", view, "--search", search].map(str::to_owned);
+        deployment.run_load("browse", &[&args[..], &few].concat())
+    };
+    let book = |deployment: &Deployment| {
+        let tokens = deployment.new_users()?.to_string_lossy().into_owned();
+        // Named, because the load test would otherwise read the whole list to find events.
+        let every = deployment.events / OPEN_EVENTS;
+        let events =
+            (0..OPEN_EVENTS).flat_map(|number| ["--event".to_owned(), event_id(number * every)]);
+        let rest = ["--tokens".to_owned(), tokens, "--check".to_owned(), "200".to_owned()];
+        deployment.run_load("rush", &events.chain(rest).chain(few.clone()).collect::<Vec<_>>())
+    };
+    let compare = |names, kind: &str, load: &dyn Fn(&Deployment) -> Result<LoadResults>| {
+        measure(setup, names, Target::AtMost(1.3), || {
+            let p50 = |found: &LoadResults| found.number(&["kinds", kind, "p50_ms"]);
+            let (before, after) = (load(&small)?, load(&large)?);
+            Ok((Some(p50(&before)?), p50(&after)?, after.note()?))
+        })
+    };
+    Ok(vec![
+        compare(
+            ("growth, list", "median latency of the list, with 1,000,000 events", "ms"),
+            "list",
+            &|deployment| browse(deployment, "list", ""),
+        )?,
+        compare(
+            ("growth, search", "median latency of a search for a common word", "ms"),
+            "search",
+            &|deployment| browse(deployment, "search", "concert"),
+        )?,
+        compare(
+            ("growth, rare search", "median latency of a search that few titles match", "ms"),
+            "search",
+            &|deployment| browse(deployment, "search", "no. 777"),
+        )?,
+        compare(
+            ("growth, booking", "median latency of a booking", "ms"),
+            "booked",
+            &|deployment| book(deployment),
+        )?,
+    ])
+}
+
+pub(super) fn fan_out(setup: &Setup) -> Result<Vec<Row>> {
+    let mut memory = Vec::new();
+    let names = ("fan-out", "time until 10,000 subscribers have the last count", "s");
+    let mut delay = measure(setup, names, Target::AtMost(1.0), || {
+        // A new server for each run, as memory that it once used is used again.
+        let database = format!("fan_out_{}", memory.len());
+        let deployment = Deployment::on_postgres(setup, &database, OPEN_EVENTS, 0)?;
+        let tokens = deployment.new_users()?.to_string_lossy().into_owned();
+        let (event, pid) = (event_id(0), deployment.server.pid().to_string());
+        let args = ["--subscribers", "10000", "--rate", "1000", "--event", &event];
+        let args = [&args[..], &["--tokens", &tokens, "--server-pid", &pid], &CHECK].concat();
+        let found = deployment
+            .run_load("watch", &args.into_iter().map(str::to_owned).collect::<Vec<_>>())?;
+        let figure = |name| found.number(&["figures", name]);
+        let kib = figure("server_memory_per_subscriber_kib")?;
+        memory.push(Run { baseline: None, measure: kib });
+        let rate = found.rate("booked")?;
+        ensure!(
+            rate > 950.0,
+            "only {rate:.0} instead of 1,000 bookings per second were made meanwhile"
+        );
+        let note = format!(
+            "{rate:.0} bookings per second, {kib:.1} KiB per subscriber, {}",
+            found.note()?
+        );
+        Ok((None, figure("seconds_until_all_held_the_last_count")?, note))
+    })?;
+    delay.note.push_str("; both ends of the sockets are on one machine");
+    let note = delay.note.clone();
+    let (name, description) = ("fan-out, memory", "the server's memory per subscriber");
+    let target = Target::AtMost(20.0);
+    Ok(vec![delay, Row { name, description, unit: "KiB", target, runs: memory, note }])
+}
+
+pub(super) fn embedded(setup: &Setup) -> Result<Vec<Row>> {
+    ensure_package(is_installed("sqlite3"), "SQLite's own program", &["sqlite3"])?;
+    let deployment = Deployment::on_sqlite(setup, "embedded")?;
+    let alone = Deployment::on_sqlite(setup, "embedded_baseline")?.database;
+    let file = alone.trim_start_matches("sqlite:");
+    let mut first = 0;
+    let names = ("embedded", "bookings of one event on SQLite", "/s");
+    let event = event_id(0);
+    let row = measure(setup, names, Target::AtLeast(10.0), || {
+        let baseline = sqlite_rate(setup, file, first)?;
+        first += SQLITE_BOOKINGS;
+        let tokens = deployment.new_users()?;
+        let found = rush(&deployment, &["--event", &event], &tokens.to_string_lossy())?;
+        Ok((Some(baseline), found.rate("booked")?, found.note()?))
+    })?;
+    Ok(vec![row])
+}
+
+/// Takes some seconds.
+const SQLITE_BOOKINGS: u32 = 4_000;
+
+/// Bookings per second by SQLite's own program, each in its own transaction, with the server's
+/// durability. The users' numbers start at `first`.
+fn sqlite_rate(setup: &Setup, file: &str, first: u32) -> Result<f64> {
+    let event = format!("X'{}'", event_id(0).replace('-', ""));
+    let user = |number: u32| format!("X'1000000000007000800000000{number:07x}'");
+    let mut users = "PRAGMA foreign_keys = ON;\nBEGIN;\n".to_owned();
+    let mut script = "PRAGMA synchronous = FULL;\nPRAGMA foreign_keys = ON;\n".to_owned();
+    for number in first..first + SQLITE_BOOKINGS {
+        let user = user(number);
+        users += &format!(
+            "INSERT INTO users (id, email, name, password_hash, created_at) \
+             VALUES ({user}, 'one-{number}@example.test', 'one', '', datetime());\n"
+        );
+        script += &format!(
+            "BEGIN IMMEDIATE;\n\
+             SELECT 1 FROM events WHERE id = {event} AND remaining_tickets < 0;\n\
+             INSERT INTO bookings (id, event_id, user_id, quantity, status, created_at) \
+             VALUES (randomblob(16), {event}, {user}, 1, 'CONFIRMED', datetime());\n\
+             UPDATE events SET remaining_tickets = remaining_tickets - 1, \
+             count_version = count_version + 1 WHERE id = {event};\n\
+             COMMIT;\n"
+        );
+    }
+    users += "COMMIT;\n";
+    let call = |name: &str, sql: &str| {
+        let path = setup.folder.join(name);
+        fs::write(&path, sql)?;
+        let started = Instant::now();
+        let input = fs::File::open(&path)?;
+        call_command(Command::new("sqlite3").args(["-batch", "-bail"]).arg(file).stdin(input))
+            .with_context(|| format!("see {}", path.display()))?;
+        anyhow::Ok(started.elapsed())
+    };
+    call("users.sql", &users)?;
+    Ok(f64::from(SQLITE_BOOKINGS) / call("bookings.sql", &script)?.as_secs_f64())
+}
