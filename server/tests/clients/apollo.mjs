@@ -7,14 +7,14 @@ import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
-import { COUNTS, event, iterate, socketUrl, token, url, watchABooking } from './world.mjs';
+import { COUNTS, event, expectCountsOfABooking, socketUrl, toAsyncIterable, token, url } from './setup.mjs';
 
 // What a browser does with cookies.
 let cookie = '';
 const withCookie = async (input, init) => {
   const answer = await fetch(input, { ...init, headers: { ...init.headers, cookie } });
-  const given = answer.headers.get('set-cookie');
-  if (given) cookie = given.split(';')[0];
+  const setCookie = answer.headers.get('set-cookie');
+  if (setCookie) cookie = setCookie.split(';')[0];
   return answer;
 };
 const http = new HttpLink({ uri: url, fetch: withCookie });
@@ -23,7 +23,7 @@ const socket = createClient({
   webSocketImpl: WebSocket,
   connectionParams: { authorization: `Bearer ${token}` },
 });
-const viaSocket = new ApolloClient({
+const socketClient = new ApolloClient({
   cache: new InMemoryCache(),
   link: ApolloLink.split(
     ({ operationType }) => operationType === 'subscription',
@@ -31,42 +31,42 @@ const viaSocket = new ApolloClient({
     http,
   ),
 });
-const viaHttp = new ApolloClient({ cache: new InMemoryCache(), link: http });
+const httpClient = new ApolloClient({ cache: new InMemoryCache(), link: http });
 
-const { data: first } = await viaSocket.query({
+const { data: first } = await socketClient.query({
   query: gql`query List($after: String) { events(first: 3, after: $after) {
     nodes { id title remainingTickets } pageInfo { endCursor hasNextPage } } }`,
 });
 assert.equal(first.events.nodes.length, 3);
 
-const { data: signedIn } = await viaSocket.mutate({
+const { data: signedIn } = await socketClient.mutate({
   mutation: gql`mutation { login(input: { email: "ada@example.org", password: "ada-demo-1" }) {
     accessToken user { id name } } }`,
 });
 assert.equal(signedIn.login.user.name, 'Ada');
-const { data: refreshed } = await viaSocket.mutate({
+const { data: refreshed } = await socketClient.mutate({
   mutation: gql`mutation { refresh { accessToken user { id } } }`,
 });
 assert.equal(refreshed.refresh.user.id, signedIn.login.user.id);
-const { data: mine } = await viaSocket.query({
+const { data: mine } = await socketClient.query({
   query: gql`query { me { id bookings { nodes { id } } } }`,
   context: { headers: { authorization: `Bearer ${refreshed.refresh.accessToken}` } },
 });
 assert.equal(mine.me.id, signedIn.login.user.id);
 
-for (const client of [viaSocket, viaHttp]) {
-  const counts = iterate((sink) => {
+for (const client of [socketClient, httpClient]) {
+  const counts = toAsyncIterable((sink) => {
     const observable = client.subscribe({ query: gql(COUNTS), variables: { ids: [event] } });
     const subscription = observable.subscribe(sink);
     return () => subscription.unsubscribe();
   });
-  await watchABooking(counts, ({ data, error }) => {
+  await expectCountsOfABooking(counts, ({ data, error }) => {
     assert.equal(error, undefined);
     return data.remainingTickets.remainingTickets;
   });
 }
 // A query's hash is enough, once its text was sent.
-const bodies = [];
+const requestBodies = [];
 const persisted = new ApolloClient({
   cache: new InMemoryCache(),
   defaultOptions: { query: { fetchPolicy: 'network-only' } },
@@ -74,17 +74,17 @@ const persisted = new ApolloClient({
     sha256: (text) => createHash('sha256').update(text).digest('hex'),
   }).concat(new HttpLink({
     uri: url,
-    fetch: (input, init) => { bodies.push(init.body); return fetch(input, init); },
+    fetch: (input, init) => { requestBodies.push(init.body); return fetch(input, init); },
   })),
 });
-for (let times = 0; times < 2; times += 1) {
+for (let round = 0; round < 2; round += 1) {
   const { data } = await persisted.query({ query: gql`query Two { events(first: 2) { nodes { id } } }` });
   assert.equal(data.events.nodes.length, 2);
 }
-assert.deepEqual(bodies.map((body) => 'query' in JSON.parse(body)), [false, true, false]);
+assert.deepEqual(requestBodies.map((body) => 'query' in JSON.parse(body)), [false, true, false]);
 persisted.stop();
 
-viaSocket.stop();
-viaHttp.stop();
+socketClient.stop();
+httpClient.stop();
 await socket.dispose();
 process.exit(0);

@@ -5,9 +5,9 @@ import { codegen } from '@graphql-codegen/core';
 import * as typescript from '@graphql-codegen/typescript';
 import * as operations from '@graphql-codegen/typescript-operations';
 import { buildSchema, parse, printSchema } from 'graphql';
-import { BOOK, CANCEL, COUNTS, schema } from './world.mjs';
+import { BOOK, CANCEL, COUNTS, schema } from './setup.mjs';
 
-const made = await codegen({
+const generated = await codegen({
   filename: 'types.ts',
   schema: parse(printSchema(buildSchema(schema))),
   documents: [BOOK, CANCEL, COUNTS].map((text) => ({ document: parse(text) })),
@@ -16,5 +16,5 @@ const made = await codegen({
   pluginMap: { typescript, operations },
 });
 for (const type of ['BookMutation', 'CancelMutation', 'CountsSubscription', 'EventOrderField']) {
-  assert.match(made, new RegExp(`export (type|enum) ${type}\\b`), type);
+  assert.match(generated, new RegExp(`export (type|enum) ${type}\\b`), type);
 }

@@ -1,7 +1,7 @@
 // The audit of GraphQL over HTTP that graphql-http brings.
 
 import { auditServer } from 'graphql-http';
-import { url } from './world.mjs';
+import { url } from './setup.mjs';
 
 const results = await auditServer({ url });
 for (const { id, status, name, reason } of results) {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
-import { COUNTS, event, socketUrl, token, watchABooking } from './world.mjs';
+import { COUNTS, event, expectCountsOfABooking, socketUrl, token } from './setup.mjs';
 
 let pongs = 0;
 const client = createClient({
@@ -14,47 +14,47 @@ const client = createClient({
   on: { pong: (received) => { if (received) pongs += 1; } },
   retryAttempts: 0,
 });
-const answers = async (payload) => {
-  const all = [];
-  for await (const answer of client.iterate(payload)) all.push(answer);
-  return all;
+const collect = async (payload) => {
+  const results = [];
+  for await (const result of client.iterate(payload)) results.push(result);
+  return results;
 };
 
 // Several at once; each is completed by the server.
-const [me, list, wrong] = await Promise.all([
-  answers({ query: '{ me { name } }' }),
-  answers({ query: 'query($n: Int) { events(first: $n) { nodes { id } } }', variables: { n: 2 } }),
-  answers({ query: '{ nothingLikeThis }' }).catch((errors) => errors),
+const [me, list, invalid] = await Promise.all([
+  collect({ query: '{ me { name } }' }),
+  collect({ query: 'query($n: Int) { events(first: $n) { nodes { id } } }', variables: { n: 2 } }),
+  collect({ query: '{ nothingLikeThis }' }).catch((errors) => errors),
 ]);
 assert.equal(typeof me[0].data.me.name, 'string');
 assert.equal(list[0].data.events.nodes.length, 2);
-assert.match(JSON.stringify(wrong), /BAD_USER_INPUT/);
+assert.match(JSON.stringify(invalid), /BAD_USER_INPUT/);
 
 // Completed by the client, and begun again.
 for (let round = 0; round < 2; round += 1) {
   const counts = client.iterate({ query: COUNTS, variables: { ids: [event] } });
-  await watchABooking(counts, ({ data }) => data.remainingTickets.remainingTickets);
+  await expectCountsOfABooking(counts, ({ data }) => data.remainingTickets.remainingTickets);
 }
 // For as long as something is watched, the client asks for signs of life.
-const quiet = client.subscribe({ query: COUNTS, variables: { ids: [event] } }, {
+const unsubscribe = client.subscribe({ query: COUNTS, variables: { ids: [event] } }, {
   next: () => {},
   error: (error) => { throw error; },
   complete: () => {},
 });
 while (pongs === 0) await new Promise((resolve) => setTimeout(resolve, 20));
-quiet();
+unsubscribe();
 await client.dispose();
 
 // A token that has ended: the client gets another one, and connects again.
-let tries = 0;
+let closedConnections = 0;
 const renewing = createClient({
   url: socketUrl,
   webSocketImpl: WebSocket,
-  connectionParams: () => ({ authorization: `Bearer ${tries === 0 ? 'ended' : token}` }),
+  connectionParams: () => ({ authorization: `Bearer ${closedConnections === 0 ? 'expired' : token}` }),
   on: {
     closed: ({ code }) => {
-      if (tries === 0) assert.equal(code, 4403);
-      tries += 1;
+      if (closedConnections === 0) assert.equal(code, 4403);
+      closedConnections += 1;
     },
   },
   retryAttempts: 1,
@@ -63,5 +63,5 @@ const renewing = createClient({
 for await (const { data } of renewing.iterate({ query: '{ me { name } }' })) {
   assert.equal(typeof data.me.name, 'string');
 }
-assert.ok(tries >= 1);
+assert.ok(closedConnections >= 1);
 await renewing.dispose();

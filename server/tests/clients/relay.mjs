@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import relay from 'relay-runtime';
-import { event, schema, send } from './world.mjs';
+import { event, schema, send } from './setup.mjs';
 
 const SOURCE = `import { graphql } from 'relay-runtime';
 graphql\`query EventsQuery { ...Events_list }\`;
@@ -32,27 +32,27 @@ try {
   writeFileSync(join(folder, 'schema.graphql'), schema);
   writeFileSync(join(folder, 'package.json'), '{}');
   execFileSync('node', [resolve('node_modules/relay-compiler/cli.js')], { cwd: folder });
-  const made = createRequire(join(folder, '__generated__', 'all.js'));
+  const generated = createRequire(join(folder, '__generated__', 'all.js'));
 
   const environment = new relay.Environment({
     network: relay.Network.create(async ({ text }, variables) => ({ data: await send(text, variables) })),
     store: new relay.Store(new relay.RecordSource()),
   });
   const fetch = (query, variables) => relay.fetchQuery(environment, query, variables).toPromise();
-  const [query, list] = [made('./EventsQuery.graphql'), made('./Events_list.graphql')];
-  const whole = relay.createOperationDescriptor(query, {});
-  environment.retain(whole);
+  const [query, list] = [generated('./EventsQuery.graphql'), generated('./Events_list.graphql')];
+  const descriptor = relay.createOperationDescriptor(query, {});
+  environment.retain(descriptor);
   const events = () => {
-    const fragment = environment.lookup(whole.fragment).data;
+    const fragment = environment.lookup(descriptor.fragment).data;
     return environment.lookup(relay.getSelector(list, fragment)).data.events;
   };
   await fetch(query, {});
   assert.equal(events().edges.length, 2);
-  await fetch(made('./EventsPageQuery.graphql'), { count: 2, cursor: events().pageInfo.endCursor });
+  await fetch(generated('./EventsPageQuery.graphql'), { count: 2, cursor: events().pageInfo.endCursor });
   const ids = events().edges.map(({ node }) => node.id);
   assert.equal(new Set(ids).size, 4, 'the second page is put after the first');
 
-  const { node } = await fetch(made('./EventsCountQuery.graphql'), { id: event });
+  const { node } = await fetch(generated('./EventsCountQuery.graphql'), { id: event });
   assert.ok(node.__fragments.Events_count, 'the event is found by its id alone');
 } finally {
   rmSync(folder, { recursive: true });

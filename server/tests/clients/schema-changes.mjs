@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { buildSchema, findBreakingChanges } from 'graphql';
-import { schema } from './world.mjs';
+import { schema } from './setup.mjs';
 
 const released = readFileSync('released.graphql', 'utf8');
 const declared = readFileSync('declared-breaking-changes.txt', 'utf8')

@@ -1,59 +1,53 @@
 //! A server for one test, and what the tests say to it.
 
-use std::{
-    path::PathBuf,
-    sync::atomic::{AtomicU32, Ordering},
-};
-
 use chrono::Utc;
 use clap::Parser;
 use reqwest::{RequestBuilder, Response, header::SET_COOKIE};
 use rowlock::{
-    accounts::JwtSecret,
     app::{
         cli::{Cli, ServeArgs},
-        seed,
         server::Server,
     },
     clock::Clock,
     database::Database,
-    inventory::{
-        BookingArgs,
-        audit::{self, Audit},
-    },
+    inventory::audit::{self, Audit},
     services::Services,
 };
 use rowlock_entities::{EventId, event};
-use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, IntoActiveModel};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait,
+    IntoActiveModel, TransactionTrait,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{net::TcpListener, sync::OnceCell, task::JoinHandle};
+use tokio::{net::TcpListener, task::JoinHandle};
 
-pub(crate) const SECRET: &str = "only-for-tests-and-known-to-everybody";
+use crate::database::{Engine, new_database};
 
-/// Runs each test once on SQLite and once on PostgreSQL.
+pub(crate) const JWT_SECRET: &str = "only-for-tests-and-known-to-everybody";
+
+/// Runs each test once on SQLite and once on PostgreSQL. The flags behind a test's name are for
+/// its server.
 #[macro_export]
 macro_rules! on_both_engines {
-    ($($test:ident)*) => {
+    ($($test:ident $([$($flag:literal),*])?)*) => {
         mod on_sqlite {
+            use $crate::{app::App, database::Engine};
+
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                super::$test($crate::app::App::start($crate::app::Engine::Sqlite).await).await;
+                super::$test(App::start_with(Engine::Sqlite, &[$($($flag),*)?]).await).await;
             })*
         }
         mod on_postgres {
+            use $crate::{app::App, database::Engine};
+
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                super::$test($crate::app::App::start($crate::app::Engine::Postgres).await).await;
+                super::$test(App::start_with(Engine::Postgres, &[$($($flag),*)?]).await).await;
             })*
         }
     };
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Engine {
-    Sqlite,
-    Postgres,
 }
 
 /// A running server with the demo data, and nobody else in its database.
@@ -63,7 +57,7 @@ pub(crate) struct App {
     pub(crate) clock: Clock,
     pub(crate) database_url: String,
     pub(crate) http: reqwest::Client,
-    serving: JoinHandle<()>,
+    server_task: JoinHandle<()>,
     _folder: TempDir,
 }
 
@@ -89,11 +83,37 @@ impl App {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = Server::new(services.clone(), &args);
-        let serving = tokio::spawn(async move {
+        let server_task = tokio::spawn(async move {
             server.run(listener, std::future::pending()).await;
         });
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { url, services, clock, database_url, http, serving, _folder: folder }
+        let http = http_client();
+        Self { url, services, clock, database_url, http, server_task, _folder: folder }
+    }
+
+    /// Starts a second server on the same database.
+    pub(crate) async fn start_second_server(&self) -> Self {
+        Self::start_on(self.database_url.clone(), TempDir::new().unwrap(), &[]).await
+    }
+
+    pub(crate) fn engine(&self) -> Engine {
+        match self.db().get_database_backend() {
+            DbBackend::Sqlite => Engine::Sqlite,
+            _ => Engine::Postgres,
+        }
+    }
+
+    /// The host and port that the server listens on.
+    pub(crate) fn address(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap()
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.http.get(format!("{}{path}", self.url))
+    }
+
+    /// What `/metrics` answers.
+    pub(crate) async fn metrics(&self) -> String {
+        self.get("/metrics").send().await.unwrap().text().await.unwrap()
     }
 
     /// Sends an operation and gives the whole answer.
@@ -123,14 +143,7 @@ impl App {
         query: &str,
         variables: Value,
     ) -> RequestBuilder {
-        let request = self
-            .http
-            .post(format!("{}/graphql", self.url))
-            .json(&json!({ "query": query, "variables": variables }));
-        match token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
-        }
+        graphql_request(&self.http, &self.url, token, query, variables)
     }
 
     /// Access tokens of so many new users.
@@ -186,11 +199,19 @@ impl App {
     }
 
     /// Runs a statement that the API has no way to run.
-    pub(crate) async fn sql(&self, sql: &str) {
+    pub(crate) async fn execute_sql(&self, sql: &str) {
         self.db().execute_unprepared(sql).await.unwrap();
     }
 
-    pub(crate) async fn remaining(&self, event: &str) -> i64 {
+    /// Locks the row of an event until the transaction ends, as another program might.
+    pub(crate) async fn lock_event(&self, event: &str) -> DatabaseTransaction {
+        let transaction = self.db().begin().await.unwrap();
+        let lock = format!("SELECT 1 FROM events WHERE id = '{event}' FOR UPDATE");
+        transaction.execute_unprepared(&lock).await.unwrap();
+        transaction
+    }
+
+    pub(crate) async fn remaining_tickets(&self, event: &str) -> i64 {
         let query = "query($id: ID!) { event(id: $id) { remainingTickets } }";
         let data = self.data(None, query, json!({ "id": event })).await;
         data["event"]["remainingTickets"].as_i64().unwrap()
@@ -221,7 +242,7 @@ impl App {
 
 impl Drop for App {
     fn drop(&mut self) {
-        self.serving.abort();
+        self.server_task.abort();
     }
 }
 
@@ -240,74 +261,49 @@ pub(crate) const CANCEL: &str =
     ... on BookingClosed { message event { id } }
 } }";
 
+/// A client that uses no proxy.
+pub(crate) fn http_client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+/// A request that sends an operation to the server at `url`.
+pub(crate) fn graphql_request(
+    http: &reqwest::Client,
+    url: &str,
+    token: Option<&str>,
+    query: &str,
+    variables: Value,
+) -> RequestBuilder {
+    let body = json!({ "query": query, "variables": variables });
+    let request = http.post(format!("{url}/graphql")).json(&body);
+    match token {
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    }
+}
+
+/// A selection that has `field` so many times, each under an alias of its own.
+pub(crate) fn aliased(count: usize, field: &str) -> String {
+    let fields: String = (0..count).map(|number| format!("a{number}: {field} ")).collect();
+    format!("{{ {fields} }}")
+}
+
 /// What `rowlock serve` with these flags is set to.
 pub(crate) fn serve_args(database_url: &str, flags: &[&str]) -> ServeArgs {
-    let always =
-        ["rowlock", "--database-url", database_url, "--jwt-secret", SECRET, "--web-dir", WEB_DIR];
-    Cli::try_parse_from(always.iter().chain(flags)).unwrap().serve
+    let required = [
+        "rowlock",
+        "--database-url",
+        database_url,
+        "--jwt-secret",
+        JWT_SECRET,
+        "--web-dir",
+        WEB_DIR,
+    ];
+    Cli::try_parse_from(required.iter().chain(flags)).unwrap().serve
 }
 
 /// The built web client, from the server's folder, where cargo runs the tests.
 pub(crate) const WEB_DIR: &str = "../web/dist";
-
-/// A migrated database with the demo data, for one test only.
-pub(crate) async fn new_database(engine: Engine, folder: &TempDir) -> String {
-    match engine {
-        Engine::Sqlite => {
-            static TEMPLATE: OnceCell<(TempDir, PathBuf)> = OnceCell::const_new();
-            let (_, template) = TEMPLATE
-                .get_or_init(|| async {
-                    let folder = TempDir::new().unwrap();
-                    let file = folder.path().join("template.db");
-                    prepare(&format!("sqlite:{}", file.display())).await;
-                    (folder, file)
-                })
-                .await;
-            let file = folder.path().join("rowlock.db");
-            std::fs::copy(template, &file).unwrap();
-            format!("sqlite:{}", file.display())
-        }
-        Engine::Postgres => {
-            static TEMPLATE: OnceCell<String> = OnceCell::const_new();
-            let template = TEMPLATE
-                .get_or_init(|| async {
-                    let name = format!("template_{}", uuid::Uuid::now_v7().simple());
-                    postgres_admin(&format!("CREATE DATABASE {name}")).await;
-                    prepare(&postgres_url(&name)).await;
-                    name
-                })
-                .await;
-            static NUMBER: AtomicU32 = AtomicU32::new(1);
-            let name = format!("{template}_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-            postgres_admin(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
-            postgres_url(&name)
-        }
-    }
-}
-
-async fn prepare(url: &str) {
-    let db = Database::open(&serve_args(url, &[]).database).await.unwrap();
-    db.migrate(None).await.unwrap();
-    let secrets = JwtSecret::random().into();
-    let services = Services::new(db, Clock::default(), &secrets, &BookingArgs::default());
-    seed::add_demo(&services.db, &services.accounts, &services.clock).await.unwrap();
-    services.db.close().await;
-}
-
-/// The URL of one of the test server's databases.
-pub(crate) fn postgres_url(database: &str) -> String {
-    let admin = std::env::var("TEST_POSTGRES_URL")
-        .expect("TEST_POSTGRES_URL names a PostgreSQL to test with: run `cargo xtask test`");
-    let (server, _) = admin.rsplit_once('/').unwrap();
-    format!("{server}/{database}")
-}
-
-/// Runs a statement in the test server's own database.
-pub(crate) async fn postgres_admin(sql: &str) {
-    let admin = sea_orm::Database::connect(postgres_url("postgres")).await.unwrap();
-    admin.execute_unprepared(sql).await.unwrap();
-    admin.close().await.unwrap();
-}
 
 /// The refresh cookie that an answer sets, as the browser would send it back, and its attributes.
 pub(crate) fn refresh_cookie(response: &Response) -> (String, String) {
@@ -319,10 +315,13 @@ pub(crate) fn refresh_cookie(response: &Response) -> (String, String) {
     (pair.to_owned(), attributes.join("; "))
 }
 
+pub(crate) fn error_code(error: &Value) -> &str {
+    error["extensions"]["code"].as_str().unwrap_or("none")
+}
+
 /// The code of an error, and the fields that it names.
 pub(crate) fn code_and_fields(error: &Value) -> (&str, Vec<&str>) {
-    let extensions = &error["extensions"];
-    let fields = extensions["fields"].as_array();
+    let fields = error["extensions"]["fields"].as_array();
     let fields = fields.map(|fields| fields.iter().filter_map(|f| f["field"].as_str()).collect());
-    (extensions["code"].as_str().unwrap_or("none"), fields.unwrap_or_default())
+    (error_code(error), fields.unwrap_or_default())
 }

@@ -1,36 +1,38 @@
 //! Booking and cancelling, one caller at a time.
 
 use chrono::Duration;
+use rowlock::accounts::Viewer;
 use serde_json::{Value, json};
 
 use crate::{
-    app::{App, BOOK, CANCEL, code_and_fields},
+    app::{App, BOOK, CANCEL, aliased, code_and_fields, error_code},
+    demo::UNKNOWN_ID,
     on_both_engines,
 };
 
 on_both_engines! {
-    a_booking_takes_its_tickets_from_the_count
-    all_tickets_asked_for_are_booked_or_none
-    a_second_booking_of_an_event_is_refused_with_the_first
-    a_cancelled_booking_returns_its_tickets_and_the_user_can_book_again
-    cancelling_twice_gives_the_same_and_returns_the_tickets_once
+    a_booking_lowers_the_remaining_tickets
+    either_all_requested_tickets_are_booked_or_none
+    a_second_booking_of_an_event_is_refused_and_returns_the_first
+    cancelling_returns_the_tickets_and_the_user_can_book_again
+    cancelling_twice_gets_the_same_answer_and_returns_the_tickets_once
     another_users_booking_is_not_found
-    a_retry_with_the_same_key_gives_the_first_booking
-    a_key_used_for_another_request_is_refused
-    an_event_that_has_started_is_closed
-    bad_input_is_named_and_changes_nothing
+    a_retry_with_the_same_idempotency_key_returns_the_first_booking
+    an_idempotency_key_of_another_request_is_refused
+    an_event_that_has_started_is_closed_for_booking_and_cancelling
+    each_invalid_input_is_named_and_books_nothing
     an_unknown_event_or_booking_is_not_found
-    nobody_books_or_cancels_without_signing_in
-    my_bookings_are_listed_newest_first_by_status_in_pages
-    a_sold_out_event_says_so_to_each_who_asks
-    too_many_bookings_of_one_user_are_limited
+    booking_and_cancelling_need_a_signed_in_user
+    my_bookings_are_listed_newest_first_in_pages_and_by_status
+    every_buyer_of_a_sold_out_event_gets_sold_out
+    bookings_of_one_user_are_rate_limited
 }
 
-fn id(booking: &Value) -> &str {
-    booking["booking"]["id"].as_str().unwrap()
+fn booking_id(answer: &Value) -> &str {
+    answer["booking"]["id"].as_str().unwrap()
 }
 
-async fn a_booking_takes_its_tickets_from_the_count(app: App) {
+async fn a_booking_lowers_the_remaining_tickets(app: App) {
     let event = app.event("Concert", 10).await;
     let booked = app.book(&app.user().await, &event, 3).await;
     assert_eq!(booked["__typename"], "BookEventSuccess");
@@ -38,109 +40,114 @@ async fn a_booking_takes_its_tickets_from_the_count(app: App) {
     assert_eq!(booked["booking"]["status"], "CONFIRMED");
     assert_eq!(booked["booking"]["event"]["id"], event);
     assert_eq!(booked["booking"]["cancelledAt"], Value::Null);
-    assert_eq!(app.remaining(&event).await, 7);
+    assert_eq!(app.remaining_tickets(&event).await, 7);
     // One ticket, unless the caller says otherwise.
     let input = json!({ "input": { "eventId": event } });
-    let one = app.data(Some(&app.user().await), BOOK, input).await;
-    assert_eq!(one["bookEvent"]["booking"]["quantity"], 1);
+    let single = app.data(Some(&app.user().await), BOOK, input).await;
+    assert_eq!(single["bookEvent"]["booking"]["quantity"], 1);
     app.assert_nothing_oversold().await;
 }
 
-async fn all_tickets_asked_for_are_booked_or_none(app: App) {
+async fn either_all_requested_tickets_are_booked_or_none(app: App) {
     let event = app.event("Concert", 5).await;
     app.book(&app.user().await, &event, 3).await;
     let refused = app.book(&app.user().await, &event, 3).await;
     assert_eq!(refused["__typename"], "SoldOut");
     assert_eq!(refused["remainingTickets"], 2);
     assert_eq!(refused["message"], "Sorry, only 2 tickets are left for Concert.");
-    assert_eq!(app.remaining(&event).await, 2);
+    assert_eq!(app.remaining_tickets(&event).await, 2);
     let smaller = app.book(&app.user().await, &event, 2).await;
     assert_eq!(smaller["__typename"], "BookEventSuccess");
     app.assert_nothing_oversold().await;
 }
 
-async fn a_second_booking_of_an_event_is_refused_with_the_first(app: App) {
+async fn a_second_booking_of_an_event_is_refused_and_returns_the_first(app: App) {
     let event = app.event("Concert", 2).await;
     let user = app.user().await;
     let first = app.book(&user, &event, 2).await;
     let second = app.book(&user, &event, 1).await;
     assert_eq!(second["__typename"], "AlreadyBooked", "even though it is sold out by now");
-    assert_eq!(id(&second), id(&first));
-    assert_eq!(app.remaining(&event).await, 0);
+    assert_eq!(booking_id(&second), booking_id(&first));
+    assert_eq!(app.remaining_tickets(&event).await, 0);
 }
 
-async fn a_cancelled_booking_returns_its_tickets_and_the_user_can_book_again(app: App) {
+async fn cancelling_returns_the_tickets_and_the_user_can_book_again(app: App) {
     let event = app.event("Concert", 5).await;
     let user = app.user().await;
     for quantity in [5, 4, 5] {
         let booked = app.book(&user, &event, quantity).await;
         assert_eq!(booked["__typename"], "BookEventSuccess");
-        let cancelled = app.cancel(&user, id(&booked)).await;
+        let cancelled = app.cancel(&user, booking_id(&booked)).await;
         assert_eq!(cancelled["booking"]["status"], "CANCELLED");
         assert!(cancelled["booking"]["cancelledAt"].is_string());
-        assert_eq!(app.remaining(&event).await, 5);
+        assert_eq!(app.remaining_tickets(&event).await, 5);
     }
     app.assert_nothing_oversold().await;
 }
 
-async fn cancelling_twice_gives_the_same_and_returns_the_tickets_once(app: App) {
+async fn cancelling_twice_gets_the_same_answer_and_returns_the_tickets_once(app: App) {
     let event = app.event("Concert", 5).await;
     let (user, other) = (app.user().await, app.user().await);
     app.book(&other, &event, 1).await;
     let booked = app.book(&user, &event, 2).await;
-    let once = app.cancel(&user, id(&booked)).await;
-    let twice = app.cancel(&user, id(&booked)).await;
-    assert_eq!(once, twice);
-    assert_eq!(app.remaining(&event).await, 4);
+    let first = app.cancel(&user, booking_id(&booked)).await;
+    let second = app.cancel(&user, booking_id(&booked)).await;
+    assert_eq!(first, second);
+    assert_eq!(app.remaining_tickets(&event).await, 4);
     // Also once the event has started.
-    app.clock.advance(Duration::days(8));
-    let user = app.services.access_tokens.issue(user_id(&user)).unwrap().token;
-    assert_eq!(app.cancel(&user, id(&booked)).await, once);
+    let [user] = advance_clock(&app, Duration::days(8), [user]);
+    assert_eq!(app.cancel(&user, booking_id(&booked)).await, first);
 }
 
-fn user_id(token: &str) -> rowlock_entities::UserId {
-    use base64::Engine;
-    let claims = token.split('.').nth(1).unwrap();
-    let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(claims).unwrap();
-    let claims: Value = serde_json::from_slice(&claims).unwrap();
-    rowlock_entities::UserId(claims["sub"].as_str().unwrap().parse().unwrap())
+/// Advances the server's clock. Returns new access tokens for the users, because theirs expire.
+fn advance_clock<const N: usize>(app: &App, by: Duration, tokens: [String; N]) -> [String; N] {
+    let access_tokens = &app.services.access_tokens;
+    let users = tokens.map(|token| match access_tokens.viewer(Some(&format!("Bearer {token}"))) {
+        Viewer::User { id, .. } => id,
+        other => panic!("{other:?}"),
+    });
+    app.clock.advance(by);
+    users.map(|user| access_tokens.issue(user).unwrap().token)
 }
 
 async fn another_users_booking_is_not_found(app: App) {
     let event = app.event("Concert", 5).await;
     let booked = app.book(&app.user().await, &event, 2).await;
-    let cancel = json!({ "input": { "bookingId": id(&booked) } });
-    let theirs = app.error(Some(&app.user().await), CANCEL, cancel).await;
+    let cancel = json!({ "input": { "bookingId": booking_id(&booked) } });
+    let of_another_user = app.error(Some(&app.user().await), CANCEL, cancel).await;
     let cancel = json!({ "input": { "bookingId": event } });
-    let nobodys = app.error(Some(&app.user().await), CANCEL, cancel).await;
-    assert_eq!(code_and_fields(&theirs).0, "NOT_FOUND");
-    assert_eq!(theirs, nobodys, "the two can't be told apart");
-    assert_eq!(app.remaining(&event).await, 3);
+    let of_nobody = app.error(Some(&app.user().await), CANCEL, cancel).await;
+    assert_eq!(error_code(&of_another_user), "NOT_FOUND");
+    assert_eq!(of_another_user, of_nobody, "the two can't be told apart");
+    assert_eq!(app.remaining_tickets(&event).await, 3);
 }
 
-async fn a_retry_with_the_same_key_gives_the_first_booking(app: App) {
+async fn a_retry_with_the_same_idempotency_key_returns_the_first_booking(app: App) {
     let event = app.event("Concert", 5).await;
     let user = app.user().await;
     let input = json!({ "input": { "eventId": event, "quantity": 2, "idempotencyKey": "k" } });
     let first = app.data(Some(&user), BOOK, input.clone()).await["bookEvent"].take();
-    let again = app.data(Some(&user), BOOK, input.clone()).await["bookEvent"].take();
+    let retried = app.data(Some(&user), BOOK, input.clone()).await["bookEvent"].take();
     assert_eq!(first["__typename"], "BookEventSuccess");
-    assert_eq!(again, first);
-    assert_eq!(app.remaining(&event).await, 3);
+    assert_eq!(retried, first);
+    assert_eq!(app.remaining_tickets(&event).await, 3);
 
     // The first attempt's booking, as it is by now; a new booking takes a new key.
-    app.cancel(&user, id(&first)).await;
+    app.cancel(&user, booking_id(&first)).await;
     let replayed = app.data(Some(&user), BOOK, input.clone()).await["bookEvent"].take();
-    assert_eq!((id(&replayed), &replayed["booking"]["status"]), (id(&first), &json!("CANCELLED")));
-    assert_eq!(app.remaining(&event).await, 5);
+    assert_eq!(
+        (booking_id(&replayed), &replayed["booking"]["status"]),
+        (booking_id(&first), &json!("CANCELLED"))
+    );
+    assert_eq!(app.remaining_tickets(&event).await, 5);
 
     // Another user's key is another key.
     let other = app.data(Some(&app.user().await), BOOK, input).await["bookEvent"].take();
-    assert_ne!(id(&other), id(&first));
+    assert_ne!(booking_id(&other), booking_id(&first));
     app.assert_nothing_oversold().await;
 }
 
-async fn a_key_used_for_another_request_is_refused(app: App) {
+async fn an_idempotency_key_of_another_request_is_refused(app: App) {
     let (one, two) = (app.event("One", 5).await, app.event("Two", 5).await);
     let user = app.user().await;
     let input = |event: &str, quantity: i32| json!({ "input": { "eventId": event, "quantity": quantity, "idempotencyKey": "k" } });
@@ -149,24 +156,22 @@ async fn a_key_used_for_another_request_is_refused(app: App) {
         let error = app.error(Some(&user), BOOK, other).await;
         assert_eq!(code_and_fields(&error), ("BAD_USER_INPUT", vec!["idempotencyKey"]));
     }
-    assert_eq!((app.remaining(&one).await, app.remaining(&two).await), (4, 5));
+    assert_eq!((app.remaining_tickets(&one).await, app.remaining_tickets(&two).await), (4, 5));
 }
 
-async fn an_event_that_has_started_is_closed(app: App) {
+async fn an_event_that_has_started_is_closed_for_booking_and_cancelling(app: App) {
     let event = app.event("Concert", 5).await;
-    let (user, late) = (app.user().await, app.user().await);
+    let (user, late_user) = (app.user().await, app.user().await);
     let booked = app.book(&user, &event, 1).await;
-    app.clock.advance(Duration::days(7));
-    let [user, late] =
-        [user, late].map(|token| app.services.access_tokens.issue(user_id(&token)).unwrap().token);
-    let refused = app.book(&late, &event, 1).await;
+    let [user, late_user] = advance_clock(&app, Duration::days(7), [user, late_user]);
+    let refused = app.book(&late_user, &event, 1).await;
     assert_eq!(refused["__typename"], "BookingClosed");
     assert_eq!(refused["event"]["id"], event);
-    assert_eq!(app.cancel(&user, id(&booked)).await["__typename"], "BookingClosed");
-    assert_eq!(app.remaining(&event).await, 4);
+    assert_eq!(app.cancel(&user, booking_id(&booked)).await["__typename"], "BookingClosed");
+    assert_eq!(app.remaining_tickets(&event).await, 4);
 }
 
-async fn bad_input_is_named_and_changes_nothing(app: App) {
+async fn each_invalid_input_is_named_and_books_nothing(app: App) {
     let event = app.event("Concert", 50).await;
     let user = app.user().await;
     let huge = "x".repeat(40_000);
@@ -190,36 +195,36 @@ async fn bad_input_is_named_and_changes_nothing(app: App) {
     }
     let error = app.error(Some(&user), CANCEL, json!({ "input": { "bookingId": "x" } })).await;
     assert_eq!(code_and_fields(&error), ("BAD_USER_INPUT", vec!["bookingId"]));
-    assert_eq!(app.remaining(&event).await, 50);
+    assert_eq!(app.remaining_tickets(&event).await, 50);
     assert_eq!(app.audit().await.bookings, 0);
 }
 
 async fn an_unknown_event_or_booking_is_not_found(app: App) {
     let user = app.user().await;
-    let nothing = "01990000-0000-7000-8000-ffffffffffff";
-    let error = app.error(Some(&user), BOOK, json!({ "input": { "eventId": nothing } })).await;
-    assert_eq!(code_and_fields(&error).0, "NOT_FOUND");
-    let error = app.error(Some(&user), CANCEL, json!({ "input": { "bookingId": nothing } })).await;
-    assert_eq!(code_and_fields(&error).0, "NOT_FOUND");
+    let error = app.error(Some(&user), BOOK, json!({ "input": { "eventId": UNKNOWN_ID } })).await;
+    assert_eq!(error_code(&error), "NOT_FOUND");
+    let error =
+        app.error(Some(&user), CANCEL, json!({ "input": { "bookingId": UNKNOWN_ID } })).await;
+    assert_eq!(error_code(&error), "NOT_FOUND");
 }
 
-async fn nobody_books_or_cancels_without_signing_in(app: App) {
+async fn booking_and_cancelling_need_a_signed_in_user(app: App) {
     let event = app.event("Concert", 5).await;
     let error = app.error(None, BOOK, json!({ "input": { "eventId": event } })).await;
-    assert_eq!(code_and_fields(&error).0, "UNAUTHENTICATED");
+    assert_eq!(error_code(&error), "UNAUTHENTICATED");
     let error = app.error(None, CANCEL, json!({ "input": { "bookingId": event } })).await;
-    assert_eq!(code_and_fields(&error).0, "UNAUTHENTICATED");
-    assert_eq!(app.remaining(&event).await, 5);
+    assert_eq!(error_code(&error), "UNAUTHENTICATED");
+    assert_eq!(app.remaining_tickets(&event).await, 5);
 }
 
-async fn my_bookings_are_listed_newest_first_by_status_in_pages(app: App) {
+async fn my_bookings_are_listed_newest_first_in_pages_and_by_status(app: App) {
     let user = app.user().await;
     app.book(&app.user().await, &app.event("Not mine", 5).await, 1).await;
     for number in 0..7 {
         let event = app.event(&format!("Event {number}"), 5).await;
         let booked = app.book(&user, &event, 1).await;
         if number % 3 == 0 {
-            app.cancel(&user, id(&booked)).await;
+            app.cancel(&user, booking_id(&booked)).await;
         }
     }
     let query = "query($first: Int, $after: String, $last: Int, $before: String, $status: BookingStatus) {
@@ -260,7 +265,7 @@ async fn my_bookings_are_listed_newest_first_by_status_in_pages(app: App) {
     }
 }
 
-async fn a_sold_out_event_says_so_to_each_who_asks(app: App) {
+async fn every_buyer_of_a_sold_out_event_gets_sold_out(app: App) {
     let event = app.event("Concert", 1).await;
     app.book(&app.user().await, &event, 1).await;
     for user in app.users(3).await {
@@ -270,14 +275,14 @@ async fn a_sold_out_event_says_so_to_each_who_asks(app: App) {
     }
 }
 
-async fn too_many_bookings_of_one_user_are_limited(app: App) {
+async fn bookings_of_one_user_are_rate_limited(app: App) {
     let event = app.event("Concert", 5).await;
     let user = app.user().await;
-    let many: String =
-        (0..20).map(|n| format!("a{n}: bookEvent(input: $input) {{ __typename }} ")).collect();
-    let many = format!("mutation($input: BookEventInput!) {{ {many} }}");
+    let selection = aliased(20, "bookEvent(input: $input) { __typename }");
+    let mutation = format!("mutation($input: BookEventInput!) {selection}");
     for _ in 0..40 {
-        let answer = app.send(Some(&user), &many, json!({ "input": { "eventId": event } })).await;
+        let answer =
+            app.send(Some(&user), &mutation, json!({ "input": { "eventId": event } })).await;
         if answer["errors"][0]["extensions"]["code"] == "RATE_LIMITED" {
             assert!(answer["errors"][0]["extensions"]["retryAfter"].as_i64().unwrap() >= 1);
             return;

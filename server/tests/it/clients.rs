@@ -5,62 +5,62 @@ use std::{env, time::Duration};
 
 use tokio::{process::Command, time::timeout};
 
-use crate::app::{App, Engine};
+use crate::{app::App, database::Engine};
 
-const TIME_FOR_ONE: Duration = Duration::from_secs(60);
+const SCRIPT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Runs one of the scripts, which fails where the client does not get what it should.
-async fn run(script: &str) {
+async fn run_script(script: &str) {
     let folder = env::var("TEST_CLIENTS")
-        .expect("TEST_CLIENTS names the folder with the clients: run `cargo xtask test`");
+        .expect("TEST_CLIENTS names the folder with the clients: run_script `cargo xtask test`");
     let app = App::start(Engine::Postgres).await;
     let (token, event) = (app.user().await, app.event("Concert", 5).await);
     let mut node = Command::new("node");
     node.arg(script).current_dir(folder).kill_on_drop(true);
     node.env("SCHEMA", std::path::absolute("../schema.graphql").unwrap());
     node.env("URL", format!("{}/graphql", app.url)).env("TOKEN", token).env("EVENT", event);
-    let output = timeout(TIME_FOR_ONE, node.output()).await.expect("it ends in time").unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+    let output = timeout(SCRIPT_TIMEOUT, node.output()).await.expect("it ends in time").unwrap();
+    let printed = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&printed));
     app.assert_nothing_oversold().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_audit_of_graphql_over_http_passes() {
-    run("graphql-http.mjs").await;
+async fn the_graphql_over_http_audit_passes() {
+    run_script("graphql-http.mjs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn graphql_ws_runs_several_operations_on_a_socket() {
-    run("graphql-ws.mjs").await;
+    run_script("graphql-ws.mjs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn graphql_sse_subscribes_over_http() {
-    run("graphql-sse.mjs").await;
+    run_script("graphql-sse.mjs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn apollo_client_queries_books_refreshes_and_subscribes() {
-    run("apollo.mjs").await;
+    run_script("apollo.mjs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn urql_queries_books_and_subscribes() {
-    run("urql.mjs").await;
+    run_script("urql.mjs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn relay_compiles_pages_and_reads_by_id() {
-    run("relay.mjs").await;
+async fn relay_compiles_pages_and_refetches_by_id() {
+    run_script("relay.mjs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn graphql_codegen_takes_the_schema() {
-    run("codegen.mjs").await;
+async fn graphql_codegen_generates_types_from_the_schema() {
+    run_script("codegen.mjs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_breaks_clients_is_declared() {
-    run("schema-changes.mjs").await;
+async fn breaking_schema_changes_are_declared() {
+    run_script("schema-changes.mjs").await;
 }

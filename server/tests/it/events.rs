@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{App, code_and_fields},
+    demo::LIMITED_CONCERT,
     on_both_engines,
 };
 
@@ -24,10 +25,10 @@ on_both_engines! {
     a_page_beyond_the_end_is_empty
     a_search_finds_any_part_of_a_title_in_any_case
     a_search_takes_every_character_literally
-    each_bad_argument_is_named
+    each_invalid_argument_is_named
     a_cursor_of_another_order_is_refused
     a_forged_cursor_is_refused
-    an_event_is_found_by_its_id_and_null_without_one
+    an_event_is_found_by_its_id_and_an_unknown_id_gets_null
     a_price_has_its_currencys_decimals
     my_booking_is_the_viewers_own
 }
@@ -43,7 +44,7 @@ async fn list(app: &App, variables: Value) -> Value {
 
 /// Instead of the demo events: 23, with equal dates and prices among them.
 async fn many_events(app: &App) {
-    app.sql("DELETE FROM events").await;
+    app.execute_sql("DELETE FROM events").await;
     for number in 0..23_i64 {
         app.event_with(|event| {
             event.title =
@@ -72,13 +73,13 @@ async fn without_arguments_the_ten_soonest_events_are_listed(app: App) {
 async fn pages_in_either_direction_show_every_event_once_in_every_order(app: App) {
     many_events(&app).await;
     for field in ["DATE", "PRICE", "TITLE"] {
-        let mut whole = Vec::new();
+        let mut all_directions = Vec::new();
         for direction in ["ASC", "DESC"] {
             let order = json!({ "field": field, "direction": direction });
             let all = list(&app, json!({ "first": 50, "orderBy": order })).await;
             let all = titles(&all["nodes"]);
             assert_eq!(all.len(), 23);
-            whole.push(all.clone());
+            all_directions.push(all.clone());
 
             let (mut forwards, mut after) = (Vec::new(), Value::Null);
             loop {
@@ -111,11 +112,11 @@ async fn pages_in_either_direction_show_every_event_once_in_every_order(app: App
             // Between two cursors, either way.
             let edges = list(&app, json!({ "first": 10, "orderBy": order })).await["edges"].take();
             let (after, before) = (&edges[2]["cursor"], &edges[8]["cursor"]);
-            let within = json!({ "after": after, "before": before, "orderBy": order });
-            assert_eq!(titles(&list(&app, within).await["nodes"]), all[3..8]);
+            let between = json!({ "after": after, "before": before, "orderBy": order });
+            assert_eq!(titles(&list(&app, between).await["nodes"]), all[3..8]);
         }
-        whole[1].reverse();
-        assert_eq!(whole[0], whole[1], "{field}: one way is the other reversed");
+        all_directions[1].reverse();
+        assert_eq!(all_directions[0], all_directions[1], "{field}: one way is the other reversed");
     }
 }
 
@@ -170,7 +171,7 @@ async fn a_search_takes_every_character_literally(app: App) {
     }
 }
 
-async fn each_bad_argument_is_named(app: App) {
+async fn each_invalid_argument_is_named(app: App) {
     let long = "x".repeat(201);
     let huge = "x".repeat(40_000);
     for (variables, fields) in [
@@ -208,7 +209,6 @@ async fn a_cursor_of_another_order_is_refused(app: App) {
 async fn a_forged_cursor_is_refused(app: App) {
     use base64::Engine;
 
-    let id = "01990000-0000-7000-8000-000000000001";
     for (field, value) in [
         ("TITLE", json!({ "t": "a\0b" })),
         ("DATE", json!({ "d": -1_000_000_000_000_000_000_i64 })),
@@ -218,25 +218,24 @@ async fn a_forged_cursor_is_refused(app: App) {
         ("PRICE", json!({ "t": "1" })),
         ("PRICE", json!(null)),
     ] {
-        let cursor = json!({ "value": value, "id": id }).to_string();
+        let cursor = json!({ "value": value, "id": LIMITED_CONCERT }).to_string();
         let cursor = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(cursor);
-        let by = json!({ "after": cursor, "orderBy": { "field": field } });
-        let error = app.error(None, LIST, by).await;
+        let variables = json!({ "after": cursor, "orderBy": { "field": field } });
+        let error = app.error(None, LIST, variables).await;
         assert_eq!(code_and_fields(&error), ("BAD_USER_INPUT", vec!["after"]), "{value}");
     }
 }
 
-async fn an_event_is_found_by_its_id_and_null_without_one(app: App) {
+async fn an_event_is_found_by_its_id_and_an_unknown_id_gets_null(app: App) {
     let query = "query($id: ID!) { event(id: $id) { title startsAt } }";
-    let id = "01990000-0000-7000-8000-000000000001";
-    let event = app.data(None, query, json!({ "id": id })).await;
+    let event = app.data(None, query, json!({ "id": LIMITED_CONCERT })).await;
     assert_eq!(event["event"]["title"], "Limited Concert");
     assert!(event["event"]["startsAt"].as_str().unwrap().ends_with("T19:00:00Z"));
-    let none = app.data(None, query, json!({ "id": id.replace('1', "2") })).await;
-    assert_eq!(none["event"], Value::Null);
+    let unknown = app.data(None, query, json!({ "id": LIMITED_CONCERT.replace('1', "2") })).await;
+    assert_eq!(unknown["event"], Value::Null);
     let huge = "0".repeat(50_000);
-    for bad in ["", "1", "01990000-0000-7000-8000-00000000000g", &huge] {
-        let error = app.error(None, query, json!({ "id": bad })).await;
+    for malformed in ["", "1", "01990000-0000-7000-8000-00000000000g", &huge] {
+        let error = app.error(None, query, json!({ "id": malformed })).await;
         assert_eq!(code_and_fields(&error), ("BAD_USER_INPUT", vec!["id"]));
     }
 }
@@ -261,7 +260,7 @@ async fn my_booking_is_the_viewers_own(app: App) {
     app.cancel(&users[1], booking.as_str().unwrap()).await;
 
     let query = "{ events(first: 50) { nodes { title myBooking { quantity event { title } } } } }";
-    let seen = async |token: Option<&str>| {
+    let my_bookings = async |token: Option<&str>| {
         let data = app.data(token, query, json!({})).await;
         let nodes = data["events"]["nodes"].as_array().unwrap().clone();
         let booked = nodes.into_iter().filter(|node| !node["myBooking"].is_null());
@@ -275,88 +274,7 @@ async fn my_booking_is_the_viewers_own(app: App) {
         booked.sort();
         booked
     };
-    assert_eq!(seen(Some(&users[0])).await, [("One".to_owned(), 2), ("Two".to_owned(), 3)]);
-    assert_eq!(seen(Some(&users[1])).await, []);
-    assert_eq!(seen(None).await, []);
-}
-
-/// What a request asks of the database, counted.
-mod statements {
-    use std::{
-        fmt::Debug,
-        sync::{
-            Arc,
-            atomic::{AtomicUsize, Ordering},
-        },
-    };
-
-    use serde_json::json;
-    use tracing::{Event, Metadata, Subscriber, field::Field, span};
-
-    use crate::app::{App, Engine};
-
-    /// Counts the SELECTs that sqlx logs on this thread, where all tasks of the test run. The server's
-    /// own chores have none.
-    #[derive(Clone, Default)]
-    struct Counter(Arc<AtomicUsize>);
-
-    impl Subscriber for Counter {
-        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-            metadata.target() == "sqlx::query"
-        }
-        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-            span::Id::from_u64(1)
-        }
-        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-        fn event(&self, event: &Event<'_>) {
-            event.record(&mut |field: &Field, value: &dyn Debug| {
-                if field.name() == "summary" && format!("{value:?}").contains("SELECT") {
-                    self.0.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-        }
-        fn enter(&self, _: &span::Id) {}
-        fn exit(&self, _: &span::Id) {}
-    }
-
-    async fn count(app: &App, token: Option<&str>, query: &str) -> usize {
-        let counter = Counter::default();
-        let _listening = tracing::subscriber::set_default(counter.clone());
-        app.data(token, query, json!({})).await;
-        counter.0.load(Ordering::Relaxed)
-    }
-
-    #[tokio::test]
-    async fn the_total_is_counted_only_when_asked_for() {
-        let app = App::start(Engine::Postgres).await;
-        let page = "{ events { nodes { title } pageInfo { hasNextPage endCursor } } }";
-        let total = "{ events { nodes { title } totalCount } }";
-        count(&app, None, page).await; // Connects.
-        assert_eq!(count(&app, None, page).await, 1);
-        assert_eq!(count(&app, None, total).await, 2);
-    }
-
-    #[tokio::test]
-    async fn the_viewers_bookings_of_a_whole_page_are_one_statement() {
-        let app = App::start(Engine::Postgres).await;
-        let token = app.user().await;
-        let query = "{ events { nodes { title myBooking { id } } } }";
-        count(&app, Some(&token), query).await; // Connects.
-        assert_eq!(count(&app, Some(&token), query).await, 2);
-        assert_eq!(count(&app, None, query).await, 1, "nobody has no bookings to read");
-    }
-
-    #[tokio::test]
-    async fn the_events_of_many_bookings_are_one_statement() {
-        let app = App::start(Engine::Postgres).await;
-        let token = app.user().await;
-        for _ in 0..5 {
-            let event = app.event("Concert", 5).await;
-            app.book(&token, &event, 1).await;
-        }
-        let query = "{ me { bookings { nodes { event { title } } } } }";
-        count(&app, Some(&token), query).await; // Connects.
-        assert_eq!(count(&app, Some(&token), query).await, 3);
-    }
+    assert_eq!(my_bookings(Some(&users[0])).await, [("One".to_owned(), 2), ("Two".to_owned(), 3)]);
+    assert_eq!(my_bookings(Some(&users[1])).await, []);
+    assert_eq!(my_bookings(None).await, []);
 }

@@ -5,63 +5,64 @@ use std::time::Duration;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
+use url::Url;
 
 use crate::{
-    app::{App, BOOK, Engine, code_and_fields, new_database, postgres_admin},
-    proxy::{Cut, Proxy},
-    socket::Socket,
+    app::{App, BOOK, error_code},
+    database::{Engine, new_database, postgres_admin},
+    demo::LOG_IN_AS_ADA,
+    proxy::{NetworkFault, Proxy},
+    socket::{MODERN_PROTOCOL, Socket, WATCH_COUNTS},
+    waiting::wait_until,
 };
 
-async fn behind_a_proxy(open: bool, flags: &[&str]) -> (App, Proxy) {
+async fn start_behind_proxy(is_open: bool, flags: &[&str]) -> (App, Proxy) {
     let folder = TempDir::new().unwrap();
-    let url = new_database(Engine::Postgres, &folder).await;
-    let (_, server) = url.split_once('@').unwrap();
-    let proxy = Proxy::to(server.split_once('/').unwrap().0.to_owned()).await;
-    proxy.set_open(open);
-    let (head, tail) = url.rsplit_once(':').unwrap();
-    let (_, database) = tail.split_once('/').unwrap();
-    let url = format!("{head}:{}/{database}", proxy.port);
-    let app = App::start_on(url, folder, flags).await;
+    let mut url = Url::parse(&new_database(Engine::Postgres, &folder).await).unwrap();
+    let proxy = Proxy::to(&format!("{}:{}", url.host().unwrap(), url.port().unwrap())).await;
+    proxy.set_open(is_open);
+    url.set_port(Some(proxy.port)).unwrap();
+    let app = App::start_on(url.into(), folder, flags).await;
     (app, proxy)
 }
 
-/// Asks until it holds, for as long as a recovery may take.
-async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !holds().await {
-        assert!(Instant::now() < deadline, "never: {what}");
-        sleep(Duration::from_millis(50)).await;
-    }
+/// How long a recovery may take.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Waits until lists are answered.
+async fn wait_until_lists_load(app: &App) {
+    wait_until(RECOVERY_TIMEOUT, "lists are answered", async || {
+        app.send(None, LIST, json!({})).await.get("errors").is_none()
+    })
+    .await;
 }
 
-async fn ready(app: &App) -> bool {
-    let answer = app.http.get(format!("{}/readyz", app.url)).send().await.unwrap();
-    answer.status().is_success()
+async fn is_ready(app: &App) -> bool {
+    app.get("/readyz").send().await.unwrap().status().is_success()
 }
 
 const LIST: &str = "{ events { nodes { title } } }";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_away_at_the_start_is_unavailable_and_then_there() {
-    let (app, proxy) = behind_a_proxy(false, &[]).await;
+async fn a_server_that_starts_without_its_database_is_unavailable_until_it_is_back() {
+    let (app, proxy) = start_behind_proxy(false, &[]).await;
     let error = app.error(None, LIST, json!({})).await;
-    assert_eq!(code_and_fields(&error).0, "UNAVAILABLE");
+    assert_eq!(error_code(&error), "UNAVAILABLE");
     assert!(error["extensions"]["retryAfter"].as_i64().unwrap() >= 1);
-    assert!(!ready(&app).await);
+    assert!(!is_ready(&app).await);
     proxy.set_open(true);
-    eventually("ready", async || ready(&app).await).await;
-    eventually("answered", async || app.send(None, LIST, json!({})).await.get("errors").is_none())
-        .await;
+    wait_until(RECOVERY_TIMEOUT, "the server is ready", async || is_ready(&app).await).await;
+    wait_until_lists_load(&app).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_goes_away_later_is_unavailable_and_then_there() {
-    let (app, proxy) = behind_a_proxy(true, &[]).await;
+async fn a_server_that_loses_its_database_is_unavailable_until_it_is_back() {
+    let (app, proxy) = start_behind_proxy(true, &[]).await;
     let event = app.event("Concert", 5).await;
     let user = app.user().await;
     app.book(&user, &event, 1).await;
     proxy.set_open(false);
-    eventually("noticed", async || !ready(&app).await).await;
+    wait_until(RECOVERY_TIMEOUT, "the server is unready", async || !is_ready(&app).await).await;
     let book = json!({ "input": { "eventId": event } });
     for (query, variables) in [
         (LIST, json!({})),
@@ -75,12 +76,11 @@ async fn a_database_that_goes_away_later_is_unavailable_and_then_there() {
         let answer =
             timeout(Duration::from_secs(8), app.error(Some(&user), query, variables)).await;
         let error = answer.expect("an answer in time");
-        assert_eq!(code_and_fields(&error).0, "UNAVAILABLE", "{query}: {error}");
+        assert_eq!(error_code(&error), "UNAVAILABLE", "{query}: {error}");
     }
     proxy.set_open(true);
-    eventually("answered", async || app.send(None, LIST, json!({})).await.get("errors").is_none())
-        .await;
-    eventually("booked", async || {
+    wait_until_lists_load(&app).await;
+    wait_until(RECOVERY_TIMEOUT, "bookings are answered", async || {
         let other = app.send(Some(&user), BOOK, json!({ "input": { "eventId": event } })).await;
         other["data"]["bookEvent"]["__typename"] == "AlreadyBooked"
     })
@@ -89,90 +89,86 @@ async fn a_database_that_goes_away_later_is_unavailable_and_then_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_booking_whose_connection_is_lost_at_commit_is_answered_with_the_truth() {
-    let (app, proxy) = behind_a_proxy(true, &[]).await;
+async fn a_booking_whose_connection_breaks_at_commit_gets_its_true_outcome() {
+    let (app, proxy) = start_behind_proxy(true, &[]).await;
     let event = app.event("Concert", 5).await;
-    let mut socket = Socket::open(&app.url, "graphql-transport-ws", json!({})).await;
-    let watch =
-        "subscription($ids: [ID!]) { remainingTickets(eventIds: $ids) { remainingTickets } }";
-    socket.start(watch, json!({ "ids": [event] })).await;
-    let mut told =
-        async || socket.next().await["data"]["remainingTickets"]["remainingTickets"].clone();
-    assert_eq!(told().await, 5);
+    let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
+    socket.start(WATCH_COUNTS, json!({ "ids": [event] })).await;
+    assert_eq!(socket.next_remaining_tickets().await, 5);
     for round in 1..=3 {
         let user = app.user().await;
-        proxy.set_cut(Cut::Once(b"COMMIT"));
+        proxy.set_fault(NetworkFault::CutOnce(b"COMMIT"));
         let booked = app.book(&user, &event, 1).await;
         assert_eq!(booked["__typename"], "BookEventSuccess");
-        assert_eq!(proxy.cut(), Cut::Never, "it was cut");
-        assert_eq!(app.remaining(&event).await, 5 - round, "booked once");
-        assert_eq!(told().await, 5 - round, "and those who watch know it");
+        assert_eq!(proxy.fault(), NetworkFault::None, "it was cut");
+        assert_eq!(app.remaining_tickets(&event).await, 5 - round, "booked once");
+        assert_eq!(socket.next_remaining_tickets().await, 5 - round, "and those who watch know it");
         let id = booked["booking"]["id"].as_str().unwrap();
         if round == 3 {
-            proxy.set_cut(Cut::Once(b"COMMIT"));
+            proxy.set_fault(NetworkFault::CutOnce(b"COMMIT"));
             assert_eq!(app.cancel(&user, id).await["booking"]["status"], "CANCELLED");
-            assert_eq!(app.remaining(&event).await, 3, "returned once");
-            assert_eq!(told().await, 3);
+            assert_eq!(app.remaining_tickets(&event).await, 3, "returned once");
+            assert_eq!(socket.next_remaining_tickets().await, 3);
         }
     }
     app.assert_nothing_oversold().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_that_arrives_late_is_waited_for() {
-    let (app, proxy) = behind_a_proxy(true, &[]).await;
+async fn a_retry_waits_for_the_late_commit_of_the_first_attempt() {
+    let (app, proxy) = start_behind_proxy(true, &[]).await;
     let event = app.event("Concert", 5).await;
     let user = app.user().await;
     // Longer than a lock is waited for.
-    proxy.set_cut(Cut::Late(b"COMMIT", Duration::from_secs(4)));
+    proxy.set_fault(NetworkFault::CutAndDeliverLate(b"COMMIT", Duration::from_secs(4)));
     let booked = app.book(&user, &event, 2).await;
     assert_eq!(booked["__typename"], "BookEventSuccess", "{booked}");
-    assert_eq!(proxy.cut(), Cut::Never, "it was cut");
-    assert_eq!(app.remaining(&event).await, 3, "booked once");
+    assert_eq!(proxy.fault(), NetworkFault::None, "it was cut");
+    assert_eq!(app.remaining_tickets(&event).await, 3, "booked once");
     app.assert_nothing_oversold().await;
 }
 
 /// However long a network that lost a connection without a word takes to tell so.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_falls_silent_keeps_nobody_waiting_for_ever() {
-    let (app, proxy) = behind_a_proxy(true, &["--database-read-connections", "2"]).await;
+async fn a_silent_connection_keeps_nobody_waiting_forever() {
+    let (app, proxy) = start_behind_proxy(true, &["--database-read-connections", "2"]).await;
     let event = app.event("Concert", 1).await;
     let users = app.users(3).await;
     app.book(&users[0], &event, 1).await;
 
     // The look at what is sold out meets it: the transaction after it tells the truth.
-    proxy.set_cut(Cut::Silence(b"FROM \"events\""));
+    proxy.set_fault(NetworkFault::Silence(b"FROM \"events\""));
     assert_eq!(app.book(&users[1], &event, 1).await["__typename"], "SoldOut");
-    assert_eq!(proxy.cut(), Cut::Never, "it fell silent");
+    assert_eq!(proxy.fault(), NetworkFault::None, "it fell silent");
 
     // A shared read meets it, and with it those who ask for the same meanwhile. So does another one, and
     // there is no connection left.
-    proxy.set_cut(Cut::Silence(b"starts_at"));
-    let asked = Instant::now();
-    let other = async {
-        eventually("silent", async || proxy.cut() == Cut::Never).await;
-        proxy.set_cut(Cut::Silence(b"starts_at"));
+    proxy.set_fault(NetworkFault::Silence(b"starts_at"));
+    let sent_at = Instant::now();
+    let other_request = async {
+        let is_silent = async || proxy.fault() == NetworkFault::None;
+        wait_until(RECOVERY_TIMEOUT, "the connection is silent", is_silent).await;
+        proxy.set_fault(NetworkFault::Silence(b"starts_at"));
         app.error(None, "{ events(search: \"rare\") { nodes { title } } }", json!({})).await
     };
     let (first, second, other) = futures_util::join!(
         app.error(None, LIST, json!({})),
         app.send(None, LIST, json!({})),
-        other
+        other_request
     );
-    assert_eq!(code_and_fields(&first).0, "UNAVAILABLE", "{first}");
-    assert_eq!(code_and_fields(&other).0, "UNAVAILABLE", "{other}");
+    assert_eq!(error_code(&first), "UNAVAILABLE", "{first}");
+    assert_eq!(error_code(&other), "UNAVAILABLE", "{other}");
     // It began later, and may have got the connection that was left.
     assert!(
         second["errors"].is_null() || second["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
     );
-    eventually("answered", async || app.send(None, LIST, json!({})).await.get("errors").is_none())
-        .await;
-    assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
+    wait_until_lists_load(&app).await;
+    assert!(sent_at.elapsed() < Duration::from_secs(20), "{:?}", sent_at.elapsed());
     app.assert_nothing_oversold().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_that_postgres_ends_are_replaced() {
+async fn connections_closed_by_postgres_are_replaced() {
     let app = App::start(Engine::Postgres).await;
     let event = app.event("Concert", 5).await;
     let database = app.database_url.rsplit_once('/').unwrap().1.to_owned();
@@ -184,31 +180,29 @@ async fn connections_that_postgres_ends_are_replaced() {
         .await;
         app.data(None, LIST, json!({})).await;
     }
-    assert_eq!(app.remaining(&event).await, 2);
+    assert_eq!(app.remaining_tickets(&event).await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sign_in_whose_connection_falls_silent_ends_and_gives_its_connection_up() {
-    let (app, proxy) = behind_a_proxy(true, &["--database-write-connections", "1"]).await;
-    let login = "mutation { login(input: { email: \"ada@example.org\", password: \"ada-demo-1\" }) \
-        { accessToken } }";
-    proxy.set_cut(Cut::Silence(b"INSERT INTO \"sessions\""));
-    let answer = timeout(Duration::from_secs(20), app.error(None, login, json!({}))).await;
-    assert_eq!(code_and_fields(&answer.expect("an answer in time")).0, "UNAVAILABLE");
+async fn a_sign_in_on_a_silent_connection_fails_and_releases_the_connection() {
+    let (app, proxy) = start_behind_proxy(true, &["--database-write-connections", "1"]).await;
+    proxy.set_fault(NetworkFault::Silence(b"INSERT INTO \"sessions\""));
+    let answer = timeout(Duration::from_secs(20), app.error(None, LOG_IN_AS_ADA, json!({}))).await;
+    assert_eq!(error_code(&answer.expect("an answer in time")), "UNAVAILABLE");
     // The only connection that writes is another one now.
     let (event, user) = (app.event("Concert", 5).await, app.user().await);
     assert_eq!(app.book(&user, &event, 1).await["__typename"], "BookEventSuccess");
-    app.data(None, login, json!({})).await;
+    app.data(None, LOG_IN_AS_ADA, json!({})).await;
 }
 
 /// What is named as a standby and is none is told of, and not asked.
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_come_from_the_primary_where_the_standby_is_none() {
+async fn lists_come_from_the_primary_if_the_configured_standby_is_not_one() {
     let folder = TempDir::new().unwrap();
-    let no_standby = new_database(Engine::Postgres, &folder).await;
-    let nobody = "postgres://rowlock@127.0.0.1:1/rowlock".to_owned();
-    for named in [no_standby, nobody] {
-        let app = App::start_with(Engine::Postgres, &["--database-replica-url", &named]).await;
+    let not_a_standby = new_database(Engine::Postgres, &folder).await;
+    let unreachable = "postgres://rowlock@127.0.0.1:1/rowlock".to_owned();
+    for standby in [not_a_standby, unreachable] {
+        let app = App::start_with(Engine::Postgres, &["--database-replica-url", &standby]).await;
         for round in 0..3 {
             let title = format!("Only at the primary {round}");
             app.event(&title, 5).await;
@@ -218,7 +212,6 @@ async fn lists_come_from_the_primary_where_the_standby_is_none() {
             // So that the watch over the standby has looked at it.
             sleep(Duration::from_millis(600)).await;
         }
-        let metrics = app.http.get(format!("{}/metrics", app.url)).send().await.unwrap();
-        assert!(metrics.text().await.unwrap().contains("rowlock_standby_up 0"));
+        assert!(app.metrics().await.contains("rowlock_standby_up 0"));
     }
 }

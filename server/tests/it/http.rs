@@ -2,36 +2,35 @@
 
 use reqwest::{StatusCode, header};
 use serde_json::{Value, json};
-use tokio::time::{Duration, Instant, sleep};
+use tokio::time::Duration;
 
 use crate::{
-    app::{App, BOOK, Engine, code_and_fields},
+    app::{App, BOOK, code_and_fields, error_code},
+    database::Engine,
     on_both_engines,
-    socket::Socket,
+    socket::{MODERN_PROTOCOL, Socket, WATCH_COUNTS},
+    waiting::wait_until,
 };
 
 on_both_engines! {
-    a_query_comes_by_post_or_get_and_a_mutation_only_by_post
-    only_json_is_taken
-    a_body_that_is_no_request_is_refused_with_a_code
-    a_query_that_cannot_run_is_refused_with_a_code
-    a_query_that_was_valid_is_refused_whole_when_its_variables_are_wrong
-    a_query_that_asks_for_too_much_is_refused
-    fragments_that_double_each_other_are_refused_at_once
-    an_answer_comes_in_the_media_type_that_was_asked_for
-    other_origins_are_told_nothing_unless_they_are_allowed
-    health_and_readiness_are_told
-    every_answer_has_a_request_id
-    what_happens_is_counted
-    a_query_is_known_by_its_hash_once_its_text_was_sent
+    a_query_runs_by_post_or_get_and_a_mutation_only_by_post
+    only_json_bodies_are_accepted
+    a_body_that_is_no_graphql_request_is_refused_with_a_code
+    an_invalid_query_is_refused_with_a_code
+    a_known_query_with_wrong_variables_executes_nothing
+    the_answer_has_the_requested_media_type
+    only_allowed_origins_may_read_answers
+    health_and_readiness_are_reported
+    every_answer_has_a_request_id_and_internal_errors_show_nothing_else
+    bookings_requests_and_subscriptions_are_counted
 }
 
-async fn a_query_comes_by_post_or_get_and_a_mutation_only_by_post(app: App) {
+async fn a_query_runs_by_post_or_get_and_a_mutation_only_by_post(app: App) {
     let event = app.event("Concert", 5).await;
     let user = app.user().await;
     let get = async |query: &str, variables: Value| {
         let query = [("query", query), ("variables", &variables.to_string()), ("unknown", "x")];
-        let request = app.http.get(format!("{}/graphql", app.url)).query(&query);
+        let request = app.get("/graphql").query(&query);
         request.bearer_auth(&user).send().await.unwrap()
     };
     let query = "query($id: ID!) { event(id: $id) { title } }";
@@ -45,31 +44,31 @@ async fn a_query_comes_by_post_or_get_and_a_mutation_only_by_post(app: App) {
     let both = format!("query Q {{ __typename }} {}", BOOK.replacen("mutation", "mutation M", 1));
     let refused = get(&both, json!({ "input": { "eventId": event } })).await;
     assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(app.remaining(&event).await, 5);
+    assert_eq!(app.remaining_tickets(&event).await, 5);
 }
 
-async fn only_json_is_taken(app: App) {
+async fn only_json_bodies_are_accepted(app: App) {
     let event = app.event("Concert", 5).await;
     let user = app.user().await;
     let body = json!({ "query": BOOK, "variables": { "input": { "eventId": event } } }).to_string();
-    let types = [
+    let content_types = [
         "text/plain",
         "application/x-www-form-urlencoded",
         "multipart/form-data",
         "application/json; charset=latin1",
     ];
-    for content_type in types {
+    for content_type in content_types {
         let request = app.http.post(format!("{}/graphql", app.url)).body(body.clone());
         let request = request.header(header::CONTENT_TYPE, content_type).bearer_auth(&user);
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{content_type}");
         let answer: Value = answer.json().await.unwrap();
-        assert_eq!(code_and_fields(&answer["errors"][0]).0, "BAD_USER_INPUT");
+        assert_eq!(error_code(&answer["errors"][0]), "BAD_USER_INPUT");
     }
-    assert_eq!(app.remaining(&event).await, 5);
+    assert_eq!(app.remaining_tickets(&event).await, 5);
 }
 
-async fn a_body_that_is_no_request_is_refused_with_a_code(app: App) {
+async fn a_body_that_is_no_graphql_request_is_refused_with_a_code(app: App) {
     let too_long = format!("{{\"query\": \"{{ __typename }} {}\"}}", "#".repeat(70_000));
     let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
     let batch = "[{\"query\": \"{ __typename }\"}]";
@@ -94,7 +93,7 @@ async fn a_body_that_is_no_request_is_refused_with_a_code(app: App) {
     }
 }
 
-async fn a_query_that_cannot_run_is_refused_with_a_code(app: App) {
+async fn an_invalid_query_is_refused_with_a_code(app: App) {
     for (query, field) in [
         ("", "query"),
         ("{", "query"),
@@ -114,7 +113,7 @@ async fn a_query_that_cannot_run_is_refused_with_a_code(app: App) {
     }
 }
 
-async fn a_query_that_was_valid_is_refused_whole_when_its_variables_are_wrong(app: App) {
+async fn a_known_query_with_wrong_variables_executes_nothing(app: App) {
     let query = "mutation Both($first: BookEventInput!, $second: BookEventInput!) {
         first: bookEvent(input: $first) { __typename }
         second: bookEvent(input: $second) { __typename }
@@ -165,88 +164,53 @@ async fn a_query_that_was_valid_is_refused_whole_when_its_variables_are_wrong(ap
     assert_eq!(booked["second"]["__typename"], "BookEventSuccess");
     let answer =
         app.send(Some(&user), &query, json!({ "first": first, "second": Value::Null })).await;
-    assert_eq!(code_and_fields(&answer["errors"][0]).0, "BAD_USER_INPUT", "{answer}");
+    assert_eq!(error_code(&answer["errors"][0]), "BAD_USER_INPUT", "{answer}");
     assert_eq!(answer.get("data"), None, "{answer}");
     assert_eq!(
-        app.remaining(&events[0]).await,
+        app.remaining_tickets(&events[0]).await,
         6,
         "a request that is refused books nothing at all"
     );
 }
 
-async fn a_query_that_asks_for_too_much_is_refused(app: App) {
-    let user = app.user().await;
-    let deep =
-        (0..8).fold("title".to_owned(), |inner, _| format!("myBooking {{ event {{ {inner} }} }}"));
-    let deep = format!("{{ events {{ nodes {{ {deep} }} }} }}");
-    let wide = "{ me { bookings(first: 50) { nodes { id event { id myBooking { id event { id title venue } } } } \
-                edges { cursor node { event { description } } } } } a: events(first: 50) { nodes { id title \
-                venue description startsAt price { amount currency } myBooking { id } } } b: events(last: 50) \
-                { nodes { id title venue description startsAt price { amount currency } myBooking { id event \
-                { id title venue description startsAt } } } } c: events(first: 50) { nodes { id title venue \
-                description startsAt price { amount currency } myBooking { id event { id title } } } } }";
-    let circle = "{ ...F } fragment F on Query { ...F }";
-    for query in [&*deep, wide, circle] {
-        let error = app.error(Some(&user), query, json!({})).await;
-        assert_eq!(code_and_fields(&error).0, "QUERY_TOO_COMPLEX", "{error}");
-    }
-    // A page size that is out of range on purpose costs no panic.
-    for first in [i32::MIN, -1, i32::MAX] {
-        let query = "query($first: Int) { events(first: $first) { nodes { id } } }";
-        let error = app.error(None, query, json!({ "first": first })).await;
-        assert_eq!(code_and_fields(&error).0, "BAD_USER_INPUT");
-    }
-}
-
-async fn fragments_that_double_each_other_are_refused_at_once(app: App) {
-    let doubling: String = (0..30)
-        .map(|n| format!("fragment F{n} on Query {{ ...F{m} ...F{m} }} ", m = n + 1))
-        .collect();
-    let bomb = format!("{{ ...F0 }} {doubling} fragment F30 on Query {{ __typename }}");
-    let soon = std::time::Duration::from_secs(10);
-    let error = tokio::time::timeout(soon, app.error(None, &bomb, json!({}))).await;
-    assert_eq!(code_and_fields(&error.expect("an answer at once")).0, "QUERY_TOO_COMPLEX");
-
-    let mut socket = Socket::open(&app.url, "graphql-transport-ws", json!({})).await;
-    let answer = socket.run(&bomb, json!({})).await;
-    assert_eq!(code_and_fields(&answer["errors"][0]).0, "QUERY_TOO_COMPLEX");
-}
-
-async fn an_answer_comes_in_the_media_type_that_was_asked_for(app: App) {
-    let ask = async |accept: &str, query: &str| {
+async fn the_answer_has_the_requested_media_type(app: App) {
+    let send = async |accept: &str, query: &str| {
         let request = app.request(None, query, json!({})).header(header::ACCEPT, accept);
         let answer = request.send().await.unwrap();
         let content_type = answer.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
         (answer.status().as_u16(), content_type, answer.json::<Value>().await.unwrap())
     };
-    const NEW: &str = "application/graphql-response+json";
-    let (status, content_type, _) = ask(NEW, "{ __typename }").await;
+    const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
+    let (status, content_type, _) = send(GRAPHQL_RESPONSE, "{ __typename }").await;
     assert_eq!((status, &*content_type), (200, "application/graphql-response+json; charset=utf-8"));
-    let (status, content_type, _) = ask("application/json", "{ __typename }").await;
+    let (status, content_type, _) = send("application/json", "{ __typename }").await;
     assert_eq!((status, &*content_type), (200, "application/json; charset=utf-8"));
-    let (status, _, answer) = ask(NEW, "{ colour }").await;
+    let (status, _, answer) = send(GRAPHQL_RESPONSE, "{ colour }").await;
     assert_eq!((status, answer.get("data")), (400, None));
-    assert_eq!(ask("application/json", "{ colour }").await.0, 200);
-    assert_eq!(ask(NEW, "{ event(id: \"x\") { title } }").await.0, 200, "it ran");
-    assert_eq!(ask("text/html", "{ __typename }").await.0, 406);
+    assert_eq!(send("application/json", "{ colour }").await.0, 200);
+    assert_eq!(send(GRAPHQL_RESPONSE, "{ event(id: \"x\") { title } }").await.0, 200, "it ran");
+    assert_eq!(send("text/html", "{ __typename }").await.0, 406);
 }
 
-async fn other_origins_are_told_nothing_unless_they_are_allowed(app: App) {
+async fn only_allowed_origins_may_read_answers(app: App) {
     let allowed =
         App::start_with(Engine::Sqlite, &["--allowed-origins", "https://shop.example"]).await;
-    let told = async |app: &App, origin: &str| {
+    let allowed_origin = async |app: &App, origin: &str| {
         let request = app.request(None, "{ __typename }", json!({})).header(header::ORIGIN, origin);
         let headers = request.send().await.unwrap().headers().clone();
         headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN).cloned()
     };
-    assert_eq!(told(&app, "https://shop.example").await, None);
-    assert_eq!(told(&allowed, "https://shop.example").await.unwrap(), "https://shop.example");
-    assert_eq!(told(&allowed, "https://evil.example").await, None);
+    assert_eq!(allowed_origin(&app, "https://shop.example").await, None);
+    assert_eq!(
+        allowed_origin(&allowed, "https://shop.example").await.unwrap(),
+        "https://shop.example"
+    );
+    assert_eq!(allowed_origin(&allowed, "https://evil.example").await, None);
 }
 
-async fn health_and_readiness_are_told(app: App) {
+async fn health_and_readiness_are_reported(app: App) {
     let get = async |path: &str| {
-        let answer = app.http.get(format!("{}{path}", app.url)).send().await.unwrap();
+        let answer = app.get(path).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
     assert_eq!(get("/healthz").await, (200, "ok\n".to_owned()));
@@ -254,19 +218,16 @@ async fn health_and_readiness_are_told(app: App) {
     app.services.db.migrate(Some(1)).await.unwrap();
     assert_eq!(get("/healthz").await.0, 200);
     // By what the watch over the database finds within a second.
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let (status, why) = loop {
-        let answer = get("/readyz").await;
-        if answer.0 != 200 {
-            break answer;
-        }
-        assert!(Instant::now() < deadline, "not ready any more");
-        sleep(Duration::from_millis(50)).await;
-    };
-    assert_eq!((status, &*why), (503, "1 migrations are missing: run `rowlock migrate`\n"));
+    let mut answer = get("/readyz").await;
+    wait_until(Duration::from_secs(10), "the server is unready", async || {
+        answer = get("/readyz").await;
+        answer.0 != 200
+    })
+    .await;
+    assert_eq!(answer, (503, "1 migrations are missing: run `rowlock migrate`\n".to_owned()));
 }
 
-async fn every_answer_has_a_request_id(app: App) {
+async fn every_answer_has_a_request_id_and_internal_errors_show_nothing_else(app: App) {
     let mut ids = std::collections::HashSet::new();
     for _ in 0..3 {
         let answer = app.request(None, "{ __typename }", json!({})).send().await.unwrap();
@@ -275,73 +236,19 @@ async fn every_answer_has_a_request_id(app: App) {
     assert_eq!(ids.len(), 3);
 
     // A defect tells its id and nothing else.
-    app.sql("ALTER TABLE bookings RENAME COLUMN quantity TO amount").await;
+    app.execute_sql("ALTER TABLE bookings RENAME COLUMN quantity TO amount").await;
     let user = app.user().await;
     let answer = app.request(Some(&user), "{ me { bookings { nodes { id } } } }", json!({}));
     let answer = answer.send().await.unwrap();
     let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
     let error = answer.json::<Value>().await.unwrap()["errors"][0].take();
-    assert_eq!(code_and_fields(&error).0, "INTERNAL");
+    assert_eq!(error_code(&error), "INTERNAL");
     assert_eq!(error["extensions"]["requestId"], id);
     assert!(!error.to_string().contains("quantity"), "{error}");
     assert!(error["message"].as_str().unwrap().starts_with("Something went wrong on our side."));
 }
 
-#[tokio::test]
-async fn every_file_for_browsers_comes_with_a_policy() {
-    let app = App::start(Engine::Sqlite).await;
-    for (path, scripts) in [
-        ("/", "script-src 'self' 'wasm-unsafe-eval';"),
-        ("/events/anything", "script-src 'self' 'wasm-unsafe-eval';"),
-        ("/playground", "script-src 'self';"),
-        ("/ide/playground/index.html", "script-src 'self';"),
-        ("/assets/missing.js", "default-src 'none';"),
-    ] {
-        let page = app.http.get(format!("{}{path}", app.url)).header(header::ACCEPT, "text/html");
-        let headers = page.send().await.unwrap().headers().clone();
-        let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
-        assert!(policy.contains(scripts), "{path}: {policy}");
-        assert!(policy.contains("default-src 'none'"), "{path}: {policy}");
-        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
-        assert_eq!(headers[header::REFERRER_POLICY], "same-origin", "{path}");
-        assert_eq!(headers["cross-origin-opener-policy"], "same-origin", "{path}");
-    }
-}
-
-#[tokio::test]
-async fn the_web_client_is_served_compressed_and_cached_by_its_hash() {
-    let app = App::start(Engine::Sqlite).await;
-    let get = async |path: &str| {
-        let request = app.http.get(format!("{}{path}", app.url));
-        request.header(header::ACCEPT_ENCODING, "br").send().await.unwrap()
-    };
-    let plain = app.http.get(format!("{}/", app.url)).send().await.unwrap();
-    assert_eq!(plain.headers()[header::CACHE_CONTROL], "no-cache");
-    let page = plain.text().await.unwrap();
-    let assets: Vec<&str> = page.split('"').filter(|text| text.starts_with("/assets/")).collect();
-    assert!(assets.len() >= 5, "{page}");
-    for asset in assets {
-        let answer = get(asset).await;
-        assert_eq!(answer.status(), 200, "{asset}");
-        assert_eq!(answer.headers()[header::CONTENT_ENCODING], "br");
-        assert_eq!(answer.headers()[header::CACHE_CONTROL], "public, max-age=31536000, immutable");
-    }
-    let page = app.http.get(format!("{}/events/anything", app.url));
-    let page = page.header(header::ACCEPT, "text/html,*/*").send().await.unwrap();
-    assert_eq!(page.status(), 200, "the client has pages of its own");
-    assert_eq!(get("/status").await.status(), 404, "and a monitor is not shown them");
-    assert_eq!(get("/assets/missing.js").await.status(), 404);
-    for path in [
-        "/assets/../../Cargo.toml",
-        "/assets/%2e%2e/%2e%2e/Cargo.toml",
-        "/ide/..%2f..%2fsrc/main.rs",
-    ] {
-        let answer = get(path).await;
-        assert!(!answer.text().await.unwrap().contains("[package]"), "{path}");
-    }
-}
-
-async fn what_happens_is_counted(app: App) {
+async fn bookings_requests_and_subscriptions_are_counted(app: App) {
     let (ann, bob) = (app.user().await, app.user().await);
     let event = app.event("Concert", 1).await;
     let booked = app.book(&ann, &event, 1).await;
@@ -349,13 +256,11 @@ async fn what_happens_is_counted(app: App) {
     app.cancel(&ann, booked["booking"]["id"].as_str().unwrap()).await;
     app.error(None, "{ nothingLikeThis }", json!({})).await;
     app.error(None, "{ me", json!({})).await;
-    let mut socket = Socket::open(&app.url, "graphql-transport-ws", json!({})).await;
-    let watch = "subscription($id: [ID!]) { remainingTickets(eventIds: $id) { version } }";
-    socket.start(watch, json!({ "id": [event] })).await;
-    socket.next().await;
+    let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
+    socket.start(WATCH_COUNTS, json!({ "ids": [event] })).await;
+    socket.next_result().await;
     assert_eq!(socket.run("{ me { name } }", json!({})).await["data"]["me"], json!(null));
-    let text = app.http.get(format!("{}/metrics", app.url)).send().await.unwrap().text().await;
-    let text = text.unwrap();
+    let text = app.metrics().await;
     for line in [
         "rowlock_bookings_total{outcome=\"booked\"} 1",
         "rowlock_bookings_total{outcome=\"sold_out\"} 1",
@@ -391,90 +296,4 @@ async fn what_happens_is_counted(app: App) {
             }
         }
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn only_listed_operations_run_where_there_is_a_list() {
-    const LISTED: &str = "{__typename}";
-    const HASH: &str = "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38";
-    let folder = tempfile::tempdir().unwrap();
-    let list = folder.path().join("operations.json");
-    std::fs::write(&list, json!({ HASH: LISTED }).to_string()).unwrap();
-    let list = list.display().to_string();
-    let app = App::start_with(Engine::Sqlite, &["--allowed-operations", &list]).await;
-    let known = json!({ "data": { "__typename": "Query" } });
-    assert_eq!(app.send(None, LISTED, json!({})).await, known);
-    for unlisted in ["{ __typename }", "{ __schema { types { name } } }", BOOK, "{", ""] {
-        let error = app.error(Some(&app.user().await), unlisted, json!({})).await;
-        let expected = if unlisted.is_empty() { "BAD_USER_INPUT" } else { "FORBIDDEN" };
-        assert_eq!(code_and_fields(&error).0, expected, "{unlisted}");
-    }
-
-    let send = async |body: Value| -> Value {
-        let request = app.http.post(format!("{}/graphql", app.url)).json(&body);
-        request.send().await.unwrap().json().await.unwrap()
-    };
-    let by_hash = |hash: &str| json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } });
-    assert_eq!(send(json!({ "extensions": by_hash(HASH) })).await, known);
-    // A text is not put on the list by whoever sends it with its hash.
-    let other = "3eb0b2a7d9cd1a4f4b4ee1b2c5a1c6a3ae13f0d7a5be6d90f5bb1ff1d3c0c1ed";
-    let other = json!({ "query": "{ __typename }", "extensions": by_hash(other) });
-    assert_eq!(code_and_fields(&send(other).await["errors"][0]).0, "BAD_USER_INPUT");
-
-    let mut socket = Socket::open(&app.url, "graphql-transport-ws", json!({})).await;
-    assert_eq!(socket.run(LISTED, json!({})).await, known);
-    socket.start("{ __typename }", json!({})).await;
-    assert_eq!(code_and_fields(&socket.next().await["errors"][0]).0, "FORBIDDEN");
-    let sse = app.request(None, "{ __typename }", json!({})).header("accept", "text/event-stream");
-    assert_eq!(sse.send().await.unwrap().status(), 400);
-    for path in ["/playground", "/graphiql"] {
-        let request = app.http.get(format!("{}{path}", app.url)).header("accept", "text/html");
-        assert_eq!(request.send().await.unwrap().status(), 404, "{path}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_schema_is_shown_to_nobody_where_that_is_turned_off() {
-    let app = App::start_with(Engine::Sqlite, &["--introspection", "false"]).await;
-    for query in ["{ __schema { types { name } } }", "{ __type(name: \"Event\") { name } }"] {
-        let answer = app.send(None, query, json!({})).await;
-        assert!(!answer.to_string().contains("Event"), "{answer}");
-    }
-    app.data(None, "{ __typename events { nodes { __typename } } }", json!({})).await;
-    for path in ["/playground", "/graphiql", "/ide/graphiql/main.js"] {
-        let request = app.http.get(format!("{}{path}", app.url)).header("accept", "text/html");
-        assert_eq!(request.send().await.unwrap().status(), 404, "{path}");
-    }
-    let page = app.http.get(&app.url).header("accept", "text/html").send().await.unwrap();
-    assert_eq!(page.status(), 200);
-}
-
-async fn a_query_is_known_by_its_hash_once_its_text_was_sent(app: App) {
-    const HASH: &str = "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38";
-    let extensions = json!({ "persistedQuery": { "version": 1, "sha256Hash": HASH } });
-    let user = app.user().await;
-    let send = async |query: Value, token: Option<&str>| -> Value {
-        let body = match query {
-            Value::Null => json!({ "extensions": extensions }),
-            query => json!({ "query": query, "extensions": extensions }),
-        };
-        let request = app.http.post(format!("{}/graphql", app.url)).json(&body);
-        let request = token.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth);
-        request.send().await.unwrap().json().await.unwrap()
-    };
-    let unknown = send(json!(null), None).await;
-    assert_eq!(code_and_fields(&unknown["errors"][0]).0, "PERSISTED_QUERY_NOT_FOUND");
-    assert_eq!(unknown["errors"][0]["message"], "PersistedQueryNotFound");
-    let wrong = send(json!("{ __typename }"), None).await;
-    assert_eq!(code_and_fields(&wrong["errors"][0]), ("BAD_USER_INPUT", vec!["extensions"]));
-    let known = json!({ "__typename": "Query" });
-    assert_eq!(send(json!("{__typename}"), None).await["data"], known);
-    for token in [None, Some(&*user)] {
-        for hash_only in [json!(null), json!("")] {
-            assert_eq!(send(hash_only, token).await["data"], known);
-        }
-    }
-    let extensions = extensions.to_string();
-    let get = app.http.get(format!("{}/graphql", app.url)).query(&[("extensions", &extensions)]);
-    assert_eq!(get.send().await.unwrap().json::<Value>().await.unwrap()["data"], known);
 }

@@ -4,32 +4,31 @@ use serde_json::{Value, json};
 use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
 
 use crate::{
-    app::{App, BOOK, CANCEL, code_and_fields},
+    app::{App, BOOK, CANCEL, code_and_fields, error_code},
+    demo::UNKNOWN_ID,
     on_both_engines,
-    socket::Socket,
+    socket::{LEGACY_PROTOCOL, MODERN_PROTOCOL, Socket},
 };
 
-const WATCH: &str = "subscription($ids: [ID!]) { remainingTickets(eventIds: $ids) {
+const WATCH_WITH_EVENTS: &str = "subscription($ids: [ID!]) { remainingTickets(eventIds: $ids) {
     eventId remainingTickets totalTickets version event { id title } } }";
-const MODERN: &str = "graphql-transport-ws";
-const LEGACY: &str = "graphql-ws";
 
 on_both_engines! {
-    the_current_count_comes_first_and_then_every_change_on_either_subprotocol
-    several_events_are_watched_by_one_subscription
-    all_events_are_watched_without_ids
-    a_refusal_changes_no_count
-    every_subscriber_of_every_socket_is_told
-    what_is_told_is_committed
-    who_does_not_read_holds_nobody_up_and_finds_the_last_count
-    several_operations_share_a_socket
-    a_socket_with_a_token_books
-    a_socket_with_a_bad_token_is_closed_with_the_protocols_code
-    a_socket_does_not_outlive_its_token
-    watching_an_event_by_name_is_no_change_for_others
-    a_socket_has_so_many_subscriptions_and_no_more
-    bad_ids_are_named
-    pages_of_other_origins_get_no_socket
+    the_current_count_comes_first_and_then_every_change_on_both_subprotocols
+    one_subscription_watches_several_events
+    a_subscription_without_ids_watches_all_events
+    a_refused_booking_publishes_no_count
+    every_subscriber_on_every_socket_gets_the_last_count
+    published_counts_are_committed
+    a_slow_subscriber_delays_nobody_and_gets_the_last_count
+    several_operations_run_on_one_socket
+    a_socket_with_a_token_books_and_cancels
+    a_socket_with_an_invalid_token_is_closed_with_the_protocols_code
+    a_socket_cannot_book_once_its_token_has_expired
+    watching_one_event_sends_nothing_to_subscribers_of_all_events
+    subscriptions_per_socket_are_limited
+    invalid_and_unknown_event_ids_are_refused
+    pages_of_other_origins_cannot_open_a_socket
 }
 
 fn count(message: &Value) -> (&str, i64) {
@@ -38,114 +37,118 @@ fn count(message: &Value) -> (&str, i64) {
     (event, update["remainingTickets"].as_i64().unwrap())
 }
 
-async fn the_current_count_comes_first_and_then_every_change_on_either_subprotocol(app: App) {
-    for protocol in [MODERN, LEGACY] {
+async fn the_current_count_comes_first_and_then_every_change_on_both_subprotocols(app: App) {
+    for protocol in [MODERN_PROTOCOL, LEGACY_PROTOCOL] {
         let event = app.event("Concert", 5).await;
         let user = app.user().await;
         let mut socket = Socket::open(&app.url, protocol, json!({})).await;
-        let id = socket.start(WATCH, json!({ "ids": [event] })).await;
-        let first = socket.next().await;
+        let id = socket.start(WATCH_WITH_EVENTS, json!({ "ids": [event] })).await;
+        let first = socket.next_result().await;
         assert_eq!(
             first["data"]["remainingTickets"],
             json!({ "eventId": event, "remainingTickets": 5, "totalTickets": 5, "version": 0,
                 "event": { "id": event, "title": "Concert" } })
         );
         let booked = app.book(&user, &event, 2).await;
-        let second = socket.next().await;
+        let second = socket.next_result().await;
         assert_eq!(count(&second), (&*event, 3));
         assert_eq!(second["data"]["remainingTickets"]["version"], 1);
         app.cancel(&user, booked["booking"]["id"].as_str().unwrap()).await;
-        let third = socket.next().await;
+        let third = socket.next_result().await;
         assert_eq!(count(&third), (&*event, 5));
         assert_eq!(third["data"]["remainingTickets"]["version"], 2);
 
         // Ended, it tells no more: the next message is of the next subscription.
         socket.stop(id).await;
         app.book(&user, &event, 1).await;
-        socket.start(WATCH, json!({ "ids": [event] })).await;
-        assert_eq!(count(&socket.next().await), (&*event, 4));
+        socket.start(WATCH_WITH_EVENTS, json!({ "ids": [event] })).await;
+        assert_eq!(count(&socket.next_result().await), (&*event, 4));
     }
 }
 
-async fn who_does_not_read_holds_nobody_up_and_finds_the_last_count(app: App) {
+async fn a_slow_subscriber_delays_nobody_and_gets_the_last_count(app: App) {
     const BOOKINGS: u32 = 200;
     let event = app.event("Concert", BOOKINGS as i32 + 1).await;
     let ids = json!({ "ids": [event] });
     // Together more than the buffers on the way take.
-    let mut slow = Socket::open(&app.url, MODERN, json!({})).await;
-    let names: String = (0..50).map(|number| format!("name{number}: eventId ")).collect();
-    let long = WATCH.replace("version", &format!("version {names}"));
+    let mut slow = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
+    let aliases: String = (0..50).map(|number| format!("name{number}: eventId ")).collect();
+    let long_subscription = WATCH_WITH_EVENTS.replace("version", &format!("version {aliases}"));
     for _ in 0..100 {
-        slow.start(&long, ids.clone()).await;
+        slow.start(&long_subscription, ids.clone()).await;
     }
-    let mut keen = Socket::open(&app.url, MODERN, json!({})).await;
-    keen.start(WATCH, ids).await;
+    let mut fast = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
+    fast.start(WATCH_WITH_EVENTS, ids).await;
     for user in app.users(BOOKINGS).await {
         assert_eq!(app.book(&user, &event, 1).await["__typename"], "BookEventSuccess");
     }
-    while count(&keen.next().await).1 != 1 {}
-    let mut at_the_end = 0;
-    while at_the_end < 100 {
-        at_the_end += usize::from(count(&slow.next().await).1 == 1);
+    while count(&fast.next_result().await).1 != 1 {}
+    let mut at_last_count = 0;
+    while at_last_count < 100 {
+        at_last_count += usize::from(count(&slow.next_result().await).1 == 1);
     }
 }
 
-async fn several_events_are_watched_by_one_subscription(app: App) {
+async fn one_subscription_watches_several_events(app: App) {
     let (one, two, other) =
         (app.event("One", 1).await, app.event("Two", 2).await, app.event("Other", 3).await);
     let user = app.user().await;
-    let mut socket = Socket::open(&app.url, MODERN, json!({})).await;
+    let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     // Named twice, it is told once.
-    socket.start(WATCH, json!({ "ids": [one, two, one] })).await;
-    let (first, second) = (socket.next().await, socket.next().await);
+    socket.start(WATCH_WITH_EVENTS, json!({ "ids": [one, two, one] })).await;
+    let (first, second) = (socket.next_result().await, socket.next_result().await);
     let mut current = [count(&first), count(&second)];
     current.sort();
-    let mut wanted = [(&*one, 1), (&*two, 2)];
-    wanted.sort();
-    assert_eq!(current, wanted);
+    let mut expected = [(&*one, 1), (&*two, 2)];
+    expected.sort();
+    assert_eq!(current, expected);
     app.book(&user, &other, 1).await;
     app.book(&user, &two, 1).await;
-    assert_eq!(count(&socket.next().await), (&*two, 1));
+    assert_eq!(count(&socket.next_result().await), (&*two, 1));
     app.book(&user, &one, 1).await;
-    assert_eq!(count(&socket.next().await), (&*one, 0));
+    assert_eq!(count(&socket.next_result().await), (&*one, 0));
 }
 
-async fn all_events_are_watched_without_ids(app: App) {
+async fn a_subscription_without_ids_watches_all_events(app: App) {
     let (one, two) = (app.event("One", 5).await, app.event("Two", 5).await);
     let users = app.users(2).await;
-    let mut socket = Socket::open(&app.url, MODERN, json!({})).await;
-    socket.start(WATCH, json!({})).await;
+    let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
+    socket.start(WATCH_WITH_EVENTS, json!({})).await;
     // Without a first count there is no sign that it listens, so a query is answered behind it.
     assert_eq!(socket.run("{ __typename }", json!({})).await["data"]["__typename"], "Query");
     app.book(&users[0], &one, 1).await;
-    assert_eq!(count(&socket.next().await), (&*one, 4));
+    assert_eq!(count(&socket.next_result().await), (&*one, 4));
     app.book(&users[0], &two, 2).await;
-    assert_eq!(count(&socket.next().await), (&*two, 3));
+    assert_eq!(count(&socket.next_result().await), (&*two, 3));
     app.book(&users[1], &one, 1).await;
-    assert_eq!(count(&socket.next().await), (&*one, 3));
+    assert_eq!(count(&socket.next_result().await), (&*one, 3));
 }
 
-async fn a_refusal_changes_no_count(app: App) {
-    let (full, event) = (app.event("Full", 1).await, app.event("Concert", 5).await);
+async fn a_refused_booking_publishes_no_count(app: App) {
+    let (sold_out, event) = (app.event("Sold out", 1).await, app.event("Concert", 5).await);
     let users = app.users(2).await;
-    app.book(&users[0], &full, 1).await;
-    let mut socket = Socket::open(&app.url, MODERN, json!({})).await;
-    socket.start(WATCH, json!({ "ids": [full] })).await;
-    assert_eq!(count(&socket.next().await), (&*full, 0));
-    app.book(&users[1], &full, 1).await;
-    app.book(&users[0], &full, 1).await;
-    socket.start(WATCH, json!({ "ids": [event] })).await;
-    assert_eq!(count(&socket.next().await), (&*event, 5), "nothing of the refusals came before");
+    app.book(&users[0], &sold_out, 1).await;
+    let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
+    socket.start(WATCH_WITH_EVENTS, json!({ "ids": [sold_out] })).await;
+    assert_eq!(count(&socket.next_result().await), (&*sold_out, 0));
+    app.book(&users[1], &sold_out, 1).await;
+    app.book(&users[0], &sold_out, 1).await;
+    socket.start(WATCH_WITH_EVENTS, json!({ "ids": [event] })).await;
+    assert_eq!(
+        count(&socket.next_result().await),
+        (&*event, 5),
+        "nothing of the refusals came before"
+    );
 }
 
-async fn every_subscriber_of_every_socket_is_told(app: App) {
+async fn every_subscriber_on_every_socket_gets_the_last_count(app: App) {
     let event = app.event("Concert", 20).await;
     let mut sockets = Vec::new();
     for n in 0..10 {
-        let protocol = if n % 2 == 0 { MODERN } else { LEGACY };
+        let protocol = if n % 2 == 0 { MODERN_PROTOCOL } else { LEGACY_PROTOCOL };
         let mut socket = Socket::open(&app.url, protocol, json!({})).await;
-        socket.start(WATCH, json!({ "ids": [event] })).await;
-        assert_eq!(count(&socket.next().await).1, 20);
+        socket.start(WATCH_WITH_EVENTS, json!({ "ids": [event] })).await;
+        assert_eq!(count(&socket.next_result().await).1, 20);
         sockets.push(socket);
     }
     let users = app.users(20).await;
@@ -153,7 +156,7 @@ async fn every_subscriber_of_every_socket_is_told(app: App) {
     for socket in &mut sockets {
         let mut last_version = 0;
         loop {
-            let message = socket.next().await;
+            let message = socket.next_result().await;
             let version = message["data"]["remainingTickets"]["version"].as_i64().unwrap();
             assert!(version > last_version, "versions only grow");
             last_version = version;
@@ -165,41 +168,42 @@ async fn every_subscriber_of_every_socket_is_told(app: App) {
     }
 }
 
-async fn what_is_told_is_committed(app: App) {
+async fn published_counts_are_committed(app: App) {
     let event = app.event("Concert", 30).await;
-    let mut socket = Socket::open(&app.url, MODERN, json!({})).await;
-    socket.start(WATCH, json!({ "ids": [event] })).await;
-    socket.next().await;
+    let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
+    socket.start(WATCH_WITH_EVENTS, json!({ "ids": [event] })).await;
+    socket.next_result().await;
     for user in app.users(10).await {
-        let ((), told) = futures_util::join!(
+        let ((), (published, stored)) = futures_util::join!(
             async {
                 app.book(&user, &event, 1).await;
             },
             async {
-                let told = count(&socket.next().await).1;
-                (told, app.remaining(&event).await)
+                let published = count(&socket.next_result().await).1;
+                (published, app.remaining_tickets(&event).await)
             }
         );
-        assert_eq!(told.0, told.1, "a query after the update sees what was told");
+        assert_eq!(published, stored, "a query after the update sees what was told");
     }
 }
 
-async fn several_operations_share_a_socket(app: App) {
+async fn several_operations_run_on_one_socket(app: App) {
     let (one, two) = (app.event("One", 1).await, app.event("Two", 2).await);
-    for protocol in [MODERN, LEGACY] {
+    for protocol in [MODERN_PROTOCOL, LEGACY_PROTOCOL] {
         let mut socket = Socket::open(&app.url, protocol, json!({})).await;
-        socket.start(WATCH, json!({ "ids": [one] })).await;
-        assert_eq!(count(&socket.next().await), (&*one, 1));
-        socket.start(WATCH, json!({ "ids": [two] })).await;
-        assert_eq!(count(&socket.next().await), (&*two, 2));
+        socket.start(WATCH_WITH_EVENTS, json!({ "ids": [one] })).await;
+        assert_eq!(count(&socket.next_result().await), (&*one, 1));
+        socket.start(WATCH_WITH_EVENTS, json!({ "ids": [two] })).await;
+        assert_eq!(count(&socket.next_result().await), (&*two, 2));
         let answer = socket.run("{ events(first: 1) { nodes { title } } }", json!({})).await;
         assert!(answer["data"]["events"]["nodes"][0]["title"].is_string());
     }
 }
 
-async fn a_socket_with_a_token_books(app: App) {
+async fn a_socket_with_a_token_books_and_cancels(app: App) {
     let event = app.event("Concert", 9).await;
-    for (protocol, name) in [(MODERN, "Authorization"), (LEGACY, "authorization")] {
+    for (protocol, name) in [(MODERN_PROTOCOL, "Authorization"), (LEGACY_PROTOCOL, "authorization")]
+    {
         let user = app.user().await;
         let payload = json!({ name: format!("Bearer {user}") });
         let mut socket = Socket::open(&app.url, protocol, payload).await;
@@ -209,94 +213,93 @@ async fn a_socket_with_a_token_books(app: App) {
         socket.run(CANCEL, json!({ "input": { "bookingId": booking } })).await;
     }
     for payload in [json!({}), json!([1])] {
-        let mut socket = Socket::open(&app.url, MODERN, payload).await;
+        let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, payload).await;
         let refused = socket.run(BOOK, json!({ "input": { "eventId": event } })).await;
-        assert_eq!(code_and_fields(&refused["errors"][0]).0, "UNAUTHENTICATED");
+        assert_eq!(error_code(&refused["errors"][0]), "UNAUTHENTICATED");
     }
-    assert_eq!(app.remaining(&event).await, 9);
+    assert_eq!(app.remaining_tickets(&event).await, 9);
 }
 
-async fn a_socket_with_a_bad_token_is_closed_with_the_protocols_code(app: App) {
+async fn a_socket_with_an_invalid_token_is_closed_with_the_protocols_code(app: App) {
     app.clock.advance(-chrono::Duration::minutes(16));
     let expired = format!("Bearer {}", app.user().await);
     app.clock.advance(chrono::Duration::minutes(16));
     for token in [json!("Bearer x"), json!(expired), json!(7)] {
         let init = json!({ "type": "connection_init", "payload": { "Authorization": token } });
-        let mut modern = Socket::connect(&app.url, MODERN).await.unwrap();
+        let mut modern = Socket::connect_without_init(&app.url, MODERN_PROTOCOL).await.unwrap();
         modern.send(init.clone()).await;
-        assert_eq!(modern.closed().await, Some(4403), "{token}");
-        let mut legacy = Socket::connect(&app.url, LEGACY).await.unwrap();
+        assert_eq!(modern.close_code().await, Some(4403), "{token}");
+        let mut legacy = Socket::connect_without_init(&app.url, LEGACY_PROTOCOL).await.unwrap();
         legacy.send(init).await;
-        let told = legacy.receive().await;
-        assert_eq!(told["type"], "connection_error", "{token}");
-        assert!(told["payload"]["message"].as_str().unwrap().contains("token"), "{told}");
-        assert_eq!(legacy.closed().await, Some(4403), "{token}");
+        let message = legacy.next_message().await;
+        assert_eq!(message["type"], "connection_error", "{token}");
+        assert!(message["payload"]["message"].as_str().unwrap().contains("token"), "{message}");
+        assert_eq!(legacy.close_code().await, Some(4403), "{token}");
     }
 }
 
-async fn a_socket_does_not_outlive_its_token(app: App) {
+async fn a_socket_cannot_book_once_its_token_has_expired(app: App) {
     let event = app.event("Concert", 5).await;
     let payload = json!({ "Authorization": format!("Bearer {}", app.user().await) });
-    let mut socket = Socket::open(&app.url, MODERN, payload).await;
+    let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, payload).await;
     assert!(socket.run("{ me { name } }", json!({})).await["data"]["me"]["name"].is_string());
     app.clock.advance(chrono::Duration::minutes(16));
     let refused = socket.run(BOOK, json!({ "input": { "eventId": event } })).await;
-    assert_eq!(code_and_fields(&refused["errors"][0]).0, "UNAUTHENTICATED");
-    assert_eq!(app.remaining(&event).await, 5);
+    assert_eq!(error_code(&refused["errors"][0]), "UNAUTHENTICATED");
+    assert_eq!(app.remaining_tickets(&event).await, 5);
 }
 
-async fn watching_an_event_by_name_is_no_change_for_others(app: App) {
+async fn watching_one_event_sends_nothing_to_subscribers_of_all_events(app: App) {
     let (one, two) = (app.event("One", 5).await, app.event("Two", 5).await);
-    let mut all = Socket::open(&app.url, MODERN, json!({})).await;
-    all.start(WATCH, json!({})).await;
-    assert_eq!(all.run("{ __typename }", json!({})).await["data"]["__typename"], "Query");
-    let mut some = Socket::open(&app.url, MODERN, json!({})).await;
-    some.start(WATCH, json!({ "ids": [one] })).await;
-    assert_eq!(count(&some.next().await), (&*one, 5));
+    let mut all_events = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
+    all_events.start(WATCH_WITH_EVENTS, json!({})).await;
+    assert_eq!(all_events.run("{ __typename }", json!({})).await["data"]["__typename"], "Query");
+    let mut one_event = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
+    one_event.start(WATCH_WITH_EVENTS, json!({ "ids": [one] })).await;
+    assert_eq!(count(&one_event.next_result().await), (&*one, 5));
     app.book(&app.user().await, &two, 1).await;
-    assert_eq!(count(&all.next().await), (&*two, 4), "the first that it is told");
+    assert_eq!(count(&all_events.next_result().await), (&*two, 4), "the first that it is told");
 }
 
-async fn a_socket_has_so_many_subscriptions_and_no_more(app: App) {
+async fn subscriptions_per_socket_are_limited(app: App) {
     let event = app.event("Concert", 5).await;
-    let mut socket = Socket::open(&app.url, MODERN, json!({})).await;
+    let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     let mut last = 0;
     for _ in 0..100 {
-        last = socket.start(WATCH, json!({ "ids": [event] })).await;
-        assert_eq!(count(&socket.next().await), (&*event, 5));
+        last = socket.start(WATCH_WITH_EVENTS, json!({ "ids": [event] })).await;
+        assert_eq!(count(&socket.next_result().await), (&*event, 5));
     }
-    let refused = socket.run(WATCH, json!({ "ids": [event] })).await;
-    assert_eq!(code_and_fields(&refused["errors"][0]).0, "QUERY_TOO_COMPLEX");
+    let refused = socket.run(WATCH_WITH_EVENTS, json!({ "ids": [event] })).await;
+    assert_eq!(error_code(&refused["errors"][0]), "QUERY_TOO_COMPLEX");
     socket.stop(last).await;
-    assert_eq!(socket.receive().await["type"], "complete");
-    socket.start(WATCH, json!({ "ids": [event] })).await;
-    assert_eq!(count(&socket.next().await), (&*event, 5), "one that ended makes room");
+    assert_eq!(socket.next_message().await["type"], "complete");
+    socket.start(WATCH_WITH_EVENTS, json!({ "ids": [event] })).await;
+    assert_eq!(count(&socket.next_result().await), (&*event, 5), "one that ended makes room");
 }
 
-async fn bad_ids_are_named(app: App) {
+async fn invalid_and_unknown_event_ids_are_refused(app: App) {
     let event = app.event("Concert", 5).await;
-    let nothing = "01990000-0000-7000-8000-ffffffffffff";
     let many = vec![event.as_str(); 201];
-    let mut socket = Socket::open(&app.url, MODERN, json!({})).await;
+    let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     for (ids, code) in [
         (json!([]), "BAD_USER_INPUT"),
         (json!(["x"]), "BAD_USER_INPUT"),
         (json!([event, "x"]), "BAD_USER_INPUT"),
         (json!(many), "BAD_USER_INPUT"),
-        (json!([event, nothing]), "NOT_FOUND"),
+        (json!([event, UNKNOWN_ID]), "NOT_FOUND"),
     ] {
-        let answer = socket.run(WATCH, json!({ "ids": ids })).await;
-        let (given, fields) = code_and_fields(&answer["errors"][0]);
-        assert_eq!(given, code, "{answer}");
+        let answer = socket.run(WATCH_WITH_EVENTS, json!({ "ids": ids })).await;
+        let (actual, fields) = code_and_fields(&answer["errors"][0]);
+        assert_eq!(actual, code, "{answer}");
         assert!(code == "NOT_FOUND" || fields == ["eventIds"]);
     }
 }
 
-async fn pages_of_other_origins_get_no_socket(app: App) {
+async fn pages_of_other_origins_cannot_open_a_socket(app: App) {
     let open = async |origin: &str| {
         let url = format!("{}/graphql", app.url.replacen("http", "ws", 1));
         let mut request = url.into_client_request().unwrap();
-        request.headers_mut().insert("sec-websocket-protocol", MODERN.parse().unwrap());
+        request.headers_mut().insert("sec-websocket-protocol", MODERN_PROTOCOL.parse().unwrap());
         request.headers_mut().insert("origin", origin.parse().unwrap());
         connect_async(request).await.is_ok()
     };

@@ -10,29 +10,40 @@
     reason = "what a test can't go on without fails it"
 )]
 
+mod accepted_operations;
 mod accounts;
 mod app;
 mod bookings;
 mod browser;
 mod clients;
 mod commands;
-mod documents;
+mod connection_limits;
+mod constraints;
+mod database;
+mod demo;
+mod documentation;
+mod documentation_examples;
 mod events;
 mod faults;
+mod full_disk;
 mod fuzz;
-mod guide;
 mod http;
 mod lanes;
-mod limits;
 mod live;
+mod logs;
 mod model;
 mod node;
 mod plans;
 mod program;
 mod proxy;
+mod query_limits;
 mod races;
-
+mod random_cases;
 mod schema;
 mod servers;
+mod site;
 mod socket;
+mod statements;
+mod stopping;
 mod traces;
+mod waiting;

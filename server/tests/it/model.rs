@@ -1,7 +1,7 @@
 //! Random sequences of what users do, one after another and at the same time, against a model that is simple
 //! enough to be seen to be right.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use futures_util::future::join_all;
 use proptest::{
@@ -9,19 +9,19 @@ use proptest::{
     option,
     prelude::{Strategy, any},
     prop_oneof,
-    test_runner::{Config, TestCaseError, TestCaseResult, TestRunner},
+    test_runner::{TestCaseError, TestCaseResult},
 };
 use serde_json::{Value, json};
-use tokio::runtime::Handle;
 
 use crate::{
     app::{App, code_and_fields},
     on_both_engines,
+    random_cases::run_cases,
 };
 
 on_both_engines! {
-    whatever_users_do_one_after_another_comes_out_as_in_the_model
-    whatever_users_do_at_once_comes_out_as_if_they_had_done_it_in_some_order
+    sequential_actions_have_the_outcomes_of_the_model
+    concurrent_actions_have_the_outcomes_of_some_sequential_order
 }
 
 const BOOK: &str = "mutation($input: BookEventInput!) { bookEvent(input: $input) {
@@ -35,12 +35,13 @@ const CANCEL: &str = "mutation($input: CancelBookingInput!) { cancelBooking(inpu
     ... on CancelBookingSuccess { booking { status event { remainingTickets } } }
 } }";
 
+const CASES: u32 = 40;
 const USERS: usize = 3;
 const TICKETS: [i64; 2] = [3, 7];
 
 /// What somebody does.
 #[derive(Clone, Debug)]
-enum Act {
+enum Action {
     Book {
         user: usize,
         event: usize,
@@ -55,17 +56,17 @@ enum Act {
 }
 
 /// Rounds of up to so many acts at the same time.
-fn rounds(together: usize) -> impl Strategy<Value = Vec<Vec<Act>>> {
+fn rounds(max_concurrent: usize) -> impl Strategy<Value = Vec<Vec<Action>>> {
     let book = (0..USERS, 0..TICKETS.len(), 1..=4_i64, option::weighted(0.3, 0..3_u8))
-        .prop_map(|(user, event, quantity, key)| Act::Book { user, event, quantity, key });
+        .prop_map(|(user, event, quantity, key)| Action::Book { user, event, quantity, key });
     let cancel =
-        (0..USERS, any::<usize>()).prop_map(|(user, booking)| Act::Cancel { user, booking });
-    vec(vec(prop_oneof![3 => book, 2 => cancel], 1..=together), 1..25)
+        (0..USERS, any::<usize>()).prop_map(|(user, booking)| Action::Cancel { user, booking });
+    vec(vec(prop_oneof![3 => book, 2 => cancel], 1..=max_concurrent), 1..25)
 }
 
 /// An act with the booking that it means, and what it was answered.
-struct Done {
-    act: Act,
+struct Performed {
+    action: Action,
     /// Of a cancellation.
     booking: Option<String>,
     answer: Value,
@@ -73,7 +74,7 @@ struct Done {
 
 /// A booking as the model knows it.
 #[derive(Clone, Debug)]
-struct Held {
+struct ModelBooking {
     id: String,
     user: usize,
     event: usize,
@@ -84,19 +85,19 @@ struct Held {
 /// What the world looks like when acts come one after another.
 #[derive(Clone, Default)]
 struct Model {
-    bookings: Vec<Held>,
+    bookings: Vec<ModelBooking>,
     /// By user and key: the booking's place.
     keys: HashMap<(usize, u8), usize>,
 }
 
 /// What an answer must be.
 #[derive(Debug, PartialEq)]
-enum Expected {
+enum Outcome {
     /// A new booking, with so many tickets left.
-    New(i64),
+    Booked(i64),
     /// The one that was made with this key.
-    Again(String),
-    Already(String),
+    Replayed(String),
+    AlreadyBooked(String),
     SoldOut(i64),
     KeyReused,
     Cancelled(i64),
@@ -104,61 +105,63 @@ enum Expected {
 }
 
 impl Model {
-    fn left(&self, event: usize) -> i64 {
-        let held = self.bookings.iter().filter(|held| held.event == event && !held.is_cancelled);
-        TICKETS[event] - held.map(|held| held.quantity).sum::<i64>()
+    fn remaining_tickets(&self, event: usize) -> i64 {
+        let booking =
+            self.bookings.iter().filter(|booking| booking.event == event && !booking.is_cancelled);
+        TICKETS[event] - booking.map(|booking| booking.quantity).sum::<i64>()
     }
 
-    fn expect(&self, done: &Done) -> Expected {
-        match done.act {
-            Act::Book { user, event, quantity, key } => {
+    fn expected_outcome(&self, performed: &Performed) -> Outcome {
+        match performed.action {
+            Action::Book { user, event, quantity, key } => {
                 let first = key.and_then(|key| self.keys.get(&(user, key)));
-                if let Some(first) = first.map(|at| &self.bookings[*at]) {
+                if let Some(first) = first.map(|index| &self.bookings[*index]) {
                     let is_same = first.event == event && first.quantity == quantity;
                     return match is_same {
-                        true => Expected::Again(first.id.clone()),
-                        false => Expected::KeyReused,
+                        true => Outcome::Replayed(first.id.clone()),
+                        false => Outcome::KeyReused,
                     };
                 }
-                let is_this = |held: &&Held| held.user == user && held.event == event;
-                let mut own = self.bookings.iter().filter(is_this);
-                if let Some(held) = own.find(|held| !held.is_cancelled) {
-                    return Expected::Already(held.id.clone());
+                let is_of_user_and_event =
+                    |booking: &&ModelBooking| booking.user == user && booking.event == event;
+                let mut own = self.bookings.iter().filter(is_of_user_and_event);
+                if let Some(booking) = own.find(|booking| !booking.is_cancelled) {
+                    return Outcome::AlreadyBooked(booking.id.clone());
                 }
-                match self.left(event) {
-                    left if left < quantity => Expected::SoldOut(left),
-                    left => Expected::New(left - quantity),
+                match self.remaining_tickets(event) {
+                    remaining if remaining < quantity => Outcome::SoldOut(remaining),
+                    remaining => Outcome::Booked(remaining - quantity),
                 }
             }
-            Act::Cancel { user, .. } => match self.find(done) {
-                Some(at) if self.bookings[at].user == user => {
-                    let held = &self.bookings[at];
-                    let returned = if held.is_cancelled { 0 } else { held.quantity };
-                    Expected::Cancelled(self.left(held.event) + returned)
+            Action::Cancel { user, .. } => match self.find(performed) {
+                Some(index) if self.bookings[index].user == user => {
+                    let booking = &self.bookings[index];
+                    let returned = if booking.is_cancelled { 0 } else { booking.quantity };
+                    Outcome::Cancelled(self.remaining_tickets(booking.event) + returned)
                 }
-                _ => Expected::NotFound,
+                _ => Outcome::NotFound,
             },
         }
     }
 
     /// The place of the booking that is meant.
-    fn find(&self, done: &Done) -> Option<usize> {
-        self.bookings.iter().position(|held| done.booking.as_ref() == Some(&held.id))
+    fn find(&self, performed: &Performed) -> Option<usize> {
+        self.bookings.iter().position(|booking| performed.booking.as_ref() == Some(&booking.id))
     }
 
     /// Takes over what was answered.
-    fn follow(&mut self, done: &Done, expected: &Expected) {
-        match (&done.act, expected) {
-            (&Act::Book { user, event, quantity, key }, Expected::New(_)) => {
-                let id = text(&done.answer["data"]["bookEvent"]["booking"]["id"]);
+    fn apply(&mut self, performed: &Performed, expected: &Outcome) {
+        match (&performed.action, expected) {
+            (&Action::Book { user, event, quantity, key }, Outcome::Booked(_)) => {
+                let id = text(&performed.answer["data"]["bookEvent"]["booking"]["id"]);
                 if let Some(key) = key {
                     self.keys.insert((user, key), self.bookings.len());
                 }
-                self.bookings.push(Held { id, user, event, quantity, is_cancelled: false });
+                self.bookings.push(ModelBooking { id, user, event, quantity, is_cancelled: false });
             }
-            (Act::Cancel { .. }, Expected::Cancelled(_)) => {
-                if let Some(at) = self.find(done) {
-                    self.bookings[at].is_cancelled = true;
+            (Action::Cancel { .. }, Outcome::Cancelled(_)) => {
+                if let Some(index) = self.find(performed) {
+                    self.bookings[index].is_cancelled = true;
                 }
             }
             _ => {}
@@ -167,36 +170,38 @@ impl Model {
 
     /// What it comes to when these acts are done in some order that explains all of their answers; none where no
     /// order does.
-    fn explain(&self, round: &[Done], is_done: &mut [bool]) -> Option<Self> {
-        if is_done.iter().all(|is_done| *is_done) {
+    fn explain(&self, round: &[Performed], is_explained: &mut [bool]) -> Option<Self> {
+        if is_explained.iter().all(|is_explained| *is_explained) {
             return Some(self.clone());
         }
-        for (place, done) in round.iter().enumerate() {
-            if is_done[place] {
+        for (index, performed) in round.iter().enumerate() {
+            if is_explained[index] {
                 continue;
             }
-            let expected = self.expect(done);
-            let found = seen(done, self);
-            if !found.is_some_and(|found| found.fits(&expected, round.len() > 1)) {
+            let expected = self.expected_outcome(performed);
+            let actual = actual_outcome(performed, self);
+            if !actual.is_some_and(|actual| actual.matches(&expected, round.len() > 1)) {
                 continue;
             }
             let mut next = self.clone();
-            next.follow(done, &expected);
-            is_done[place] = true;
-            if let Some(explained) = next.explain(round, is_done) {
+            next.apply(performed, &expected);
+            is_explained[index] = true;
+            if let Some(explained) = next.explain(round, is_explained) {
                 return Some(explained);
             }
-            is_done[place] = false;
+            is_explained[index] = false;
         }
         None
     }
 }
 
-impl Expected {
+impl Outcome {
     /// The event beside a booking is read after it, and then its count may be another one's.
-    fn fits(&self, expected: &Self, at_once: bool) -> bool {
+    fn matches(&self, expected: &Self, is_concurrent: bool) -> bool {
         match (self, expected) {
-            (Self::New(_), Self::New(_)) | (Self::Cancelled(_), Self::Cancelled(_)) if at_once => {
+            (Self::Booked(_), Self::Booked(_)) | (Self::Cancelled(_), Self::Cancelled(_))
+                if is_concurrent =>
+            {
                 true
             }
             _ => self == expected,
@@ -209,42 +214,42 @@ fn text(value: &Value) -> String {
 }
 
 /// What an answer is, in the model's words.
-fn seen(done: &Done, model: &Model) -> Option<Expected> {
-    let Done { act, answer, .. } = done;
+fn actual_outcome(performed: &Performed, model: &Model) -> Option<Outcome> {
+    let Performed { action, answer, .. } = performed;
     if let Some(error) = answer["errors"].get(0) {
-        return match (act, code_and_fields(error)) {
-            (Act::Book { .. }, ("BAD_USER_INPUT", fields)) if fields == ["idempotencyKey"] => {
-                Some(Expected::KeyReused)
+        return match (action, code_and_fields(error)) {
+            (Action::Book { .. }, ("BAD_USER_INPUT", fields)) if fields == ["idempotencyKey"] => {
+                Some(Outcome::KeyReused)
             }
-            (Act::Cancel { .. }, ("NOT_FOUND", _)) => Some(Expected::NotFound),
+            (Action::Cancel { .. }, ("NOT_FOUND", _)) => Some(Outcome::NotFound),
             _ => None,
         };
     }
     let (book, cancel) = (&answer["data"]["bookEvent"], &answer["data"]["cancelBooking"]);
     let booking = &book["booking"];
-    match (act, book["__typename"].as_str(), cancel["__typename"].as_str()) {
-        (Act::Book { .. }, Some("BookEventSuccess"), _) => {
+    match (action, book["__typename"].as_str(), cancel["__typename"].as_str()) {
+        (Action::Book { .. }, Some("BookEventSuccess"), _) => {
             let id = text(&booking["id"]);
-            let is_known = model.bookings.iter().any(|held| held.id == id);
+            let is_known = model.bookings.iter().any(|booking| booking.id == id);
             Some(match is_known {
-                true => Expected::Again(id),
-                false => Expected::New(booking["event"]["remainingTickets"].as_i64()?),
+                true => Outcome::Replayed(id),
+                false => Outcome::Booked(booking["event"]["remainingTickets"].as_i64()?),
             })
         }
-        (Act::Book { .. }, Some("AlreadyBooked"), _) => {
-            Some(Expected::Already(text(&booking["id"])))
+        (Action::Book { .. }, Some("AlreadyBooked"), _) => {
+            Some(Outcome::AlreadyBooked(text(&booking["id"])))
         }
-        (Act::Book { .. }, Some("SoldOut"), _) => {
-            Some(Expected::SoldOut(book["remainingTickets"].as_i64()?))
+        (Action::Book { .. }, Some("SoldOut"), _) => {
+            Some(Outcome::SoldOut(book["remainingTickets"].as_i64()?))
         }
-        (Act::Cancel { .. }, _, Some("CancelBookingSuccess")) => {
-            Some(Expected::Cancelled(cancel["booking"]["event"]["remainingTickets"].as_i64()?))
+        (Action::Cancel { .. }, _, Some("CancelBookingSuccess")) => {
+            Some(Outcome::Cancelled(cancel["booking"]["event"]["remainingTickets"].as_i64()?))
         }
         _ => None,
     }
 }
 
-async fn play(app: &App, rounds: &[Vec<Act>]) -> TestCaseResult {
+async fn play_rounds(app: &App, rounds: &[Vec<Action>]) -> TestCaseResult {
     // Others each time, or they would have done too much soon.
     let users = app.users(u32::try_from(USERS).unwrap()).await;
     let (mut model, mut events) = (Model::default(), Vec::new());
@@ -252,62 +257,70 @@ async fn play(app: &App, rounds: &[Vec<Act>]) -> TestCaseResult {
         events.push(app.event("Concert", i32::try_from(tickets).unwrap()).await);
     }
     for round in rounds {
-        let done =
-            join_all(round.iter().map(|act| perform(app, &users, &events, &model, act))).await;
-        let Some(next) = model.explain(&done, &mut vec![false; done.len()]) else {
-            let told: Vec<_> = done.iter().map(|done| (&done.act, &done.answer)).collect();
-            let expected: Vec<_> = done.iter().map(|done| model.expect(done)).collect();
-            return Err(TestCaseError::fail(format!("{told:#?}: one alone were {expected:?}")));
+        let performed =
+            join_all(round.iter().map(|action| perform(app, &users, &events, &model, action)))
+                .await;
+        let Some(next) = model.explain(&performed, &mut vec![false; performed.len()]) else {
+            let answers: Vec<_> =
+                performed.iter().map(|performed| (&performed.action, &performed.answer)).collect();
+            let expected: Vec<_> =
+                performed.iter().map(|performed| model.expected_outcome(performed)).collect();
+            return Err(TestCaseError::fail(format!("{answers:#?}: one alone were {expected:?}")));
         };
         model = next;
     }
-    for (place, event) in events.iter().enumerate() {
-        let (left, expected) = (app.remaining(event).await, model.left(place));
-        if left != expected {
-            return Err(TestCaseError::fail(format!("{left} left of {expected}")));
+    for (index, event) in events.iter().enumerate() {
+        let (remaining, expected) =
+            (app.remaining_tickets(event).await, model.remaining_tickets(index));
+        if remaining != expected {
+            return Err(TestCaseError::fail(format!(
+                "{remaining} tickets remain instead of {expected}"
+            )));
         }
     }
     Ok(())
 }
 
-async fn perform(app: &App, users: &[String], events: &[String], model: &Model, act: &Act) -> Done {
-    let (query, user, input, meant) = match act {
-        Act::Book { user, event, quantity, key } => {
+async fn perform(
+    app: &App,
+    users: &[String],
+    events: &[String],
+    model: &Model,
+    action: &Action,
+) -> Performed {
+    let (query, user, input, booking) = match action {
+        Action::Book { user, event, quantity, key } => {
             let key = key.map(|key| key.to_string());
             let input = json!({
                 "eventId": events[*event], "quantity": quantity, "idempotencyKey": key
             });
             (BOOK, user, input, None)
         }
-        Act::Cancel { user, booking } => {
-            let at = booking.checked_rem(model.bookings.len());
+        Action::Cancel { user, booking } => {
+            let index = booking.checked_rem(model.bookings.len());
             let unknown = || uuid::Uuid::now_v7().to_string();
-            let id = at.map_or_else(unknown, |at| model.bookings[at].id.clone());
+            let id = index.map_or_else(unknown, |index| model.bookings[index].id.clone());
             (CANCEL, user, json!({ "bookingId": id }), Some(id))
         }
     };
     let answer = app.send(Some(&users[*user]), query, json!({ "input": input })).await;
-    Done { act: act.clone(), booking: meant, answer }
+    Performed { action: action.clone(), booking, answer }
 }
 
-async fn whatever_users_do_one_after_another_comes_out_as_in_the_model(app: App) {
+async fn sequential_actions_have_the_outcomes_of_the_model(app: App) {
     play_at_random(app, 1).await;
 }
 
-async fn whatever_users_do_at_once_comes_out_as_if_they_had_done_it_in_some_order(app: App) {
+async fn concurrent_actions_have_the_outcomes_of_some_sequential_order(app: App) {
     play_at_random(app, 5).await;
 }
 
-async fn play_at_random(app: App, together: usize) {
-    let handle = Handle::current();
-    let app = tokio::task::spawn_blocking(move || {
-        let config = Config { cases: 40, failure_persistence: None, ..Config::default() };
-        let played = TestRunner::new(config)
-            .run(&rounds(together), |rounds| handle.block_on(play(&app, &rounds)));
-        if let Err(error) = played {
-            panic!("{error}");
-        }
-        app
-    });
-    app.await.unwrap().assert_nothing_oversold().await;
+async fn play_at_random(app: App, max_concurrent: usize) {
+    let app = Arc::new(app);
+    let shared_app = Arc::clone(&app);
+    run_cases(CASES, rounds(max_concurrent), async move |rounds| {
+        play_rounds(&shared_app, &rounds).await
+    })
+    .await;
+    app.assert_nothing_oversold().await;
 }

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use rowlock::app::seed::{self, Size};
-use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::{
-    app::{App, BOOK, CANCEL, SECRET},
+    app::{App, BOOK, CANCEL, refresh_cookie},
+    database::Engine,
     on_both_engines,
     program::Program,
 };
@@ -23,22 +23,19 @@ async fn every_statement_that_the_server_sends_uses_an_index(app: App) {
     let size = Size { events: 20_000, bookings: 4_000 };
     seed::fill(&app.services, size, |_| ()).await.unwrap();
 
-    let folder = TempDir::new().unwrap();
-    let settings = [
-        ("DATABASE_URL", &*app.database_url),
-        ("JWT_SECRET", SECRET),
-        ("LOG_FORMAT", "json"),
-        ("LOG_LEVEL", "off,sqlx::query=debug"),
-    ];
-    let server = Program::serve(folder.path(), &settings).await;
-    play(&app, &server.url).await;
+    let settings = [("LOG_FORMAT", "json"), ("LOG_LEVEL", "off,sqlx::query=debug")];
+    let server = Program::serve_database(&app.database_url, &settings).await;
+    run_every_operation(&app, &server).await;
     server.terminate();
     let statements = logged_statements(&server.wait().1);
-    for wanted in ["INSERT INTO bookings", "UPDATE events SET", "FOR NO KEY UPDATE", "LIKE"] {
-        let is_there = statements.iter().any(|sql| sql.contains(wanted));
-        let is_sqlite = app.db().get_database_backend() == DbBackend::Sqlite;
+    for fragment in ["INSERT INTO bookings", "UPDATE events SET", "FOR NO KEY UPDATE", "LIKE"] {
+        let is_logged = statements.iter().any(|sql| sql.contains(fragment));
+        let is_sqlite = app.engine() == Engine::Sqlite;
         // Which locks the whole file instead.
-        assert!(is_there || is_sqlite && wanted.starts_with("FOR"), "{wanted}: {statements:#?}");
+        assert!(
+            is_logged || is_sqlite && fragment.starts_with("FOR"),
+            "{fragment}: {statements:#?}"
+        );
     }
     let searches: Vec<&String> =
         statements.iter().filter(|sql| is_plain_search(&app, sql)).collect();
@@ -47,14 +44,14 @@ async fn every_statement_that_the_server_sends_uses_an_index(app: App) {
         let plan = explain_rare_search(&app, sql).await.join("\n");
         assert!(plan.contains(TITLE_INDEX) || plan.contains("VIRTUAL TABLE"), "{sql}\n{plan}");
     }
-    let mut whole = Vec::new();
+    let mut unindexed = Vec::new();
     for sql in &statements {
         let plan = explain(&app, sql).await;
         if reads_a_whole_table(sql, &plan) {
-            whole.push(format!("{sql}\n{}", plan.join("\n")));
+            unindexed.push(format!("{sql}\n{}", plan.join("\n")));
         }
     }
-    assert!(whole.is_empty(), "{}", whole.join("\n\n"));
+    assert!(unindexed.is_empty(), "{}", unindexed.join("\n\n"));
 }
 
 /// PostgreSQL's, over the pieces of titles.
@@ -62,15 +59,15 @@ const TITLE_INDEX: &str = "events_title_search";
 
 /// A search for the first page, or its count. On SQLite: one that was found to be rare.
 fn is_plain_search(app: &App, sql: &str) -> bool {
-    match app.db().get_database_backend() {
-        DbBackend::Sqlite => sql.contains("event_titles MATCH"),
-        _ => sql.contains("LIKE $1") && !sql.contains("$3"),
+    match app.engine() {
+        Engine::Sqlite => sql.contains("event_titles MATCH"),
+        Engine::Postgres => sql.contains("LIKE $1") && !sql.contains("$3"),
     }
 }
 
 /// The plan for a text that one title of all has. PostgreSQL chooses by the text.
 async fn explain_rare_search(app: &App, sql: &str) -> Vec<String> {
-    if app.db().get_database_backend() == DbBackend::Sqlite {
+    if app.engine() == Engine::Sqlite {
         return explain(app, sql).await;
     }
     let rest = if sql.contains("$2") { ", 4" } else { "" };
@@ -79,12 +76,10 @@ async fn explain_rare_search(app: &App, sql: &str) -> Vec<String> {
 }
 
 /// All that users do, each thing once.
-async fn play(app: &App, url: &str) {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+async fn run_every_operation(app: &App, server: &Program) {
     let token = app.user().await;
     let send = async |query: &str, variables: Value| -> Value {
-        let body = json!({ "query": query, "variables": variables });
-        let request = http.post(format!("{url}/graphql")).bearer_auth(&token).json(&body);
+        let request = server.request(Some(&token), query, variables);
         let answer: Value = request.send().await.unwrap().json().await.unwrap();
         assert_eq!(answer.get("errors"), None, "{query}");
         answer["data"].clone()
@@ -95,17 +90,15 @@ async fn play(app: &App, url: &str) {
     send(register, json!({ "input": account })).await;
     let login = "mutation($input: LoginInput!) { login(input: $input) { accessToken } }";
     let account = json!({ "email": "p@example.test", "password": "planned-1" });
-    let body = json!({ "query": login, "variables": { "input": account } });
-    let signed_in = http.post(format!("{url}/graphql")).json(&body).send().await.unwrap();
-    let mut cookie = crate::app::refresh_cookie(&signed_in).0;
-    for act in ["refresh { accessToken }", "logout", "logoutEverywhere"] {
-        let body = json!({ "query": format!("mutation {{ {act} }}") });
-        let request = http.post(format!("{url}/graphql")).bearer_auth(&token).json(&body);
-        let request = request.header("cookie", &cookie);
-        let answer = request.send().await.unwrap();
-        cookie = crate::app::refresh_cookie(&answer).0;
+    let signed_in = server.request(None, login, json!({ "input": account }));
+    let signed_in = signed_in.send().await.unwrap();
+    let mut cookie = refresh_cookie(&signed_in).0;
+    for field in ["refresh { accessToken }", "logout", "logoutEverywhere"] {
+        let request = server.request(Some(&token), &format!("mutation {{ {field} }}"), json!({}));
+        let answer = request.header("cookie", &cookie).send().await.unwrap();
+        cookie = refresh_cookie(&answer).0;
         let answer: Value = answer.json().await.unwrap();
-        assert_eq!(answer.get("errors"), None, "{act}");
+        assert_eq!(answer.get("errors"), None, "{field}");
     }
 
     let list = "query($sort: EventOrder, $search: String, $page: Boolean!, $after: String) {
@@ -131,8 +124,8 @@ async fn play(app: &App, url: &str) {
         }
     }
 
-    let one = "query($id: ID!) { me { id } event(id: $id) { title myBooking { id } } }";
-    send(one, json!({ "id": events[0] })).await;
+    let single_event = "query($id: ID!) { me { id } event(id: $id) { title myBooking { id } } }";
+    send(single_event, json!({ "id": events[0] })).await;
     let with_key = json!({ "eventId": events[1], "quantity": 2, "idempotencyKey": "once" });
     for input in [json!({ "eventId": events[0] }), with_key.clone(), with_key] {
         send(BOOK, json!({ "input": input })).await;
@@ -141,51 +134,49 @@ async fn play(app: &App, url: &str) {
     for _ in 0..2 {
         assert_eq!(send(BOOK, sold_out.clone()).await["bookEvent"]["__typename"], "SoldOut");
     }
-    let mine = "query($status: BookingStatus, $after: String) {
+    let my_bookings = "query($status: BookingStatus, $after: String) {
         me { bookings(first: 1, status: $status, after: $after) {
             totalCount nodes { id event { title } } pageInfo { endCursor } } } }";
     let mut booking = Value::Null;
     for status in [None, Some("CONFIRMED")] {
-        let page = send(mine, json!({ "status": status })).await["me"]["bookings"].take();
+        let page = send(my_bookings, json!({ "status": status })).await["me"]["bookings"].take();
         booking = page["nodes"][0]["id"].clone();
         let after = page["pageInfo"]["endCursor"].clone();
-        send(mine, json!({ "status": status, "after": after })).await;
+        send(my_bookings, json!({ "status": status, "after": after })).await;
     }
     send(CANCEL, json!({ "input": { "bookingId": booking } })).await;
-    if app.db().get_database_backend() == DbBackend::Postgres {
+    if app.engine() == Engine::Postgres {
         // Somebody holds the event for longer than a booking waits for it.
-        let held = app.db().begin().await.unwrap();
         let id = events[3].as_str().unwrap();
-        let lock = format!("SELECT 1 FROM events WHERE id = '{id}' FOR UPDATE");
-        held.execute_unprepared(&lock).await.unwrap();
-        let body = json!({ "query": BOOK, "variables": { "input": { "eventId": id } } });
-        let asking = http.post(format!("{url}/graphql")).bearer_auth(&token).json(&body).send();
-        let answer: Value = asking.await.unwrap().json().await.unwrap();
+        let lock = app.lock_event(id).await;
+        let input = json!({ "input": { "eventId": id } });
+        let answer = server.request(Some(&token), BOOK, input).send();
+        let answer: Value = answer.await.unwrap().json().await.unwrap();
         assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{answer}");
-        held.rollback().await.unwrap();
+        lock.rollback().await.unwrap();
     }
 }
 
 /// Each text once, as the server's log has them.
 fn logged_statements(log: &str) -> BTreeSet<String> {
-    let explained = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
+    let verbs = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
     log.lines()
         .map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON")["fields"].take())
         .map(|fields| {
-            let whole = fields["db.statement"].as_str().unwrap_or_default().trim();
-            let short = fields["summary"].as_str().unwrap_or_default().trim();
-            if whole.is_empty() { short.to_owned() } else { whole.to_owned() }
+            let statement = fields["db.statement"].as_str().unwrap_or_default().trim();
+            let summary = fields["summary"].as_str().unwrap_or_default().trim();
+            if statement.is_empty() { summary.to_owned() } else { statement.to_owned() }
         })
-        .filter(|sql| explained.iter().any(|verb| sql.starts_with(verb)))
+        .filter(|sql| verbs.iter().any(|verb| sql.starts_with(verb)))
         .filter(|sql| !sql.contains("seaql_migrations") && !sql.contains("sqlite_master"))
         .collect()
 }
 
 /// The plan that is made without knowing the values, a step a line.
 async fn explain(app: &App, sql: &str) -> Vec<String> {
-    let most = (1..=20).rev().find(|number| sql.contains(&format!("${number}"))).unwrap_or(0);
-    let nulls = vec!["NULL"; most].join(", ");
-    let call = if most == 0 { String::new() } else { format!("({nulls})") };
+    let parameters = (1..=20).rev().find(|number| sql.contains(&format!("${number}"))).unwrap_or(0);
+    let nulls = vec!["NULL"; parameters].join(", ");
+    let call = if parameters == 0 { String::new() } else { format!("({nulls})") };
     explain_call(app, sql, "force_generic_plan", &call).await
 }
 
@@ -194,18 +185,18 @@ async fn explain_call(app: &App, sql: &str, mode: &str, call: &str) -> Vec<Strin
     // The server's own settings decide, as its connections have them.
     let tx = app.services.db.begin().await.unwrap();
     let backend = app.db().get_database_backend();
-    let rows = if backend == DbBackend::Sqlite {
+    let rows = if app.engine() == Engine::Sqlite {
         let explain = Statement::from_string(backend, format!("EXPLAIN QUERY PLAN {sql}"));
         tx.query_all_raw(explain).await
     } else {
         tx.execute_unprepared(&format!("SET LOCAL plan_cache_mode = {mode}")).await.unwrap();
-        tx.execute_unprepared(&format!("PREPARE asked AS {sql}")).await.unwrap();
-        let explain = format!("EXPLAIN (COSTS OFF) EXECUTE asked{call}");
+        tx.execute_unprepared(&format!("PREPARE statement AS {sql}")).await.unwrap();
+        let explain = format!("EXPLAIN (COSTS OFF) EXECUTE statement{call}");
         let rows = tx.query_all_raw(Statement::from_string(backend, explain)).await;
-        tx.execute_unprepared("DEALLOCATE asked").await.unwrap();
+        tx.execute_unprepared("DEALLOCATE statement").await.unwrap();
         rows
     };
-    let column = if backend == DbBackend::Sqlite { "detail" } else { "QUERY PLAN" };
+    let column = if app.engine() == Engine::Sqlite { "detail" } else { "QUERY PLAN" };
     let plan = rows.unwrap_or_else(|error| panic!("{sql}: {error}"));
     let plan = plan.iter().map(|row| row.try_get("", column).unwrap()).collect();
     tx.rollback().await.unwrap();
@@ -216,20 +207,22 @@ async fn explain_call(app: &App, sql: &str, mode: &str, call: &str) -> Vec<Strin
 /// and who counts all events must see all of them.
 fn reads_a_whole_table(sql: &str, plan: &[String]) -> bool {
     let in_order = sql.contains("LIMIT") || sql.starts_with("SELECT COUNT(*)");
-    let step = |at: usize| plan.get(at).map_or("", |step| step.trim());
-    (0..plan.len()).any(|at| {
+    let step = |index: usize| plan.get(index).map_or("", |step| step.trim());
+    (0..plan.len()).any(|index| {
         let is_table = ["events", "bookings", "users", "sessions", "refresh_tokens", " b"]
             .iter()
-            .any(|table| step(at).contains(table));
-        if step(at).contains("Seq Scan") {
+            .any(|table| step(index).contains(table));
+        if step(index).contains("Seq Scan") {
             return true;
         }
         // PostgreSQL: without a condition, an index is read whole. SQLite: SEARCH has one, SCAN has not.
-        let without_key = step(at).contains("Index")
-            && step(at).contains(" on ")
-            && !(at + 1..at + 3).any(|next| step(next).starts_with("Index Cond"))
-            || step(at).starts_with("SCAN") && is_table && !step(at).contains("VIRTUAL TABLE");
-        let by_index = step(at).contains("Index") || step(at).contains("USING");
+        let without_key = step(index).contains("Index")
+            && step(index).contains(" on ")
+            && !(index + 1..index + 3).any(|next| step(next).starts_with("Index Cond"))
+            || step(index).starts_with("SCAN")
+                && is_table
+                && !step(index).contains("VIRTUAL TABLE");
+        let by_index = step(index).contains("Index") || step(index).contains("USING");
         without_key && !(in_order && by_index)
     })
 }

@@ -2,17 +2,25 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep};
+use reqwest::RequestBuilder;
+use serde_json::Value;
+use tempfile::TempDir;
 
-const READY_WITHIN: Duration = Duration::from_secs(20);
+use crate::{
+    app::{JWT_SECRET, graphql_request, http_client},
+    waiting::wait_until,
+};
+
+const LOG_FILE: &str = "log";
+const READY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// `rowlock` in a folder, with no setting from outside.
-pub(crate) fn rowlock(folder: &Path) -> Command {
+pub(crate) fn rowlock_command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rowlock"));
     command.current_dir(folder).env_clear().stdin(Stdio::null());
     command
@@ -25,39 +33,58 @@ pub(crate) fn free_port() -> u16 {
 
 /// Waits until the server at `url` answers that it is ready.
 pub(crate) async fn wait_until_ready(url: &str) {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let deadline = Instant::now() + READY_WITHIN;
-    loop {
+    let http = http_client();
+    wait_until(READY_TIMEOUT, "the server is ready", async || {
         let answer = http.get(format!("{url}/readyz")).send().await;
-        if answer.is_ok_and(|answer| answer.status().is_success()) {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{url} was never ready");
-        sleep(Duration::from_millis(20)).await;
-    }
+        answer.is_ok_and(|answer| answer.status().is_success())
+    })
+    .await;
 }
 
 /// A running `rowlock serve`; it is killed when this is dropped.
 pub(crate) struct Program {
     pub(crate) url: String,
+    http: reqwest::Client,
     process: Child,
-    log: PathBuf,
+    folder: TempDir,
 }
 
 impl Program {
-    /// With these settings, as environment variables. Its log is a file in `folder`.
-    pub(crate) async fn serve(folder: &Path, settings: &[(&str, &str)]) -> Self {
+    /// Serves from an empty folder with these settings, as environment variables.
+    pub(crate) async fn serve(settings: &[(&str, &str)]) -> Self {
         let address = format!("127.0.0.1:{}", free_port());
-        let log = folder.join("log");
-        let process = rowlock(folder)
+        let folder = TempDir::new().unwrap();
+        let log = fs::File::create(folder.path().join(LOG_FILE)).unwrap();
+        let process = rowlock_command(folder.path())
             .env("LISTEN_ADDR", &address)
             .envs(settings.iter().copied())
-            .stderr(fs::File::create(&log).unwrap())
+            .stderr(log)
             .spawn()
             .unwrap();
-        let program = Self { url: format!("http://{address}"), process, log };
+        let program =
+            Self { url: format!("http://{address}"), http: http_client(), process, folder };
         wait_until_ready(&program.url).await;
         program
+    }
+
+    /// Serves a database with the tests' secret and these settings.
+    pub(crate) async fn serve_database(url: &str, settings: &[(&str, &str)]) -> Self {
+        let database = [("DATABASE_URL", url), ("JWT_SECRET", JWT_SECRET)];
+        Self::serve(&[&database, settings].concat()).await
+    }
+
+    /// A request that sends an operation.
+    pub(crate) fn request(
+        &self,
+        token: Option<&str>,
+        query: &str,
+        variables: Value,
+    ) -> RequestBuilder {
+        graphql_request(&self.http, &self.url, token, query, variables)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.http.get(format!("{}{path}", self.url))
     }
 
     /// Asks it to stop, without waiting for it.
@@ -69,7 +96,7 @@ impl Program {
     /// Waits for its end; gives how it ended and all that it logged.
     pub(crate) fn wait(mut self) -> (ExitStatus, String) {
         let status = self.process.wait().unwrap();
-        (status, fs::read_to_string(&self.log).unwrap())
+        (status, fs::read_to_string(self.folder.path().join(LOG_FILE)).unwrap())
     }
 }
 

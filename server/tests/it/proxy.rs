@@ -12,93 +12,102 @@ use tokio::{
     time::sleep,
 };
 
-/// Stands between a client and a server, and lets nothing through while it is closed.
+/// Relays connections between clients and a server. It relays nothing while it is closed.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
-    open: watch::Sender<bool>,
-    cut: Arc<Mutex<Cut>>,
+    is_open: watch::Sender<bool>,
+    fault: Arc<Mutex<NetworkFault>>,
 }
 
-/// Whether a connection is cut that sends these bytes: after they were sent on, and before their answer
-/// is.
+/// What happens to a connection on which the client sends certain bytes. All faults but
+/// `CutEach` happen once and then leave `None`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cut {
-    Never,
-    /// The next one.
-    Once(&'static [u8]),
-    Each(&'static [u8]),
-    /// The next one, which the server gets only after this long.
-    Late(&'static [u8], Duration),
-    /// None; but the next one is never answered again.
+pub(crate) enum NetworkFault {
+    None,
+    /// The server gets the bytes, and the connection is cut before its answer arrives.
+    CutOnce(&'static [u8]),
+    /// Like `CutOnce`, for every connection.
+    CutEach(&'static [u8]),
+    /// The connection is cut, and the server gets the bytes only after the delay.
+    CutAndDeliverLate(&'static [u8], Duration),
+    /// The bytes get lost, and the connection stays open without another answer.
     Silence(&'static [u8]),
 }
 
 impl Proxy {
-    /// To a server's host and port; open.
-    pub(crate) async fn to(target: String) -> Self {
+    /// Starts an open proxy in front of the server at this host and port.
+    pub(crate) async fn to(target: &str) -> Self {
+        let target = target.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let open = watch::Sender::new(true);
-        let is_open = open.subscribe();
-        let cut = Arc::new(Mutex::new(Cut::Never));
-        let cuts = Arc::clone(&cut);
+        let is_open = watch::Sender::new(true);
+        let open_state = is_open.subscribe();
+        let fault = Arc::new(Mutex::new(NetworkFault::None));
+        let shared_fault = Arc::clone(&fault);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                if *is_open.borrow() {
-                    tokio::spawn(pass(client, target.clone(), is_open.clone(), Arc::clone(&cuts)));
+                if *open_state.borrow() {
+                    let fault = Arc::clone(&shared_fault);
+                    tokio::spawn(relay(client, target.clone(), open_state.clone(), fault));
                 }
             }
         });
-        Self { port, open, cut }
+        Self { port, is_open, fault }
     }
 
-    /// Closing it ends the connections too.
-    pub(crate) fn set_open(&self, open: bool) {
-        self.open.send_replace(open);
+    /// The URL at which an HTTP server is reached through the proxy.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
-    pub(crate) fn set_cut(&self, cut: Cut) {
-        *self.cut.lock().unwrap() = cut;
+    /// Opens or closes the proxy. Closing it ends all connections.
+    pub(crate) fn set_open(&self, is_open: bool) {
+        self.is_open.send_replace(is_open);
     }
 
-    pub(crate) fn cut(&self) -> Cut {
-        *self.cut.lock().unwrap()
+    pub(crate) fn set_fault(&self, fault: NetworkFault) {
+        *self.fault.lock().unwrap() = fault;
+    }
+
+    pub(crate) fn fault(&self) -> NetworkFault {
+        *self.fault.lock().unwrap()
     }
 }
 
-async fn pass(
+async fn relay(
     mut client: TcpStream,
     target: String,
-    mut open: watch::Receiver<bool>,
-    cut: Arc<Mutex<Cut>>,
+    mut is_open: watch::Receiver<bool>,
+    fault: Arc<Mutex<NetworkFault>>,
 ) {
     let Ok(mut server) = TcpStream::connect(target).await else { return };
-    let (mut asked, mut answered) = (vec![0; 65_536], vec![0; 65_536]);
+    let (mut request, mut answer) = (vec![0; 65_536], vec![0; 65_536]);
     loop {
         tokio::select! {
-            () = closed(&mut open) => return,
-            read = client.read(&mut asked) => {
+            () = wait_until_closed(&mut is_open) => return,
+            read = client.read(&mut request) => {
                 let Ok(count @ 1..) = read else { return };
-                let cut = cuts(&cut, &asked[..count]);
-                if cut == Some(Duration::MAX) {
-                    return closed(&mut open).await;
+                let fault = take_fault(&fault, &request[..count]);
+                match fault {
+                    NetworkFault::Silence(_) => return wait_until_closed(&mut is_open).await,
+                    NetworkFault::CutAndDeliverLate(_, delay) => {
+                        let _ = client.shutdown().await;
+                        sleep(delay).await;
+                    }
+                    _ => {}
                 }
-                if let Some(late) = cut.filter(|late| !late.is_zero()) {
-                    let _ = client.shutdown().await;
-                    sleep(late).await;
-                }
-                if server.write_all(&asked[..count]).await.is_err() {
+                if server.write_all(&request[..count]).await.is_err() {
                     return;
                 }
-                if cut.is_some() {
-                    // The server has it, which shows in its answer; the client never gets that.
-                    let _ = server.read(&mut answered).await;
+                if fault != NetworkFault::None {
+                    // The server's answer shows that it got the bytes. The client never gets it.
+                    let _ = server.read(&mut answer).await;
                     return;
                 }
             }
-            read = server.read(&mut answered) => {
+            read = server.read(&mut answer) => {
                 let Ok(count @ 1..) = read else { return };
-                if client.write_all(&answered[..count]).await.is_err() {
+                if client.write_all(&answer[..count]).await.is_err() {
                     return;
                 }
             }
@@ -106,22 +115,25 @@ async fn pass(
     }
 }
 
-async fn closed(open: &mut watch::Receiver<bool>) {
-    let _ = open.wait_for(|open| !open).await;
+async fn wait_until_closed(is_open: &mut watch::Receiver<bool>) {
+    let _ = is_open.wait_for(|is_open| !is_open).await;
 }
 
-/// How much later the server gets what was sent, where the connection is cut by it.
-fn cuts(cut: &Mutex<Cut>, sent: &[u8]) -> Option<Duration> {
-    let mut cut = cut.lock().unwrap();
-    let has = |text: &[u8]| sent.windows(text.len()).any(|window| window == text);
-    let (found, late) = match *cut {
-        Cut::Never => (false, Duration::ZERO),
-        Cut::Each(text) | Cut::Once(text) => (has(text), Duration::ZERO),
-        Cut::Late(text, late) => (has(text), late),
-        Cut::Silence(text) => (has(text), Duration::MAX),
+/// The fault that these bytes cause. One that happens only once is then over.
+fn take_fault(fault: &Mutex<NetworkFault>, sent: &[u8]) -> NetworkFault {
+    let mut fault = fault.lock().unwrap();
+    let bytes = match *fault {
+        NetworkFault::None => return NetworkFault::None,
+        NetworkFault::CutOnce(bytes)
+        | NetworkFault::CutEach(bytes)
+        | NetworkFault::CutAndDeliverLate(bytes, _)
+        | NetworkFault::Silence(bytes) => bytes,
     };
-    if found && !matches!(*cut, Cut::Each(_)) {
-        *cut = Cut::Never;
+    if !sent.windows(bytes.len()).any(|window| window == bytes) {
+        return NetworkFault::None;
     }
-    found.then_some(late)
+    match *fault {
+        NetworkFault::CutEach(_) => *fault,
+        _ => std::mem::replace(&mut *fault, NetworkFault::None),
+    }
 }

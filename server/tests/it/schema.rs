@@ -9,7 +9,7 @@ use async_graphql::parser::{
     },
 };
 
-const FILE: &str = include_str!("../../../schema.graphql");
+const SCHEMA_FILE: &str = include_str!("../../../schema.graphql");
 /// The part of the API that clients bind to. Additions are free; what is here stays.
 const CONTRACT: &str = include_str!("contract.graphql");
 
@@ -26,25 +26,28 @@ fn types(sdl: &str) -> BTreeMap<String, TypeDefinition> {
 }
 
 #[test]
-fn the_file_is_what_the_server_has() {
-    assert!(rowlock::graphql::sdl() == FILE, "schema.graphql is stale: run `cargo xtask schema`");
+fn schema_graphql_is_up_to_date() {
+    assert!(
+        rowlock::graphql::sdl() == SCHEMA_FILE,
+        "schema.graphql is stale: run `cargo xtask schema`"
+    );
 }
 
 #[test]
-fn the_schema_holds_the_whole_contract() {
-    let schema = types(FILE);
-    for (name, wanted) in types(CONTRACT) {
-        let Some(found) = schema.get(&name) else { panic!("{name} is missing") };
-        let found = members(found);
-        for (member, shape) in members(&wanted) {
-            assert_eq!(found.get(&member), Some(&shape), "{name}.{member}");
+fn the_schema_includes_the_whole_contract() {
+    let schema = types(SCHEMA_FILE);
+    for (name, expected) in types(CONTRACT) {
+        let Some(actual) = schema.get(&name) else { panic!("{name} is missing") };
+        let actual = members(actual);
+        for (member, member_type) in members(&expected) {
+            assert_eq!(actual.get(&member), Some(&member_type), "{name}.{member}");
         }
     }
 }
 
 #[test]
-fn what_is_deprecated_says_what_to_use_instead() {
-    for line in FILE.lines().filter(|line| line.contains("@deprecated")) {
+fn every_deprecation_has_a_reason_of_its_own() {
+    for line in SCHEMA_FILE.lines().filter(|line| line.contains("@deprecated")) {
         let (_, reason) = line.split_once("reason: \"").expect(line);
         assert!(!reason.starts_with('"') && !reason.starts_with("No longer supported"), "{line}");
     }
@@ -54,13 +57,14 @@ fn what_is_deprecated_says_what_to_use_instead() {
 fn members(ty: &TypeDefinition) -> BTreeMap<String, String> {
     fn fields(
         list: &[async_graphql::Positioned<FieldDefinition>],
-        into: &mut BTreeMap<String, String>,
+        members: &mut BTreeMap<String, String>,
     ) {
         for field in list {
             let name = field.node.name.node.as_str();
-            into.insert(name.to_owned(), field.node.ty.node.to_string());
+            members.insert(name.to_owned(), field.node.ty.node.to_string());
             for argument in &field.node.arguments {
-                into.insert(format!("{name}({})", argument.node.name.node), input(&argument.node));
+                members
+                    .insert(format!("{name}({})", argument.node.name.node), input(&argument.node));
             }
         }
     }
@@ -72,42 +76,42 @@ fn members(ty: &TypeDefinition) -> BTreeMap<String, String> {
         });
         format!("{}{default}", value.ty.node)
     }
-    let mut all = BTreeMap::new();
+    let mut members = BTreeMap::new();
     match &ty.kind {
         TypeKind::Scalar => {}
         TypeKind::Object(object) => {
-            fields(&object.fields, &mut all);
+            fields(&object.fields, &mut members);
             for interface in &object.implements {
-                all.insert(format!("implements {}", interface.node), String::new());
+                members.insert(format!("implements {}", interface.node), String::new());
             }
         }
-        TypeKind::Interface(interface) => fields(&interface.fields, &mut all),
+        TypeKind::Interface(interface) => fields(&interface.fields, &mut members),
         TypeKind::Union(union) => {
             for member in &union.members {
-                all.insert(format!("| {}", member.node), String::new());
+                members.insert(format!("| {}", member.node), String::new());
             }
         }
         TypeKind::Enum(values) => {
             for value in &values.values {
-                all.insert(value.node.value.node.to_string(), String::new());
+                members.insert(value.node.value.node.to_string(), String::new());
             }
         }
         TypeKind::InputObject(object) => {
             for field in &object.fields {
-                all.insert(field.node.name.node.to_string(), input(&field.node));
+                members.insert(field.node.name.node.to_string(), input(&field.node));
             }
         }
     }
-    all
+    members
 }
 
 #[test]
-fn everything_has_a_description() {
-    for (name, ty) in types(FILE) {
+fn every_type_field_argument_and_value_has_a_description() {
+    for (name, ty) in types(SCHEMA_FILE) {
         let mut missing = Vec::new();
-        let mut check = |what: String, described: bool| {
-            if !described {
-                missing.push(what);
+        let mut check = |item: String, is_described: bool| {
+            if !is_described {
+                missing.push(item);
             }
         };
         check(name.clone(), ty.description.is_some());
@@ -116,26 +120,26 @@ fn everything_has_a_description() {
             TypeKind::Interface(interface) => &interface.fields,
             TypeKind::Enum(values) => {
                 for value in &values.values {
-                    let what = format!("{name}.{}", value.node.value.node);
-                    check(what, value.node.description.is_some());
+                    let item = format!("{name}.{}", value.node.value.node);
+                    check(item, value.node.description.is_some());
                 }
                 &[]
             }
             TypeKind::InputObject(object) => {
                 for field in &object.fields {
-                    let what = format!("{name}.{}", field.node.name.node);
-                    check(what, field.node.description.is_some());
+                    let item = format!("{name}.{}", field.node.name.node);
+                    check(item, field.node.description.is_some());
                 }
                 &[]
             }
             TypeKind::Scalar | TypeKind::Union(_) => &[],
         };
         for field in fields {
-            let what = format!("{name}.{}", field.node.name.node);
-            check(what.clone(), field.node.description.is_some());
+            let item = format!("{name}.{}", field.node.name.node);
+            check(item.clone(), field.node.description.is_some());
             for argument in &field.node.arguments {
-                let what = format!("{what}({})", argument.node.name.node);
-                check(what, argument.node.description.is_some());
+                let item = format!("{item}({})", argument.node.name.node);
+                check(item, argument.node.description.is_some());
             }
         }
         assert!(missing.is_empty(), "without a description: {missing:?}");

@@ -8,105 +8,99 @@ use rowlock_entities::EventId;
 use sea_orm::{ConnectionTrait, sqlx::postgres::PgListener};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
 use crate::{
-    app::{App, Engine, postgres_admin, postgres_url, refresh_cookie},
-    program::rowlock,
-    socket::Socket,
+    app::{App, refresh_cookie},
+    database::{Engine, postgres_admin, postgres_url},
+    program::rowlock_command,
+    socket::{MODERN_PROTOCOL, Socket, WATCH_COUNTS},
+    waiting::wait_until,
 };
 
-const WATCH: &str = "subscription($ids: [ID!]) { remainingTickets(eventIds: $ids) {
-    eventId remainingTickets } }";
-
 async fn two_servers() -> (App, App) {
-    let one = App::start(Engine::Postgres).await;
-    let two = App::start_on(one.database_url.clone(), TempDir::new().unwrap(), &[]).await;
-    until_listening(&one, 2).await;
-    (one, two)
+    let first = App::start(Engine::Postgres).await;
+    let second = first.start_second_server().await;
+    wait_until_listening(&first, 2).await;
+    (first, second)
 }
 
 /// Waits until so many servers listen to each other.
-async fn until_listening(app: &App, servers: i64) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while listening(app).await < servers {
-        assert!(Instant::now() < deadline, "{servers} servers never listened");
-        sleep(Duration::from_millis(20)).await;
-    }
+async fn wait_until_listening(app: &App, servers: i64) {
+    let what = format!("{servers} servers listen");
+    wait_until(Duration::from_secs(20), &what, async || listening_servers(app).await >= servers)
+        .await;
 }
 
-const LISTENING: &str = "FROM pg_stat_activity WHERE datname = current_database() \
+const LISTENING_SESSIONS: &str = "FROM pg_stat_activity WHERE datname = current_database() \
     AND query LIKE 'LISTEN%'";
 
-async fn listening(app: &App) -> i64 {
-    let count = format!("SELECT count(*) {LISTENING}");
+async fn listening_servers(app: &App) -> i64 {
+    let count = format!("SELECT count(*) {LISTENING_SESSIONS}");
     let statement = sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, count);
     let row = app.db().query_one_raw(statement).await.unwrap().unwrap();
     row.try_get_by_index(0).unwrap()
 }
 
 /// Watches an event, or all of them; a named one's current count has been told.
-async fn watch(app: &App, event: Option<&str>) -> Socket {
-    let mut socket = Socket::open(&app.url, "graphql-transport-ws", json!({})).await;
-    socket.start(WATCH, json!({ "ids": event.map(|event| [event]) })).await;
+async fn watch_counts(app: &App, event: Option<&str>) -> Socket {
+    let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
+    socket.start(WATCH_COUNTS, json!({ "ids": event.map(|event| [event]) })).await;
     if event.is_some() {
-        socket.next().await;
+        socket.next_result().await;
     }
     socket
 }
 
-fn left(message: &Value) -> i64 {
-    message["data"]["remainingTickets"]["remainingTickets"].as_i64().expect("an update")
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn a_count_reaches_those_who_watch_at_another_server() {
-    let (one, two) = two_servers().await;
-    let event = one.event("Concert", 5).await;
-    let (mut named, mut all) = (watch(&two, Some(&event)).await, watch(&two, None).await);
+async fn a_changed_count_reaches_subscribers_of_another_server() {
+    let (first, second) = two_servers().await;
+    let event = first.event("Concert", 5).await;
+    let (mut one_event, mut all_events) =
+        (watch_counts(&second, Some(&event)).await, watch_counts(&second, None).await);
     // That its subscription began can't be seen from outside: its answer comes after it.
-    all.run("{ __typename }", json!({})).await;
-    for (user, remaining) in one.users(2).await.iter().zip([3, 1]) {
-        let booked = one.book(user, &event, 2).await;
-        assert_eq!(left(&named.next().await), remaining);
-        assert_eq!(left(&all.next().await), remaining);
+    all_events.run("{ __typename }", json!({})).await;
+    for (user, remaining) in first.users(2).await.iter().zip([3, 1]) {
+        let booked = first.book(user, &event, 2).await;
+        assert_eq!(one_event.next_remaining_tickets().await, remaining);
+        assert_eq!(all_events.next_remaining_tickets().await, remaining);
         if remaining == 1 {
-            two.cancel(user, booked["booking"]["id"].as_str().unwrap()).await;
-            assert_eq!(left(&named.next().await), 3);
+            second.cancel(user, booked["booking"]["id"].as_str().unwrap()).await;
+            assert_eq!(one_event.next_remaining_tickets().await, 3);
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_lost_the_connection_it_listened_on_misses_nothing() {
-    let (one, two) = two_servers().await;
-    let event = one.event("Concert", 5).await;
-    let mut socket = watch(&two, Some(&event)).await;
-    let users = one.users(2).await;
-    one.sql(&format!("SELECT pg_terminate_backend(pid) {LISTENING}")).await;
+async fn a_server_that_lost_its_listening_connection_misses_no_count() {
+    let (first, second) = two_servers().await;
+    let event = first.event("Concert", 5).await;
+    let mut socket = watch_counts(&second, Some(&event)).await;
+    let users = first.users(2).await;
+    first.execute_sql(&format!("SELECT pg_terminate_backend(pid) {LISTENING_SESSIONS}")).await;
     // At a time when nobody listens, or just does again.
-    one.book(&users[0], &event, 1).await;
-    assert_eq!(left(&socket.next().await), 4);
-    until_listening(&one, 2).await;
-    one.book(&users[1], &event, 1).await;
-    assert_eq!(left(&socket.next().await), 3);
+    first.book(&users[0], &event, 1).await;
+    assert_eq!(socket.next_remaining_tickets().await, 4);
+    wait_until_listening(&first, 2).await;
+    first.book(&users[1], &event, 1).await;
+    assert_eq!(socket.next_remaining_tickets().await, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_count_that_a_dying_server_did_not_tell_is_read_again() {
+async fn a_count_that_no_server_announced_is_read_from_the_database() {
     let app = App::start(Engine::Postgres).await;
     let event = app.event("Concert", 5).await;
-    let mut socket = watch(&app, Some(&event)).await;
-    app.sql(&format!(
+    let mut socket = watch_counts(&app, Some(&event)).await;
+    app.execute_sql(&format!(
         "UPDATE events SET remaining_tickets = 2, count_version = count_version + 1 \
          WHERE id = '{event}'"
     ))
     .await;
-    assert_eq!(left(&socket.next().await), 2);
+    assert_eq!(socket.next_remaining_tickets().await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_changes_are_few_messages() {
+async fn many_changes_are_sent_in_few_messages() {
     let app = App::start(Engine::Postgres).await;
     let mut listener = PgListener::connect(&app.database_url).await.unwrap();
     listener.listen("rowlock_counts").await.unwrap();
@@ -118,45 +112,45 @@ async fn many_changes_are_few_messages() {
     let last = format!("{} 1 20 20", events[199].0.simple());
     let (mut messages, mut has_last) = (0, false);
     while !has_last || messages == 0 {
-        let heard = timeout(Duration::from_secs(10), listener.recv()).await;
-        has_last |= heard.expect("a message in time").unwrap().payload().contains(&last);
+        let message = timeout(Duration::from_secs(10), listener.recv()).await;
+        has_last |= message.expect("a message in time").unwrap().payload().contains(&last);
         messages += 1;
     }
     assert!(messages < 20, "{messages} messages for 4,000 changes");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_token_is_good_at_every_server() {
-    let (one, two) = two_servers().await;
+async fn a_refresh_token_works_on_every_server() {
+    let (first, second) = two_servers().await;
     let register = "mutation { register(input: { email: \"ann@example.org\", \
         password: \"planned-1\", name: \"Ann\" }) { accessToken } }";
-    let answer = one.request(None, register, json!({})).send().await.unwrap();
+    let answer = first.request(None, register, json!({})).send().await.unwrap();
     let mut cookie = refresh_cookie(&answer).0;
-    for server in [&two, &one, &two] {
+    for server in [&second, &first, &second] {
         let refresh = server.request(None, "mutation { refresh { accessToken } }", json!({}));
         let answer = refresh.header("cookie", &cookie).send().await.unwrap();
         cookie = refresh_cookie(&answer).0;
         let answer: Value = answer.json().await.unwrap();
         let token = answer["data"]["refresh"]["accessToken"].as_str().expect("a token");
-        let me = one.data(Some(token), "{ me { name } }", json!({})).await;
+        let me = first.data(Some(token), "{ me { name } }", json!({})).await;
         assert_eq!(me["me"]["name"], "Ann");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn migrations_that_are_started_at_once_run_once() {
+async fn migrations_started_by_several_processes_at_once_succeed() {
     let name = format!("migrated_{}", uuid::Uuid::now_v7().simple());
     postgres_admin(&format!("CREATE DATABASE {name}")).await;
     let folder = TempDir::new().unwrap();
     let migrate = || {
-        let mut command = rowlock(folder.path());
+        let mut command = rowlock_command(folder.path());
         let command = command.arg("migrate").env("DATABASE_URL", postgres_url(&name));
         let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         tokio::task::spawn_blocking(move || running.wait_with_output().unwrap())
     };
     for output in join_all((0..5).map(|_| migrate())).await {
         let output = output.unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
     }
 }

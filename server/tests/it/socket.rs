@@ -10,32 +10,45 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest, http::HeaderValue},
 };
 
+/// The subprotocol of today's clients.
+pub(crate) const MODERN_PROTOCOL: &str = "graphql-transport-ws";
+/// The subprotocol of older clients.
+pub(crate) const LEGACY_PROTOCOL: &str = "graphql-ws";
+
+/// Watches the counts of events.
+pub(crate) const WATCH_COUNTS: &str =
+    "subscription($ids: [ID!]) { remainingTickets(eventIds: $ids) {
+    eventId remainingTickets version } }";
+
 /// Longest wait for a message that must come.
-const SOON: Duration = Duration::from_secs(10);
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    legacy: bool,
+    is_legacy: bool,
     last_id: u32,
 }
 
 impl Socket {
     /// Opens a socket, says who it is, and waits for the welcome.
     pub(crate) async fn open(url: &str, protocol: &'static str, payload: Value) -> Self {
-        let mut socket = Self::connect(url, protocol).await.unwrap();
+        let mut socket = Self::connect_without_init(url, protocol).await.unwrap();
         socket.send(json!({ "type": "connection_init", "payload": payload })).await;
-        assert_eq!(socket.receive().await["type"], "connection_ack");
+        assert_eq!(socket.next_message().await["type"], "connection_ack");
         socket
     }
 
     /// Opens a socket, and says nothing.
-    pub(crate) async fn connect(url: &str, protocol: &'static str) -> Result<Self, Error> {
+    pub(crate) async fn connect_without_init(
+        url: &str,
+        protocol: &'static str,
+    ) -> Result<Self, Error> {
         let url = format!("{}/graphql", url.replacen("http", "ws", 1));
         let mut request = url.into_client_request().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(protocol));
         let (stream, response) = connect_async(request).await?;
         assert_eq!(response.headers()["sec-websocket-protocol"], protocol);
-        Ok(Self { stream, legacy: protocol == "graphql-ws", last_id: 0 })
+        Ok(Self { stream, is_legacy: protocol == LEGACY_PROTOCOL, last_id: 0 })
     }
 
     pub(crate) fn stream(&mut self) -> &mut WebSocketStream<MaybeTlsStream<TcpStream>> {
@@ -43,9 +56,9 @@ impl Socket {
     }
 
     /// Waits until the server closes the socket; gives the code, if it says one.
-    pub(crate) async fn closed(mut self) -> Option<u16> {
+    pub(crate) async fn close_code(mut self) -> Option<u16> {
         loop {
-            match timeout(SOON, self.stream.next()).await.expect("closed in time") {
+            match timeout(MESSAGE_TIMEOUT, self.stream.next()).await.expect("closed in time") {
                 Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return None,
@@ -56,7 +69,7 @@ impl Socket {
     /// Starts an operation.
     pub(crate) async fn start(&mut self, query: &str, variables: Value) -> u32 {
         self.last_id += 1;
-        let kind = if self.legacy { "start" } else { "subscribe" };
+        let kind = if self.is_legacy { "start" } else { "subscribe" };
         let payload = json!({ "query": query, "variables": variables });
         self.send(json!({ "type": kind, "id": self.last_id.to_string(), "payload": payload }))
             .await;
@@ -65,22 +78,22 @@ impl Socket {
 
     /// Ends an operation.
     pub(crate) async fn stop(&mut self, id: u32) {
-        let kind = if self.legacy { "stop" } else { "complete" };
+        let kind = if self.is_legacy { "stop" } else { "complete" };
         self.send(json!({ "type": kind, "id": id.to_string() })).await;
     }
 
     /// Runs an operation that answers once.
     pub(crate) async fn run(&mut self, query: &str, variables: Value) -> Value {
         self.start(query, variables).await;
-        let answer = self.next().await;
-        assert_eq!(self.receive().await["type"], "complete");
+        let answer = self.next_result().await;
+        assert_eq!(self.next_message().await["type"], "complete");
         answer
     }
 
     /// The next result of any operation.
-    pub(crate) async fn next(&mut self) -> Value {
+    pub(crate) async fn next_result(&mut self) -> Value {
         loop {
-            let mut message = self.receive().await;
+            let mut message = self.next_message().await;
             match message["type"].as_str().unwrap() {
                 "next" | "data" | "error" => return message["payload"].take(),
                 // Of an operation that was stopped.
@@ -90,13 +103,21 @@ impl Socket {
         }
     }
 
+    /// The remaining tickets in the next result of [`WATCH_COUNTS`].
+    pub(crate) async fn next_remaining_tickets(&mut self) -> i64 {
+        let result = self.next_result().await;
+        let count = &result["data"]["remainingTickets"]["remainingTickets"];
+        count.as_i64().unwrap_or_else(|| panic!("no count: {result}"))
+    }
+
     pub(crate) async fn send(&mut self, message: Value) {
         self.stream.send(Message::text(message.to_string())).await.unwrap();
     }
 
-    pub(crate) async fn receive(&mut self) -> Value {
+    pub(crate) async fn next_message(&mut self) -> Value {
         loop {
-            let message = timeout(SOON, self.stream.next()).await.expect("a message in time");
+            let message =
+                timeout(MESSAGE_TIMEOUT, self.stream.next()).await.expect("a message in time");
             match message.expect("the socket is open").unwrap() {
                 Message::Text(text) => {
                     let message: Value = serde_json::from_str(&text).unwrap();

@@ -14,54 +14,47 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, time::Instant};
 
 use crate::{
-    app::{BOOK, Engine, SECRET, new_database},
+    app::{BOOK, JWT_SECRET},
+    database::{Engine, new_database},
+    demo::{LIMITED_CONCERT, LOG_IN_AS_ADA},
     program::Program,
 };
 
-const CONCERT: &str = "01990000-0000-7000-8000-000000000001";
-const LOGIN: &str = "mutation($input: LoginInput!) { login(input: $input) { accessToken } }";
-
 /// A collector that keeps all that it is sent; gives its address.
 async fn collector() -> (String, Arc<Mutex<Vec<Bytes>>>) {
-    let sent = Arc::<Mutex<Vec<Bytes>>>::default();
-    let kept = Arc::clone(&sent);
-    let keep = post(move |body: Bytes| async move { kept.lock().unwrap().push(body) });
+    let exports = Arc::<Mutex<Vec<Bytes>>>::default();
+    let stored = Arc::clone(&exports);
+    let store = post(move |body: Bytes| async move { stored.lock().unwrap().push(body) });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let serving = axum::serve(listener, Router::new().route("/v1/traces", keep));
-    tokio::spawn(async { serving.await.unwrap() });
-    (url, sent)
+    let server_task = axum::serve(listener, Router::new().route("/v1/traces", store));
+    tokio::spawn(async { server_task.await.unwrap() });
+    (url, exports)
 }
 
 async fn server(folder: &TempDir, collector: &str) -> Program {
     let database = new_database(Engine::Postgres, folder).await;
-    let settings = [
-        ("DATABASE_URL", &*database),
-        ("JWT_SECRET", SECRET),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector),
-    ];
-    Program::serve(folder.path(), &settings).await
+    Program::serve_database(&database, &[("OTEL_EXPORTER_OTLP_ENDPOINT", collector)]).await
 }
 
 /// Sends an operation; gives its data, and the id of its request.
-async fn send(url: &str, token: Option<&str>, query: &str, variables: Value) -> (Value, String) {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let request = http.post(format!("{url}/graphql"));
-    let request = token.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth);
-    let body = json!({ "query": query, "variables": variables });
-    let answer = request.json(&body).send().await.unwrap();
+async fn send(
+    server: &Program,
+    token: Option<&str>,
+    query: &str,
+    variables: Value,
+) -> (Value, String) {
+    let answer = server.request(token, query, variables).send().await.unwrap();
     let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
     (answer.json::<Value>().await.unwrap()["data"].take(), id)
 }
 
-async fn log_in(url: &str, name: &str) -> String {
-    let input =
-        json!({ "email": format!("{name}@example.org"), "password": format!("{name}-demo-1") });
-    let (mut data, _) = send(url, None, LOGIN, json!({ "input": input })).await;
+async fn log_in(server: &Program) -> String {
+    let (mut data, _) = send(server, None, LOG_IN_AS_ADA, json!({})).await;
     data["login"]["accessToken"].take().as_str().unwrap().to_owned()
 }
 
-fn text<'a>(attributes: &'a [KeyValue], name: &str) -> Option<&'a str> {
+fn string_attribute<'a>(attributes: &'a [KeyValue], name: &str) -> Option<&'a str> {
     let value = attributes.iter().find(|attribute| attribute.key == name)?.value.as_ref()?;
     match value {
         AnyValue { value: Some(any_value::Value::StringValue(text)) } => Some(text),
@@ -70,68 +63,71 @@ fn text<'a>(attributes: &'a [KeyValue], name: &str) -> Option<&'a str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trace_leads_from_the_request_to_its_statements() {
+async fn a_trace_leads_from_the_request_to_its_sql_statements() {
     let folder = TempDir::new().unwrap();
-    let (url, sent) = collector().await;
+    let (url, exports) = collector().await;
     let server = server(&folder, &url).await;
-    let token = log_in(&server.url, "ada").await;
-    let input = json!({ "input": { "eventId": CONCERT } });
-    let (booked, id) = send(&server.url, Some(&token), BOOK, input).await;
+    let token = log_in(&server).await;
+    let input = json!({ "input": { "eventId": LIMITED_CONCERT } });
+    let (booked, id) = send(&server, Some(&token), BOOK, input).await;
     let booking = booked["bookEvent"]["booking"]["id"].as_str().unwrap();
     server.terminate();
     let (status, log) = server.wait();
     assert!(status.success(), "{log}");
 
     // All of them are there, although the server did not live long.
-    let sent: Vec<_> = sent.lock().unwrap().drain(..).collect();
+    let exports: Vec<_> = exports.lock().unwrap().drain(..).collect();
     let mut spans: Vec<Span> = Vec::new();
-    for body in &sent {
+    for body in &exports {
         let export = ExportTraceServiceRequest::decode(body.clone()).unwrap();
         for resource in export.resource_spans {
-            let of = resource.resource.unwrap();
-            assert_eq!(text(&of.attributes, "service.name"), Some("rowlock"));
+            let attributes = resource.resource.unwrap();
+            assert_eq!(string_attribute(&attributes.attributes, "service.name"), Some("rowlock"));
             spans.extend(resource.scope_spans.into_iter().flat_map(|scope| scope.spans));
         }
     }
     let request = spans
         .iter()
-        .find(|span| span.name == "request" && text(&span.attributes, "id") == Some(&id))
+        .find(|span| {
+            span.name == "request" && string_attribute(&span.attributes, "id") == Some(&id)
+        })
         .unwrap_or_else(|| panic!("the request is not there by its id:\n{log}"));
-    assert_eq!(text(&request.attributes, "operation"), Some("bookEvent"));
+    assert_eq!(string_attribute(&request.attributes, "operation"), Some("bookEvent"));
     assert_eq!(request.parent_span_id, [0_u8; 0]);
-    let child_of = |parent: &Span, wanted: &dyn Fn(&Span) -> bool| {
-        let is_it = |span: &&Span| {
+    let child_of = |parent: &Span, predicate: &dyn Fn(&Span) -> bool| {
+        let is_child = |span: &&Span| {
             span.trace_id == request.trace_id
                 && span.parent_span_id == parent.span_id
-                && wanted(span)
+                && predicate(span)
         };
-        spans.iter().find(is_it).expect("a span is in its place").clone()
+        spans.iter().find(is_child).expect("a span is in its place").clone()
     };
     let batch = child_of(request, &|span| span.name == "batch");
     for statement in ["FOR NO KEY UPDATE", "INSERT INTO bookings", "UPDATE events"] {
         child_of(&batch, &|span| {
-            text(&span.attributes, "db.statement").is_some_and(|sql| sql.contains(statement))
+            string_attribute(&span.attributes, "db.statement")
+                .is_some_and(|sql| sql.contains(statement))
         });
     }
     // What statements are about is not told.
-    let all = sent.iter().flat_map(|body| body.iter().copied()).collect::<Vec<u8>>();
+    let all = exports.iter().flat_map(|body| body.iter().copied()).collect::<Vec<u8>>();
     let all = String::from_utf8_lossy(&all);
-    for told in ["ada@example.org", "ada-demo-1", &token, booking, SECRET] {
-        assert!(!all.contains(told), "{told}");
+    for secret in ["ada@example.org", "ada-demo-1", &token, booking, JWT_SECRET] {
+        assert!(!all.contains(secret), "{secret}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_collector_that_is_away_keeps_nobody_waiting() {
+async fn a_silent_collector_delays_neither_requests_nor_the_stop() {
     let folder = TempDir::new().unwrap();
-    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", silent.local_addr().unwrap());
+    let silent_collector = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent_collector.local_addr().unwrap());
     let server = server(&folder, &url).await;
-    let asked = Instant::now();
-    log_in(&server.url, "ada").await;
-    assert!(asked.elapsed().as_secs() < 5, "{:?}", asked.elapsed());
-    let stopped = Instant::now();
+    let sent_at = Instant::now();
+    log_in(&server).await;
+    assert!(sent_at.elapsed().as_secs() < 5, "{:?}", sent_at.elapsed());
+    let stopped_at = Instant::now();
     server.terminate();
     let (status, log) = server.wait();
-    assert!(status.success() && stopped.elapsed().as_secs() < 8, "{log}");
+    assert!(status.success() && stopped_at.elapsed().as_secs() < 8, "{log}");
 }

@@ -4,75 +4,70 @@ use rowlock_entities::booking;
 use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::json;
 
-use super::driver::{Browser, badge};
+use super::driver::{Browser, ENTER, ESCAPE, badge_script};
 use crate::{
-    app::{App, Engine},
-    proxy::{Cut, Proxy},
+    app::App,
+    database::Engine,
+    demo::{LIMITED_CONCERT, LOG_IN_AS_ADA},
+    proxy::{NetworkFault, Proxy},
 };
 
-const CONCERT: &str = "01990000-0000-7000-8000-000000000001";
-
-async fn bookings(app: &App) -> u64 {
+async fn count_bookings(app: &App) -> u64 {
     booking::Entity::find().count(app.db()).await.unwrap()
 }
 
-/// The access token of somebody who signs in elsewhere.
-async fn token_of(app: &App, name: &str) -> String {
-    let login = "mutation($input: LoginInput!) { login(input: $input) { accessToken } }";
-    let input =
-        json!({ "email": format!("{name}@example.org"), "password": format!("{name}-demo-1") });
-    let data = app.data(None, login, json!({ "input": input })).await;
+/// The access token of Ada, who signs in elsewhere.
+async fn token_of_ada(app: &App) -> String {
+    let data = app.data(None, LOG_IN_AS_ADA, json!({})).await;
     data["login"]["accessToken"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_person_books_from_the_list_and_several_tickets_from_the_events_page() {
+async fn a_user_books_one_ticket_in_the_list_and_several_on_the_event_page() {
     let app = App::start_with(Engine::Sqlite, &["--booking-delay-ms", "300"]).await;
     let browser = Browser::start(1280, 900).await;
     browser.sign_in(&app.url, "Ada").await;
-    let badge = badge("Limited Concert");
+    let badge = badge_script("Limited Concert");
     browser.wait_for(&badge, |words| *words == "2 tickets left").await;
     browser.click_on_card("Limited Concert", "Book").await;
-    browser.see(".book", "Booking…").await;
-    browser.see(".toast", "Successfully booked Limited Concert!").await;
-    browser.see(".booked", "Booked").await;
+    browser.expect_text(".book", "Booking…").await;
+    browser.expect_text(".toast", "Successfully booked Limited Concert!").await;
+    browser.expect_text(".booked", "Booked").await;
     browser.wait_for(&badge, |words| *words == "1 ticket left").await;
     browser.screenshot("booked-1280").await;
 
-    browser.click_on("Jazz Night").await;
-    browser.see("h1", "Jazz Night").await;
-    let choose = "const select = document.querySelector('#quantity');
-        select.value = '3'; select.dispatchEvent(new Event('change', { bubbles: true }))";
-    browser.ask(choose).await;
-    browser.see(".total", "$105.00").await;
-    browser.click_on("Book").await;
-    browser.see(".toast", "Successfully booked Jazz Night!").await;
-    browser.see(".yours", "You have 3 tickets.").await;
-    browser.see(".badge", "77 tickets left").await;
+    browser.click_label("Jazz Night").await;
+    browser.expect_text("h1", "Jazz Night").await;
+    browser.choose("#quantity", "3").await;
+    browser.expect_text(".total", "$105.00").await;
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", "Successfully booked Jazz Night!").await;
+    browser.expect_text(".yours", "You have 3 tickets.").await;
+    browser.expect_text(".badge", "77 tickets left").await;
 
-    browser.click_on("My bookings").await;
-    browser.see(".booking", "Jazz Night").await;
-    browser.see(".booking-facts", "Confirmed 3 tickets").await;
+    browser.click_label("My bookings").await;
+    browser.expect_text(".booking", "Jazz Night").await;
+    browser.expect_text(".booking-facts", "Confirmed 3 tickets").await;
     app.assert_nothing_oversold().await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_booked_elsewhere_is_said_to_be_booked() {
+async fn an_event_that_was_booked_elsewhere_is_shown_as_booked() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(768, 900).await;
     browser.sign_in(&app.url, "Ada").await;
-    browser.see(".found", "12 events").await;
-    app.book(&token_of(&app, "ada").await, CONCERT, 1).await;
+    browser.expect_text(".found", "12 events").await;
+    app.book(&token_of_ada(&app).await, LIMITED_CONCERT, 1).await;
     browser.click_on_card("Limited Concert", "Book").await;
-    browser.see(".toast", "You have already booked this event.").await;
-    browser.see(".booked", "Booked").await;
-    assert_eq!(bookings(&app).await, 1);
+    browser.expect_text(".toast", "You have already booked this event.").await;
+    browser.expect_text(".booked", "Booked").await;
+    assert_eq!(count_bookings(&app).await, 1);
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_ticket_goes_to_one_of_two_who_click_at_once() {
+async fn the_last_ticket_goes_to_one_of_two_users_who_click_at_once() {
     // Long enough for both to click before the first has it.
     let app = App::start_with(Engine::Sqlite, &["--booking-delay-ms", "1500"]).await;
     let event = app.event("Last Chair", 1).await;
@@ -80,22 +75,22 @@ async fn the_last_ticket_goes_to_one_of_two_who_click_at_once() {
     let (ada, grace) = tokio::join!(Browser::start(768, 900), Browser::start(768, 900));
     tokio::join!(ada.sign_in(&app.url, "Ada"), grace.sign_in(&app.url, "Grace"));
     for (browser, name) in [(&ada, "Ada"), (&grace, "Grace")] {
-        browser.go(&page).await;
-        browser.see(".who", name).await;
-        browser.see(".badge", "1 ticket left").await;
-        browser.see(".live", "Live counts").await;
+        browser.open(&page).await;
+        browser.expect_text(".who", name).await;
+        browser.expect_text(".badge", "1 ticket left").await;
+        browser.expect_text(".live", "Live counts").await;
     }
-    tokio::join!(ada.click_on("Book"), grace.click_on("Book"));
+    tokio::join!(ada.click_label("Book"), grace.click_label("Book"));
     let toast = "return document.querySelector('.toast p')?.innerText";
-    let mut told = Vec::new();
+    let mut toasts = Vec::new();
     for browser in [&ada, &grace] {
         let words = browser.wait_for(toast, |words| words.is_string()).await;
-        told.push(words.as_str().unwrap().to_owned());
-        browser.see(".badge", "Sold Out").await;
+        toasts.push(words.as_str().unwrap().to_owned());
+        browser.expect_text(".badge", "Sold Out").await;
     }
-    told.sort();
+    toasts.sort();
     assert_eq!(
-        told,
+        toasts,
         [
             "Sorry, tickets for Last Chair are no longer available.",
             "Successfully booked Last Chair!"
@@ -109,170 +104,171 @@ async fn the_last_ticket_goes_to_one_of_two_who_click_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_booking_whose_answer_was_lost_is_tried_again_and_booked_once() {
+async fn retrying_a_booking_whose_answer_was_lost_books_once() {
     let app = App::start(Engine::Sqlite).await;
-    let proxy = Proxy::to(app.url.trim_start_matches("http://").to_owned()).await;
+    let proxy = Proxy::to(app.address()).await;
     let browser = Browser::start(375, 800).await;
-    let url = format!("http://127.0.0.1:{}", proxy.port);
-    browser.sign_in(&url, "Ada").await;
-    browser.click_on("Limited Concert").await;
-    browser.see(".badge", "2 tickets left").await;
+    browser.sign_in(&proxy.url(), "Ada").await;
+    browser.click_label("Limited Concert").await;
+    browser.expect_text(".badge", "2 tickets left").await;
 
-    proxy.set_cut(Cut::Each(b"bookEvent"));
-    browser.click_on("Book").await;
-    browser.see(".toast", "Failed to complete booking. Please try again.").await;
-    assert_eq!(bookings(&app).await, 1, "it was booked, and nobody was told");
-    proxy.set_cut(Cut::Never);
-    browser.click_on("Book").await;
-    browser.see(".toast", "Successfully booked Limited Concert!").await;
-    assert_eq!(bookings(&app).await, 1);
-    browser.see(".badge", "1 ticket left").await;
+    proxy.set_fault(NetworkFault::CutEach(b"bookEvent"));
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", "Failed to complete booking. Please try again.").await;
+    assert_eq!(count_bookings(&app).await, 1, "it was booked, and nobody was toasts");
+    proxy.set_fault(NetworkFault::None);
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", "Successfully booked Limited Concert!").await;
+    assert_eq!(count_bookings(&app).await, 1);
+    browser.expect_text(".badge", "1 ticket left").await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_booking_that_was_cancelled_since_its_answer_was_lost_is_booked_anew() {
+async fn retrying_a_lost_booking_that_was_cancelled_since_books_again() {
     let app = App::start(Engine::Sqlite).await;
-    let proxy = Proxy::to(app.url.trim_start_matches("http://").to_owned()).await;
+    let proxy = Proxy::to(app.address()).await;
     let browser = Browser::start(768, 900).await;
-    browser.sign_in(&format!("http://127.0.0.1:{}", proxy.port), "Ada").await;
-    browser.click_on("Limited Concert").await;
-    proxy.set_cut(Cut::Each(b"bookEvent"));
-    browser.click_on("Book").await;
-    browser.see(".toast", "Failed to complete booking. Please try again.").await;
-    proxy.set_cut(Cut::Never);
-    let token = token_of(&app, "ada").await;
-    let mine = app.data(Some(&token), "{ me { bookings { nodes { id } } } }", json!({})).await;
-    app.cancel(&token, mine["me"]["bookings"]["nodes"][0]["id"].as_str().unwrap()).await;
+    browser.sign_in(&proxy.url(), "Ada").await;
+    browser.click_label("Limited Concert").await;
+    proxy.set_fault(NetworkFault::CutEach(b"bookEvent"));
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", "Failed to complete booking. Please try again.").await;
+    proxy.set_fault(NetworkFault::None);
+    let token = token_of_ada(&app).await;
+    let bookings = app.data(Some(&token), "{ me { bookings { nodes { id } } } }", json!({})).await;
+    app.cancel(&token, bookings["me"]["bookings"]["nodes"][0]["id"].as_str().unwrap()).await;
 
-    browser.click_on("Book").await;
-    browser.see(".toast", "Successfully booked Limited Concert!").await;
-    assert_eq!(bookings(&app).await, 2);
-    assert_eq!(app.remaining(CONCERT).await, 1);
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", "Successfully booked Limited Concert!").await;
+    assert_eq!(count_bookings(&app).await, 2);
+    assert_eq!(app.remaining_tickets(LIMITED_CONCERT).await, 1);
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_was_asked_for_before_a_booking_does_not_undo_it() {
+async fn a_list_that_was_requested_before_a_booking_does_not_hide_it() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(1280, 900).await;
     browser.sign_in(&app.url, "Ada").await;
-    browser.see(".found", "12 events").await;
-    browser.slow_down("\"concert\"", 2_000).await;
+    browser.expect_text(".found", "12 events").await;
+    browser.delay_answers("\"concert\"", 2_000).await;
     browser.fill("search", "concert").await;
-    browser.see_path("/events?search=concert").await;
+    browser.expect_path("/events?search=concert").await;
     browser.click_on_card("Limited Concert", "Book").await;
-    browser.see(".booked", "Booked").await;
-    assert_eq!(browser.ask("return window.late").await, 0, "the list is still on its way");
-    browser.see_late(1).await;
-    browser.see(".found", "1 event").await;
-    browser.see(".booked", "Booked").await;
+    browser.expect_text(".booked", "Booked").await;
+    assert_eq!(
+        browser.evaluate("return window.delayedAnswers").await,
+        0,
+        "the list is still on its way"
+    );
+    browser.wait_for_delayed_answers(1).await;
+    browser.expect_text(".found", "1 event").await;
+    browser.expect_text(".booked", "Booked").await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_persons_other_tab_learns_what_they_booked_and_cancelled() {
+async fn the_users_other_tab_shows_their_bookings_and_cancellations() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(1280, 900).await;
     browser.sign_in(&app.url, "Ada").await;
-    browser.see(".found", "12 events").await;
+    browser.expect_text(".found", "12 events").await;
     let list = browser.new_tab().await;
-    browser.go(&format!("{}/bookings", app.url)).await;
-    browser.see(".notice", "You haven't booked any events yet.").await;
-    let mine = browser.page.window().await.unwrap();
+    browser.open(&format!("{}/bookings", app.url)).await;
+    browser.expect_text(".notice", "You haven't booked any events yet.").await;
+    let bookings = browser.page.window().await.unwrap();
     browser.switch_to(&list).await;
     browser.click_on_card("Limited Concert", "Book").await;
-    browser.see(".booked", "Booked").await;
-    browser.switch_to(&mine).await;
+    browser.expect_text(".booked", "Booked").await;
+    browser.switch_to(&bookings).await;
     browser.click_on_card("Limited Concert", "Cancel booking").await;
     browser.click("dialog[open] .button-danger").await;
-    browser.see(".booking .badge", "Cancelled").await;
+    browser.expect_text(".booking .badge", "Cancelled").await;
     browser.switch_to(&list).await;
-    browser.see_no(".booked").await;
+    browser.expect_none(".booked").await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_more_tickets_are_offered_than_are_left() {
+async fn no_more_tickets_are_offered_than_remain() {
     let app = App::start(Engine::Sqlite).await;
     let event = app.event("Reading", 4).await;
     let browser = Browser::start(768, 900).await;
-    browser.go(&format!("{}/events/{event}", app.url)).await;
-    let offered = "return [...document.querySelectorAll('#quantity option')].map(o => o.value)";
-    browser.wait_for(offered, |offered| *offered == json!(["1", "2", "3", "4"])).await;
-    browser.see(".live", "Live counts").await;
-    let choose = "const select = document.querySelector('#quantity');
-        select.value = '4'; select.dispatchEvent(new Event('change', { bubbles: true }))";
-    browser.ask(choose).await;
-    browser.see(".total", "€40.00").await;
+    browser.open(&format!("{}/events/{event}", app.url)).await;
+    let quantities = "return [...document.querySelectorAll('#quantity option')].map(o => o.value)";
+    browser.wait_for(quantities, |offered| *offered == json!(["1", "2", "3", "4"])).await;
+    browser.expect_text(".live", "Live counts").await;
+    browser.choose("#quantity", "4").await;
+    browser.expect_text(".total", "€40.00").await;
     app.book(&app.user().await, &event, 2).await;
-    browser.wait_for(offered, |offered| *offered == json!(["1", "2"])).await;
-    browser.see(".total", "€20.00").await;
+    browser.wait_for(quantities, |offered| *offered == json!(["1", "2"])).await;
+    browser.expect_text(".total", "€20.00").await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_booking_is_cancelled_after_a_question_and_its_tickets_are_back() {
+async fn cancelling_asks_for_confirmation_and_returns_the_tickets() {
     let app = App::start(Engine::Sqlite).await;
-    app.book(&token_of(&app, "ada").await, CONCERT, 2).await;
+    app.book(&token_of_ada(&app).await, LIMITED_CONCERT, 2).await;
     let browser = Browser::start(768, 900).await;
     browser.sign_in(&app.url, "Ada").await;
-    let badge = badge("Limited Concert");
+    let badge = badge_script("Limited Concert");
     browser.wait_for(&badge, |words| *words == "Sold Out").await;
     let list = browser.new_tab().await;
-    browser.go(&format!("{}/bookings", app.url)).await;
-    browser.click_on("Cancel booking").await;
-    browser.see("dialog[open]", "Cancel your booking for Limited Concert?").await;
-    browser.see("dialog[open]", "Your 2 tickets go back on sale at once.").await;
+    browser.open(&format!("{}/bookings", app.url)).await;
+    browser.click_label("Cancel booking").await;
+    browser.expect_text("dialog[open]", "Cancel your booking for Limited Concert?").await;
+    browser.expect_text("dialog[open]", "Your 2 tickets go back on sale at once.").await;
     browser.screenshot("cancel-dialog-768").await;
 
     // Escape changes its mind, and gives the focus back.
-    browser.press("\u{e00c}").await;
-    browser.see_no("dialog[open]").await;
+    browser.press(ESCAPE).await;
+    browser.expect_none("dialog[open]").await;
     let focused = "return document.activeElement.innerText";
     browser.wait_for(focused, |words| *words == "Cancel booking").await;
-    assert_eq!(app.remaining(CONCERT).await, 0);
+    assert_eq!(app.remaining_tickets(LIMITED_CONCERT).await, 0);
 
-    browser.press("\u{e007}").await;
+    browser.press(ENTER).await;
     browser.click("dialog[open] .button-danger").await;
-    browser.see(".toast", "Your booking for Limited Concert is cancelled.").await;
-    browser.see(".booking .badge", "Cancelled").await;
-    browser.see_no("dialog[open]").await;
+    browser.expect_text(".toast", "Your booking for Limited Concert is cancelled.").await;
+    browser.expect_text(".booking .badge", "Cancelled").await;
+    browser.expect_none("dialog[open]").await;
     // The focus stays where the button was.
     browser
         .wait_for("return document.activeElement.className", |class| {
             class.as_str().is_some_and(|class| class.contains("booking"))
         })
         .await;
-    assert_eq!(app.remaining(CONCERT).await, 2);
+    assert_eq!(app.remaining_tickets(LIMITED_CONCERT).await, 2);
     let bookings_tab = browser.page.window().await.unwrap();
     browser.switch_to(&list).await;
     browser.wait_for(&badge, |words| *words == "2 tickets left").await;
 
     // And it can be booked again.
     browser.switch_to(&bookings_tab).await;
-    browser.click_on("Limited Concert").await;
-    browser.click_on("Book").await;
-    browser.see(".toast", "Successfully booked Limited Concert!").await;
+    browser.click_label("Limited Concert").await;
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", "Successfully booked Limited Concert!").await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_history_of_bookings_is_read_in_parts() {
+async fn a_long_list_of_bookings_is_loaded_in_pages() {
     let app = App::start(Engine::Sqlite).await;
-    let token = token_of(&app, "ada").await;
+    let token = token_of_ada(&app).await;
     for number in 1..=25 {
         let event = app.event(&format!("Lecture {number}"), 5).await;
         app.book(&token, &event, 1).await;
     }
     let browser = Browser::start(1280, 900).await;
     browser.sign_in(&app.url, "Ada").await;
-    browser.click_on("My bookings").await;
+    browser.click_label("My bookings").await;
     let rows = "return document.querySelectorAll('.booking h2').length";
     browser.wait_for(rows, |count| *count == 20).await;
-    browser.click_on("Show more").await;
+    browser.click_label("Show more").await;
     browser.wait_for(rows, |count| *count == 25).await;
-    browser.see_no(".more").await;
+    browser.expect_none(".more").await;
     browser.close().await;
 }
 
@@ -281,20 +277,20 @@ async fn an_event_that_has_started_cannot_be_booked() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(768, 900).await;
     browser.sign_in(&app.url, "Ada").await;
-    browser.see(".found", "12 events").await;
+    browser.expect_text(".found", "12 events").await;
     // The server's clock decides; the browser's has not come so far.
     app.clock.advance(chrono::Duration::minutes(10));
-    let soon = app
+    let event = app
         .event_with(|event| {
             event.title = "Matinee".to_owned();
             event.title_key = "matinee".to_owned();
             event.starts_at = chrono::Utc::now() + chrono::Duration::minutes(5);
         })
         .await;
-    browser.go(&format!("{}/events/{soon}", app.url)).await;
-    browser.see(".who", "Ada").await;
-    browser.click_on("Book").await;
-    browser.see(".toast", "has started").await;
-    browser.see(".book", "Closed").await;
+    browser.open(&format!("{}/events/{event}", app.url)).await;
+    browser.expect_text(".who", "Ada").await;
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", "has started").await;
+    browser.expect_text(".book", "Closed").await;
     browser.close().await;
 }

@@ -19,10 +19,14 @@ use tokio::{
 };
 use url::{ParseError, Url};
 
+pub(super) const TAB: &str = "\u{e004}";
+pub(super) const ENTER: &str = "\u{e007}";
+pub(super) const ESCAPE: &str = "\u{e00c}";
+
 /// Longest wait for something that must show.
-const SOON: Duration = Duration::from_secs(20);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often it is looked.
-const GLANCE: Duration = Duration::from_millis(25);
+const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
 /// A browser with an empty profile. It goes away with its driver when this is dropped.
 pub(super) struct Browser {
@@ -33,12 +37,12 @@ pub(super) struct Browser {
 
 /// Now and then a chromedriver ends without naming its port, perhaps since it wants the same one on IPv4 and
 /// IPv6. Another start takes another port.
-const STARTS: usize = 5;
+const MAX_DRIVER_STARTS: usize = 5;
 
 /// A chromedriver and the port that it listens on.
 async fn start_driver() -> (Child, String) {
-    let mut said = String::new();
-    for _ in 0..STARTS {
+    let mut output = String::new();
+    for _ in 0..MAX_DRIVER_STARTS {
         let mut driver = process::Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -54,12 +58,12 @@ async fn start_driver() -> (Child, String) {
                 tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
                 return (driver, port.trim_end_matches('.').to_owned());
             }
-            said += &line;
-            said.push('\n');
+            output += &line;
+            output.push('\n');
         }
         driver.wait().await.unwrap();
     }
-    panic!("chromedriver doesn't start:\n{said}");
+    panic!("chromedriver doesn't start:\n{output}");
 }
 
 impl Browser {
@@ -103,63 +107,69 @@ impl Browser {
     }
 
     /// Shows pages as to a visitor of this language in this time zone.
-    pub(super) async fn set_place(&self, language: &str, zone: &str) {
+    pub(super) async fn set_locale(&self, language: &str, zone: &str) {
         self.devtools("Emulation.setLocaleOverride", json!({ "locale": language })).await;
         self.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": zone })).await;
     }
 
-    pub(super) async fn go(&self, url: &str) {
+    pub(super) async fn open(&self, url: &str) {
         self.page.goto(url).await.unwrap();
     }
 
     /// The answer of a script in the page.
-    pub(super) async fn ask(&self, script: &str) -> Value {
+    pub(super) async fn evaluate(&self, script: &str) -> Value {
         self.page.execute(script, vec![]).await.unwrap()
     }
 
     /// Asks the page until the script's answer is as wanted.
-    pub(super) async fn wait_for(&self, script: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + SOON;
+    pub(super) async fn wait_for(
+        &self,
+        script: &str,
+        is_expected: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let deadline = Instant::now() + WAIT_TIMEOUT;
         loop {
-            let answer = self.ask(script).await;
-            if wanted(&answer) {
+            let answer = self.evaluate(script).await;
+            if is_expected(&answer) {
                 return answer;
             }
             assert!(Instant::now() < deadline, "{script}\nis still {answer}");
-            sleep(GLANCE).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
     /// Waits until an element says this; several that match say it one after another.
-    pub(super) async fn see(&self, css: &str, text: &str) {
+    pub(super) async fn expect_text(&self, css: &str, text: &str) {
         let script = format!(
             "return [...document.querySelectorAll({css:?})].map(e => e.innerText).join(' | ')"
         );
-        let said = |said: &Value| said.as_str().is_some_and(|said| plain(said).contains(text));
-        self.wait_for(&script, said).await;
+        let shows_text = |shown: &Value| {
+            shown.as_str().is_some_and(|shown| with_plain_spaces(shown).contains(text))
+        };
+        self.wait_for(&script, shows_text).await;
     }
 
     /// Waits until no element matches.
-    pub(super) async fn see_no(&self, css: &str) {
+    pub(super) async fn expect_none(&self, css: &str) {
         let count = format!("return document.querySelectorAll({css:?}).length");
         self.wait_for(&count, |count| *count == 0).await;
     }
 
     /// Waits until the page's address ends so.
-    pub(super) async fn see_path(&self, path: &str) {
+    pub(super) async fn expect_path(&self, path: &str) {
         let script = "return location.pathname + location.search";
         self.wait_for(script, |found| found == path).await;
     }
 
     /// Clicks as soon as it can be: it is there, and nothing covers it.
     pub(super) async fn click(&self, css: &str) {
-        self.act(Locator::Css(css), async |element| element.click().await).await;
+        self.retry_on_element(Locator::Css(css), async |element| element.click().await).await;
     }
 
     /// Clicks the button or link that says this.
-    pub(super) async fn click_on(&self, label: &str) {
+    pub(super) async fn click_label(&self, label: &str) {
         let path = format!("//*[self::a or self::button][normalize-space()='{label}']");
-        self.act(Locator::XPath(&path), async |element| element.click().await).await;
+        self.retry_on_element(Locator::XPath(&path), async |element| element.click().await).await;
     }
 
     /// Clicks the button that says this on the card of that event.
@@ -168,13 +178,13 @@ impl Browser {
             "//*[@class='card' or starts-with(@class, 'card ')][.//h2[normalize-space()='{title}']]\
              //button[normalize-space()='{label}']"
         );
-        self.act(Locator::XPath(&path), async |element| element.click().await).await;
+        self.retry_on_element(Locator::XPath(&path), async |element| element.click().await).await;
     }
 
     /// Replaces what is in a form's field.
     pub(super) async fn fill(&self, field: &str, text: &str) {
         let css = format!("[name={field:?}], #{field}");
-        self.act(Locator::Css(&css), async |element| {
+        self.retry_on_element(Locator::Css(&css), async |element| {
             element.clear().await?;
             element.send_keys(text).await
         })
@@ -186,38 +196,56 @@ impl Browser {
         self.page.active_element().await.unwrap().send_keys(keys).await.unwrap();
     }
 
-    async fn act(&self, locator: Locator<'_>, act: impl AsyncFn(&Element) -> Result<(), CmdError>) {
-        let deadline = Instant::now() + SOON;
+    async fn retry_on_element(
+        &self,
+        locator: Locator<'_>,
+        action: impl AsyncFn(&Element) -> Result<(), CmdError>,
+    ) {
+        let deadline = Instant::now() + WAIT_TIMEOUT;
         loop {
-            let tried = match self.page.find(locator).await {
-                Ok(element) => act(&element).await,
+            let result = match self.page.find(locator).await {
+                Ok(element) => action(&element).await,
                 Err(error) => Err(error),
             };
-            let Err(error) = tried else { return };
+            let Err(error) = result else { return };
             assert!(Instant::now() < deadline, "{locator:?}: {error}");
-            sleep(GLANCE).await;
+            sleep(POLL_INTERVAL).await;
         }
+    }
+
+    /// Chooses a value of a select element.
+    pub(super) async fn choose(&self, css: &str, value: &str) {
+        let choose = format!(
+            "const select = document.querySelector({css:?}); select.value = {value:?};
+             select.dispatchEvent(new Event('change', {{ bubbles: true }}))"
+        );
+        self.evaluate(&choose).await;
     }
 
     /// Signs in by the form and waits until the header greets.
     pub(super) async fn sign_in(&self, url: &str, name: &str) {
-        self.go(&format!("{url}/sign-in")).await;
+        self.open(&format!("{url}/sign-in")).await;
+        self.submit_sign_in(name).await;
+        self.expect_text(".who", name).await;
+    }
+
+    /// Fills the form in as this demo user and submits it.
+    pub(super) async fn submit_sign_in(&self, name: &str) {
         let first_name = name.to_lowercase();
         self.fill("email", &format!("{first_name}@example.org")).await;
         self.fill("password", &format!("{first_name}-demo-1")).await;
-        self.press("\u{e007}").await;
-        self.see(".who", name).await;
+        self.press(ENTER).await;
     }
 
     /// Holds back, for so long, the answers to what is sent with these words in it. How many were held
-    /// back and are there, `window.late` tells.
-    pub(super) async fn slow_down(&self, words: &str, millis: u32) {
-        self.ask(&slowing(words, millis)).await;
+    /// back and are there, `window.delayedAnswers` tells.
+    pub(super) async fn delay_answers(&self, request_text: &str, millis: u32) {
+        self.evaluate(&delay_script(request_text, millis)).await;
     }
 
     /// Waits until so many answers that were held back are there, and the page has dealt with them.
-    pub(super) async fn see_late(&self, answers: i64) {
-        self.wait_for("return window.late", |late| late.as_i64() >= Some(answers)).await;
+    pub(super) async fn wait_for_delayed_answers(&self, answers: i64) {
+        self.wait_for("return window.delayedAnswers", |late| late.as_i64() >= Some(answers)).await;
         let frame = "const done = arguments[0];
             requestAnimationFrame(() => setTimeout(done))";
         self.page.execute_async(frame, vec![]).await.unwrap();
@@ -225,10 +253,10 @@ impl Browser {
 
     /// Opens a tab and goes into it; gives the one that was left.
     pub(super) async fn new_tab(&self) -> WindowHandle {
-        let left = self.page.window().await.unwrap();
-        let opened = self.page.new_window(true).await.unwrap().handle;
-        self.page.switch_to_window(opened).await.unwrap();
-        left
+        let previous = self.page.window().await.unwrap();
+        let new = self.page.new_window(true).await.unwrap().handle;
+        self.page.switch_to_window(new).await.unwrap();
+        previous
     }
 
     pub(super) async fn switch_to(&self, tab: &WindowHandle) {
@@ -238,12 +266,12 @@ impl Browser {
     pub(super) async fn screenshot(&self, name: &str) {
         let folder = Path::new("../target/screenshots");
         std::fs::create_dir_all(folder).unwrap();
-        let picture = self.page.screenshot().await.unwrap();
-        std::fs::write(folder.join(format!("{name}.png")), picture).unwrap();
+        let image = self.page.screenshot().await.unwrap();
+        std::fs::write(folder.join(format!("{name}.png")), image).unwrap();
     }
 
     /// What the browser complained of: scripts that failed, and what the page's policy forbade.
-    pub(super) async fn complaints(&self) -> Vec<String> {
+    pub(super) async fn console_messages(&self) -> Vec<String> {
         let command = Command { path: "se/log", body: json!({ "type": "browser" }) };
         let log = self.page.issue_cmd(command).await.unwrap();
         let messages = log.as_array().unwrap().iter();
@@ -270,12 +298,12 @@ impl Drop for Browser {
 }
 
 /// The text with plain spaces, whatever kind its language puts where.
-pub(super) fn plain(text: &str) -> String {
+pub(super) fn with_plain_spaces(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// What an event's card says of its tickets.
-pub(super) fn badge(title: &str) -> String {
+pub(super) fn badge_script(title: &str) -> String {
     format!(
         "const card = [...document.querySelectorAll('.card')]
             .find(card => card.querySelector('h2')?.textContent === {title:?});
@@ -284,15 +312,15 @@ pub(super) fn badge(title: &str) -> String {
 }
 
 /// A script that holds back answers.
-pub(super) fn slowing(words: &str, millis: u32) -> String {
+pub(super) fn delay_script(request_text: &str, millis: u32) -> String {
     format!(
-        "const send = window.fetch; window.late = 0;
+        "const send = window.fetch; window.delayedAnswers = 0;
          window.fetch = async (request, ...rest) => {{
-             const slow = (await request.clone().text()).includes({words:?});
+             const isDelayed = (await request.clone().text()).includes({request_text:?});
              const answer = await send(request, ...rest);
-             if (slow) {{
+             if (isDelayed) {{
                  await new Promise(done => setTimeout(done, {millis}));
-                 setTimeout(() => window.late += 1);
+                 setTimeout(() => window.delayedAnswers += 1);
              }}
              return answer;
          }};"

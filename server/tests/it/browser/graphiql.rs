@@ -3,10 +3,14 @@
 use serde_json::{Value, json};
 
 use super::driver::Browser;
-use crate::app::{App, BOOK, Engine};
+use crate::{
+    app::{App, BOOK},
+    database::Engine,
+    demo::LOG_IN_AS_ADA,
+};
 
 /// What its editors hold, by name.
-const MODEL: &str = "const model = name => globalThis.__MONACO?.editor.getModels()
+const FIND_MODEL: &str = "const model = name => globalThis.__MONACO?.editor.getModels()
     .find(model => model.uri.path.endsWith(name));";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -14,14 +18,11 @@ async fn graphiql_signs_in_books_and_shows_a_subscription_live() {
     let app = App::start(Engine::Sqlite).await;
     let event = app.event("Concert", 5).await;
     let browser = Browser::start(1280, 900).await;
-    browser.page.goto(&format!("{}/graphiql", app.url)).await.unwrap();
-    let is_there = format!("{MODEL} return !!model('operation.graphql')");
+    browser.open(&format!("{}/graphiql", app.url)).await;
+    let is_there = format!("{FIND_MODEL} return !!model('operation.graphql')");
     browser.wait_for(&is_there, |there| there == &json!(true)).await;
 
-    let login =
-        "mutation { login(input: { email: \"ada@example.org\", password: \"ada-demo-1\" }) {
-        accessToken user { name } } }";
-    let result = run(&browser, login, "Ada").await;
+    let result = run(&browser, LOG_IN_AS_ADA, "Ada").await;
     let signed_in: Value = serde_json::from_str(&result).unwrap();
     let token = signed_in["data"]["login"]["accessToken"].as_str().unwrap();
     let headers = json!({ "Authorization": format!("Bearer {token}") });
@@ -30,20 +31,20 @@ async fn graphiql_signs_in_books_and_shows_a_subscription_live() {
     run(&browser, BOOK, "BookEventSuccess").await;
     browser.screenshot("graphiql-booking").await;
 
-    let watch = format!(
+    let subscription = format!(
         "subscription {{ remainingTickets(eventIds: [\"{event}\"]) {{ remainingTickets }} }}"
     );
     write(&browser, "variables.json", "").await;
-    run(&browser, &watch, "\"remainingTickets\": 4").await;
+    run(&browser, &subscription, "\"remainingTickets\": 4").await;
     app.book(&app.user().await, &event, 2).await;
     wait_for_result(&browser, "\"remainingTickets\": 2").await;
     browser.screenshot("graphiql-subscription").await;
-    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    assert_eq!(browser.console_messages().await, Vec::<String>::new());
     browser.close().await;
 }
 
 async fn write(browser: &Browser, editor: &str, text: &str) {
-    let write = format!("{MODEL} model({editor:?}).setValue({})", json!(text));
+    let write = format!("{FIND_MODEL} model({editor:?}).setValue({})", json!(text));
     browser.page.execute(&write, vec![]).await.unwrap();
 }
 
@@ -56,7 +57,7 @@ async fn run(browser: &Browser, operation: &str, expected: &'static str) -> Stri
 }
 
 async fn wait_for_result(browser: &Browser, expected: &'static str) -> String {
-    let read = format!("{MODEL} return model('response.json')?.getValue()");
+    let read = format!("{FIND_MODEL} return model('response.json')?.getValue()");
     let shows = move |text: &Value| text.as_str().is_some_and(|text| text.contains(expected));
     browser.wait_for(&read, shows).await;
     let result = browser.page.execute(&read, vec![]).await.unwrap();

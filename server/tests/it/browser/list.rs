@@ -2,144 +2,139 @@
 
 use serde_json::{Value, json};
 
-use super::driver::{Browser, plain};
-use crate::{
-    app::{App, Engine},
-    proxy::Proxy,
-};
+use super::driver::{Browser, with_plain_spaces};
+use crate::{app::App, database::Engine, proxy::Proxy};
 
 const TITLES: &str = "return [...document.querySelectorAll('.card h2')].map(h => h.innerText)";
 
-fn titles(wanted: &[&str]) -> impl Fn(&Value) -> bool {
-    let wanted = json!(wanted);
-    move |found| *found == wanted
+fn are_titles(expected: &[&str]) -> impl Fn(&Value) -> bool {
+    let expected = json!(expected);
+    move |found| *found == expected
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_search_narrows_the_list_and_the_way_back_leads_to_all_of_it() {
+async fn a_search_narrows_the_list_and_going_back_shows_all_events() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(1280, 900).await;
-    browser.go(&app.url).await;
-    browser.see(".found", "12 events").await;
-    browser.see_path("/events").await;
+    browser.open(&app.url).await;
+    browser.expect_text(".found", "12 events").await;
+    browser.expect_path("/events").await;
 
     browser.fill("search", "co").await;
-    browser.see_path("/events?search=co").await;
+    browser.expect_path("/events?search=co").await;
     browser.press("nCeRt").await;
-    browser.see_path("/events?search=conCeRt").await;
-    browser.wait_for(TITLES, titles(&["Limited Concert"])).await;
-    browser.see(".found", "1 event").await;
+    browser.expect_path("/events?search=conCeRt").await;
+    browser.wait_for(TITLES, are_titles(&["Limited Concert"])).await;
+    browser.expect_text(".found", "1 event").await;
 
     // A shared link shows the same.
     browser.page.refresh().await.unwrap();
-    browser.wait_for(TITLES, titles(&["Limited Concert"])).await;
+    browser.wait_for(TITLES, are_titles(&["Limited Concert"])).await;
     let input = "return document.querySelector('#search').value";
-    assert_eq!(browser.ask(input).await, "conCeRt");
+    assert_eq!(browser.evaluate(input).await, "conCeRt");
 
     browser.page.back().await.unwrap();
-    browser.see_path("/events").await;
-    browser.see(".found", "12 events").await;
-    assert_eq!(browser.ask(input).await, "");
+    browser.expect_path("/events").await;
+    browser.expect_text(".found", "12 events").await;
+    assert_eq!(browser.evaluate(input).await, "");
 
     browser.fill("search", "no such event").await;
-    browser.see(".notice", "No event title contains “no such event”.").await;
-    browser.click_on("Show all events").await;
-    browser.see(".found", "12 events").await;
+    browser.expect_text(".notice", "No event title contains “no such event”.").await;
+    browser.click_label("Show all events").await;
+    browser.expect_text(".found", "12 events").await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_search_waits_until_nobody_types() {
+async fn a_search_waits_for_a_pause_in_typing() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(1280, 900).await;
-    browser.go(&app.url).await;
-    browser.see(".found", "12 events").await;
+    browser.open(&app.url).await;
+    browser.expect_text(".found", "12 events").await;
     let requests = "return performance.getEntriesByName(location.origin + '/graphql').length";
-    let before = browser.ask(requests).await.as_i64().unwrap();
+    let before = browser.evaluate(requests).await.as_i64().unwrap();
     // A letter each 100 ms, by script, since a driver's keys come when they come.
-    let type_on = "const input = document.querySelector('#search'); let typed = '';
+    let type_letters = "const input = document.querySelector('#search'); let typed = '';
         const timer = setInterval(() => {
             typed = 'jazz'.slice(0, typed.length + 1); input.value = typed;
             input.dispatchEvent(new InputEvent('input', { bubbles: true }));
             window.lastKey = performance.now();
             if (typed === 'jazz') clearInterval(timer);
         }, 100)";
-    browser.ask(type_on).await;
-    browser.wait_for(TITLES, titles(&["Jazz Night"])).await;
-    assert_eq!(browser.ask(requests).await.as_i64().unwrap() - before, 1);
+    browser.evaluate(type_letters).await;
+    browser.wait_for(TITLES, are_titles(&["Jazz Night"])).await;
+    assert_eq!(browser.evaluate(requests).await.as_i64().unwrap() - before, 1);
     let pause = "return performance.getEntriesByName(location.origin + '/graphql').at(-1).startTime
         - window.lastKey";
-    let pause = browser.ask(pause).await.as_f64().unwrap();
+    let pause = browser.evaluate(pause).await.as_f64().unwrap();
     assert!((290.0..1_000.0).contains(&pause), "{pause} ms");
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn order_and_pages_are_in_the_address_and_back_undoes_them() {
+async fn order_and_page_are_in_the_address_and_going_back_restores_them() {
     let app = App::start(Engine::Sqlite).await;
     for number in 1..=20 {
         app.event(&format!("Lecture {number:02}"), 5).await;
     }
     let browser = Browser::start(768, 900).await;
-    browser.go(&format!("{}/events?search=lecture", app.url)).await;
-    browser.see(".found", "20 events").await;
-    let select = "const select = document.querySelector('#order');
-        select.value = 'title-desc'; select.dispatchEvent(new Event('change', { bubbles: true }))";
-    browser.ask(select).await;
-    browser.see_path("/events?search=lecture&order=title-desc").await;
+    browser.open(&format!("{}/events?search=lecture", app.url)).await;
+    browser.expect_text(".found", "20 events").await;
+    browser.choose("#order", "title-desc").await;
+    browser.expect_path("/events?search=lecture&order=title-desc").await;
     let first = "return document.querySelector('.card h2')?.innerText";
     browser.wait_for(first, |title| *title == "Lecture 20").await;
     browser.click("[aria-label='Next page']").await;
-    browser.see_path("/events?search=lecture&order=title-desc&page=2").await;
+    browser.expect_path("/events?search=lecture&order=title-desc&page=2").await;
     browser.wait_for(first, |title| *title == "Lecture 08").await;
-    browser.see("[aria-current='page'].page-link", "2").await;
+    browser.expect_text("[aria-current='page'].page-link", "2").await;
 
     browser.page.back().await.unwrap();
     browser.wait_for(first, |title| *title == "Lecture 20").await;
     browser.page.back().await.unwrap();
-    browser.see_path("/events?search=lecture").await;
+    browser.expect_path("/events?search=lecture").await;
     browser.wait_for(first, |title| *title != "Lecture 20").await;
     let order = "return document.querySelector('#order').value";
-    assert_eq!(browser.ask(order).await, "date");
+    assert_eq!(browser.evaluate(order).await, "date");
 
-    browser.go(&format!("{}/events?page=99", app.url)).await;
-    browser.see(".notice", "There is no page 99.").await;
-    browser.click_on("Go to the first page").await;
-    browser.see(".found", "32 events").await;
+    browser.open(&format!("{}/events?page=99", app.url)).await;
+    browser.expect_text(".notice", "There is no page 99.").await;
+    browser.click_label("Go to the first page").await;
+    browser.expect_text(".found", "32 events").await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_cannot_be_read_says_so_and_can_be_tried_again() {
+async fn a_list_that_fails_to_load_can_be_tried_again() {
     let app = App::start(Engine::Sqlite).await;
-    let proxy = Proxy::to(app.url.trim_start_matches("http://").to_owned()).await;
+    let proxy = Proxy::to(app.address()).await;
     let browser = Browser::start(1280, 900).await;
-    browser.go(&format!("http://127.0.0.1:{}/sign-in", proxy.port)).await;
-    browser.see("h1", "Sign in").await;
+    browser.open(&format!("{}/sign-in", proxy.url())).await;
+    browser.expect_text("h1", "Sign in").await;
     proxy.set_open(false);
-    browser.click_on("Events").await;
-    browser.see(".notice", "The booking system can't be reached.").await;
+    browser.click_label("Events").await;
+    browser.expect_text(".notice", "The booking system can't be reached.").await;
     proxy.set_open(true);
-    browser.click_on("Try again").await;
-    browser.see(".found", "12 events").await;
+    browser.click_label("Try again").await;
+    browser.expect_text(".found", "12 events").await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_way_back_from_an_event_leads_to_where_the_list_was_left() {
+async fn going_back_from_an_event_restores_the_page_and_scroll_position_of_the_list() {
     let app = App::start(Engine::Sqlite).await;
     for number in 1..=13 {
         app.event(&format!("Lecture {number:02}"), 5).await;
     }
     let browser = Browser::start(375, 800).await;
-    browser.go(&format!("{}/events?order=title&page=2", app.url)).await;
-    browser.see(".found", "25 events, page 2 of 3").await;
-    browser.ask("window.scrollTo(0, 1200)").await;
+    browser.open(&format!("{}/events?order=title&page=2", app.url)).await;
+    browser.expect_text(".found", "25 events, page 2 of 3").await;
+    browser.evaluate("window.scrollTo(0, 1200)").await;
     let scrolled = "return Math.round(window.scrollY)";
     browser.wait_for(scrolled, |y| *y == 1200).await;
     // By script: a click by the driver would scroll first.
-    browser.ask("document.querySelectorAll('.card h2 a')[5].click()").await;
-    browser.see(".crumbs", "All events").await;
+    browser.evaluate("document.querySelectorAll('.card h2 a')[5].click()").await;
+    browser.expect_text(".crumbs", "All events").await;
     browser.wait_for(scrolled, |y| *y == 0).await;
     browser.page.back().await.unwrap();
     browser.wait_for(scrolled, |y| *y == 1200).await;
@@ -147,20 +142,20 @@ async fn the_way_back_from_an_event_leads_to_where_the_list_was_left() {
     browser.wait_for(scrolled, |y| *y == 1200).await;
 
     // The link back leads to the same list.
-    browser.ask("document.querySelectorAll('.card h2 a')[5].click()").await;
-    browser.click_on("All events").await;
-    browser.see_path("/events?order=title&page=2").await;
+    browser.evaluate("document.querySelectorAll('.card h2 a')[5].click()").await;
+    browser.click_label("All events").await;
+    browser.expect_path("/events?order=title&page=2").await;
 
     // A pager's link leads to the top of the next page, with the focus, and says where one is.
-    browser.see(".found", "25 events, page 2 of 3").await;
+    browser.expect_text(".found", "25 events, page 2 of 3").await;
     browser.click("[aria-label='Next page']").await;
-    browser.see(".found", "25 events, page 3 of 3").await;
+    browser.expect_text(".found", "25 events, page 3 of 3").await;
     browser.wait_for("return document.activeElement.id", |id| *id == "found").await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dates_and_prices_are_in_the_visitors_own_zone_and_language() {
+async fn dates_and_prices_follow_the_visitors_time_zone_and_language() {
     let app = App::start(Engine::Sqlite).await;
     let event = app
         .event_with(|event| {
@@ -173,17 +168,17 @@ async fn dates_and_prices_are_in_the_visitors_own_zone_and_language() {
         ("en-US", "Europe/Berlin", "March 15, 2030 at 10:00 AM", "€1,234.56"),
         ("de-DE", "Asia/Tokyo", "15. März 2030 um 18:00", "1.234,56 €"),
     ] {
-        browser.set_place(language, zone).await;
-        browser.go(&format!("{}/events/{event}", app.url)).await;
-        browser.see("time", date).await;
-        let shown = browser.ask("return document.querySelector('.price').innerText").await;
-        assert_eq!(plain(shown.as_str().unwrap()), price);
+        browser.set_locale(language, zone).await;
+        browser.open(&format!("{}/events/{event}", app.url)).await;
+        browser.expect_text("time", date).await;
+        let shown = browser.evaluate("return document.querySelector('.price').innerText").await;
+        assert_eq!(with_plain_spaces(shown.as_str().unwrap()), price);
     }
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_without_a_page_or_an_event_says_so() {
+async fn an_unknown_address_or_event_shows_a_notice() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(1280, 900).await;
     for (path, words) in [
@@ -191,10 +186,10 @@ async fn an_address_without_a_page_or_an_event_says_so() {
         ("/events/nonsense", "There is no such event."),
         ("/events/01990000-0000-7000-8000-00000000ffff", "There is no such event."),
     ] {
-        browser.go(&format!("{}{path}", app.url)).await;
-        browser.see(".notice", words).await;
+        browser.open(&format!("{}{path}", app.url)).await;
+        browser.expect_text(".notice", words).await;
     }
-    browser.click_on("See all events").await;
-    browser.see(".found", "12 events").await;
+    browser.click_label("See all events").await;
+    browser.expect_text(".found", "12 events").await;
     browser.close().await;
 }

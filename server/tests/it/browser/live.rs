@@ -5,27 +5,27 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::driver::{Browser, badge};
+use super::driver::{Browser, badge_script};
 use crate::{
-    app::{App, Engine},
+    app::App,
+    database::Engine,
+    demo::{JAZZ_NIGHT, LIMITED_CONCERT},
     proxy::Proxy,
 };
 
-const CONCERT: &str = "01990000-0000-7000-8000-000000000001";
-
 #[tokio::test(flavor = "multi_thread")]
-async fn the_event_list_shows_a_count_fall_when_another_client_books() {
+async fn the_event_list_shows_new_counts_when_another_client_books() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(1280, 900).await;
-    browser.go(&app.url).await;
-    let badge = badge("Limited Concert");
+    browser.open(&app.url).await;
+    let badge = badge_script("Limited Concert");
     browser.wait_for(&badge, |words| *words == "2 tickets left").await;
-    browser.see(".live", "Live counts").await;
+    browser.expect_text(".live", "Live counts").await;
 
     let users = app.users(2).await;
-    let first = app.book(&users[0], CONCERT, 1).await;
+    let first = app.book(&users[0], LIMITED_CONCERT, 1).await;
     browser.wait_for(&badge, |words| *words == "1 ticket left").await;
-    app.book(&users[1], CONCERT, 1).await;
+    app.book(&users[1], LIMITED_CONCERT, 1).await;
     let booked = Instant::now();
     browser.wait_for(&badge, |words| *words == "Sold Out").await;
     assert!(booked.elapsed() < Duration::from_secs(1), "{:?}", booked.elapsed());
@@ -38,62 +38,63 @@ async fn the_event_list_shows_a_count_fall_when_another_client_books() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_sells_out_while_it_is_looked_at_says_so() {
+async fn an_open_event_page_shows_that_the_event_sold_out() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(768, 900).await;
-    browser.go(&format!("{}/events/{CONCERT}", app.url)).await;
-    browser.see("h1", "Limited Concert").await;
-    browser.see(".badge", "2 tickets left").await;
-    browser.see(".live", "Live counts").await;
-    app.book(&app.user().await, CONCERT, 2).await;
-    browser.see(".badge", "Sold Out").await;
-    browser.see(".book", "Sold out").await;
+    browser.open(&format!("{}/events/{LIMITED_CONCERT}", app.url)).await;
+    browser.expect_text("h1", "Limited Concert").await;
+    browser.expect_text(".badge", "2 tickets left").await;
+    browser.expect_text(".live", "Live counts").await;
+    app.book(&app.user().await, LIMITED_CONCERT, 2).await;
+    browser.expect_text(".badge", "Sold Out").await;
+    browser.expect_text(".book", "Sold out").await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_whose_network_was_cut_says_so_and_shows_the_truth_when_it_is_back() {
+async fn a_page_shows_that_it_is_reconnecting_and_then_reads_everything_again() {
     let app = App::start(Engine::Sqlite).await;
-    let proxy = Proxy::to(app.url.trim_start_matches("http://").to_owned()).await;
+    let proxy = Proxy::to(app.address()).await;
     let browser = Browser::start(1280, 900).await;
-    browser.go(&format!("http://127.0.0.1:{}/events", proxy.port)).await;
-    browser.see(".live", "Live counts").await;
-    browser.ask("window.unreloaded = true").await;
+    browser.open(&format!("{}/events", proxy.url())).await;
+    browser.expect_text(".live", "Live counts").await;
+    browser.evaluate("window.unreloaded = true").await;
 
     proxy.set_open(false);
-    browser.see(".live", "Reconnecting; counts may be out of date").await;
-    app.book(&app.user().await, CONCERT, 1).await;
-    app.sql("UPDATE events SET title = 'Small Concert' WHERE title = 'Limited Concert'").await;
-    assert_eq!(browser.ask(&badge("Limited Concert")).await, "2 tickets left");
+    browser.expect_text(".live", "Reconnecting; counts may be out of date").await;
+    app.book(&app.user().await, LIMITED_CONCERT, 1).await;
+    app.execute_sql("UPDATE events SET title = 'Small Concert' WHERE title = 'Limited Concert'")
+        .await;
+    assert_eq!(browser.evaluate(&badge_script("Limited Concert")).await, "2 tickets left");
 
     proxy.set_open(true);
-    browser.see(".live", "Live counts").await;
+    browser.expect_text(".live", "Live counts").await;
     // Not the count alone, which the socket tells: all of the page is read again.
-    browser.wait_for(&badge("Small Concert"), |words| *words == "1 ticket left").await;
-    assert_eq!(browser.ask("return window.unreloaded").await, true);
+    browser.wait_for(&badge_script("Small Concert"), |words| *words == "1 ticket left").await;
+    assert_eq!(browser.evaluate("return window.unreloaded").await, true);
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_late_answer_to_the_page_before_does_not_freeze_the_counts_of_this_one() {
+async fn a_late_answer_for_the_previous_page_does_not_stop_live_counts() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(1280, 900).await;
-    browser.go(&app.url).await;
-    browser.see(".found", "12 events").await;
-    browser.slow_down("\"film\"", 1_500).await;
+    browser.open(&app.url).await;
+    browser.expect_text(".found", "12 events").await;
+    browser.delay_answers("\"film\"", 1_500).await;
     browser.fill("search", "film").await;
-    browser.see_path("/events?search=film").await;
-    browser.click_on("Jazz Night").await;
-    browser.see(".badge", "80 tickets left").await;
-    browser.see(".live", "Live counts").await;
-    browser.see_late(1).await;
-    app.book(&app.user().await, "01990000-0000-7000-8000-000000000004", 5).await;
-    browser.see(".badge", "75 tickets left").await;
+    browser.expect_path("/events?search=film").await;
+    browser.click_label("Jazz Night").await;
+    browser.expect_text(".badge", "80 tickets left").await;
+    browser.expect_text(".live", "Live counts").await;
+    browser.wait_for_delayed_answers(1).await;
+    app.book(&app.user().await, JAZZ_NIGHT, 5).await;
+    browser.expect_text(".badge", "75 tickets left").await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_keeps_one_socket_whatever_it_shows() {
+async fn navigating_between_pages_keeps_one_socket() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(1280, 900).await;
     let count = "const opened = window.WebSocket; window.sockets = [];
@@ -102,20 +103,20 @@ async fn a_page_keeps_one_socket_whatever_it_shows() {
         window.WebSocket.prototype = opened.prototype; Object.assign(window.WebSocket, opened);";
     let parameters = json!({ "source": count });
     browser.devtools("Page.addScriptToEvaluateOnNewDocument", parameters).await;
-    browser.go(&app.url).await;
-    browser.see(".live", "Live counts").await;
-    browser.click_on("Limited Concert").await;
-    browser.see_path(&format!("/events/{CONCERT}")).await;
-    browser.see(".badge", "2 tickets left").await;
-    app.book(&app.user().await, CONCERT, 1).await;
-    browser.see(".badge", "1 ticket left").await;
-    browser.click_on("My bookings").await;
-    browser.see_path("/sign-in?next=%2Fbookings").await;
-    browser.click_on("Events").await;
-    let badge = badge("Limited Concert");
+    browser.open(&app.url).await;
+    browser.expect_text(".live", "Live counts").await;
+    browser.click_label("Limited Concert").await;
+    browser.expect_path(&format!("/events/{LIMITED_CONCERT}")).await;
+    browser.expect_text(".badge", "2 tickets left").await;
+    app.book(&app.user().await, LIMITED_CONCERT, 1).await;
+    browser.expect_text(".badge", "1 ticket left").await;
+    browser.click_label("My bookings").await;
+    browser.expect_path("/sign-in?next=%2Fbookings").await;
+    browser.click_label("Events").await;
+    let badge = badge_script("Limited Concert");
     browser.wait_for(&badge, |words| *words == "1 ticket left").await;
-    app.book(&app.user().await, CONCERT, 1).await;
+    app.book(&app.user().await, LIMITED_CONCERT, 1).await;
     browser.wait_for(&badge, |words| *words == "Sold Out").await;
-    assert_eq!(browser.ask("return window.sockets.length").await, 1);
+    assert_eq!(browser.evaluate("return window.sockets.length").await, 1);
     browser.close().await;
 }

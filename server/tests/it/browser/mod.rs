@@ -2,12 +2,13 @@
 //!
 //! Screenshots go to `target/screenshots`, for people to look at.
 
+mod accessibility;
 mod account;
+mod allowed_operations;
 mod booking;
 mod driver;
 mod graphiql;
 mod list;
 mod live;
-mod looks;
-mod only_its_own;
+mod page_load;
 mod playground;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::driver::Browser;
-use crate::app::{App, Engine};
+use crate::{app::App, database::Engine, demo::LOG_IN_AS_ADA};
 
 /// GraphQL Playground's editors, in the order of the page.
 const EDITORS: &str =
@@ -14,14 +14,11 @@ async fn playground_signs_in_books_and_shows_a_subscription_live() {
     let app = App::start(Engine::Sqlite).await;
     let event = app.event("Concert", 5).await;
     let browser = Browser::start(1280, 900).await;
-    browser.page.goto(&format!("{}/playground", app.url)).await.unwrap();
+    browser.open(&format!("{}/playground", app.url)).await;
     let editors = format!("{EDITORS} return editors.length");
     browser.wait_for(&editors, |count| count.as_i64() >= Some(2)).await;
 
-    let login =
-        "mutation { login(input: { email: \"ada@example.org\", password: \"ada-demo-1\" }) {
-        accessToken user { name } } }";
-    let result = run(&browser, login, "Ada").await;
+    let result = run(&browser, LOG_IN_AS_ADA, "Ada").await;
     let (_, rest) = result.split_once("\"accessToken\": \"").unwrap();
     let (token, _) = rest.split_once('"').unwrap();
 
@@ -39,19 +36,19 @@ async fn playground_signs_in_books_and_shows_a_subscription_live() {
     browser.screenshot("playground-booking").await;
 
     // A subscription tells on and on.
-    let query = format!(
+    let subscription = format!(
         "subscription {{ remainingTickets(eventIds: [\"{event}\"]) {{ remainingTickets }} }}"
     );
-    run(&browser, &query, "\"remainingTickets\": 4").await;
+    run(&browser, &subscription, "\"remainingTickets\": 4").await;
     app.book(&app.user().await, &event, 2).await;
     wait_for_result(&browser, "\"remainingTickets\": 2").await;
     browser.screenshot("playground-subscription").await;
-    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    assert_eq!(browser.console_messages().await, Vec::<String>::new());
     browser.close().await;
 }
 
 /// What the results show, all together. The first two editors are the query's and the headers'.
-const RESULT: &str = "return [...document.querySelectorAll('.CodeMirror')].slice(2)
+const READ_RESULT: &str = "return [...document.querySelectorAll('.CodeMirror')].slice(2)
     .map(e => e.CodeMirror.getValue()).join('\\n')";
 
 /// Writes an operation into the open tab, presses play, and waits for what the results must show; gives them.
@@ -65,5 +62,5 @@ async fn run(browser: &Browser, operation: &str, expected: &'static str) -> Stri
 
 async fn wait_for_result(browser: &Browser, expected: &'static str) -> String {
     let shows = move |text: &Value| text.as_str().is_some_and(|text| text.contains(expected));
-    browser.wait_for(RESULT, shows).await.as_str().unwrap().to_owned()
+    browser.wait_for(READ_RESULT, shows).await.as_str().unwrap().to_owned()
 }

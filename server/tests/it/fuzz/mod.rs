@@ -3,7 +3,7 @@
 
 mod operations;
 
-use std::{fmt::Debug, sync::Arc};
+use std::sync::Arc;
 
 use futures_util::{SinkExt, StreamExt};
 use proptest::{
@@ -11,32 +11,34 @@ use proptest::{
     prelude::{Just, Strategy, any},
     prop_oneof,
     sample::Index,
-    test_runner::{Config, TestCaseError, TestCaseResult, TestRunner},
+    test_runner::{TestCaseError, TestCaseResult},
 };
 use reqwest::header;
 use serde_json::{Value, json};
-use tokio::{
-    runtime::Handle,
-    time::{Duration, timeout},
-};
+use tokio::time::{Duration, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::{app::App, on_both_engines, socket::Socket};
-use operations::{Operation, Operations, World};
+use crate::{
+    app::App,
+    on_both_engines,
+    random_cases::run_cases,
+    socket::{LEGACY_PROTOCOL, MODERN_PROTOCOL, Socket},
+};
+use operations::{Fixtures, Operation, Operations};
 
 on_both_engines! {
-    generated_operations_are_answered
-    any_cursor_is_answered
-    any_token_and_cookie_is_answered
-    any_messages_on_a_socket_are_answered
+    generated_operations_get_data_or_client_errors
+    damaged_cursors_get_data_or_client_errors
+    damaged_tokens_and_cookies_get_client_errors
+    arbitrary_socket_messages_get_answers_or_a_close_code
 }
 
 const OPERATIONS: u32 = 2_000;
-const CASES: u32 = 300;
+const TOKENS_AND_CURSORS: u32 = 300;
 const SOCKETS: u32 = 200;
 
 /// Codes that tell the sender what is wrong with what was sent.
-const OF_THE_SENDER: [&str; 8] = [
+const CLIENT_ERROR_CODES: [&str; 8] = [
     "BAD_USER_INPUT",
     "EMAIL_TAKEN",
     "FORBIDDEN",
@@ -47,39 +49,19 @@ const OF_THE_SENDER: [&str; 8] = [
     "UNAUTHENTICATED",
 ];
 
-/// Runs generated cases one after another, on a thread where each may wait for its answers.
-async fn run<S>(
-    cases: u32,
-    strategy: S,
-    test: impl AsyncFn(S::Value) -> TestCaseResult + Send + 'static,
-) where
-    S: Strategy<Value: Debug> + Send + 'static,
-{
-    let handle = Handle::current();
-    let running = tokio::task::spawn_blocking(move || {
-        let config = Config { cases, failure_persistence: None, ..Config::default() };
-        TestRunner::new(config)
-            .run(&strategy, |case| handle.block_on(test(case)))
-            .map_err(|error| error.to_string())
-    });
-    if let Err(error) = running.await.unwrap() {
-        panic!("{error}");
-    }
-}
-
 fn fail<T>(what: impl Into<String>) -> Result<T, TestCaseError> {
     Err(TestCaseError::fail(what.into()))
 }
 
 /// An answer of the API: its data, or errors that are all the sender's.
-fn check(answer: &Value) -> TestCaseResult {
+fn check_answer(answer: &Value) -> TestCaseResult {
     let errors = answer["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
     if errors.is_empty() && answer.get("data").is_none() {
         return fail(format!("neither data nor errors: {answer}"));
     }
     for error in errors {
         match error["extensions"]["code"].as_str() {
-            Some(code) if OF_THE_SENDER.contains(&code) => {}
+            Some(code) if CLIENT_ERROR_CODES.contains(&code) => {}
             code => return fail(format!("{code:?}: {answer}")),
         }
     }
@@ -96,112 +78,121 @@ async fn send(request: reqwest::RequestBuilder) -> Result<Value, TestCaseError> 
     answer.json().await.map_err(|error| TestCaseError::fail(error.to_string()))
 }
 
-async fn world(app: &App) -> World {
+async fn fixtures(app: &App) -> Fixtures {
     let (user, event) = (app.user().await, app.event("Concert", 1_000).await);
     let booked = app.book(&user, &event, 1).await;
     let page = "{ events(first: 1) { pageInfo { endCursor } } }";
     let page = app.data(None, page, json!({})).await;
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    World {
+    Fixtures {
         ids: vec![event, text(&booked["booking"]["id"])],
         cursor: text(&page["events"]["pageInfo"]["endCursor"]),
         user,
     }
 }
 
-async fn generated_operations_are_answered(app: App) {
-    let world = world(&app).await;
-    let (user, operations) = (world.user.clone(), Operations::new(world));
+async fn generated_operations_get_data_or_client_errors(app: App) {
+    let fixtures = fixtures(&app).await;
+    let (user, operations) = (fixtures.user.clone(), Operations::new(fixtures));
     let app = Arc::new(app);
-    let playing = Arc::clone(&app);
-    run(OPERATIONS, (decisions(), any::<bool>()), async move |(decisions, signed_in)| {
+    let shared_app = Arc::clone(&app);
+    run_cases(OPERATIONS, (decisions(), any::<bool>()), async move |(decisions, signed_in)| {
         let Operation { query, variables } = operations.make(&decisions);
         let token = signed_in.then_some(&*user);
-        let answer = send(playing.request(token, &query, variables.clone().into())).await?;
+        let answer = send(shared_app.request(token, &query, variables.clone().into())).await?;
         let variables = Value::from(variables);
-        check(&answer).map_err(|error| TestCaseError::fail(format!("{query} {variables}: {error}")))
+        check_answer(&answer)
+            .map_err(|error| TestCaseError::fail(format!("{query} {variables}: {error}")))
     })
     .await;
     app.assert_nothing_oversold().await;
 }
 
-async fn any_cursor_is_answered(app: App) {
-    let World { user, cursor, .. } = world(&app).await;
+async fn damaged_cursors_get_data_or_client_errors(app: App) {
+    let Fixtures { user, cursor, .. } = fixtures(&app).await;
     let query = "query($at: String) {
         a: events(after: $at) { nodes { id } } b: events(last: 2, before: $at) { nodes { id } }
         c: events(after: $at, orderBy: { field: PRICE }) { nodes { id } }
         me { bookings(after: $at) { nodes { id } } } }";
-    run(CASES, damaged(cursor), async move |at| {
-        check(&send(app.request(Some(&user), query, json!({ "at": at }))).await?)
+    run_cases(TOKENS_AND_CURSORS, damaged(cursor), async move |at| {
+        check_answer(&send(app.request(Some(&user), query, json!({ "at": at }))).await?)
     })
     .await;
 }
 
-async fn any_token_and_cookie_is_answered(app: App) {
-    let World { user, .. } = world(&app).await;
-    run(CASES, (damaged(user.clone()), any::<bool>()), async move |(token, as_cookie)| {
-        let (name, value, query) = match as_cookie {
-            true => (
-                header::COOKIE,
-                format!("rowlock_refresh={token}"),
-                "mutation { refresh { user { id } } }",
-            ),
-            false => (header::AUTHORIZATION, format!("Bearer {token}"), "{ me { id } }"),
-        };
-        // What no header can carry can't be sent.
-        let Ok(value) = header::HeaderValue::from_str(&value) else { return Ok(()) };
-        let answer = send(app.request(None, query, json!({})).header(name, value)).await?;
-        check(&answer)?;
-        match answer["errors"].is_array() || token.trim() == user {
-            true => Ok(()),
-            false => fail(format!("{token:?} was taken: {answer}")),
-        }
-    })
-    .await;
-}
-
-async fn any_messages_on_a_socket_are_answered(app: App) {
-    let world = world(&app).await;
-    let operations = Operations::new(world);
-    run(SOCKETS, (any::<bool>(), vec(said(), 1..8)), async move |(is_older, said)| {
-        let protocol = if is_older { "graphql-ws" } else { "graphql-transport-ws" };
-        let mut socket = Socket::connect(&app.url, protocol).await.unwrap();
-        let stream = socket.stream();
-        for said in said {
-            // The server may have closed it by now.
-            let _ = stream.send(said.message(&operations)).await;
-        }
-        let _ = stream.send(Message::Ping("still there?".into())).await;
-        let answered = timeout(Duration::from_secs(10), async {
-            while let Some(message) = stream.next().await {
-                match message {
-                    Ok(Message::Pong(_)) => return Ok(()),
-                    Ok(Message::Close(Some(frame))) => {
-                        return match u16::from(frame.code) {
-                            1000 | 1002 | 1003 | 1007 | 1009 | 4400..=4499 => Ok(()),
-                            code => fail(format!("closed with {code}: {}", frame.reason)),
-                        };
-                    }
-                    Ok(Message::Text(text)) => {
-                        let message: Value = serde_json::from_str(&text).unwrap();
-                        if ["next", "data"].iter().any(|kind| message["type"] == *kind) {
-                            check(&message["payload"])?;
-                        }
-                    }
-                    Ok(_) => {}
-                    Err(error) => return fail(format!("broken: {error}")),
-                }
+async fn damaged_tokens_and_cookies_get_client_errors(app: App) {
+    let Fixtures { user, .. } = fixtures(&app).await;
+    run_cases(
+        TOKENS_AND_CURSORS,
+        (damaged(user.clone()), any::<bool>()),
+        async move |(token, as_cookie)| {
+            let (name, value, query) = match as_cookie {
+                true => (
+                    header::COOKIE,
+                    format!("rowlock_refresh={token}"),
+                    "mutation { refresh { user { id } } }",
+                ),
+                false => (header::AUTHORIZATION, format!("Bearer {token}"), "{ me { id } }"),
+            };
+            // What no header can carry can't be sent.
+            let Ok(value) = header::HeaderValue::from_str(&value) else { return Ok(()) };
+            let answer = send(app.request(None, query, json!({})).header(name, value)).await?;
+            check_answer(&answer)?;
+            match answer["errors"].is_array() || token.trim() == user {
+                true => Ok(()),
+                false => fail(format!("{token:?} was taken: {answer}")),
             }
-            fail("ended without a word")
-        });
-        answered.await.unwrap_or_else(|_| fail("silent"))
-    })
+        },
+    )
+    .await;
+}
+
+async fn arbitrary_socket_messages_get_answers_or_a_close_code(app: App) {
+    let fixtures = fixtures(&app).await;
+    let operations = Operations::new(fixtures);
+    run_cases(
+        SOCKETS,
+        (any::<bool>(), vec(client_message(), 1..8)),
+        async move |(is_legacy, messages)| {
+            let protocol = if is_legacy { LEGACY_PROTOCOL } else { MODERN_PROTOCOL };
+            let mut socket = Socket::connect_without_init(&app.url, protocol).await.unwrap();
+            let stream = socket.stream();
+            for message in messages {
+                // The server may have closed it by now.
+                let _ = stream.send(message.into_frame(&operations)).await;
+            }
+            let _ = stream.send(Message::Ping("still there?".into())).await;
+            let answered = timeout(Duration::from_secs(10), async {
+                while let Some(message) = stream.next().await {
+                    match message {
+                        Ok(Message::Pong(_)) => return Ok(()),
+                        Ok(Message::Close(Some(frame))) => {
+                            return match u16::from(frame.code) {
+                                1000 | 1002 | 1003 | 1007 | 1009 | 4400..=4499 => Ok(()),
+                                code => fail(format!("closed with {code}: {}", frame.reason)),
+                            };
+                        }
+                        Ok(Message::Text(text)) => {
+                            let message: Value = serde_json::from_str(&text).unwrap();
+                            if ["next", "data"].iter().any(|kind| message["type"] == *kind) {
+                                check_answer(&message["payload"])?;
+                            }
+                        }
+                        Ok(_) => {}
+                        Err(error) => return fail(format!("broken: {error}")),
+                    }
+                }
+                fail("ended without a word")
+            });
+            answered.await.unwrap_or_else(|_| fail("silent"))
+        },
+    )
     .await;
 }
 
 /// What a client says on a socket.
 #[derive(Clone, Debug)]
-enum Said {
+enum ClientMessage {
     Init,
     /// Under one of a few ids.
     Operation {
@@ -218,20 +209,21 @@ enum Said {
     Bytes(Vec<u8>),
 }
 
-fn said() -> impl Strategy<Value = Said> {
+fn client_message() -> impl Strategy<Value = ClientMessage> {
     prop_oneof![
-        6 => Just(Said::Init),
-        6 => (0..3_u8, decisions()).prop_map(|(id, decisions)| Said::Operation { id, decisions }),
-        3 => (0..3_u8).prop_map(|id| Said::End { id }),
-        1 => Just(Said::Ping),
-        1 => any::<Index>().prop_map(Said::Json),
-        1 => any::<String>().prop_map(Said::Text),
-        1 => vec(any::<u8>(), 0..40).prop_map(Said::Bytes),
+        6 => Just(ClientMessage::Init),
+        6 => (0..3_u8, decisions())
+            .prop_map(|(id, decisions)| ClientMessage::Operation { id, decisions }),
+        3 => (0..3_u8).prop_map(|id| ClientMessage::End { id }),
+        1 => Just(ClientMessage::Ping),
+        1 => any::<Index>().prop_map(ClientMessage::Json),
+        1 => any::<String>().prop_map(ClientMessage::Text),
+        1 => vec(any::<u8>(), 0..40).prop_map(ClientMessage::Bytes),
     ]
 }
 
-impl Said {
-    fn message(self, operations: &Operations) -> Message {
+impl ClientMessage {
+    fn into_frame(self, operations: &Operations) -> Message {
         let message = match self {
             Self::Init => json!({ "type": "connection_init" }),
             Self::Operation { id, decisions } => {
@@ -267,8 +259,8 @@ fn decisions() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Anything, and what is almost `good`.
-fn damaged(good: String) -> impl Strategy<Value = String> {
-    let (cut, changed) = (good.clone(), good.clone());
+fn damaged(valid: String) -> impl Strategy<Value = String> {
+    let (cut, changed) = (valid.clone(), valid.clone());
     prop_oneof![
         2 => any::<String>(),
         2 => "[A-Za-z0-9_.-]{0,60}",
@@ -279,6 +271,6 @@ fn damaged(good: String) -> impl Strategy<Value = String> {
             damaged[at] = other;
             damaged.into_iter().collect()
         }),
-        1 => Just(good),
+        1 => Just(valid),
     ]
 }

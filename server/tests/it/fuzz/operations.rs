@@ -12,11 +12,11 @@ use serde_json::{Map, Value, json};
 
 const SCHEMA: &str = include_str!("../../../../schema.graphql");
 /// Deepest nesting: deeper than the server takes.
-const DEEPEST: usize = 18;
+const MAX_DEPTH: usize = 18;
 
 /// What there is to ask about.
 #[derive(Clone, Debug)]
-pub(super) struct World {
+pub(super) struct Fixtures {
     pub(super) user: String,
     pub(super) ids: Vec<String>,
     pub(super) cursor: String,
@@ -32,7 +32,7 @@ pub(super) struct Operation {
 /// Makes operations of a schema.
 pub(super) struct Operations {
     types: BTreeMap<String, TypeKind>,
-    world: World,
+    fixtures: Fixtures,
 }
 
 /// Decisions, taken one by one. A shorter row of them, or one of smaller numbers, makes a simpler operation;
@@ -45,18 +45,18 @@ impl Decisions<'_> {
     }
 
     /// Once in so many times.
-    fn once_in(&mut self, times: usize) -> bool {
-        self.up_to(times) == times - 1
+    fn one_in(&mut self, count: usize) -> bool {
+        self.up_to(count) == count - 1
     }
 
-    fn one_of<'b, T>(&mut self, things: &'b [T]) -> Option<&'b T> {
-        things.get(self.up_to(things.len()))
+    fn one_of<'b, T>(&mut self, items: &'b [T]) -> Option<&'b T> {
+        items.get(self.up_to(items.len()))
     }
 }
 
 /// One operation in the making.
-struct Making<'a> {
-    of: &'a Operations,
+struct OperationBuilder<'a> {
+    operations: &'a Operations,
     decisions: Decisions<'a>,
     variables: Map<String, Value>,
     /// As in `$v0: Int`.
@@ -64,34 +64,34 @@ struct Making<'a> {
 }
 
 impl Operations {
-    pub(super) fn new(world: World) -> Self {
+    pub(super) fn new(fixtures: Fixtures) -> Self {
         let document = parse_schema(SCHEMA).unwrap();
         let types = document.definitions.into_iter().filter_map(|definition| match definition {
             TypeSystemDefinition::Type(ty) => Some((ty.node.name.node.to_string(), ty.node.kind)),
             _ => None,
         });
-        Self { types: types.collect(), world }
+        Self { types: types.collect(), fixtures }
     }
 
     /// The operation of these decisions.
     pub(super) fn make(&self, decisions: &[u8]) -> Operation {
-        let mut making = Making {
-            of: self,
+        let mut builder = OperationBuilder {
+            operations: self,
             decisions: Decisions(decisions.iter()),
             variables: Map::new(),
             declared: Vec::new(),
         };
-        let (kind, root) = match making.decisions.up_to(8) {
+        let (kind, root) = match builder.decisions.up_to(8) {
             0..5 => ("query", "Query"),
             5 => ("subscription", "Subscription"),
             _ => ("mutation", "Mutation"),
         };
-        let selection = making.selection(root, 0);
-        let declared = match making.declared.is_empty() {
+        let selection = builder.selection(root, 0);
+        let declared = match builder.declared.is_empty() {
             true => String::new(),
-            false => format!("({})", making.declared.join(", ")),
+            false => format!("({})", builder.declared.join(", ")),
         };
-        Operation { query: format!("{kind} Q{declared} {selection}"), variables: making.variables }
+        Operation { query: format!("{kind} Q{declared} {selection}"), variables: builder.variables }
     }
 
     fn fields(&self, name: &str) -> &[async_graphql::Positioned<FieldDefinition>] {
@@ -123,20 +123,20 @@ impl Operations {
     }
 }
 
-impl Making<'_> {
-    fn selection(&mut self, of: &str, depth: usize) -> String {
-        if depth >= DEEPEST {
+impl OperationBuilder<'_> {
+    fn selection(&mut self, type_name: &str, depth: usize) -> String {
+        if depth >= MAX_DEPTH {
             return "{ __typename }".to_owned();
         }
         let mut parts = vec!["__typename".to_owned()];
         for _ in 0..1 + self.decisions.up_to(4) {
             let part = match self.decisions.up_to(12) {
-                0..9 => self.field(of, depth),
+                0..9 => self.field(type_name, depth),
                 9 => {
-                    let objects = self.of.objects(of);
-                    let on = self.decisions.one_of(&objects).cloned().unwrap_or_default();
+                    let objects = self.operations.objects(type_name);
+                    let object = self.decisions.one_of(&objects).cloned().unwrap_or_default();
                     let directives = self.directives();
-                    format!("... on {on}{directives} {}", self.selection(&on, depth + 1))
+                    format!("... on {object}{directives} {}", self.selection(&object, depth + 1))
                 }
                 10 => "nothingLikeThis".to_owned(),
                 _ => "...NoSuchFragment".to_owned(),
@@ -146,25 +146,25 @@ impl Making<'_> {
         format!("{{ {} }}", parts.join(" "))
     }
 
-    fn field(&mut self, of: &str, depth: usize) -> String {
-        let fields = self.of.fields(of);
+    fn field(&mut self, type_name: &str, depth: usize) -> String {
+        let fields = self.operations.fields(type_name);
         let Some(field) = self.decisions.one_of(fields) else {
             // Of a union; its members have fields.
             return "__typename".to_owned();
         };
         let field = &field.node;
-        let alias = match self.decisions.once_in(3) {
+        let alias = match self.decisions.one_in(3) {
             true => format!("a{}: ", self.decisions.up_to(256)),
             false => String::new(),
         };
         let mut arguments = Vec::new();
         for argument in &field.arguments {
             let argument = &argument.node;
-            if !argument.ty.node.nullable || self.decisions.once_in(3) {
+            if !argument.ty.node.nullable || self.decisions.one_in(3) {
                 arguments.push(format!("{}: {}", argument.name.node, self.argument(argument)));
             }
         }
-        if self.decisions.once_in(20) {
+        if self.decisions.one_in(20) {
             arguments.push("noSuchArgument: 1".to_owned());
         }
         let arguments = match arguments.is_empty() {
@@ -172,10 +172,12 @@ impl Making<'_> {
             false => format!("({})", arguments.join(", ")),
         };
         let directives = self.directives();
-        let inner = inner_name(&field.ty.node);
-        let is_leaf =
-            matches!(self.of.types.get(inner), None | Some(TypeKind::Scalar | TypeKind::Enum(_)));
-        let inner = match is_leaf != self.decisions.once_in(30) {
+        let inner = named_type(&field.ty.node);
+        let is_leaf = matches!(
+            self.operations.types.get(inner),
+            None | Some(TypeKind::Scalar | TypeKind::Enum(_))
+        );
+        let inner = match is_leaf != self.decisions.one_in(30) {
             true => String::new(),
             false => format!(" {}", self.selection(inner, depth + 1)),
         };
@@ -183,7 +185,7 @@ impl Making<'_> {
     }
 
     fn directives(&mut self) -> String {
-        if !self.decisions.once_in(8) {
+        if !self.decisions.one_in(8) {
             return String::new();
         }
         let which = ["skip", "include", "noSuchDirective", "deprecated"];
@@ -191,45 +193,45 @@ impl Making<'_> {
         let flag =
             Type { base: BaseType::Named(async_graphql::Name::new("Boolean")), nullable: false };
         let value = self.value(&flag, 0);
-        format!(" @{which}(if: {})", written(&value))
+        format!(" @{which}(if: {})", graphql_literal(&value))
     }
 
     /// As a literal, or as a variable of that type or another one.
     fn argument(&mut self, argument: &InputValueDefinition) -> String {
-        let wanted = &argument.ty.node;
-        let value = self.value(wanted, 0);
-        if !self.decisions.once_in(2) {
-            return written(&value);
+        let expected_type = &argument.ty.node;
+        let value = self.value(expected_type, 0);
+        if !self.decisions.one_in(2) {
+            return graphql_literal(&value);
         }
         let name = format!("v{}", self.declared.len());
-        let ty = match self.decisions.once_in(12) {
+        let ty = match self.decisions.one_in(12) {
             true => "[NoSuchType!]".to_owned(),
-            false => wanted.to_string(),
+            false => expected_type.to_string(),
         };
         self.declared.push(format!("${name}: {ty}"));
-        if !self.decisions.once_in(12) {
+        if !self.decisions.one_in(12) {
             self.variables.insert(name.clone(), value);
         }
         format!("${name}")
     }
 
     /// Mostly one of the type.
-    fn value(&mut self, wanted: &Type, depth: usize) -> Value {
-        if self.decisions.once_in(10) || depth > 4 {
-            return self.strange();
+    fn value(&mut self, expected_type: &Type, depth: usize) -> Value {
+        if self.decisions.one_in(10) || depth > 4 {
+            return self.arbitrary_value();
         }
-        if wanted.nullable && self.decisions.once_in(6) {
+        if expected_type.nullable && self.decisions.one_in(6) {
             return Value::Null;
         }
-        let name = match &wanted.base {
+        let name = match &expected_type.base {
             BaseType::List(inner) => {
                 let count = self.decisions.up_to(4);
                 return (0..count).map(|_| self.value(inner, depth + 1)).collect();
             }
             BaseType::Named(name) => name.as_str(),
         };
-        let of = self.of;
-        match (of.types.get(name), name) {
+        let operations = self.operations;
+        match (operations.types.get(name), name) {
             (Some(TypeKind::Enum(values)), _) => {
                 let value = self.decisions.one_of(&values.values);
                 json!(value.map(|value| value.node.value.node.as_str()))
@@ -238,7 +240,7 @@ impl Making<'_> {
                 let mut fields = Map::new();
                 for field in &object.fields {
                     let field = &field.node;
-                    if !field.ty.node.nullable || self.decisions.once_in(2) {
+                    if !field.ty.node.nullable || self.decisions.one_in(2) {
                         let value = self.value(&field.ty.node, depth + 1);
                         fields.insert(field.name.node.to_string(), value);
                     }
@@ -246,8 +248,8 @@ impl Making<'_> {
                 fields.into()
             }
             (_, "Int") => json!(self.decisions.one_of(&[1, 2, 10, 50, 0, -1, 51, 1_000_000])),
-            (_, "Boolean") => json!(self.decisions.once_in(2)),
-            (_, "ID") => json!(self.decisions.one_of(&of.world.ids)),
+            (_, "Boolean") => json!(self.decisions.one_in(2)),
+            (_, "ID") => json!(self.decisions.one_of(&operations.fixtures.ids)),
             _ => self.text(),
         }
     }
@@ -256,7 +258,7 @@ impl Making<'_> {
         let long = "x".repeat(300);
         let texts = [
             "concert",
-            &self.of.world.cursor,
+            &self.operations.fixtures.cursor,
             "",
             " ",
             "a\0b",
@@ -269,8 +271,8 @@ impl Making<'_> {
     }
 
     /// One of no type in particular.
-    fn strange(&mut self) -> Value {
-        let strange = [
+    fn arbitrary_value(&mut self) -> Value {
+        let values = [
             Value::Null,
             json!(-1),
             json!(2_147_483_647),
@@ -287,30 +289,31 @@ impl Making<'_> {
             json!({}),
             json!({ "x": { "y": [1] } }),
         ];
-        self.decisions.one_of(&strange).cloned().unwrap_or_default()
+        self.decisions.one_of(&values).cloned().unwrap_or_default()
     }
 }
 
-fn inner_name(ty: &Type) -> &str {
+fn named_type(ty: &Type) -> &str {
     match &ty.base {
         BaseType::Named(name) => name,
-        BaseType::List(inner) => inner_name(inner),
+        BaseType::List(inner) => named_type(inner),
     }
 }
 
 /// As GraphQL writes it. What may be a value of an enumeration stands bare.
-fn written(value: &Value) -> String {
+fn graphql_literal(value: &Value) -> String {
     match value {
         Value::Array(items) => {
-            format!("[{}]", items.iter().map(written).collect::<Vec<_>>().join(", "))
+            format!("[{}]", items.iter().map(graphql_literal).collect::<Vec<_>>().join(", "))
         }
         Value::Object(fields) => {
-            let fields = fields.iter().map(|(name, value)| format!("{name}: {}", written(value)));
+            let fields =
+                fields.iter().map(|(name, value)| format!("{name}: {}", graphql_literal(value)));
             format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
         }
         Value::String(text) => {
-            let is_bare = !text.is_empty() && text.chars().all(|c| c.is_ascii_uppercase());
-            if is_bare { text.clone() } else { value.to_string() }
+            let is_enum_value = !text.is_empty() && text.chars().all(|c| c.is_ascii_uppercase());
+            if is_enum_value { text.clone() } else { value.to_string() }
         }
         other => other.to_string(),
     }

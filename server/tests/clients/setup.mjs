@@ -37,7 +37,7 @@ async function book() {
 }
 
 // Follows `results`, a stream of counts, while a ticket is booked and given back.
-export async function watchABooking(results, countOf) {
+export async function expectCountsOfABooking(results, countOf) {
   const counts = results[Symbol.asyncIterator]();
   const next = async () => {
     const { value, done } = await counts.next();
@@ -45,22 +45,22 @@ export async function watchABooking(results, countOf) {
     return countOf(value);
   };
   const first = await next();
-  const giveBack = await book();
+  const cancel = await book();
   assert.equal(await next(), first - 1);
-  await giveBack();
+  await cancel();
   assert.equal(await next(), first);
   await counts.return?.();
 }
 
 // An async iterable of what a callback-style source gives: `start` gets a sink and gives a way to stop.
-export function iterate(start) {
+export function toAsyncIterable(start) {
   const queue = [];
   let wake = () => {};
-  let over = false;
+  let isComplete = false;
   const sink = {
     next: (value) => { queue.push(value); wake(); },
     error: (error) => { queue.push(Promise.reject(error)); wake(); },
-    complete: () => { over = true; wake(); },
+    complete: () => { isComplete = true; wake(); },
   };
   const stop = start(sink);
   return {
@@ -68,7 +68,7 @@ export function iterate(start) {
       try {
         for (;;) {
           while (queue.length > 0) yield await queue.shift();
-          if (over) return;
+          if (isComplete) return;
           await new Promise((resolve) => { wake = resolve; });
         }
       } finally {

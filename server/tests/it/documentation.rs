@@ -34,23 +34,23 @@ fn repository() -> PathBuf {
 }
 
 /// A page without what is fenced, or only that.
-fn lines(text: &str, fenced: bool) -> impl Iterator<Item = &str> {
+fn lines(text: &str, want_fenced: bool) -> impl Iterator<Item = &str> {
     let mut is_fenced = false;
     text.lines().filter(move |line| {
         let is_fence = line.trim_start().starts_with("```");
         is_fenced ^= is_fence;
-        !is_fence && is_fenced == fenced
+        !is_fence && is_fenced == want_fenced
     })
 }
 
 /// The part of an address by which a heading is found.
-fn anchor(heading: &str) -> String {
-    let kept = heading.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
-    kept.collect::<String>().to_lowercase().replace(' ', "-")
+fn heading_anchor(heading: &str) -> String {
+    let characters = heading.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+    characters.collect::<String>().to_lowercase().replace(' ', "-")
 }
 
 #[test]
-fn every_page_is_among_them() {
+fn every_markdown_page_is_checked() {
     let mut found: BTreeSet<String> = BTreeSet::new();
     for (folder, prefix) in [("", ""), ("docs", "docs/")] {
         for entry in fs::read_dir(repository().join(folder)).unwrap() {
@@ -64,13 +64,13 @@ fn every_page_is_among_them() {
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn every_link_has_a_target() {
     let headings: BTreeMap<PathBuf, Vec<String>> = pages()
         .iter()
         .map(|(page, text)| {
             let headings = lines(text, false).filter_map(|line| {
                 let title = line.trim_start_matches('#').strip_prefix(' ')?;
-                line.starts_with('#').then(|| anchor(title))
+                line.starts_with('#').then(|| heading_anchor(title))
             });
             (fs::canonicalize(repository().join(page)).unwrap(), headings.collect())
         })
@@ -83,39 +83,40 @@ fn every_link_leads_somewhere() {
                 continue;
             }
             links += 1;
-            let (file, place) = target.split_once('#').unwrap_or((target, ""));
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
             let here = repository().join(page);
             let file = if file.is_empty() { here } else { here.parent().unwrap().join(file) };
             let file = fs::canonicalize(&file).unwrap_or_else(|_| panic!("{page}: {target}"));
-            let has_place =
-                || headings.get(&file).is_some_and(|all| all.iter().any(|h| h == place));
-            assert!(place.is_empty() || has_place(), "{page}: {target}");
+            let has_anchor = || {
+                headings.get(&file).is_some_and(|all| all.iter().any(|heading| heading == anchor))
+            };
+            assert!(anchor.is_empty() || has_anchor(), "{page}: {target}");
         }
     }
     assert!(links > 40, "only {links}");
 }
 
 /// What follows the program's name in commands of the documents, up to what is meant to be replaced.
-fn commands(start: &str) -> BTreeSet<Vec<String>> {
+fn documented_commands(prefix: &str) -> BTreeSet<Vec<String>> {
     let mut found = BTreeSet::new();
     for (_, text) in pages() {
         let fenced = lines(&text, true).map(str::trim_start);
         let quoted = lines(&text, false).flat_map(|line| line.split('`').skip(1).step_by(2));
         for line in fenced.chain(quoted) {
-            let Some(rest) = line.strip_prefix(start) else { continue };
+            let Some(rest) = line.strip_prefix(prefix) else { continue };
             // A second column explains it.
             let words = rest.split("  ").next().unwrap_or_default().split_whitespace();
             // Not comments, nor what stands for something else, with its flag.
-            let is_meant = |word: &&str| {
+            let is_literal = |word: &&str| {
                 !word.starts_with(['#', '[', '$'])
                     && !word.chars().all(|c| c.is_uppercase() || c == '…')
             };
             let all: Vec<&str> = words.collect();
-            let mut meant = all.iter().take_while(|word| is_meant(word)).count();
-            if meant < all.len() && meant > 0 && all[meant - 1].starts_with("--") {
-                meant -= 1;
+            let mut literal = all.iter().take_while(|word| is_literal(word)).count();
+            if literal < all.len() && literal > 0 && all[literal - 1].starts_with("--") {
+                literal -= 1;
             }
-            found.insert(all[..meant].iter().map(|word| (*word).to_owned()).collect());
+            found.insert(all[..literal].iter().map(|word| (*word).to_owned()).collect());
         }
     }
     found
@@ -125,25 +126,25 @@ fn commands(start: &str) -> BTreeSet<Vec<String>> {
 fn assert_known(program: &Path, words: &[String]) {
     assert!(program.exists(), "{} is not built: run `cargo xtask test`", program.display());
     let output = Command::new(program).args(words).arg("--help").output().unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{} {}: {complaint}", program.display(), words.join(" "));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{} {}: {stderr}", program.display(), words.join(" "));
 }
 
 #[test]
-fn every_command_is_one_that_its_program_knows() {
+fn every_documented_command_exists() {
     let rowlock = Path::new(env!("CARGO_BIN_EXE_rowlock"));
-    let built = rowlock.parent().unwrap();
+    let build_folder = rowlock.parent().unwrap();
     let programs = [
-        ("cargo xtask ", built.join("xtask")),
-        ("cargo run -p rowlock-loadtest -- ", built.join("loadtest")),
-        ("cargo run --release -p rowlock-loadtest -- ", built.join("loadtest")),
+        ("cargo xtask ", build_folder.join("xtask")),
+        ("cargo run -p rowlock-loadtest -- ", build_folder.join("loadtest")),
+        ("cargo run --release -p rowlock-loadtest -- ", build_folder.join("loadtest")),
         ("cargo run -p rowlock -- ", rowlock.into()),
         ("cargo run --release -p rowlock -- ", rowlock.into()),
         ("rowlock ", rowlock.into()),
     ];
-    for (start, program) in programs {
-        let commands = commands(start);
-        assert!(!commands.is_empty(), "{start}");
+    for (prefix, program) in programs {
+        let commands = documented_commands(prefix);
+        assert!(!commands.is_empty(), "{prefix}");
         for words in commands {
             // What follows goes to another program.
             let own = words.iter().position(|word| word == "--").unwrap_or(words.len());
@@ -153,7 +154,7 @@ fn every_command_is_one_that_its_program_knows() {
 }
 
 #[test]
-fn every_setting_has_its_line_with_its_default() {
+fn every_setting_is_documented_with_its_default() {
     let help = Command::new(env!("CARGO_BIN_EXE_rowlock")).args(["serve", "--help"]).output();
     let help = String::from_utf8(help.unwrap().stdout).unwrap();
     let mut settings = BTreeMap::new();
@@ -168,12 +169,12 @@ fn every_setting_has_its_line_with_its_default() {
     }
     assert!(settings.len() > 30, "{settings:?}");
     let page = fs::read_to_string(repository().join("docs/settings.md")).unwrap();
-    let mut told = BTreeMap::new();
+    let mut documented = BTreeMap::new();
     for line in page.lines().filter(|line| line.starts_with("| `")) {
         let cells: Vec<_> = line.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
-        told.insert(cells[1].to_owned(), cells[2].to_owned());
+        documented.insert(cells[1].to_owned(), cells[2].to_owned());
     }
-    assert_eq!(told, settings);
+    assert_eq!(documented, settings);
     // Nor does any other page name one that is not there.
     for (page, text) in pages() {
         for word in text.split(|c: char| !c.is_ascii_uppercase() && c != '_') {
@@ -186,15 +187,15 @@ fn every_setting_has_its_line_with_its_default() {
 }
 
 #[test]
-fn every_code_has_its_line() {
+fn every_error_and_close_code_is_documented() {
     let page = fs::read_to_string(repository().join("docs/errors.md")).unwrap();
-    let of_errors = rowlock::graphql::code::ALL.iter().map(ToString::to_string);
-    let of_sockets = rowlock::http::CLOSE_CODES.iter().map(ToString::to_string);
-    let codes: Vec<_> = of_errors.chain(of_sockets).collect();
+    let error_codes = rowlock::graphql::code::ALL.iter().map(ToString::to_string);
+    let close_codes = rowlock::http::CLOSE_CODES.iter().map(ToString::to_string);
+    let codes: Vec<_> = error_codes.chain(close_codes).collect();
     assert!(codes.len() > 15, "{codes:?}");
     for code in codes {
-        let is_told =
+        let is_documented =
             page.contains(&format!("| `{code}` |")) || page.contains(&format!("| {code} |"));
-        assert!(is_told, "{code}");
+        assert!(is_documented, "{code}");
     }
 }

@@ -1,0 +1,149 @@
+//! How the pages look on every screen, to everybody, and what they cost.
+
+use super::driver::{Browser, ENTER, TAB};
+use crate::{
+    app::App,
+    database::Engine,
+    demo::{CHESS_MASTERCLASS, JAZZ_NIGHT, LIMITED_CONCERT},
+};
+
+/// What axe finds wrong with the page that is shown, in words.
+async fn axe_violations(browser: &Browser) -> String {
+    let script = std::env::var("TEST_AXE_SCRIPT")
+        .expect("TEST_AXE_SCRIPT names axe-core's script: run `cargo xtask test`");
+    browser.evaluate(&std::fs::read_to_string(script).unwrap()).await;
+    let run = "const done = arguments[arguments.length - 1];
+        axe.run().then(found => done(found.violations.flatMap(violation => violation.nodes.map(
+            node => `${violation.id}: ${node.target}: ${node.failureSummary}`)).join('\\n')),
+            error => done(`axe failed: ${error}`));";
+    let found = browser.page.execute_async(run, vec![]).await.unwrap();
+    found.as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_fits_every_screen_and_is_accessible() {
+    let app = App::start(Engine::Sqlite).await;
+    // Counts of each colour.
+    for (event, tickets) in [(LIMITED_CONCERT, 2), (CHESS_MASTERCLASS, 7)] {
+        let buyer = app.user().await;
+        app.book(&buyer, event, tickets).await;
+    }
+    let encore = app
+        .event_with(|event| {
+            event.title = "Encore".to_owned();
+            event.title_key = "encore".to_owned();
+            event.total_tickets = 400;
+            event.remaining_tickets = 20;
+            // As wide as words and prices get.
+            event.venue = "Donaudampfschifffahrtsgesellschaft".repeat(8);
+            event.description = "https://example.org/".repeat(100);
+            event.price_minor = 123_456_789_012;
+            event.currency = "KWD".to_owned();
+        })
+        .await;
+
+    let browser = Browser::start(1280, 900).await;
+    let encore = format!("/events/{encore}");
+    let jazz_night = format!("/events/{JAZZ_NIGHT}");
+    let pages = [
+        ("events", "/events", ".card h2"),
+        ("wide-event", &encore, ".book"),
+        ("event", &jazz_night, ".book"),
+        ("no-events", "/events?search=nothing", ".notice"),
+        ("not-found", "/nowhere", ".notice"),
+        ("sign-in", "/sign-in", "form"),
+        ("register", "/register", "form"),
+    ];
+    for (name, path, selector) in pages {
+        check_page(&browser, &app, name, path, selector).await;
+    }
+    browser.sign_in(&app.url, "Ada").await;
+    check_page(&browser, &app, "no-bookings", "/bookings", ".notice").await;
+    browser.click_label("Events").await;
+    browser.click_on_card("Jazz Night", "Book").await;
+    browser.click_on_card("Film Premiere: The Last Seat", "Book").await;
+    browser.expect_text(".toast", "Successfully booked Film Premiere: The Last Seat!").await;
+    check_page(&browser, &app, "signed-in-events", "/events", ".booked").await;
+    check_page(&browser, &app, "booked-event", &jazz_night, ".yours").await;
+    browser.click_label("My bookings").await;
+    browser.click_on_card("Jazz Night", "Cancel booking").await;
+    browser.expect_text("dialog[open]", "Cancel your booking for Jazz Night?").await;
+    check_view(&browser, "dialog").await;
+    browser.click("dialog[open] .button-danger").await;
+    browser.expect_text(".toast", "Your booking for Jazz Night is cancelled.").await;
+    check_view(&browser, "toast").await;
+    browser.evaluate("window.fetch = () => Promise.reject(new TypeError('offline'))").await;
+    browser.click_label("Events").await;
+    browser.expect_text(".notice", "The booking system can't be reached.").await;
+    check_view(&browser, "unreachable").await;
+    check_page(&browser, &app, "bookings", "/bookings", ".booking h2").await;
+    browser.close().await;
+}
+
+async fn check_page(browser: &Browser, app: &App, name: &str, path: &str, selector: &str) {
+    browser.open(&format!("{}{path}", app.url)).await;
+    let shown = format!("return document.querySelectorAll('{selector}').length");
+    browser.wait_for(&shown, |count| count.as_i64() > Some(0)).await;
+    browser.expect_none(".skeleton").await;
+    check_view(browser, name).await;
+}
+
+/// In each theme at each width: nothing to scroll sideways, nothing for axe to find, a picture for people.
+async fn check_view(browser: &Browser, name: &str) {
+    for (theme, width, height) in [
+        ("light", 320, 640),
+        ("light", 1280, 900),
+        ("light", 768, 1024),
+        ("light", 375, 812),
+        ("dark", 1280, 900),
+        ("dark", 768, 1024),
+        ("dark", 375, 812),
+    ] {
+        browser.set_theme(theme).await;
+        browser.set_size(width, height).await;
+        // Colours and bars take a moment to change.
+        let settled = "return document.getAnimations().every(a => a.playState === 'finished')";
+        browser.wait_for(settled, |settled| *settled == true).await;
+        let overflow =
+            "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        assert_eq!(browser.evaluate(overflow).await, 0, "{name} at {width}");
+        assert_eq!(axe_violations(browser).await, "", "{name} in {theme} at {width}");
+        browser.screenshot(&format!("{name}-{width}-{theme}")).await;
+    }
+    browser.set_theme("light").await;
+    browser.set_size(1280, 900).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_can_be_found_and_booked_with_the_keyboard_alone() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.sign_in(&app.url, "Ada").await;
+    browser.open(&app.url).await;
+    browser.expect_text(".who", "Ada").await;
+    browser.expect_text(".found", "12 events").await;
+    let focused = "return document.activeElement.id || document.activeElement.innerText";
+    browser.press(TAB).await;
+    assert_eq!(browser.evaluate(focused).await, "Skip to content");
+    browser.press(ENTER).await;
+    browser.wait_for("return document.activeElement.id", |id| *id == "content").await;
+    for (key, expected_focus) in
+        [(TAB, "search"), (TAB, "order"), (TAB, "Stand-up in the Cellar"), (ENTER, "")]
+    {
+        browser.press(key).await;
+        if !expected_focus.is_empty() {
+            browser.wait_for(focused, |found| found == expected_focus).await;
+        }
+    }
+    // The new page says its name, and what is done on it says what came of it.
+    browser.wait_for(focused, |found| *found == "Stand-up in the Cellar").await;
+    let title = "return document.title";
+    browser.wait_for(title, |title| *title == "Stand-up in the Cellar · Rowlock").await;
+    browser.press(TAB).await;
+    browser.press(TAB).await;
+    browser.wait_for(focused, |found| *found == "Book").await;
+    browser.press(ENTER).await;
+    browser.expect_text("[aria-live] .toast", "Successfully booked Stand-up in the Cellar!").await;
+    browser.wait_for(focused, |found| *found == "Booked").await;
+    browser.close().await;
+}

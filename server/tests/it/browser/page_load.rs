@@ -1,0 +1,58 @@
+//! What a page loads and runs.
+
+use serde_json::json;
+
+use super::driver::Browser;
+use crate::{app::App, database::Engine};
+
+/// Everything that a first visit downloads, compressed.
+const MAX_DOWNLOAD_BYTES: i64 = 300_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_visit_downloads_little_and_only_from_this_origin() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&app.url).await;
+    browser.expect_text(".live", "Live counts").await;
+    let entries =
+        "return ['navigation', 'resource'].flatMap(kind => performance.getEntriesByType(kind))
+        .map(entry => ({ name: entry.name, bytes: entry.encodedBodySize }))";
+    let entries = browser.evaluate(entries).await;
+    let mut bytes = 0;
+    for entry in entries.as_array().unwrap() {
+        let name = entry["name"].as_str().unwrap();
+        assert!(name.starts_with(&app.url), "{name} is from another origin");
+        bytes += entry["bytes"].as_i64().unwrap();
+    }
+    assert!((50_000..=MAX_DOWNLOAD_BYTES).contains(&bytes), "{bytes} bytes: {entries}");
+    assert_eq!(browser.console_messages().await, Vec::<String>::new());
+
+    // What has a hash in its name is not asked for again.
+    browser.page.refresh().await.unwrap();
+    browser.expect_text(".live", "Live counts").await;
+    let downloaded_again = "return performance.getEntriesByType('resource')
+        .filter(entry => entry.name.includes('/assets/') && entry.transferSize > 0)
+        .map(entry => entry.name)";
+    assert_eq!(browser.evaluate(downloaded_again).await, json!([]));
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_injected_script_does_not_run() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&app.url).await;
+    browser.expect_text(".found", "12 events").await;
+    let inject = "const script = document.createElement('script');
+        script.textContent = 'window.injected = true'; document.body.append(script);
+        const image = document.createElement('img');
+        image.setAttribute('onerror', 'window.injected = true'); image.src = '/none';
+        document.body.append(image);";
+    browser.evaluate(inject).await;
+    let images = "return document.querySelectorAll('img').length";
+    browser.wait_for(images, |count| *count == 1).await;
+    assert_eq!(browser.evaluate("return window.injected ?? null").await, json!(null));
+    let complaints = browser.console_messages().await.join("\n");
+    assert!(complaints.contains("Content Security Policy"), "{complaints}");
+    browser.close().await;
+}

@@ -1,0 +1,79 @@
+//! A database of its own for each test.
+
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use rowlock::{app::seed, clock::Clock, database::Database, services::Services};
+use sea_orm::ConnectionTrait;
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use crate::app::serve_args;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// A migrated database with the demo data, for one test only.
+pub(crate) async fn new_database(engine: Engine, folder: &TempDir) -> String {
+    match engine {
+        Engine::Sqlite => {
+            static TEMPLATE: OnceCell<(TempDir, PathBuf)> = OnceCell::const_new();
+            let (_, template) = TEMPLATE
+                .get_or_init(|| async {
+                    let folder = TempDir::new().unwrap();
+                    let file = folder.path().join("template.db");
+                    prepare(&format!("sqlite:{}", file.display())).await;
+                    (folder, file)
+                })
+                .await;
+            let file = folder.path().join("rowlock.db");
+            std::fs::copy(template, &file).unwrap();
+            format!("sqlite:{}", file.display())
+        }
+        Engine::Postgres => {
+            static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+            let template = TEMPLATE
+                .get_or_init(|| async {
+                    let name = format!("template_{}", uuid::Uuid::now_v7().simple());
+                    postgres_admin(&format!("CREATE DATABASE {name}")).await;
+                    prepare(&postgres_url(&name)).await;
+                    name
+                })
+                .await;
+            static NUMBER: AtomicU32 = AtomicU32::new(1);
+            let name = format!("{template}_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+            postgres_admin(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+            postgres_url(&name)
+        }
+    }
+}
+
+async fn prepare(url: &str) {
+    let args = serve_args(url, &[]);
+    let db = Database::open(&args.database).await.unwrap();
+    db.migrate(None).await.unwrap();
+    let secrets = args.secret.secrets().unwrap();
+    let services = Services::new(db, Clock::default(), &secrets, &args.booking);
+    seed::add_demo(&services.db, &services.accounts, &services.clock).await.unwrap();
+    services.db.close().await;
+}
+
+/// The URL of one of the test server's databases.
+pub(crate) fn postgres_url(database: &str) -> String {
+    let admin = std::env::var("TEST_POSTGRES_URL")
+        .expect("TEST_POSTGRES_URL names a PostgreSQL to test with: run `cargo xtask test`");
+    let (server, _) = admin.rsplit_once('/').unwrap();
+    format!("{server}/{database}")
+}
+
+/// Runs a statement in the test server's own database.
+pub(crate) async fn postgres_admin(sql: &str) {
+    let admin = sea_orm::Database::connect(postgres_url("postgres")).await.unwrap();
+    admin.execute_unprepared(sql).await.unwrap();
+    admin.close().await.unwrap();
+}

@@ -1,0 +1,164 @@
+//! README and the API's guide are true: each of their examples runs, in its order, and answers as it says.
+
+use std::{env, io::Write};
+
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::{
+    app::App,
+    on_both_engines,
+    socket::{MODERN_PROTOCOL, Socket},
+};
+
+const README: &str = include_str!("../../../README.md");
+const API_GUIDE: &str = include_str!("../../../docs/api.md");
+/// Where the examples think that the server is.
+const DOCUMENTED_ADDRESS: &str = "127.0.0.1:8080";
+
+on_both_engines! {
+    every_example_of_the_readme_gets_the_documented_answer
+    every_example_of_the_api_guide_gets_the_documented_answer
+}
+
+async fn every_example_of_the_readme_gets_the_documented_answer(app: App) {
+    assert!(run_examples(&app, README).await >= 3);
+}
+
+async fn every_example_of_the_api_guide_gets_the_documented_answer(app: App) {
+    assert!(run_examples(&app, API_GUIDE).await >= 16);
+}
+
+/// Fenced blocks with their languages.
+fn blocks(page: &str) -> impl Iterator<Item = (&str, &str)> {
+    let blocks = page.split("\n```").skip(1).step_by(2);
+    blocks.map(|block| block.split_once('\n').expect("a block has a first line"))
+}
+
+/// Runs the page's examples, and gives how many there are.
+async fn run_examples(app: &App, page: &str) -> usize {
+    let mut blocks = blocks(page).peekable();
+    let mut runner =
+        ExampleRunner { app, folder: TempDir::new().unwrap(), token: None, booking: Value::Null };
+    let mut examples = 0;
+    while let Some((language, example)) = blocks.next() {
+        let answer = match language {
+            "graphql" => runner.send(example).await.to_string(),
+            "sh" if example.contains("curl") => runner.run_shell(example).await,
+            "js" => runner.run_node(example).await,
+            _ => continue,
+        };
+        examples += 1;
+        let (language, expected) = blocks.next().expect("an answer follows each example");
+        let is_as_documented = match language {
+            "json" => {
+                let (expected, answer) = (values(expected), values(&answer));
+                expected.len() == answer.len()
+                    && expected
+                        .iter()
+                        .zip(&answer)
+                        .all(|(expected, answer)| matches(expected, answer))
+            }
+            _ => expected.trim() == answer.trim(),
+        };
+        assert!(is_as_documented, "{example}\nanswered\n{answer}\ninstead of\n{expected}");
+    }
+    examples
+}
+
+fn values(text: &str) -> Vec<Value> {
+    let values = serde_json::Deserializer::from_str(text).into_iter();
+    values.collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// What the examples before have come to.
+struct ExampleRunner<'a> {
+    app: &'a App,
+    folder: TempDir,
+    token: Option<String>,
+    booking: Value,
+}
+
+impl ExampleRunner<'_> {
+    async fn send(&mut self, operation: &str) -> Value {
+        let variables = match operation.contains("$bookingId") {
+            true => json!({ "bookingId": self.booking }),
+            false => json!({}),
+        };
+        let answer = if operation.starts_with("subscription") {
+            let mut socket = Socket::open(&self.app.url, MODERN_PROTOCOL, json!({})).await;
+            socket.start(operation, variables).await;
+            socket.next_result().await
+        } else {
+            self.app.send(self.token.as_deref(), operation, variables).await
+        };
+        if let Some(found) = find(&answer, "accessToken") {
+            self.token = found.as_str().map(str::to_owned);
+        }
+        if let Some(found) = find(&answer, "booking").and_then(|booking| booking.get("id")) {
+            self.booking = found.clone();
+        }
+        answer
+    }
+
+    async fn run_shell(&self, script: &str) -> String {
+        let mut bash = Command::new("bash");
+        self.output(bash.arg("-c").arg(self.with_app_address(script)).current_dir(&self.folder))
+            .await
+    }
+
+    async fn run_node(&self, script: &str) -> String {
+        let folder = env::var("TEST_CLIENTS")
+            .expect("TEST_CLIENTS names the folder with the clients: run `cargo xtask test`");
+        let mut file =
+            tempfile::Builder::new().prefix("guide-").suffix(".mjs").tempfile_in(folder).unwrap();
+        file.write_all(self.with_app_address(script).as_bytes()).unwrap();
+        self.output(Command::new("node").arg(file.path())).await
+    }
+
+    fn with_app_address(&self, script: &str) -> String {
+        script.replace(DOCUMENTED_ADDRESS, self.app.address())
+    }
+
+    async fn output(&self, command: &mut Command) -> String {
+        let output = command.env("no_proxy", "127.0.0.1").output().await.unwrap();
+        let (answer, stderr) = (String::from_utf8(output.stdout), output.stderr);
+        assert!(stderr.is_empty(), "{}", String::from_utf8_lossy(&stderr));
+        answer.unwrap()
+    }
+}
+
+/// The first value under this name, anywhere.
+fn find<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    match value {
+        Value::Object(fields) => {
+            fields.get(name).or_else(|| fields.values().find_map(|value| find(value, name)))
+        }
+        Value::Array(items) => items.iter().find_map(|item| find(item, name)),
+        _ => None,
+    }
+}
+
+/// Equal, but for texts that a page leaves open with `…`, and where errors stand in the query.
+fn matches(expected: &Value, actual: &Value) -> bool {
+    let compared_fields =
+        |fields: &Map<String, Value>| fields.keys().filter(|key| *key != "locations").count();
+    match (expected, actual) {
+        (Value::String(expected), Value::String(actual)) => match expected.split_once('…') {
+            Some((start, end)) => actual.starts_with(start) && actual.ends_with(end),
+            None => expected == actual,
+        },
+        (Value::Object(expected), Value::Object(actual)) => {
+            compared_fields(expected) == compared_fields(actual)
+                && expected.iter().all(|(key, value)| {
+                    actual.get(key).is_some_and(|actual| matches(value, actual))
+                })
+        }
+        (Value::Array(expected), Value::Array(actual)) => {
+            expected.len() == actual.len()
+                && expected.iter().zip(actual).all(|(a, b)| matches(a, b))
+        }
+        _ => expected == actual,
+    }
+}

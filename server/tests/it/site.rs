@@ -1,0 +1,59 @@
+//! The files for browsers.
+
+use reqwest::header;
+
+use crate::{app::App, database::Engine};
+
+#[tokio::test]
+async fn every_page_has_a_content_security_policy() {
+    let app = App::start(Engine::Sqlite).await;
+    for (path, scripts) in [
+        ("/", "script-src 'self' 'wasm-unsafe-eval';"),
+        ("/events/anything", "script-src 'self' 'wasm-unsafe-eval';"),
+        ("/playground", "script-src 'self';"),
+        ("/ide/playground/index.html", "script-src 'self';"),
+        ("/assets/missing.js", "default-src 'none';"),
+    ] {
+        let page = app.get(path).header(header::ACCEPT, "text/html");
+        let headers = page.send().await.unwrap().headers().clone();
+        let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(policy.contains(scripts), "{path}: {policy}");
+        assert!(policy.contains("default-src 'none'"), "{path}: {policy}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        assert_eq!(headers[header::REFERRER_POLICY], "same-origin", "{path}");
+        assert_eq!(headers["cross-origin-opener-policy"], "same-origin", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_web_client_is_served_compressed_and_cached_forever_under_hashed_names() {
+    let app = App::start(Engine::Sqlite).await;
+    let get = async |path: &str| {
+        let request = app.get(path);
+        request.header(header::ACCEPT_ENCODING, "br").send().await.unwrap()
+    };
+    let plain = app.get("/").send().await.unwrap();
+    assert_eq!(plain.headers()[header::CACHE_CONTROL], "no-cache");
+    let page = plain.text().await.unwrap();
+    let assets: Vec<&str> = page.split('"').filter(|text| text.starts_with("/assets/")).collect();
+    assert!(assets.len() >= 5, "{page}");
+    for asset in assets {
+        let answer = get(asset).await;
+        assert_eq!(answer.status(), 200, "{asset}");
+        assert_eq!(answer.headers()[header::CONTENT_ENCODING], "br");
+        assert_eq!(answer.headers()[header::CACHE_CONTROL], "public, max-age=31536000, immutable");
+    }
+    let page = app.get("/events/anything");
+    let page = page.header(header::ACCEPT, "text/html,*/*").send().await.unwrap();
+    assert_eq!(page.status(), 200, "the client has pages of its own");
+    assert_eq!(get("/status").await.status(), 404, "and a monitor is not shown them");
+    assert_eq!(get("/assets/missing.js").await.status(), 404);
+    for path in [
+        "/assets/../../Cargo.toml",
+        "/assets/%2e%2e/%2e%2e/Cargo.toml",
+        "/ide/..%2f..%2fsrc/main.rs",
+    ] {
+        let answer = get(path).await;
+        assert!(!answer.text().await.unwrap().contains("[package]"), "{path}");
+    }
+}

@@ -1,0 +1,79 @@
+//! How many statements a request sends to the database.
+
+use std::{
+    fmt::Debug,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use serde_json::json;
+use tracing::{Event, Metadata, Subscriber, field::Field, span};
+
+use crate::{app::App, database::Engine};
+
+/// Counts the SELECTs that sqlx logs on this thread, where all tasks of the test run. The server's
+/// own chores have none.
+#[derive(Clone, Default)]
+struct SelectCounter(Arc<AtomicUsize>);
+
+impl Subscriber for SelectCounter {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "sqlx::query"
+    }
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut |field: &Field, value: &dyn Debug| {
+            if field.name() == "summary" && format!("{value:?}").contains("SELECT") {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+async fn count_selects(app: &App, token: Option<&str>, query: &str) -> usize {
+    let counter = SelectCounter::default();
+    let _subscriber = tracing::subscriber::set_default(counter.clone());
+    app.data(token, query, json!({})).await;
+    counter.0.load(Ordering::Relaxed)
+}
+
+#[tokio::test]
+async fn the_total_is_counted_only_if_the_query_selects_it() {
+    let app = App::start(Engine::Postgres).await;
+    let page = "{ events { nodes { title } pageInfo { hasNextPage endCursor } } }";
+    let total = "{ events { nodes { title } totalCount } }";
+    count_selects(&app, None, page).await; // Connects.
+    assert_eq!(count_selects(&app, None, page).await, 1);
+    assert_eq!(count_selects(&app, None, total).await, 2);
+}
+
+#[tokio::test]
+async fn the_viewers_bookings_of_a_whole_page_are_read_by_one_statement() {
+    let app = App::start(Engine::Postgres).await;
+    let token = app.user().await;
+    let query = "{ events { nodes { title myBooking { id } } } }";
+    count_selects(&app, Some(&token), query).await; // Connects.
+    assert_eq!(count_selects(&app, Some(&token), query).await, 2);
+    assert_eq!(count_selects(&app, None, query).await, 1, "nobody has no bookings to read");
+}
+
+#[tokio::test]
+async fn the_events_of_many_bookings_are_read_by_one_statement() {
+    let app = App::start(Engine::Postgres).await;
+    let token = app.user().await;
+    for _ in 0..5 {
+        let event = app.event("Concert", 5).await;
+        app.book(&token, &event, 1).await;
+    }
+    let query = "{ me { bookings { nodes { event { title } } } } }";
+    count_selects(&app, Some(&token), query).await; // Connects.
+    assert_eq!(count_selects(&app, Some(&token), query).await, 3);
+}

@@ -1,0 +1,20 @@
+//! Waiting for what a server does in its own time.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Polls until `holds` returns true. Panics with `what` if that takes longer than `timeout`.
+pub(crate) async fn wait_until(
+    timeout: Duration,
+    what: &str,
+    mut holds: impl AsyncFnMut() -> bool,
+) {
+    let deadline = Instant::now() + timeout;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "not within {timeout:?}: {what}");
+        sleep(POLL_INTERVAL).await;
+    }
+}
