@@ -38,7 +38,6 @@ pub struct Bookings {
     db: Database,
     inventory: Inventory,
     confirmed: Batcher<ConfirmedBookings>,
-    metrics: Metrics,
 }
 
 impl Bookings {
@@ -46,7 +45,7 @@ impl Bookings {
         let confirmed = ConfirmedBookings(db.clone());
         let queue = metrics.queue("confirmed-bookings");
         let confirmed = Batcher::new(confirmed, Bounds::FOR_LOOKUPS, queue);
-        Self { db, inventory, confirmed, metrics: metrics.clone() }
+        Self { db, inventory, confirmed }
     }
 
     /// Books `quantity` tickets: all of them or none.
@@ -59,10 +58,7 @@ impl Bookings {
     ) -> Result<BookOutcome, BookingsError> {
         let booking_id = BookingId::new();
         let command = Book { booking_id, user_id, event_id, quantity, idempotency_key };
-        let outcome = self.inventory.carry_out(command).await;
-        self.metrics
-            .command_finished(outcome.as_ref().map_or_else(error_label, BookOutcome::label));
-        Ok(outcome?)
+        Ok(self.inventory.carry_out(command).await?)
     }
 
     /// Cancels a booking and frees its tickets. A second cancellation returns the same booking.
@@ -76,10 +72,7 @@ impl Bookings {
         let booking = store::find_booking(self.db.reads(), booking_id).await?;
         let event_id = booking.ok_or(Rejection::NoSuchBooking)?.event_id;
         let command = Cancel { booking_id, event_id, user_id };
-        let outcome = self.inventory.carry_out(command).await;
-        self.metrics
-            .command_finished(outcome.as_ref().map_or_else(error_label, CancelOutcome::label));
-        Ok(outcome?)
+        Ok(self.inventory.carry_out(command).await?)
     }
 
     /// The user's booking with this id.
@@ -116,20 +109,5 @@ impl Bookings {
     /// Waits until every booking and cancellation is done.
     pub(crate) async fn idle(&self) {
         self.inventory.idle().await;
-    }
-}
-
-/// The metrics' label for a command without an outcome.
-fn error_label(error: &InventoryError) -> &'static str {
-    match error {
-        InventoryError::Rejected(rejection) => match rejection {
-            Rejection::NoSuchEvent | Rejection::NoSuchBooking | Rejection::NoSuchUser => {
-                "not_found"
-            }
-            Rejection::IdempotencyKeyReused => "key_reused",
-        },
-        InventoryError::InDoubt => "in_doubt",
-        InventoryError::Crowded => "crowded",
-        InventoryError::Database(_) | InventoryError::BatchPanicked => "failed",
     }
 }

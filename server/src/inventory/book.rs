@@ -34,25 +34,13 @@ pub(crate) enum BookOutcome {
     Closed(Arc<event::Model>),
 }
 
-impl BookOutcome {
-    /// The label in metrics.
-    pub(crate) fn label(&self) -> &'static str {
-        match self {
-            Self::Booked(_) => "booked",
-            Self::SoldOut(_) => "sold_out",
-            Self::AlreadyBooked(_) => "already_booked",
-            Self::Closed(_) => "closed",
-        }
-    }
-}
-
 impl CommandScope for Book {
     fn event_id(&self) -> EventId {
         self.event_id
     }
 
-    fn user_id(&self) -> UserId {
-        self.user_id
+    fn user_id(&self) -> Option<UserId> {
+        Some(self.user_id)
     }
 
     fn add_needed_bookings(&self, needed: &mut NeededBookings, is_retry: bool) {
@@ -114,5 +102,24 @@ impl Command for Book {
         };
         ledger.add_booking(booking.clone());
         Ok(BookOutcome::Booked(booking))
+    }
+
+    fn only_refuses(decision: &Result<BookOutcome, Rejection>) -> bool {
+        match decision {
+            Ok(BookOutcome::SoldOut(_) | BookOutcome::Closed(_)) => true,
+            Ok(BookOutcome::Booked(_) | BookOutcome::AlreadyBooked(_)) => false,
+            Err(Rejection::NoSuchEvent | Rejection::NoSuchBooking | Rejection::NoSuchUser) => true,
+            // The first use of the key may be a command behind the lock.
+            Err(Rejection::IdempotencyKeyReused) => false,
+        }
+    }
+
+    fn label(outcome: &BookOutcome) -> &'static str {
+        match outcome {
+            BookOutcome::Booked(_) => "booked",
+            BookOutcome::SoldOut(_) => "sold_out",
+            BookOutcome::AlreadyBooked(_) => "already_booked",
+            BookOutcome::Closed(_) => "closed",
+        }
     }
 }

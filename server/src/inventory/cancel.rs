@@ -27,23 +27,13 @@ pub(crate) enum CancelOutcome {
     Closed(Arc<event::Model>),
 }
 
-impl CancelOutcome {
-    /// The label in metrics.
-    pub(crate) fn label(&self) -> &'static str {
-        match self {
-            Self::Cancelled(_) => "cancelled",
-            Self::Closed(_) => "closed",
-        }
-    }
-}
-
 impl CommandScope for Cancel {
     fn event_id(&self) -> EventId {
         self.event_id
     }
 
-    fn user_id(&self) -> UserId {
-        self.user_id
+    fn user_id(&self) -> Option<UserId> {
+        Some(self.user_id)
     }
 
     fn add_needed_bookings(&self, needed: &mut NeededBookings, _is_retry: bool) {
@@ -66,15 +56,29 @@ impl Command for Cancel {
         let booking = ledger
             .booking(self.booking_id)
             .filter(|booking| booking.user_id == self.user_id)
-            .ok_or(Rejection::NoSuchBooking)?;
+            .ok_or(Rejection::NoSuchBooking)?
+            .clone();
         if booking.status == booking::Status::Cancelled {
-            return Ok(CancelOutcome::Cancelled(booking.clone()));
+            return Ok(CancelOutcome::Cancelled(booking));
         }
         let event = ledger.event(booking.event_id).ok_or(Rejection::NoSuchEvent)?;
         if ledger.has_started(event) {
             return Ok(CancelOutcome::Closed(Arc::clone(event)));
         }
-        let cancelled = ledger.cancel_booking(self.booking_id).ok_or(Rejection::NoSuchBooking)?;
-        Ok(CancelOutcome::Cancelled(cancelled))
+        Ok(CancelOutcome::Cancelled(ledger.cancel_booking(booking)))
+    }
+
+    fn only_refuses(decision: &Result<CancelOutcome, Rejection>) -> bool {
+        match decision {
+            Ok(CancelOutcome::Cancelled(_)) => false,
+            Ok(CancelOutcome::Closed(_)) | Err(_) => true,
+        }
+    }
+
+    fn label(outcome: &CancelOutcome) -> &'static str {
+        match outcome {
+            CancelOutcome::Cancelled(_) => "cancelled",
+            CancelOutcome::Closed(_) => "closed",
+        }
     }
 }

@@ -16,6 +16,15 @@ pub(crate) trait Command: CommandScope {
     /// # Errors
     /// When the command can't be carried out, whatever the event's count is.
     fn decide(&self, ledger: &mut Ledger) -> Result<Self::Outcome, Rejection>;
+
+    /// Whether a decision only refuses, and says nothing about a booking that exists. Such a
+    /// decision may come from a read without a lock. Any other must come from a transaction that
+    /// locked the event: its commit waits until the booking it tells of is as durable as PostgreSQL
+    /// is set to make it, which a read does not.
+    fn only_refuses(decision: &Result<Self::Outcome, Rejection>) -> bool;
+
+    /// The metrics' label of an outcome.
+    fn label(outcome: &Self::Outcome) -> &'static str;
 }
 
 /// The rows that a command locks and reads.
@@ -23,15 +32,15 @@ pub(crate) trait CommandScope: Send + Sync + 'static {
     /// The event whose row is locked for the command.
     fn event_id(&self) -> EventId;
 
-    /// The user who requests this and must exist.
-    fn user_id(&self) -> UserId;
+    /// The user who requests this and must exist. `None` if nobody does, as when a time is over.
+    fn user_id(&self) -> Option<UserId>;
 
     /// Adds the bookings that the decision depends on. With `is_retry`, an earlier attempt may
     /// already have committed the command.
     fn add_needed_bookings(&self, needed: &mut NeededBookings, is_retry: bool);
 
     /// Whether the command can only take tickets. If its event is sold out, such a command is first
-    /// decided without a lock. That decision is final if it changes nothing.
+    /// decided without a lock, and may be refused by that decision.
     fn only_takes_tickets(&self) -> bool;
 }
 
@@ -69,6 +78,21 @@ pub enum InventoryError {
     Database(#[from] DbErr),
     #[error("a batch of commands panicked")]
     BatchPanicked,
+}
+
+impl InventoryError {
+    /// The metrics' label for a command without an outcome.
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Self::Rejected(
+                Rejection::NoSuchEvent | Rejection::NoSuchBooking | Rejection::NoSuchUser,
+            ) => "not_found",
+            Self::Rejected(Rejection::IdempotencyKeyReused) => "key_reused",
+            Self::InDoubt => "in_doubt",
+            Self::Crowded => "crowded",
+            Self::Database(_) | Self::BatchPanicked => "failed",
+        }
+    }
 }
 
 impl From<Rejection> for InventoryError {

@@ -19,7 +19,10 @@ use crate::{clock::Clock, coalescing::Batcher, database::Database, live::Hub, me
 
 /// Carries out commands and returns their outcomes. Clones share the lanes.
 #[derive(Clone, Debug)]
-pub(crate) struct Inventory(Arc<[Batcher<Settler>]>);
+pub(crate) struct Inventory {
+    lanes: Arc<[Batcher<Settler>]>,
+    metrics: Metrics,
+}
 
 impl Inventory {
     pub(crate) fn new(
@@ -32,10 +35,11 @@ impl Inventory {
         let lane = |number| {
             let settler =
                 Settler::new(db.clone(), clock.clone(), hub.clone(), settings.lock_delay());
-            let metrics = metrics.queue(&format!("lane-{number}"));
-            Batcher::new(settler, settings.lane_bounds(), metrics)
+            let queue = metrics.queue(&format!("lane-{number}"));
+            Batcher::new(settler, settings.lane_bounds(), queue)
         };
-        Self((0..settings.lanes(db.backend())).map(lane).collect())
+        let lanes = (0..settings.lanes(db.backend())).map(lane).collect();
+        Self { lanes, metrics: metrics.clone() }
     }
 
     /// Carries a command out, together with others that wait for the same lane. Once its
@@ -46,12 +50,15 @@ impl Inventory {
     ) -> Result<C::Outcome, InventoryError> {
         let (caller, outcome) = oneshot::channel();
         self.lane_of(command.event_id()).submit(pending(command, caller));
-        outcome.await.unwrap_or(Err(InventoryError::BatchPanicked))
+        let outcome = outcome.await.unwrap_or(Err(InventoryError::BatchPanicked));
+        self.metrics
+            .command_finished(outcome.as_ref().map_or_else(InventoryError::label, C::label));
+        outcome
     }
 
     /// Waits until no command waits or runs.
     pub(crate) async fn idle(&self) {
-        for lane in self.0.iter() {
+        for lane in self.lanes.iter() {
             lane.idle().await;
         }
     }
@@ -59,7 +66,7 @@ impl Inventory {
     fn lane_of(&self, event_id: EventId) -> &Batcher<Settler> {
         let mut hasher = DefaultHasher::new();
         event_id.hash(&mut hasher);
-        let lane = hasher.finish() % self.0.len() as u64;
-        &self.0[lane as usize]
+        let lane = hasher.finish() % self.lanes.len() as u64;
+        &self.lanes[lane as usize]
     }
 }

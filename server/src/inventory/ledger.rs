@@ -112,24 +112,23 @@ impl Ledger {
         self.index(booking);
     }
 
-    /// Cancels a confirmed booking and gives its tickets back to its event. Returns the cancelled
-    /// booking, or `None` if there is no such booking or it holds no tickets.
-    pub(super) fn cancel_booking(&mut self, booking_id: BookingId) -> Option<booking::Model> {
-        let booking = self.bookings.get_mut(&booking_id)?;
+    /// Cancels a booking if it is confirmed, and gives its tickets back to its event. Returns the
+    /// booking as it is then.
+    pub(super) fn cancel_booking(&mut self, mut booking: booking::Model) -> booking::Model {
         match booking.status {
             booking::Status::Confirmed => {}
-            booking::Status::Cancelled => return None,
+            booking::Status::Cancelled => return booking,
         }
         booking.status = booking::Status::Cancelled;
         booking.cancelled_at = Some(self.now);
-        let booking = booking.clone();
         self.change_remaining(booking.event_id, booking.quantity);
         self.confirmed.remove(&(booking.user_id, booking.event_id));
+        self.bookings.insert(booking.id, booking.clone());
         // A booking that this batch added is inserted as cancelled.
-        if !self.added.contains(&booking_id) {
-            self.cancelled.push(booking_id);
+        if !self.added.contains(&booking.id) {
+            self.cancelled.push(booking.id);
         }
-        Some(booking)
+        booking
     }
 
     pub(super) fn into_changes(self) -> Changes {
@@ -312,8 +311,8 @@ mod tests {
         let world = world(5);
         let booking = booked(world.ledger(vec![]).decide(&world.book(0, 3, None)));
         let mut ledger = world.ledger(vec![booking.clone()]);
-        assert!(ledger.cancel_booking(booking.id).is_some());
-        assert_eq!(ledger.cancel_booking(booking.id), None);
+        let cancelled = ledger.cancel_booking(booking);
+        assert_eq!(ledger.cancel_booking(cancelled.clone()), cancelled);
         assert_eq!(ledger.into_changes().events[0].remaining_tickets, 8);
     }
 

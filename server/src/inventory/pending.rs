@@ -20,6 +20,9 @@ pub(super) trait Pending: Send + Sync {
     /// attempt replaces it.
     fn decide(&mut self, ledger: &mut Ledger) -> Option<Rejection>;
 
+    /// Whether the decision that was kept only refuses: see [`Command::only_refuses`].
+    fn only_refuses(&self) -> bool;
+
     /// Sends the caller the decision that was kept.
     fn answer(self: Box<Self>);
 
@@ -50,6 +53,10 @@ impl<C: Command> Pending for Waiting<C> {
 
     fn decide(&mut self, ledger: &mut Ledger) -> Option<Rejection> {
         self.decision.insert(self.command.decide(ledger)).as_ref().err().copied()
+    }
+
+    fn only_refuses(&self) -> bool {
+        self.decision.as_ref().is_some_and(C::only_refuses)
     }
 
     fn answer(self: Box<Self>) {

@@ -79,10 +79,11 @@ impl FailedAttempt {
     fn may_be_caused_by_one_command(&self) -> bool {
         match self.fault {
             Fault::ConstraintViolation | Fault::Other => true,
-            // An attempt that skips locked events can time out only at a user's locked row, which
-            // concerns that user's command alone. The first attempt comes here only when it is out
-            // of time, because all its commands waited for one event.
-            Fault::LockTimeout => self.lock_wait != LockWait::WaitOnce,
+            // After it was skipped or awaited by itself, the locked row concerns all that are left.
+            Fault::LockTimeout => match self.lock_wait {
+                LockWait::Wait | LockWait::SkipLocked => true,
+                LockWait::WaitForEvent | LockWait::WaitForUser => false,
+            },
             Fault::Unreachable | Fault::Overloaded | Fault::SerializationFailure => false,
         }
     }
@@ -180,9 +181,9 @@ mod tests {
     fn a_lock_is_awaited_skipped_and_awaited_once_more() {
         let timeout = |lock_wait| FailedAttempt { lock_wait, ..first(Fault::LockTimeout) };
         assert_eq!(timeout(LockWait::Wait).next_step(), NextStep::RetrySkippingLocked);
-        // The locked row is a user's: only the command of that user should wait for it.
         assert_eq!(timeout(LockWait::SkipLocked).next_step(), NextStep::Split);
-        assert_eq!(timeout(LockWait::WaitOnce).next_step(), NextStep::Fail);
+        assert_eq!(timeout(LockWait::WaitForEvent).next_step(), NextStep::Fail);
+        assert_eq!(timeout(LockWait::WaitForUser).next_step(), NextStep::Fail);
         let late = FailedAttempt { is_out_of_time: true, ..timeout(LockWait::Wait) };
         assert_eq!(late.next_step(), NextStep::Split);
     }
@@ -193,7 +194,7 @@ mod tests {
             let in_doubt = FailedAttempt {
                 is_in_doubt: true,
                 is_retry: true,
-                lock_wait: LockWait::WaitOnce,
+                lock_wait: LockWait::WaitForEvent,
                 ..first(fault)
             };
             assert_eq!(in_doubt.next_step(), NextStep::Retry, "{fault:?}");

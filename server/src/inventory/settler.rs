@@ -7,20 +7,20 @@
 //! bookings that an earlier one committed. Bookings of sold-out events are refused without a
 //! transaction.
 
-use std::{sync::Arc, time::Duration};
+use std::{iter::zip, sync::Arc, time::Duration};
 
 use rowlock_entities::{EventId, event};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    command::{InventoryError, Rejection},
+    command::InventoryError,
     ledger::{Changes, Ledger},
     pending::PendingCommand,
     retry_policy::{Backoff, FailedAttempt, NextStep},
     sold_out_memory::SoldOutMemory,
     store,
-    sub_batch::{LockWait, SubBatch, event_ids, needed_bookings},
+    sub_batch::{LockWait, Progress, SubBatch, event_ids, needed_bookings},
 };
 use crate::{
     clock::Clock,
@@ -61,7 +61,7 @@ impl Runner for Settler {
                 sub_batch.fail(&InventoryError::Crowded);
                 continue;
             }
-            sub_batches.extend(self.carry_out(sub_batch, deadline).await);
+            sub_batches.extend(self.run_sub_batch(sub_batch, deadline).await);
         }
     }
 }
@@ -79,11 +79,14 @@ impl Settler {
             command.scope().only_takes_tickets()
                 && self.sold_out.contains(command.scope().event_id())
         };
-        if !commands.iter().any(is_candidate) {
+        let is_candidate: Vec<bool> = commands.iter().map(is_candidate).collect();
+        let candidates: Vec<&PendingCommand> = zip(&commands, &is_candidate)
+            .filter(|(_, is)| **is)
+            .map(|(command, _)| command)
+            .collect();
+        if candidates.is_empty() {
             return commands;
         }
-        let (candidates, mut others): (Vec<_>, Vec<_>) =
-            commands.into_iter().partition(is_candidate);
         let deadline = Instant::now() + SOLD_OUT_LOOK_TIMEOUT;
         let read = self.db.with_deadline(deadline, self.read_without_lock(&candidates)).await;
         let mut ledger = match read {
@@ -91,38 +94,38 @@ impl Settler {
             Err(error) => {
                 // The transaction will meet the same error, and the retry policy handles it there.
                 tracing::debug!(%error, "sold-out events could not be read");
-                others.extend(candidates);
-                return others;
+                return commands;
             }
         };
         self.sold_out.update(ledger.events());
-        for mut command in candidates {
-            let rejection = command.decide(&mut ledger);
-            // Tickets became free. The first command that would get some needs the lock, and so do
-            // all behind it. So does a second use of an idempotency key, because the first use may
-            // be one of these.
-            let needs_lock = ledger.has_changed(command.scope().event_id())
-                || rejection == Some(Rejection::IdempotencyKeyReused);
-            if needs_lock {
-                others.push(command);
-            } else {
-                command.answer();
+        let mut others = Vec::new();
+        for (mut command, is_candidate) in zip(commands, is_candidate) {
+            if is_candidate {
+                command.decide(&mut ledger);
+                // If tickets became free, the first command that would get some needs the lock, and
+                // so do all behind it.
+                if command.only_refuses() && !ledger.has_changed(command.scope().event_id()) {
+                    command.answer();
+                    continue;
+                }
             }
+            others.push(command);
         }
         others
     }
 
-    async fn read_without_lock(&self, commands: &[PendingCommand]) -> Result<Ledger, DbErr> {
+    async fn read_without_lock(&self, commands: &[&PendingCommand]) -> Result<Ledger, DbErr> {
         let db = self.db.writer()?;
         // Read counts first, so that the buyer of the last ticket is found among the bookings.
-        let events = find_events(db, event_ids(commands)).await?;
-        let bookings = store::find_bookings(db, needed_bookings(commands, false)).await?;
+        let events = find_events(db, event_ids(commands.iter().copied())).await?;
+        let needed = needed_bookings(commands.iter().copied(), false);
+        let bookings = store::find_bookings(db, needed).await?;
         Ok(Ledger::new(self.clock.now(), None, events, bookings))
     }
 
     /// Runs a sub-batch, repeats it where that can help, and publishes its counts. Answers all
     /// callers, except those in the sub-batches that it returns.
-    async fn carry_out(&self, mut sub_batch: SubBatch, deadline: Instant) -> Vec<SubBatch> {
+    async fn run_sub_batch(&self, mut sub_batch: SubBatch, deadline: Instant) -> Vec<SubBatch> {
         let mut unfinished = Vec::new();
         let mut backoff = Backoff::new();
         let mut constraint_violations = 0;
@@ -132,7 +135,7 @@ impl Settler {
             let error = match self.attempt(&mut sub_batch, deadline).await {
                 Ok(decided) => {
                     self.publish(&decided, !in_doubt.is_empty());
-                    unfinished.extend(sub_batch.take_undecided(decided.is_decided));
+                    unfinished.extend(sub_batch.take_undecided(decided.progress));
                     sub_batch.answer();
                     return unfinished;
                 }
@@ -140,10 +143,10 @@ impl Settler {
                 Err(AttemptError::AtCommit(error, decided)) => {
                     if Fault::of(&error).leaves_commit_in_doubt() {
                         in_doubt = decided.event_ids();
-                        unfinished.extend(sub_batch.take_undecided(decided.is_decided));
+                        unfinished.extend(sub_batch.take_undecided(decided.progress));
                         // The next attempt waits for the locks that the broken transaction may
                         // still hold.
-                        sub_batch.lock_wait = LockWait::WaitOnce;
+                        sub_batch.lock_wait = LockWait::WaitForEvent;
                     }
                     error
                 }
@@ -171,6 +174,10 @@ impl Settler {
                 NextStep::Retry => {}
                 NextStep::RetrySkippingLocked => sub_batch.lock_wait = LockWait::SkipLocked,
                 NextStep::Split => {
+                    if fault == Fault::LockTimeout {
+                        // Time is short, and what is free can still be decided.
+                        sub_batch.lock_wait = LockWait::SkipLocked;
+                    }
                     unfinished.extend(sub_batch.split());
                     return unfinished;
                 }
@@ -213,8 +220,9 @@ impl Settler {
         sub_batch: &mut SubBatch,
     ) -> Result<(DatabaseTransaction, Decided), DbErr> {
         let tx = self.db.begin().await?;
-        let skips_locked = sub_batch.lock_wait == LockWait::SkipLocked;
-        let events = store::lock_events(&tx, sub_batch.event_ids(), skips_locked).await?;
+        let lock_wait = sub_batch.lock_wait;
+        let events =
+            store::lock_events(&tx, sub_batch.event_ids(), lock_wait.skips_events()).await?;
         // From here on nobody else changes these events' counts or bookings. On PostgreSQL, each
         // further statement sees everything that was committed before the lock was granted.
         if !self.lock_delay.is_zero() {
@@ -223,11 +231,14 @@ impl Settler {
         let bookings = store::find_bookings(&tx, sub_batch.needed_bookings()).await?;
         let users = match sub_batch.is_retry {
             false => None,
-            true => Some(store::find_existing_users(&tx, sub_batch.user_ids()).await?),
+            true => {
+                let (ids, skips_locked) = (sub_batch.user_ids(), lock_wait.skips_users());
+                Some(store::find_existing_users(&tx, ids, skips_locked).await?)
+            }
         };
         let mut ledger = Ledger::new(self.clock.now(), users, events, bookings);
         let counts_before: Vec<TicketCount> = ledger.events().map(TicketCount::of).collect();
-        let is_decided = sub_batch.decide(&mut ledger);
+        let progress = sub_batch.decide_all(&mut ledger);
         // Unchanged counts are certain now, and changed ones only after the commit.
         self.sold_out.update(ledger.events().filter(|event| !ledger.has_changed(event.id)));
         let Changes { added, cancelled, events: changed } = ledger.into_changes();
@@ -236,7 +247,7 @@ impl Settler {
         store::cancel_bookings(&tx, &cancelled).await?;
         store::insert_bookings(&tx, added).await?;
         store::update_counts(&tx, &changed).await?;
-        Ok((tx, Decided { is_decided, changed, counts_before }))
+        Ok((tx, Decided { progress, changed, counts_before }))
     }
 
     fn publish(&self, decided: &Decided, was_in_doubt: bool) {
@@ -270,8 +281,8 @@ async fn find_events(
 
 /// The decisions of a transaction.
 struct Decided {
-    /// Whether each command of the sub-batch is decided. Commands of skipped events are not.
-    is_decided: Vec<bool>,
+    /// How far each command of the sub-batch came.
+    progress: Vec<Progress>,
     /// The events whose counts it changed.
     changed: Vec<Arc<event::Model>>,
     /// The counts of all its events before its changes.

@@ -35,19 +35,24 @@ pub(super) async fn lock_events(
     select.all(tx).await
 }
 
-/// Finds out which of these users exist.
+/// Finds out which of these users exist. With `skips_locked`, users that another transaction may
+/// delete are left out; the others are locked as a booking's foreign key will lock them.
 pub(super) async fn find_existing_users(
     tx: &impl ConnectionTrait,
     ids: HashSet<UserId>,
+    skips_locked: bool,
 ) -> Result<HashSet<UserId>, DbErr> {
     let ids = ids.into_iter().map(|id| id.0);
-    let found: Vec<UserId> = user::Entity::find()
-        .select_only()
-        .column(user::Column::Id)
-        .filter(any_of(tx.get_database_backend(), user::Column::Id, ids))
-        .into_tuple()
-        .all(tx)
-        .await?;
+    let select = user::Entity::find().select_only().column(user::Column::Id).filter(any_of(
+        tx.get_database_backend(),
+        user::Column::Id,
+        ids,
+    ));
+    let select = match skips_locked {
+        false => select,
+        true => select.lock_with_behavior(LockType::KeyShare, LockBehavior::SkipLocked),
+    };
+    let found: Vec<UserId> = select.into_tuple().all(tx).await?;
     Ok(found.into_iter().collect())
 }
 

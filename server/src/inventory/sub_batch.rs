@@ -13,16 +13,44 @@ use super::{
     pending::PendingCommand,
 };
 
-/// The way in which a transaction treats event rows that another one has locked.
+/// The way in which a transaction treats rows that another one has locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LockWait {
-    /// It waits for them.
+    /// It waits for events and users.
     Wait,
-    /// It skips them and leaves their commands for later, because a lock timed out.
+    /// It skips both and leaves their commands for later, because a lock timed out.
     SkipLocked,
-    /// It waits once more: for a row that was skipped, in a transaction for that event alone, or
-    /// for the locks of a commit in doubt.
-    WaitOnce,
+    /// It waits once more for an event that was skipped, or for the locks of a commit in doubt. It
+    /// still skips users.
+    WaitForEvent,
+    /// It waits once more for the user of its only command.
+    WaitForUser,
+}
+
+impl LockWait {
+    pub(super) fn skips_events(self) -> bool {
+        match self {
+            Self::SkipLocked => true,
+            Self::Wait | Self::WaitForEvent | Self::WaitForUser => false,
+        }
+    }
+
+    pub(super) fn skips_users(self) -> bool {
+        match self {
+            Self::SkipLocked | Self::WaitForEvent => true,
+            Self::Wait | Self::WaitForUser => false,
+        }
+    }
+}
+
+/// How far a command came in a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    Decided,
+    /// Its event was skipped.
+    EventSkipped,
+    /// Its user was skipped, or does not exist.
+    UserSkipped,
 }
 
 /// Commands that share a transaction, first come first served.
@@ -47,7 +75,7 @@ impl SubBatch {
 
     /// One sub-batch per event. The busiest comes last, so it runs first: its row is most likely to
     /// be locked only for a moment.
-    pub(super) fn by_event(commands: Vec<PendingCommand>) -> Vec<Self> {
+    fn by_event(commands: Vec<PendingCommand>) -> Vec<Self> {
         let mut events: BTreeMap<EventId, Vec<PendingCommand>> = BTreeMap::new();
         for command in commands {
             events.entry(command.scope().event_id()).or_default().push(command);
@@ -56,46 +84,55 @@ impl SubBatch {
         events.sort_by_key(Vec::len);
         events
             .into_iter()
-            .map(|commands| Self { commands, lock_wait: LockWait::WaitOnce, is_retry: true })
+            .map(|commands| Self { commands, lock_wait: LockWait::WaitForEvent, is_retry: true })
             .collect()
     }
 
     /// The ids of the events, each once, in the order in which they are locked.
     pub(super) fn event_ids(&self) -> Vec<EventId> {
-        event_ids(&self.commands)
+        event_ids(self.commands.iter())
     }
 
     pub(super) fn user_ids(&self) -> HashSet<UserId> {
-        self.commands.iter().map(|command| command.scope().user_id()).collect()
+        self.commands.iter().filter_map(|command| command.scope().user_id()).collect()
     }
 
     pub(super) fn needed_bookings(&self) -> NeededBookings {
-        needed_bookings(&self.commands, self.is_retry)
+        needed_bookings(self.commands.iter(), self.is_retry)
     }
 
-    /// Decides all commands, and returns for each whether it is decided. A command whose event was
-    /// skipped is not.
-    pub(super) fn decide(&mut self, ledger: &mut Ledger) -> Vec<bool> {
-        let skips_locked = self.lock_wait == LockWait::SkipLocked;
+    /// Decides all commands, and returns how far each came.
+    pub(super) fn decide_all(&mut self, ledger: &mut Ledger) -> Vec<Progress> {
+        let lock_wait = self.lock_wait;
         self.commands
             .iter_mut()
-            .map(|command| {
-                let rejection = command.decide(ledger);
-                // A skipped event looks like one that does not exist.
-                !(skips_locked && rejection == Some(Rejection::NoSuchEvent))
+            .map(|command| match command.decide(ledger) {
+                // A row that was skipped looks like one that does not exist.
+                Some(Rejection::NoSuchEvent) if lock_wait.skips_events() => Progress::EventSkipped,
+                Some(Rejection::NoSuchUser) if lock_wait.skips_users() => Progress::UserSkipped,
+                _ => Progress::Decided,
             })
             .collect()
     }
 
-    /// Takes the undecided commands out, one sub-batch per event.
-    pub(super) fn take_undecided(&mut self, is_decided: Vec<bool>) -> Vec<Self> {
+    /// Takes the undecided commands out: those of skipped users each by itself, so that nobody else
+    /// waits for a user, and those of skipped events in one sub-batch per event, which run first.
+    pub(super) fn take_undecided(&mut self, progress: Vec<Progress>) -> Vec<Self> {
         let commands = std::mem::take(&mut self.commands);
-        let (mut decided, mut undecided) = (Vec::with_capacity(commands.len()), Vec::new());
-        for (command, is_decided) in zip(commands, is_decided) {
-            if is_decided { &mut decided } else { &mut undecided }.push(command);
+        let (mut of_events, mut of_users) = (Vec::new(), Vec::new());
+        for (command, progress) in zip(commands, progress) {
+            match progress {
+                Progress::Decided => self.commands.push(command),
+                Progress::EventSkipped => of_events.push(command),
+                Progress::UserSkipped => of_users.push(command),
+            }
         }
-        self.commands = decided;
-        Self::by_event(undecided)
+        let alone = |command| Self {
+            commands: vec![command],
+            lock_wait: LockWait::WaitForUser,
+            is_retry: true,
+        };
+        of_users.into_iter().rev().map(alone).chain(Self::by_event(of_events)).collect()
     }
 
     /// Sends all callers their decisions.
@@ -110,15 +147,18 @@ impl SubBatch {
 }
 
 /// The ids of the commands' events, each once, in the order in which they are locked.
-pub(super) fn event_ids(commands: &[PendingCommand]) -> Vec<EventId> {
-    let mut ids: Vec<EventId> = commands.iter().map(|command| command.scope().event_id()).collect();
+pub(super) fn event_ids<'a>(commands: impl Iterator<Item = &'a PendingCommand>) -> Vec<EventId> {
+    let mut ids: Vec<EventId> = commands.map(|command| command.scope().event_id()).collect();
     ids.sort_unstable();
     ids.dedup();
     ids
 }
 
 /// The bookings that the decisions on these commands depend on.
-pub(super) fn needed_bookings(commands: &[PendingCommand], is_retry: bool) -> NeededBookings {
+pub(super) fn needed_bookings<'a>(
+    commands: impl Iterator<Item = &'a PendingCommand>,
+    is_retry: bool,
+) -> NeededBookings {
     let mut needed = NeededBookings::default();
     for command in commands {
         command.scope().add_needed_bookings(&mut needed, is_retry);
@@ -167,11 +207,36 @@ mod tests {
         let [free, quiet, busy] = [EventId::new(), EventId::new(), EventId::new()];
         let commands = [quiet, free, busy, busy].map(book);
         let mut batch = SubBatch::new(Vec::from(commands));
-        let mut unfinished = batch.take_undecided(vec![false, true, false, false]);
+        let mut unfinished = batch.take_undecided(vec![
+            Progress::EventSkipped,
+            Progress::Decided,
+            Progress::EventSkipped,
+            Progress::EventSkipped,
+        ]);
         assert_eq!(batch.event_ids(), [free]);
         let first = unfinished.pop().unwrap();
         assert_eq!((first.event_ids(), first.commands.len()), (vec![busy], 2));
-        assert!(first.is_retry && first.lock_wait == LockWait::WaitOnce);
+        assert!(first.is_retry && first.lock_wait == LockWait::WaitForEvent);
         assert_eq!(events_of(&unfinished), [[quiet]]);
+    }
+
+    #[test]
+    fn the_commands_of_skipped_users_wait_each_by_itself_and_after_all_others() {
+        let events: Vec<EventId> = (0..4).map(|_| EventId::new()).collect();
+        let mut batch = SubBatch::new(events.iter().copied().map(book).collect());
+        let progress = [
+            Progress::UserSkipped,
+            Progress::Decided,
+            Progress::UserSkipped,
+            Progress::EventSkipped,
+        ];
+        let mut left = batch.take_undecided(Vec::from(progress));
+        assert_eq!(left.pop().unwrap().event_ids(), [events[3]]);
+        let first_user = left.pop().unwrap();
+        assert_eq!(
+            (first_user.event_ids(), first_user.lock_wait),
+            (vec![events[0]], LockWait::WaitForUser)
+        );
+        assert_eq!(events_of(&left), [[events[2]]]);
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use rowlock_entities::{EventId, event};
-use sea_orm::EntityTrait;
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Statement, TransactionTrait};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -141,9 +141,79 @@ async fn a_sold_out_event_is_refused_without_waiting_for_its_lock() {
     let answer = app.book(&users[2], &event, 1).await;
     assert_eq!(answer["__typename"], "SoldOut");
     assert_eq!(answer["remainingTickets"], 0);
-    assert_eq!(app.book(&users[0], &event, 1).await["__typename"], "AlreadyBooked");
     assert!(sent_at.elapsed() < Duration::from_secs(2), "nobody waited for the lock");
     lock.rollback().await.unwrap();
+}
+
+/// A read can see a booking that no standby has yet. The commit of a transaction with a row lock
+/// waits for the standby, so its answer survives the loss of the primary.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_told_of_a_booking_without_the_events_lock() {
+    let app = App::start(Engine::Postgres).await;
+    let event = app.event("Concert", 1).await;
+    let users = app.users(2).await;
+    let input = json!({ "input": { "eventId": event, "idempotencyKey": "k" } });
+    let first = app.data(Some(&users[0]), BOOK, input.clone()).await;
+    assert_eq!(app.book(&users[1], &event, 1).await["__typename"], "SoldOut");
+    let lock = app.lock_event(&event).await;
+    let requests = async {
+        let answers =
+            tokio::join!(app.data(Some(&users[0]), BOOK, input), app.book(&users[0], &event, 1),);
+        (answers, Instant::now())
+    };
+    let release = async {
+        wait_until(Duration::from_secs(10), "a transaction waits for the event", async || {
+            waiting_transactions(&app).await > 0
+        })
+        .await;
+        let released_at = Instant::now();
+        lock.rollback().await.unwrap();
+        released_at
+    };
+    let (((repetition, second_booking), answered_at), released_at) =
+        tokio::join!(requests, release);
+    assert!(answered_at > released_at);
+    assert_eq!(repetition, first);
+    assert_eq!(second_booking["__typename"], "AlreadyBooked");
+}
+
+/// How many of the server's transactions wait for a row lock.
+async fn waiting_transactions(app: &App) -> i64 {
+    let count = "SELECT count(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let statement = Statement::from_string(DbBackend::Postgres, count);
+    let row = app.db().query_one_raw(statement).await.unwrap().unwrap();
+    row.try_get_by_index(0).unwrap()
+}
+
+/// A booking refers to its user by a foreign key, so it waits while another transaction may delete
+/// the user or change its key.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_user_delays_no_other_users_booking_for_longer_than_a_lock_may() {
+    let flags = ["--booking-delay-ms", "300", "--booking-lanes", "1"];
+    let app = App::start_with(Engine::Postgres, &flags).await;
+    let events = [app.event("One", 100).await, app.event("Other", 100).await];
+    let users = app.users(51).await;
+    let locked_user =
+        app.data(Some(&users[25]), "{ me { id } }", json!({})).await["me"]["id"].take();
+    let lock = app.db().begin().await.unwrap();
+    let locked_user = locked_user.as_str().unwrap();
+    let sql = format!("SELECT 1 FROM users WHERE id = '{locked_user}' FOR UPDATE");
+    lock.execute_unprepared(&sql).await.unwrap();
+
+    let later: Vec<_> = (1..51).map(|number| (&*users[number], &*events[number % 2])).collect();
+    let sent_at = Instant::now();
+    let answers = book_while_another_runs(&app, (&users[0], &events[0]), &later).await;
+    for (number, answer) in (1..).zip(&answers) {
+        match number {
+            25 => assert_eq!(error_code(&answer["errors"][0]), "UNAVAILABLE", "{answer}"),
+            _ => assert_eq!(outcome(answer), "BookEventSuccess", "user {number}: {answer}"),
+        }
+    }
+    assert!(sent_at.elapsed() < Duration::from_secs(9), "{:?}", sent_at.elapsed());
+    lock.rollback().await.unwrap();
+    assert_eq!(app.book(&users[25], &events[0], 1).await["__typename"], "BookEventSuccess");
+    app.assert_nothing_oversold().await;
 }
 
 async fn returned_tickets_can_be_booked_at_once(app: App) {
