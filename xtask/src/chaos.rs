@@ -79,7 +79,17 @@ impl Fault {
     fn max_p99_ms(self) -> f64 {
         match self {
             Self::PasswordsGuessed => 1_000.0,
-            _ => MAX_LATENCY_MS,
+            Self::ServerKilled
+            | Self::ServerStopped
+            | Self::PostgresKilled
+            | Self::PostgresPaused
+            | Self::ConnectionsEnded
+            | Self::ListenersEnded
+            | Self::DiskFull
+            | Self::StandbyKilled
+            | Self::StandbyBehind
+            | Self::ClockMoved
+            | Self::EmbeddedKilled => MAX_LATENCY_MS,
         }
     }
 }

@@ -33,8 +33,8 @@ const NEED_CLIENTS: &[&str] = &["clients::", "documentation_examples::"];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Run only the tests whose names contain this, without lints and races, and build only what
-    /// they need
+    /// Run only the tests whose names contain this, without lints and races, and build the site and
+    /// the clients only if they need them
     filter: Option<String>,
 }
 

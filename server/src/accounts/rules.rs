@@ -8,7 +8,7 @@ const MIN_NAME_CHARS: usize = 2;
 const MAX_NAME_CHARS: usize = 100;
 const MIN_PASSWORD_CHARS: usize = 8;
 pub(super) const MAX_PASSWORD_CHARS: usize = 128;
-pub(super) const MAX_EMAIL_CHARS: usize = 254;
+pub(super) const MAX_EMAIL_BYTES: usize = 254;
 
 /// The form in which emails are stored and compared.
 pub(super) fn normalised_email(email: &str) -> String {
@@ -16,7 +16,7 @@ pub(super) fn normalised_email(email: &str) -> String {
 }
 
 pub(super) fn email_problem(email: &str) -> Option<FieldProblem> {
-    let is_valid = email.len() <= MAX_EMAIL_CHARS
+    let is_valid = email.len() <= MAX_EMAIL_BYTES
         && EmailAddress::parse_with_options(
             email,
             email_address::Options::default().without_display_text(),

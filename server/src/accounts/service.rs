@@ -6,10 +6,10 @@ use sea_orm::{DbErr, SqlErr};
 use super::{
     password::{PasswordError, Passwords},
     rules::{
-        MAX_EMAIL_CHARS, MAX_PASSWORD_CHARS, email_problem, name_problem, normalised_email,
+        MAX_EMAIL_BYTES, MAX_PASSWORD_CHARS, email_problem, name_problem, normalised_email,
         password_problem,
     },
-    sessions::{Sessions, SessionsError, SignedIn, with_deadline},
+    sessions::{Sessions, SessionsError, SignedIn, within_transaction_timeout},
     store,
 };
 use crate::{clock::Clock, database::Database, field_problem::FieldProblem};
@@ -85,7 +85,7 @@ impl Accounts {
             password_hash: self.passwords.hash(password.to_owned()).await?,
             created_at: self.clock.now(),
         };
-        with_deadline(&self.db, async {
+        within_transaction_timeout(&self.db, async {
             let tx = self.db.begin().await?;
             store::insert_user(&tx, user.clone()).await.map_err(|error| match error.sql_err() {
                 Some(SqlErr::UniqueConstraintViolation(_)) => AccountsError::EmailTaken,
@@ -105,7 +105,7 @@ impl Accounts {
     pub async fn login(&self, email: &str, password: &str) -> Result<SignedIn, AccountsError> {
         let email = normalised_email(email);
         // An email or password that no account can have is not looked up, but costs the same time.
-        let is_possible = email.len() <= MAX_EMAIL_CHARS
+        let is_possible = email.len() <= MAX_EMAIL_BYTES
             && !email.contains('\0')
             && password.len() <= MAX_CHAR_BYTES * MAX_PASSWORD_CHARS;
         let user = match is_possible {
@@ -117,7 +117,7 @@ impl Accounts {
         let is_right = self.passwords.verify(password, stored).await?;
         let user = user.filter(|_| is_right).ok_or(AccountsError::InvalidCredentials)?;
 
-        with_deadline(&self.db, async {
+        within_transaction_timeout(&self.db, async {
             let tx = self.db.begin().await?;
             let signed_in = self.sessions.begin(&tx, user).await?;
             tx.commit().await?;

@@ -86,7 +86,7 @@ impl Sessions {
     /// `SessionEnded` when the token is unknown, expired, used or revoked.
     pub async fn refresh(&self, cookie: &str) -> Result<SignedIn, SessionsError> {
         let token = RefreshToken::parse(cookie).ok_or(SessionsError::SessionEnded)?;
-        with_deadline(&self.db, self.rotate(token.hash())).await
+        within_transaction_timeout(&self.db, self.rotate(token.hash())).await
     }
 
     async fn rotate(&self, hash: Vec<u8>) -> Result<SignedIn, SessionsError> {
@@ -134,7 +134,7 @@ impl Sessions {
         let Some(token) = RefreshToken::parse(cookie) else { return Ok(()) };
         let found = store::find_refresh_token(self.db.reads(), &token.hash()).await?;
         let Some(token) = found else { return Ok(()) };
-        with_deadline(&self.db, async {
+        within_transaction_timeout(&self.db, async {
             let tx = self.db.begin().await?;
             if let Some(session) = store::lock_session(&tx, token.session_id).await?
                 && session.revoked_at.is_none()
@@ -152,7 +152,7 @@ impl Sessions {
     /// # Errors
     /// Only when the database fails.
     pub async fn logout_everywhere(&self, user: UserId) -> Result<(), SessionsError> {
-        with_deadline(&self.db, async {
+        within_transaction_timeout(&self.db, async {
             let tx = self.db.begin().await?;
             store::revoke_sessions_of(&tx, user, self.clock.now()).await?;
             Ok(tx.commit().await?)
@@ -165,7 +165,7 @@ impl Sessions {
         let mut ticks = tokio::time::interval(REMOVAL_INTERVAL);
         loop {
             ticks.tick().await;
-            match with_deadline(&self.db, self.remove_expired()).await {
+            match within_transaction_timeout(&self.db, self.remove_expired()).await {
                 Ok(count) => tracing::debug!(count, "removed expired sessions"),
                 // The next attempt, in an hour, is soon enough. The health probe logs an
                 // unreachable database.
@@ -206,7 +206,7 @@ impl Sessions {
 }
 
 /// Runs a transaction. If it takes too long, it is given up together with its connection.
-pub(super) async fn with_deadline<T, E: From<DbErr>>(
+pub(super) async fn within_transaction_timeout<T, E: From<DbErr>>(
     db: &Database,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {

@@ -35,7 +35,8 @@ impl Supervisor {
         let restarts = self.metrics.task_restarts(name);
         self.tasks.spawn(async move {
             loop {
-                let how = match AssertUnwindSafe(start()).catch_unwind().await {
+                let task = AssertUnwindSafe(async { start().await });
+                let how = match task.catch_unwind().await {
                     Ok(()) => "ended",
                     // The panic hook has logged where and why.
                     Err(_) => "panicked",

@@ -19,7 +19,7 @@ impl Runner for ConfirmedBookings {
     type Call = Question<UserAtEvent, Result<Option<booking::Model>, DbErr>>;
 
     async fn run(&self, questions: Vec<Self::Call>) {
-        let asked: Vec<UserAtEvent> = questions.iter().map(|question| question.asked).collect();
+        let asked: Vec<UserAtEvent> = questions.iter().map(|question| question.key).collect();
         let key = |b: &booking::Model| UserAtEvent { user: b.user_id, event: b.event_id };
         let found = store::find_confirmed(self.0.reads(), &asked).await.map(|bookings| {
             let bookings = bookings.into_iter().map(|booking| (key(&booking), booking));
@@ -27,7 +27,7 @@ impl Runner for ConfirmedBookings {
         });
         for question in questions {
             let booking = match &found {
-                Ok(bookings) => Ok(bookings.get(&question.asked).cloned()),
+                Ok(bookings) => Ok(bookings.get(&question.key).cloned()),
                 Err(error) => Err(error.clone()),
             };
             question.answer(booking);

@@ -41,7 +41,7 @@ pub(crate) trait Call: Send + 'static {
 /// A call that asks a question of type `Q` and gets an answer of type `A`.
 #[derive(Debug)]
 pub(crate) struct Question<Q, A> {
-    pub(crate) asked: Q,
+    pub(crate) key: Q,
     caller: oneshot::Sender<Result<A, Refusal>>,
 }
 
@@ -145,14 +145,14 @@ impl<R: Runner> Batcher<R> {
     ///
     /// # Errors
     /// When the question was refused, or the runner panicked before it answered.
-    pub(crate) async fn ask<Q, A>(&self, question: Q) -> Result<A, Refusal>
+    pub(crate) async fn ask<Q, A>(&self, key: Q) -> Result<A, Refusal>
     where
         R: Runner<Call = Question<Q, A>>,
         Q: Send + 'static,
         A: Send + 'static,
     {
         let (caller, answer) = oneshot::channel();
-        self.submit(Question { asked: question, caller });
+        self.submit(Question { key, caller });
         answer.await.unwrap_or(Err(Refusal::BatchPanicked))
     }
 
@@ -279,7 +279,7 @@ mod tests {
         type Call = Question<u32, u32>;
 
         async fn run(&self, calls: Vec<Self::Call>) {
-            let numbers: Vec<u32> = calls.iter().map(|call| call.asked).collect();
+            let numbers: Vec<u32> = calls.iter().map(|call| call.key).collect();
             assert!(!numbers.contains(&666), "a batch that panics");
             self.started.send(numbers.clone()).unwrap();
             self.gate.acquire().await.unwrap().forget();

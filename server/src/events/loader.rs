@@ -18,7 +18,7 @@ impl Runner for EventsById {
     type Call = Question<EventId, Result<Option<Arc<event::Model>>, DbErr>>;
 
     async fn run(&self, questions: Vec<Self::Call>) {
-        let mut ids: Vec<EventId> = questions.iter().map(|question| question.asked).collect();
+        let mut ids: Vec<EventId> = questions.iter().map(|question| question.key).collect();
         ids.sort_unstable();
         ids.dedup();
         let ids = ids.into_iter().map(|id| id.0);
@@ -29,7 +29,7 @@ impl Runner for EventsById {
         });
         for question in questions {
             let event = match &found {
-                Ok(events) => Ok(events.get(&question.asked).cloned()),
+                Ok(events) => Ok(events.get(&question.key).cloned()),
                 Err(error) => Err(error.clone()),
             };
             question.answer(event);

@@ -1,8 +1,7 @@
-//! Streams of results over HTTP, for clients that open no WebSocket.
-//!
-//! Results come as Server-Sent Events ("distinct connections" of graphql-sse), or in parts:
-//! <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md>
-//! <https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol>
+//! Streams of results over HTTP, for clients that open no WebSocket: as Server-Sent Events, following
+//! <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md> ("distinct connections"), or in
+//! parts, following
+//! <https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol>.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -10,13 +9,10 @@ use async_graphql::{Executor, Request, Response as GraphqlResponse, parser::type
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, StatusCode, header},
-    response::{
-        IntoResponse, Response,
-        sse::{Event, KeepAlive, Sse},
-    },
+    response::{IntoResponse, Response},
 };
 use futures_util::{
-    FutureExt, Stream, StreamExt,
+    FutureExt, StreamExt,
     stream::{self, BoxStream},
 };
 use serde_json::json;
@@ -31,7 +27,7 @@ use super::{
 };
 use crate::{accounts::Viewer, graphql::RequestId, telemetry};
 
-/// The format of a stream of results.
+/// The format of a body with several results.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Format {
     ServerSentEvents,
@@ -44,13 +40,64 @@ impl Format {
         if accepts(headers, "text/event-stream") {
             return Some(Self::ServerSentEvents);
         }
-        // Clients also accept this type for a query whose single answer may come in parts.
+        // Clients also accept this type where a single answer may come in parts.
         let is_subscription = operation == Some(OperationType::Subscription);
         (is_subscription && accepts(headers, "multipart/mixed")).then_some(Self::Multipart)
     }
+
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::ServerSentEvents => "text/event-stream; charset=utf-8",
+            Self::Multipart => r#"multipart/mixed; boundary="graphql"; subscriptionSpec="1.0""#,
+        }
+    }
+
+    /// The start of the body. It is sent at once, so that clients see that the stream has begun.
+    fn start(self) -> Bytes {
+        Bytes::from_static(match self {
+            Self::ServerSentEvents => b":\n\n",
+            Self::Multipart => b"--graphql",
+        })
+    }
+
+    fn result(self, result: &GraphqlResponse) -> Bytes {
+        match self {
+            Self::ServerSentEvents => format!("event: next\ndata: {}\n\n", json!(result)).into(),
+            Self::Multipart => part(&json!({ "payload": result }).to_string()),
+        }
+    }
+
+    fn heartbeat(self) -> Bytes {
+        match self {
+            Self::ServerSentEvents => Bytes::from_static(b":\n\n"),
+            Self::Multipart => part("{}"),
+        }
+    }
+
+    /// The end of the body, after the last result. A browser ignores an event without `data`.
+    fn end(self) -> Bytes {
+        Bytes::from_static(match self {
+            Self::ServerSentEvents => b"event: complete\ndata: \n\n",
+            Self::Multipart => b"--\r\n",
+        })
+    }
 }
 
-/// Answers a request with a stream of all its results.
+/// A part with the boundary that ends it.
+fn part(json: &str) -> Bytes {
+    format!("\r\ncontent-type: application/json\r\n\r\n{json}\r\n--graphql").into()
+}
+
+/// The results of an operation that have not been sent yet.
+struct Results {
+    app: App,
+    stream: BoxStream<'static, GraphqlResponse>,
+    heartbeats: Interval,
+    is_over: bool,
+    _permit: SocketPermit,
+}
+
+/// Answers with all results of a request.
 pub(super) fn answer(
     app: &App,
     peer: Peer,
@@ -74,92 +121,49 @@ pub(super) fn answer(
         }
         first => first.flatten(),
     };
-    let results = stream::iter(first).chain(results);
-    // When the server stops, the stream ends without a final message, so that clients connect
-    // again.
-    let (sockets, app) = (app.sockets.clone(), Arc::clone(app));
-    let closing = async move { sockets.closing().await };
-    let response = match format {
-        Format::ServerSentEvents => server_sent_events(&app, results, closing, permit),
-        Format::Multipart => multipart(&app, results, closing, permit),
+    let interval = app.socket_timeouts.ping_interval;
+    let mut heartbeats = interval_at(Instant::now() + interval, interval);
+    heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let results = Results {
+        app: Arc::clone(app),
+        stream: stream::iter(first).chain(results).boxed(),
+        heartbeats,
+        is_over: false,
+        _permit: permit,
     };
+    let rest = stream::unfold(results, move |mut results| async move {
+        let bytes = results.next(format).await?;
+        Some((bytes, results))
+    });
+    let body = stream::iter([format.start()]).chain(rest).map(Ok::<_, Infallible>);
     let headers = [
+        (header::CONTENT_TYPE.as_str(), format.media_type()),
         (header::CACHE_CONTROL.as_str(), "no-store"),
         // Makes proxies such as nginx pass on each result at once.
         ("x-accel-buffering", "no"),
         ("x-request-id", &id.0),
     ];
-    (headers, response).into_response()
+    (headers, Body::from_stream(body)).into_response()
 }
 
-fn server_sent_events(
-    app: &App,
-    results: impl Stream<Item = GraphqlResponse> + Send + 'static,
-    closing: impl Future<Output = ()> + Send + 'static,
-    permit: SocketPermit,
-) -> Response {
-    let event = |name, data: String| Event::default().event(name).data(data);
-    let events = results
-        .map(move |result| event("next", json!(result).to_string()))
-        .chain(stream::once(async move { event("complete", String::new()) }));
-    // Send a comment at once, so that clients see that the stream has begun.
-    let events = stream::iter([Event::DEFAULT_KEEP_ALIVE]).chain(events);
-    let events = events.take_until(closing).map(move |event| {
-        // The stream holds the permit until it ends.
-        let _ = &permit;
-        Ok::<_, Infallible>(event)
-    });
-    let keep_alive = KeepAlive::new().interval(app.socket_timeouts.ping_interval);
-    Sse::new(events).keep_alive(keep_alive).into_response()
-}
-
-/// The results that have not been sent yet. async-graphql's own multipart stream is not used: it
-/// sends a boundary only together with the next part, so clients would see each result one part
-/// late.
-struct Parts {
-    results: BoxStream<'static, GraphqlResponse>,
-    heartbeats: Interval,
-    is_over: bool,
-    _permit: SocketPermit,
-}
-
-fn multipart(
-    app: &App,
-    results: impl Stream<Item = GraphqlResponse> + Send + 'static,
-    closing: impl Future<Output = ()> + Send + 'static,
-    permit: SocketPermit,
-) -> Response {
-    let interval = app.socket_timeouts.ping_interval;
-    let mut heartbeats = interval_at(Instant::now() + interval, interval);
-    heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let parts = Parts { results: results.boxed(), heartbeats, is_over: false, _permit: permit };
-    let parts = stream::unfold(parts, async |mut parts| Some((parts.next().await?, parts)));
-    let body = stream::iter([Bytes::from_static(b"--graphql")])
-        .chain(parts.take_until(closing))
-        .map(Ok::<_, Infallible>);
-    let media_type = r#"multipart/mixed; boundary="graphql"; subscriptionSpec="1.0""#;
-    ([(header::CONTENT_TYPE, media_type)], Body::from_stream(body)).into_response()
-}
-
-impl Parts {
-    async fn next(&mut self) -> Option<Bytes> {
+impl Results {
+    /// The next bytes of the body; `None` at its end.
+    async fn next(&mut self, format: Format) -> Option<Bytes> {
         if self.is_over {
             return None;
         }
-        Some(tokio::select! {
-            result = self.results.next() => match result {
-                Some(result) => part(&json!({ "payload": result }).to_string()),
+        tokio::select! {
+            // When the server stops, the stream ends without a final message, so that clients
+            // connect again.
+            () = self.app.sockets.closing() => None,
+            result = self.stream.next() => Some(match result {
+                Some(result) => format.result(&result),
                 None => {
                     self.is_over = true;
-                    Bytes::from_static(b"--\r\n")
+                    format.end()
                 }
-            },
-            _ = self.heartbeats.tick() => part("{}"),
-        })
+            }),
+            _ = self.heartbeats.tick() => Some(format.heartbeat()),
+        }
     }
-}
-
-/// A part with the boundary that ends it.
-fn part(json: &str) -> Bytes {
-    format!("\r\ncontent-type: application/json\r\n\r\n{json}\r\n--graphql").into()
 }

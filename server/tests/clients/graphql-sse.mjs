@@ -25,4 +25,4 @@ client.dispose();
 const query = new URLSearchParams({ query: '{ events(first: 1) { nodes { id } } }' });
 const response = await fetch(`${url}?${query}`, { headers: { accept: 'text/event-stream' } });
 assert.match(response.headers.get('content-type'), /^text\/event-stream/);
-assert.match(await response.text(), /event: next\ndata: \{"data":.*\n\nevent: complete\n/);
+assert.match(await response.text(), /event: next\ndata: \{"data":.*\n\nevent: complete\ndata: \n\n/);

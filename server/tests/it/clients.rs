@@ -12,7 +12,7 @@ const SCRIPT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Runs one of the scripts, which fails where the client does not get what it should.
 async fn run_script(script: &str) {
     let folder = env::var("TEST_CLIENTS")
-        .expect("TEST_CLIENTS names the folder with the clients: run_script `cargo xtask test`");
+        .expect("TEST_CLIENTS names the folder with the clients: run `cargo xtask test`");
     let app = App::start(Engine::Postgres).await;
     let (token, event) = (app.user().await, app.event("Concert", 5).await);
     let mut node = Command::new("node");

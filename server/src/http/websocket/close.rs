@@ -1,45 +1,46 @@
-//! The codes and reasons with which the server closes a socket.
+//! The reasons for which the server closes a socket.
 
 use std::time::Duration;
 
 use axum::extract::ws::CloseFrame;
 
-/// Longest time to send the close frame and to receive the client's.
+/// Longest time for the close frame to be sent, and for the client's to come back.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Maximum length of a close frame's reason, in bytes. The protocol allows 123.
+/// Longest reason of a close frame, in bytes. The protocol allows 123.
 const MAX_REASON_BYTES: usize = 120;
 
-/// Close codes, as <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md> and
-/// <https://www.iana.org/assignments/websocket> define them.
-pub(super) mod code {
-    pub(in super::super) const NORMAL: u16 = 1000;
-    /// async-graphql's code for a message that it can't read.
-    pub(in super::super) const PROTOCOL_ERROR: u16 = 1002;
-    /// The client violated a policy.
-    pub(in super::super) const TOO_MANY_OPERATIONS: u16 = 1008;
-    /// async-graphql's code for an operation before `connection_init`.
-    pub(in super::super) const INTERNAL_ERROR: u16 = 1011;
-    pub(in super::super) const SERVICE_RESTART: u16 = 1012;
-    pub(in super::super) const BAD_REQUEST: u16 = 4400;
-    pub(in super::super) const UNAUTHORIZED: u16 = 4401;
-    pub(in super::super) const FORBIDDEN: u16 = 4403;
-    pub(in super::super) const INIT_TIMEOUT: u16 = 4408;
-    pub(in super::super) const SUBSCRIBER_EXISTS: u16 = 4409;
-    /// async-graphql sends it for a second `connection_init`.
-    pub(in super::super) const TOO_MANY_INITS: u16 = 4429;
+/// Declares close codes, and a list of all of them.
+macro_rules! close_codes {
+    ($($(#[$doc:meta])* $code:ident = $number:literal)*) => {
+        /// Close codes, as <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md> and
+        /// <https://www.iana.org/assignments/websocket> define them.
+        pub(crate) mod code {
+            $($(#[$doc])* pub(crate) const $code: u16 = $number;)*
+        }
+
+        /// All codes that clients can meet.
+        pub const CLOSE_CODES: &[u16] = &[$(code::$code),*];
+    };
 }
 
-/// The codes that clients can receive and that have a meaning of their own.
-pub const CLOSE_CODES: &[u16] = &[
-    code::TOO_MANY_OPERATIONS,
-    code::SERVICE_RESTART,
-    code::BAD_REQUEST,
-    code::UNAUTHORIZED,
-    code::FORBIDDEN,
-    code::INIT_TIMEOUT,
-    code::SUBSCRIBER_EXISTS,
-    code::TOO_MANY_INITS,
-];
+close_codes! {
+    NORMAL = 1000
+    /// The client violated a policy.
+    TOO_MANY_OPERATIONS = 1008
+    SERVICE_RESTART = 1012
+    BAD_REQUEST = 4400
+    UNAUTHORIZED = 4401
+    FORBIDDEN = 4403
+    INIT_TIMEOUT = 4408
+    SUBSCRIBER_EXISTS = 4409
+    /// async-graphql sends this for a second `connection_init`.
+    TOO_MANY_INITS = 4429
+}
+
+/// async-graphql's code for a message that it can't read.
+const LIBRARY_PROTOCOL_ERROR: u16 = 1002;
+/// async-graphql's code for an operation before `connection_init`.
+const LIBRARY_NOT_INITIALISED: u16 = 1011;
 
 pub(super) fn close(code: u16, reason: &str) -> CloseFrame {
     CloseFrame { code, reason: reason[..reason.floor_char_boundary(MAX_REASON_BYTES)].into() }
@@ -49,8 +50,8 @@ pub(super) fn close(code: u16, reason: &str) -> CloseFrame {
 /// subprotocol defines none.
 pub(super) fn translate(frame: &CloseFrame) -> CloseFrame {
     let code = match frame.code {
-        code::PROTOCOL_ERROR => code::BAD_REQUEST,
-        code::INTERNAL_ERROR => code::UNAUTHORIZED,
+        LIBRARY_PROTOCOL_ERROR => code::BAD_REQUEST,
+        LIBRARY_NOT_INITIALISED => code::UNAUTHORIZED,
         code => code,
     };
     close(code, &frame.reason)

@@ -226,7 +226,7 @@ mod tests {
         let complete = Message::Text(r#"{"type":"complete","id":"a"}"#.into());
         outgoing.send(complete.clone()).await.unwrap();
         assert!(state.admit(br#"{"type":"subscribe","id":"b"}"#), "a has made room");
-        let frame = CloseFrame { code: code::PROTOCOL_ERROR, reason: "x".into() };
+        let frame = CloseFrame { code: 1002, reason: "x".into() };
         outgoing.send(Message::Close(Some(frame))).await.unwrap();
         assert_eq!(connection.socket.lock().to_client, std::slice::from_ref(&complete));
 

@@ -197,6 +197,8 @@ impl Session {
                         sent = connection.send(Message::Ping(Vec::new().into())) => sent.ok()?,
                         () = &mut closing => return Some(restart()),
                     }
+                    // The client has a whole interval to answer, however long sending took.
+                    pings.reset();
                 }
             }
         }

@@ -2,7 +2,6 @@
 //! closing it.
 
 use std::{
-    borrow::Cow,
     collections::HashSet,
     sync::{
         OnceLock,
@@ -12,7 +11,7 @@ use std::{
 
 use axum::extract::ws::CloseFrame;
 use parking_lot::Mutex;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::close::{close, code, translate};
 
@@ -28,13 +27,21 @@ pub(super) struct SocketState {
     refusal: OnceLock<CloseFrame>,
 }
 
-/// The parts of a message that decide whether it is admitted.
+/// A message as async-graphql reads it, as far as it decides about admission. It has the same form,
+/// so that both read the same from any text.
 #[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Cow<'a, str>,
-    #[serde(borrow, default)]
-    id: Option<Cow<'a, str>>,
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Message {
+    #[serde(alias = "subscribe")]
+    Start {
+        id: String,
+        #[expect(dead_code, reason = "it must be there")]
+        payload: IgnoredAny,
+    },
+    #[serde(alias = "complete")]
+    Stop { id: String },
+    #[serde(other)]
+    Other,
 }
 
 impl SocketState {
@@ -60,23 +67,20 @@ impl SocketState {
     /// Decides whether a client's message may be processed. If not, the socket must be closed.
     /// async-graphql itself would drop a running operation when another one takes its id.
     pub(super) fn admit(&self, message: &[u8]) -> bool {
-        // async-graphql refuses messages that can't be read.
-        let Ok(Envelope { kind, id: Some(id) }) = serde_json::from_slice(message) else {
-            return true;
-        };
-        match &*kind {
-            "subscribe" | "start" => self.admit_operation(&id),
-            "complete" | "stop" => {
-                self.running.lock().remove(&*id);
+        match serde_json::from_slice(message) {
+            Ok(Message::Start { id, .. }) => self.admit_operation(id),
+            Ok(Message::Stop { id }) => {
+                self.running.lock().remove(&id);
                 true
             }
-            _ => true,
+            // async-graphql refuses messages that can't be read.
+            Ok(Message::Other) | Err(_) => true,
         }
     }
 
-    fn admit_operation(&self, id: &str) -> bool {
+    fn admit_operation(&self, id: String) -> bool {
         let mut running = self.running.lock();
-        let is_new = running.insert(id.to_owned());
+        let is_new = running.insert(id.clone());
         let refusal = if running.len() > self.max_operations {
             let reason = format!("More than {} operations at the same time", self.max_operations);
             close(code::TOO_MANY_OPERATIONS, &reason)
@@ -92,9 +96,9 @@ impl SocketState {
     /// Frees the id of an operation that the server's message ends.
     pub(super) fn note_sent(&self, message: &str) {
         if message.starts_with(r#"{"type":"complete""#)
-            && let Ok(Envelope { id: Some(id), .. }) = serde_json::from_str(message)
+            && let Ok(Message::Stop { id }) = serde_json::from_str(message)
         {
-            self.running.lock().remove(&*id);
+            self.running.lock().remove(&id);
         }
     }
 
@@ -149,9 +153,20 @@ mod tests {
     }
 
     #[test]
+    fn an_operation_in_any_form_that_the_library_reads_is_counted() {
+        let array = br#"["subscribe","a",{"query":"{ __typename }"}]"#;
+        assert!(async_graphql::http::ClientMessage::from_bytes(array).is_ok(), "it is read");
+        let state = SocketState::new(1, false);
+        assert!(state.admit(array));
+        assert!(!state.admit(&subscribe("a")), "its id is in use");
+    }
+
+    #[test]
     fn messages_without_an_id_are_left_to_the_library() {
         let state = SocketState::new(0, false);
-        for message in ["", "{}", "[1]", r#"{"type":"ping"}"#, r#"{"type":"subscribe"}"#] {
+        for message in
+            ["", "{}", "[1]", r#"["subscribe"]"#, r#"{"type":"ping"}"#, r#"{"type":"subscribe"}"#]
+        {
             assert!(state.admit(message.as_bytes()), "{message}");
         }
     }
@@ -160,10 +175,10 @@ mod tests {
     fn the_first_reason_for_closing_counts() {
         let state = SocketState::new(1, false);
         state.refuse(close(code::FORBIDDEN, "first"));
-        state.refuse_with_library_frame(Some(&close(code::PROTOCOL_ERROR, "second")));
+        state.refuse_with_library_frame(Some(&close(1002, "second")));
         assert_eq!(state.close_frame().code, code::FORBIDDEN);
         let state = SocketState::new(1, false);
-        state.refuse_with_library_frame(Some(&close(code::PROTOCOL_ERROR, "not JSON")));
+        state.refuse_with_library_frame(Some(&close(1002, "not JSON")));
         assert_eq!(state.close_frame().code, code::BAD_REQUEST);
     }
 }
