@@ -3,10 +3,16 @@
 //!
 //! A wrong setting is reported in one line before anything starts.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    env,
+    ffi::OsStr,
+    net::{SocketAddr, ToSocketAddrs},
+    path::PathBuf,
+};
 
 use clap::{
-    Args, Parser, Subcommand,
+    Args, CommandFactory, FromArgMatches, Parser, Subcommand,
+    builder::Resettable,
     error::{ContextKind, ErrorKind},
 };
 
@@ -31,17 +37,30 @@ pub struct Cli {
     pub serve: ServeArgs,
 }
 
-/// Parses the command line and the environment. Prints and exits for `--help` and `--version`.
+/// Parses the command line and the environment, in which an empty variable counts as unset. Prints
+/// and exits for `--help` and `--version`.
 ///
 /// # Errors
 /// A message in one line. It leaves out the value of a setting that can hold a secret.
 pub fn from_command_line() -> Result<Cli, String> {
-    Cli::try_parse().map_err(|error| {
+    let command = without_empty_variables(Cli::command());
+    let cli = command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    cli.map_err(|error| {
         if !error.use_stderr() {
             error.exit();
         }
         one_line(&error)
     })
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |variable: &OsStr| env::var_os(variable).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| match arg.get_env() {
+            Some(variable) if is_empty(variable) => arg.env(Resettable::Reset),
+            _ => arg,
+        })
+        .mut_subcommands(without_empty_variables)
 }
 
 fn one_line(error: &clap::Error) -> String {
@@ -54,6 +73,9 @@ fn one_line(error: &clap::Error) -> String {
         let is_secret = SECRET_SETTINGS.iter().any(|name| setting.starts_with(name));
         let value = if is_secret { String::new() } else { format!(" {value:?}") };
         return format!("{setting}{value}: {cause}");
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "name a subcommand; --help lists them".to_owned();
     }
     // The first paragraph says what is wrong. The rest explains how to get help.
     let rendered = error.render().to_string();
@@ -91,9 +113,13 @@ pub enum UsersCommand {
 pub struct MigrateArgs {
     #[command(flatten)]
     pub database: DatabaseArgs,
-    /// Undo this many of the newest migrations instead; the data in their tables is lost
+    /// Undo this many of the newest migrations instead; the data in their tables and columns is
+    /// lost
     #[arg(long, value_name = "N")]
     pub down: Option<u32>,
+    /// Confirm that --down may lose data
+    #[arg(long, requires = "down")]
+    pub yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -153,7 +179,13 @@ pub struct ServeArgs {
     pub telemetry: TelemetryArgs,
 
     /// Address and port to listen on
-    #[arg(long, env, default_value = "127.0.0.1:8080", value_name = "IP:PORT")]
+    #[arg(
+        long,
+        env,
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDRESS:PORT",
+        value_parser = socket_address
+    )]
     pub listen_addr: SocketAddr,
 
     /// Milliseconds to keep serving after the signal to stop, while `/readyz` reports that the
@@ -166,4 +198,13 @@ pub struct ServeArgs {
         value_parser = clap::value_parser!(u64).range(..=600_000)
     )]
     pub stop_delay_ms: u64,
+}
+
+/// Parses an address and a port. Of a name's addresses, the first IPv4 one counts.
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    const EXAMPLES: &str = "use an address and a port, such as 127.0.0.1:8080 or localhost:8080";
+    let addresses: Vec<SocketAddr> =
+        text.to_socket_addrs().map_err(|_| EXAMPLES.to_owned())?.collect();
+    let address = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
+    address.copied().ok_or_else(|| EXAMPLES.to_owned())
 }

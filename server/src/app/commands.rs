@@ -1,8 +1,10 @@
 //! The subcommands.
 
 use std::{
-    fs,
-    io::{BufWriter, Write},
+    fs::{self, Permissions},
+    io::{self, BufWriter, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
     process::ExitCode,
 };
 
@@ -69,6 +71,16 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
 }
 
 async fn migrate(args: MigrateArgs) -> Result<ExitCode> {
+    let url = &args.database.database_url;
+    if let Some(down) = args.down
+        && !args.yes
+    {
+        bail!(
+            "undoing {} loses the data in the tables and columns that they added to {url}; add --yes \
+             to confirm",
+            count(down.into(), "migration")
+        );
+    }
     let db = reachable_database(&args.database).await?;
     let done = match args.down {
         None => {
@@ -78,11 +90,17 @@ async fn migrate(args: MigrateArgs) -> Result<ExitCode> {
         Some(_) => {
             let missing = db.pending_migrations().await?;
             db.migrate(args.down).await?;
-            format!("undid {} migrations", db.pending_migrations().await? - missing)
+            let undone = db.pending_migrations().await? - missing;
+            format!("undid {}", count(undone as u64, "migration"))
         }
     };
     db.close().await;
-    print(&format!("{}: {done}\n", args.database.database_url))
+    print(&format!("{url}: {done}\n"))
+}
+
+/// A number with its noun.
+fn count(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 async fn seed(args: SeedArgs) -> Result<ExitCode> {
@@ -93,9 +111,14 @@ async fn seed(args: SeedArgs) -> Result<ExitCode> {
     let seeded = seed::add_demo(&services.db, &services.accounts, &services.clock).await?;
     let url = &database.database_url;
     let mut report = format!(
-        "{url}: added {} demo events and {} demo users, moved {} events that were over\n",
-        seeded.events, seeded.users, seeded.moved
+        "{url}: added {} and {}\n",
+        count(seeded.events, "demo event"),
+        count(seeded.users as u64, "demo user")
     );
+    if seeded.moved > 0 {
+        let moved = count(seeded.moved as u64, "demo event");
+        report += &format!("{url}: gave {moved} that had passed a new date\n");
+    }
     if let Some(size) = size {
         let filled = seed::fill(&services, size, |line| eprintln!("{line}")).await?;
         report += &format!(
@@ -135,8 +158,8 @@ async fn audit(args: DatabaseArgs) -> Result<ExitCode> {
 async fn create_users(args: CreateUsersArgs) -> Result<ExitCode> {
     let secrets = args.secret.secrets()?;
     // Open the file first, so that no users are created if it can't be written.
-    let file = fs::File::create(&args.tokens)
-        .with_context(|| format!("writing {}", args.tokens.display()))?;
+    let file =
+        private_file(&args.tokens).with_context(|| format!("writing {}", args.tokens.display()))?;
     let db = migrated_database(&args.database).await?;
     let services = Services::new(db, Clock::default(), &secrets, &BookingArgs::default());
     let users = services.accounts.create_load_users(args.count).await?;
@@ -152,6 +175,17 @@ async fn create_users(args: CreateUsersArgs) -> Result<ExitCode> {
         ACCESS_TOKEN_LIFETIME.num_minutes(),
         args.tokens.display()
     ))
+}
+
+/// Creates or empties a file that its owner alone may read.
+fn private_file(path: &Path) -> io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    // The mode above is that of a new file only.
+    if file.metadata()?.is_file() {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    Ok(file)
 }
 
 async fn open_database(args: &DatabaseArgs) -> Result<Database> {
