@@ -159,7 +159,7 @@ impl Race {
         let mut rest = remaining - self.tickets;
         if rest < 0 {
             bail!(
-                "{} has {remaining} tickets left, and the race needs {}; cancel bookings, or name \
+                "{}: {remaining} of the {} tickets to race for are left; cancel bookings, or name \
                  another event with --event",
                 self.event.title,
                 self.tickets

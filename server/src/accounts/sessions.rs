@@ -5,7 +5,7 @@ use std::time::Duration as StdDuration;
 use chrono::{DateTime, Duration, Utc};
 use rowlock_entities::{RefreshTokenId, SessionId, UserId, refresh_token, session, user};
 use sea_orm::{ConnectionTrait, DbErr};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::{
     access_tokens::{AccessToken, AccessTokens},
@@ -23,6 +23,8 @@ const REUSE_GRACE: Duration = Duration::seconds(10);
 const TRANSACTION_TIMEOUT: StdDuration = StdDuration::from_secs(10);
 /// Time between two removals of expired sessions.
 const REMOVAL_INTERVAL: StdDuration = StdDuration::from_secs(3_600);
+/// Most expired rows that one transaction removes.
+const BATCH: u64 = 500;
 
 /// The reason why a session was not begun, continued or ended.
 #[derive(Debug, thiserror::Error)]
@@ -165,20 +167,39 @@ impl Sessions {
         let mut ticks = tokio::time::interval(REMOVAL_INTERVAL);
         loop {
             ticks.tick().await;
-            match within_transaction_timeout(&self.db, self.remove_expired()).await {
-                Ok(count) => tracing::debug!(count, "removed expired sessions"),
+            match self.remove_expired().await {
+                Ok(count) => tracing::debug!(count, "removed expired sessions and tokens"),
                 // The next attempt, in an hour, is soon enough. The health probe logs an
                 // unreachable database.
-                Err(error) => tracing::debug!(%error, "could not remove expired sessions"),
+                Err(error) => tracing::debug!(%error, "could not remove all expired sessions"),
             }
         }
     }
 
+    /// Removes what has expired, batch after batch, and returns the number of rows. At least half
+    /// of the time is left to other work.
     async fn remove_expired(&self) -> Result<u64, DbErr> {
-        let tx = self.db.begin().await?;
         let now = self.clock.now();
-        let count = store::delete_sessions_expired_before(&tx, now).await?;
-        store::delete_refresh_tokens_expired_before(&tx, now).await?;
+        let mut total = 0;
+        loop {
+            let start = Instant::now();
+            let count = within_transaction_timeout(&self.db, self.remove_batch(now)).await?;
+            total += count;
+            if count < BATCH {
+                return Ok(total);
+            }
+            sleep(start.elapsed()).await;
+        }
+    }
+
+    /// Returns the number of removed rows. Once it is less than a batch, none are left.
+    async fn remove_batch(&self, now: DateTime<Utc>) -> Result<u64, DbErr> {
+        let tx = self.db.begin().await?;
+        // Tokens first: a session takes its tokens along, and it may have many.
+        let mut count = store::delete_expired_refresh_tokens(&tx, now, BATCH).await?;
+        if count < BATCH {
+            count += store::delete_expired_sessions(&tx, now, BATCH - count).await?;
+        }
         tx.commit().await?;
         Ok(count)
     }

@@ -5,8 +5,9 @@ use rowlock_entities::{SessionId, UserId, refresh_token, session, user};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
-    sea_query::{Expr, LockType},
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
+    sea_query::{Expr, LockBehavior, LockType},
 };
 
 pub(crate) async fn find_user(
@@ -106,27 +107,43 @@ pub(crate) async fn revoke_sessions_of(
         .map(drop)
 }
 
-/// Deletes sessions that expired before `before`, with their tokens; returns how many sessions it
-/// deleted.
-pub(crate) async fn delete_sessions_expired_before(
+/// Deletes up to `limit` refresh tokens that expired before `before`, the oldest first; returns
+/// their number. Rows that another server is deleting are left to it.
+pub(crate) async fn delete_expired_refresh_tokens(
     db: &impl ConnectionTrait,
     before: DateTime<Utc>,
+    limit: u64,
 ) -> Result<u64, DbErr> {
-    let deleted = session::Entity::delete_many()
-        .filter(session::Column::ExpiresAt.lt(before))
+    let expired = refresh_token::Entity::find()
+        .select_only()
+        .column(refresh_token::Column::Id)
+        .filter(refresh_token::Column::ExpiresAt.lt(before))
+        .order_by_asc(refresh_token::Column::ExpiresAt)
+        .limit(limit)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    let deleted = refresh_token::Entity::delete_many()
+        .filter(refresh_token::Column::Id.in_subquery(expired.into_query()))
         .exec(db)
         .await?;
     Ok(deleted.rows_affected)
 }
 
-/// Deletes refresh tokens that expired before `before` in sessions that continue.
-pub(crate) async fn delete_refresh_tokens_expired_before(
+/// As [`delete_expired_refresh_tokens`], but for sessions. Their tokens go with them.
+pub(crate) async fn delete_expired_sessions(
     db: &impl ConnectionTrait,
     before: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    refresh_token::Entity::delete_many()
-        .filter(refresh_token::Column::ExpiresAt.lt(before))
+    limit: u64,
+) -> Result<u64, DbErr> {
+    let expired = session::Entity::find()
+        .select_only()
+        .column(session::Column::Id)
+        .filter(session::Column::ExpiresAt.lt(before))
+        .order_by_asc(session::Column::ExpiresAt)
+        .limit(limit)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    let deleted = session::Entity::delete_many()
+        .filter(session::Column::Id.in_subquery(expired.into_query()))
         .exec(db)
-        .await
-        .map(drop)
+        .await?;
+    Ok(deleted.rows_affected)
 }

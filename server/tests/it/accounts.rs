@@ -1,9 +1,11 @@
 //! Registering, signing in, and sessions.
 
-use std::time::Instant;
+use std::time::{Duration as StdDuration, Instant};
 
 use chrono::Duration;
 use reqwest::{Response, header};
+use rowlock_entities::{refresh_token, session};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
 
 use crate::{
@@ -12,6 +14,7 @@ use crate::{
     demo::LOG_IN_AS_ADA,
     on_both_engines,
     socket::{MODERN_PROTOCOL, Socket},
+    waiting::wait_until,
 };
 
 const REGISTER: &str = "mutation($input: RegisterInput!) { register(input: $input) {
@@ -39,6 +42,7 @@ on_both_engines! {
     logging_out_ends_the_session_and_clears_the_cookie
     logging_out_everywhere_ends_all_sessions_of_only_this_user
     an_invalid_token_is_refused_only_where_a_user_is_needed
+    many_expired_sessions_are_removed_between_other_work
     an_access_token_expires_after_15_minutes
     the_token_of_a_deleted_user_is_refused
     refresh_tokens_are_stored_hashed
@@ -301,6 +305,57 @@ async fn an_invalid_token_is_refused_only_where_a_user_is_needed(app: App) {
         app.data(Some(token), "{ events { nodes { title } } }", json!({})).await;
     }
     assert_eq!(app.remaining_tickets(&event).await, 5);
+}
+
+/// Adds sessions that have expired, each with a token.
+async fn add_expired_sessions(app: &App, count: u64) {
+    let (id, hash) = match app.engine() {
+        Engine::Sqlite => ("randomblob(16)", "randomblob(32)"),
+        Engine::Postgres => ("gen_random_uuid()", "sha256(convert_to(id::text, 'UTF8'))"),
+    };
+    let time = "'2026-01-01 00:00:00+00:00'";
+    app.execute_sql(&format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
+         INSERT INTO sessions (id, user_id, created_at, expires_at)
+         SELECT {id}, (SELECT id FROM users LIMIT 1), {time}, {time} FROM n"
+    ))
+    .await;
+    app.execute_sql(&format!(
+        "INSERT INTO refresh_tokens (id, session_id, token_hash, created_at, expires_at)
+         SELECT {id}, id, {hash}, {time}, {time} FROM sessions WHERE expires_at = {time}"
+    ))
+    .await;
+}
+
+async fn many_expired_sessions_are_removed_between_other_work(app: App) {
+    const EXPIRED: u64 = 20_000;
+    let cookie = session_cookie(&app).await;
+    let (buyer, event) = (app.user().await, app.event("Concert", 5).await);
+    add_expired_sessions(&app, EXPIRED).await;
+    let kept = session::Entity::find().count(app.db()).await.unwrap() - EXPIRED;
+    let expired_tokens = async || {
+        let now = app.clock.now();
+        let expired = refresh_token::Column::ExpiresAt.lt(now);
+        refresh_token::Entity::find().filter(expired).count(app.db()).await.unwrap()
+    };
+    let removal = tokio::spawn(app.services.sessions.clone().remove_expired_sessions());
+    wait_until(StdDuration::from_secs(30), "some are removed", async || {
+        expired_tokens().await < EXPIRED
+    })
+    .await;
+    assert!(expired_tokens().await > 0, "each batch counts by itself");
+    assert_eq!(app.book(&buyer, &event, 1).await["__typename"], "BookEventSuccess");
+    removal.abort();
+
+    let removal = tokio::spawn(app.services.sessions.clone().remove_expired_sessions());
+    wait_until(StdDuration::from_secs(60), "all are removed", async || {
+        session::Entity::find().count(app.db()).await.unwrap() == kept
+    })
+    .await;
+    removal.abort();
+    assert_eq!(expired_tokens().await, 0);
+    let refreshed = send_with_cookie(&app, REFRESH, &cookie).await;
+    assert_eq!(refreshed.json::<Value>().await.unwrap()["errors"], Value::Null);
 }
 
 async fn an_access_token_expires_after_15_minutes(app: App) {
