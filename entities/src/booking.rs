@@ -1,4 +1,4 @@
-//! Tickets of one event held, or once held, by one user.
+//! A booking: tickets of one event that one user holds or has held.
 
 use sea_orm::entity::prelude::*;
 
@@ -24,7 +24,7 @@ pub struct Model {
     pub user_id: UserId,
     pub quantity: i32,
     pub status: Status,
-    /// Chosen by the caller; the same key from the same user never books twice.
+    /// A key that the caller chose. The same key from the same user never books twice.
     pub idempotency_key: Option<String>,
     pub created_at: DateTimeUtc,
     pub cancelled_at: Option<DateTimeUtc>,

@@ -1,7 +1,7 @@
 //! Rowlock's tables: their columns, their relations and the newtypes of their ids.
 //!
-//! Only shape lives here. Rules belong to the server's services, constraints and indexes to the
-//! `rowlock-migration` crate, and nothing here knows GraphQL.
+//! Rules are in the server's services. Constraints and indexes are in `rowlock-migration`. Nothing
+//! here knows GraphQL.
 
 pub mod booking;
 pub mod event;

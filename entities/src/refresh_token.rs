@@ -1,4 +1,4 @@
-//! A refresh token, good for one use. The token itself is only ever in its owner's cookie.
+//! A refresh token, which works once. The token itself is stored only in its owner's cookie.
 
 use sea_orm::entity::prelude::*;
 
@@ -16,7 +16,7 @@ pub struct Model {
     pub token_hash: Vec<u8>,
     pub created_at: DateTimeUtc,
     pub expires_at: DateTimeUtc,
-    /// When it was exchanged for its successor.
+    /// The time when the token was exchanged for its successor.
     pub used_at: Option<DateTimeUtc>,
     #[sea_orm(belongs_to, from = "session_id", to = "id")]
     pub session: BelongsTo<super::session::Entity>,

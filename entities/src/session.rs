@@ -1,7 +1,7 @@
-//! One sign-in on one device: the family that its rotating refresh tokens form.
+//! A session: one sign-in on one device, with the refresh tokens that follow each other in it.
 //!
-//! The row is what a rotation locks and what a revocation marks, so that revoking a family is one
-//! update that no concurrent rotation can slip past.
+//! A rotation locks the row and a revocation marks it. So revoking a session is one update, and no
+//! concurrent rotation can slip past it.
 
 use sea_orm::entity::prelude::*;
 
@@ -15,7 +15,7 @@ pub struct Model {
     pub id: SessionId,
     pub user_id: UserId,
     pub created_at: DateTimeUtc,
-    /// When the newest refresh token expires; pushed on by each rotation.
+    /// The time when the newest refresh token expires. Each rotation extends it.
     pub expires_at: DateTimeUtc,
     pub revoked_at: Option<DateTimeUtc>,
     #[sea_orm(belongs_to, from = "user_id", to = "id")]

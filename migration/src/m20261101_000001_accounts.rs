@@ -69,7 +69,7 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        // Signing a user out everywhere.
+        // For signing a user out everywhere.
         manager
             .create_index(
                 Index::create()
@@ -79,7 +79,7 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        // Clearing away what has expired.
+        // For deleting expired sessions.
         manager
             .create_index(
                 Index::create()
@@ -117,7 +117,7 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        // A session's tokens, for the cascade.
+        // For deleting a session's tokens with it.
         manager
             .create_index(
                 Index::create()

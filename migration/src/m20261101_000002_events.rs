@@ -27,7 +27,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let postgres = manager.get_database_backend() == DbBackend::Postgres;
 
-        // Bytewise on both engines, so that pages and cursors do not depend on a database's locale.
+        // Compares bytes on both engines, so that pages and cursors do not depend on a locale.
         let mut title_key = text(Events::TitleKey);
         if postgres {
             title_key.extra("COLLATE \"C\"");
@@ -52,7 +52,7 @@ impl MigrationTrait for Migration {
                     .col(big_integer(Events::PriceMinor))
                     .col(text(Events::Currency))
                     .col(timestamp_with_time_zone(Events::CreatedAt))
-                    // A cursor carries the title.
+                    // The limit keeps cursors short, because a cursor contains the title.
                     .check((
                         "events_title",
                         Expr::expr(Func::char_length(Expr::col(Events::Title))).lte(200),
@@ -69,7 +69,7 @@ impl MigrationTrait for Migration {
             )
             .await?;
 
-        // One per order; each serves both directions.
+        // One index per order. Each serves both directions.
         for (name, key) in [
             ("events_by_date", Events::StartsAt),
             ("events_by_price", Events::PriceMinor),
@@ -87,7 +87,7 @@ impl MigrationTrait for Migration {
                 .await?;
         }
 
-        // Finds a piece of a title without reading every title. SQLite's came later.
+        // Finds a part of a title without reading every title. A later migration adds SQLite's.
         if postgres {
             let db = manager.get_connection();
             db.execute_unprepared("CREATE EXTENSION IF NOT EXISTS pg_trgm").await?;

@@ -89,7 +89,7 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        // A user's bookings, newest first.
+        // For a user's bookings, newest first.
         manager
             .create_index(
                 Index::create()
@@ -100,7 +100,7 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        // The audit's sum for one event, and the foreign key.
+        // For the audit's sum of one event, and for the foreign key.
         manager
             .create_index(
                 Index::create()

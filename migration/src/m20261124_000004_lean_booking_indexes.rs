@@ -1,8 +1,9 @@
-//! Fewer index entries for each booking: none by event alone, none for a key that was not given.
+//! Makes fewer index entries for each booking. The index by event alone goes, and the index by
+//! idempotency key leaves out bookings without a key.
 //!
-//! With an index by event, PostgreSQL may look up one user's booking of a popular event among all of that
-//! event's. What it served besides was only the check that a deleted event has no bookings; deleting
-//! one reads all bookings now.
+//! With an index by event, PostgreSQL may search all bookings of a popular event for the one of a
+//! user. The index had only one other use: deleting an event has to check that it has no bookings.
+//! Without the index, that check reads all bookings.
 
 use sea_orm_migration::prelude::*;
 

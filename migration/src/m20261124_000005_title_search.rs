@@ -1,11 +1,12 @@
-//! An index over the pieces of titles, on SQLite; PostgreSQL has had one from the beginning.
+//! Adds a trigram index over titles on SQLite. PostgreSQL has had one from the first migrations.
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// It has a copy of each title: the rows of `events` have no numbers that last, which it could refer to.
+/// The index has a copy of each title, because the row numbers of `events` may change, so it can't
+/// refer to them.
 const UP: [&str; 5] = [
     "CREATE VIRTUAL TABLE event_titles \
      USING fts5 (title_key, event_id UNINDEXED, tokenize = 'trigram case_sensitive 1')",

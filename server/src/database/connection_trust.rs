@@ -38,7 +38,7 @@ impl ConnectionTrust {
     /// pool gets it back.
     ///
     /// # Errors
-    /// Those of `work`, and [`timeout_error`] at the deadline.
+    /// The errors of `work`, and [`timeout_error`] at the deadline.
     pub(super) async fn with_deadline<T, E: From<DbErr>>(
         &self,
         deadline: Instant,

@@ -181,7 +181,7 @@ impl Database {
     /// Runs `work`, and stops it at `deadline`. Its connection then counts as broken.
     ///
     /// # Errors
-    /// Those of `work`, and a timeout at the deadline.
+    /// The errors of `work`, and a timeout at the deadline.
     pub(crate) async fn with_deadline<T, E: From<DbErr>>(
         &self,
         deadline: Instant,

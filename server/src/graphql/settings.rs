@@ -20,17 +20,35 @@ pub struct OperationArgs {
     pub allowed_operations: AllowedOperations,
 
     /// Maximum depth of a query
-    #[arg(long, env, default_value_t = 16, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(4..))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 16,
+        value_name = "N",
+        value_parser = RangedU64ValueParser::<usize>::new().range(4..)
+    )]
     pub max_query_depth: usize,
 
     /// Maximum number of fields, aliases, fragments and directives in a query, counted wherever its
     /// fragments are spread. It is checked before anything else is done with the query
-    #[arg(long, env, default_value_t = 5_000, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(100..))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 5_000,
+        value_name = "N",
+        value_parser = RangedU64ValueParser::<usize>::new().range(100..)
+    )]
     pub max_query_selections: usize,
 
     /// Maximum complexity of a query: its number of fields, where those in a list count once for
     /// each requested item
-    #[arg(long, env, default_value_t = 2_000, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(100..))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 2_000,
+        value_name = "N",
+        value_parser = RangedU64ValueParser::<usize>::new().range(100..)
+    )]
     pub max_query_complexity: usize,
 }
 

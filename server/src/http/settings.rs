@@ -25,7 +25,13 @@ pub struct HttpArgs {
     pub web_dir: PathBuf,
 
     /// Largest request body, and largest message on a WebSocket, in bytes
-    #[arg(long, env, default_value_t = 65_536, value_name = "BYTES", value_parser = RangedU64ValueParser::<usize>::new().range(1_000..))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 65_536,
+        value_name = "BYTES",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1_000..)
+    )]
     pub max_body_bytes: usize,
 
     /// WebSockets and streams of results that one address may have open at the same time
@@ -39,7 +45,13 @@ pub struct HttpArgs {
     pub max_sockets_per_address: u32,
 
     /// Subscriptions that one WebSocket may have at the same time
-    #[arg(long, env, default_value_t = 100, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(
+        long,
+        env,
+        default_value_t = 100,
+        value_name = "N",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..)
+    )]
     pub max_subscriptions_per_socket: usize,
 
     /// Seconds within which a WebSocket must send `connection_init`

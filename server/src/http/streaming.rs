@@ -1,7 +1,11 @@
-//! Streams of results over HTTP, for clients that open no WebSocket: as Server-Sent Events, following
-//! <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md> ("distinct connections"), or in
-//! parts, following
-//! <https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol>.
+//! Streams of results over HTTP, for clients that open no WebSocket.
+//!
+//! [Server-Sent Events][sse] follow the mode "distinct connections" of graphql-sse. Streams in
+//! [parts][multipart] follow Apollo's protocol.
+//!
+//! [sse]: https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md
+//! [multipart]:
+//!   https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol
 
 use std::{convert::Infallible, sync::Arc};
 

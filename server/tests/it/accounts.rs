@@ -152,7 +152,7 @@ async fn a_wrong_password_and_an_unknown_email_get_the_same_error(app: App) {
     }
 }
 
-/// By the Mann-Whitney test: whether the times of the one tend to be longer than those of the other.
+/// The Mann-Whitney test checks whether one kind of attempt tends to take longer than the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_and_an_unknown_email_take_the_same_time() {
     const PAIRS: usize = 60;
@@ -166,7 +166,7 @@ async fn a_wrong_password_and_an_unknown_email_take_the_same_time() {
     attempt("ada@example.org").await;
     let mut times = Vec::new();
     for pair in 0..PAIRS {
-        // Which comes first alternates, as what else runs here may come and go.
+        // The order alternates, because the load from other tests varies.
         for known in [pair % 2 == 0, pair % 2 == 1] {
             let email = if known { "ada@example.org" } else { "nobody@example.org" };
             times.push((attempt(email).await, known));
@@ -177,7 +177,7 @@ async fn a_wrong_password_and_an_unknown_email_take_the_same_time() {
     let (count, sum) = (PAIRS as f64, ranks.sum::<usize>() as f64);
     let u = sum - count * (count + 1.0) / 2.0;
     let z = (u - count * count / 2.0) / (count * count * (2.0 * count + 1.0) / 12.0).sqrt();
-    // By chance, once in sixteen thousand times.
+    // Equal times exceed this by chance once in 16,000 runs.
     assert!(z.abs() < 4.0, "{z}");
 }
 
@@ -194,7 +194,7 @@ async fn the_refresh_cookie_is_out_of_reach_of_scripts_and_other_sites(app: App)
     let (cookie, attributes) = refresh_cookie(&login);
     assert!(attributes.ends_with("; Secure"), "{attributes}");
 
-    // A page of another origin gets no use of it, were it ever sent.
+    // If a browser ever sent the cookie from another origin, it would be of no use there.
     let foreign = app.request(None, REFRESH, json!({})).header(header::COOKIE, &cookie);
     let foreign = foreign.header(header::ORIGIN, "https://evil.example").send().await.unwrap();
     assert_eq!(response_error_code(foreign).await, "UNAUTHENTICATED");
@@ -235,7 +235,7 @@ async fn reusing_a_refresh_token_ends_its_session(app: App) {
     assert_eq!(refresh_error_code(&app, &stolen).await, "UNAUTHENTICATED");
     assert_eq!(refresh_error_code(&app, &current).await, "UNAUTHENTICATED");
 
-    // Another session of the same person goes on.
+    // Another session of the same user continues.
     let input = json!({ "email": "ann@example.org", "password": "passw0rd" });
     let login = app.request(None, LOGIN, json!({ "input": input })).send().await.unwrap();
     refresh_cookie(&send_with_cookie(&app, REFRESH, &refresh_cookie(&login).0).await);
@@ -271,7 +271,7 @@ async fn logging_out_everywhere_ends_all_sessions_of_only_this_user(app: App) {
     let other_user = refresh_cookie(&register(&app, "bob@example.org").await).0;
 
     let error = app.error(None, LOGOUT_EVERYWHERE, json!({})).await;
-    assert_eq!(error_code(&error), "UNAUTHENTICATED", "a cookie is not enough, nor is none");
+    assert_eq!(error_code(&error), "UNAUTHENTICATED", "an access token is needed");
     let request = app.request(token.as_str(), LOGOUT_EVERYWHERE, json!({}));
     let response = request.send().await.unwrap();
     assert_eq!(refresh_cookie(&response).0, "rowlock_refresh=");
@@ -282,7 +282,7 @@ async fn logging_out_everywhere_ends_all_sessions_of_only_this_user(app: App) {
     let refreshed =
         send_with_cookie(&app, REFRESH, &other_user).await.json::<Value>().await.unwrap();
     assert!(refreshed["data"]["refresh"].is_object(), "{refreshed}");
-    // Who knows the password begins another one.
+    // The user can sign in again with the password.
     let login = app.request(None, LOGIN, json!({ "input": input })).send().await.unwrap();
     let new_cookie = refresh_cookie(&login).0;
     let refreshed =
@@ -406,7 +406,7 @@ async fn session_mutations_are_forbidden_on_a_socket(app: App) {
 
 async fn logins_for_one_email_are_rate_limited(app: App) {
     let input = json!({ "email": "ada@example.org", "password": "wrong-pass-1" });
-    // As aliases of few requests, which must count like many requests.
+    // Several aliases in one request must count like several requests.
     let selection = aliased(5, "login(input: $input) { accessToken }");
     let mutation = format!("mutation($input: LoginInput!) {selection}");
     let mut codes = Vec::new();

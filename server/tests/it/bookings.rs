@@ -41,7 +41,7 @@ async fn a_booking_lowers_the_remaining_tickets(app: App) {
     assert_eq!(booked["booking"]["event"]["id"], event);
     assert_eq!(booked["booking"]["cancelledAt"], Value::Null);
     assert_eq!(app.remaining_tickets(&event).await, 7);
-    // One ticket, unless the caller says otherwise.
+    // The default quantity is one ticket.
     let input = json!({ "input": { "eventId": event } });
     let single = app.data(Some(&app.user().await), BOOK, input).await;
     assert_eq!(single["bookEvent"]["booking"]["quantity"], 1);
@@ -94,7 +94,7 @@ async fn cancelling_twice_gets_the_same_answer_and_returns_the_tickets_once(app:
     let second = app.cancel(&user, booking_id(&booked)).await;
     assert_eq!(first, second);
     assert_eq!(app.remaining_tickets(&event).await, 4);
-    // Also once the event has started.
+    // A repeated cancellation also succeeds after the event has started.
     let [user] = advance_clock(&app, Duration::days(8), [user]);
     assert_eq!(app.cancel(&user, booking_id(&booked)).await, first);
 }
@@ -132,7 +132,7 @@ async fn a_retry_with_the_same_idempotency_key_returns_the_first_booking(app: Ap
     assert_eq!(retried, first);
     assert_eq!(app.remaining_tickets(&event).await, 3);
 
-    // The first attempt's booking, as it is by now; a new booking takes a new key.
+    // The key returns the first booking in its present state. A new booking needs a new key.
     app.cancel(&user, booking_id(&first)).await;
     let replayed = app.data(Some(&user), BOOK, input.clone()).await["bookEvent"].take();
     assert_eq!(
@@ -141,7 +141,7 @@ async fn a_retry_with_the_same_idempotency_key_returns_the_first_booking(app: Ap
     );
     assert_eq!(app.remaining_tickets(&event).await, 5);
 
-    // Another user's key is another key.
+    // Keys of different users are independent.
     let other = app.data(Some(&app.user().await), BOOK, input).await["bookEvent"].take();
     assert_ne!(booking_id(&other), booking_id(&first));
     app.assert_nothing_oversold().await;
@@ -150,7 +150,11 @@ async fn a_retry_with_the_same_idempotency_key_returns_the_first_booking(app: Ap
 async fn an_idempotency_key_of_another_request_is_refused(app: App) {
     let (one, two) = (app.event("One", 5).await, app.event("Two", 5).await);
     let user = app.user().await;
-    let input = |event: &str, quantity: i32| json!({ "input": { "eventId": event, "quantity": quantity, "idempotencyKey": "k" } });
+    let input = |event: &str, quantity: i32| {
+        json!({
+            "input": { "eventId": event, "quantity": quantity, "idempotencyKey": "k" }
+        })
+    };
     app.data(Some(&user), BOOK, input(&one, 1)).await;
     for other in [input(&two, 1), input(&one, 2)] {
         let error = app.error(Some(&user), BOOK, other).await;
@@ -227,9 +231,12 @@ async fn my_bookings_are_listed_newest_first_in_pages_and_by_status(app: App) {
             app.cancel(&user, booking_id(&booked)).await;
         }
     }
-    let query = "query($first: Int, $after: String, $last: Int, $before: String, $status: BookingStatus) {
+    let query = "query(
+        $first: Int, $after: String, $last: Int, $before: String, $status: BookingStatus
+    ) {
         me { bookings(first: $first, after: $after, last: $last, before: $before, status: $status) {
-            nodes { event { title } status } totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }";
+            nodes { event { title } status } totalCount
+            pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }";
     let list = async |variables: Value| {
         let bookings = app.data(Some(&user), query, variables).await["me"]["bookings"].take();
         let titles = bookings["nodes"].as_array().unwrap();

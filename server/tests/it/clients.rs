@@ -1,5 +1,5 @@
-//! Clients that others wrote, against the running server. `cargo xtask test` installs them from
-//! `server/tests/clients`, whose scripts they are used by.
+//! Third-party clients against the running server. `server/tests/clients` has a script for each
+//! one, and `cargo xtask test` installs them from there.
 
 use std::{env, time::Duration};
 
@@ -9,7 +9,7 @@ use crate::{app::App, database::Engine};
 
 const SCRIPT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Runs one of the scripts, which fails where the client does not get what it should.
+/// Runs one of the scripts. It fails if the client gets an unexpected answer.
 async fn run_script(script: &str) {
     let folder = env::var("TEST_CLIENTS")
         .expect("TEST_CLIENTS names the folder with the clients: run `cargo xtask test`");

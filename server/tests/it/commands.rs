@@ -1,4 +1,4 @@
-//! The program `rowlock` as it is called.
+//! The commands of the program `rowlock`.
 
 use std::{os::unix::fs::PermissionsExt, process::Output};
 
@@ -23,7 +23,7 @@ fn utf8(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// It failed, and said why in one line.
+/// The error of a command, which must fail and say why in one line.
 fn one_line_error(output: &Output) -> String {
     assert!(!output.status.success());
     let line = utf8(&output.stderr);
@@ -238,7 +238,7 @@ async fn seeding_again_moves_demo_events_that_are_over_and_have_no_bookings(app:
     app.clock.advance(chrono::Duration::days(22));
     let seeded = seed::add_demo(&app.services.db, &app.services.accounts, &app.clock).await;
     let seeded = seeded.unwrap();
-    // Five are over by then, and one of them is booked.
+    // Five demo events are over now. One of them is booked, so it stays.
     assert_eq!((seeded.events, seeded.moved, seeded.users), (0, 4, 0));
     let booked = app.book(&app.user().await, JAZZ_NIGHT, 1).await;
     assert_eq!(booked["__typename"], "BookEventSuccess");

@@ -1,4 +1,4 @@
-//! What a connection may do and for how long, so that nobody keeps the server busy with nothing.
+//! Limits and timeouts of connections, which stop clients from holding resources without use.
 
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ async fn a_socket_that_breaks_the_protocol_is_closed_with_the_protocols_code() {
     let mut with_reused_id = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     let subscription = json!({ "query": "subscription { remainingTickets { version } }" });
     let start = json!({ "type": "subscribe", "id": "a", "payload": subscription });
-    // An id is free again when its operation is over, whoever ended it.
+    // An id is free again when its operation has ended, on either side.
     with_reused_id.send(start.clone()).await;
     with_reused_id.send(json!({ "type": "complete", "id": "a" })).await;
     let subscribe =
@@ -88,10 +88,10 @@ async fn a_socket_that_answers_no_ping_is_closed() {
     let app = start(&["--socket-ping-seconds", "1", "--max-sockets-per-address", "2"]).await;
     let mut responsive = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     responsive.start("subscription { remainingTickets { version } }", json!({})).await;
-    // Reads nothing, so it answers no ping.
+    // The test reads nothing from this socket, so no ping is answered.
     let unresponsive = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     wait_until(Duration::from_secs(15), "the place of the other one is free", async || {
-        // This one is read, which answers its pings.
+        // Reading from the other socket answers its pings.
         let _ = timeout(Duration::from_millis(50), responsive.stream().next()).await;
         Socket::connect_without_init(&app.url, MODERN_PROTOCOL).await.is_ok()
     })
@@ -108,7 +108,7 @@ async fn only_a_trusted_header_names_the_clients_address() {
     for (flags, expected) in [(&limit[..], 1), (&trusting[..], 3)] {
         let app = start(flags).await;
         let mut attempts = 0;
-        // What a client wrote itself stands before what the proxy wrote.
+        // Addresses that the client wrote itself stand before the one that the proxy adds.
         for addresses in
             ["192.0.2.1", "192.0.2.9, 192.0.2.2", "192.0.2.2, 192.0.2.1", "2001:db8::1"]
         {
@@ -126,7 +126,7 @@ async fn only_a_trusted_header_names_the_clients_address() {
     }
 }
 
-/// Sends what a request begins with, and then nothing; gives what is answered until the end.
+/// Sends only the start of a request. Returns everything that the server sends before it closes.
 async fn send_incomplete_request(app: &App, start: &str) -> String {
     let mut stream = TcpStream::connect(app.address()).await.unwrap();
     stream.write_all(start.as_bytes()).await.unwrap();
@@ -187,7 +187,7 @@ async fn a_stream_of_results_counts_as_a_socket_and_sends_keep_alives() {
 async fn a_socket_that_reads_nothing_is_closed() {
     let app = start(&["--request-seconds", "1", "--max-sockets-per-address", "1"]).await;
     let mut unread = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
-    // Answers that nobody reads, until no more of them fit on the way.
+    // Nobody reads the answers, so at last no more of them fit into the buffers.
     let list = json!({ "query": "{ events(first: 50) { nodes { id title description venue } } }" });
     for id in 0.. {
         let subscribe = json!({ "type": "subscribe", "id": id.to_string(), "payload": list });
@@ -203,12 +203,12 @@ async fn a_socket_that_reads_nothing_is_closed() {
 async fn operations_and_watched_events_per_socket_are_limited() {
     let app = start(&["--max-subscriptions-per-socket", "10"]).await;
     let event = app.event("Concert", 5).await;
-    // Their answers wait for each other, so most of these run at once.
+    // These operations wait for shared reads, so most of them run at the same time.
     let mut with_many_operations = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     let query = json!({ "query": "{ me { id } events { nodes { id } } }" });
     for id in 0..500 {
         let subscribe = json!({ "type": "subscribe", "id": format!("x{id}"), "payload": query });
-        // It may be closed by now.
+        // The socket may be closed already.
         let _ = with_many_operations.stream().send(Message::text(subscribe.to_string())).await;
     }
     assert_eq!(with_many_operations.close_code().await, Some(1008));

@@ -27,8 +27,9 @@ async fn the_database_refuses_changes_that_break_the_guarantee(app: App) {
     ] {
         assert!(app.db().execute_unprepared(sql).await.is_err(), "{sql}");
     }
-    let second_booking = "INSERT INTO bookings (id, event_id, user_id, quantity, status, created_at) \
-                 SELECT event_id, event_id, user_id, 1, 'CONFIRMED', created_at FROM bookings";
+    let second_booking = "INSERT INTO bookings \
+        (id, event_id, user_id, quantity, status, created_at) \
+        SELECT event_id, event_id, user_id, 1, 'CONFIRMED', created_at FROM bookings";
     assert!(app.db().execute_unprepared(second_booking).await.is_err(), "two confirmed");
     let cancelled = second_booking
         .replace("'CONFIRMED', created_at", "'CANCELLED', created_at, created_at")

@@ -1,4 +1,4 @@
-//! A database of its own for each test.
+//! Creates a database for each test.
 
 use std::{
     path::PathBuf,

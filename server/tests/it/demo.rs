@@ -8,7 +8,7 @@ pub(crate) const SUMMER_OPEN_AIR: &str = "01990000-0000-7000-8000-000000000003";
 pub(crate) const JAZZ_NIGHT: &str = "01990000-0000-7000-8000-000000000004";
 /// The id of the demo event "Chess Masterclass", which has 12 tickets.
 pub(crate) const CHESS_MASTERCLASS: &str = "01990000-0000-7000-8000-000000000007";
-/// An id that nothing has.
+/// The id of no row.
 pub(crate) const UNKNOWN_ID: &str = "01990000-0000-7000-8000-ffffffffffff";
 
 /// Signs in as the demo user Ada.

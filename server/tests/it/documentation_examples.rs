@@ -1,4 +1,5 @@
-//! README and the API's guide are true: each of their examples runs, in its order, and answers as it says.
+//! Runs all examples of the README and the API guide in their order, and compares the answers with
+//! the documented ones.
 
 use std::{env, io::Write};
 
@@ -14,7 +15,7 @@ use crate::{
 
 const README: &str = include_str!("../../../README.md");
 const API_GUIDE: &str = include_str!("../../../docs/api.md");
-/// Where the examples think that the server is.
+/// The server's address in the examples.
 const DOCUMENTED_ADDRESS: &str = "127.0.0.1:8080";
 
 on_both_engines! {
@@ -36,7 +37,7 @@ fn blocks(page: &str) -> impl Iterator<Item = (&str, &str)> {
     blocks.map(|block| block.split_once('\n').expect("a block has a first line"))
 }
 
-/// Runs the page's examples, and gives how many there are.
+/// Runs the page's examples and returns their number.
 async fn run_examples(app: &App, page: &str) -> usize {
     let mut blocks = blocks(page).peekable();
     let mut runner =
@@ -72,7 +73,7 @@ fn values(text: &str) -> Vec<Value> {
     values.collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-/// What the examples before have come to.
+/// Runs examples, and keeps the results that later examples need.
 struct ExampleRunner<'a> {
     app: &'a App,
     folder: TempDir,
@@ -129,7 +130,7 @@ impl ExampleRunner<'_> {
     }
 }
 
-/// The first value under this name, anywhere.
+/// The first value under this name, at any depth.
 fn find<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     match value {
         Value::Object(fields) => {
@@ -140,7 +141,7 @@ fn find<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     }
 }
 
-/// Equal, but for texts that a page leaves open with `…`, and where errors stand in the query.
+/// Whether two answers are equal, where `…` stands for any text. Locations of errors are ignored.
 fn matches(expected: &Value, actual: &Value) -> bool {
     let compared_fields =
         |fields: &Map<String, Value>| fields.keys().filter(|key| *key != "locations").count();

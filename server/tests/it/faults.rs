@@ -1,4 +1,4 @@
-//! A database that is away, at the start or later, and connections that break.
+//! The database is unreachable, at the start or later, or connections to it break.
 
 use std::time::Duration;
 
@@ -26,10 +26,10 @@ async fn start_behind_proxy(is_open: bool, flags: &[&str]) -> (App, Proxy) {
     (app, proxy)
 }
 
-/// How long a recovery may take.
+/// Longest time for a recovery.
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Waits until lists are answered.
+/// Waits until the list of events loads.
 async fn wait_until_lists_load(app: &App) {
     wait_until(RECOVERY_TIMEOUT, "lists are answered", async || {
         app.send(None, LIST, json!({})).await.get("errors").is_none()
@@ -68,11 +68,12 @@ async fn a_server_that_loses_its_database_is_unavailable_until_it_is_back() {
         (LIST, json!({})),
         (BOOK, book),
         (
-            "mutation { login(input: { email: \"ada@example.org\", password: \"x\" }) { accessToken } }",
+            "mutation { login(input: { email: \"ada@example.org\", password: \"x\" }) \
+             { accessToken } }",
             json!({}),
         ),
     ] {
-        // At once, once it is known: nobody waits for a connection that can't come.
+        // The database is known to be unreachable, so each request fails without waiting for it.
         let answer =
             timeout(Duration::from_secs(8), app.error(Some(&user), query, variables)).await;
         let error = answer.expect("an answer in time");
@@ -119,7 +120,7 @@ async fn a_retry_waits_for_the_late_commit_of_the_first_attempt() {
     let (app, proxy) = start_behind_proxy(true, &[]).await;
     let event = app.event("Concert", 5).await;
     let user = app.user().await;
-    // Longer than a lock is waited for.
+    // The delay is longer than the wait for a lock.
     proxy.set_fault(NetworkFault::CutAndDeliverLate(b"COMMIT", Duration::from_secs(4)));
     let booked = app.book(&user, &event, 2).await;
     assert_eq!(booked["__typename"], "BookEventSuccess", "{booked}");
@@ -128,7 +129,7 @@ async fn a_retry_waits_for_the_late_commit_of_the_first_attempt() {
     app.assert_nothing_oversold().await;
 }
 
-/// However long a network that lost a connection without a word takes to tell so.
+/// A network may take arbitrarily long to report a lost connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_connection_keeps_nobody_waiting_forever() {
     let (app, proxy) = start_behind_proxy(true, &["--database-read-connections", "2"]).await;
@@ -136,13 +137,13 @@ async fn a_silent_connection_keeps_nobody_waiting_forever() {
     let users = app.users(3).await;
     app.book(&users[0], &event, 1).await;
 
-    // The look at what is sold out meets it: the transaction after it tells the truth.
+    // The read without a lock gets no answer. The transaction after it gives the right outcome.
     proxy.set_fault(NetworkFault::Silence(b"FROM \"events\""));
     assert_eq!(app.book(&users[1], &event, 1).await["__typename"], "SoldOut");
     assert_eq!(proxy.fault(), NetworkFault::None, "it fell silent");
 
-    // A shared read meets it, and with it those who ask for the same meanwhile. So does another one, and
-    // there is no connection left.
+    // A shared read gets no answer, nor do the requests that share it. A different read takes the
+    // other connection and gets no answer either, so no connection is left.
     proxy.set_fault(NetworkFault::Silence(b"starts_at"));
     let sent_at = Instant::now();
     let other_request = async {
@@ -158,7 +159,7 @@ async fn a_silent_connection_keeps_nobody_waiting_forever() {
     );
     assert_eq!(error_code(&first), "UNAVAILABLE", "{first}");
     assert_eq!(error_code(&other), "UNAVAILABLE", "{other}");
-    // It began later, and may have got the connection that was left.
+    // The second request began later, and may have got the other connection.
     assert!(
         second["errors"].is_null() || second["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
     );
@@ -189,13 +190,13 @@ async fn a_sign_in_on_a_silent_connection_fails_and_releases_the_connection() {
     proxy.set_fault(NetworkFault::Silence(b"INSERT INTO \"sessions\""));
     let answer = timeout(Duration::from_secs(20), app.error(None, LOG_IN_AS_ADA, json!({}))).await;
     assert_eq!(error_code(&answer.expect("an answer in time")), "UNAVAILABLE");
-    // The only connection that writes is another one now.
+    // A new connection has replaced the only one for writes.
     let (event, user) = (app.event("Concert", 5).await, app.user().await);
     assert_eq!(app.book(&user, &event, 1).await["__typename"], "BookEventSuccess");
     app.data(None, LOG_IN_AS_ADA, json!({})).await;
 }
 
-/// What is named as a standby and is none is told of, and not asked.
+/// A server that is set as a standby but is none, or is unreachable, is reported and not used.
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_come_from_the_primary_if_the_configured_standby_is_not_one() {
     let folder = TempDir::new().unwrap();
@@ -209,7 +210,7 @@ async fn lists_come_from_the_primary_if_the_configured_standby_is_not_one() {
             let found = app.data(None, "{ events(search: \"primary\") { totalCount } }", json!({}));
             let found = timeout(Duration::from_secs(5), found).await.expect("an answer in time");
             assert_eq!(found["events"]["totalCount"], round + 1);
-            // So that the watch over the standby has looked at it.
+            // Meanwhile, the server probes the standby.
             sleep(Duration::from_millis(600)).await;
         }
         assert!(app.metrics().await.contains("rowlock_standby_up 0"));

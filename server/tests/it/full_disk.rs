@@ -12,7 +12,7 @@ use crate::{
     program::{free_port, wait_until_ready},
 };
 
-/// Serves from a file system of 700 kB of its own, and obeys a line at a time.
+/// Serves from its own file system of 700 kB, and obeys one command per line.
 const SERVE_FROM_SMALL_DISK: &str = r#"
     mount -t tmpfs -o size=700k tmpfs "$1" && cd "$1" || exit 1
     "$2" migrate && "$2" seed && "$2" users create --count 3 --tokens tokens || exit 1

@@ -1,4 +1,4 @@
-//! How bookings gather into transactions, and what happens to those that can't be run.
+//! Bookings share transactions, and one that fails does not affect the others.
 
 use std::time::Duration;
 
@@ -38,13 +38,14 @@ async fn wait_for_metric(app: &App, name: &str, value: f64) {
 const BATCHES: &str = "rowlock_queue_batch_calls_count";
 const WAITING: &str = "rowlock_queue_waiting";
 
-/// Each count's version is the number of transactions that changed it.
+/// The version of an event's count, which is the number of transactions that changed it.
 async fn transactions(app: &App, event: &str) -> i64 {
     let id = EventId(event.parse().unwrap());
     event::Entity::find_by_id(id).one(app.db()).await.unwrap().unwrap().count_version
 }
 
-/// Books `later` while the booking of `first` runs, so that they gather; gives the answers to `later`.
+/// Sends the bookings of `later` while that of `first` runs, so that they share the next
+/// transaction. Returns the answers to `later`.
 async fn book_while_another_runs(
     app: &App,
     first: (&str, &str),
@@ -102,7 +103,7 @@ async fn a_failing_request_fails_alone(app: App) {
         join_all(requests).await
     };
     let (_, answers) = futures_util::join!(app.book(&users[0], &event, 1), others);
-    // One alone, and then the ten together: one by one they would have been eleven.
+    // One booking ran alone, and then ten together. One by one, there would be eleven batches.
     assert!(lane_metric(&app, BATCHES).await < 11.0, "they shared a batch");
     for (index, answer) in answers.iter().enumerate() {
         match index {
@@ -177,7 +178,7 @@ async fn nobody_is_told_of_a_booking_without_the_events_lock() {
     assert_eq!(second_booking["__typename"], "AlreadyBooked");
 }
 
-/// How many of the server's transactions wait for a row lock.
+/// The number of the server's transactions that wait for a row lock.
 async fn waiting_transactions(app: &App) -> i64 {
     let count = "SELECT count(*) FROM pg_stat_activity \
         WHERE datname = current_database() AND wait_event_type = 'Lock'";
@@ -241,7 +242,7 @@ async fn the_buyer_of_the_last_ticket_never_gets_sold_out(app: App) {
     }
 }
 
-/// What one server remembers as sold out says nothing about what another one did since.
+/// A server that knows an event as sold out still sees the cancellations of another server.
 #[tokio::test(flavor = "multi_thread")]
 async fn tickets_returned_on_another_server_can_be_booked_at_once() {
     let first_server = App::start(Engine::Postgres).await;

@@ -58,7 +58,7 @@ async fn the_current_count_comes_first_and_then_every_change_on_both_subprotocol
         assert_eq!(count(&third), (&*event, 5));
         assert_eq!(third["data"]["remainingTickets"]["version"], 2);
 
-        // Ended, it tells no more: the next message is of the next subscription.
+        // A stopped subscription sends nothing: the next message belongs to the next subscription.
         socket.stop(id).await;
         app.book(&user, &event, 1).await;
         socket.start(WATCH_WITH_EVENTS, json!({ "ids": [event] })).await;
@@ -70,7 +70,7 @@ async fn a_slow_subscriber_delays_nobody_and_gets_the_last_count(app: App) {
     const BOOKINGS: u32 = 200;
     let event = app.event("Concert", BOOKINGS as i32 + 1).await;
     let ids = json!({ "ids": [event] });
-    // Together more than the buffers on the way take.
+    // All of these results together do not fit into the buffers of the connection.
     let mut slow = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     let aliases: String = (0..50).map(|number| format!("name{number}: eventId ")).collect();
     let long_subscription = WATCH_WITH_EVENTS.replace("version", &format!("version {aliases}"));
@@ -94,7 +94,7 @@ async fn one_subscription_watches_several_events(app: App) {
         (app.event("One", 1).await, app.event("Two", 2).await, app.event("Other", 3).await);
     let user = app.user().await;
     let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
-    // Named twice, it is told once.
+    // An event that is named twice is reported once.
     socket.start(WATCH_WITH_EVENTS, json!({ "ids": [one, two, one] })).await;
     let (first, second) = (socket.next_result().await, socket.next_result().await);
     let mut current = [count(&first), count(&second)];
@@ -114,7 +114,8 @@ async fn a_subscription_without_ids_watches_all_events(app: App) {
     let users = app.users(2).await;
     let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     socket.start(WATCH_WITH_EVENTS, json!({})).await;
-    // Without a first count there is no sign that it listens, so a query is answered behind it.
+    // This subscription has no first result, but the answer to a query on the same socket comes
+    // only after the subscription has begun.
     assert_eq!(socket.run("{ __typename }", json!({})).await["data"]["__typename"], "Query");
     app.book(&users[0], &one, 1).await;
     assert_eq!(count(&socket.next_result().await), (&*one, 4));

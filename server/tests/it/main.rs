@@ -1,5 +1,5 @@
-//! The API as its users meet it: the real server on a real port, a database of its own for each
-//! test, on both engines.
+//! Tests of the API from outside: a real server on a real port, and a new database for each test,
+//! on both engines.
 //!
 //! `cargo xtask test` starts the PostgreSQL that these tests need and says where it is.
 

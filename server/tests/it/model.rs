@@ -1,5 +1,5 @@
-//! Random sequences of what users do, one after another and at the same time, against a model that is simple
-//! enough to be seen to be right.
+//! Random sequences of bookings and cancellations, sequential and concurrent. Their outcomes are
+//! compared with those of a model that is simple enough to be plainly correct.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -39,7 +39,7 @@ const CASES: u32 = 40;
 const USERS: usize = 3;
 const TICKETS: [i64; 2] = [3, 7];
 
-/// What somebody does.
+/// One request of a user.
 #[derive(Clone, Debug)]
 enum Action {
     Book {
@@ -48,14 +48,14 @@ enum Action {
         quantity: i64,
         key: Option<u8>,
     },
-    /// One of the bookings that were there before, by anybody.
+    /// Cancels a booking of an earlier round, which may be another user's.
     Cancel {
         user: usize,
         booking: usize,
     },
 }
 
-/// Rounds of up to so many acts at the same time.
+/// Rounds of up to `max_concurrent` actions at the same time.
 fn rounds(max_concurrent: usize) -> impl Strategy<Value = Vec<Vec<Action>>> {
     let book = (0..USERS, 0..TICKETS.len(), 1..=4_i64, option::weighted(0.3, 0..3_u8))
         .prop_map(|(user, event, quantity, key)| Action::Book { user, event, quantity, key });
@@ -64,15 +64,15 @@ fn rounds(max_concurrent: usize) -> impl Strategy<Value = Vec<Vec<Action>>> {
     vec(vec(prop_oneof![3 => book, 2 => cancel], 1..=max_concurrent), 1..25)
 }
 
-/// An act with the booking that it means, and what it was answered.
+/// An action, the booking that it refers to, and its answer.
 struct Performed {
     action: Action,
-    /// Of a cancellation.
+    /// The id of the booking to cancel.
     booking: Option<String>,
     answer: Value,
 }
 
-/// A booking as the model knows it.
+/// A booking in the model.
 #[derive(Clone, Debug)]
 struct ModelBooking {
     id: String,
@@ -82,20 +82,20 @@ struct ModelBooking {
     is_cancelled: bool,
 }
 
-/// What the world looks like when acts come one after another.
+/// The expected state when actions run one after another.
 #[derive(Clone, Default)]
 struct Model {
     bookings: Vec<ModelBooking>,
-    /// By user and key: the booking's place.
+    /// The index in `bookings`, by user and key.
     keys: HashMap<(usize, u8), usize>,
 }
 
-/// What an answer must be.
+/// The outcome of an action.
 #[derive(Debug, PartialEq)]
 enum Outcome {
-    /// A new booking, with so many tickets left.
+    /// A new booking, with the tickets that remain after it.
     Booked(i64),
-    /// The one that was made with this key.
+    /// The booking that was made earlier with this key.
     Replayed(String),
     AlreadyBooked(String),
     SoldOut(i64),
@@ -144,12 +144,12 @@ impl Model {
         }
     }
 
-    /// The place of the booking that is meant.
+    /// The index of the booking that the action refers to.
     fn find(&self, performed: &Performed) -> Option<usize> {
         self.bookings.iter().position(|booking| performed.booking.as_ref() == Some(&booking.id))
     }
 
-    /// Takes over what was answered.
+    /// Applies an answered action to the model.
     fn apply(&mut self, performed: &Performed, expected: &Outcome) {
         match (&performed.action, expected) {
             (&Action::Book { user, event, quantity, key }, Outcome::Booked(_)) => {
@@ -168,8 +168,8 @@ impl Model {
         }
     }
 
-    /// What it comes to when these acts are done in some order that explains all of their answers; none where no
-    /// order does.
+    /// Searches for an order of the actions that explains all of their answers. Returns the state
+    /// after them, or `None` if no order does.
     fn explain(&self, round: &[Performed], is_explained: &mut [bool]) -> Option<Self> {
         if is_explained.iter().all(|is_explained| *is_explained) {
             return Some(self.clone());
@@ -196,7 +196,8 @@ impl Model {
 }
 
 impl Outcome {
-    /// The event beside a booking is read after it, and then its count may be another one's.
+    /// Concurrent answers are compared without their counts: an answer reads the event after its
+    /// own change, so it may see the change of another action.
     fn matches(&self, expected: &Self, is_concurrent: bool) -> bool {
         match (self, expected) {
             (Self::Booked(_), Self::Booked(_)) | (Self::Cancelled(_), Self::Cancelled(_))
@@ -213,7 +214,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// What an answer is, in the model's words.
+/// Converts an answer to an outcome. Returns `None` for an answer that no action may get.
 fn actual_outcome(performed: &Performed, model: &Model) -> Option<Outcome> {
     let Performed { action, answer, .. } = performed;
     if let Some(error) = answer["errors"].get(0) {
@@ -250,7 +251,7 @@ fn actual_outcome(performed: &Performed, model: &Model) -> Option<Outcome> {
 }
 
 async fn play_rounds(app: &App, rounds: &[Vec<Action>]) -> TestCaseResult {
-    // Others each time, or they would have done too much soon.
+    // New users in each case, because a user's bookings per minute are limited.
     let users = app.users(u32::try_from(USERS).unwrap()).await;
     let (mut model, mut events) = (Model::default(), Vec::new());
     for tickets in TICKETS {

@@ -1,4 +1,4 @@
-//! `node(id)`, for clients that read again what they know by its id.
+//! `node(id)`, with which clients read an object again by its id.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! How the databases find what the server asks for: every statement that it sends is explained, so
-//! that none comes to read a whole table.
+//! Explains every statement that the server sends, and checks that none of them reads a whole
+//! table.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ on_both_engines! {
 }
 
 async fn every_statement_that_the_server_sends_uses_an_index(app: App) {
-    // As many as make a difference to what a planner chooses.
+    // With fewer rows, a planner may prefer to read whole tables.
     let size = Size { events: 20_000, bookings: 4_000 };
     seed::fill(&app.services, size, |_| ()).await.unwrap();
 
@@ -31,7 +31,7 @@ async fn every_statement_that_the_server_sends_uses_an_index(app: App) {
     for fragment in ["INSERT INTO bookings", "UPDATE events SET", "FOR NO KEY UPDATE", "LIKE"] {
         let is_logged = statements.iter().any(|sql| sql.contains(fragment));
         let is_sqlite = app.engine() == Engine::Sqlite;
-        // Which locks the whole file instead.
+        // SQLite has no row locks: a transaction locks the whole file.
         assert!(
             is_logged || is_sqlite && fragment.starts_with("FOR"),
             "{fragment}: {statements:#?}"
@@ -54,10 +54,11 @@ async fn every_statement_that_the_server_sends_uses_an_index(app: App) {
     assert!(unindexed.is_empty(), "{}", unindexed.join("\n\n"));
 }
 
-/// PostgreSQL's, over the pieces of titles.
+/// PostgreSQL's index over the trigrams of titles.
 const TITLE_INDEX: &str = "events_title_search";
 
-/// A search for the first page, or its count. On SQLite: one that was found to be rare.
+/// Whether a statement searches for a first page or counts its matches. On SQLite, these are the
+/// statements for rare texts.
 fn is_plain_search(app: &App, sql: &str) -> bool {
     match app.engine() {
         Engine::Sqlite => sql.contains("event_titles MATCH"),
@@ -65,7 +66,7 @@ fn is_plain_search(app: &App, sql: &str) -> bool {
     }
 }
 
-/// The plan for a text that one title of all has. PostgreSQL chooses by the text.
+/// The plan for a text that only one title contains. PostgreSQL's choice depends on the text.
 async fn explain_rare_search(app: &App, sql: &str) -> Vec<String> {
     if app.engine() == Engine::Sqlite {
         return explain(app, sql).await;
@@ -75,7 +76,7 @@ async fn explain_rare_search(app: &App, sql: &str) -> Vec<String> {
     explain_call(app, sql, "force_custom_plan", &call).await
 }
 
-/// All that users do, each thing once.
+/// Runs every kind of operation at least once.
 async fn run_every_operation(app: &App, server: &Program) {
     let token = app.user().await;
     let send = async |query: &str, variables: Value| -> Value {
@@ -146,7 +147,7 @@ async fn run_every_operation(app: &App, server: &Program) {
     }
     send(CANCEL, json!({ "input": { "bookingId": booking } })).await;
     if app.engine() == Engine::Postgres {
-        // Somebody holds the event for longer than a booking waits for it.
+        // Another transaction holds the event's lock for longer than a booking waits.
         let id = events[3].as_str().unwrap();
         let lock = app.lock_event(id).await;
         let input = json!({ "input": { "eventId": id } });
@@ -157,7 +158,7 @@ async fn run_every_operation(app: &App, server: &Program) {
     }
 }
 
-/// Each text once, as the server's log has them.
+/// The distinct statements in the server's log.
 fn logged_statements(log: &str) -> BTreeSet<String> {
     let verbs = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
     log.lines()
@@ -172,7 +173,7 @@ fn logged_statements(log: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The plan that is made without knowing the values, a step a line.
+/// The plan that is made without the values, with one step per line.
 async fn explain(app: &App, sql: &str) -> Vec<String> {
     let parameters = (1..=20).rev().find(|number| sql.contains(&format!("${number}"))).unwrap_or(0);
     let nulls = vec!["NULL"; parameters].join(", ");
@@ -180,9 +181,9 @@ async fn explain(app: &App, sql: &str) -> Vec<String> {
     explain_call(app, sql, "force_generic_plan", &call).await
 }
 
-/// `mode` and `call`, the values in parentheses, are PostgreSQL's.
+/// Explains a statement. SQLite ignores `mode` and `call`, the values in parentheses.
 async fn explain_call(app: &App, sql: &str, mode: &str, call: &str) -> Vec<String> {
-    // The server's own settings decide, as its connections have them.
+    // A connection of the server's pool has the server's planner settings.
     let tx = app.services.db.begin().await.unwrap();
     let backend = app.db().get_database_backend();
     let rows = if app.engine() == Engine::Sqlite {
@@ -203,8 +204,8 @@ async fn explain_call(app: &App, sql: &str, mode: &str, call: &str) -> Vec<Strin
     plan
 }
 
-/// An index that is read from one end is as good as a key where a page is all that is wanted of it;
-/// and who counts all events must see all of them.
+/// Whether a plan reads a whole table. Two kinds of statements may read an index without a key: a
+/// page stops after a few entries, and a count of all events has to see all of them.
 fn reads_a_whole_table(sql: &str, plan: &[String]) -> bool {
     let in_order = sql.contains("LIMIT") || sql.starts_with("SELECT COUNT(*)");
     let step = |index: usize| plan.get(index).map_or("", |step| step.trim());
@@ -215,7 +216,8 @@ fn reads_a_whole_table(sql: &str, plan: &[String]) -> bool {
         if step(index).contains("Seq Scan") {
             return true;
         }
-        // PostgreSQL: without a condition, an index is read whole. SQLite: SEARCH has one, SCAN has not.
+        // PostgreSQL reads a whole index if it has no condition. On SQLite, SEARCH has a condition
+        // and SCAN has none.
         let without_key = step(index).contains("Index")
             && step(index).contains(" on ")
             && !(index + 1..index + 3).any(|next| step(next).starts_with("Index Cond"))

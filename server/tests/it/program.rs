@@ -1,4 +1,4 @@
-//! The built program in a process of its own.
+//! Runs the built program in its own process.
 
 use std::{
     fs,
@@ -19,7 +19,7 @@ use crate::{
 const LOG_FILE: &str = "log";
 const READY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// `rowlock` in a folder, with no setting from outside.
+/// `rowlock` in a folder, without any settings from the environment.
 pub(crate) fn rowlock_command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rowlock"));
     command.current_dir(folder).env_clear().stdin(Stdio::null());
@@ -41,7 +41,7 @@ pub(crate) async fn wait_until_ready(url: &str) {
     .await;
 }
 
-/// A running `rowlock serve`; it is killed when this is dropped.
+/// A running `rowlock serve`. Dropping this kills it.
 pub(crate) struct Program {
     pub(crate) url: String,
     http: reqwest::Client,
@@ -87,13 +87,13 @@ impl Program {
         self.http.get(format!("{}{path}", self.url))
     }
 
-    /// Asks it to stop, without waiting for it.
+    /// Sends SIGTERM, and does not wait.
     pub(crate) fn terminate(&self) {
         let pid = self.process.id().to_string();
         Command::new("kill").args(["-TERM", &pid]).status().unwrap();
     }
 
-    /// Waits for its end; gives how it ended and all that it logged.
+    /// Waits until the program ends. Returns its exit status and its whole log.
     pub(crate) fn wait(mut self) -> (ExitStatus, String) {
         let status = self.process.wait().unwrap();
         (status, fs::read_to_string(self.folder.path().join(LOG_FILE)).unwrap())
@@ -102,7 +102,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The program may have ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -119,7 +119,7 @@ async fn wait_until_closed(is_open: &mut watch::Receiver<bool>) {
     let _ = is_open.wait_for(|is_open| !is_open).await;
 }
 
-/// The fault that these bytes cause. One that happens only once is then over.
+/// The fault that these bytes trigger. A fault that happens only once is cleared.
 fn take_fault(fault: &Mutex<NetworkFault>, sent: &[u8]) -> NetworkFault {
     let mut fault = fault.lock().unwrap();
     let bytes = match *fault {

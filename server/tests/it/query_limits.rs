@@ -1,4 +1,4 @@
-//! Operations that ask for too much.
+//! Operations that are too large are refused.
 
 use serde_json::json;
 use tokio::time::{Duration, Instant};
@@ -20,18 +20,23 @@ async fn a_query_that_is_too_deep_or_too_complex_is_refused(app: App) {
     let deep =
         (0..8).fold("title".to_owned(), |inner, _| format!("myBooking {{ event {{ {inner} }} }}"));
     let deep = format!("{{ events {{ nodes {{ {deep} }} }} }}");
-    let wide = "{ me { bookings(first: 50) { nodes { id event { id myBooking { id event { id title venue } } } } \
-                edges { cursor node { event { description } } } } } a: events(first: 50) { nodes { id title \
-                venue description startsAt price { amount currency } myBooking { id } } } b: events(last: 50) \
-                { nodes { id title venue description startsAt price { amount currency } myBooking { id event \
-                { id title venue description startsAt } } } } c: events(first: 50) { nodes { id title venue \
-                description startsAt price { amount currency } myBooking { id event { id title } } } } }";
+    let wide = "{ \
+        me { bookings(first: 50) { \
+        nodes { id event { id myBooking { id event { id title venue } } } } \
+        edges { cursor node { event { description } } } } } \
+        a: events(first: 50) { nodes { id title venue description startsAt \
+        price { amount currency } myBooking { id } } } \
+        b: events(last: 50) { nodes { id title venue description startsAt \
+        price { amount currency } myBooking { id event \
+        { id title venue description startsAt } } } } \
+        c: events(first: 50) { nodes { id title venue description startsAt \
+        price { amount currency } myBooking { id event { id title } } } } }";
     let cycle = "{ ...F } fragment F on Query { ...F }";
     for query in [&*deep, wide, cycle] {
         let error = app.error(Some(&user), query, json!({})).await;
         assert_eq!(error_code(&error), "QUERY_TOO_COMPLEX", "{error}");
     }
-    // A page size that is out of range on purpose costs no panic.
+    // A page size far out of range causes no panic.
     for first in [i32::MIN, -1, i32::MAX] {
         let query = "query($first: Int) { events(first: $first) { nodes { id } } }";
         let error = app.error(None, query, json!({ "first": first })).await;

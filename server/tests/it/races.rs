@@ -1,4 +1,4 @@
-//! Real races, on real databases: what must hold whoever comes first.
+//! Real races on real databases. The results must not depend on who comes first.
 
 use std::collections::HashSet;
 
@@ -148,7 +148,7 @@ async fn counts_add_up_when_many_users_book_many_events_at_once(app: App) {
         events.push(app.event(&format!("Event {number}"), 12).await);
     }
     let pairs = users.iter().enumerate().flat_map(|(offset, user)| {
-        // Each user begins with another event.
+        // Each user begins with a different event.
         let events = &events;
         (0..6).map(move |number| (user, &events[(offset + number) % 6]))
     });
@@ -176,7 +176,7 @@ async fn a_client_that_disconnects_keeps_its_booking_and_subscribers_see_it(app:
     );
     let mut client = TcpStream::connect(address).await.unwrap();
     client.write_all(request.as_bytes()).await.unwrap();
-    // Others are answered, so this one is in its delay by now; and the caller goes.
+    // After three answers to other requests, the booking is in its delay. Then the client leaves.
     for _ in 0..3 {
         assert_eq!(app.remaining_tickets(&event).await, 5);
     }
@@ -185,7 +185,7 @@ async fn a_client_that_disconnects_keeps_its_booking_and_subscribers_see_it(app:
     app.assert_nothing_oversold().await;
 }
 
-/// With locks held long enough to see who waits.
+/// Here, the server holds locks long enough for the others to have to wait.
 mod with_a_delay {
     use super::the_last_two_tickets_go_to_exactly_two_of_ten;
     use crate::on_both_engines;

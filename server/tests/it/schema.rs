@@ -1,4 +1,5 @@
-//! `schema.graphql` is what the server has, holds the whole contract, and describes everything.
+//! `schema.graphql` matches the server's schema, contains the whole contract, and has a description
+//! for everything.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use async_graphql::parser::{
 };
 
 const SCHEMA_FILE: &str = include_str!("../../../schema.graphql");
-/// The part of the API that clients bind to. Additions are free; what is here stays.
+/// The part of the API that clients rely on. It may grow, but nothing in it may change or go.
 const CONTRACT: &str = include_str!("contract.graphql");
 
 fn types(sdl: &str) -> BTreeMap<String, TypeDefinition> {
@@ -71,7 +72,7 @@ fn members(ty: &TypeDefinition) -> BTreeMap<String, String> {
     fn input(value: &InputValueDefinition) -> String {
         let default = value.default_value.as_ref();
         let default = default.map_or_else(String::new, |value| {
-            // Objects in any order of their keys.
+            // JSON makes the order of an object's keys irrelevant.
             format!(" = {}", serde_json::to_value(&value.node).unwrap())
         });
         format!("{}{default}", value.ty.node)

@@ -1,4 +1,4 @@
-//! Several servers on one PostgreSQL: what one does, the others know.
+//! Several servers on one PostgreSQL tell each other about changed counts.
 
 use std::{process::Stdio, time::Duration};
 
@@ -25,7 +25,7 @@ async fn two_servers() -> (App, App) {
     (first, second)
 }
 
-/// Waits until so many servers listen to each other.
+/// Waits until this many servers listen to each other.
 async fn wait_until_listening(app: &App, servers: i64) {
     let what = format!("{servers} servers listen");
     wait_until(Duration::from_secs(20), &what, async || listening_servers(app).await >= servers)
@@ -42,7 +42,7 @@ async fn listening_servers(app: &App) -> i64 {
     row.try_get_by_index(0).unwrap()
 }
 
-/// Watches an event, or all of them; a named one's current count has been told.
+/// Watches one event, or all events. Returns after the current count of the one event has arrived.
 async fn watch_counts(app: &App, event: Option<&str>) -> Socket {
     let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     socket.start(WATCH_COUNTS, json!({ "ids": event.map(|event| [event]) })).await;
@@ -58,7 +58,8 @@ async fn a_changed_count_reaches_subscribers_of_another_server() {
     let event = first.event("Concert", 5).await;
     let (mut one_event, mut all_events) =
         (watch_counts(&second, Some(&event)).await, watch_counts(&second, None).await);
-    // That its subscription began can't be seen from outside: its answer comes after it.
+    // This subscription has no first result, but the answer to a query on the same socket comes
+    // only after the subscription has begun.
     all_events.run("{ __typename }", json!({})).await;
     for (user, remaining) in first.users(2).await.iter().zip([3, 1]) {
         let booked = first.book(user, &event, 2).await;
@@ -78,7 +79,7 @@ async fn a_server_that_lost_its_listening_connection_misses_no_count() {
     let mut socket = watch_counts(&second, Some(&event)).await;
     let users = first.users(2).await;
     first.execute_sql(&format!("SELECT pg_terminate_backend(pid) {LISTENING_SESSIONS}")).await;
-    // At a time when nobody listens, or just does again.
+    // The second server does not listen now, or has only just begun again.
     first.book(&users[0], &event, 1).await;
     assert_eq!(socket.next_remaining_tickets().await, 4);
     wait_until_listening(&first, 2).await;

@@ -1,4 +1,4 @@
-//! The files for browsers.
+//! The web client's files and their headers.
 
 use reqwest::header;
 

@@ -10,7 +10,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest, http::HeaderValue},
 };
 
-/// The subprotocol of today's clients.
+/// The subprotocol of current clients.
 pub(crate) const MODERN_PROTOCOL: &str = "graphql-transport-ws";
 /// The subprotocol of older clients.
 pub(crate) const LEGACY_PROTOCOL: &str = "graphql-ws";
@@ -30,7 +30,7 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Opens a socket, says who it is, and waits for the welcome.
+    /// Opens a socket, sends `connection_init`, and waits for `connection_ack`.
     pub(crate) async fn open(url: &str, protocol: &'static str, payload: Value) -> Self {
         let mut socket = Self::connect_without_init(url, protocol).await.unwrap();
         socket.send(json!({ "type": "connection_init", "payload": payload })).await;
@@ -38,7 +38,7 @@ impl Socket {
         socket
     }
 
-    /// Opens a socket, and says nothing.
+    /// Opens a socket and sends nothing.
     pub(crate) async fn connect_without_init(
         url: &str,
         protocol: &'static str,
@@ -55,7 +55,7 @@ impl Socket {
         &mut self.stream
     }
 
-    /// Waits until the server closes the socket; gives the code, if it says one.
+    /// Waits until the server closes the socket. Returns the close code, if there is one.
     pub(crate) async fn close_code(mut self) -> Option<u16> {
         loop {
             match timeout(MESSAGE_TIMEOUT, self.stream.next()).await.expect("closed in time") {
@@ -96,7 +96,7 @@ impl Socket {
             let mut message = self.next_message().await;
             match message["type"].as_str().unwrap() {
                 "next" | "data" | "error" => return message["payload"].take(),
-                // Of an operation that was stopped.
+                // A late message of an operation that was stopped.
                 "complete" => {}
                 _ => panic!("{message}"),
             }

@@ -1,4 +1,4 @@
-//! How many statements a request sends to the database.
+//! The number of statements that a request sends to the database.
 
 use std::{
     fmt::Debug,
@@ -14,7 +14,7 @@ use tracing::{Event, Metadata, Subscriber, field::Field, span};
 use crate::{app::App, database::Engine};
 
 /// Counts the SELECTs that sqlx logs on this thread, where all tasks of the test run. The server's
-/// own chores have none.
+/// background tasks log none.
 #[derive(Clone, Default)]
 struct SelectCounter(Arc<AtomicUsize>);
 

@@ -1,4 +1,4 @@
-//! Traces, as an OpenTelemetry collector gets them.
+//! The traces that an OpenTelemetry collector receives.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,7 +20,7 @@ use crate::{
     program::Program,
 };
 
-/// A collector that keeps all that it is sent; gives its address.
+/// Starts a collector. Returns its address and the exports that it has received.
 async fn collector() -> (String, Arc<Mutex<Vec<Bytes>>>) {
     let exports = Arc::<Mutex<Vec<Bytes>>>::default();
     let stored = Arc::clone(&exports);
@@ -37,7 +37,7 @@ async fn server(folder: &TempDir, collector: &str) -> Program {
     Program::serve_database(&database, &[("OTEL_EXPORTER_OTLP_ENDPOINT", collector)]).await
 }
 
-/// Sends an operation; gives its data, and the id of its request.
+/// Sends an operation. Returns its data and the id of its request.
 async fn send(
     server: &Program,
     token: Option<&str>,
@@ -75,7 +75,7 @@ async fn a_trace_leads_from_the_request_to_its_sql_statements() {
     let (status, log) = server.wait();
     assert!(status.success(), "{log}");
 
-    // All of them are there, although the server did not live long.
+    // The stopping server has exported all spans, although it ran only briefly.
     let exports: Vec<_> = exports.lock().unwrap().drain(..).collect();
     let mut spans: Vec<Span> = Vec::new();
     for body in &exports {
@@ -109,7 +109,7 @@ async fn a_trace_leads_from_the_request_to_its_sql_statements() {
                 .is_some_and(|sql| sql.contains(statement))
         });
     }
-    // What statements are about is not told.
+    // The exports contain no values of statements.
     let all = exports.iter().flat_map(|body| body.iter().copied()).collect::<Vec<u8>>();
     let all = String::from_utf8_lossy(&all);
     for secret in ["ada@example.org", "ada-demo-1", &token, booking, JWT_SECRET] {

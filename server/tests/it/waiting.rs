@@ -1,4 +1,4 @@
-//! Waiting for what a server does in its own time.
+//! Waits for things that a server does in the background.
 
 use std::time::Duration;
 

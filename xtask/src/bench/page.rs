@@ -14,7 +14,7 @@ use crate::shell::output_of;
 pub(super) const FILE: &str = "docs/benchmarks.md";
 const PLOTS: &str = "docs/benchmarks";
 
-/// Markdown, which is readable on a terminal as well.
+/// The results as a Markdown table, which is also readable on a terminal.
 pub(super) fn table(rows: &[Row]) -> String {
     let head = ["", "measure", "", "baseline", "result (lowest to highest)", "target", ""];
     let mut lines: Vec<[String; 7]> = vec![head.map(str::to_owned)];
@@ -56,7 +56,7 @@ pub(super) fn table(rows: &[Row]) -> String {
 
 /// Writes the page and its plots.
 pub(super) fn write(rows: &[Row], setup: &Setup) -> Result<()> {
-    // First of all, as written files would make the work tree dirty.
+    // Asked before anything is written, because written files make the work tree dirty.
     let machine = machine()?;
     if Path::new(PLOTS).exists() {
         fs::remove_dir_all(PLOTS)?;
@@ -76,30 +76,31 @@ pub(super) fn write(rows: &[Row], setup: &Setup) -> Result<()> {
     let (runs, seconds) = (setup.runs, setup.seconds);
     let text = format!(
         "# Benchmarks\n\n\
-         `cargo xtask bench` runs these benchmarks, writes this page, and fails if a target is \
-         missed. Each benchmark runs {runs} times for {seconds} s, each time right after its \
-         baseline. The load test, the server and the database share one machine. The result is the \
-         median of the ratios of measure to baseline, or the median of the measure if there is no \
-         baseline. After each run that books, the load test checks that nothing was oversold, no \
-         booking was lost, and all live counts were correct.\n\n{}\n\
+         `cargo xtask bench` runs these benchmarks, writes this page, and fails if a target is\n\
+         missed. Each benchmark runs {runs} times for {seconds} s, each time right after its\n\
+         baseline. The load test, the server and the database share one machine. The result is\n\
+         the median of the ratios of measure to baseline, or the median of the measure if there\n\
+         is no baseline. After each run that books, the load test checks that nothing was\n\
+         oversold, no booking was lost, and all live counts were correct.\n\n{}\n\
          ## Machine and versions\n\n{}\n## Conditions\n\n{notes}\n\
          ## What is compared\n\n\
-         - **hot, spread, sold out**: `bookEvent` over HTTP on 256 connections, each by another \
-         user. The baseline is pgbench on the same PostgreSQL with the same schema and the default \
-         settings, with prepared statements and the script below. It is tried with 1 to 32 \
-         clients, and each run takes the better of the two best numbers.\n\
-         - **refusal**: a sale at half of the rate of refusals that was just measured, with ten \
-         times as many requests as tickets. Waiting for a free connection is part of the latency. \
-         After the same sale with the load test killed halfway, `rowlock audit` must find no \
-         violations.\n\
-         - **browse**: `events(first: 10)` out of 1,000 events, with the fields that a card shows. \
-         The baseline is `{{ __typename }}` on the same server. Both have 256 connections.\n\
-         - **growth**: the median latency over 8 connections with 1,000,000 events and as many \
+         - **hot, spread, sold out**: `bookEvent` over HTTP on 256 connections, each by another\n  \
+         user. The baseline is pgbench on the same PostgreSQL with the same schema and the\n  \
+         default settings, with prepared statements and the script below. It is tried with 1 to\n  \
+         32 clients, and each run takes the better of the two best numbers.\n\
+         - **refusal**: a sale at half of the rate of refusals that was just measured, with ten\n  \
+         times as many requests as tickets. Waiting for a free connection is part of the\n  \
+         latency. After the same sale with the load test killed halfway, `rowlock audit` must\n  \
+         find no violations.\n\
+         - **browse**: `events(first: 10)` out of 1,000 events, with the fields that a card\n  \
+         shows. The baseline is `{{ __typename }}` on the same server. Both have 256\n  \
+         connections.\n\
+         - **growth**: the median latency over 8 connections with 1,000,000 events and as many\n  \
          bookings. The baseline has 1,000 of each.\n\
          - **fan-out**: 10,000 sockets watch one event, while 1,000 bookings per second arrive.\n\
-         - **embedded**: `bookEvent` on SQLite with `synchronous = FULL`. The baseline is SQLite's \
-         own program with one transaction per booking and the same durability. It also parses each \
-         statement, which takes some microseconds.\n\
+         - **embedded**: `bookEvent` on SQLite with `synchronous = FULL`. The baseline is\n  \
+         SQLite's own program with one transaction per booking and the same durability. It also\n  \
+         parses each statement, which takes some microseconds.\n\
          - **start, idle**: a migrated SQLite file with the demo data.\n\
          - **page**: the files of a first visit, as `cargo xtask web` builds them.\n\n\
          ## The script for one event\n\n```sql\n{}```\n\n## Plots\n\n\
@@ -140,7 +141,7 @@ const LEFT: f64 = 90.0;
 const RIGHT: f64 = 110.0;
 const BAR: f64 = 26.0;
 
-/// An SVG with a bar each for baseline and measure, and a dot for each run.
+/// An SVG with one bar for the baseline, one for the measure, and a dot for each run.
 fn plot(row: &Row) -> String {
     let measured: Vec<f64> = row.runs.iter().map(|run| run.measure).collect();
     let baseline: Vec<f64> = row.runs.iter().filter_map(|run| run.baseline).collect();

@@ -1,4 +1,4 @@
-//! The client on a server that runs no operations but the client's.
+//! The web client works on a server that runs only the client's operations.
 
 use super::driver::{Browser, ENTER, badge_script};
 use crate::{

@@ -1,4 +1,4 @@
-//! Booking and cancelling, and what the person is told.
+//! Booking and cancelling, and the messages that people see.
 
 use rowlock_entities::booking;
 use sea_orm::{EntityTrait, PaginatorTrait};
@@ -16,7 +16,7 @@ async fn count_bookings(app: &App) -> u64 {
     booking::Entity::find().count(app.db()).await.unwrap()
 }
 
-/// The access token of Ada, who signs in elsewhere.
+/// An access token of Ada, from a sign-in outside the browser.
 async fn token_of_ada(app: &App) -> String {
     let data = app.data(None, LOG_IN_AS_ADA, json!({})).await;
     data["login"]["accessToken"].as_str().unwrap().to_owned()
@@ -68,7 +68,7 @@ async fn an_event_that_was_booked_elsewhere_is_shown_as_booked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_ticket_goes_to_one_of_two_users_who_click_at_once() {
-    // Long enough for both to click before the first has it.
+    // The delay lets both click before the first booking is made.
     let app = App::start_with(Engine::Sqlite, &["--booking-delay-ms", "1500"]).await;
     let event = app.event("Last Chair", 1).await;
     let page = format!("{}/events/{event}", app.url);
@@ -222,7 +222,7 @@ async fn cancelling_asks_for_confirmation_and_returns_the_tickets() {
     browser.expect_text("dialog[open]", "Your 2 tickets go back on sale at once.").await;
     browser.screenshot("cancel-dialog-768").await;
 
-    // Escape changes its mind, and gives the focus back.
+    // Escape closes the dialog without cancelling, and the focus returns to the button.
     browser.press(ESCAPE).await;
     browser.expect_none("dialog[open]").await;
     let focused = "return document.activeElement.innerText";
@@ -234,7 +234,7 @@ async fn cancelling_asks_for_confirmation_and_returns_the_tickets() {
     browser.expect_text(".toast", "Your booking for Limited Concert is cancelled.").await;
     browser.expect_text(".booking .badge", "Cancelled").await;
     browser.expect_none("dialog[open]").await;
-    // The focus stays where the button was.
+    // The focus moves to the booking, because its button is gone.
     browser
         .wait_for("return document.activeElement.className", |class| {
             class.as_str().is_some_and(|class| class.contains("booking"))
@@ -245,7 +245,7 @@ async fn cancelling_asks_for_confirmation_and_returns_the_tickets() {
     browser.switch_to(&list).await;
     browser.wait_for(&badge, |words| *words == "2 tickets left").await;
 
-    // And it can be booked again.
+    // The event can be booked again.
     browser.switch_to(&bookings_tab).await;
     browser.click_label("Limited Concert").await;
     browser.click_label("Book").await;
@@ -278,7 +278,7 @@ async fn an_event_that_has_started_cannot_be_booked() {
     let browser = Browser::start(768, 900).await;
     browser.sign_in(&app.url, "Ada").await;
     browser.expect_text(".found", "12 events").await;
-    // The server's clock decides; the browser's has not come so far.
+    // The event has started by the server's clock, which decides, but not by the browser's.
     app.clock.advance(chrono::Duration::minutes(10));
     let event = app
         .event_with(|event| {

@@ -1,4 +1,4 @@
-//! GraphiQL.
+//! GraphiQL in the browser.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::{
     demo::LOG_IN_AS_ADA,
 };
 
-/// What its editors hold, by name.
+/// Finds the content of one of GraphiQL's editors by its name.
 const FIND_MODEL: &str = "const model = name => globalThis.__MONACO?.editor.getModels()
     .find(model => model.uri.path.endsWith(name));";
 
@@ -48,7 +48,7 @@ async fn write(browser: &Browser, editor: &str, text: &str) {
     browser.page.execute(&write, vec![]).await.unwrap();
 }
 
-/// Writes an operation, presses play, and waits for what the result must show; gives the result.
+/// Writes an operation, presses play, and returns the result once it has the expected text.
 async fn run(browser: &Browser, operation: &str, expected: &'static str) -> String {
     write(browser, "operation.graphql", operation).await;
     let play = "document.querySelector('.graphiql-execute-button').click()";

@@ -1,4 +1,4 @@
-//! GraphQL Playground.
+//! GraphQL Playground in the browser.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ async fn playground_signs_in_books_and_shows_a_subscription_live() {
     let (_, rest) = result.split_once("\"accessToken\": \"").unwrap();
     let (token, _) = rest.split_once('"').unwrap();
 
-    // The header, in the pane at the bottom.
+    // The header goes into the pane at the bottom.
     let open_headers = "[...document.querySelectorAll('span')]
         .find(tab => tab.textContent.trim() === 'HTTP Headers').click()";
     browser.page.execute(open_headers, vec![]).await.unwrap();
@@ -35,7 +35,7 @@ async fn playground_signs_in_books_and_shows_a_subscription_live() {
     run(&browser, &book, "BookEventSuccess").await;
     browser.screenshot("playground-booking").await;
 
-    // A subscription tells on and on.
+    // A subscription shows each new result.
     let subscription = format!(
         "subscription {{ remainingTickets(eventIds: [\"{event}\"]) {{ remainingTickets }} }}"
     );
@@ -47,11 +47,12 @@ async fn playground_signs_in_books_and_shows_a_subscription_live() {
     browser.close().await;
 }
 
-/// What the results show, all together. The first two editors are the query's and the headers'.
+/// Joins the texts of all results. The first two editors are for the query and the headers.
 const READ_RESULT: &str = "return [...document.querySelectorAll('.CodeMirror')].slice(2)
     .map(e => e.CodeMirror.getValue()).join('\\n')";
 
-/// Writes an operation into the open tab, presses play, and waits for what the results must show; gives them.
+/// Writes an operation into the open tab, presses play, and returns the results once they have the
+/// expected text.
 async fn run(browser: &Browser, operation: &str, expected: &'static str) -> String {
     let write = format!("{EDITORS} editors[0].setValue({operation:?})");
     browser.page.execute(&write, vec![]).await.unwrap();

@@ -1,5 +1,5 @@
-//! What nobody meant to send: generated operations, cursors, tokens and messages. Each is answered with data
-//! or with an error that has a code and is the sender's, and no connection breaks.
+//! Sends random operations, cursors, tokens and socket messages. The server answers each one with
+//! data or with an error whose code blames the client, and no connection breaks.
 
 mod operations;
 
@@ -37,7 +37,7 @@ const OPERATIONS: u32 = 2_000;
 const TOKENS_AND_CURSORS: u32 = 300;
 const SOCKETS: u32 = 200;
 
-/// Codes that tell the sender what is wrong with what was sent.
+/// Codes of errors that the client caused.
 const CLIENT_ERROR_CODES: [&str; 8] = [
     "BAD_USER_INPUT",
     "EMAIL_TAKEN",
@@ -53,7 +53,7 @@ fn fail<T>(what: impl Into<String>) -> Result<T, TestCaseError> {
     Err(TestCaseError::fail(what.into()))
 }
 
-/// An answer of the API: its data, or errors that are all the sender's.
+/// Checks that an answer has data, or only errors that the client caused.
 fn check_answer(answer: &Value) -> TestCaseResult {
     let errors = answer["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
     if errors.is_empty() && answer.get("data").is_none() {
@@ -134,7 +134,7 @@ async fn damaged_tokens_and_cookies_get_client_errors(app: App) {
                 ),
                 false => (header::AUTHORIZATION, format!("Bearer {token}"), "{ me { id } }"),
             };
-            // What no header can carry can't be sent.
+            // Skip values that no header can carry.
             let Ok(value) = header::HeaderValue::from_str(&value) else { return Ok(()) };
             let answer = send(app.request(None, query, json!({})).header(name, value)).await?;
             check_answer(&answer)?;
@@ -158,7 +158,7 @@ async fn arbitrary_socket_messages_get_answers_or_a_close_code(app: App) {
             let mut socket = Socket::connect_without_init(&app.url, protocol).await.unwrap();
             let stream = socket.stream();
             for message in messages {
-                // The server may have closed it by now.
+                // The server may have closed the socket already.
                 let _ = stream.send(message.into_frame(&operations)).await;
             }
             let _ = stream.send(Message::Ping("still there?".into())).await;
@@ -190,11 +190,11 @@ async fn arbitrary_socket_messages_get_answers_or_a_close_code(app: App) {
     .await;
 }
 
-/// What a client says on a socket.
+/// A message from the client on a socket.
 #[derive(Clone, Debug)]
 enum ClientMessage {
     Init,
-    /// Under one of a few ids.
+    /// Starts an operation under one of a few ids.
     Operation {
         id: u8,
         decisions: Vec<u8>,
@@ -203,7 +203,7 @@ enum ClientMessage {
         id: u8,
     },
     Ping,
-    /// JSON that is no message.
+    /// JSON that is not a valid message.
     Json(Index),
     Text(String),
     Bytes(Vec<u8>),
@@ -229,7 +229,7 @@ impl ClientMessage {
             Self::Operation { id, decisions } => {
                 let Operation { query, variables } = operations.make(&decisions);
                 let payload = json!({ "query": query, "variables": variables });
-                // Each is the one of its subprotocol and unknown or strange in the other.
+                // Each subprotocol has one of these words and does not know the other.
                 let kind = if id == 2 { "start" } else { "subscribe" };
                 json!({ "type": kind, "id": id.to_string(), "payload": payload })
             }
@@ -258,7 +258,7 @@ fn decisions() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..200)
 }
 
-/// Anything, and what is almost `good`.
+/// Arbitrary texts, and texts that are almost or exactly `valid`.
 fn damaged(valid: String) -> impl Strategy<Value = String> {
     let (cut, changed) = (valid.clone(), valid.clone());
     prop_oneof![

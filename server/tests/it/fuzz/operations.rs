@@ -1,4 +1,4 @@
-//! Operations that are made of the schema: mostly right, and wrong in every way that one can think of.
+//! Generates operations from the schema: most parts are valid, some are wrong in various ways.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use async_graphql::parser::{
 use serde_json::{Map, Value, json};
 
 const SCHEMA: &str = include_str!("../../../../schema.graphql");
-/// Deepest nesting: deeper than the server takes.
+/// Maximum depth, which is more than the server allows.
 const MAX_DEPTH: usize = 18;
 
-/// What there is to ask about.
+/// Valid values for arguments.
 #[derive(Clone, Debug)]
 pub(super) struct Fixtures {
     pub(super) user: String,
@@ -22,21 +22,21 @@ pub(super) struct Fixtures {
     pub(super) cursor: String,
 }
 
-/// What is sent.
+/// A generated operation with its variables.
 #[derive(Debug, Default)]
 pub(super) struct Operation {
     pub(super) query: String,
     pub(super) variables: Map<String, Value>,
 }
 
-/// Makes operations of a schema.
+/// Makes operations from the schema.
 pub(super) struct Operations {
     types: BTreeMap<String, TypeKind>,
     fixtures: Fixtures,
 }
 
-/// Decisions, taken one by one. A shorter row of them, or one of smaller numbers, makes a simpler operation;
-/// when there are no more, the simplest is decided.
+/// Decisions, used one after another. Fewer or smaller numbers make a simpler operation, so
+/// proptest can shrink it. After the last decision, each choice is the simplest one.
 struct Decisions<'a>(std::slice::Iter<'a, u8>);
 
 impl Decisions<'_> {
@@ -44,7 +44,7 @@ impl Decisions<'_> {
         self.0.next().map_or(0, |decision| usize::from(*decision) % count.max(1))
     }
 
-    /// Once in so many times.
+    /// True once in `count` times.
     fn one_in(&mut self, count: usize) -> bool {
         self.up_to(count) == count - 1
     }
@@ -54,12 +54,12 @@ impl Decisions<'_> {
     }
 }
 
-/// One operation in the making.
+/// The parts of an operation while it is generated.
 struct OperationBuilder<'a> {
     operations: &'a Operations,
     decisions: Decisions<'a>,
     variables: Map<String, Value>,
-    /// As in `$v0: Int`.
+    /// Declarations such as `$v0: Int`.
     declared: Vec<String>,
 }
 
@@ -73,7 +73,7 @@ impl Operations {
         Self { types: types.collect(), fixtures }
     }
 
-    /// The operation of these decisions.
+    /// Makes an operation from decisions.
     pub(super) fn make(&self, decisions: &[u8]) -> Operation {
         let mut builder = OperationBuilder {
             operations: self,
@@ -102,7 +102,7 @@ impl Operations {
         }
     }
 
-    /// The objects of a union or interface, or the object itself.
+    /// The object types of a union or interface, or the object type itself.
     fn objects(&self, name: &str) -> Vec<String> {
         match self.types.get(name) {
             Some(TypeKind::Union(union)) => {
@@ -149,7 +149,7 @@ impl OperationBuilder<'_> {
     fn field(&mut self, type_name: &str, depth: usize) -> String {
         let fields = self.operations.fields(type_name);
         let Some(field) = self.decisions.one_of(fields) else {
-            // Of a union; its members have fields.
+            // A union has no fields of its own.
             return "__typename".to_owned();
         };
         let field = &field.node;
@@ -196,7 +196,7 @@ impl OperationBuilder<'_> {
         format!(" @{which}(if: {})", graphql_literal(&value))
     }
 
-    /// As a literal, or as a variable of that type or another one.
+    /// An argument's value: a literal, or a variable whose declared type may be wrong.
     fn argument(&mut self, argument: &InputValueDefinition) -> String {
         let expected_type = &argument.ty.node;
         let value = self.value(expected_type, 0);
@@ -215,7 +215,7 @@ impl OperationBuilder<'_> {
         format!("${name}")
     }
 
-    /// Mostly one of the type.
+    /// A value, usually of the expected type.
     fn value(&mut self, expected_type: &Type, depth: usize) -> Value {
         if self.decisions.one_in(10) || depth > 4 {
             return self.arbitrary_value();
@@ -270,7 +270,7 @@ impl OperationBuilder<'_> {
         json!(self.decisions.one_of(&texts))
     }
 
-    /// One of no type in particular.
+    /// A value of any type.
     fn arbitrary_value(&mut self) -> Value {
         let values = [
             Value::Null,
@@ -300,7 +300,7 @@ fn named_type(ty: &Type) -> &str {
     }
 }
 
-/// As GraphQL writes it. What may be a value of an enumeration stands bare.
+/// A GraphQL literal. Text in capital letters becomes an enum value, without quotes.
 fn graphql_literal(value: &Value) -> String {
     match value {
         Value::Array(items) => {
