@@ -1,4 +1,4 @@
-//! Which operations a server runs: those on its list, and those that it knows by their hash.
+//! Which operations a server accepts: an allow-list, introspection, and queries by their hash.
 
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ async fn only_listed_operations_run_if_a_list_is_set() {
     };
     let by_hash = |hash: &str| json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } });
     assert_eq!(send(json!({ "extensions": by_hash(HASH) })).await, known);
-    // A text is not put on the list by whoever sends it with its hash.
+    // A client cannot add a text to the list by sending it with its hash.
     let other = "3eb0b2a7d9cd1a4f4b4ee1b2c5a1c6a3ae13f0d7a5be6d90f5bb1ff1d3c0c1ed";
     let other = json!({ "query": "{ __typename }", "extensions": by_hash(other) });
     assert_eq!(error_code(&send(other).await["errors"][0]), "BAD_USER_INPUT");

@@ -55,7 +55,7 @@ async fn send_with_cookie(app: &App, query: &str, cookie: &str) -> Response {
     app.request(None, query, json!({})).header(header::COOKIE, cookie).send().await.unwrap()
 }
 
-/// A registered user's cookie.
+/// Registers a user and returns their refresh cookie.
 async fn session_cookie(app: &App) -> String {
     refresh_cookie(&register(app, "ann@example.org").await).0
 }
@@ -64,7 +64,7 @@ async fn response_error_code(response: Response) -> Value {
     response.json::<Value>().await.unwrap()["errors"][0]["extensions"]["code"].take()
 }
 
-/// The code of the error that a refresh with this cookie gets.
+/// Returns the error code of a refresh with this cookie.
 async fn refresh_error_code(app: &App, cookie: &str) -> Value {
     response_error_code(send_with_cookie(app, REFRESH, cookie).await).await
 }
@@ -106,7 +106,10 @@ async fn each_invalid_field_of_a_registration_is_named(app: App) {
     let input = json!({ "email": "", "password": "", "name": "" });
     let error = app.error(None, REGISTER, json!({ "input": input })).await;
     assert_eq!(code_and_fields(&error).1, ["email", "password", "name"]);
-    assert!(register(&app, "ann@example.org").await.status().is_success(), "nothing was stored");
+    assert!(
+        register(&app, "ann@example.org").await.status().is_success(),
+        "an invalid registration stores nothing"
+    );
 }
 
 async fn an_email_is_unique_regardless_of_case(app: App) {
@@ -148,7 +151,7 @@ async fn a_wrong_password_and_an_unknown_email_get_the_same_error(app: App) {
     }
 }
 
-/// By the Mann-Whitney test: whether the times of the one tend to be longer than those of the other.
+/// A Mann-Whitney test shows whether one kind of login tends to take longer than the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_and_an_unknown_email_take_the_same_time() {
     const PAIRS: usize = 60;
@@ -162,7 +165,7 @@ async fn a_wrong_password_and_an_unknown_email_take_the_same_time() {
     attempt("ada@example.org").await;
     let mut times = Vec::new();
     for pair in 0..PAIRS {
-        // Which comes first alternates, as what else runs here may come and go.
+        // The order alternates, because the load of the machine may change.
         for known in [pair % 2 == 0, pair % 2 == 1] {
             let email = if known { "ada@example.org" } else { "nobody@example.org" };
             times.push((attempt(email).await, known));
@@ -173,7 +176,7 @@ async fn a_wrong_password_and_an_unknown_email_take_the_same_time() {
     let (count, sum) = (PAIRS as f64, ranks.sum::<usize>() as f64);
     let u = sum - count * (count + 1.0) / 2.0;
     let z = (u - count * count / 2.0) / (count * count * (2.0 * count + 1.0) / 12.0).sqrt();
-    // By chance, once in sixteen thousand times.
+    // Chance alone exceeds this once in 16,000 runs.
     assert!(z.abs() < 4.0, "{z}");
 }
 
@@ -190,7 +193,7 @@ async fn the_refresh_cookie_is_out_of_reach_of_scripts_and_other_sites(app: App)
     let (cookie, attributes) = refresh_cookie(&login);
     assert!(attributes.ends_with("; Secure"), "{attributes}");
 
-    // A page of another origin gets no use of it, were it ever sent.
+    // The cookie is useless to a page of another origin, even if it were sent.
     let foreign = app.request(None, REFRESH, json!({})).header(header::COOKIE, &cookie);
     let foreign = foreign.header(header::ORIGIN, "https://evil.example").send().await.unwrap();
     assert_eq!(response_error_code(foreign).await, "UNAUTHENTICATED");
@@ -231,7 +234,7 @@ async fn reusing_a_refresh_token_ends_its_session(app: App) {
     assert_eq!(refresh_error_code(&app, &stolen).await, "UNAUTHENTICATED");
     assert_eq!(refresh_error_code(&app, &current).await, "UNAUTHENTICATED");
 
-    // Another session of the same person goes on.
+    // Another session of the same user continues.
     let input = json!({ "email": "ann@example.org", "password": "passw0rd" });
     let login = app.request(None, LOGIN, json!({ "input": input })).send().await.unwrap();
     refresh_cookie(&send_with_cookie(&app, REFRESH, &refresh_cookie(&login).0).await);
@@ -255,7 +258,11 @@ async fn logging_out_ends_the_session_and_clears_the_cookie(app: App) {
     assert!(attributes.contains("Max-Age=0"), "{attributes}");
     assert_eq!(response.json::<Value>().await.unwrap()["data"]["logout"], true);
     assert_eq!(refresh_error_code(&app, &cookie).await, "UNAUTHENTICATED");
-    assert_eq!(app.data(None, LOGOUT, json!({})).await["logout"], true, "even without a session");
+    assert_eq!(
+        app.data(None, LOGOUT, json!({})).await["logout"],
+        true,
+        "logging out works without a session, too"
+    );
 }
 
 async fn logging_out_everywhere_ends_all_sessions_of_only_this_user(app: App) {
@@ -267,7 +274,11 @@ async fn logging_out_everywhere_ends_all_sessions_of_only_this_user(app: App) {
     let other_user = refresh_cookie(&register(&app, "bob@example.org").await).0;
 
     let error = app.error(None, LOGOUT_EVERYWHERE, json!({})).await;
-    assert_eq!(error_code(&error), "UNAUTHENTICATED", "a cookie is not enough, nor is none");
+    assert_eq!(
+        error_code(&error),
+        "UNAUTHENTICATED",
+        "logging out everywhere needs an access token"
+    );
     let request = app.request(token.as_str(), LOGOUT_EVERYWHERE, json!({}));
     let response = request.send().await.unwrap();
     assert_eq!(refresh_cookie(&response).0, "rowlock_refresh=");
@@ -278,7 +289,7 @@ async fn logging_out_everywhere_ends_all_sessions_of_only_this_user(app: App) {
     let refreshed =
         send_with_cookie(&app, REFRESH, &other_user).await.json::<Value>().await.unwrap();
     assert!(refreshed["data"]["refresh"].is_object(), "{refreshed}");
-    // Who knows the password begins another one.
+    // A login starts a new session.
     let login = app.request(None, LOGIN, json!({ "input": input })).send().await.unwrap();
     let new_cookie = refresh_cookie(&login).0;
     let refreshed =
@@ -312,7 +323,10 @@ async fn an_access_token_expires_after_15_minutes(app: App) {
     assert_eq!(error_code(&error), "UNAUTHENTICATED");
     let query = "{ events { nodes { title myBooking { id } } } }";
     let answer = app.send(Some(&token), query, json!({})).await;
-    assert!(answer["data"]["events"]["nodes"][0]["title"].is_string(), "anyone may look");
+    assert!(
+        answer["data"]["events"]["nodes"][0]["title"].is_string(),
+        "public fields are answered"
+    );
     assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
 }
 
@@ -334,7 +348,7 @@ async fn refresh_tokens_are_stored_hashed(app: App) {
 
     let cookie = session_cookie(&app).await;
     let token = cookie.strip_prefix("rowlock_refresh=").unwrap();
-    assert_eq!(token.len(), 43, "256 bits in base64");
+    assert_eq!(token.len(), 43, "the token has 256 bits in base64");
     let rows = refresh_token::Entity::find().all(app.db()).await.unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].token_hash.len(), 32);
@@ -351,7 +365,7 @@ async fn session_mutations_are_forbidden_on_a_socket(app: App) {
 
 async fn logins_for_one_email_are_rate_limited(app: App) {
     let input = json!({ "email": "ada@example.org", "password": "wrong-pass-1" });
-    // As aliases of few requests, which must count like many requests.
+    // Aliases in one request count as much as separate requests.
     let selection = aliased(5, "login(input: $input) { accessToken }");
     let mutation = format!("mutation($input: LoginInput!) {selection}");
     let mut codes = Vec::new();
@@ -364,5 +378,5 @@ async fn logins_for_one_email_are_rate_limited(app: App) {
             return;
         }
     }
-    panic!("never limited: {codes:?}");
+    panic!("logins were never rate limited: {codes:?}");
 }

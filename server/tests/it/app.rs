@@ -1,4 +1,4 @@
-//! A server for one test, and what the tests say to it.
+//! The server of one test, and the operations that most tests send to it.
 
 use chrono::Utc;
 use clap::Parser;
@@ -26,8 +26,8 @@ use crate::database::{Engine, new_database};
 
 pub(crate) const JWT_SECRET: &str = "only-for-tests-and-known-to-everybody";
 
-/// Runs each test once on SQLite and once on PostgreSQL. The flags behind a test's name are for
-/// its server.
+/// Runs each test once on SQLite and once on PostgreSQL. Its server gets the flags that follow the
+/// test's name.
 #[macro_export]
 macro_rules! on_both_engines {
     ($($test:ident $([$($flag:literal),*])?)*) => {
@@ -50,7 +50,7 @@ macro_rules! on_both_engines {
     };
 }
 
-/// A running server with the demo data, and nobody else in its database.
+/// A running server with a database of its own, which has the demo data.
 pub(crate) struct App {
     pub(crate) url: String,
     pub(crate) services: Services,
@@ -66,14 +66,15 @@ impl App {
         Self::start_with(engine, &[]).await
     }
 
-    /// With more flags for `rowlock serve`.
+    /// Starts a server with additional flags of `rowlock serve`.
     pub(crate) async fn start_with(engine: Engine, flags: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let url = new_database(engine, &folder).await;
         Self::start_on(url, folder, flags).await
     }
 
-    /// On a database that may be reached some other way, such as through a proxy.
+    /// Starts a server on this database, which may be behind a proxy. `folder` lives as long as the
+    /// server.
     pub(crate) async fn start_on(database_url: String, folder: TempDir, flags: &[&str]) -> Self {
         let args = serve_args(&database_url, flags);
         let clock = Clock::default();
@@ -111,25 +112,25 @@ impl App {
         self.http.get(format!("{}{path}", self.url))
     }
 
-    /// What `/metrics` answers.
+    /// Returns the text of `/metrics`.
     pub(crate) async fn metrics(&self) -> String {
         self.get("/metrics").send().await.unwrap().text().await.unwrap()
     }
 
-    /// Sends an operation and gives the whole answer.
+    /// Sends an operation and returns the whole answer.
     pub(crate) async fn send(&self, token: Option<&str>, query: &str, variables: Value) -> Value {
         let response = self.request(token, query, variables).send().await.unwrap();
         response.json().await.unwrap()
     }
 
-    /// Sends an operation that must succeed and gives its data.
+    /// Sends an operation that must succeed, and returns its data.
     pub(crate) async fn data(&self, token: Option<&str>, query: &str, variables: Value) -> Value {
         let answer = self.send(token, query, variables).await;
         assert_eq!(answer.get("errors"), None, "{query}");
         answer["data"].clone()
     }
 
-    /// Sends an operation that must fail and gives its only error.
+    /// Sends an operation that must fail, and returns its only error.
     pub(crate) async fn error(&self, token: Option<&str>, query: &str, variables: Value) -> Value {
         let mut answer = self.send(token, query, variables).await;
         let errors = answer["errors"].take();
@@ -146,19 +147,19 @@ impl App {
         graphql_request(&self.http, &self.url, token, query, variables)
     }
 
-    /// Access tokens of so many new users.
+    /// Creates users and returns an access token for each.
     pub(crate) async fn users(&self, count: u32) -> Vec<String> {
         let users = self.services.accounts.create_load_users(count).await.unwrap();
         let token = |user| self.services.access_tokens.issue(user).unwrap().token;
         users.into_iter().map(token).collect()
     }
 
-    /// The access token of a new user.
+    /// Creates a user and returns their access token.
     pub(crate) async fn user(&self) -> String {
         self.users(1).await.remove(0)
     }
 
-    /// A new event that starts in a week; gives its id.
+    /// Creates an event that starts in a week, and returns its id.
     pub(crate) async fn event(&self, title: &str, tickets: i32) -> String {
         self.event_with(|event| {
             event.title = title.to_owned();
@@ -193,17 +194,16 @@ impl App {
         id
     }
 
-    /// For what the API has no way to do or to see.
+    /// The database, for everything that the API cannot do or show.
     pub(crate) fn db(&self) -> &DatabaseConnection {
         self.services.db.reads().pool()
     }
 
-    /// Runs a statement that the API has no way to run.
     pub(crate) async fn execute_sql(&self, sql: &str) {
         self.db().execute_unprepared(sql).await.unwrap();
     }
 
-    /// Locks the row of an event until the transaction ends, as another program might.
+    /// Locks an event's row, as another program might, until the transaction ends.
     pub(crate) async fn lock_event(&self, event: &str) -> DatabaseTransaction {
         let transaction = self.db().begin().await.unwrap();
         let lock = format!("SELECT 1 FROM events WHERE id = '{event}' FOR UPDATE");
@@ -217,13 +217,13 @@ impl App {
         data["event"]["remainingTickets"].as_i64().unwrap()
     }
 
-    /// Books and gives `bookEvent`'s answer.
+    /// Books tickets and returns the result of `bookEvent`.
     pub(crate) async fn book(&self, token: &str, event: &str, quantity: i64) -> Value {
         let input = json!({ "eventId": event, "quantity": quantity });
         self.data(Some(token), BOOK, json!({ "input": input })).await["bookEvent"].take()
     }
 
-    /// Cancels and gives `cancelBooking`'s answer.
+    /// Cancels a booking and returns the result of `cancelBooking`.
     pub(crate) async fn cancel(&self, token: &str, booking: &str) -> Value {
         let input = json!({ "bookingId": booking });
         self.data(Some(token), CANCEL, json!({ "input": input })).await["cancelBooking"].take()
@@ -233,7 +233,7 @@ impl App {
         audit::audit(&self.services.db).await.unwrap()
     }
 
-    /// Every count fits its bookings.
+    /// Asserts that every count agrees with its bookings.
     pub(crate) async fn assert_nothing_oversold(&self) {
         let violations = self.audit().await.violations;
         assert!(violations.is_empty(), "{violations:?}");
@@ -261,12 +261,12 @@ pub(crate) const CANCEL: &str =
     ... on BookingClosed { message event { id } }
 } }";
 
-/// A client that uses no proxy.
+/// An HTTP client that ignores the proxy settings of the environment.
 pub(crate) fn http_client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
-/// A request that sends an operation to the server at `url`.
+/// Builds a request that sends an operation to the server at `url`.
 pub(crate) fn graphql_request(
     http: &reqwest::Client,
     url: &str,
@@ -282,13 +282,13 @@ pub(crate) fn graphql_request(
     }
 }
 
-/// A selection that has `field` so many times, each under an alias of its own.
+/// A selection that repeats `field` under `count` aliases.
 pub(crate) fn aliased(count: usize, field: &str) -> String {
     let fields: String = (0..count).map(|number| format!("a{number}: {field} ")).collect();
     format!("{{ {fields} }}")
 }
 
-/// What `rowlock serve` with these flags is set to.
+/// The settings of `rowlock serve` with these flags, parsed as the program does.
 pub(crate) fn serve_args(database_url: &str, flags: &[&str]) -> ServeArgs {
     let required = [
         "rowlock",
@@ -302,14 +302,14 @@ pub(crate) fn serve_args(database_url: &str, flags: &[&str]) -> ServeArgs {
     Cli::try_parse_from(required.iter().chain(flags)).unwrap().serve
 }
 
-/// The built web client, from the server's folder, where cargo runs the tests.
+/// The built web client. Cargo runs the tests in the server's folder.
 pub(crate) const WEB_DIR: &str = "../web/dist";
 
-/// The refresh cookie that an answer sets, as the browser would send it back, and its attributes.
+/// The refresh cookie that a response sets, as a browser would send it back, and its attributes in
+/// alphabetical order.
 pub(crate) fn refresh_cookie(response: &Response) -> (String, String) {
-    let header = response.headers().get(SET_COOKIE).expect("the answer sets a cookie");
+    let header = response.headers().get(SET_COOKIE).expect("the response sets a cookie");
     let (pair, attributes) = header.to_str().unwrap().split_once("; ").unwrap();
-    // Their order means nothing.
     let mut attributes: Vec<&str> = attributes.split("; ").collect();
     attributes.sort_unstable();
     (pair.to_owned(), attributes.join("; "))
@@ -319,7 +319,7 @@ pub(crate) fn error_code(error: &Value) -> &str {
     error["extensions"]["code"].as_str().unwrap_or("none")
 }
 
-/// The code of an error, and the fields that it names.
+/// The code of an error and the input fields that it names.
 pub(crate) fn code_and_fields(error: &Value) -> (&str, Vec<&str>) {
     let fields = error["extensions"]["fields"].as_array();
     let fields = fields.map(|fields| fields.iter().filter_map(|f| f["field"].as_str()).collect());

@@ -1,4 +1,4 @@
-//! Booking and cancelling, one caller at a time.
+//! Booking and cancelling without concurrency.
 
 use chrono::Duration;
 use rowlock::accounts::Viewer;
@@ -41,7 +41,7 @@ async fn a_booking_lowers_the_remaining_tickets(app: App) {
     assert_eq!(booked["booking"]["event"]["id"], event);
     assert_eq!(booked["booking"]["cancelledAt"], Value::Null);
     assert_eq!(app.remaining_tickets(&event).await, 7);
-    // One ticket, unless the caller says otherwise.
+    // The quantity defaults to one.
     let input = json!({ "input": { "eventId": event } });
     let single = app.data(Some(&app.user().await), BOOK, input).await;
     assert_eq!(single["bookEvent"]["booking"]["quantity"], 1);
@@ -66,7 +66,10 @@ async fn a_second_booking_of_an_event_is_refused_and_returns_the_first(app: App)
     let user = app.user().await;
     let first = app.book(&user, &event, 2).await;
     let second = app.book(&user, &event, 1).await;
-    assert_eq!(second["__typename"], "AlreadyBooked", "even though it is sold out by now");
+    assert_eq!(
+        second["__typename"], "AlreadyBooked",
+        "the first booking matters more than sold out"
+    );
     assert_eq!(booking_id(&second), booking_id(&first));
     assert_eq!(app.remaining_tickets(&event).await, 0);
 }
@@ -94,7 +97,7 @@ async fn cancelling_twice_gets_the_same_answer_and_returns_the_tickets_once(app:
     let second = app.cancel(&user, booking_id(&booked)).await;
     assert_eq!(first, second);
     assert_eq!(app.remaining_tickets(&event).await, 4);
-    // Also once the event has started.
+    // The answer stays the same once the event has started.
     let [user] = advance_clock(&app, Duration::days(8), [user]);
     assert_eq!(app.cancel(&user, booking_id(&booked)).await, first);
 }
@@ -118,7 +121,7 @@ async fn another_users_booking_is_not_found(app: App) {
     let cancel = json!({ "input": { "bookingId": event } });
     let of_nobody = app.error(Some(&app.user().await), CANCEL, cancel).await;
     assert_eq!(error_code(&of_another_user), "NOT_FOUND");
-    assert_eq!(of_another_user, of_nobody, "the two can't be told apart");
+    assert_eq!(of_another_user, of_nobody, "the errors must not reveal that the booking exists");
     assert_eq!(app.remaining_tickets(&event).await, 3);
 }
 
@@ -132,7 +135,8 @@ async fn a_retry_with_the_same_idempotency_key_returns_the_first_booking(app: Ap
     assert_eq!(retried, first);
     assert_eq!(app.remaining_tickets(&event).await, 3);
 
-    // The first attempt's booking, as it is by now; a new booking takes a new key.
+    // The key still returns the first booking, although it is cancelled now. A new booking needs a
+    // new key.
     app.cancel(&user, booking_id(&first)).await;
     let replayed = app.data(Some(&user), BOOK, input.clone()).await["bookEvent"].take();
     assert_eq!(
@@ -141,7 +145,7 @@ async fn a_retry_with_the_same_idempotency_key_returns_the_first_booking(app: Ap
     );
     assert_eq!(app.remaining_tickets(&event).await, 5);
 
-    // Another user's key is another key.
+    // Two users may use the same key.
     let other = app.data(Some(&app.user().await), BOOK, input).await["bookEvent"].take();
     assert_ne!(booking_id(&other), booking_id(&first));
     app.assert_nothing_oversold().await;
@@ -150,7 +154,10 @@ async fn a_retry_with_the_same_idempotency_key_returns_the_first_booking(app: Ap
 async fn an_idempotency_key_of_another_request_is_refused(app: App) {
     let (one, two) = (app.event("One", 5).await, app.event("Two", 5).await);
     let user = app.user().await;
-    let input = |event: &str, quantity: i32| json!({ "input": { "eventId": event, "quantity": quantity, "idempotencyKey": "k" } });
+    let input = |event: &str, quantity: i32| {
+        let booking = json!({ "eventId": event, "quantity": quantity, "idempotencyKey": "k" });
+        json!({ "input": booking })
+    };
     app.data(Some(&user), BOOK, input(&one, 1)).await;
     for other in [input(&two, 1), input(&one, 2)] {
         let error = app.error(Some(&user), BOOK, other).await;
@@ -227,9 +234,11 @@ async fn my_bookings_are_listed_newest_first_in_pages_and_by_status(app: App) {
             app.cancel(&user, booking_id(&booked)).await;
         }
     }
-    let query = "query($first: Int, $after: String, $last: Int, $before: String, $status: BookingStatus) {
+    let query = "query($first: Int, $after: String, $last: Int, $before: String,
+        $status: BookingStatus) {
         me { bookings(first: $first, after: $after, last: $last, before: $before, status: $status) {
-            nodes { event { title } status } totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }";
+            nodes { event { title } status } totalCount
+            pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }";
     let list = async |variables: Value| {
         let bookings = app.data(Some(&user), query, variables).await["me"]["bookings"].take();
         let titles = bookings["nodes"].as_array().unwrap();
@@ -288,5 +297,5 @@ async fn bookings_of_one_user_are_rate_limited(app: App) {
             return;
         }
     }
-    panic!("800 attempts were never limited");
+    panic!("800 bookings were never rate limited");
 }

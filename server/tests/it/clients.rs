@@ -1,5 +1,5 @@
-//! Clients that others wrote, against the running server. `cargo xtask test` installs them from
-//! `server/tests/clients`, whose scripts they are used by.
+//! Client libraries that others wrote, against the running server. `cargo xtask test` installs them
+//! from `server/tests/clients`, which also has a script for each.
 
 use std::{env, time::Duration};
 
@@ -9,17 +9,18 @@ use crate::{app::App, database::Engine};
 
 const SCRIPT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Runs one of the scripts, which fails where the client does not get what it should.
+/// Runs a script, which fails if its client does not get what it expects.
 async fn run_script(script: &str) {
     let folder = env::var("TEST_CLIENTS")
-        .expect("TEST_CLIENTS names the folder with the clients: run_script `cargo xtask test`");
+        .expect("TEST_CLIENTS is not set to the folder of the clients: run `cargo xtask test`");
     let app = App::start(Engine::Postgres).await;
     let (token, event) = (app.user().await, app.event("Concert", 5).await);
     let mut node = Command::new("node");
     node.arg(script).current_dir(folder).kill_on_drop(true);
     node.env("SCHEMA", std::path::absolute("../schema.graphql").unwrap());
     node.env("URL", format!("{}/graphql", app.url)).env("TOKEN", token).env("EVENT", event);
-    let output = timeout(SCRIPT_TIMEOUT, node.output()).await.expect("it ends in time").unwrap();
+    let output =
+        timeout(SCRIPT_TIMEOUT, node.output()).await.expect("the script ends in time").unwrap();
     let printed = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&printed));
     app.assert_nothing_oversold().await;

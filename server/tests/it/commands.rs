@@ -1,4 +1,4 @@
-//! The program `rowlock` as it is called.
+//! The subcommands and settings of the program `rowlock`.
 
 use std::process::Output;
 
@@ -23,7 +23,7 @@ fn utf8(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// It failed, and said why in one line.
+/// Asserts that the command failed with an error of one line, and returns it.
 fn one_line_error(output: &Output) -> String {
     assert!(!output.status.success());
     let line = utf8(&output.stderr);
@@ -71,7 +71,11 @@ fn the_schema_is_printed_without_a_database() {
     let output = rowlock_command(folder.path()).arg("schema").output().unwrap();
     assert!(output.status.success());
     assert_eq!(utf8(&output.stdout), rowlock::graphql::sdl());
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it leaves nothing");
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        0,
+        "printing the schema writes no file"
+    );
 }
 
 #[test]
@@ -134,7 +138,7 @@ async fn migrations_run_up_and_down_and_up_on_both_engines() {
         let (succeeded, output) = run(&["seed"]);
         assert!(!succeeded && output.contains("run `rowlock migrate` first"), "{output}");
         assert!(run(&["migrate"]).0);
-        assert!(run(&["migrate"]).0, "again changes nothing");
+        assert!(run(&["migrate"]).0, "migrating again succeeds");
         let (succeeded, output) = run(&["seed"]);
         assert!(succeeded && output.contains("added 12 demo events and 3 demo users"), "{output}");
         let (succeeded, output) = run(&["seed"]);
@@ -224,7 +228,7 @@ async fn seeding_again_moves_demo_events_that_are_over_and_have_no_bookings(app:
     app.clock.advance(chrono::Duration::days(22));
     let seeded = seed::add_demo(&app.services.db, &app.services.accounts, &app.clock).await;
     let seeded = seeded.unwrap();
-    // Five are over by then, and one of them is booked.
+    // Five demo events are over after 22 days, and one of them has a booking.
     assert_eq!((seeded.events, seeded.moved, seeded.users), (0, 4, 0));
     let booked = app.book(&app.user().await, JAZZ_NIGHT, 1).await;
     assert_eq!(booked["__typename"], "BookEventSuccess");

@@ -1,4 +1,4 @@
-//! What a connection may do and for how long, so that nobody keeps the server busy with nothing.
+//! Limits on connections: their number, their operations, and the time that they may idle.
 
 use std::time::Duration;
 
@@ -22,10 +22,10 @@ async fn start(flags: &[&str]) -> App {
     App::start_with(Engine::Sqlite, flags).await
 }
 
-/// Waits until this address may open one more socket.
+/// Waits until this address can open another socket.
 async fn wait_until_a_socket_opens(app: &App, timeout: Duration) {
     let opens = async || Socket::connect_without_init(&app.url, MODERN_PROTOCOL).await.is_ok();
-    wait_until(timeout, "a socket's place is free", opens).await;
+    wait_until(timeout, "another socket can be opened", opens).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,7 +35,7 @@ async fn sockets_per_address_are_limited() {
     let _second = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     let Err(Error::Http(refused)) = Socket::connect_without_init(&app.url, MODERN_PROTOCOL).await
     else {
-        panic!("a third socket")
+        panic!("a third socket was accepted")
     };
     assert_eq!(refused.status(), 429);
     let body = String::from_utf8_lossy(refused.body().as_deref().unwrap()).into_owned();
@@ -65,7 +65,7 @@ async fn a_socket_that_breaks_the_protocol_is_closed_with_the_protocols_code() {
     let mut with_reused_id = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     let subscription = json!({ "query": "subscription { remainingTickets { version } }" });
     let start = json!({ "type": "subscribe", "id": "a", "payload": subscription });
-    // An id is free again when its operation is over, whoever ended it.
+    // An id can be reused once its operation has ended, whichever side ended it.
     with_reused_id.send(start.clone()).await;
     with_reused_id.send(json!({ "type": "complete", "id": "a" })).await;
     let subscribe =
@@ -88,17 +88,17 @@ async fn a_socket_that_answers_no_ping_is_closed() {
     let app = start(&["--socket-ping-seconds", "1", "--max-sockets-per-address", "2"]).await;
     let mut responsive = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     responsive.start("subscription { remainingTickets { version } }", json!({})).await;
-    // Reads nothing, so it answers no ping.
+    // Nobody reads this socket, so it answers no pings.
     let unresponsive = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
-    wait_until(Duration::from_secs(15), "the place of the other one is free", async || {
-        // This one is read, which answers its pings.
+    wait_until(Duration::from_secs(15), "the unresponsive socket is closed", async || {
+        // Reading the other socket answers its pings.
         let _ = timeout(Duration::from_millis(50), responsive.stream().next()).await;
         Socket::connect_without_init(&app.url, MODERN_PROTOCOL).await.is_ok()
     })
     .await;
     drop(unresponsive);
     responsive.send(json!({ "type": "ping" })).await;
-    assert_eq!(responsive.next_message().await["type"], "pong", "who answers stays");
+    assert_eq!(responsive.next_message().await["type"], "pong", "a responsive socket stays open");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,7 +108,7 @@ async fn only_a_trusted_header_names_the_clients_address() {
     for (flags, expected) in [(&limit[..], 1), (&trusting[..], 3)] {
         let app = start(flags).await;
         let mut attempts = 0;
-        // What a client wrote itself stands before what the proxy wrote.
+        // The proxy appends the address. Everything before it comes from the client.
         for addresses in
             ["192.0.2.1", "192.0.2.9, 192.0.2.2", "192.0.2.2, 192.0.2.1", "2001:db8::1"]
         {
@@ -126,13 +126,14 @@ async fn only_a_trusted_header_names_the_clients_address() {
     }
 }
 
-/// Sends what a request begins with, and then nothing; gives what is answered until the end.
+/// Sends the start of a request and nothing more. Returns everything that the server sends until it
+/// closes the connection.
 async fn send_incomplete_request(app: &App, start: &str) -> String {
     let mut stream = TcpStream::connect(app.address()).await.unwrap();
     stream.write_all(start.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     let reading = timeout(Duration::from_secs(10), stream.read_to_end(&mut answer));
-    reading.await.expect("the server ends it").unwrap();
+    reading.await.expect("the server closes the connection").unwrap();
     String::from_utf8(answer).unwrap()
 }
 
@@ -163,7 +164,7 @@ async fn a_stream_of_results_counts_as_a_socket_and_sends_keep_alives() {
     assert_eq!(keep_alive.unwrap().unwrap(), ":\n\n");
     drop(sse);
     let mut multipart = None;
-    wait_until(Duration::from_secs(10), "the stream's place is free", async || {
+    wait_until(Duration::from_secs(10), "another stream can be opened", async || {
         let answer = open("multipart/mixed;subscriptionSpec=1.0, application/json").await;
         multipart = Some(answer).filter(|answer| answer.status() == 200);
         multipart.is_some()
@@ -187,7 +188,7 @@ async fn a_stream_of_results_counts_as_a_socket_and_sends_keep_alives() {
 async fn a_socket_that_reads_nothing_is_closed() {
     let app = start(&["--request-seconds", "1", "--max-sockets-per-address", "1"]).await;
     let mut unread = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
-    // Answers that nobody reads, until no more of them fit on the way.
+    // Requests answers and reads none of them, until the buffers are full.
     let list = json!({ "query": "{ events(first: 50) { nodes { id title description venue } } }" });
     for id in 0.. {
         let subscribe = json!({ "type": "subscribe", "id": id.to_string(), "payload": list });
@@ -203,12 +204,12 @@ async fn a_socket_that_reads_nothing_is_closed() {
 async fn operations_and_watched_events_per_socket_are_limited() {
     let app = start(&["--max-subscriptions-per-socket", "10"]).await;
     let event = app.event("Concert", 5).await;
-    // Their answers wait for each other, so most of these run at once.
+    // Answers are sent one after another, so most of these operations run at once.
     let mut with_many_operations = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     let query = json!({ "query": "{ me { id } events { nodes { id } } }" });
     for id in 0..500 {
         let subscribe = json!({ "type": "subscribe", "id": format!("x{id}"), "payload": query });
-        // It may be closed by now.
+        // The server may have closed the socket already.
         let _ = with_many_operations.stream().send(Message::text(subscribe.to_string())).await;
     }
     assert_eq!(with_many_operations.close_code().await, Some(1008));

@@ -1,4 +1,4 @@
-//! The constraints of the database hold without the server.
+//! The database's own constraints, which hold for other programs, too.
 
 use sea_orm::ConnectionTrait;
 
@@ -27,11 +27,18 @@ async fn the_database_refuses_changes_that_break_the_guarantee(app: App) {
     ] {
         assert!(app.db().execute_unprepared(sql).await.is_err(), "{sql}");
     }
-    let second_booking = "INSERT INTO bookings (id, event_id, user_id, quantity, status, created_at) \
-                 SELECT event_id, event_id, user_id, 1, 'CONFIRMED', created_at FROM bookings";
-    assert!(app.db().execute_unprepared(second_booking).await.is_err(), "two confirmed");
+    let second_booking = "INSERT INTO bookings \
+        (id, event_id, user_id, quantity, status, created_at) \
+        SELECT event_id, event_id, user_id, 1, 'CONFIRMED', created_at FROM bookings";
+    assert!(
+        app.db().execute_unprepared(second_booking).await.is_err(),
+        "a second confirmed booking is refused"
+    );
     let cancelled = second_booking
         .replace("'CONFIRMED', created_at", "'CANCELLED', created_at, created_at")
         .replace("created_at)", "created_at, cancelled_at)");
-    assert!(app.db().execute_unprepared(&cancelled).await.is_ok(), "cancelled ones");
+    assert!(
+        app.db().execute_unprepared(&cancelled).await.is_ok(),
+        "cancelled bookings are accepted"
+    );
 }

@@ -1,4 +1,4 @@
-//! The demo data that tests use.
+//! Parts of the demo data that tests refer to.
 
 /// The id of the demo event "Limited Concert", which has two tickets.
 pub(crate) const LIMITED_CONCERT: &str = "01990000-0000-7000-8000-000000000001";
@@ -8,7 +8,7 @@ pub(crate) const SUMMER_OPEN_AIR: &str = "01990000-0000-7000-8000-000000000003";
 pub(crate) const JAZZ_NIGHT: &str = "01990000-0000-7000-8000-000000000004";
 /// The id of the demo event "Chess Masterclass", which has 12 tickets.
 pub(crate) const CHESS_MASTERCLASS: &str = "01990000-0000-7000-8000-000000000007";
-/// An id that nothing has.
+/// An id that no object has.
 pub(crate) const UNKNOWN_ID: &str = "01990000-0000-7000-8000-ffffffffffff";
 
 /// Signs in as the demo user Ada.

@@ -1,4 +1,4 @@
-//! What the documents say of files, commands, settings and errors is so.
+//! Checks the links, commands, settings and error codes in the documentation.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,7 +23,7 @@ const PAGES: [&str; 13] = [
     "docs/settings.md",
 ];
 
-/// Each page's name and text, from the folder of the repository.
+/// The path and text of each page.
 fn pages() -> Vec<(&'static str, String)> {
     let read = |page| fs::read_to_string(repository().join(page)).expect(page);
     PAGES.into_iter().map(|page| (page, read(page))).collect()
@@ -33,7 +33,7 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// A page without what is fenced, or only that.
+/// The lines inside fenced blocks, or all other lines.
 fn lines(text: &str, want_fenced: bool) -> impl Iterator<Item = &str> {
     let mut is_fenced = false;
     text.lines().filter(move |line| {
@@ -43,7 +43,7 @@ fn lines(text: &str, want_fenced: bool) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The part of an address by which a heading is found.
+/// The anchor that GitHub gives a heading.
 fn heading_anchor(heading: &str) -> String {
     let characters = heading.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
     characters.collect::<String>().to_lowercase().replace(' ', "-")
@@ -93,10 +93,11 @@ fn every_link_has_a_target() {
             assert!(anchor.is_empty() || has_anchor(), "{page}: {target}");
         }
     }
-    assert!(links > 40, "only {links}");
+    assert!(links > 40, "only {links} links were found");
 }
 
-/// What follows the program's name in commands of the documents, up to what is meant to be replaced.
+/// The documented commands that start with `prefix`: their words after it, up to the first
+/// placeholder or comment.
 fn documented_commands(prefix: &str) -> BTreeSet<Vec<String>> {
     let mut found = BTreeSet::new();
     for (_, text) in pages() {
@@ -104,9 +105,10 @@ fn documented_commands(prefix: &str) -> BTreeSet<Vec<String>> {
         let quoted = lines(&text, false).flat_map(|line| line.split('`').skip(1).step_by(2));
         for line in fenced.chain(quoted) {
             let Some(rest) = line.strip_prefix(prefix) else { continue };
-            // A second column explains it.
+            // Two spaces separate a command from its explanation.
             let words = rest.split("  ").next().unwrap_or_default().split_whitespace();
-            // Not comments, nor what stands for something else, with its flag.
+            // Comments and placeholders are no words of the command. The flag of a placeholder is
+            // dropped with it.
             let is_literal = |word: &&str| {
                 !word.starts_with(['#', '[', '$'])
                     && !word.chars().all(|c| c.is_uppercase() || c == '…')
@@ -122,7 +124,7 @@ fn documented_commands(prefix: &str) -> BTreeSet<Vec<String>> {
     found
 }
 
-/// Whether a program takes these words: it is asked for help about them.
+/// Asserts that the program accepts these words together with `--help`.
 fn assert_known(program: &Path, words: &[String]) {
     assert!(program.exists(), "{} is not built: run `cargo xtask test`", program.display());
     let output = Command::new(program).args(words).arg("--help").output().unwrap();
@@ -146,7 +148,7 @@ fn every_documented_command_exists() {
         let commands = documented_commands(prefix);
         assert!(!commands.is_empty(), "{prefix}");
         for words in commands {
-            // What follows goes to another program.
+            // Words after `--` go to another program.
             let own = words.iter().position(|word| word == "--").unwrap_or(words.len());
             assert_known(&program, &words[..own]);
         }
@@ -175,7 +177,7 @@ fn every_setting_is_documented_with_its_default() {
         documented.insert(cells[1].to_owned(), cells[2].to_owned());
     }
     assert_eq!(documented, settings);
-    // Nor does any other page name one that is not there.
+    // Other pages name no setting that does not exist.
     for (page, text) in pages() {
         for word in text.split(|c: char| !c.is_ascii_uppercase() && c != '_') {
             let prefix = word.split('_').next().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! README and the API's guide are true: each of their examples runs, in its order, and answers as it says.
+//! Runs the examples of the README and of the API guide in their order, and compares the answers
+//! with the documented ones.
 
 use std::{env, io::Write};
 
@@ -14,7 +15,7 @@ use crate::{
 
 const README: &str = include_str!("../../../README.md");
 const API_GUIDE: &str = include_str!("../../../docs/api.md");
-/// Where the examples think that the server is.
+/// The address of the server in the examples.
 const DOCUMENTED_ADDRESS: &str = "127.0.0.1:8080";
 
 on_both_engines! {
@@ -30,13 +31,15 @@ async fn every_example_of_the_api_guide_gets_the_documented_answer(app: App) {
     assert!(run_examples(&app, API_GUIDE).await >= 16);
 }
 
-/// Fenced blocks with their languages.
+/// The fenced blocks, each with its language.
 fn blocks(page: &str) -> impl Iterator<Item = (&str, &str)> {
     let blocks = page.split("\n```").skip(1).step_by(2);
-    blocks.map(|block| block.split_once('\n').expect("a block has a first line"))
+    blocks.map(|block| {
+        block.split_once('\n').expect("a fenced block starts with a line for its language")
+    })
 }
 
-/// Runs the page's examples, and gives how many there are.
+/// Runs the page's examples and returns how many there are.
 async fn run_examples(app: &App, page: &str) -> usize {
     let mut blocks = blocks(page).peekable();
     let mut runner =
@@ -72,7 +75,7 @@ fn values(text: &str) -> Vec<Value> {
     values.collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-/// What the examples before have come to.
+/// Runs examples, and keeps what later ones need: the access token and the booking.
 struct ExampleRunner<'a> {
     app: &'a App,
     folder: TempDir,
@@ -110,7 +113,7 @@ impl ExampleRunner<'_> {
 
     async fn run_node(&self, script: &str) -> String {
         let folder = env::var("TEST_CLIENTS")
-            .expect("TEST_CLIENTS names the folder with the clients: run `cargo xtask test`");
+            .expect("TEST_CLIENTS is not set to the folder of the clients: run `cargo xtask test`");
         let mut file =
             tempfile::Builder::new().prefix("guide-").suffix(".mjs").tempfile_in(folder).unwrap();
         file.write_all(self.with_app_address(script).as_bytes()).unwrap();
@@ -129,7 +132,7 @@ impl ExampleRunner<'_> {
     }
 }
 
-/// The first value under this name, anywhere.
+/// The first value with this name at any depth.
 fn find<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     match value {
         Value::Object(fields) => {
@@ -140,7 +143,8 @@ fn find<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     }
 }
 
-/// Equal, but for texts that a page leaves open with `…`, and where errors stand in the query.
+/// Whether the values are equal. `…` in an expected text stands for any text. The locations of
+/// errors are ignored.
 fn matches(expected: &Value, actual: &Value) -> bool {
     let compared_fields =
         |fields: &Map<String, Value>| fields.keys().filter(|key| *key != "locations").count();

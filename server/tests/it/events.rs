@@ -1,4 +1,4 @@
-//! Finding and listing events.
+//! Finding, searching and listing events.
 
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ async fn list(app: &App, variables: Value) -> Value {
     app.data(None, LIST, variables).await["events"].take()
 }
 
-/// Instead of the demo events: 23, with equal dates and prices among them.
+/// Replaces the demo events by 23 others, some with equal dates and prices.
 async fn many_events(app: &App) {
     app.execute_sql("DELETE FROM events").await;
     for number in 0..23_i64 {
@@ -51,7 +51,7 @@ async fn many_events(app: &App) {
                 format!("{} {number}", ["Äpfel", "banana", "Cherry"][number as usize % 3]);
             event.title_key = event.title.to_lowercase();
             event.price_minor = number % 4 * 100;
-            // With and without fractions of a second.
+            // Some dates have fractions of a second.
             event.starts_at =
                 "2027-01-01T10:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap()
                     + chrono::Duration::milliseconds(number % 5 * 250);
@@ -109,14 +109,17 @@ async fn pages_in_either_direction_show_every_event_once_in_every_order(app: App
             }
             assert_eq!(backwards, all, "{field} {direction} backwards");
 
-            // Between two cursors, either way.
+            // A page between two cursors.
             let edges = list(&app, json!({ "first": 10, "orderBy": order })).await["edges"].take();
             let (after, before) = (&edges[2]["cursor"], &edges[8]["cursor"]);
             let between = json!({ "after": after, "before": before, "orderBy": order });
             assert_eq!(titles(&list(&app, between).await["nodes"]), all[3..8]);
         }
         all_directions[1].reverse();
-        assert_eq!(all_directions[0], all_directions[1], "{field}: one way is the other reversed");
+        assert_eq!(
+            all_directions[0], all_directions[1],
+            "{field}: descending is ascending reversed"
+        );
     }
 }
 
@@ -241,7 +244,8 @@ async fn an_event_is_found_by_its_id_and_an_unknown_id_gets_null(app: App) {
 }
 
 async fn a_price_has_its_currencys_decimals(app: App) {
-    let query = "query($search: String) { events(search: $search) { nodes { price { amount currency } } } }";
+    let query = "query($search: String) {
+        events(search: $search) { nodes { price { amount currency } } } }";
     for (search, amount, currency) in
         [("Limited", "49.90", "EUR"), ("Kabuki", "9000", "JPY"), ("Library", "0.00", "EUR")]
     {

@@ -1,4 +1,4 @@
-//! A database that is away, at the start or later, and connections that break.
+//! An unreachable database, broken connections, and a standby that is not one.
 
 use std::time::Duration;
 
@@ -26,10 +26,10 @@ async fn start_behind_proxy(is_open: bool, flags: &[&str]) -> (App, Proxy) {
     (app, proxy)
 }
 
-/// How long a recovery may take.
+/// The longest time that a recovery may take.
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Waits until lists are answered.
+/// Waits until the server answers lists of events again.
 async fn wait_until_lists_load(app: &App) {
     wait_until(RECOVERY_TIMEOUT, "lists are answered", async || {
         app.send(None, LIST, json!({})).await.get("errors").is_none()
@@ -68,14 +68,16 @@ async fn a_server_that_loses_its_database_is_unavailable_until_it_is_back() {
         (LIST, json!({})),
         (BOOK, book),
         (
-            "mutation { login(input: { email: \"ada@example.org\", password: \"x\" }) { accessToken } }",
+            "mutation { login(input: { email: \"ada@example.org\", password: \"x\" }) \
+             { accessToken } }",
             json!({}),
         ),
     ] {
-        // At once, once it is known: nobody waits for a connection that can't come.
+        // The server already knows that the database is unreachable, so nobody waits for a
+        // connection.
         let answer =
             timeout(Duration::from_secs(8), app.error(Some(&user), query, variables)).await;
-        let error = answer.expect("an answer in time");
+        let error = answer.expect("an answer arrives in time");
         assert_eq!(error_code(&error), "UNAVAILABLE", "{query}: {error}");
     }
     proxy.set_open(true);
@@ -100,14 +102,22 @@ async fn a_booking_whose_connection_breaks_at_commit_gets_its_true_outcome() {
         proxy.set_fault(NetworkFault::CutOnce(b"COMMIT"));
         let booked = app.book(&user, &event, 1).await;
         assert_eq!(booked["__typename"], "BookEventSuccess");
-        assert_eq!(proxy.fault(), NetworkFault::None, "it was cut");
-        assert_eq!(app.remaining_tickets(&event).await, 5 - round, "booked once");
-        assert_eq!(socket.next_remaining_tickets().await, 5 - round, "and those who watch know it");
+        assert_eq!(proxy.fault(), NetworkFault::None, "the connection was cut");
+        assert_eq!(
+            app.remaining_tickets(&event).await,
+            5 - round,
+            "the tickets are booked only once"
+        );
+        assert_eq!(socket.next_remaining_tickets().await, 5 - round, "subscribers see the booking");
         let id = booked["booking"]["id"].as_str().unwrap();
         if round == 3 {
             proxy.set_fault(NetworkFault::CutOnce(b"COMMIT"));
             assert_eq!(app.cancel(&user, id).await["booking"]["status"], "CANCELLED");
-            assert_eq!(app.remaining_tickets(&event).await, 3, "returned once");
+            assert_eq!(
+                app.remaining_tickets(&event).await,
+                3,
+                "the tickets are returned only once"
+            );
             assert_eq!(socket.next_remaining_tickets().await, 3);
         }
     }
@@ -119,16 +129,16 @@ async fn a_retry_waits_for_the_late_commit_of_the_first_attempt() {
     let (app, proxy) = start_behind_proxy(true, &[]).await;
     let event = app.event("Concert", 5).await;
     let user = app.user().await;
-    // Longer than a lock is waited for.
+    // The delay is longer than a transaction waits for a lock.
     proxy.set_fault(NetworkFault::CutAndDeliverLate(b"COMMIT", Duration::from_secs(4)));
     let booked = app.book(&user, &event, 2).await;
     assert_eq!(booked["__typename"], "BookEventSuccess", "{booked}");
-    assert_eq!(proxy.fault(), NetworkFault::None, "it was cut");
-    assert_eq!(app.remaining_tickets(&event).await, 3, "booked once");
+    assert_eq!(proxy.fault(), NetworkFault::None, "the connection was cut");
+    assert_eq!(app.remaining_tickets(&event).await, 3, "the tickets are booked only once");
     app.assert_nothing_oversold().await;
 }
 
-/// However long a network that lost a connection without a word takes to tell so.
+/// The network may take far longer to report the lost connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_connection_keeps_nobody_waiting_forever() {
     let (app, proxy) = start_behind_proxy(true, &["--database-read-connections", "2"]).await;
@@ -136,13 +146,13 @@ async fn a_silent_connection_keeps_nobody_waiting_forever() {
     let users = app.users(3).await;
     app.book(&users[0], &event, 1).await;
 
-    // The look at what is sold out meets it: the transaction after it tells the truth.
+    // The read without a lock hits the silent connection. The transaction after it decides.
     proxy.set_fault(NetworkFault::Silence(b"FROM \"events\""));
     assert_eq!(app.book(&users[1], &event, 1).await["__typename"], "SoldOut");
-    assert_eq!(proxy.fault(), NetworkFault::None, "it fell silent");
+    assert_eq!(proxy.fault(), NetworkFault::None, "the connection fell silent");
 
-    // A shared read meets it, and with it those who ask for the same meanwhile. So does another one, and
-    // there is no connection left.
+    // A shared read hits a silent connection, and so do the requests that share it. A second read
+    // hits another one, so that no connection is left.
     proxy.set_fault(NetworkFault::Silence(b"starts_at"));
     let sent_at = Instant::now();
     let other_request = async {
@@ -158,7 +168,7 @@ async fn a_silent_connection_keeps_nobody_waiting_forever() {
     );
     assert_eq!(error_code(&first), "UNAVAILABLE", "{first}");
     assert_eq!(error_code(&other), "UNAVAILABLE", "{other}");
-    // It began later, and may have got the connection that was left.
+    // This request started later and may have used the second connection.
     assert!(
         second["errors"].is_null() || second["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
     );
@@ -188,14 +198,14 @@ async fn a_sign_in_on_a_silent_connection_fails_and_releases_the_connection() {
     let (app, proxy) = start_behind_proxy(true, &["--database-write-connections", "1"]).await;
     proxy.set_fault(NetworkFault::Silence(b"INSERT INTO \"sessions\""));
     let answer = timeout(Duration::from_secs(20), app.error(None, LOG_IN_AS_ADA, json!({}))).await;
-    assert_eq!(error_code(&answer.expect("an answer in time")), "UNAVAILABLE");
-    // The only connection that writes is another one now.
+    assert_eq!(error_code(&answer.expect("an answer arrives in time")), "UNAVAILABLE");
+    // The pool has replaced its only writing connection.
     let (event, user) = (app.event("Concert", 5).await, app.user().await);
     assert_eq!(app.book(&user, &event, 1).await["__typename"], "BookEventSuccess");
     app.data(None, LOG_IN_AS_ADA, json!({})).await;
 }
 
-/// What is named as a standby and is none is told of, and not asked.
+/// A database that is set as the standby but is not one is never read. The metrics show that.
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_come_from_the_primary_if_the_configured_standby_is_not_one() {
     let folder = TempDir::new().unwrap();
@@ -207,9 +217,10 @@ async fn lists_come_from_the_primary_if_the_configured_standby_is_not_one() {
             let title = format!("Only at the primary {round}");
             app.event(&title, 5).await;
             let found = app.data(None, "{ events(search: \"primary\") { totalCount } }", json!({}));
-            let found = timeout(Duration::from_secs(5), found).await.expect("an answer in time");
+            let found =
+                timeout(Duration::from_secs(5), found).await.expect("an answer arrives in time");
             assert_eq!(found["events"]["totalCount"], round + 1);
-            // So that the watch over the standby has looked at it.
+            // Gives the server time to probe the standby.
             sleep(Duration::from_millis(600)).await;
         }
         assert!(app.metrics().await.contains("rowlock_standby_up 0"));

@@ -1,4 +1,4 @@
-//! A server whose disk is full.
+//! A server on SQLite whose disk is full.
 
 use std::process::Stdio;
 
@@ -12,7 +12,7 @@ use crate::{
     program::{free_port, wait_until_ready},
 };
 
-/// Serves from a file system of 700 kB of its own, and obeys a line at a time.
+/// Serves from a file system of 700 kB, and runs one command for each line of its input.
 const SERVE_FROM_SMALL_DISK: &str = r#"
     mount -t tmpfs -o size=700k tmpfs "$1" && cd "$1" || exit 1
     "$2" migrate && "$2" seed && "$2" users create --count 3 --tokens tokens || exit 1
@@ -51,7 +51,7 @@ async fn on_a_full_disk_no_booking_is_acknowledged_unless_it_is_stored() {
         stdin.write_all(format!("{command}\n").as_bytes()).await.unwrap();
         let mut output = Vec::new();
         loop {
-            match lines.next_line().await.unwrap().expect("the shell goes on").as_str() {
+            match lines.next_line().await.unwrap().expect("the shell is still running").as_str() {
                 "done" => return output,
                 line => output.push(line.to_owned()),
             }

@@ -1,4 +1,4 @@
-//! GraphQL over HTTP, and the other paths.
+//! GraphQL over HTTP, and the paths for operators.
 
 use reqwest::{StatusCode, header};
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ async fn a_query_runs_by_post_or_get_and_a_mutation_only_by_post(app: App) {
     let refused = get(BOOK, json!({ "input": { "eventId": event } })).await;
     assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(refused.headers()[header::ALLOW], "POST");
-    // Nor beside a query, whichever of them is named.
+    // A document that also has a query is refused, too.
     let both = format!("query Q {{ __typename }} {}", BOOK.replacen("mutation", "mutation M", 1));
     let refused = get(&both, json!({ "input": { "eventId": event } })).await;
     assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
@@ -120,7 +120,7 @@ async fn a_known_query_with_wrong_variables_executes_nothing(app: App) {
     }";
     let events = [app.event("First", 9).await, app.event("Second", 9).await];
     let [first, second] = events.each_ref().map(|event| json!({ "eventId": event }));
-    // Twice, since what was found valid goes another way from then on.
+    // Twice, because a text that was found valid skips validation the second time.
     for user in app.users(2).await {
         let right = json!({ "first": first, "second": second });
         let booked = app.data(Some(&user), query, right).await;
@@ -144,7 +144,7 @@ async fn a_known_query_with_wrong_variables_executes_nothing(app: App) {
         assert_eq!(code_and_fields(error), ("BAD_USER_INPUT", vec![field]), "{error}");
         assert_eq!(answer.get("data"), None, "{answer}");
     }
-    // The same as it is written in the query.
+    // The same mistake as a literal in the query.
     let written =
         query.replace("input: $second", "input: 7").replace(", $second: BookEventInput!", "");
     let answer = app.send(Some(&user), &written, json!({ "first": first })).await;
@@ -155,7 +155,7 @@ async fn a_known_query_with_wrong_variables_executes_nothing(app: App) {
     );
     assert_eq!(answer.get("data"), None, "{answer}");
 
-    // What has a default may be left out, and is still refused when it is null.
+    // A variable with a default can be omitted, but must not be null.
     let query = query.replace(
         "$second: BookEventInput!",
         &format!("$second: BookEventInput = {{ eventId: \"{event}\" }}"),
@@ -166,11 +166,7 @@ async fn a_known_query_with_wrong_variables_executes_nothing(app: App) {
         app.send(Some(&user), &query, json!({ "first": first, "second": Value::Null })).await;
     assert_eq!(error_code(&answer["errors"][0]), "BAD_USER_INPUT", "{answer}");
     assert_eq!(answer.get("data"), None, "{answer}");
-    assert_eq!(
-        app.remaining_tickets(&events[0]).await,
-        6,
-        "a request that is refused books nothing at all"
-    );
+    assert_eq!(app.remaining_tickets(&events[0]).await, 6, "a refused request books nothing");
 }
 
 async fn the_answer_has_the_requested_media_type(app: App) {
@@ -188,7 +184,11 @@ async fn the_answer_has_the_requested_media_type(app: App) {
     let (status, _, answer) = send(GRAPHQL_RESPONSE, "{ colour }").await;
     assert_eq!((status, answer.get("data")), (400, None));
     assert_eq!(send("application/json", "{ colour }").await.0, 200);
-    assert_eq!(send(GRAPHQL_RESPONSE, "{ event(id: \"x\") { title } }").await.0, 200, "it ran");
+    assert_eq!(
+        send(GRAPHQL_RESPONSE, "{ event(id: \"x\") { title } }").await.0,
+        200,
+        "a field error is no request error"
+    );
     assert_eq!(send("text/html", "{ __typename }").await.0, 406);
 }
 
@@ -217,7 +217,7 @@ async fn health_and_readiness_are_reported(app: App) {
     assert_eq!(get("/readyz").await, (200, "ready\n".to_owned()));
     app.services.db.migrate(Some(1)).await.unwrap();
     assert_eq!(get("/healthz").await.0, 200);
-    // By what the watch over the database finds within a second.
+    // The server probes its database every second.
     let mut answer = get("/readyz").await;
     wait_until(Duration::from_secs(10), "the server is unready", async || {
         answer = get("/readyz").await;
@@ -235,7 +235,7 @@ async fn every_answer_has_a_request_id_and_internal_errors_show_nothing_else(app
     }
     assert_eq!(ids.len(), 3);
 
-    // A defect tells its id and nothing else.
+    // An internal error shows its request id and no details.
     app.execute_sql("ALTER TABLE bookings RENAME COLUMN quantity TO amount").await;
     let user = app.user().await;
     let answer = app.request(Some(&user), "{ me { bookings { nodes { id } } } }", json!({}));
@@ -269,7 +269,7 @@ async fn bookings_requests_and_subscriptions_are_counted(app: App) {
         "rowlock_requests_total{operation=\"other\",outcome=\"BAD_USER_INPUT\"} 1",
         "rowlock_requests_total{operation=\"invalid\",outcome=\"BAD_USER_INPUT\"} 1",
         "rowlock_request_seconds_count{operation=\"cancelBooking\"} 1",
-        // On the socket.
+        // These were sent over the socket.
         "rowlock_requests_total{operation=\"me\",outcome=\"ok\"} 1",
         "rowlock_requests_total{operation=\"remainingTickets\",outcome=\"ok\"} 1",
         "rowlock_live_watches 1",
@@ -282,7 +282,7 @@ async fn bookings_requests_and_subscriptions_are_counted(app: App) {
     ] {
         assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");
     }
-    // What watches over servers asks for nothing else.
+    // The alerts and the dashboard use only metrics that exist.
     for file in
         [include_str!("../../../deploy/alerts.yml"), include_str!("../../../deploy/grafana.json")]
     {

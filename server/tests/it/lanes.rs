@@ -1,4 +1,4 @@
-//! How bookings gather into transactions, and what happens to those that can't be run.
+//! Lanes gather bookings into transactions, and refuse bookings that can't be run.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ on_both_engines! {
     the_buyer_of_the_last_ticket_never_gets_sold_out
 }
 
-/// The sum of a metric over all lanes.
+/// The sum of a metric of queues over all lanes.
 async fn lane_metric(app: &App, name: &str) -> f64 {
     let text = app.metrics().await;
     let lines = text.lines().filter(|line| line.starts_with(&format!("{name}{{queue=\"lane-")));
@@ -38,13 +38,14 @@ async fn wait_for_metric(app: &App, name: &str, value: f64) {
 const BATCHES: &str = "rowlock_queue_batch_calls_count";
 const WAITING: &str = "rowlock_queue_waiting";
 
-/// Each count's version is the number of transactions that changed it.
+/// The number of transactions that changed an event's count, which is the count's version.
 async fn transactions(app: &App, event: &str) -> i64 {
     let id = EventId(event.parse().unwrap());
     event::Entity::find_by_id(id).one(app.db()).await.unwrap().unwrap().count_version
 }
 
-/// Books `later` while the booking of `first` runs, so that they gather; gives the answers to `later`.
+/// Sends the bookings `later` while `first` runs, so that they share the next batch. Returns their
+/// answers.
 async fn book_while_another_runs(
     app: &App,
     first: (&str, &str),
@@ -71,7 +72,11 @@ async fn requests_that_arrive_during_a_transaction_share_the_next_one(app: App) 
     let later: Vec<(&str, &str)> = users[1..].iter().map(|user| (&**user, &*event)).collect();
     let answers = book_while_another_runs(&app, (&users[0], &event), &later).await;
     assert!(answers.iter().all(|answer| outcome(answer) == "BookEventSuccess"), "{answers:?}");
-    assert_eq!(transactions(&app, &event).await, 2, "one alone, and fifty together");
+    assert_eq!(
+        transactions(&app, &event).await,
+        2,
+        "the first booking has one transaction, and the other fifty share one"
+    );
     assert_eq!(app.remaining_tickets(&event).await, 49);
     app.assert_nothing_oversold().await;
 }
@@ -102,8 +107,8 @@ async fn a_failing_request_fails_alone(app: App) {
         join_all(requests).await
     };
     let (_, answers) = futures_util::join!(app.book(&users[0], &event, 1), others);
-    // One alone, and then the ten together: one by one they would have been eleven.
-    assert!(lane_metric(&app, BATCHES).await < 11.0, "they shared a batch");
+    // The ten share a batch, which is then halved. One by one, there would be eleven batches.
+    assert!(lane_metric(&app, BATCHES).await < 11.0, "the ten bookings shared a batch");
     for (index, answer) in answers.iter().enumerate() {
         match index {
             4 => assert_eq!(error_code(&answer["errors"][0]), "INTERNAL"),
@@ -142,7 +147,7 @@ async fn a_sold_out_event_is_refused_without_waiting_for_its_lock() {
     assert_eq!(answer["__typename"], "SoldOut");
     assert_eq!(answer["remainingTickets"], 0);
     assert_eq!(app.book(&users[0], &event, 1).await["__typename"], "AlreadyBooked");
-    assert!(sent_at.elapsed() < Duration::from_secs(2), "nobody waited for the lock");
+    assert!(sent_at.elapsed() < Duration::from_secs(2), "no request waited for the lock");
     lock.rollback().await.unwrap();
 }
 
@@ -171,7 +176,8 @@ async fn the_buyer_of_the_last_ticket_never_gets_sold_out(app: App) {
     }
 }
 
-/// What one server remembers as sold out says nothing about what another one did since.
+/// A server must not rely on what it remembers as sold out, because another server may have changed
+/// it since.
 #[tokio::test(flavor = "multi_thread")]
 async fn tickets_returned_on_another_server_can_be_booked_at_once() {
     let first_server = App::start(Engine::Postgres).await;
@@ -232,7 +238,10 @@ async fn a_request_that_waits_too_long_is_unavailable_and_books_nothing() {
         let answer =
             app.send(Some(&users[1]), BOOK, json!({ "input": { "eventId": event } })).await;
         assert_unavailable(&answer);
-        assert!(sent_at.elapsed() < Duration::from_millis(1500), "the first one still ran");
+        assert!(
+            sent_at.elapsed() < Duration::from_millis(1500),
+            "the answer came while the first booking still ran"
+        );
     };
     let (first, ()) = futures_util::join!(app.book(&users[0], &event, 1), late);
     assert_eq!(first["__typename"], "BookEventSuccess");

@@ -1,4 +1,4 @@
-//! The `remainingTickets` subscription, over both subprotocols.
+//! The subscription `remainingTickets` over both WebSocket subprotocols.
 
 use serde_json::{Value, json};
 use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
@@ -33,7 +33,7 @@ on_both_engines! {
 
 fn count(message: &Value) -> (&str, i64) {
     let update = &message["data"]["remainingTickets"];
-    let event = update["eventId"].as_str().unwrap_or_else(|| panic!("no update: {message}"));
+    let event = update["eventId"].as_str().unwrap_or_else(|| panic!("no count: {message}"));
     (event, update["remainingTickets"].as_i64().unwrap())
 }
 
@@ -58,7 +58,7 @@ async fn the_current_count_comes_first_and_then_every_change_on_both_subprotocol
         assert_eq!(count(&third), (&*event, 5));
         assert_eq!(third["data"]["remainingTickets"]["version"], 2);
 
-        // Ended, it tells no more: the next message is of the next subscription.
+        // A stopped subscription sends nothing more. The next result is of the new one.
         socket.stop(id).await;
         app.book(&user, &event, 1).await;
         socket.start(WATCH_WITH_EVENTS, json!({ "ids": [event] })).await;
@@ -70,7 +70,7 @@ async fn a_slow_subscriber_delays_nobody_and_gets_the_last_count(app: App) {
     const BOOKINGS: u32 = 200;
     let event = app.event("Concert", BOOKINGS as i32 + 1).await;
     let ids = json!({ "ids": [event] });
-    // Together more than the buffers on the way take.
+    // Together these send more than the buffers of the connection hold.
     let mut slow = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     let aliases: String = (0..50).map(|number| format!("name{number}: eventId ")).collect();
     let long_subscription = WATCH_WITH_EVENTS.replace("version", &format!("version {aliases}"));
@@ -94,7 +94,7 @@ async fn one_subscription_watches_several_events(app: App) {
         (app.event("One", 1).await, app.event("Two", 2).await, app.event("Other", 3).await);
     let user = app.user().await;
     let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
-    // Named twice, it is told once.
+    // An event that is named twice is sent once.
     socket.start(WATCH_WITH_EVENTS, json!({ "ids": [one, two, one] })).await;
     let (first, second) = (socket.next_result().await, socket.next_result().await);
     let mut current = [count(&first), count(&second)];
@@ -114,7 +114,8 @@ async fn a_subscription_without_ids_watches_all_events(app: App) {
     let users = app.users(2).await;
     let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     socket.start(WATCH_WITH_EVENTS, json!({})).await;
-    // Without a first count there is no sign that it listens, so a query is answered behind it.
+    // Without ids, no count comes first. The answer to this query shows that the subscription has
+    // started.
     assert_eq!(socket.run("{ __typename }", json!({})).await["data"]["__typename"], "Query");
     app.book(&users[0], &one, 1).await;
     assert_eq!(count(&socket.next_result().await), (&*one, 4));
@@ -134,11 +135,7 @@ async fn a_refused_booking_publishes_no_count(app: App) {
     app.book(&users[1], &sold_out, 1).await;
     app.book(&users[0], &sold_out, 1).await;
     socket.start(WATCH_WITH_EVENTS, json!({ "ids": [event] })).await;
-    assert_eq!(
-        count(&socket.next_result().await),
-        (&*event, 5),
-        "nothing of the refusals came before"
-    );
+    assert_eq!(count(&socket.next_result().await), (&*event, 5), "the refusals published nothing");
 }
 
 async fn every_subscriber_on_every_socket_gets_the_last_count(app: App) {
@@ -164,7 +161,7 @@ async fn every_subscriber_on_every_socket_gets_the_last_count(app: App) {
                 break;
             }
         }
-        assert!(last_version <= 20, "one version for each transaction");
+        assert!(last_version <= 20, "each transaction adds one version");
     }
 }
 
@@ -183,7 +180,7 @@ async fn published_counts_are_committed(app: App) {
                 (published, app.remaining_tickets(&event).await)
             }
         );
-        assert_eq!(published, stored, "a query after the update sees what was told");
+        assert_eq!(published, stored, "a query after the update sees the published count");
     }
 }
 
@@ -258,7 +255,11 @@ async fn watching_one_event_sends_nothing_to_subscribers_of_all_events(app: App)
     one_event.start(WATCH_WITH_EVENTS, json!({ "ids": [one] })).await;
     assert_eq!(count(&one_event.next_result().await), (&*one, 5));
     app.book(&app.user().await, &two, 1).await;
-    assert_eq!(count(&all_events.next_result().await), (&*two, 4), "the first that it is told");
+    assert_eq!(
+        count(&all_events.next_result().await),
+        (&*two, 4),
+        "this is the first count that it gets"
+    );
 }
 
 async fn subscriptions_per_socket_are_limited(app: App) {
@@ -274,7 +275,11 @@ async fn subscriptions_per_socket_are_limited(app: App) {
     socket.stop(last).await;
     assert_eq!(socket.next_message().await["type"], "complete");
     socket.start(WATCH_WITH_EVENTS, json!({ "ids": [event] })).await;
-    assert_eq!(count(&socket.next_result().await), (&*event, 5), "one that ended makes room");
+    assert_eq!(
+        count(&socket.next_result().await),
+        (&*event, 5),
+        "a stopped subscription frees its place"
+    );
 }
 
 async fn invalid_and_unknown_event_ids_are_refused(app: App) {

@@ -1,4 +1,4 @@
-//! What the log has, and what it must never have.
+//! The log contains causes under their request ids, and never a secret.
 
 use sea_orm::ConnectionTrait;
 use serde_json::json;
@@ -20,7 +20,7 @@ async fn the_log_has_no_secrets_and_at_info_no_email_addresses() {
     for level in ["info", "debug"] {
         let folder = TempDir::new().unwrap();
         let url = new_database(Engine::Postgres, &folder).await;
-        // Nobody asks this server for one, and it is in the URL all the same.
+        // The PostgreSQL for tests needs no password and accepts any.
         let mut url = Url::parse(&url).unwrap();
         url.set_password(Some("database-secret")).unwrap();
         let server = Program::serve_database(url.as_str(), &[("LOG_LEVEL", level)]).await;
@@ -32,8 +32,8 @@ async fn the_log_has_no_secrets_and_at_info_no_email_addresses() {
         };
         let credentials_mutation = |field: &str, password: &str, more_input: &str| {
             format!(
-                "mutation {{ {field}(input: {{ email: \"{EMAIL}\", password: \"{password}\"{more_input} }}) \
-                 {{ accessToken }} }}"
+                "mutation {{ {field}(input: {{ \
+                 email: \"{EMAIL}\", password: \"{password}\"{more_input} }}) {{ accessToken }} }}"
             )
         };
         send(&credentials_mutation("login", PASSWORDS[1], ""), "wrong-token", "").await;

@@ -1,13 +1,13 @@
-//! The API as its users meet it: the real server on a real port, a database of its own for each
-//! test, on both engines.
+//! Tests of the API on both engines. Each runs the real server on a real port, with a database of
+//! its own.
 //!
-//! `cargo xtask test` starts the PostgreSQL that these tests need and says where it is.
+//! `cargo xtask test` starts the PostgreSQL that they need, and passes its URL on.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "what a test can't go on without fails it"
+    reason = "a panic is how a test fails"
 )]
 
 mod accepted_operations;

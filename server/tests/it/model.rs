@@ -1,5 +1,5 @@
-//! Random sequences of what users do, one after another and at the same time, against a model that is simple
-//! enough to be seen to be right.
+//! Compares random bookings and cancellations, sequential and concurrent, with a model that is so
+//! simple that it is obviously right.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -39,7 +39,7 @@ const CASES: u32 = 40;
 const USERS: usize = 3;
 const TICKETS: [i64; 2] = [3, 7];
 
-/// What somebody does.
+/// A request of a user. Users, events and bookings are indices.
 #[derive(Clone, Debug)]
 enum Action {
     Book {
@@ -48,14 +48,14 @@ enum Action {
         quantity: i64,
         key: Option<u8>,
     },
-    /// One of the bookings that were there before, by anybody.
+    /// Cancels a booking of an earlier round, possibly another user's.
     Cancel {
         user: usize,
         booking: usize,
     },
 }
 
-/// Rounds of up to so many acts at the same time.
+/// Rounds of at most `max_concurrent` actions that are sent at the same time.
 fn rounds(max_concurrent: usize) -> impl Strategy<Value = Vec<Vec<Action>>> {
     let book = (0..USERS, 0..TICKETS.len(), 1..=4_i64, option::weighted(0.3, 0..3_u8))
         .prop_map(|(user, event, quantity, key)| Action::Book { user, event, quantity, key });
@@ -64,15 +64,15 @@ fn rounds(max_concurrent: usize) -> impl Strategy<Value = Vec<Vec<Action>>> {
     vec(vec(prop_oneof![3 => book, 2 => cancel], 1..=max_concurrent), 1..25)
 }
 
-/// An act with the booking that it means, and what it was answered.
+/// An action and its answer.
 struct Performed {
     action: Action,
-    /// Of a cancellation.
+    /// The id of the booking that a cancellation named.
     booking: Option<String>,
     answer: Value,
 }
 
-/// A booking as the model knows it.
+/// A booking in the model.
 #[derive(Clone, Debug)]
 struct ModelBooking {
     id: String,
@@ -82,20 +82,20 @@ struct ModelBooking {
     is_cancelled: bool,
 }
 
-/// What the world looks like when acts come one after another.
+/// The bookings after a sequence of actions.
 #[derive(Clone, Default)]
 struct Model {
     bookings: Vec<ModelBooking>,
-    /// By user and key: the booking's place.
+    /// The index of the booking that a user made with an idempotency key.
     keys: HashMap<(usize, u8), usize>,
 }
 
-/// What an answer must be.
+/// The meaning of an answer.
 #[derive(Debug, PartialEq)]
 enum Outcome {
-    /// A new booking, with so many tickets left.
+    /// A new booking, and the tickets that remain.
     Booked(i64),
-    /// The one that was made with this key.
+    /// The id of the booking that was made with the same key.
     Replayed(String),
     AlreadyBooked(String),
     SoldOut(i64),
@@ -144,12 +144,12 @@ impl Model {
         }
     }
 
-    /// The place of the booking that is meant.
+    /// The index of the booking that the cancellation named.
     fn find(&self, performed: &Performed) -> Option<usize> {
         self.bookings.iter().position(|booking| performed.booking.as_ref() == Some(&booking.id))
     }
 
-    /// Takes over what was answered.
+    /// Changes the bookings as the action did.
     fn apply(&mut self, performed: &Performed, expected: &Outcome) {
         match (&performed.action, expected) {
             (&Action::Book { user, event, quantity, key }, Outcome::Booked(_)) => {
@@ -168,8 +168,8 @@ impl Model {
         }
     }
 
-    /// What it comes to when these acts are done in some order that explains all of their answers; none where no
-    /// order does.
+    /// Looks for an order of the round's actions in which the model gives all of their answers.
+    /// Returns the model after that order, or `None` if there is no such order.
     fn explain(&self, round: &[Performed], is_explained: &mut [bool]) -> Option<Self> {
         if is_explained.iter().all(|is_explained| *is_explained) {
             return Some(self.clone());
@@ -196,7 +196,7 @@ impl Model {
 }
 
 impl Outcome {
-    /// The event beside a booking is read after it, and then its count may be another one's.
+    /// An answer reads the event after its booking, so the count may include concurrent actions.
     fn matches(&self, expected: &Self, is_concurrent: bool) -> bool {
         match (self, expected) {
             (Self::Booked(_), Self::Booked(_)) | (Self::Cancelled(_), Self::Cancelled(_))
@@ -213,7 +213,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// What an answer is, in the model's words.
+/// The outcome that an answer reports, or `None` for an answer that must not occur.
 fn actual_outcome(performed: &Performed, model: &Model) -> Option<Outcome> {
     let Performed { action, answer, .. } = performed;
     if let Some(error) = answer["errors"].get(0) {
@@ -250,7 +250,7 @@ fn actual_outcome(performed: &Performed, model: &Model) -> Option<Outcome> {
 }
 
 async fn play_rounds(app: &App, rounds: &[Vec<Action>]) -> TestCaseResult {
-    // Others each time, or they would have done too much soon.
+    // Each case has new users, so that no rate limit is reached.
     let users = app.users(u32::try_from(USERS).unwrap()).await;
     let (mut model, mut events) = (Model::default(), Vec::new());
     for tickets in TICKETS {
@@ -265,7 +265,9 @@ async fn play_rounds(app: &App, rounds: &[Vec<Action>]) -> TestCaseResult {
                 performed.iter().map(|performed| (&performed.action, &performed.answer)).collect();
             let expected: Vec<_> =
                 performed.iter().map(|performed| model.expected_outcome(performed)).collect();
-            return Err(TestCaseError::fail(format!("{answers:#?}: one alone were {expected:?}")));
+            return Err(TestCaseError::fail(format!(
+                "{answers:#?}: expected, if each ran alone: {expected:?}"
+            )));
         };
         model = next;
     }

@@ -1,4 +1,4 @@
-//! `node(id)`, for clients that read again what they know by its id.
+//! `node(id)`, by which clients such as Relay refetch objects.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,4 @@
-//! How the databases find what the server asks for: every statement that it sends is explained, so
-//! that none comes to read a whole table.
+//! Explains every statement that the server sends, and checks that none reads a whole table.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +18,7 @@ on_both_engines! {
 }
 
 async fn every_statement_that_the_server_sends_uses_an_index(app: App) {
-    // As many as make a difference to what a planner chooses.
+    // Enough rows for the planner to prefer an index.
     let size = Size { events: 20_000, bookings: 4_000 };
     seed::fill(&app.services, size, |_| ()).await.unwrap();
 
@@ -31,7 +30,7 @@ async fn every_statement_that_the_server_sends_uses_an_index(app: App) {
     for fragment in ["INSERT INTO bookings", "UPDATE events SET", "FOR NO KEY UPDATE", "LIKE"] {
         let is_logged = statements.iter().any(|sql| sql.contains(fragment));
         let is_sqlite = app.engine() == Engine::Sqlite;
-        // Which locks the whole file instead.
+        // SQLite has no row locks.
         assert!(
             is_logged || is_sqlite && fragment.starts_with("FOR"),
             "{fragment}: {statements:#?}"
@@ -39,7 +38,7 @@ async fn every_statement_that_the_server_sends_uses_an_index(app: App) {
     }
     let searches: Vec<&String> =
         statements.iter().filter(|sql| is_plain_search(&app, sql)).collect();
-    assert!(searches.len() >= 2, "a page and its count: {statements:#?}");
+    assert!(searches.len() >= 2, "a page and its count are searched: {statements:#?}");
     for sql in searches {
         let plan = explain_rare_search(&app, sql).await.join("\n");
         assert!(plan.contains(TITLE_INDEX) || plan.contains("VIRTUAL TABLE"), "{sql}\n{plan}");
@@ -54,10 +53,11 @@ async fn every_statement_that_the_server_sends_uses_an_index(app: App) {
     assert!(unindexed.is_empty(), "{}", unindexed.join("\n\n"));
 }
 
-/// PostgreSQL's, over the pieces of titles.
+/// The trigram index on PostgreSQL.
 const TITLE_INDEX: &str = "events_title_search";
 
-/// A search for the first page, or its count. On SQLite: one that was found to be rare.
+/// Whether the statement searches for a first page or counts the results. On SQLite, only the
+/// searches that use the index.
 fn is_plain_search(app: &App, sql: &str) -> bool {
     match app.engine() {
         Engine::Sqlite => sql.contains("event_titles MATCH"),
@@ -65,7 +65,7 @@ fn is_plain_search(app: &App, sql: &str) -> bool {
     }
 }
 
-/// The plan for a text that one title of all has. PostgreSQL chooses by the text.
+/// The plan of a search for a text that only one title contains. PostgreSQL plans by the text.
 async fn explain_rare_search(app: &App, sql: &str) -> Vec<String> {
     if app.engine() == Engine::Sqlite {
         return explain(app, sql).await;
@@ -75,7 +75,7 @@ async fn explain_rare_search(app: &App, sql: &str) -> Vec<String> {
     explain_call(app, sql, "force_custom_plan", &call).await
 }
 
-/// All that users do, each thing once.
+/// Sends each kind of operation at least once.
 async fn run_every_operation(app: &App, server: &Program) {
     let token = app.user().await;
     let send = async |query: &str, variables: Value| -> Value {
@@ -146,7 +146,7 @@ async fn run_every_operation(app: &App, server: &Program) {
     }
     send(CANCEL, json!({ "input": { "bookingId": booking } })).await;
     if app.engine() == Engine::Postgres {
-        // Somebody holds the event for longer than a booking waits for it.
+        // Another program holds the lock for longer than a booking waits.
         let id = events[3].as_str().unwrap();
         let lock = app.lock_event(id).await;
         let input = json!({ "input": { "eventId": id } });
@@ -157,11 +157,13 @@ async fn run_every_operation(app: &App, server: &Program) {
     }
 }
 
-/// Each text once, as the server's log has them.
+/// The distinct statements in the server's log.
 fn logged_statements(log: &str) -> BTreeSet<String> {
     let verbs = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
     log.lines()
-        .map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON")["fields"].take())
+        .map(|line| {
+            serde_json::from_str::<Value>(line).expect("each line is JSON")["fields"].take()
+        })
         .map(|fields| {
             let statement = fields["db.statement"].as_str().unwrap_or_default().trim();
             let summary = fields["summary"].as_str().unwrap_or_default().trim();
@@ -172,7 +174,7 @@ fn logged_statements(log: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The plan that is made without knowing the values, a step a line.
+/// The steps of the plan that is made without knowing the parameters.
 async fn explain(app: &App, sql: &str) -> Vec<String> {
     let parameters = (1..=20).rev().find(|number| sql.contains(&format!("${number}"))).unwrap_or(0);
     let nulls = vec!["NULL"; parameters].join(", ");
@@ -180,9 +182,10 @@ async fn explain(app: &App, sql: &str) -> Vec<String> {
     explain_call(app, sql, "force_generic_plan", &call).await
 }
 
-/// `mode` and `call`, the values in parentheses, are PostgreSQL's.
+/// The steps of a plan. `mode` (of the plan cache) and `call` (the parameters in parentheses) are
+/// for PostgreSQL.
 async fn explain_call(app: &App, sql: &str, mode: &str, call: &str) -> Vec<String> {
-    // The server's own settings decide, as its connections have them.
+    // The server's own connections, because their settings influence the plan.
     let tx = app.services.db.begin().await.unwrap();
     let backend = app.db().get_database_backend();
     let rows = if app.engine() == Engine::Sqlite {
@@ -203,8 +206,8 @@ async fn explain_call(app: &App, sql: &str, mode: &str, call: &str) -> Vec<Strin
     plan
 }
 
-/// An index that is read from one end is as good as a key where a page is all that is wanted of it;
-/// and who counts all events must see all of them.
+/// Whether a plan reads a whole table or index without need. A page may read an index from one end,
+/// and a count of all events must read all of it.
 fn reads_a_whole_table(sql: &str, plan: &[String]) -> bool {
     let in_order = sql.contains("LIMIT") || sql.starts_with("SELECT COUNT(*)");
     let step = |index: usize| plan.get(index).map_or("", |step| step.trim());
@@ -215,7 +218,8 @@ fn reads_a_whole_table(sql: &str, plan: &[String]) -> bool {
         if step(index).contains("Seq Scan") {
             return true;
         }
-        // PostgreSQL: without a condition, an index is read whole. SQLite: SEARCH has one, SCAN has not.
+        // PostgreSQL reads a whole index if it has no condition. SQLite calls that SCAN, and SEARCH
+        // otherwise.
         let without_key = step(index).contains("Index")
             && step(index).contains(" on ")
             && !(index + 1..index + 3).any(|next| step(next).starts_with("Index Cond"))

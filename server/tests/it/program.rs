@@ -1,4 +1,4 @@
-//! The built program in a process of its own.
+//! Runs the built program in a process of its own.
 
 use std::{
     fs,
@@ -19,19 +19,19 @@ use crate::{
 const LOG_FILE: &str = "log";
 const READY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// `rowlock` in a folder, with no setting from outside.
+/// The command `rowlock` in this folder, without settings from the environment.
 pub(crate) fn rowlock_command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rowlock"));
     command.current_dir(folder).env_clear().stdin(Stdio::null());
     command
 }
 
-/// A port of this machine that was free a moment ago.
+/// A port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Waits until the server at `url` answers that it is ready.
+/// Waits until the server at `url` is ready.
 pub(crate) async fn wait_until_ready(url: &str) {
     let http = http_client();
     wait_until(READY_TIMEOUT, "the server is ready", async || {
@@ -41,7 +41,7 @@ pub(crate) async fn wait_until_ready(url: &str) {
     .await;
 }
 
-/// A running `rowlock serve`; it is killed when this is dropped.
+/// A running `rowlock serve`, which is killed on drop.
 pub(crate) struct Program {
     pub(crate) url: String,
     http: reqwest::Client,
@@ -50,7 +50,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Serves from an empty folder with these settings, as environment variables.
+    /// Starts a server in an empty folder with these environment variables.
     pub(crate) async fn serve(settings: &[(&str, &str)]) -> Self {
         let address = format!("127.0.0.1:{}", free_port());
         let folder = TempDir::new().unwrap();
@@ -67,13 +67,13 @@ impl Program {
         program
     }
 
-    /// Serves a database with the tests' secret and these settings.
+    /// Starts a server on this database, with the tests' secret and these environment variables.
     pub(crate) async fn serve_database(url: &str, settings: &[(&str, &str)]) -> Self {
         let database = [("DATABASE_URL", url), ("JWT_SECRET", JWT_SECRET)];
         Self::serve(&[&database, settings].concat()).await
     }
 
-    /// A request that sends an operation.
+    /// Builds a request that sends an operation.
     pub(crate) fn request(
         &self,
         token: Option<&str>,
@@ -87,13 +87,13 @@ impl Program {
         self.http.get(format!("{}{path}", self.url))
     }
 
-    /// Asks it to stop, without waiting for it.
+    /// Sends SIGTERM without waiting for the end.
     pub(crate) fn terminate(&self) {
         let pid = self.process.id().to_string();
         Command::new("kill").args(["-TERM", &pid]).status().unwrap();
     }
 
-    /// Waits for its end; gives how it ended and all that it logged.
+    /// Waits for the end of the process. Returns its status and its log.
     pub(crate) fn wait(mut self) -> (ExitStatus, String) {
         let status = self.process.wait().unwrap();
         (status, fs::read_to_string(self.folder.path().join(LOG_FILE)).unwrap())
@@ -102,7 +102,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

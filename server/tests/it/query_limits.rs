@@ -1,4 +1,4 @@
-//! Operations that ask for too much.
+//! Limits on the depth, complexity and size of operations.
 
 use serde_json::json;
 use tokio::time::{Duration, Instant};
@@ -20,18 +20,23 @@ async fn a_query_that_is_too_deep_or_too_complex_is_refused(app: App) {
     let deep =
         (0..8).fold("title".to_owned(), |inner, _| format!("myBooking {{ event {{ {inner} }} }}"));
     let deep = format!("{{ events {{ nodes {{ {deep} }} }} }}");
-    let wide = "{ me { bookings(first: 50) { nodes { id event { id myBooking { id event { id title venue } } } } \
-                edges { cursor node { event { description } } } } } a: events(first: 50) { nodes { id title \
-                venue description startsAt price { amount currency } myBooking { id } } } b: events(last: 50) \
-                { nodes { id title venue description startsAt price { amount currency } myBooking { id event \
-                { id title venue description startsAt } } } } c: events(first: 50) { nodes { id title venue \
-                description startsAt price { amount currency } myBooking { id event { id title } } } } }";
+    let wide = "{
+        me { bookings(first: 50) {
+            nodes { id event { id myBooking { id event { id title venue } } } }
+            edges { cursor node { event { description } } } } }
+        a: events(first: 50) { nodes { id title venue description startsAt
+            price { amount currency } myBooking { id } } }
+        b: events(last: 50) { nodes { id title venue description startsAt
+            price { amount currency }
+            myBooking { id event { id title venue description startsAt } } } }
+        c: events(first: 50) { nodes { id title venue description startsAt
+            price { amount currency } myBooking { id event { id title } } } } }";
     let cycle = "{ ...F } fragment F on Query { ...F }";
     for query in [&*deep, wide, cycle] {
         let error = app.error(Some(&user), query, json!({})).await;
         assert_eq!(error_code(&error), "QUERY_TOO_COMPLEX", "{error}");
     }
-    // A page size that is out of range on purpose costs no panic.
+    // An extreme page size must not make the cost calculation panic.
     for first in [i32::MIN, -1, i32::MAX] {
         let query = "query($first: Int) { events(first: $first) { nodes { id } } }";
         let error = app.error(None, query, json!({ "first": first })).await;
@@ -46,7 +51,7 @@ async fn fragments_that_grow_exponentially_are_refused_at_once(app: App) {
     let bomb = format!("{{ ...F0 }} {fragments} fragment F30 on Query {{ __typename }}");
     let limit = std::time::Duration::from_secs(10);
     let error = tokio::time::timeout(limit, app.error(None, &bomb, json!({}))).await;
-    assert_eq!(error_code(&error.expect("an answer at once")), "QUERY_TOO_COMPLEX");
+    assert_eq!(error_code(&error.expect("the query is refused in time")), "QUERY_TOO_COMPLEX");
 
     let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     let answer = socket.run(&bomb, json!({})).await;

@@ -1,4 +1,4 @@
-//! Real races, on real databases: what must hold whoever comes first.
+//! Races on real databases.
 
 use std::collections::HashSet;
 
@@ -64,7 +64,8 @@ async fn racing_for_different_quantities_never_oversells(app: App) {
     let booked: i64 =
         answers.iter().filter_map(|answer| answer["booking"]["quantity"].as_i64()).sum();
     assert_eq!(app.remaining_tickets(&event).await, 40 - booked);
-    assert!((31..=40).contains(&booked), "{booked}: at least so many that no request for 10 fits");
+    // With fewer booked, the largest request would still have fit.
+    assert!((31..=40).contains(&booked), "{booked} tickets are booked");
     app.assert_nothing_oversold().await;
 }
 
@@ -148,7 +149,7 @@ async fn counts_add_up_when_many_users_book_many_events_at_once(app: App) {
         events.push(app.event(&format!("Event {number}"), 12).await);
     }
     let pairs = users.iter().enumerate().flat_map(|(offset, user)| {
-        // Each user begins with another event.
+        // Each user starts with a different event.
         let events = &events;
         (0..6).map(move |number| (user, &events[(offset + number) % 6]))
     });
@@ -176,7 +177,8 @@ async fn a_client_that_disconnects_keeps_its_booking_and_subscribers_see_it(app:
     );
     let mut client = TcpStream::connect(address).await.unwrap();
     client.write_all(request.as_bytes()).await.unwrap();
-    // Others are answered, so this one is in its delay by now; and the caller goes.
+    // These reads give the booking time to start. Its transaction is delayed, so the client
+    // disconnects while it runs.
     for _ in 0..3 {
         assert_eq!(app.remaining_tickets(&event).await, 5);
     }
@@ -185,7 +187,7 @@ async fn a_client_that_disconnects_keeps_its_booking_and_subscribers_see_it(app:
     app.assert_nothing_oversold().await;
 }
 
-/// With locks held long enough to see who waits.
+/// Transactions are delayed, so that others wait for their locks.
 mod with_a_delay {
     use super::the_last_two_tickets_go_to_exactly_two_of_ten;
     use crate::on_both_engines;

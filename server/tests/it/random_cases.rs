@@ -1,4 +1,4 @@
-//! Tests of generated cases.
+//! Runs a test on generated cases.
 
 use std::fmt::Debug;
 
@@ -8,7 +8,7 @@ use proptest::{
 };
 use tokio::runtime::Handle;
 
-/// Runs generated cases one after another, on a thread where each may wait for its answers.
+/// Runs `test` on generated cases, one after another, on a thread that may block.
 pub(crate) async fn run_cases<S>(
     cases: u32,
     strategy: S,

@@ -1,4 +1,4 @@
-//! `schema.graphql` is what the server has, holds the whole contract, and describes everything.
+//! `schema.graphql` is up to date, includes the whole contract, and describes everything.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use async_graphql::parser::{
 };
 
 const SCHEMA_FILE: &str = include_str!("../../../schema.graphql");
-/// The part of the API that clients bind to. Additions are free; what is here stays.
+/// The part of the API that clients rely on. The API may grow, but all of this must stay.
 const CONTRACT: &str = include_str!("contract.graphql");
 
 fn types(sdl: &str) -> BTreeMap<String, TypeDefinition> {
@@ -53,7 +53,8 @@ fn every_deprecation_has_a_reason_of_its_own() {
     }
 }
 
-/// Each field, argument, value, interface and union member of a type, with its type and default.
+/// The fields, arguments, values, interfaces and union members of a type, each with its type and
+/// default.
 fn members(ty: &TypeDefinition) -> BTreeMap<String, String> {
     fn fields(
         list: &[async_graphql::Positioned<FieldDefinition>],
@@ -71,7 +72,7 @@ fn members(ty: &TypeDefinition) -> BTreeMap<String, String> {
     fn input(value: &InputValueDefinition) -> String {
         let default = value.default_value.as_ref();
         let default = default.map_or_else(String::new, |value| {
-            // Objects in any order of their keys.
+            // The order of an object's keys does not matter.
             format!(" = {}", serde_json::to_value(&value.node).unwrap())
         });
         format!("{}{default}", value.ty.node)
@@ -142,6 +143,6 @@ fn every_type_field_argument_and_value_has_a_description() {
                 check(item, argument.node.description.is_some());
             }
         }
-        assert!(missing.is_empty(), "without a description: {missing:?}");
+        assert!(missing.is_empty(), "these have no description: {missing:?}");
     }
 }

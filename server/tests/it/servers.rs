@@ -1,4 +1,4 @@
-//! Several servers on one PostgreSQL: what one does, the others know.
+//! Several servers on one PostgreSQL share counts, sessions and migrations.
 
 use std::{process::Stdio, time::Duration};
 
@@ -25,7 +25,7 @@ async fn two_servers() -> (App, App) {
     (first, second)
 }
 
-/// Waits until so many servers listen to each other.
+/// Waits until this many servers listen for counts.
 async fn wait_until_listening(app: &App, servers: i64) {
     let what = format!("{servers} servers listen");
     wait_until(Duration::from_secs(20), &what, async || listening_servers(app).await >= servers)
@@ -42,7 +42,7 @@ async fn listening_servers(app: &App) -> i64 {
     row.try_get_by_index(0).unwrap()
 }
 
-/// Watches an event, or all of them; a named one's current count has been told.
+/// Watches one event or all events. For one event, its current count has already been read.
 async fn watch_counts(app: &App, event: Option<&str>) -> Socket {
     let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     socket.start(WATCH_COUNTS, json!({ "ids": event.map(|event| [event]) })).await;
@@ -58,7 +58,7 @@ async fn a_changed_count_reaches_subscribers_of_another_server() {
     let event = first.event("Concert", 5).await;
     let (mut one_event, mut all_events) =
         (watch_counts(&second, Some(&event)).await, watch_counts(&second, None).await);
-    // That its subscription began can't be seen from outside: its answer comes after it.
+    // The answer to this query shows that the subscription started.
     all_events.run("{ __typename }", json!({})).await;
     for (user, remaining) in first.users(2).await.iter().zip([3, 1]) {
         let booked = first.book(user, &event, 2).await;
@@ -78,7 +78,7 @@ async fn a_server_that_lost_its_listening_connection_misses_no_count() {
     let mut socket = watch_counts(&second, Some(&event)).await;
     let users = first.users(2).await;
     first.execute_sql(&format!("SELECT pg_terminate_backend(pid) {LISTENING_SESSIONS}")).await;
-    // At a time when nobody listens, or just does again.
+    // The servers may not be listening yet.
     first.book(&users[0], &event, 1).await;
     assert_eq!(socket.next_remaining_tickets().await, 4);
     wait_until_listening(&first, 2).await;
@@ -113,10 +113,10 @@ async fn many_changes_are_sent_in_few_messages() {
     let (mut messages, mut has_last) = (0, false);
     while !has_last || messages == 0 {
         let message = timeout(Duration::from_secs(10), listener.recv()).await;
-        has_last |= message.expect("a message in time").unwrap().payload().contains(&last);
+        has_last |= message.expect("a message arrives in time").unwrap().payload().contains(&last);
         messages += 1;
     }
-    assert!(messages < 20, "{messages} messages for 4,000 changes");
+    assert!(messages < 20, "4,000 changes were sent in {messages} messages");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,7 +131,8 @@ async fn a_refresh_token_works_on_every_server() {
         let answer = refresh.header("cookie", &cookie).send().await.unwrap();
         cookie = refresh_cookie(&answer).0;
         let answer: Value = answer.json().await.unwrap();
-        let token = answer["data"]["refresh"]["accessToken"].as_str().expect("a token");
+        let token =
+            answer["data"]["refresh"]["accessToken"].as_str().expect("a refresh returns a token");
         let me = first.data(Some(token), "{ me { name } }", json!({})).await;
         assert_eq!(me["me"]["name"], "Ann");
     }

@@ -1,4 +1,4 @@
-//! Traces, as an OpenTelemetry collector gets them.
+//! Traces, as an OpenTelemetry collector receives them.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,7 +20,7 @@ use crate::{
     program::Program,
 };
 
-/// A collector that keeps all that it is sent; gives its address.
+/// Starts a collector that stores what it receives. Returns its URL and the stored bodies.
 async fn collector() -> (String, Arc<Mutex<Vec<Bytes>>>) {
     let exports = Arc::<Mutex<Vec<Bytes>>>::default();
     let stored = Arc::clone(&exports);
@@ -37,7 +37,7 @@ async fn server(folder: &TempDir, collector: &str) -> Program {
     Program::serve_database(&database, &[("OTEL_EXPORTER_OTLP_ENDPOINT", collector)]).await
 }
 
-/// Sends an operation; gives its data, and the id of its request.
+/// Sends an operation. Returns its data and the id of its request.
 async fn send(
     server: &Program,
     token: Option<&str>,
@@ -75,7 +75,7 @@ async fn a_trace_leads_from_the_request_to_its_sql_statements() {
     let (status, log) = server.wait();
     assert!(status.success(), "{log}");
 
-    // All of them are there, although the server did not live long.
+    // The server exported all spans before it stopped.
     let exports: Vec<_> = exports.lock().unwrap().drain(..).collect();
     let mut spans: Vec<Span> = Vec::new();
     for body in &exports {
@@ -91,7 +91,7 @@ async fn a_trace_leads_from_the_request_to_its_sql_statements() {
         .find(|span| {
             span.name == "request" && string_attribute(&span.attributes, "id") == Some(&id)
         })
-        .unwrap_or_else(|| panic!("the request is not there by its id:\n{log}"));
+        .unwrap_or_else(|| panic!("no span has the id of the request:\n{log}"));
     assert_eq!(string_attribute(&request.attributes, "operation"), Some("bookEvent"));
     assert_eq!(request.parent_span_id, [0_u8; 0]);
     let child_of = |parent: &Span, predicate: &dyn Fn(&Span) -> bool| {
@@ -100,7 +100,7 @@ async fn a_trace_leads_from_the_request_to_its_sql_statements() {
                 && span.parent_span_id == parent.span_id
                 && predicate(span)
         };
-        spans.iter().find(is_child).expect("a span is in its place").clone()
+        spans.iter().find(is_child).expect("the span has the expected child").clone()
     };
     let batch = child_of(request, &|span| span.name == "batch");
     for statement in ["FOR NO KEY UPDATE", "INSERT INTO bookings", "UPDATE events"] {
@@ -109,7 +109,7 @@ async fn a_trace_leads_from_the_request_to_its_sql_statements() {
                 .is_some_and(|sql| sql.contains(statement))
         });
     }
-    // What statements are about is not told.
+    // No span contains personal data or secrets.
     let all = exports.iter().flat_map(|body| body.iter().copied()).collect::<Vec<u8>>();
     let all = String::from_utf8_lossy(&all);
     for secret in ["ada@example.org", "ada-demo-1", &token, booking, JWT_SECRET] {

@@ -1,4 +1,4 @@
-//! Waiting for what a server does in its own time.
+//! Waits for what a server does in its own time.
 
 use std::time::Duration;
 

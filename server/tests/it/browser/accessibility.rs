@@ -1,4 +1,4 @@
-//! How the pages look on every screen, to everybody, and what they cost.
+//! Pages on screens of every width, with axe-core's checks, and with the keyboard alone.
 
 use super::driver::{Browser, ENTER, TAB};
 use crate::{
@@ -7,10 +7,10 @@ use crate::{
     demo::{CHESS_MASTERCLASS, JAZZ_NIGHT, LIMITED_CONCERT},
 };
 
-/// What axe finds wrong with the page that is shown, in words.
+/// The violations that axe-core finds in the current page, one a line.
 async fn axe_violations(browser: &Browser) -> String {
     let script = std::env::var("TEST_AXE_SCRIPT")
-        .expect("TEST_AXE_SCRIPT names axe-core's script: run `cargo xtask test`");
+        .expect("TEST_AXE_SCRIPT is not set to the script of axe-core: run `cargo xtask test`");
     browser.evaluate(&std::fs::read_to_string(script).unwrap()).await;
     let run = "const done = arguments[arguments.length - 1];
         axe.run().then(found => done(found.violations.flatMap(violation => violation.nodes.map(
@@ -23,7 +23,7 @@ async fn axe_violations(browser: &Browser) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_fits_every_screen_and_is_accessible() {
     let app = App::start(Engine::Sqlite).await;
-    // Counts of each colour.
+    // Badges in each colour.
     for (event, tickets) in [(LIMITED_CONCERT, 2), (CHESS_MASTERCLASS, 7)] {
         let buyer = app.user().await;
         app.book(&buyer, event, tickets).await;
@@ -34,7 +34,7 @@ async fn every_page_fits_every_screen_and_is_accessible() {
             event.title_key = "encore".to_owned();
             event.total_tickets = 400;
             event.remaining_tickets = 20;
-            // As wide as words and prices get.
+            // The widest words and prices.
             event.venue = "Donaudampfschifffahrtsgesellschaft".repeat(8);
             event.description = "https://example.org/".repeat(100);
             event.price_minor = 123_456_789_012;
@@ -88,7 +88,8 @@ async fn check_page(browser: &Browser, app: &App, name: &str, path: &str, select
     check_view(browser, name).await;
 }
 
-/// In each theme at each width: nothing to scroll sideways, nothing for axe to find, a picture for people.
+/// Checks the current page in each theme and width: nothing scrolls sideways, and axe-core finds
+/// nothing. Takes a screenshot of each.
 async fn check_view(browser: &Browser, name: &str) {
     for (theme, width, height) in [
         ("light", 320, 640),
@@ -101,7 +102,7 @@ async fn check_view(browser: &Browser, name: &str) {
     ] {
         browser.set_theme(theme).await;
         browser.set_size(width, height).await;
-        // Colours and bars take a moment to change.
+        // Colours and scroll bars take a moment to change.
         let settled = "return document.getAnimations().every(a => a.playState === 'finished')";
         browser.wait_for(settled, |settled| *settled == true).await;
         let overflow =
@@ -135,7 +136,7 @@ async fn an_event_can_be_found_and_booked_with_the_keyboard_alone() {
             browser.wait_for(focused, |found| found == expected_focus).await;
         }
     }
-    // The new page says its name, and what is done on it says what came of it.
+    // The new page is announced, and so is the outcome of the booking.
     browser.wait_for(focused, |found| *found == "Stand-up in the Cellar").await;
     let title = "return document.title";
     browser.wait_for(title, |title| *title == "Stand-up in the Cellar · Rowlock").await;

@@ -1,4 +1,4 @@
-//! Registering, signing in, and staying signed in: across reloads, tabs and expired tokens.
+//! Registering, signing in, and staying signed in across reloads, tabs and expired tokens.
 
 use chrono::Duration;
 use rowlock_entities::refresh_token;
@@ -7,7 +7,7 @@ use sea_orm::{EntityTrait, PaginatorTrait};
 use super::driver::{Browser, ENTER, TAB};
 use crate::{app::App, database::Engine, demo::LIMITED_CONCERT};
 
-/// How many refresh tokens were ever given: one at each sign-in and one at each refresh.
+/// The number of refresh tokens so far. Each sign-in and each refresh adds one.
 async fn count_refresh_tokens(app: &App) -> u64 {
     refresh_token::Entity::find().count(app.db()).await.unwrap()
 }
@@ -22,7 +22,7 @@ async fn a_new_user_registers_and_returns_to_the_page_they_came_from() {
     browser.click_label("Create an account").await;
     browser.expect_path("/register?next=%2Fevents%3Fsearch%3Djazz").await;
 
-    // Each field is criticised as it is left, and no sooner.
+    // A field shows its problem when it loses the focus, and no sooner.
     for (field, text, problem) in [
         ("name", "A", "The name needs 2 characters or more."),
         ("email", "ada", "Please enter an email address, like ada@example.org."),
@@ -35,7 +35,7 @@ async fn a_new_user_registers_and_returns_to_the_page_they_came_from() {
         browser.press(TAB).await;
         browser.expect_text(&problem_element, problem).await;
     }
-    // What is sent all the same goes nowhere, and the first wrong field has the focus.
+    // An invalid form is not sent, and its first invalid field gets the focus.
     browser.click("button[type=submit]").await;
     let focused = "return document.activeElement.name";
     browser.wait_for(focused, |name| *name == "name").await;
@@ -53,7 +53,7 @@ async fn a_new_user_registers_and_returns_to_the_page_they_came_from() {
     browser.expect_text(".who", "Nadia").await;
     browser.expect_path("/events?search=jazz").await;
 
-    // Who is signed in has no use for these.
+    // Signed-in users are sent away from the sign-in page.
     browser.open(&format!("{}/sign-in", app.url)).await;
     browser.expect_path("/events").await;
     browser.close().await;
@@ -78,7 +78,7 @@ async fn a_wrong_password_shows_an_error_and_the_right_one_leads_to_the_requeste
     browser.expect_path("/bookings").await;
     browser.expect_text(".notice", "You haven't booked any events yet.").await;
 
-    // The address may lead on within the site only.
+    // The parameter `next` leads only to pages of this site.
     browser.click_label("Sign out").await;
     browser.expect_text(".toast", "You are signed out.").await;
     browser.open(&format!("{}/sign-in?next=//example.org/", app.url)).await;
@@ -91,7 +91,7 @@ async fn a_wrong_password_shows_an_error_and_the_right_one_leads_to_the_requeste
 async fn a_reload_keeps_the_session_with_one_refresh_and_stores_no_token() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(1280, 900).await;
-    // Who has no session is not asked for one.
+    // A visitor without a session sends no refresh.
     browser.open(&app.url).await;
     browser.expect_text(".found", "12 events").await;
     assert_eq!(count_refresh_tokens(&app).await, 0);
@@ -106,7 +106,7 @@ async fn a_reload_keeps_the_session_with_one_refresh_and_stores_no_token() {
     let stored = "return JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])";
     let stored = browser.evaluate(stored).await;
     let stored = stored.as_str().unwrap();
-    // A JSON Web Token begins so.
+    // A JSON Web Token starts with "eyJ".
     assert!(!stored.contains("eyJ") && !stored.contains("rowlock_refresh"), "{stored}");
     browser.close().await;
 }
@@ -130,7 +130,7 @@ async fn an_expired_access_token_is_refreshed_once_for_all_tabs() {
     browser.expect_text(".toast", "Successfully booked Jazz Night!").await;
     assert_eq!(count_refresh_tokens(&app).await - before, 1);
 
-    // At once in both, and for two operations in one: all wait for the same refresh.
+    // Both tabs need a new token at once, one of them for two operations. All share one refresh.
     for tab in [&second, &first] {
         browser.switch_to(tab).await;
         browser.delay_answers("refresh", 3_000).await;
@@ -231,7 +231,7 @@ async fn signing_out_in_one_tab_signs_out_the_others() {
     browser.expect_text(".account", "Sign in").await;
     browser.expect_path("/sign-in?next=%2Fbookings").await;
 
-    // Signing in again in one signs in the other, which goes on to what it was asked for.
+    // Signing in again in one tab signs in the other, which returns to its page.
     browser.switch_to(&first).await;
     browser.sign_in(&app.url, "Grace").await;
     browser.switch_to(&second).await;

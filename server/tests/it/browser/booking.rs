@@ -1,4 +1,4 @@
-//! Booking and cancelling, and what the person is told.
+//! Booking and cancelling, and the messages to the user.
 
 use rowlock_entities::booking;
 use sea_orm::{EntityTrait, PaginatorTrait};
@@ -16,7 +16,7 @@ async fn count_bookings(app: &App) -> u64 {
     booking::Entity::find().count(app.db()).await.unwrap()
 }
 
-/// The access token of Ada, who signs in elsewhere.
+/// Signs in as Ada outside the browser and returns the access token.
 async fn token_of_ada(app: &App) -> String {
     let data = app.data(None, LOG_IN_AS_ADA, json!({})).await;
     data["login"]["accessToken"].as_str().unwrap().to_owned()
@@ -68,7 +68,7 @@ async fn an_event_that_was_booked_elsewhere_is_shown_as_booked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_ticket_goes_to_one_of_two_users_who_click_at_once() {
-    // Long enough for both to click before the first has it.
+    // The delay is long enough for both to click before the first booking is made.
     let app = App::start_with(Engine::Sqlite, &["--booking-delay-ms", "1500"]).await;
     let event = app.event("Last Chair", 1).await;
     let page = format!("{}/events/{event}", app.url);
@@ -115,7 +115,11 @@ async fn retrying_a_booking_whose_answer_was_lost_books_once() {
     proxy.set_fault(NetworkFault::CutEach(b"bookEvent"));
     browser.click_label("Book").await;
     browser.expect_text(".toast", "Failed to complete booking. Please try again.").await;
-    assert_eq!(count_bookings(&app).await, 1, "it was booked, and nobody was toasts");
+    assert_eq!(
+        count_bookings(&app).await,
+        1,
+        "the tickets are booked although the answer was lost"
+    );
     proxy.set_fault(NetworkFault::None);
     browser.click_label("Book").await;
     browser.expect_text(".toast", "Successfully booked Limited Concert!").await;
@@ -160,7 +164,7 @@ async fn a_list_that_was_requested_before_a_booking_does_not_hide_it() {
     assert_eq!(
         browser.evaluate("return window.delayedAnswers").await,
         0,
-        "the list is still on its way"
+        "the list has not arrived yet"
     );
     browser.wait_for_delayed_answers(1).await;
     browser.expect_text(".found", "1 event").await;
@@ -222,7 +226,7 @@ async fn cancelling_asks_for_confirmation_and_returns_the_tickets() {
     browser.expect_text("dialog[open]", "Your 2 tickets go back on sale at once.").await;
     browser.screenshot("cancel-dialog-768").await;
 
-    // Escape changes its mind, and gives the focus back.
+    // Escape closes the dialog and returns the focus.
     browser.press(ESCAPE).await;
     browser.expect_none("dialog[open]").await;
     let focused = "return document.activeElement.innerText";
@@ -234,7 +238,7 @@ async fn cancelling_asks_for_confirmation_and_returns_the_tickets() {
     browser.expect_text(".toast", "Your booking for Limited Concert is cancelled.").await;
     browser.expect_text(".booking .badge", "Cancelled").await;
     browser.expect_none("dialog[open]").await;
-    // The focus stays where the button was.
+    // The focus stays in the booking whose button is gone.
     browser
         .wait_for("return document.activeElement.className", |class| {
             class.as_str().is_some_and(|class| class.contains("booking"))
@@ -245,7 +249,7 @@ async fn cancelling_asks_for_confirmation_and_returns_the_tickets() {
     browser.switch_to(&list).await;
     browser.wait_for(&badge, |words| *words == "2 tickets left").await;
 
-    // And it can be booked again.
+    // The event can be booked again.
     browser.switch_to(&bookings_tab).await;
     browser.click_label("Limited Concert").await;
     browser.click_label("Book").await;
@@ -278,7 +282,7 @@ async fn an_event_that_has_started_cannot_be_booked() {
     let browser = Browser::start(768, 900).await;
     browser.sign_in(&app.url, "Ada").await;
     browser.expect_text(".found", "12 events").await;
-    // The server's clock decides; the browser's has not come so far.
+    // By the server's clock the event has started, by the browser's it has not.
     app.clock.advance(chrono::Duration::minutes(10));
     let event = app
         .event_with(|event| {

@@ -1,4 +1,4 @@
-//! Drives a browser as a person would: looks until something shows, clicks, types.
+//! Drives a browser as a person would: waits until something shows, clicks, types.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -23,23 +23,22 @@ pub(super) const TAB: &str = "\u{e004}";
 pub(super) const ENTER: &str = "\u{e007}";
 pub(super) const ESCAPE: &str = "\u{e00c}";
 
-/// Longest wait for something that must show.
+/// The longest wait for something that must show.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
-/// How often it is looked.
 const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
-/// A browser with an empty profile. It goes away with its driver when this is dropped.
+/// A browser with an empty profile. It ends on drop, together with its driver.
 pub(super) struct Browser {
     pub(super) page: Client,
     driver: Child,
     _profile: TempDir,
 }
 
-/// Now and then a chromedriver ends without naming its port, perhaps since it wants the same one on IPv4 and
-/// IPv6. Another start takes another port.
+/// chromedriver sometimes exits before it prints its port, perhaps because it wants the same one on
+/// IPv4 and IPv6. Another start takes another port.
 const MAX_DRIVER_STARTS: usize = 5;
 
-/// A chromedriver and the port that it listens on.
+/// Starts chromedriver. Returns it and its port.
 async fn start_driver() -> (Child, String) {
     let mut output = String::new();
     for _ in 0..MAX_DRIVER_STARTS {
@@ -47,14 +46,14 @@ async fn start_driver() -> (Child, String) {
             .arg("--port=0")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            // With the browser that it starts.
+            // The group also contains the browser that the driver starts.
             .process_group(0)
             .spawn()
-            .expect("chromedriver is installed: run `cargo xtask test`");
+            .expect("chromedriver can't be started: run `cargo xtask test`");
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
         while let Some(line) = lines.next_line().await.unwrap() {
             if let Some((_, port)) = line.split_once("started successfully on port ") {
-                // Read on, so that the driver never waits for us.
+                // Keep reading, so that the driver never blocks on a full pipe.
                 tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
                 return (driver, port.trim_end_matches('.').to_owned());
             }
@@ -63,7 +62,7 @@ async fn start_driver() -> (Child, String) {
         }
         driver.wait().await.unwrap();
     }
-    panic!("chromedriver doesn't start:\n{output}");
+    panic!("chromedriver prints no port:\n{output}");
 }
 
 impl Browser {
@@ -76,7 +75,7 @@ impl Browser {
                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
                 "--disable-dev-shm-usage",
                 "--lang=en-US",
-                // There is no network but the server's own.
+                // Only this machine can be reached.
                 "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost",
                 format!("--window-size={width},{height}"),
                 format!("--user-data-dir={}", profile.path().display()),
@@ -94,7 +93,7 @@ impl Browser {
         browser
     }
 
-    /// The page's own size: a window is never as narrow as a phone.
+    /// Sets the size of the page. A window can't be as narrow as a phone.
     pub(super) async fn set_size(&self, width: u32, height: u32) {
         let size =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
@@ -106,7 +105,7 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 
-    /// Shows pages as to a visitor of this language in this time zone.
+    /// Sets the language and the time zone of the visitor.
     pub(super) async fn set_locale(&self, language: &str, zone: &str) {
         self.devtools("Emulation.setLocaleOverride", json!({ "locale": language })).await;
         self.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": zone })).await;
@@ -116,12 +115,12 @@ impl Browser {
         self.page.goto(url).await.unwrap();
     }
 
-    /// The answer of a script in the page.
+    /// Runs a script in the page and returns its result.
     pub(super) async fn evaluate(&self, script: &str) -> Value {
         self.page.execute(script, vec![]).await.unwrap()
     }
 
-    /// Asks the page until the script's answer is as wanted.
+    /// Runs the script again and again until its result is as expected.
     pub(super) async fn wait_for(
         &self,
         script: &str,
@@ -138,7 +137,7 @@ impl Browser {
         }
     }
 
-    /// Waits until an element says this; several that match say it one after another.
+    /// Waits until the elements that match contain this text.
     pub(super) async fn expect_text(&self, css: &str, text: &str) {
         let script = format!(
             "return [...document.querySelectorAll({css:?})].map(e => e.innerText).join(' | ')"
@@ -155,24 +154,24 @@ impl Browser {
         self.wait_for(&count, |count| *count == 0).await;
     }
 
-    /// Waits until the page's address ends so.
+    /// Waits until the page's address has this path and query.
     pub(super) async fn expect_path(&self, path: &str) {
         let script = "return location.pathname + location.search";
         self.wait_for(script, |found| found == path).await;
     }
 
-    /// Clicks as soon as it can be: it is there, and nothing covers it.
+    /// Clicks the element as soon as it exists and nothing covers it.
     pub(super) async fn click(&self, css: &str) {
         self.retry_on_element(Locator::Css(css), async |element| element.click().await).await;
     }
 
-    /// Clicks the button or link that says this.
+    /// Clicks the button or link with this label.
     pub(super) async fn click_label(&self, label: &str) {
         let path = format!("//*[self::a or self::button][normalize-space()='{label}']");
         self.retry_on_element(Locator::XPath(&path), async |element| element.click().await).await;
     }
 
-    /// Clicks the button that says this on the card of that event.
+    /// Clicks the button with this label on the card of this event.
     pub(super) async fn click_on_card(&self, title: &str, label: &str) {
         let path = format!(
             "//*[@class='card' or starts-with(@class, 'card ')][.//h2[normalize-space()='{title}']]\
@@ -181,7 +180,7 @@ impl Browser {
         self.retry_on_element(Locator::XPath(&path), async |element| element.click().await).await;
     }
 
-    /// Replaces what is in a form's field.
+    /// Replaces the text of a form field.
     pub(super) async fn fill(&self, field: &str, text: &str) {
         let css = format!("[name={field:?}], #{field}");
         self.retry_on_element(Locator::Css(&css), async |element| {
@@ -191,7 +190,7 @@ impl Browser {
         .await;
     }
 
-    /// Presses keys where the focus is.
+    /// Sends keys to the focused element.
     pub(super) async fn press(&self, keys: &str) {
         self.page.active_element().await.unwrap().send_keys(keys).await.unwrap();
     }
@@ -222,14 +221,14 @@ impl Browser {
         self.evaluate(&choose).await;
     }
 
-    /// Signs in by the form and waits until the header greets.
+    /// Signs in on the sign-in page and waits until the header shows the name.
     pub(super) async fn sign_in(&self, url: &str, name: &str) {
         self.open(&format!("{url}/sign-in")).await;
         self.submit_sign_in(name).await;
         self.expect_text(".who", name).await;
     }
 
-    /// Fills the form in as this demo user and submits it.
+    /// Fills in the sign-in form for this demo user and submits it.
     pub(super) async fn submit_sign_in(&self, name: &str) {
         let first_name = name.to_lowercase();
         self.fill("email", &format!("{first_name}@example.org")).await;
@@ -237,13 +236,13 @@ impl Browser {
         self.press(ENTER).await;
     }
 
-    /// Holds back, for so long, the answers to what is sent with these words in it. How many were held
-    /// back and are there, `window.delayedAnswers` tells.
+    /// Delays the answers to requests that contain this text. `window.delayedAnswers` counts those
+    /// that have arrived.
     pub(super) async fn delay_answers(&self, request_text: &str, millis: u32) {
         self.evaluate(&delay_script(request_text, millis)).await;
     }
 
-    /// Waits until so many answers that were held back are there, and the page has dealt with them.
+    /// Waits until this many delayed answers have arrived and the page has handled them.
     pub(super) async fn wait_for_delayed_answers(&self, answers: i64) {
         self.wait_for("return window.delayedAnswers", |late| late.as_i64() >= Some(answers)).await;
         let frame = "const done = arguments[0];
@@ -251,7 +250,7 @@ impl Browser {
         self.page.execute_async(frame, vec![]).await.unwrap();
     }
 
-    /// Opens a tab and goes into it; gives the one that was left.
+    /// Opens a tab and switches to it. Returns the previous tab.
     pub(super) async fn new_tab(&self) -> WindowHandle {
         let previous = self.page.window().await.unwrap();
         let new = self.page.new_window(true).await.unwrap().handle;
@@ -270,7 +269,7 @@ impl Browser {
         std::fs::write(folder.join(format!("{name}.png")), image).unwrap();
     }
 
-    /// What the browser complained of: scripts that failed, and what the page's policy forbade.
+    /// The console's messages, such as failed scripts and violations of the page's policy.
     pub(super) async fn console_messages(&self) -> Vec<String> {
         let command = Command { path: "se/log", body: json!({ "type": "browser" }) };
         let log = self.page.issue_cmd(command).await.unwrap();
@@ -289,7 +288,8 @@ impl Browser {
 }
 
 impl Drop for Browser {
-    /// Also after a failed test: killed alone, the driver would leave its browser behind.
+    /// Kills the process group. If only the driver were killed, the browser of a failed test would
+    /// go on.
     fn drop(&mut self) {
         if let Some(id) = self.driver.id() {
             let _ = std::process::Command::new("kill").args(["--", &format!("-{id}")]).status();
@@ -297,12 +297,12 @@ impl Drop for Browser {
     }
 }
 
-/// The text with plain spaces, whatever kind its language puts where.
+/// The text with a plain space for each sequence of spaces, which languages choose differently.
 pub(super) fn with_plain_spaces(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What an event's card says of its tickets.
+/// A script that returns the text of the badge on an event's card.
 pub(super) fn badge_script(title: &str) -> String {
     format!(
         "const card = [...document.querySelectorAll('.card')]
@@ -311,7 +311,7 @@ pub(super) fn badge_script(title: &str) -> String {
     )
 }
 
-/// A script that holds back answers.
+/// A script that delays the answers to requests that contain this text.
 pub(super) fn delay_script(request_text: &str, millis: u32) -> String {
     format!(
         "const send = window.fetch; window.delayedAnswers = 0;
@@ -327,7 +327,7 @@ pub(super) fn delay_script(request_text: &str, millis: u32) -> String {
     )
 }
 
-/// A command that chromedriver knows beside WebDriver's own.
+/// A command of chromedriver that WebDriver does not have.
 #[derive(Debug)]
 struct Command {
     path: &'static str,

@@ -9,7 +9,7 @@ use crate::{
     demo::LOG_IN_AS_ADA,
 };
 
-/// What its editors hold, by name.
+/// Finds the text of an editor by its file name.
 const FIND_MODEL: &str = "const model = name => globalThis.__MONACO?.editor.getModels()
     .find(model => model.uri.path.endsWith(name));";
 
@@ -48,7 +48,7 @@ async fn write(browser: &Browser, editor: &str, text: &str) {
     browser.page.execute(&write, vec![]).await.unwrap();
 }
 
-/// Writes an operation, presses play, and waits for what the result must show; gives the result.
+/// Writes an operation, presses the button, and waits for the expected result. Returns the result.
 async fn run(browser: &Browser, operation: &str, expected: &'static str) -> String {
     write(browser, "operation.graphql", operation).await;
     let play = "document.querySelector('.graphiql-execute-button').click()";

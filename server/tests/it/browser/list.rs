@@ -1,4 +1,4 @@
-//! Finding an event: search, order, pages, and the address that says it all.
+//! The list of events: search, order, pages, and the address that holds them.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ async fn a_search_narrows_the_list_and_going_back_shows_all_events() {
     browser.wait_for(TITLES, are_titles(&["Limited Concert"])).await;
     browser.expect_text(".found", "1 event").await;
 
-    // A shared link shows the same.
+    // The address alone shows the same list.
     browser.page.refresh().await.unwrap();
     browser.wait_for(TITLES, are_titles(&["Limited Concert"])).await;
     let input = "return document.querySelector('#search').value";
@@ -53,7 +53,7 @@ async fn a_search_waits_for_a_pause_in_typing() {
     browser.expect_text(".found", "12 events").await;
     let requests = "return performance.getEntriesByName(location.origin + '/graphql').length";
     let before = browser.evaluate(requests).await.as_i64().unwrap();
-    // A letter each 100 ms, by script, since a driver's keys come when they come.
+    // A script types a letter every 100 ms, because the driver's timing is not exact.
     let type_letters = "const input = document.querySelector('#search'); let typed = '';
         const timer = setInterval(() => {
             typed = 'jazz'.slice(0, typed.length + 1); input.value = typed;
@@ -132,7 +132,7 @@ async fn going_back_from_an_event_restores_the_page_and_scroll_position_of_the_l
     browser.evaluate("window.scrollTo(0, 1200)").await;
     let scrolled = "return Math.round(window.scrollY)";
     browser.wait_for(scrolled, |y| *y == 1200).await;
-    // By script: a click by the driver would scroll first.
+    // A click by the driver would scroll first.
     browser.evaluate("document.querySelectorAll('.card h2 a')[5].click()").await;
     browser.expect_text(".crumbs", "All events").await;
     browser.wait_for(scrolled, |y| *y == 0).await;
@@ -141,12 +141,12 @@ async fn going_back_from_an_event_restores_the_page_and_scroll_position_of_the_l
     browser.page.refresh().await.unwrap();
     browser.wait_for(scrolled, |y| *y == 1200).await;
 
-    // The link back leads to the same list.
+    // The link back shows the same list.
     browser.evaluate("document.querySelectorAll('.card h2 a')[5].click()").await;
     browser.click_label("All events").await;
     browser.expect_path("/events?order=title&page=2").await;
 
-    // A pager's link leads to the top of the next page, with the focus, and says where one is.
+    // A link to another page moves the focus to the line with the page's number.
     browser.expect_text(".found", "25 events, page 2 of 3").await;
     browser.click("[aria-label='Next page']").await;
     browser.expect_text(".found", "25 events, page 3 of 3").await;

@@ -1,11 +1,11 @@
-//! What a page loads and runs.
+//! What a page downloads, and which scripts it runs.
 
 use serde_json::json;
 
 use super::driver::Browser;
 use crate::{app::App, database::Engine};
 
-/// Everything that a first visit downloads, compressed.
+/// The largest total of the compressed files that a first visit downloads.
 const MAX_DOWNLOAD_BYTES: i64 = 300_000;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,7 +27,7 @@ async fn a_first_visit_downloads_little_and_only_from_this_origin() {
     assert!((50_000..=MAX_DOWNLOAD_BYTES).contains(&bytes), "{bytes} bytes: {entries}");
     assert_eq!(browser.console_messages().await, Vec::<String>::new());
 
-    // What has a hash in its name is not asked for again.
+    // Files with a hash in their name are not downloaded again.
     browser.page.refresh().await.unwrap();
     browser.expect_text(".live", "Live counts").await;
     let downloaded_again = "return performance.getEntriesByType('resource')

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::driver::Browser;
 use crate::{app::App, database::Engine, demo::LOG_IN_AS_ADA};
 
-/// GraphQL Playground's editors, in the order of the page.
+/// GraphQL Playground's editors, in the order in which the page has them.
 const EDITORS: &str =
     "const editors = [...document.querySelectorAll('.CodeMirror')].map(e => e.CodeMirror);";
 
@@ -22,7 +22,7 @@ async fn playground_signs_in_books_and_shows_a_subscription_live() {
     let (_, rest) = result.split_once("\"accessToken\": \"").unwrap();
     let (token, _) = rest.split_once('"').unwrap();
 
-    // The header, in the pane at the bottom.
+    // Set the header in the pane at the bottom.
     let open_headers = "[...document.querySelectorAll('span')]
         .find(tab => tab.textContent.trim() === 'HTTP Headers').click()";
     browser.page.execute(open_headers, vec![]).await.unwrap();
@@ -35,7 +35,7 @@ async fn playground_signs_in_books_and_shows_a_subscription_live() {
     run(&browser, &book, "BookEventSuccess").await;
     browser.screenshot("playground-booking").await;
 
-    // A subscription tells on and on.
+    // A subscription shows every change.
     let subscription = format!(
         "subscription {{ remainingTickets(eventIds: [\"{event}\"]) {{ remainingTickets }} }}"
     );
@@ -47,11 +47,12 @@ async fn playground_signs_in_books_and_shows_a_subscription_live() {
     browser.close().await;
 }
 
-/// What the results show, all together. The first two editors are the query's and the headers'.
+/// Reads all results together. The first two editors are those of the query and of the headers.
 const READ_RESULT: &str = "return [...document.querySelectorAll('.CodeMirror')].slice(2)
     .map(e => e.CodeMirror.getValue()).join('\\n')";
 
-/// Writes an operation into the open tab, presses play, and waits for what the results must show; gives them.
+/// Writes an operation into the open tab, presses the button, and waits for the expected result.
+/// Returns the results.
 async fn run(browser: &Browser, operation: &str, expected: &'static str) -> String {
     let write = format!("{EDITORS} editors[0].setValue({operation:?})");
     browser.page.execute(&write, vec![]).await.unwrap();

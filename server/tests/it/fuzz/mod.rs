@@ -1,5 +1,5 @@
-//! What nobody meant to send: generated operations, cursors, tokens and messages. Each is answered with data
-//! or with an error that has a code and is the sender's, and no connection breaks.
+//! Sends generated operations, cursors, tokens and messages. Each gets data or an error whose code
+//! blames the client, and no connection breaks.
 
 mod operations;
 
@@ -37,7 +37,7 @@ const OPERATIONS: u32 = 2_000;
 const TOKENS_AND_CURSORS: u32 = 300;
 const SOCKETS: u32 = 200;
 
-/// Codes that tell the sender what is wrong with what was sent.
+/// The codes of errors that the client caused.
 const CLIENT_ERROR_CODES: [&str; 8] = [
     "BAD_USER_INPUT",
     "EMAIL_TAKEN",
@@ -49,11 +49,11 @@ const CLIENT_ERROR_CODES: [&str; 8] = [
     "UNAUTHENTICATED",
 ];
 
-fn fail<T>(what: impl Into<String>) -> Result<T, TestCaseError> {
-    Err(TestCaseError::fail(what.into()))
+fn fail<T>(reason: impl Into<String>) -> Result<T, TestCaseError> {
+    Err(TestCaseError::fail(reason.into()))
 }
 
-/// An answer of the API: its data, or errors that are all the sender's.
+/// Checks that an answer has data, or only errors that the client caused.
 fn check_answer(answer: &Value) -> TestCaseResult {
     let errors = answer["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
     if errors.is_empty() && answer.get("data").is_none() {
@@ -68,7 +68,7 @@ fn check_answer(answer: &Value) -> TestCaseResult {
     Ok(())
 }
 
-/// Sends a request, which must be answered with JSON.
+/// Sends a request whose answer must be JSON.
 async fn send(request: reqwest::RequestBuilder) -> Result<Value, TestCaseError> {
     let answer = request.send().await.map_err(|error| TestCaseError::fail(error.to_string()))?;
     let status = answer.status();
@@ -134,13 +134,13 @@ async fn damaged_tokens_and_cookies_get_client_errors(app: App) {
                 ),
                 false => (header::AUTHORIZATION, format!("Bearer {token}"), "{ me { id } }"),
             };
-            // What no header can carry can't be sent.
+            // Some strings are no valid header values.
             let Ok(value) = header::HeaderValue::from_str(&value) else { return Ok(()) };
             let answer = send(app.request(None, query, json!({})).header(name, value)).await?;
             check_answer(&answer)?;
             match answer["errors"].is_array() || token.trim() == user {
                 true => Ok(()),
-                false => fail(format!("{token:?} was taken: {answer}")),
+                false => fail(format!("{token:?} was accepted: {answer}")),
             }
         },
     )
@@ -158,7 +158,7 @@ async fn arbitrary_socket_messages_get_answers_or_a_close_code(app: App) {
             let mut socket = Socket::connect_without_init(&app.url, protocol).await.unwrap();
             let stream = socket.stream();
             for message in messages {
-                // The server may have closed it by now.
+                // The server may have closed the socket already.
                 let _ = stream.send(message.into_frame(&operations)).await;
             }
             let _ = stream.send(Message::Ping("still there?".into())).await;
@@ -179,22 +179,22 @@ async fn arbitrary_socket_messages_get_answers_or_a_close_code(app: App) {
                             }
                         }
                         Ok(_) => {}
-                        Err(error) => return fail(format!("broken: {error}")),
+                        Err(error) => return fail(format!("the connection broke: {error}")),
                     }
                 }
-                fail("ended without a word")
+                fail("the connection ended without a close frame")
             });
-            answered.await.unwrap_or_else(|_| fail("silent"))
+            answered.await.unwrap_or_else(|_| fail("the server sent nothing more"))
         },
     )
     .await;
 }
 
-/// What a client says on a socket.
+/// A message of a client on a socket.
 #[derive(Clone, Debug)]
 enum ClientMessage {
     Init,
-    /// Under one of a few ids.
+    /// An operation under one of a few ids.
     Operation {
         id: u8,
         decisions: Vec<u8>,
@@ -203,7 +203,7 @@ enum ClientMessage {
         id: u8,
     },
     Ping,
-    /// JSON that is no message.
+    /// JSON that is no valid message.
     Json(Index),
     Text(String),
     Bytes(Vec<u8>),
@@ -229,7 +229,7 @@ impl ClientMessage {
             Self::Operation { id, decisions } => {
                 let Operation { query, variables } = operations.make(&decisions);
                 let payload = json!({ "query": query, "variables": variables });
-                // Each is the one of its subprotocol and unknown or strange in the other.
+                // Each type belongs to one subprotocol and is unknown to the other.
                 let kind = if id == 2 { "start" } else { "subscribe" };
                 json!({ "type": kind, "id": id.to_string(), "payload": payload })
             }
@@ -258,7 +258,7 @@ fn decisions() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..200)
 }
 
-/// Anything, and what is almost `good`.
+/// Arbitrary strings, and strings that resemble `valid` or equal it.
 fn damaged(valid: String) -> impl Strategy<Value = String> {
     let (cut, changed) = (valid.clone(), valid.clone());
     prop_oneof![

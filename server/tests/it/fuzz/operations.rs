@@ -1,4 +1,4 @@
-//! Operations that are made of the schema: mostly right, and wrong in every way that one can think of.
+//! Generates operations from the schema: mostly valid ones, with mistakes of every kind.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use async_graphql::parser::{
 use serde_json::{Map, Value, json};
 
 const SCHEMA: &str = include_str!("../../../../schema.graphql");
-/// Deepest nesting: deeper than the server takes.
+/// The deepest nesting, which is deeper than the server accepts.
 const MAX_DEPTH: usize = 18;
 
-/// What there is to ask about.
+/// Values from the database that operations can use.
 #[derive(Clone, Debug)]
 pub(super) struct Fixtures {
     pub(super) user: String,
@@ -22,21 +22,20 @@ pub(super) struct Fixtures {
     pub(super) cursor: String,
 }
 
-/// What is sent.
 #[derive(Debug, Default)]
 pub(super) struct Operation {
     pub(super) query: String,
     pub(super) variables: Map<String, Value>,
 }
 
-/// Makes operations of a schema.
+/// Generates operations of the schema.
 pub(super) struct Operations {
     types: BTreeMap<String, TypeKind>,
     fixtures: Fixtures,
 }
 
-/// Decisions, taken one by one. A shorter row of them, or one of smaller numbers, makes a simpler operation;
-/// when there are no more, the simplest is decided.
+/// Random decisions, used one by one. Fewer decisions and smaller numbers make a simpler operation,
+/// so that proptest can shrink it. After the last one, each decision is for the simplest choice.
 struct Decisions<'a>(std::slice::Iter<'a, u8>);
 
 impl Decisions<'_> {
@@ -44,7 +43,7 @@ impl Decisions<'_> {
         self.0.next().map_or(0, |decision| usize::from(*decision) % count.max(1))
     }
 
-    /// Once in so many times.
+    /// True once in `count` times.
     fn one_in(&mut self, count: usize) -> bool {
         self.up_to(count) == count - 1
     }
@@ -54,12 +53,12 @@ impl Decisions<'_> {
     }
 }
 
-/// One operation in the making.
+/// An operation that is being built.
 struct OperationBuilder<'a> {
     operations: &'a Operations,
     decisions: Decisions<'a>,
     variables: Map<String, Value>,
-    /// As in `$v0: Int`.
+    /// The declarations of variables, such as `$v0: Int`.
     declared: Vec<String>,
 }
 
@@ -73,7 +72,7 @@ impl Operations {
         Self { types: types.collect(), fixtures }
     }
 
-    /// The operation of these decisions.
+    /// Builds the operation that these decisions make.
     pub(super) fn make(&self, decisions: &[u8]) -> Operation {
         let mut builder = OperationBuilder {
             operations: self,
@@ -102,7 +101,7 @@ impl Operations {
         }
     }
 
-    /// The objects of a union or interface, or the object itself.
+    /// The object types of a union or interface, or the object type itself.
     fn objects(&self, name: &str) -> Vec<String> {
         match self.types.get(name) {
             Some(TypeKind::Union(union)) => {
@@ -149,7 +148,7 @@ impl OperationBuilder<'_> {
     fn field(&mut self, type_name: &str, depth: usize) -> String {
         let fields = self.operations.fields(type_name);
         let Some(field) = self.decisions.one_of(fields) else {
-            // Of a union; its members have fields.
+            // A union has no fields of its own.
             return "__typename".to_owned();
         };
         let field = &field.node;
@@ -196,7 +195,7 @@ impl OperationBuilder<'_> {
         format!(" @{which}(if: {})", graphql_literal(&value))
     }
 
-    /// As a literal, or as a variable of that type or another one.
+    /// A value for the argument: a literal, or a variable of its type or of another one.
     fn argument(&mut self, argument: &InputValueDefinition) -> String {
         let expected_type = &argument.ty.node;
         let value = self.value(expected_type, 0);
@@ -215,7 +214,7 @@ impl OperationBuilder<'_> {
         format!("${name}")
     }
 
-    /// Mostly one of the type.
+    /// A value, mostly of the expected type.
     fn value(&mut self, expected_type: &Type, depth: usize) -> Value {
         if self.decisions.one_in(10) || depth > 4 {
             return self.arbitrary_value();
@@ -270,7 +269,7 @@ impl OperationBuilder<'_> {
         json!(self.decisions.one_of(&texts))
     }
 
-    /// One of no type in particular.
+    /// A value of any type.
     fn arbitrary_value(&mut self) -> Value {
         let values = [
             Value::Null,
@@ -300,7 +299,7 @@ fn named_type(ty: &Type) -> &str {
     }
 }
 
-/// As GraphQL writes it. What may be a value of an enumeration stands bare.
+/// The value as a GraphQL literal. A word in upper case is written as a value of an enumeration.
 fn graphql_literal(value: &Value) -> String {
     match value {
         Value::Array(items) => {
