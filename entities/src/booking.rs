@@ -1,10 +1,10 @@
-//! Tickets of one event held, or once held, by one user.
+//! A user's booking of an event, confirmed or cancelled.
 
 use sea_orm::entity::prelude::*;
 
 use crate::{BookingId, EventId, UserId};
 
-/// Whether a booking holds its tickets.
+/// Whether a booking has its tickets or has returned them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum Status {
@@ -24,7 +24,7 @@ pub struct Model {
     pub user_id: UserId,
     pub quantity: i32,
     pub status: Status,
-    /// Chosen by the caller; the same key from the same user never books twice.
+    /// The key that the client chose. A user's second request with the same key books nothing.
     pub idempotency_key: Option<String>,
     pub created_at: DateTimeUtc,
     pub cancelled_at: Option<DateTimeUtc>,

@@ -1,4 +1,4 @@
-//! Something that people book tickets for, and the count of tickets that are left.
+//! An event with its tickets: how many there are, and how many remain.
 
 use sea_orm::entity::prelude::*;
 
@@ -11,19 +11,20 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: EventId,
     pub title: String,
-    /// The title in lower case: what search and the title order compare, alike on both engines.
+    /// The title in lower case. Searches and the order by title compare it, with the same result on
+    /// both engines.
     pub title_key: String,
     pub description: String,
     pub venue: String,
     pub starts_at: DateTimeUtc,
     pub total_tickets: i32,
-    /// `total_tickets` less the quantities of the confirmed bookings.
+    /// `total_tickets` minus the quantities of all confirmed bookings.
     pub remaining_tickets: i32,
     /// Grows by one with every transaction that changes a count, under the row lock.
     pub count_version: i64,
-    /// In the currency's minor unit, such as cents.
+    /// The price in the currency's minor unit, such as cents.
     pub price_minor: i64,
-    /// ISO 4217 code.
+    /// The currency's ISO 4217 code.
     pub currency: String,
     pub created_at: DateTimeUtc,
     #[sea_orm(has_many)]

@@ -1,4 +1,4 @@
-//! One newtype per table's id, so that an event's id can't be passed where a booking's belongs.
+//! A newtype for each table's id, so that an event's id can't be passed for a booking's.
 
 use std::fmt;
 
@@ -12,9 +12,9 @@ macro_rules! ids {
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// A new UUIDv7: ids made later sort later, which keeps index inserts at one end.
+            /// Makes a UUIDv7. Later ids sort after earlier ones, so an index grows at one end.
             #[must_use]
-            #[expect(clippy::new_without_default, reason = "each call gives another id")]
+            #[expect(clippy::new_without_default, reason = "each call returns another id")]
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
             }
@@ -32,7 +32,7 @@ macro_rules! ids {
             }
         }
 
-        // SeaORM asks every primary key for this; ids here are never database-made integers.
+        // SeaORM requires this of every primary key. The database never generates these ids.
         impl TryFromU64 for $name {
             fn try_from_u64(_: u64) -> Result<Self, DbErr> {
                 Err(DbErr::ConvertFromU64(stringify!($name)))

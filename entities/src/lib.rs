@@ -1,7 +1,7 @@
-//! Rowlock's tables: their columns, their relations and the newtypes of their ids.
+//! Rowlock's tables: their columns, their relations, and a newtype for each id.
 //!
-//! Only shape lives here. Rules belong to the server's services, constraints and indexes to the
-//! `rowlock-migration` crate, and nothing here knows GraphQL.
+//! This crate only describes tables. Rules belong to the server's services, and constraints and
+//! indexes to `rowlock-migration`. Nothing here knows GraphQL.
 
 pub mod booking;
 pub mod event;

@@ -1,4 +1,4 @@
-//! A refresh token, good for one use. The token itself is only ever in its owner's cookie.
+//! A refresh token, which can be used once. Only the owner's cookie contains the token itself.
 
 use sea_orm::entity::prelude::*;
 
@@ -11,12 +11,12 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: RefreshTokenId,
     pub session_id: SessionId,
-    /// SHA-256 of the token, 32 bytes.
+    /// The SHA-256 hash of the token, 32 bytes.
     #[sea_orm(unique)]
     pub token_hash: Vec<u8>,
     pub created_at: DateTimeUtc,
     pub expires_at: DateTimeUtc,
-    /// When it was exchanged for its successor.
+    /// When the token was exchanged for its successor.
     pub used_at: Option<DateTimeUtc>,
     #[sea_orm(belongs_to, from = "session_id", to = "id")]
     pub session: BelongsTo<super::session::Entity>,

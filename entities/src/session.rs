@@ -1,7 +1,7 @@
-//! One sign-in on one device: the family that its rotating refresh tokens form.
+//! A sign-in on one device, with the refresh tokens that replace each other.
 //!
-//! The row is what a rotation locks and what a revocation marks, so that revoking a family is one
-//! update that no concurrent rotation can slip past.
+//! Replacing a token locks the session's row, and revoking the session marks it. So one update
+//! revokes all of its tokens, and no concurrent refresh escapes that.
 
 use sea_orm::entity::prelude::*;
 
@@ -15,7 +15,7 @@ pub struct Model {
     pub id: SessionId,
     pub user_id: UserId,
     pub created_at: DateTimeUtc,
-    /// When the newest refresh token expires; pushed on by each rotation.
+    /// When the newest refresh token expires. Each refresh moves it.
     pub expires_at: DateTimeUtc,
     pub revoked_at: Option<DateTimeUtc>,
     #[sea_orm(belongs_to, from = "user_id", to = "id")]

@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::UserId;
 
-/// Argon2id in PHC string format. Never shown in a log line.
+/// An Argon2id hash in PHC string format. Its `Debug` does not show it, so logs never contain it.
 #[derive(Clone, PartialEq, Eq, DeriveValueType)]
 pub struct PasswordHash(pub String);
 
@@ -20,7 +20,7 @@ impl std::fmt::Debug for PasswordHash {
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: UserId,
-    /// Trimmed and in lower case: the one form that is compared.
+    /// The address, trimmed and in lower case, so that comparing it ignores case.
     #[sea_orm(unique)]
     pub email: String,
     pub name: String,

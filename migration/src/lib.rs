@@ -1,7 +1,7 @@
-//! Rowlock's database schema, one migration per step, the same on SQLite and PostgreSQL.
+//! Rowlock's database schema. SQLite and PostgreSQL have the same migrations.
 //!
-//! The constraints here are the last line of the booking guarantee: whatever the server does, no
-//! count leaves `0..=total` and no user holds two confirmed bookings of one event.
+//! The constraints are the last defence of the booking guarantee. Whatever the server does, no
+//! count leaves `0..=total`, and no user has two confirmed bookings of one event.
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;

@@ -69,7 +69,7 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        // Signing a user out everywhere.
+        // Finds the sessions of a user who logs out everywhere.
         manager
             .create_index(
                 Index::create()
@@ -79,7 +79,7 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        // Clearing away what has expired.
+        // Finds expired sessions to delete.
         manager
             .create_index(
                 Index::create()
@@ -117,7 +117,7 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        // A session's tokens, for the cascade.
+        // Finds a session's tokens when a deletion cascades.
         manager
             .create_index(
                 Index::create()

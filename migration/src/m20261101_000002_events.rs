@@ -1,4 +1,4 @@
-//! Events with their ticket counts, and an index for each order they are listed in.
+//! Events with their ticket counts, and an index for each order of the list.
 
 use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
 
@@ -27,7 +27,8 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let postgres = manager.get_database_backend() == DbBackend::Postgres;
 
-        // Bytewise on both engines, so that pages and cursors do not depend on a database's locale.
+        // Both engines compare titles by their bytes, so that pages and cursors do not depend on
+        // the locale of the database.
         let mut title_key = text(Events::TitleKey);
         if postgres {
             title_key.extra("COLLATE \"C\"");
@@ -52,7 +53,7 @@ impl MigrationTrait for Migration {
                     .col(big_integer(Events::PriceMinor))
                     .col(text(Events::Currency))
                     .col(timestamp_with_time_zone(Events::CreatedAt))
-                    // A cursor carries the title.
+                    // A cursor contains the title, so its length is limited.
                     .check((
                         "events_title",
                         Expr::expr(Func::char_length(Expr::col(Events::Title))).lte(200),
@@ -69,7 +70,7 @@ impl MigrationTrait for Migration {
             )
             .await?;
 
-        // One per order; each serves both directions.
+        // Each index serves both directions of its order.
         for (name, key) in [
             ("events_by_date", Events::StartsAt),
             ("events_by_price", Events::PriceMinor),
@@ -87,7 +88,8 @@ impl MigrationTrait for Migration {
                 .await?;
         }
 
-        // Finds a piece of a title without reading every title. SQLite's came later.
+        // Finds a part of a title without reading every title. A later migration adds an index on
+        // SQLite.
         if postgres {
             let db = manager.get_connection();
             db.execute_unprepared("CREATE EXTENSION IF NOT EXISTS pg_trgm").await?;
@@ -99,7 +101,7 @@ impl MigrationTrait for Migration {
         Ok(())
     }
 
-    // The pg_trgm extension stays: another schema in the database may use it.
+    // The extension pg_trgm stays, because another schema of the database may use it.
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.drop_table(Table::drop().table(Events::Table).to_owned()).await
     }

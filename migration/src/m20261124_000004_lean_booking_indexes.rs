@@ -1,8 +1,9 @@
-//! Fewer index entries for each booking: none by event alone, none for a key that was not given.
+//! Removes the index of bookings by event, and leaves bookings without an idempotency key out of
+//! the index of keys.
 //!
-//! With an index by event, PostgreSQL may look up one user's booking of a popular event among all of that
-//! event's. What it served besides was only the check that a deleted event has no bookings; deleting
-//! one reads all bookings now.
+//! With an index by event, PostgreSQL may look for one user's booking of a popular event among all
+//! bookings of that event. Otherwise the index only served the check that a deleted event has no
+//! bookings. Deleting an event now reads all bookings.
 
 use sea_orm_migration::prelude::*;
 

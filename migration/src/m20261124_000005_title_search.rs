@@ -1,11 +1,12 @@
-//! An index over the pieces of titles, on SQLite; PostgreSQL has had one from the beginning.
+//! A trigram index of titles on SQLite. PostgreSQL has had one from the first migration of events.
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// It has a copy of each title: the rows of `events` have no numbers that last, which it could refer to.
+/// The index stores a copy of each title. It can't refer to rows of `events`, because their row
+/// numbers may change.
 const UP: [&str; 5] = [
     "CREATE VIRTUAL TABLE event_titles \
      USING fts5 (title_key, event_id UNINDEXED, tokenize = 'trigram case_sensitive 1')",
