@@ -18,7 +18,7 @@ use crate::{
     waiting::wait_until,
 };
 
-async fn start(flags: &[&str]) -> App {
+async fn start_app(flags: &[&str]) -> App {
     App::start_with(Engine::Sqlite, flags).await
 }
 
@@ -30,7 +30,7 @@ async fn wait_until_a_socket_opens(app: &App, timeout: Duration) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sockets_per_address_are_limited() {
-    let app = start(&["--max-sockets-per-address", "2"]).await;
+    let app = start_app(&["--max-sockets-per-address", "2"]).await;
     let first = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     let _second = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     let Err(Error::Http(refused)) = Socket::connect_without_init(&app.url, MODERN_PROTOCOL).await
@@ -46,7 +46,7 @@ async fn sockets_per_address_are_limited() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_that_sends_no_connection_init_is_closed() {
-    let app = start(&["--socket-init-seconds", "1"]).await;
+    let app = start_app(&["--socket-init-seconds", "1"]).await;
     let silent = Socket::connect_without_init(&app.url, MODERN_PROTOCOL).await.unwrap();
     let mut initialized = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     assert_eq!(silent.close_code().await, Some(4408));
@@ -55,7 +55,7 @@ async fn a_socket_that_sends_no_connection_init_is_closed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_that_breaks_the_protocol_is_closed_with_the_protocols_code() {
-    let app = start(&[]).await;
+    let app = start_app(&[]).await;
     let mut uninitialized = Socket::connect_without_init(&app.url, MODERN_PROTOCOL).await.unwrap();
     uninitialized.start("{ __typename }", json!({})).await;
     assert_eq!(uninitialized.close_code().await, Some(4401));
@@ -85,7 +85,7 @@ async fn a_socket_that_breaks_the_protocol_is_closed_with_the_protocols_code() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_that_answers_no_ping_is_closed() {
-    let app = start(&["--socket-ping-seconds", "1", "--max-sockets-per-address", "2"]).await;
+    let app = start_app(&["--socket-ping-seconds", "1", "--max-sockets-per-address", "2"]).await;
     let mut responsive = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     responsive.start("subscription { remainingTickets { version } }", json!({})).await;
     // Nobody reads this socket, so it answers no pings.
@@ -106,7 +106,7 @@ async fn only_a_trusted_header_names_the_clients_address() {
     let limit = ["--sign-ins-per-minute-per-address", "1"];
     let trusting = [&limit[..], &["--client-address-header", "x-forwarded-for"]].concat();
     for (flags, expected) in [(&limit[..], 1), (&trusting[..], 3)] {
-        let app = start(flags).await;
+        let app = start_app(flags).await;
         let mut attempts = 0;
         // The proxy appends the address. Everything before it comes from the client.
         for addresses in
@@ -139,7 +139,7 @@ async fn send_incomplete_request(app: &App, start: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_stays_incomplete_times_out() {
-    let app = start(&["--request-seconds", "1"]).await;
+    let app = start_app(&["--request-seconds", "1"]).await;
     for start in ["", "P", "PRI * HTTP/2.0\r\n", "POST /graphql HTTP/1.1\r\nhost: a\r\n"] {
         send_incomplete_request(&app, start).await;
     }
@@ -152,7 +152,7 @@ async fn a_request_that_stays_incomplete_times_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_of_results_counts_as_a_socket_and_sends_keep_alives() {
-    let app = start(&["--max-sockets-per-address", "1", "--socket-ping-seconds", "1"]).await;
+    let app = start_app(&["--max-sockets-per-address", "1", "--socket-ping-seconds", "1"]).await;
     let subscription = "subscription { remainingTickets { version } }";
     let open = async |accept: &str| {
         app.request(None, subscription, json!({})).header("accept", accept).send().await.unwrap()
@@ -186,7 +186,7 @@ async fn a_stream_of_results_counts_as_a_socket_and_sends_keep_alives() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_that_reads_nothing_is_closed() {
-    let app = start(&["--request-seconds", "1", "--max-sockets-per-address", "1"]).await;
+    let app = start_app(&["--request-seconds", "1", "--max-sockets-per-address", "1"]).await;
     let mut unread = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     // Requests answers and reads none of them, until the buffers are full.
     let list = json!({ "query": "{ events(first: 50) { nodes { id title description venue } } }" });
@@ -202,7 +202,7 @@ async fn a_socket_that_reads_nothing_is_closed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operations_and_watched_events_per_socket_are_limited() {
-    let app = start(&["--max-subscriptions-per-socket", "10"]).await;
+    let app = start_app(&["--max-subscriptions-per-socket", "10"]).await;
     let event = app.event("Concert", 5).await;
     // Answers are sent one after another, so most of these operations run at once.
     let mut with_many_operations = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;

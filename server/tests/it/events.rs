@@ -43,7 +43,7 @@ async fn list(app: &App, variables: Value) -> Value {
 }
 
 /// Replaces the demo events by 23 others, some with equal dates and prices.
-async fn many_events(app: &App) {
+async fn replace_demo_events(app: &App) {
     app.execute_sql("DELETE FROM events").await;
     for number in 0..23_i64 {
         app.event_with(|event| {
@@ -71,7 +71,7 @@ async fn without_arguments_the_ten_soonest_events_are_listed(app: App) {
 }
 
 async fn pages_in_either_direction_show_every_event_once_in_every_order(app: App) {
-    many_events(&app).await;
+    replace_demo_events(&app).await;
     for field in ["DATE", "PRICE", "TITLE"] {
         let mut all_directions = Vec::new();
         for direction in ["ASC", "DESC"] {
@@ -124,7 +124,7 @@ async fn pages_in_either_direction_show_every_event_once_in_every_order(app: App
 }
 
 async fn numbered_pages_show_every_event_once(app: App) {
-    many_events(&app).await;
+    replace_demo_events(&app).await;
     let all = titles(&list(&app, json!({ "first": 50 })).await["nodes"]);
     let mut numbered = Vec::new();
     for page in 0..3 {

@@ -30,8 +30,8 @@ async fn lane_metric(app: &App, name: &str) -> f64 {
 }
 
 async fn wait_for_metric(app: &App, name: &str, value: f64) {
-    let what = format!("{name} is {value}");
-    wait_until(Duration::from_secs(20), &what, async || lane_metric(app, name).await == value)
+    let condition = format!("{name} is {value}");
+    wait_until(Duration::from_secs(20), &condition, async || lane_metric(app, name).await == value)
         .await;
 }
 
@@ -39,7 +39,7 @@ const BATCHES: &str = "rowlock_queue_batch_calls_count";
 const WAITING: &str = "rowlock_queue_waiting";
 
 /// The number of transactions that changed an event's count, which is the count's version.
-async fn transactions(app: &App, event: &str) -> i64 {
+async fn count_transactions(app: &App, event: &str) -> i64 {
     let id = EventId(event.parse().unwrap());
     event::Entity::find_by_id(id).one(app.db()).await.unwrap().unwrap().count_version
 }
@@ -73,7 +73,7 @@ async fn requests_that_arrive_during_a_transaction_share_the_next_one(app: App) 
     let answers = book_while_another_runs(&app, (&users[0], &event), &later).await;
     assert!(answers.iter().all(|answer| outcome(answer) == "BookEventSuccess"), "{answers:?}");
     assert_eq!(
-        transactions(&app, &event).await,
+        count_transactions(&app, &event).await,
         2,
         "the first booking has one transaction, and the other fifty share one"
     );

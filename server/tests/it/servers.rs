@@ -27,9 +27,11 @@ async fn two_servers() -> (App, App) {
 
 /// Waits until this many servers listen for counts.
 async fn wait_until_listening(app: &App, servers: i64) {
-    let what = format!("{servers} servers listen");
-    wait_until(Duration::from_secs(20), &what, async || listening_servers(app).await >= servers)
-        .await;
+    let condition = format!("{servers} servers listen");
+    wait_until(Duration::from_secs(20), &condition, async || {
+        listening_servers(app).await >= servers
+    })
+    .await;
 }
 
 const LISTENING_SESSIONS: &str = "FROM pg_stat_activity WHERE datname = current_database() \
