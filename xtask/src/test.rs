@@ -27,9 +27,9 @@ const AXE: Package = Package {
 
 /// Modules of server/tests/it whose tests need the web client and the IDEs, a browser, or clients
 /// from npm.
-const NEED_SITE: &[&str] = &["browser::", "http::"];
+const NEED_SITE: &[&str] = &["accepted_operations::", "browser::", "site::"];
 const NEED_BROWSER: &[&str] = &["browser::"];
-const NEED_CLIENTS: &[&str] = &["clients::", "guide::"];
+const NEED_CLIENTS: &[&str] = &["clients::", "documentation_examples::"];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

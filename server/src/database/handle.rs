@@ -50,8 +50,9 @@ impl Database {
                 (pool(reads), pool(reads), pool(1), pool(1), None)
             }
             DatabaseUrl::Postgres(url) => {
-                let pool =
-                    |connections, timeout| postgres_options(url, connections, &trust, timeout);
+                let pool = |connections, timeout| {
+                    postgres_options(url.with_secrets(), connections, &trust, timeout)
+                };
                 let reads = || pool(args.database_read_connections, Some(READ_TIMEOUT));
                 let writes = pool(args.database_write_connections, None);
                 // One connection listens and one sends. The third one is for a new listener while
@@ -72,7 +73,7 @@ impl Database {
             (None, _) => None,
             (Some(replica @ DatabaseUrl::Postgres(url)), DatabaseUrl::Postgres(_)) => {
                 let connections = args.database_read_connections;
-                Some(Standby::open(url, replica.to_string(), connections).await?)
+                Some(Standby::open(url.with_secrets(), replica.to_string(), connections).await?)
             }
             (Some(_), _) => {
                 let cause = "DATABASE_REPLICA_URL names a PostgreSQL standby, so DATABASE_URL must \

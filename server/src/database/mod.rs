@@ -18,6 +18,7 @@ mod reads;
 mod rows;
 mod settings;
 mod standby;
+mod url;
 
 pub(crate) use fault::Fault;
 pub use handle::Database;
@@ -25,4 +26,5 @@ pub use health::Health;
 pub(crate) use health::Schema;
 pub use reads::Reads;
 pub(crate) use rows::{any_of, find_by_ids, hex, insert_missing, json};
-pub use settings::{DatabaseArgs, DatabaseUrl};
+pub use settings::DatabaseArgs;
+pub use url::DatabaseUrl;
