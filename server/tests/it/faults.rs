@@ -151,24 +151,24 @@ async fn a_silent_connection_keeps_nobody_waiting_forever() {
     assert_eq!(app.book(&users[1], &event, 1).await["__typename"], "SoldOut");
     assert_eq!(proxy.fault(), NetworkFault::None, "the connection fell silent");
 
-    // A shared read hits a silent connection, and so do the requests that share it. A second read
-    // hits another one, so that no connection is left.
+    // A shared read hits a silent connection. An equal request waits for the next run of that read,
+    // and another read hits the second connection, so that no connection is left.
     proxy.set_fault(NetworkFault::Silence(b"starts_at"));
     let sent_at = Instant::now();
-    let other_request = async {
+    let later_requests = async {
         let is_silent = async || proxy.fault() == NetworkFault::None;
         wait_until(RECOVERY_TIMEOUT, "the connection is silent", is_silent).await;
         proxy.set_fault(NetworkFault::Silence(b"starts_at"));
-        app.error(None, "{ events(search: \"rare\") { nodes { title } } }", json!({})).await
+        futures_util::join!(
+            app.send(None, LIST, json!({})),
+            app.error(None, "{ events(search: \"rare\") { nodes { title } } }", json!({}))
+        )
     };
-    let (first, second, other) = futures_util::join!(
-        app.error(None, LIST, json!({})),
-        app.send(None, LIST, json!({})),
-        other_request
-    );
+    let (first, (second, other)) =
+        futures_util::join!(app.error(None, LIST, json!({})), later_requests);
     assert_eq!(error_code(&first), "UNAVAILABLE", "{first}");
     assert_eq!(error_code(&other), "UNAVAILABLE", "{other}");
-    // This request started later and may have used the second connection.
+    // Its read began after the first one had failed, so it may have got a new connection.
     assert!(
         second["errors"].is_null() || second["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
     );
