@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::{BookingId, EventId, UserId};
 
-/// Whether a booking holds its tickets.
+/// Whether a booking has its tickets or has returned them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum Status {

@@ -14,7 +14,7 @@ macro_rules! ids {
         impl $name {
             /// A new UUIDv7. Later ids sort later, so an index grows at one end.
             #[must_use]
-            #[expect(clippy::new_without_default, reason = "each call gives another id")]
+            #[expect(clippy::new_without_default, reason = "each call returns another id")]
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
             }

@@ -1,4 +1,4 @@
-//! Rowlock's tables: their columns, their relations and the newtypes of their ids.
+//! Rowlock's tables: their columns, their relations, and a newtype for each id.
 //!
 //! Rules are in the server's services. Constraints and indexes are in `rowlock-migration`. Nothing
 //! here knows GraphQL.

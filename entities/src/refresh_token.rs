@@ -11,7 +11,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: RefreshTokenId,
     pub session_id: SessionId,
-    /// SHA-256 of the token, 32 bytes.
+    /// The SHA-256 hash of the token, 32 bytes.
     #[sea_orm(unique)]
     pub token_hash: Vec<u8>,
     pub created_at: DateTimeUtc,

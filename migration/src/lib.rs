@@ -1,4 +1,4 @@
-//! Rowlock's database schema, one migration per step, the same on SQLite and PostgreSQL.
+//! Rowlock's database schema. SQLite and PostgreSQL have the same migrations.
 //!
 //! The constraints are the last defence of the booking guarantee: whatever the server does, no
 //! count leaves `0..=total`, and no user holds two confirmed bookings of one event.

@@ -1,4 +1,4 @@
-//! Events with their ticket counts, and an index for each order they are listed in.
+//! Events with their ticket counts, and an index for each order of the list.
 
 use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
 
@@ -99,7 +99,7 @@ impl MigrationTrait for Migration {
         Ok(())
     }
 
-    // The pg_trgm extension stays: another schema in the database may use it.
+    // The extension pg_trgm stays, because another schema of the database may use it.
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.drop_table(Table::drop().table(Events::Table).to_owned()).await
     }

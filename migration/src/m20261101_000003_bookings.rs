@@ -64,7 +64,7 @@ impl MigrationTrait for Migration {
             )
             .await?;
 
-        // One confirmed booking per user and event; any number of cancelled ones.
+        // A user has at most one confirmed booking of an event, and any number of cancelled ones.
         manager
             .create_index(
                 Index::create()
@@ -77,7 +77,7 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        // Both engines take NULLs as distinct: bookings without a key do not collide.
+        // NULLs are distinct on both engines, so bookings without a key do not collide.
         manager
             .create_index(
                 Index::create()

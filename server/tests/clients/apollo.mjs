@@ -1,4 +1,4 @@
-// Apollo Client: its cache and links, with subscriptions over a socket and over HTTP, and a session.
+// Apollo Client: its cache and links, subscriptions over a socket and over HTTP, and a session.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -9,7 +9,7 @@ import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 import { COUNTS, event, expectCountsOfABooking, socketUrl, toAsyncIterable, token, url } from './setup.mjs';
 
-// What a browser does with cookies.
+// Stores and sends cookies as a browser does.
 let cookie = '';
 const withCookie = async (input, init) => {
   const answer = await fetch(input, { ...init, headers: { ...init.headers, cookie } });
@@ -65,7 +65,7 @@ for (const client of [socketClient, httpClient]) {
     return data.remainingTickets.remainingTickets;
   });
 }
-// A query's hash is enough, once its text was sent.
+// Once a query's text was sent, its hash is enough.
 const requestBodies = [];
 const persisted = new ApolloClient({
   cache: new InMemoryCache(),

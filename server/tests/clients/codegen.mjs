@@ -1,4 +1,4 @@
-// GraphQL Code Generator: types for a client's operations, made from the schema.
+// GraphQL Code Generator generates types for a client's operations from the schema.
 
 import assert from 'node:assert/strict';
 import { codegen } from '@graphql-codegen/core';

@@ -1,4 +1,4 @@
-// The audit of GraphQL over HTTP that graphql-http brings.
+// graphql-http's audit of GraphQL over HTTP.
 
 import { auditServer } from 'graphql-http';
 import { url } from './setup.mjs';

@@ -1,4 +1,4 @@
-// graphql-sse: GraphQL over Server-Sent Events, a connection for each operation.
+// graphql-sse: GraphQL over server-sent events, with one connection for each operation.
 
 import assert from 'node:assert/strict';
 import { createClient } from 'graphql-sse';
@@ -21,7 +21,7 @@ const invalid = client.iterate({ query: '{ nothingLikeThis }' });
 await assert.rejects(async () => { for await (const _ of invalid); }, /400/);
 client.dispose();
 
-// As a browser's EventSource asks.
+// A GET request, as a browser's EventSource sends it.
 const query = new URLSearchParams({ query: '{ events(first: 1) { nodes { id } } }' });
 const response = await fetch(`${url}?${query}`, { headers: { accept: 'text/event-stream' } });
 assert.match(response.headers.get('content-type'), /^text\/event-stream/);

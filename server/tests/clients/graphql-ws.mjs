@@ -20,7 +20,7 @@ const collect = async (payload) => {
   return results;
 };
 
-// Several at once; each is completed by the server.
+// Several operations run at once. The server completes each.
 const [me, list, invalid] = await Promise.all([
   collect({ query: '{ me { name } }' }),
   collect({ query: 'query($n: Int) { events(first: $n) { nodes { id } } }', variables: { n: 2 } }),
@@ -30,12 +30,12 @@ assert.equal(typeof me[0].data.me.name, 'string');
 assert.equal(list[0].data.events.nodes.length, 2);
 assert.match(JSON.stringify(invalid), /BAD_USER_INPUT/);
 
-// Completed by the client, and begun again.
+// The client completes a subscription and starts it again.
 for (let round = 0; round < 2; round += 1) {
   const counts = client.iterate({ query: COUNTS, variables: { ids: [event] } });
   await expectCountsOfABooking(counts, ({ data }) => data.remainingTickets.remainingTickets);
 }
-// For as long as something is watched, the client asks for signs of life.
+// While a subscription is open, the client sends pings.
 const unsubscribe = client.subscribe({ query: COUNTS, variables: { ids: [event] } }, {
   next: () => {},
   error: (error) => { throw error; },
@@ -45,7 +45,7 @@ while (pongs === 0) await new Promise((resolve) => setTimeout(resolve, 20));
 unsubscribe();
 await client.dispose();
 
-// A token that has ended: the client gets another one, and connects again.
+// The token has expired, so the client gets another one and connects again.
 let closedConnections = 0;
 const renewing = createClient({
   url: socketUrl,

@@ -1,4 +1,5 @@
-// Relay: its compiler takes the schema, and its runtime pages through a connection and reads a node again by its id.
+// Relay: its compiler accepts the schema. Its runtime pages through a connection and refetches a
+// node by its id.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -23,7 +24,7 @@ graphql\`fragment Events_count on Event @refetchable(queryName: "EventsCountQuer
 }\`;
 `;
 
-// Within this folder, so that what is made finds the packages.
+// The generated files are within this folder, so that they find the packages.
 const folder = mkdtempSync(resolve('relay-'));
 try {
   const config = { src: '.', schema: 'schema.graphql', language: 'javascript', eagerEsModules: false };
@@ -50,10 +51,10 @@ try {
   assert.equal(events().edges.length, 2);
   await fetch(generated('./EventsPageQuery.graphql'), { count: 2, cursor: events().pageInfo.endCursor });
   const ids = events().edges.map(({ node }) => node.id);
-  assert.equal(new Set(ids).size, 4, 'the second page is put after the first');
+  assert.equal(new Set(ids).size, 4, 'the second page is appended to the first');
 
   const { node } = await fetch(generated('./EventsCountQuery.graphql'), { id: event });
-  assert.ok(node.__fragments.Events_count, 'the event is found by its id alone');
+  assert.ok(node.__fragments.Events_count, 'the event is found by its id');
 } finally {
   rmSync(folder, { recursive: true });
 }

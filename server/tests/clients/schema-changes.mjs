@@ -1,4 +1,4 @@
-// What the schema has lost since its last release must be declared, and nothing else.
+// Every breaking change of the schema since its last release must be declared, and nothing else.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -12,11 +12,11 @@ const declared = readFileSync('declared-breaking-changes.txt', 'utf8')
 const found = findBreakingChanges(buildSchema(released), buildSchema(schema)).map((change) => change.description);
 const undeclared = found.filter((change) => !declared.includes(change));
 const stale = declared.filter((change) => !found.includes(change));
-assert.deepEqual(undeclared, [], 'these changes break clients: take them back, or add them to \
+assert.deepEqual(undeclared, [], 'these changes break clients: revert them, or add them to \
 server/tests/clients/declared-breaking-changes.txt');
-assert.deepEqual(stale, [], 'these are declared, and did not happen');
+assert.deepEqual(stale, [], 'these changes are declared but were not made');
 
-// The check itself finds what it should.
+// The check itself finds a breaking change.
 const broken = schema.replace('  venue: String!\n', '  hall: String!\n');
 assert.notEqual(broken, schema);
 const changes = findBreakingChanges(buildSchema(released), buildSchema(broken));

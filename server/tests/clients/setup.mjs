@@ -1,4 +1,5 @@
-// What each script here is given: a running server, a user's access token, and an event with tickets.
+// The environment of each script: a running server, a user's access token, and an event with
+// tickets. Also the operations and helpers that several scripts share.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -14,7 +15,7 @@ export const CANCEL = `mutation Cancel($id: ID!) { cancelBooking(input: { bookin
 export const COUNTS = `subscription Counts($ids: [ID!]) { remainingTickets(eventIds: $ids) {
   eventId remainingTickets } }`;
 
-// Sends an operation by POST; gives its data.
+// Sends an operation by POST and returns its data.
 export async function send(query, variables) {
   const answer = await fetch(url, {
     method: 'POST',
@@ -26,7 +27,7 @@ export async function send(query, variables) {
   return data;
 }
 
-// Books a ticket; gives a way to give it back.
+// Books a ticket. Returns a function that cancels the booking.
 async function book() {
   const { bookEvent } = await send(BOOK, { id: event });
   assert.equal(bookEvent.__typename, 'BookEventSuccess');
@@ -36,12 +37,12 @@ async function book() {
   };
 }
 
-// Follows `results`, a stream of counts, while a ticket is booked and given back.
+// Expects the right counts in `results` while a ticket is booked and cancelled.
 export async function expectCountsOfABooking(results, countOf) {
   const counts = results[Symbol.asyncIterator]();
   const next = async () => {
     const { value, done } = await counts.next();
-    assert.ok(!done, 'the subscription goes on');
+    assert.ok(!done, 'the subscription is still open');
     return countOf(value);
   };
   const first = await next();
@@ -52,7 +53,8 @@ export async function expectCountsOfABooking(results, countOf) {
   await counts.return?.();
 }
 
-// An async iterable of what a callback-style source gives: `start` gets a sink and gives a way to stop.
+// Makes an async iterable of a source with callbacks. `start` gets the sink, and returns a function
+// that stops the source.
 export function toAsyncIterable(start) {
   const queue = [];
   let wake = () => {};

@@ -59,7 +59,7 @@ async fn send_with_cookie(app: &App, query: &str, cookie: &str) -> Response {
     app.request(None, query, json!({})).header(header::COOKIE, cookie).send().await.unwrap()
 }
 
-/// A registered user's cookie.
+/// Registers a user and returns their refresh cookie.
 async fn session_cookie(app: &App) -> String {
     refresh_cookie(&register(app, "ann@example.org").await).0
 }
@@ -68,7 +68,7 @@ async fn response_error_code(response: Response) -> Value {
     response.json::<Value>().await.unwrap()["errors"][0]["extensions"]["code"].take()
 }
 
-/// The code of the error that a refresh with this cookie gets.
+/// Returns the error code of a refresh with this cookie.
 async fn refresh_error_code(app: &App, cookie: &str) -> Value {
     response_error_code(send_with_cookie(app, REFRESH, cookie).await).await
 }
@@ -110,7 +110,10 @@ async fn each_invalid_field_of_a_registration_is_named(app: App) {
     let input = json!({ "email": "", "password": "", "name": "" });
     let error = app.error(None, REGISTER, json!({ "input": input })).await;
     assert_eq!(code_and_fields(&error).1, ["email", "password", "name"]);
-    assert!(register(&app, "ann@example.org").await.status().is_success(), "nothing was stored");
+    assert!(
+        register(&app, "ann@example.org").await.status().is_success(),
+        "an invalid registration stores nothing"
+    );
 }
 
 async fn an_email_is_unique_regardless_of_case(app: App) {
@@ -259,7 +262,11 @@ async fn logging_out_ends_the_session_and_clears_the_cookie(app: App) {
     assert!(attributes.contains("Max-Age=0"), "{attributes}");
     assert_eq!(response.json::<Value>().await.unwrap()["data"]["logout"], true);
     assert_eq!(refresh_error_code(&app, &cookie).await, "UNAUTHENTICATED");
-    assert_eq!(app.data(None, LOGOUT, json!({})).await["logout"], true, "even without a session");
+    assert_eq!(
+        app.data(None, LOGOUT, json!({})).await["logout"],
+        true,
+        "logging out works without a session, too"
+    );
 }
 
 async fn logging_out_everywhere_ends_all_sessions_of_only_this_user(app: App) {
@@ -367,7 +374,10 @@ async fn an_access_token_expires_after_15_minutes(app: App) {
     assert_eq!(error_code(&error), "UNAUTHENTICATED");
     let query = "{ events { nodes { title myBooking { id } } } }";
     let answer = app.send(Some(&token), query, json!({})).await;
-    assert!(answer["data"]["events"]["nodes"][0]["title"].is_string(), "anyone may look");
+    assert!(
+        answer["data"]["events"]["nodes"][0]["title"].is_string(),
+        "public fields are answered"
+    );
     assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
 }
 
@@ -389,7 +399,7 @@ async fn refresh_tokens_are_stored_hashed(app: App) {
 
     let cookie = session_cookie(&app).await;
     let token = cookie.strip_prefix("rowlock_refresh=").unwrap();
-    assert_eq!(token.len(), 43, "256 bits in base64");
+    assert_eq!(token.len(), 43, "the token has 256 bits in base64");
     let rows = refresh_token::Entity::find().all(app.db()).await.unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].token_hash.len(), 32);
@@ -419,5 +429,5 @@ async fn logins_for_one_email_are_rate_limited(app: App) {
             return;
         }
     }
-    panic!("never limited: {codes:?}");
+    panic!("logins were never rate limited: {codes:?}");
 }

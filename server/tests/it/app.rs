@@ -203,7 +203,7 @@ impl App {
         self.db().execute_unprepared(sql).await.unwrap();
     }
 
-    /// Locks the row of an event until the transaction ends, as another program might.
+    /// Locks an event's row, as another program might, until the transaction ends.
     pub(crate) async fn lock_event(&self, event: &str) -> DatabaseTransaction {
         let transaction = self.db().begin().await.unwrap();
         let lock = format!("SELECT 1 FROM events WHERE id = '{event}' FOR UPDATE");
@@ -261,12 +261,12 @@ pub(crate) const CANCEL: &str =
     ... on BookingClosed { message event { id } }
 } }";
 
-/// A client that uses no proxy.
+/// An HTTP client that ignores the proxy settings of the environment.
 pub(crate) fn http_client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
-/// A request that sends an operation to the server at `url`.
+/// Builds a request that sends an operation to the server at `url`.
 pub(crate) fn graphql_request(
     http: &reqwest::Client,
     url: &str,
@@ -305,9 +305,10 @@ pub(crate) fn serve_args(database_url: &str, flags: &[&str]) -> ServeArgs {
 /// The built web client, relative to the server's folder, where cargo runs the tests.
 pub(crate) const WEB_DIR: &str = "../web/dist";
 
-/// The refresh cookie that an answer sets, as the browser would send it back, and its attributes.
+/// The refresh cookie that a response sets, as a browser would send it back, and its attributes in
+/// alphabetical order.
 pub(crate) fn refresh_cookie(response: &Response) -> (String, String) {
-    let header = response.headers().get(SET_COOKIE).expect("the answer sets a cookie");
+    let header = response.headers().get(SET_COOKIE).expect("the response sets a cookie");
     let (pair, attributes) = header.to_str().unwrap().split_once("; ").unwrap();
     // The order of attributes means nothing.
     let mut attributes: Vec<&str> = attributes.split("; ").collect();
@@ -319,7 +320,7 @@ pub(crate) fn error_code(error: &Value) -> &str {
     error["extensions"]["code"].as_str().unwrap_or("none")
 }
 
-/// The code of an error, and the fields that it names.
+/// The code of an error and the input fields that it names.
 pub(crate) fn code_and_fields(error: &Value) -> (&str, Vec<&str>) {
     let fields = error["extensions"]["fields"].as_array();
     let fields = fields.map(|fields| fields.iter().filter_map(|f| f["field"].as_str()).collect());

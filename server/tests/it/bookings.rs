@@ -1,4 +1,4 @@
-//! Booking and cancelling, one caller at a time.
+//! Booking and cancelling without concurrency.
 
 use chrono::Duration;
 use rowlock::accounts::Viewer;
@@ -66,7 +66,10 @@ async fn a_second_booking_of_an_event_is_refused_and_returns_the_first(app: App)
     let user = app.user().await;
     let first = app.book(&user, &event, 2).await;
     let second = app.book(&user, &event, 1).await;
-    assert_eq!(second["__typename"], "AlreadyBooked", "even though it is sold out by now");
+    assert_eq!(
+        second["__typename"], "AlreadyBooked",
+        "the first booking matters more than sold out"
+    );
     assert_eq!(booking_id(&second), booking_id(&first));
     assert_eq!(app.remaining_tickets(&event).await, 0);
 }
@@ -118,7 +121,7 @@ async fn another_users_booking_is_not_found(app: App) {
     let cancel = json!({ "input": { "bookingId": event } });
     let of_nobody = app.error(Some(&app.user().await), CANCEL, cancel).await;
     assert_eq!(error_code(&of_another_user), "NOT_FOUND");
-    assert_eq!(of_another_user, of_nobody, "the two can't be told apart");
+    assert_eq!(of_another_user, of_nobody, "the errors must not reveal that the booking exists");
     assert_eq!(app.remaining_tickets(&event).await, 3);
 }
 
@@ -295,5 +298,5 @@ async fn bookings_of_one_user_are_rate_limited(app: App) {
             return;
         }
     }
-    panic!("800 attempts were never limited");
+    panic!("800 bookings were never rate limited");
 }

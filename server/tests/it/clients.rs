@@ -19,7 +19,8 @@ async fn run_script(script: &str) {
     node.arg(script).current_dir(folder).kill_on_drop(true);
     node.env("SCHEMA", std::path::absolute("../schema.graphql").unwrap());
     node.env("URL", format!("{}/graphql", app.url)).env("TOKEN", token).env("EVENT", event);
-    let output = timeout(SCRIPT_TIMEOUT, node.output()).await.expect("it ends in time").unwrap();
+    let output =
+        timeout(SCRIPT_TIMEOUT, node.output()).await.expect("the script ends in time").unwrap();
     let printed = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&printed));
     app.assert_nothing_oversold().await;

@@ -71,7 +71,11 @@ fn the_schema_is_printed_without_a_database() {
     let output = rowlock_command(folder.path()).arg("schema").output().unwrap();
     assert!(output.status.success());
     assert_eq!(utf8(&output.stdout), rowlock::graphql::sdl());
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it leaves nothing");
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        0,
+        "printing the schema writes no file"
+    );
 }
 
 #[test]
@@ -146,7 +150,7 @@ async fn migrations_run_up_and_down_and_up_on_both_engines() {
         let (succeeded, output) = run(&["seed"]);
         assert!(!succeeded && output.contains("run `rowlock migrate` first"), "{output}");
         assert!(run(&["migrate"]).0);
-        assert!(run(&["migrate"]).0, "again changes nothing");
+        assert!(run(&["migrate"]).0, "migrating again succeeds");
         let (succeeded, output) = run(&["seed"]);
         assert!(succeeded && output.contains("added 12 demo events and 3 demo users"), "{output}");
         let (succeeded, output) = run(&["seed"]);

@@ -18,24 +18,24 @@ use crate::{
     waiting::wait_until,
 };
 
-async fn start(flags: &[&str]) -> App {
+async fn start_app(flags: &[&str]) -> App {
     App::start_with(Engine::Sqlite, flags).await
 }
 
-/// Waits until this address may open one more socket.
+/// Waits until this address can open another socket.
 async fn wait_until_a_socket_opens(app: &App, timeout: Duration) {
     let opens = async || Socket::connect_without_init(&app.url, MODERN_PROTOCOL).await.is_ok();
-    wait_until(timeout, "a socket's place is free", opens).await;
+    wait_until(timeout, "another socket can be opened", opens).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sockets_per_address_are_limited() {
-    let app = start(&["--max-sockets-per-address", "2"]).await;
+    let app = start_app(&["--max-sockets-per-address", "2"]).await;
     let first = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     let _second = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     let Err(Error::Http(refused)) = Socket::connect_without_init(&app.url, MODERN_PROTOCOL).await
     else {
-        panic!("a third socket")
+        panic!("a third socket was accepted")
     };
     assert_eq!(refused.status(), 429);
     let body = String::from_utf8_lossy(refused.body().as_deref().unwrap()).into_owned();
@@ -46,7 +46,7 @@ async fn sockets_per_address_are_limited() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_that_sends_no_connection_init_is_closed() {
-    let app = start(&["--socket-init-seconds", "1"]).await;
+    let app = start_app(&["--socket-init-seconds", "1"]).await;
     let silent = Socket::connect_without_init(&app.url, MODERN_PROTOCOL).await.unwrap();
     let mut initialized = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     assert_eq!(silent.close_code().await, Some(4408));
@@ -55,7 +55,7 @@ async fn a_socket_that_sends_no_connection_init_is_closed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_that_breaks_the_protocol_is_closed_with_the_protocols_code() {
-    let app = start(&[]).await;
+    let app = start_app(&[]).await;
     let mut uninitialized = Socket::connect_without_init(&app.url, MODERN_PROTOCOL).await.unwrap();
     uninitialized.start("{ __typename }", json!({})).await;
     assert_eq!(uninitialized.close_code().await, Some(4401));
@@ -85,7 +85,7 @@ async fn a_socket_that_breaks_the_protocol_is_closed_with_the_protocols_code() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_that_answers_no_ping_is_closed() {
-    let app = start(&["--socket-ping-seconds", "1", "--max-sockets-per-address", "2"]).await;
+    let app = start_app(&["--socket-ping-seconds", "1", "--max-sockets-per-address", "2"]).await;
     let mut responsive = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     responsive.start("subscription { remainingTickets { version } }", json!({})).await;
     // The test reads nothing from this socket, so no ping is answered.
@@ -98,7 +98,7 @@ async fn a_socket_that_answers_no_ping_is_closed() {
     .await;
     drop(unresponsive);
     responsive.send(json!({ "type": "ping" })).await;
-    assert_eq!(responsive.next_message().await["type"], "pong", "who answers stays");
+    assert_eq!(responsive.next_message().await["type"], "pong", "a responsive socket stays open");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +106,7 @@ async fn only_a_trusted_header_names_the_clients_address() {
     let limit = ["--sign-ins-per-minute-per-address", "1"];
     let trusting = [&limit[..], &["--client-address-header", "x-forwarded-for"]].concat();
     for (flags, expected) in [(&limit[..], 1), (&trusting[..], 3)] {
-        let app = start(flags).await;
+        let app = start_app(flags).await;
         let mut attempts = 0;
         // Addresses that the client wrote itself stand before the one that the proxy adds.
         for addresses in
@@ -132,13 +132,13 @@ async fn send_incomplete_request(app: &App, start: &str) -> String {
     stream.write_all(start.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     let reading = timeout(Duration::from_secs(10), stream.read_to_end(&mut answer));
-    reading.await.expect("the server ends it").unwrap();
+    reading.await.expect("the server closes the connection").unwrap();
     String::from_utf8(answer).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_stays_incomplete_times_out() {
-    let app = start(&["--request-seconds", "1"]).await;
+    let app = start_app(&["--request-seconds", "1"]).await;
     for start in ["", "P", "PRI * HTTP/2.0\r\n", "POST /graphql HTTP/1.1\r\nhost: a\r\n"] {
         send_incomplete_request(&app, start).await;
     }
@@ -151,7 +151,7 @@ async fn a_request_that_stays_incomplete_times_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_of_results_counts_as_a_socket_and_sends_keep_alives() {
-    let app = start(&["--max-sockets-per-address", "1", "--socket-ping-seconds", "1"]).await;
+    let app = start_app(&["--max-sockets-per-address", "1", "--socket-ping-seconds", "1"]).await;
     let subscription = "subscription { remainingTickets { version } }";
     let open = async |accept: &str| {
         app.request(None, subscription, json!({})).header("accept", accept).send().await.unwrap()
@@ -163,7 +163,7 @@ async fn a_stream_of_results_counts_as_a_socket_and_sends_keep_alives() {
     assert_eq!(keep_alive.unwrap().unwrap(), ":\n\n");
     drop(sse);
     let mut multipart = None;
-    wait_until(Duration::from_secs(10), "the stream's place is free", async || {
+    wait_until(Duration::from_secs(10), "another stream can be opened", async || {
         let answer = open("multipart/mixed;subscriptionSpec=1.0, application/json").await;
         multipart = Some(answer).filter(|answer| answer.status() == 200);
         multipart.is_some()
@@ -185,7 +185,7 @@ async fn a_stream_of_results_counts_as_a_socket_and_sends_keep_alives() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_that_reads_nothing_is_closed() {
-    let app = start(&["--request-seconds", "1", "--max-sockets-per-address", "1"]).await;
+    let app = start_app(&["--request-seconds", "1", "--max-sockets-per-address", "1"]).await;
     let mut unread = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     // Nobody reads the answers, so at last no more of them fit into the buffers.
     let list = json!({ "query": "{ events(first: 50) { nodes { id title description venue } } }" });
@@ -201,7 +201,7 @@ async fn a_socket_that_reads_nothing_is_closed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operations_and_watched_events_per_socket_are_limited() {
-    let app = start(&["--max-subscriptions-per-socket", "10"]).await;
+    let app = start_app(&["--max-subscriptions-per-socket", "10"]).await;
     let event = app.event("Concert", 5).await;
     // These operations wait for shared reads, so most of them run at the same time.
     let mut with_many_operations = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;

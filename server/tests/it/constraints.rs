@@ -1,4 +1,4 @@
-//! The constraints of the database hold without the server.
+//! The database's own constraints, which hold for other programs, too.
 
 use sea_orm::ConnectionTrait;
 
@@ -34,5 +34,8 @@ async fn the_database_refuses_changes_that_break_the_guarantee(app: App) {
     let cancelled = second_booking
         .replace("'CONFIRMED', created_at", "'CANCELLED', created_at, created_at")
         .replace("created_at)", "created_at, cancelled_at)");
-    assert!(app.db().execute_unprepared(&cancelled).await.is_ok(), "cancelled ones");
+    assert!(
+        app.db().execute_unprepared(&cancelled).await.is_ok(),
+        "cancelled bookings are accepted"
+    );
 }

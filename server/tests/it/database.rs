@@ -18,7 +18,7 @@ pub(crate) enum Engine {
     Postgres,
 }
 
-/// A migrated database with the demo data, for one test only.
+/// Creates a migrated database with the demo data by copying a template, and returns its URL.
 pub(crate) async fn new_database(engine: Engine, folder: &TempDir) -> String {
     match engine {
         Engine::Sqlite => {
@@ -63,15 +63,15 @@ async fn prepare(url: &str) {
     services.db.close().await;
 }
 
-/// The URL of one of the test server's databases.
+/// The URL of a database on the PostgreSQL for tests.
 pub(crate) fn postgres_url(database: &str) -> String {
     let admin = std::env::var("TEST_POSTGRES_URL")
-        .expect("TEST_POSTGRES_URL names a PostgreSQL to test with: run `cargo xtask test`");
+        .expect("TEST_POSTGRES_URL is not set to a PostgreSQL for tests: run `cargo xtask test`");
     let (server, _) = admin.rsplit_once('/').unwrap();
     format!("{server}/{database}")
 }
 
-/// Runs a statement in the test server's own database.
+/// Runs a statement in the database `postgres` of the PostgreSQL for tests.
 pub(crate) async fn postgres_admin(sql: &str) {
     let admin = sea_orm::Database::connect(postgres_url("postgres")).await.unwrap();
     admin.execute_unprepared(sql).await.unwrap();

@@ -1,4 +1,4 @@
-//! The demo data that tests use.
+//! Parts of the demo data that tests refer to.
 
 /// The id of the demo event "Limited Concert", which has two tickets.
 pub(crate) const LIMITED_CONCERT: &str = "01990000-0000-7000-8000-000000000001";

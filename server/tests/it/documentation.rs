@@ -93,7 +93,7 @@ fn every_link_has_a_target() {
             assert!(anchor.is_empty() || has_anchor(), "{page}: {target}");
         }
     }
-    assert!(links > 40, "only {links}");
+    assert!(links > 40, "only {links} links were found");
 }
 
 /// The words after the program's name in the documents' commands, up to the first placeholder.

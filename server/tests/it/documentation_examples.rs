@@ -31,10 +31,12 @@ async fn every_example_of_the_api_guide_gets_the_documented_answer(app: App) {
     assert!(run_examples(&app, API_GUIDE).await >= 16);
 }
 
-/// Fenced blocks with their languages.
+/// The fenced blocks, each with its language.
 fn blocks(page: &str) -> impl Iterator<Item = (&str, &str)> {
     let blocks = page.split("\n```").skip(1).step_by(2);
-    blocks.map(|block| block.split_once('\n').expect("a block has a first line"))
+    blocks.map(|block| {
+        block.split_once('\n').expect("a fenced block starts with a line for its language")
+    })
 }
 
 /// Runs the page's examples and returns their number.
@@ -111,7 +113,7 @@ impl ExampleRunner<'_> {
 
     async fn run_node(&self, script: &str) -> String {
         let folder = env::var("TEST_CLIENTS")
-            .expect("TEST_CLIENTS names the folder with the clients: run `cargo xtask test`");
+            .expect("TEST_CLIENTS is not set to the folder of the clients: run `cargo xtask test`");
         let mut file =
             tempfile::Builder::new().prefix("guide-").suffix(".mjs").tempfile_in(folder).unwrap();
         file.write_all(self.with_app_address(script).as_bytes()).unwrap();

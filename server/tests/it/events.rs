@@ -1,4 +1,4 @@
-//! Finding and listing events.
+//! Finding, searching and listing events.
 
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ async fn list(app: &App, variables: Value) -> Value {
 }
 
 /// Replaces the demo events with 23 events. Some of them have equal dates or prices.
-async fn many_events(app: &App) {
+async fn replace_demo_events(app: &App) {
     app.execute_sql("DELETE FROM events").await;
     for number in 0..23_i64 {
         app.event_with(|event| {
@@ -71,7 +71,7 @@ async fn without_arguments_the_ten_soonest_events_are_listed(app: App) {
 }
 
 async fn pages_in_either_direction_show_every_event_once_in_every_order(app: App) {
-    many_events(&app).await;
+    replace_demo_events(&app).await;
     for field in ["DATE", "PRICE", "TITLE"] {
         let mut all_directions = Vec::new();
         for direction in ["ASC", "DESC"] {
@@ -116,12 +116,15 @@ async fn pages_in_either_direction_show_every_event_once_in_every_order(app: App
             assert_eq!(titles(&list(&app, between).await["nodes"]), all[3..8]);
         }
         all_directions[1].reverse();
-        assert_eq!(all_directions[0], all_directions[1], "{field}: one way is the other reversed");
+        assert_eq!(
+            all_directions[0], all_directions[1],
+            "{field}: descending is ascending reversed"
+        );
     }
 }
 
 async fn numbered_pages_show_every_event_once(app: App) {
-    many_events(&app).await;
+    replace_demo_events(&app).await;
     let all = titles(&list(&app, json!({ "first": 50 })).await["nodes"]);
     let mut numbered = Vec::new();
     for page in 0..3 {

@@ -76,7 +76,7 @@ async fn a_server_that_loses_its_database_is_unavailable_until_it_is_back() {
         // The database is known to be unreachable, so each request fails without waiting for it.
         let answer =
             timeout(Duration::from_secs(8), app.error(Some(&user), query, variables)).await;
-        let error = answer.expect("an answer in time");
+        let error = answer.expect("an answer arrives in time");
         assert_eq!(error_code(&error), "UNAVAILABLE", "{query}: {error}");
     }
     proxy.set_open(true);
@@ -101,14 +101,22 @@ async fn a_booking_whose_connection_breaks_at_commit_gets_its_true_outcome() {
         proxy.set_fault(NetworkFault::CutOnce(b"COMMIT"));
         let booked = app.book(&user, &event, 1).await;
         assert_eq!(booked["__typename"], "BookEventSuccess");
-        assert_eq!(proxy.fault(), NetworkFault::None, "it was cut");
-        assert_eq!(app.remaining_tickets(&event).await, 5 - round, "booked once");
-        assert_eq!(socket.next_remaining_tickets().await, 5 - round, "and those who watch know it");
+        assert_eq!(proxy.fault(), NetworkFault::None, "the connection was cut");
+        assert_eq!(
+            app.remaining_tickets(&event).await,
+            5 - round,
+            "the tickets are booked only once"
+        );
+        assert_eq!(socket.next_remaining_tickets().await, 5 - round, "subscribers see the booking");
         let id = booked["booking"]["id"].as_str().unwrap();
         if round == 3 {
             proxy.set_fault(NetworkFault::CutOnce(b"COMMIT"));
             assert_eq!(app.cancel(&user, id).await["booking"]["status"], "CANCELLED");
-            assert_eq!(app.remaining_tickets(&event).await, 3, "returned once");
+            assert_eq!(
+                app.remaining_tickets(&event).await,
+                3,
+                "the tickets are returned only once"
+            );
             assert_eq!(socket.next_remaining_tickets().await, 3);
         }
     }
@@ -124,8 +132,8 @@ async fn a_retry_waits_for_the_late_commit_of_the_first_attempt() {
     proxy.set_fault(NetworkFault::CutAndDeliverLate(b"COMMIT", Duration::from_secs(4)));
     let booked = app.book(&user, &event, 2).await;
     assert_eq!(booked["__typename"], "BookEventSuccess", "{booked}");
-    assert_eq!(proxy.fault(), NetworkFault::None, "it was cut");
-    assert_eq!(app.remaining_tickets(&event).await, 3, "booked once");
+    assert_eq!(proxy.fault(), NetworkFault::None, "the connection was cut");
+    assert_eq!(app.remaining_tickets(&event).await, 3, "the tickets are booked only once");
     app.assert_nothing_oversold().await;
 }
 
@@ -140,23 +148,23 @@ async fn a_silent_connection_keeps_nobody_waiting_forever() {
     // The read without a lock gets no answer. The transaction after it gives the right outcome.
     proxy.set_fault(NetworkFault::Silence(b"FROM \"events\""));
     assert_eq!(app.book(&users[1], &event, 1).await["__typename"], "SoldOut");
-    assert_eq!(proxy.fault(), NetworkFault::None, "it fell silent");
+    assert_eq!(proxy.fault(), NetworkFault::None, "the connection fell silent");
 
     // A shared read gets no answer, nor do the requests that share it. A different read takes the
     // other connection and gets no answer either, so no connection is left.
     proxy.set_fault(NetworkFault::Silence(b"starts_at"));
     let sent_at = Instant::now();
-    let other_request = async {
+    let later_requests = async {
         let is_silent = async || proxy.fault() == NetworkFault::None;
         wait_until(RECOVERY_TIMEOUT, "the connection is silent", is_silent).await;
         proxy.set_fault(NetworkFault::Silence(b"starts_at"));
-        app.error(None, "{ events(search: \"rare\") { nodes { title } } }", json!({})).await
+        futures_util::join!(
+            app.send(None, LIST, json!({})),
+            app.error(None, "{ events(search: \"rare\") { nodes { title } } }", json!({}))
+        )
     };
-    let (first, second, other) = futures_util::join!(
-        app.error(None, LIST, json!({})),
-        app.send(None, LIST, json!({})),
-        other_request
-    );
+    let (first, (second, other)) =
+        futures_util::join!(app.error(None, LIST, json!({})), later_requests);
     assert_eq!(error_code(&first), "UNAVAILABLE", "{first}");
     assert_eq!(error_code(&other), "UNAVAILABLE", "{other}");
     // The second request began later, and may have got the other connection.
@@ -208,7 +216,8 @@ async fn lists_come_from_the_primary_if_the_configured_standby_is_not_one() {
             let title = format!("Only at the primary {round}");
             app.event(&title, 5).await;
             let found = app.data(None, "{ events(search: \"primary\") { totalCount } }", json!({}));
-            let found = timeout(Duration::from_secs(5), found).await.expect("an answer in time");
+            let found =
+                timeout(Duration::from_secs(5), found).await.expect("an answer arrives in time");
             assert_eq!(found["events"]["totalCount"], round + 1);
             // Meanwhile, the server probes the standby.
             sleep(Duration::from_millis(600)).await;

@@ -1,4 +1,4 @@
-//! A server whose disk is full.
+//! A server on SQLite whose disk is full.
 
 use std::process::Stdio;
 
@@ -51,7 +51,7 @@ async fn on_a_full_disk_no_booking_is_acknowledged_unless_it_is_stored() {
         stdin.write_all(format!("{command}\n").as_bytes()).await.unwrap();
         let mut output = Vec::new();
         loop {
-            match lines.next_line().await.unwrap().expect("the shell goes on").as_str() {
+            match lines.next_line().await.unwrap().expect("the shell is still running").as_str() {
                 "done" => return output,
                 line => output.push(line.to_owned()),
             }

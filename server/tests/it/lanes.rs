@@ -22,7 +22,7 @@ on_both_engines! {
     the_buyer_of_the_last_ticket_never_gets_sold_out
 }
 
-/// The sum of a metric over all lanes.
+/// The sum of a metric of queues over all lanes.
 async fn lane_metric(app: &App, name: &str) -> f64 {
     let text = app.metrics().await;
     let lines = text.lines().filter(|line| line.starts_with(&format!("{name}{{queue=\"lane-")));
@@ -30,8 +30,8 @@ async fn lane_metric(app: &App, name: &str) -> f64 {
 }
 
 async fn wait_for_metric(app: &App, name: &str, value: f64) {
-    let what = format!("{name} is {value}");
-    wait_until(Duration::from_secs(20), &what, async || lane_metric(app, name).await == value)
+    let condition = format!("{name} is {value}");
+    wait_until(Duration::from_secs(20), &condition, async || lane_metric(app, name).await == value)
         .await;
 }
 
@@ -39,7 +39,7 @@ const BATCHES: &str = "rowlock_queue_batch_calls_count";
 const WAITING: &str = "rowlock_queue_waiting";
 
 /// The version of an event's count, which is the number of transactions that changed it.
-async fn transactions(app: &App, event: &str) -> i64 {
+async fn count_transactions(app: &App, event: &str) -> i64 {
     let id = EventId(event.parse().unwrap());
     event::Entity::find_by_id(id).one(app.db()).await.unwrap().unwrap().count_version
 }
@@ -72,7 +72,11 @@ async fn requests_that_arrive_during_a_transaction_share_the_next_one(app: App) 
     let later: Vec<(&str, &str)> = users[1..].iter().map(|user| (&**user, &*event)).collect();
     let answers = book_while_another_runs(&app, (&users[0], &event), &later).await;
     assert!(answers.iter().all(|answer| outcome(answer) == "BookEventSuccess"), "{answers:?}");
-    assert_eq!(transactions(&app, &event).await, 2, "one alone, and fifty together");
+    assert_eq!(
+        count_transactions(&app, &event).await,
+        2,
+        "the first booking has one transaction, and the other fifty share one"
+    );
     assert_eq!(app.remaining_tickets(&event).await, 49);
     app.assert_nothing_oversold().await;
 }
@@ -303,7 +307,10 @@ async fn a_request_that_waits_too_long_is_unavailable_and_books_nothing() {
         let answer =
             app.send(Some(&users[1]), BOOK, json!({ "input": { "eventId": event } })).await;
         assert_unavailable(&answer);
-        assert!(sent_at.elapsed() < Duration::from_millis(1500), "the first one still ran");
+        assert!(
+            sent_at.elapsed() < Duration::from_millis(1500),
+            "the answer came while the first booking still ran"
+        );
     };
     let (first, ()) = futures_util::join!(app.book(&users[0], &event, 1), late);
     assert_eq!(first["__typename"], "BookEventSuccess");

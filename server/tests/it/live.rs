@@ -1,4 +1,4 @@
-//! The `remainingTickets` subscription, over both subprotocols.
+//! The subscription `remainingTickets` over both WebSocket subprotocols.
 
 use serde_json::{Value, json};
 use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
@@ -31,9 +31,9 @@ on_both_engines! {
     pages_of_other_origins_cannot_open_a_socket
 }
 
-fn count(message: &Value) -> (&str, i64) {
+fn event_and_remaining(message: &Value) -> (&str, i64) {
     let update = &message["data"]["remainingTickets"];
-    let event = update["eventId"].as_str().unwrap_or_else(|| panic!("no update: {message}"));
+    let event = update["eventId"].as_str().unwrap_or_else(|| panic!("no count: {message}"));
     (event, update["remainingTickets"].as_i64().unwrap())
 }
 
@@ -51,18 +51,18 @@ async fn the_current_count_comes_first_and_then_every_change_on_both_subprotocol
         );
         let booked = app.book(&user, &event, 2).await;
         let second = socket.next_result().await;
-        assert_eq!(count(&second), (&*event, 3));
+        assert_eq!(event_and_remaining(&second), (&*event, 3));
         assert_eq!(second["data"]["remainingTickets"]["version"], 1);
         app.cancel(&user, booked["booking"]["id"].as_str().unwrap()).await;
         let third = socket.next_result().await;
-        assert_eq!(count(&third), (&*event, 5));
+        assert_eq!(event_and_remaining(&third), (&*event, 5));
         assert_eq!(third["data"]["remainingTickets"]["version"], 2);
 
         // A stopped subscription sends nothing: the next message belongs to the next subscription.
         socket.stop(id).await;
         app.book(&user, &event, 1).await;
         socket.start(WATCH_WITH_EVENTS, json!({ "ids": [event] })).await;
-        assert_eq!(count(&socket.next_result().await), (&*event, 4));
+        assert_eq!(event_and_remaining(&socket.next_result().await), (&*event, 4));
     }
 }
 
@@ -82,10 +82,10 @@ async fn a_slow_subscriber_delays_nobody_and_gets_the_last_count(app: App) {
     for user in app.users(BOOKINGS).await {
         assert_eq!(app.book(&user, &event, 1).await["__typename"], "BookEventSuccess");
     }
-    while count(&fast.next_result().await).1 != 1 {}
+    while event_and_remaining(&fast.next_result().await).1 != 1 {}
     let mut at_last_count = 0;
     while at_last_count < 100 {
-        at_last_count += usize::from(count(&slow.next_result().await).1 == 1);
+        at_last_count += usize::from(event_and_remaining(&slow.next_result().await).1 == 1);
     }
 }
 
@@ -97,16 +97,16 @@ async fn one_subscription_watches_several_events(app: App) {
     // An event that is named twice is reported once.
     socket.start(WATCH_WITH_EVENTS, json!({ "ids": [one, two, one] })).await;
     let (first, second) = (socket.next_result().await, socket.next_result().await);
-    let mut current = [count(&first), count(&second)];
+    let mut current = [event_and_remaining(&first), event_and_remaining(&second)];
     current.sort();
     let mut expected = [(&*one, 1), (&*two, 2)];
     expected.sort();
     assert_eq!(current, expected);
     app.book(&user, &other, 1).await;
     app.book(&user, &two, 1).await;
-    assert_eq!(count(&socket.next_result().await), (&*two, 1));
+    assert_eq!(event_and_remaining(&socket.next_result().await), (&*two, 1));
     app.book(&user, &one, 1).await;
-    assert_eq!(count(&socket.next_result().await), (&*one, 0));
+    assert_eq!(event_and_remaining(&socket.next_result().await), (&*one, 0));
 }
 
 async fn a_subscription_without_ids_watches_all_events(app: App) {
@@ -118,11 +118,11 @@ async fn a_subscription_without_ids_watches_all_events(app: App) {
     // only after the subscription has begun.
     assert_eq!(socket.run("{ __typename }", json!({})).await["data"]["__typename"], "Query");
     app.book(&users[0], &one, 1).await;
-    assert_eq!(count(&socket.next_result().await), (&*one, 4));
+    assert_eq!(event_and_remaining(&socket.next_result().await), (&*one, 4));
     app.book(&users[0], &two, 2).await;
-    assert_eq!(count(&socket.next_result().await), (&*two, 3));
+    assert_eq!(event_and_remaining(&socket.next_result().await), (&*two, 3));
     app.book(&users[1], &one, 1).await;
-    assert_eq!(count(&socket.next_result().await), (&*one, 3));
+    assert_eq!(event_and_remaining(&socket.next_result().await), (&*one, 3));
 }
 
 async fn a_refused_booking_publishes_no_count(app: App) {
@@ -131,14 +131,14 @@ async fn a_refused_booking_publishes_no_count(app: App) {
     app.book(&users[0], &sold_out, 1).await;
     let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     socket.start(WATCH_WITH_EVENTS, json!({ "ids": [sold_out] })).await;
-    assert_eq!(count(&socket.next_result().await), (&*sold_out, 0));
+    assert_eq!(event_and_remaining(&socket.next_result().await), (&*sold_out, 0));
     app.book(&users[1], &sold_out, 1).await;
     app.book(&users[0], &sold_out, 1).await;
     socket.start(WATCH_WITH_EVENTS, json!({ "ids": [event] })).await;
     assert_eq!(
-        count(&socket.next_result().await),
+        event_and_remaining(&socket.next_result().await),
         (&*event, 5),
-        "nothing of the refusals came before"
+        "the refusals published nothing"
     );
 }
 
@@ -149,7 +149,7 @@ async fn every_subscriber_on_every_socket_gets_the_last_count(app: App) {
         let protocol = if n % 2 == 0 { MODERN_PROTOCOL } else { LEGACY_PROTOCOL };
         let mut socket = Socket::open(&app.url, protocol, json!({})).await;
         socket.start(WATCH_WITH_EVENTS, json!({ "ids": [event] })).await;
-        assert_eq!(count(&socket.next_result().await).1, 20);
+        assert_eq!(event_and_remaining(&socket.next_result().await).1, 20);
         sockets.push(socket);
     }
     let users = app.users(20).await;
@@ -161,11 +161,11 @@ async fn every_subscriber_on_every_socket_gets_the_last_count(app: App) {
             let version = message["data"]["remainingTickets"]["version"].as_i64().unwrap();
             assert!(version > last_version, "versions only grow");
             last_version = version;
-            if count(&message).1 == 0 {
+            if event_and_remaining(&message).1 == 0 {
                 break;
             }
         }
-        assert!(last_version <= 20, "one version for each transaction");
+        assert!(last_version <= 20, "each transaction adds one version");
     }
 }
 
@@ -180,11 +180,11 @@ async fn published_counts_are_committed(app: App) {
                 app.book(&user, &event, 1).await;
             },
             async {
-                let published = count(&socket.next_result().await).1;
+                let published = event_and_remaining(&socket.next_result().await).1;
                 (published, app.remaining_tickets(&event).await)
             }
         );
-        assert_eq!(published, stored, "a query after the update sees what was told");
+        assert_eq!(published, stored, "a query after the update sees the published count");
     }
 }
 
@@ -193,9 +193,9 @@ async fn several_operations_run_on_one_socket(app: App) {
     for protocol in [MODERN_PROTOCOL, LEGACY_PROTOCOL] {
         let mut socket = Socket::open(&app.url, protocol, json!({})).await;
         socket.start(WATCH_WITH_EVENTS, json!({ "ids": [one] })).await;
-        assert_eq!(count(&socket.next_result().await), (&*one, 1));
+        assert_eq!(event_and_remaining(&socket.next_result().await), (&*one, 1));
         socket.start(WATCH_WITH_EVENTS, json!({ "ids": [two] })).await;
-        assert_eq!(count(&socket.next_result().await), (&*two, 2));
+        assert_eq!(event_and_remaining(&socket.next_result().await), (&*two, 2));
         let answer = socket.run("{ events(first: 1) { nodes { title } } }", json!({})).await;
         assert!(answer["data"]["events"]["nodes"][0]["title"].is_string());
     }
@@ -257,9 +257,13 @@ async fn watching_one_event_sends_nothing_to_subscribers_of_all_events(app: App)
     assert_eq!(all_events.run("{ __typename }", json!({})).await["data"]["__typename"], "Query");
     let mut one_event = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     one_event.start(WATCH_WITH_EVENTS, json!({ "ids": [one] })).await;
-    assert_eq!(count(&one_event.next_result().await), (&*one, 5));
+    assert_eq!(event_and_remaining(&one_event.next_result().await), (&*one, 5));
     app.book(&app.user().await, &two, 1).await;
-    assert_eq!(count(&all_events.next_result().await), (&*two, 4), "the first that it is told");
+    assert_eq!(
+        event_and_remaining(&all_events.next_result().await),
+        (&*two, 4),
+        "this is the first count that it gets"
+    );
 }
 
 async fn subscriptions_per_socket_are_limited(app: App) {
@@ -268,14 +272,18 @@ async fn subscriptions_per_socket_are_limited(app: App) {
     let mut last = 0;
     for _ in 0..100 {
         last = socket.start(WATCH_WITH_EVENTS, json!({ "ids": [event] })).await;
-        assert_eq!(count(&socket.next_result().await), (&*event, 5));
+        assert_eq!(event_and_remaining(&socket.next_result().await), (&*event, 5));
     }
     let refused = socket.run(WATCH_WITH_EVENTS, json!({ "ids": [event] })).await;
     assert_eq!(error_code(&refused["errors"][0]), "QUERY_TOO_COMPLEX");
     socket.stop(last).await;
     assert_eq!(socket.next_message().await["type"], "complete");
     socket.start(WATCH_WITH_EVENTS, json!({ "ids": [event] })).await;
-    assert_eq!(count(&socket.next_result().await), (&*event, 5), "one that ended makes room");
+    assert_eq!(
+        event_and_remaining(&socket.next_result().await),
+        (&*event, 5),
+        "a stopped subscription frees its place"
+    );
 }
 
 async fn invalid_and_unknown_event_ids_are_refused(app: App) {

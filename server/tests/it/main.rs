@@ -1,13 +1,13 @@
 //! Tests of the API from outside: a real server on a real port, and a new database for each test,
 //! on both engines.
 //!
-//! `cargo xtask test` starts the PostgreSQL that these tests need and says where it is.
+//! `cargo xtask test` starts the PostgreSQL that they need, and passes its URL on.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "what a test can't go on without fails it"
+    reason = "a panic is how a test fails"
 )]
 
 mod accepted_operations;

@@ -266,7 +266,9 @@ async fn play_rounds(app: &App, rounds: &[Vec<Action>]) -> TestCaseResult {
                 performed.iter().map(|performed| (&performed.action, &performed.answer)).collect();
             let expected: Vec<_> =
                 performed.iter().map(|performed| model.expected_outcome(performed)).collect();
-            return Err(TestCaseError::fail(format!("{answers:#?}: one alone were {expected:?}")));
+            return Err(TestCaseError::fail(format!(
+                "{answers:#?}: expected, if each ran alone: {expected:?}"
+            )));
         };
         model = next;
     }

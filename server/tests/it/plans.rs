@@ -39,7 +39,7 @@ async fn every_statement_that_the_server_sends_uses_an_index(app: App) {
     }
     let searches: Vec<&String> =
         statements.iter().filter(|sql| is_plain_search(&app, sql)).collect();
-    assert!(searches.len() >= 2, "a page and its count: {statements:#?}");
+    assert!(searches.len() >= 2, "a page and its count are searched: {statements:#?}");
     for sql in searches {
         let plan = explain_rare_search(&app, sql).await.join("\n");
         assert!(plan.contains(TITLE_INDEX) || plan.contains("VIRTUAL TABLE"), "{sql}\n{plan}");
@@ -162,7 +162,9 @@ async fn run_every_operation(app: &App, server: &Program) {
 fn logged_statements(log: &str) -> BTreeSet<String> {
     let verbs = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
     log.lines()
-        .map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON")["fields"].take())
+        .map(|line| {
+            serde_json::from_str::<Value>(line).expect("each line is JSON")["fields"].take()
+        })
         .map(|fields| {
             let statement = fields["db.statement"].as_str().unwrap_or_default().trim();
             let summary = fields["summary"].as_str().unwrap_or_default().trim();

@@ -26,12 +26,12 @@ pub(crate) fn rowlock_command(folder: &Path) -> Command {
     command
 }
 
-/// A port of this machine that was free a moment ago.
+/// A port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Waits until the server at `url` answers that it is ready.
+/// Waits until the server at `url` is ready.
 pub(crate) async fn wait_until_ready(url: &str) {
     let http = http_client();
     wait_until(READY_TIMEOUT, "the server is ready", async || {
@@ -50,7 +50,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Serves from an empty folder with these settings, as environment variables.
+    /// Starts a server in an empty folder with these environment variables.
     pub(crate) async fn serve(settings: &[(&str, &str)]) -> Self {
         let address = format!("127.0.0.1:{}", free_port());
         let folder = TempDir::new().unwrap();
@@ -67,13 +67,13 @@ impl Program {
         program
     }
 
-    /// Serves a database with the tests' secret and these settings.
+    /// Starts a server on this database, with the tests' secret and these environment variables.
     pub(crate) async fn serve_database(url: &str, settings: &[(&str, &str)]) -> Self {
         let database = [("DATABASE_URL", url), ("JWT_SECRET", JWT_SECRET)];
         Self::serve(&[&database, settings].concat()).await
     }
 
-    /// A request that sends an operation.
+    /// Builds a request that sends an operation.
     pub(crate) fn request(
         &self,
         token: Option<&str>,

@@ -100,7 +100,7 @@ async fn relay(
                     return;
                 }
                 if fault != NetworkFault::None {
-                    // The server's answer shows that it got the bytes. The client never gets it.
+                    // The server's answer shows that the bytes arrived. The client never gets it.
                     let _ = server.read(&mut answer).await;
                     return;
                 }

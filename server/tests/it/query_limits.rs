@@ -51,7 +51,7 @@ async fn fragments_that_grow_exponentially_are_refused_at_once(app: App) {
     let bomb = format!("{{ ...F0 }} {fragments} fragment F30 on Query {{ __typename }}");
     let limit = std::time::Duration::from_secs(10);
     let error = tokio::time::timeout(limit, app.error(None, &bomb, json!({}))).await;
-    assert_eq!(error_code(&error.expect("an answer at once")), "QUERY_TOO_COMPLEX");
+    assert_eq!(error_code(&error.expect("the query is refused in time")), "QUERY_TOO_COMPLEX");
 
     let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     let answer = socket.run(&bomb, json!({})).await;

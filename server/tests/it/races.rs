@@ -64,7 +64,8 @@ async fn racing_for_different_quantities_never_oversells(app: App) {
     let booked: i64 =
         answers.iter().filter_map(|answer| answer["booking"]["quantity"].as_i64()).sum();
     assert_eq!(app.remaining_tickets(&event).await, 40 - booked);
-    assert!((31..=40).contains(&booked), "{booked}: at least so many that no request for 10 fits");
+    // With fewer booked, the largest request would still have fit.
+    assert!((31..=40).contains(&booked), "{booked} tickets are booked");
     app.assert_nothing_oversold().await;
 }
 

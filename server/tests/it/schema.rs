@@ -54,7 +54,8 @@ fn every_deprecation_has_a_reason_of_its_own() {
     }
 }
 
-/// Each field, argument, value, interface and union member of a type, with its type and default.
+/// The fields, arguments, values, interfaces and union members of a type, each with its type and
+/// default.
 fn members(ty: &TypeDefinition) -> BTreeMap<String, String> {
     fn fields(
         list: &[async_graphql::Positioned<FieldDefinition>],
@@ -143,6 +144,6 @@ fn every_type_field_argument_and_value_has_a_description() {
                 check(item, argument.node.description.is_some());
             }
         }
-        assert!(missing.is_empty(), "without a description: {missing:?}");
+        assert!(missing.is_empty(), "these have no description: {missing:?}");
     }
 }

@@ -27,9 +27,11 @@ async fn two_servers() -> (App, App) {
 
 /// Waits until this many servers listen to each other.
 async fn wait_until_listening(app: &App, servers: i64) {
-    let what = format!("{servers} servers listen");
-    wait_until(Duration::from_secs(20), &what, async || listening_servers(app).await >= servers)
-        .await;
+    let condition = format!("{servers} servers listen");
+    wait_until(Duration::from_secs(20), &condition, async || {
+        listening_servers(app).await >= servers
+    })
+    .await;
 }
 
 const LISTENING_SESSIONS: &str = "FROM pg_stat_activity WHERE datname = current_database() \
@@ -114,10 +116,10 @@ async fn many_changes_are_sent_in_few_messages() {
     let (mut messages, mut has_last) = (0, false);
     while !has_last || messages == 0 {
         let message = timeout(Duration::from_secs(10), listener.recv()).await;
-        has_last |= message.expect("a message in time").unwrap().payload().contains(&last);
+        has_last |= message.expect("a message arrives in time").unwrap().payload().contains(&last);
         messages += 1;
     }
-    assert!(messages < 20, "{messages} messages for 4,000 changes");
+    assert!(messages < 20, "4,000 changes were sent in {messages} messages");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,7 +134,8 @@ async fn a_refresh_token_works_on_every_server() {
         let answer = refresh.header("cookie", &cookie).send().await.unwrap();
         cookie = refresh_cookie(&answer).0;
         let answer: Value = answer.json().await.unwrap();
-        let token = answer["data"]["refresh"]["accessToken"].as_str().expect("a token");
+        let token =
+            answer["data"]["refresh"]["accessToken"].as_str().expect("a refresh returns a token");
         let me = first.data(Some(token), "{ me { name } }", json!({})).await;
         assert_eq!(me["me"]["name"], "Ann");
     }

@@ -45,8 +45,12 @@ async fn the_web_client_is_served_compressed_and_cached_forever_under_hashed_nam
     }
     let page = app.get("/events/anything");
     let page = page.header(header::ACCEPT, "text/html,*/*").send().await.unwrap();
-    assert_eq!(page.status(), 200, "the client has pages of its own");
-    assert_eq!(get("/status").await.status(), 404, "and a monitor is not shown them");
+    assert_eq!(page.status(), 200, "the client handles its own paths");
+    assert_eq!(
+        get("/status").await.status(),
+        404,
+        "a request that does not accept HTML gets no page"
+    );
     assert_eq!(get("/assets/missing.js").await.status(), 404);
     for path in [
         "/assets/../../Cargo.toml",

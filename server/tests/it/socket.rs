@@ -1,4 +1,4 @@
-//! A WebSocket client that shows every message, in either subprotocol.
+//! A WebSocket client for both subprotocols that shows every message.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ pub(crate) const MODERN_PROTOCOL: &str = "graphql-transport-ws";
 /// The subprotocol of older clients.
 pub(crate) const LEGACY_PROTOCOL: &str = "graphql-ws";
 
-/// Watches the counts of events.
+/// Subscribes to the counts of the events with these ids.
 pub(crate) const WATCH_COUNTS: &str =
     "subscription($ids: [ID!]) { remainingTickets(eventIds: $ids) {
     eventId remainingTickets version } }";
 
-/// Longest wait for a message that must come.
+/// The longest wait for a message that must arrive.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) struct Socket {
@@ -58,7 +58,10 @@ impl Socket {
     /// Waits until the server closes the socket. Returns the close code, if there is one.
     pub(crate) async fn close_code(mut self) -> Option<u16> {
         loop {
-            match timeout(MESSAGE_TIMEOUT, self.stream.next()).await.expect("closed in time") {
+            match timeout(MESSAGE_TIMEOUT, self.stream.next())
+                .await
+                .expect("the server closes the socket in time")
+            {
                 Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return None,
@@ -66,7 +69,7 @@ impl Socket {
         }
     }
 
-    /// Starts an operation.
+    /// Starts an operation and returns its id.
     pub(crate) async fn start(&mut self, query: &str, variables: Value) -> u32 {
         self.last_id += 1;
         let kind = if self.is_legacy { "start" } else { "subscribe" };
@@ -76,13 +79,13 @@ impl Socket {
         self.last_id
     }
 
-    /// Ends an operation.
+    /// Stops an operation.
     pub(crate) async fn stop(&mut self, id: u32) {
         let kind = if self.is_legacy { "stop" } else { "complete" };
         self.send(json!({ "type": kind, "id": id.to_string() })).await;
     }
 
-    /// Runs an operation that answers once.
+    /// Runs an operation that has one result, and returns it.
     pub(crate) async fn run(&mut self, query: &str, variables: Value) -> Value {
         self.start(query, variables).await;
         let answer = self.next_result().await;
@@ -90,7 +93,7 @@ impl Socket {
         answer
     }
 
-    /// The next result of any operation.
+    /// Returns the next result of any operation.
     pub(crate) async fn next_result(&mut self) -> Value {
         loop {
             let mut message = self.next_message().await;
@@ -103,7 +106,7 @@ impl Socket {
         }
     }
 
-    /// The remaining tickets in the next result of [`WATCH_COUNTS`].
+    /// Returns the remaining tickets in the next result of [`WATCH_COUNTS`].
     pub(crate) async fn next_remaining_tickets(&mut self) -> i64 {
         let result = self.next_result().await;
         let count = &result["data"]["remainingTickets"]["remainingTickets"];
@@ -116,8 +119,9 @@ impl Socket {
 
     pub(crate) async fn next_message(&mut self) -> Value {
         loop {
-            let message =
-                timeout(MESSAGE_TIMEOUT, self.stream.next()).await.expect("a message in time");
+            let message = timeout(MESSAGE_TIMEOUT, self.stream.next())
+                .await
+                .expect("a message arrives in time");
             match message.expect("the socket is open").unwrap() {
                 Message::Text(text) => {
                     let message: Value = serde_json::from_str(&text).unwrap();

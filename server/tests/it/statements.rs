@@ -50,7 +50,7 @@ async fn the_total_is_counted_only_if_the_query_selects_it() {
     let app = App::start(Engine::Postgres).await;
     let page = "{ events { nodes { title } pageInfo { hasNextPage endCursor } } }";
     let total = "{ events { nodes { title } totalCount } }";
-    count_selects(&app, None, page).await; // Connects.
+    count_selects(&app, None, page).await; // The first request connects.
     assert_eq!(count_selects(&app, None, page).await, 1);
     assert_eq!(count_selects(&app, None, total).await, 2);
 }
@@ -60,9 +60,13 @@ async fn the_viewers_bookings_of_a_whole_page_are_read_by_one_statement() {
     let app = App::start(Engine::Postgres).await;
     let token = app.user().await;
     let query = "{ events { nodes { title myBooking { id } } } }";
-    count_selects(&app, Some(&token), query).await; // Connects.
+    count_selects(&app, Some(&token), query).await; // The first request connects.
     assert_eq!(count_selects(&app, Some(&token), query).await, 2);
-    assert_eq!(count_selects(&app, None, query).await, 1, "nobody has no bookings to read");
+    assert_eq!(
+        count_selects(&app, None, query).await,
+        1,
+        "without a user there are no bookings to read"
+    );
 }
 
 #[tokio::test]
@@ -74,6 +78,6 @@ async fn the_events_of_many_bookings_are_read_by_one_statement() {
         app.book(&token, &event, 1).await;
     }
     let query = "{ me { bookings { nodes { event { title } } } } }";
-    count_selects(&app, Some(&token), query).await; // Connects.
+    count_selects(&app, Some(&token), query).await; // The first request connects.
     assert_eq!(count_selects(&app, Some(&token), query).await, 3);
 }

@@ -1,4 +1,4 @@
-//! How a server starts and stops.
+//! How a server process starts and stops.
 
 use std::time::Duration;
 
@@ -64,12 +64,12 @@ async fn a_stopping_server_is_unready_first_and_then_closes_its_sockets_with_101
     subscribed.start("subscription { remainingTickets { version } }", json!({})).await;
     server.terminate();
     wait_until(Duration::from_secs(10), "the server is unready", async || {
-        let answer = server.get("/readyz").send().await.expect("still served");
+        let answer = server.get("/readyz").send().await.expect("the server still answers");
         !answer.status().is_success()
     })
     .await;
     let answer = server.request(None, "{ events { totalCount } }", json!({})).send().await.unwrap();
-    assert!(answer.status().is_success(), "it serves until its balancer knows");
+    assert!(answer.status().is_success(), "the server still answers during the stop delay");
     assert_eq!((idle.close_code().await, subscribed.close_code().await), (Some(1012), Some(1012)));
     assert!(server.wait().0.success());
 }

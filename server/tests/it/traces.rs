@@ -91,7 +91,7 @@ async fn a_trace_leads_from_the_request_to_its_sql_statements() {
         .find(|span| {
             span.name == "request" && string_attribute(&span.attributes, "id") == Some(&id)
         })
-        .unwrap_or_else(|| panic!("the request is not there by its id:\n{log}"));
+        .unwrap_or_else(|| panic!("no span has the id of the request:\n{log}"));
     assert_eq!(string_attribute(&request.attributes, "operation"), Some("bookEvent"));
     assert_eq!(request.parent_span_id, [0_u8; 0]);
     let child_of = |parent: &Span, predicate: &dyn Fn(&Span) -> bool| {
@@ -100,7 +100,7 @@ async fn a_trace_leads_from_the_request_to_its_sql_statements() {
                 && span.parent_span_id == parent.span_id
                 && predicate(span)
         };
-        spans.iter().find(is_child).expect("a span is in its place").clone()
+        spans.iter().find(is_child).expect("the span has the expected child").clone()
     };
     let batch = child_of(request, &|span| span.name == "batch");
     for statement in ["FOR NO KEY UPDATE", "INSERT INTO bookings", "UPDATE events"] {

@@ -6,15 +6,15 @@ use tokio::time::{Instant, sleep};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Polls until `holds` returns true. Panics with `what` if that takes longer than `timeout`.
+/// Polls until `holds` returns true. Panics with `condition` if that takes longer than `timeout`.
 pub(crate) async fn wait_until(
     timeout: Duration,
-    what: &str,
+    condition: &str,
     mut holds: impl AsyncFnMut() -> bool,
 ) {
     let deadline = Instant::now() + timeout;
     while !holds().await {
-        assert!(Instant::now() < deadline, "not within {timeout:?}: {what}");
+        assert!(Instant::now() < deadline, "not within {timeout:?}: {condition}");
         sleep(POLL_INTERVAL).await;
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 /// Describes the accessibility violations that axe finds on the current page.
 async fn axe_violations(browser: &Browser) -> String {
     let script = std::env::var("TEST_AXE_SCRIPT")
-        .expect("TEST_AXE_SCRIPT names axe-core's script: run `cargo xtask test`");
+        .expect("TEST_AXE_SCRIPT is not set to the script of axe-core: run `cargo xtask test`");
     browser.evaluate(&std::fs::read_to_string(script).unwrap()).await;
     let run = "const done = arguments[arguments.length - 1];
         axe.run().then(found => done(found.violations.flatMap(violation => violation.nodes.map(

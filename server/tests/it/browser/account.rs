@@ -1,4 +1,4 @@
-//! Registering, signing in, and staying signed in: across reloads, tabs and expired tokens.
+//! Registering, signing in, and staying signed in across reloads, tabs and expired tokens.
 
 use chrono::Duration;
 use rowlock_entities::refresh_token;

@@ -29,7 +29,7 @@ async fn the_web_client_works_if_only_its_own_operations_are_allowed() {
     browser.expect_text(".toast", "Successfully booked Limited Concert!").await;
     browser.wait_for(&badge, |words| *words == "1 ticket left").await;
 
-    // A reload refreshes the session.
+    // A reload needs a refresh.
     browser.open(&format!("{}/bookings", app.url)).await;
     browser.expect_text(".booking", "Limited Concert").await;
     browser.click_on_card("Limited Concert", "Cancel booking").await;

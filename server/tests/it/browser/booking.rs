@@ -115,7 +115,11 @@ async fn retrying_a_booking_whose_answer_was_lost_books_once() {
     proxy.set_fault(NetworkFault::CutEach(b"bookEvent"));
     browser.click_label("Book").await;
     browser.expect_text(".toast", "Failed to complete booking. Please try again.").await;
-    assert_eq!(count_bookings(&app).await, 1, "it was booked, and nobody was toasts");
+    assert_eq!(
+        count_bookings(&app).await,
+        1,
+        "the tickets are booked although the answer was lost"
+    );
     proxy.set_fault(NetworkFault::None);
     browser.click_label("Book").await;
     browser.expect_text(".toast", "Successfully booked Limited Concert!").await;
@@ -160,7 +164,7 @@ async fn a_list_that_was_requested_before_a_booking_does_not_hide_it() {
     assert_eq!(
         browser.evaluate("return window.delayedAnswers").await,
         0,
-        "the list is still on its way"
+        "the list has not arrived yet"
     );
     browser.wait_for_delayed_answers(1).await;
     browser.expect_text(".found", "1 event").await;

@@ -23,7 +23,7 @@ pub(super) const TAB: &str = "\u{e004}";
 pub(super) const ENTER: &str = "\u{e007}";
 pub(super) const ESCAPE: &str = "\u{e00c}";
 
-/// Longest wait for something that must show.
+/// The longest wait for something that must show.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time between two looks at the page.
 const POLL_INTERVAL: Duration = Duration::from_millis(25);
@@ -50,7 +50,7 @@ async fn start_driver() -> (Child, String) {
             // The group also has the browser that the driver starts.
             .process_group(0)
             .spawn()
-            .expect("chromedriver is installed: run `cargo xtask test`");
+            .expect("chromedriver can't be started: run `cargo xtask test`");
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
         while let Some(line) = lines.next_line().await.unwrap() {
             if let Some((_, port)) = line.split_once("started successfully on port ") {
@@ -63,7 +63,7 @@ async fn start_driver() -> (Child, String) {
         }
         driver.wait().await.unwrap();
     }
-    panic!("chromedriver doesn't start:\n{output}");
+    panic!("chromedriver prints no port:\n{output}");
 }
 
 impl Browser {
@@ -229,7 +229,7 @@ impl Browser {
         self.expect_text(".who", name).await;
     }
 
-    /// Fills the form in as this demo user and submits it.
+    /// Fills in the sign-in form for this demo user and submits it.
     pub(super) async fn submit_sign_in(&self, name: &str) {
         let first_name = name.to_lowercase();
         self.fill("email", &format!("{first_name}@example.org")).await;

@@ -141,7 +141,7 @@ async fn going_back_from_an_event_restores_the_page_and_scroll_position_of_the_l
     browser.page.refresh().await.unwrap();
     browser.wait_for(scrolled, |y| *y == 1200).await;
 
-    // The link back leads to the same list.
+    // The link back shows the same list.
     browser.evaluate("document.querySelectorAll('.card h2 a')[5].click()").await;
     browser.click_label("All events").await;
     browser.expect_path("/events?order=title&page=2").await;

@@ -1,6 +1,6 @@
 //! The web client and the IDEs in a real Chromium, against the real server.
 //!
-//! Screenshots go to `target/screenshots`, for people to look at.
+//! Screenshots for people to look at are in `target/screenshots`.
 
 mod accessibility;
 mod account;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::driver::Browser;
 use crate::{app::App, database::Engine, demo::LOG_IN_AS_ADA};
 
-/// GraphQL Playground's editors, in the order of the page.
+/// GraphQL Playground's editors, in the order in which the page has them.
 const EDITORS: &str =
     "const editors = [...document.querySelectorAll('.CodeMirror')].map(e => e.CodeMirror);";
 

@@ -49,8 +49,8 @@ const CLIENT_ERROR_CODES: [&str; 8] = [
     "UNAUTHENTICATED",
 ];
 
-fn fail<T>(what: impl Into<String>) -> Result<T, TestCaseError> {
-    Err(TestCaseError::fail(what.into()))
+fn fail<T>(reason: impl Into<String>) -> Result<T, TestCaseError> {
+    Err(TestCaseError::fail(reason.into()))
 }
 
 /// Checks that an answer has data, or only errors that the client caused.
@@ -68,7 +68,7 @@ fn check_answer(answer: &Value) -> TestCaseResult {
     Ok(())
 }
 
-/// Sends a request, which must be answered with JSON.
+/// Sends a request whose answer must be JSON.
 async fn send(request: reqwest::RequestBuilder) -> Result<Value, TestCaseError> {
     let answer = request.send().await.map_err(|error| TestCaseError::fail(error.to_string()))?;
     let status = answer.status();
@@ -140,7 +140,7 @@ async fn damaged_tokens_and_cookies_get_client_errors(app: App) {
             check_answer(&answer)?;
             match answer["errors"].is_array() || token.trim() == user {
                 true => Ok(()),
-                false => fail(format!("{token:?} was taken: {answer}")),
+                false => fail(format!("{token:?} was accepted: {answer}")),
             }
         },
     )
@@ -179,12 +179,12 @@ async fn arbitrary_socket_messages_get_answers_or_a_close_code(app: App) {
                             }
                         }
                         Ok(_) => {}
-                        Err(error) => return fail(format!("broken: {error}")),
+                        Err(error) => return fail(format!("the connection broke: {error}")),
                     }
                 }
-                fail("ended without a word")
+                fail("the connection ended without a close frame")
             });
-            answered.await.unwrap_or_else(|_| fail("silent"))
+            answered.await.unwrap_or_else(|_| fail("the server sent nothing more"))
         },
     )
     .await;
