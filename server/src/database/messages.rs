@@ -10,6 +10,14 @@ use tokio::time::Instant;
 
 use super::{Database, reads::READ_TIMEOUT};
 
+/// The full name of the channel `$1`. A channel belongs to a database, which may hold several
+/// installations, each in a schema of its own. So the name ends with the schema that has the tables.
+macro_rules! channel_of_schema {
+    () => {
+        "$1::text || '_' || (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('events'))"
+    };
+}
+
 impl Database {
     /// Sends messages to every server that listens, this one included. Messages need not be
     /// durable, so the commit does not wait for the disk.
@@ -19,8 +27,12 @@ impl Database {
     pub(crate) async fn notify(&self, channel: &str, messages: Vec<String>) -> Result<(), DbErr> {
         let statement = Statement::from_sql_and_values(
             DbBackend::Postgres,
-            "SELECT pg_notify($1, message) FROM unnest($2::text[]) AS message, \
-             (SELECT set_config('synchronous_commit', 'off', true)) AS durability",
+            concat!(
+                "SELECT pg_notify(",
+                channel_of_schema!(),
+                ", message) FROM unnest($2::text[]) AS message, ",
+                "(SELECT set_config('synchronous_commit', 'off', true)) AS durability"
+            ),
             [channel.into(), messages.into()],
         );
         let sending = self.messages()?.execute_raw(statement);
@@ -36,7 +48,12 @@ impl Database {
         let failed = |error: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)));
         let listening = async {
             let mut listener = PgListener::connect_with(pool).await.map_err(failed)?;
-            listener.listen(channel).await.map_err(failed)?;
+            let channel: String = sqlx::query_scalar(concat!("SELECT ", channel_of_schema!()))
+                .bind(channel)
+                .fetch_one(&mut listener)
+                .await
+                .map_err(failed)?;
+            listener.listen(&channel).await.map_err(failed)?;
             Ok(listener)
         };
         self.with_deadline(Instant::now() + READ_TIMEOUT, listening).await

@@ -53,7 +53,8 @@ pub(crate) async fn new_database(engine: Engine, folder: &TempDir) -> String {
     }
 }
 
-async fn prepare(url: &str) {
+/// Migrates a database and adds the demo data.
+pub(crate) async fn prepare(url: &str) {
     let args = serve_args(url, &[]);
     let db = Database::open(&args.database).await.unwrap();
     db.migrate(None).await.unwrap();

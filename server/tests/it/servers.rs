@@ -5,14 +5,18 @@ use std::{process::Stdio, time::Duration};
 use futures_util::future::join_all;
 use rowlock::live::TicketCount;
 use rowlock_entities::EventId;
-use sea_orm::{ConnectionTrait, sqlx::postgres::PgListener};
+use sea_orm::{
+    ConnectionTrait,
+    sqlx::{self, postgres::PgListener},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
 use crate::{
     app::{App, refresh_cookie},
-    database::{Engine, postgres_admin, postgres_url},
+    database::{Engine, postgres_admin, postgres_url, prepare},
+    demo::JAZZ_NIGHT,
     program::rowlock_command,
     socket::{MODERN_PROTOCOL, Socket, WATCH_COUNTS},
     waiting::wait_until,
@@ -75,6 +79,28 @@ async fn a_changed_count_reaches_subscribers_of_another_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn installations_in_schemas_of_one_database_do_not_hear_each_other() {
+    let first = App::start(Engine::Postgres).await;
+    first.execute_sql("CREATE SCHEMA other").await;
+    let url = format!("{}?options=-csearch_path%3Dother%2Cpublic", first.database_url);
+    prepare(&url).await;
+    let other = App::start_on(url, TempDir::new().unwrap(), &[]).await;
+    wait_until_listening(&first, 2).await;
+    // The demo event has the same id in both.
+    let mut here = watch_counts(&first, Some(JAZZ_NIGHT)).await;
+    let mut there = watch_counts(&other, Some(JAZZ_NIGHT)).await;
+    for (user, booked) in first.users(5).await.iter().zip(1..) {
+        first.book(user, JAZZ_NIGHT, 1).await;
+        assert_eq!(here.next_remaining_tickets().await, 80 - booked);
+    }
+    // The first message on each socket is about its own booking.
+    other.book(&other.user().await, JAZZ_NIGHT, 10).await;
+    assert_eq!(there.next_remaining_tickets().await, 70);
+    first.book(&first.user().await, JAZZ_NIGHT, 1).await;
+    assert_eq!(here.next_remaining_tickets().await, 74);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_lost_its_listening_connection_misses_no_count() {
     let (first, second) = two_servers().await;
     let event = first.event("Concert", 5).await;
@@ -106,7 +132,9 @@ async fn a_count_that_no_server_announced_is_read_from_the_database() {
 async fn many_changes_are_sent_in_few_messages() {
     let app = App::start(Engine::Postgres).await;
     let mut listener = PgListener::connect(&app.database_url).await.unwrap();
-    listener.listen("rowlock_counts").await.unwrap();
+    let channel = "SELECT 'rowlock_counts_' || 'public'::regnamespace::oid";
+    let channel: String = sqlx::query_scalar(channel).fetch_one(&mut listener).await.unwrap();
+    listener.listen(&channel).await.unwrap();
     let events: Vec<EventId> = (0..200).map(|_| EventId::new()).collect();
     for version in 1..=20 {
         let count = |event_id| TicketCount { event_id, remaining: 1, total: 20, version };
