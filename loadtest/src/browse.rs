@@ -19,7 +19,7 @@ pub(crate) struct Args {
     /// The server's address on this machine
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: hyper::Uri,
-    /// What visitors request; several kinds take turns
+    /// The requests that visitors make; several kinds take turns
     #[arg(long, value_enum, value_delimiter = ',', default_value = "list,search,event")]
     look: Vec<View>,
     /// Text to search for

@@ -107,43 +107,42 @@ pub(crate) async fn revoke_sessions_of(
         .map(drop)
 }
 
-/// Deletes up to `limit` refresh tokens that expired before `before`, the oldest first; returns
-/// their number. Rows that another server is deleting are left to it.
+/// Deletes up to `limit` refresh tokens that expired before `before`; returns their number.
 pub(crate) async fn delete_expired_refresh_tokens(
     db: &impl ConnectionTrait,
     before: DateTime<Utc>,
     limit: u64,
 ) -> Result<u64, DbErr> {
-    let expired = refresh_token::Entity::find()
-        .select_only()
-        .column(refresh_token::Column::Id)
-        .filter(refresh_token::Column::ExpiresAt.lt(before))
-        .order_by_asc(refresh_token::Column::ExpiresAt)
-        .limit(limit)
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    let deleted = refresh_token::Entity::delete_many()
-        .filter(refresh_token::Column::Id.in_subquery(expired.into_query()))
-        .exec(db)
-        .await?;
-    Ok(deleted.rows_affected)
+    use refresh_token::{Column, Entity};
+    delete_expired::<Entity>(db, Column::Id, Column::ExpiresAt, before, limit).await
 }
 
-/// As [`delete_expired_refresh_tokens`], but for sessions. Their tokens go with them.
+/// Deletes up to `limit` sessions that expired before `before`, with their tokens; returns the
+/// number of sessions.
 pub(crate) async fn delete_expired_sessions(
     db: &impl ConnectionTrait,
     before: DateTime<Utc>,
     limit: u64,
 ) -> Result<u64, DbErr> {
-    let expired = session::Entity::find()
+    use session::{Column, Entity};
+    delete_expired::<Entity>(db, Column::Id, Column::ExpiresAt, before, limit).await
+}
+
+/// Deletes the rows that expired first. Rows that another server is deleting are left to it.
+async fn delete_expired<E: EntityTrait>(
+    db: &impl ConnectionTrait,
+    id: E::Column,
+    expires_at: E::Column,
+    before: DateTime<Utc>,
+    limit: u64,
+) -> Result<u64, DbErr> {
+    let expired = E::find()
         .select_only()
-        .column(session::Column::Id)
-        .filter(session::Column::ExpiresAt.lt(before))
-        .order_by_asc(session::Column::ExpiresAt)
+        .column(id)
+        .filter(expires_at.lt(before))
+        .order_by_asc(expires_at)
         .limit(limit)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    let deleted = session::Entity::delete_many()
-        .filter(session::Column::Id.in_subquery(expired.into_query()))
-        .exec(db)
-        .await?;
+    let deleted = E::delete_many().filter(id.in_subquery(expired.into_query())).exec(db).await?;
     Ok(deleted.rows_affected)
 }

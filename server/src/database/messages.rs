@@ -10,8 +10,9 @@ use tokio::time::Instant;
 
 use super::{Database, reads::READ_TIMEOUT};
 
-/// The full name of the channel `$1`. A channel belongs to a database, which may hold several
-/// installations, each in a schema of its own. So the name ends with the schema that has the tables.
+/// The full name of the channel `$1`, in SQL. A channel belongs to a database, which may hold
+/// several installations, each in its own schema, so the name ends with the id of the schema that
+/// has the tables.
 macro_rules! channel_of_schema {
     () => {
         "$1::text || '_' || (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('events'))"
@@ -19,7 +20,7 @@ macro_rules! channel_of_schema {
 }
 
 impl Database {
-    /// Sends messages to every server that listens, this one included. Messages need not be
+    /// Sends messages to every server of this installation, this one included. They need not be
     /// durable, so the commit does not wait for the disk.
     ///
     /// # Errors

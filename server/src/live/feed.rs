@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{Hub, TicketCount, outbox::Outbox};
 use crate::{database::Database, events::Events, metrics::Metrics};
 
-/// The channel's name in the database.
+/// The channel's name, to which the database adds the schema's id.
 const CHANNEL: &str = "rowlock_counts";
 /// Minimum time between two statements that send.
 const SEND_INTERVAL: Duration = Duration::from_millis(25);

@@ -19,7 +19,7 @@ pub(crate) struct Proxy {
     fault: Arc<Mutex<NetworkFault>>,
 }
 
-/// What happens to a connection on which the client sends certain bytes. All faults but
+/// The fault of a connection on which the client sends certain bytes. All faults but
 /// `CutEach` happen once and then leave `None`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NetworkFault {

@@ -100,7 +100,7 @@ fn started(starts_at: &str) -> RwSignal<bool> {
     started
 }
 
-/// What the button shows, and whether it books.
+/// The button's state: its label, and whether it books.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ButtonState {
     Bookable,

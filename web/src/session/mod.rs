@@ -1,4 +1,4 @@
-//! Who is signed in, in all tabs and across reloads.
+//! The signed-in user, in all tabs and across reloads.
 //!
 //! The access token is kept in memory only. The refresh token is in a cookie that no script can
 //! read. The `refresh` operation tells a reloaded page who its user is, and replaces an expired

@@ -1,4 +1,4 @@
-//! What the page knows about its session, and what to do about a rejected access token.
+//! The session as this page knows it, and the next step after a rejected access token.
 
 use rowlock_web_operations::accounts::{AuthPayload, User};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub(crate) struct SessionUser {
     pub(crate) name: String,
 }
 
-/// What the page knows about its session.
+/// The session as this page knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SessionState {
     /// There may be a session. Only the server can tell, because no script can read the cookie.
@@ -26,7 +26,7 @@ pub(crate) enum SessionState {
     SignedIn(SignedIn),
 }
 
-/// Who is using the page. It does not change when the access token is refreshed.
+/// The page's user, as far as known. It does not change when the access token is refreshed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Viewer {
     /// The session is being restored.
@@ -35,7 +35,7 @@ pub(crate) enum Viewer {
     SignedIn(SessionUser),
 }
 
-/// What to do with an operation whose access token was rejected.
+/// The next step for an operation whose access token was rejected.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum AfterRejection {
     /// Repeat it with this token, which replaced the rejected one meanwhile.

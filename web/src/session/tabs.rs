@@ -1,5 +1,5 @@
-//! What the tabs of one browser share: a lock on the refresh cookie, messages about the session,
-//! and a note in `localStorage` that there is a session.
+//! Shared by the tabs of one browser: a lock on the refresh cookie, messages about the session, and
+//! a note in `localStorage` that there is a session.
 
 use std::{pin::pin, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What all benchmarks share.
+//! The setup that all benchmarks share.
 
 use std::path::PathBuf;
 

@@ -51,7 +51,7 @@ pub(super) struct Import {
     pub(super) path: String,
 }
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Clone, Copy)]
 enum Target {
     Module(usize),
@@ -197,7 +197,7 @@ impl Modules {
         target
     }
 
-    /// What a name means in a module.
+    /// The meaning of a name in a module.
     fn find(&self, id: usize, name: &str, visited: &mut Vec<(usize, String)>) -> Option<Target> {
         let key = (id, name.to_owned());
         if visited.contains(&key) {

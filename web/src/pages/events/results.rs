@@ -17,7 +17,7 @@ use crate::{
     query::{Query, QueryState},
 };
 
-/// What the page shows. It does not change when only the events change, so unchanged
+/// The state of the page. It does not change when only the events change, so unchanged
 /// cards keep their elements and the focus.
 #[derive(Clone, PartialEq)]
 enum ResultsState {
