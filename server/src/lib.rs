@@ -21,7 +21,7 @@ pub mod database;
 
 pub mod clock;
 mod field_problem;
+mod limits;
 pub mod metrics;
 mod pagination;
-mod rate_limit;
 mod telemetry;

@@ -19,7 +19,7 @@ use clap::{
 use super::seed::Size;
 use crate::{
     accounts::SecretArgs, database::DatabaseArgs, graphql::OperationArgs, http::HttpArgs,
-    inventory::BookingArgs, rate_limit::RateLimitArgs, telemetry::TelemetryArgs,
+    inventory::BookingArgs, limits::RateLimitArgs, telemetry::TelemetryArgs,
 };
 
 /// The settings whose values are never printed.

@@ -22,8 +22,8 @@ use super::{cli::ServeArgs, supervisor::Supervisor};
 use crate::{
     graphql::Api,
     http::{self, Shutdown},
+    limits::RateLimits,
     live::run_feed,
-    rate_limit::RateLimits,
     services::Services,
 };
 

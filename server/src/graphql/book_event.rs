@@ -11,7 +11,7 @@ use super::{
     problem::{AlreadyBooked, BookingClosed, SoldOut},
     viewer::ViewerExt,
 };
-use crate::{bookings::Bookings, inventory::BookOutcome, rate_limit::RateLimits};
+use crate::{bookings::Bookings, inventory::BookOutcome, limits::RateLimits};
 
 const MAX_TICKETS: i32 = 10;
 const MAX_KEY_CHARS: usize = 128;

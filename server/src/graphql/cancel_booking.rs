@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject, Union};
 
 use super::{booking::Booking, errors::ApiError, input, problem::BookingClosed, viewer::ViewerExt};
-use crate::{bookings::Bookings, inventory::CancelOutcome, rate_limit::RateLimits};
+use crate::{bookings::Bookings, inventory::CancelOutcome, limits::RateLimits};
 
 #[derive(Default)]
 pub(super) struct CancelBookingMutation;

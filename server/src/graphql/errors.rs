@@ -14,7 +14,7 @@ use crate::{
     events::EventsError,
     field_problem::FieldProblem,
     inventory::{InventoryError, Rejection},
-    rate_limit::TooManyRequests,
+    limits::TooManyRequests,
 };
 
 /// Declares the values of `extensions.code`, and a list of all of them.

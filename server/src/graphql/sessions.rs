@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     accounts::{Accounts, SESSION_LIFETIME, Sessions, SignedIn},
-    rate_limit::RateLimits,
+    limits::RateLimits,
 };
 
 #[derive(Default)]

@@ -4,7 +4,7 @@ use async_graphql::Context;
 use rowlock_entities::UserId;
 
 use super::errors::ApiError;
-use crate::{accounts::Viewer, clock::Clock, rate_limit::ClientAddress};
+use crate::{accounts::Viewer, clock::Clock, limits::ClientAddress};
 
 pub(super) trait ViewerExt {
     /// The signed-in user, or `None` if nobody is signed in.

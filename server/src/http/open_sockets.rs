@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::answer::refuse;
-use crate::{graphql::ApiError, rate_limit::ClientAddress};
+use crate::{graphql::ApiError, limits::ClientAddress};
 
 /// The open sockets and streams. Clones share everything.
 #[derive(Clone, Debug)]

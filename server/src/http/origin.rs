@@ -8,7 +8,7 @@ use axum::{
 };
 
 use super::settings::Origins;
-use crate::rate_limit::ClientAddress;
+use crate::limits::ClientAddress;
 
 /// The other end of the connection.
 pub(super) type Peer = ConnectInfo<SocketAddr>;

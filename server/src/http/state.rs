@@ -17,7 +17,7 @@ use crate::{
     accounts::Viewer,
     coalescing::SharedReads,
     graphql::{Api, RequestId, SubscriptionAllowance},
-    rate_limit::ClientAddress,
+    limits::ClientAddress,
     services::Services,
 };
 

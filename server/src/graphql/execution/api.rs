@@ -35,8 +35,8 @@ use crate::{
         schema::{self, Mutation, Query, Subscription},
         settings::OperationArgs,
     },
+    limits::RateLimits,
     metrics::Metrics,
-    rate_limit::RateLimits,
     services::Services,
     telemetry,
 };

@@ -39,7 +39,7 @@ use super::{
 use crate::{
     accounts::{AccessTokens, Viewer},
     graphql::{ApiError, RequestId},
-    rate_limit::ClientAddress,
+    limits::ClientAddress,
 };
 
 pub use self::close::CLOSE_CODES;

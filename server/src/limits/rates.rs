@@ -3,13 +3,7 @@
 //!
 //! Counts are per server and per resolver call, so each alias of a query counts.
 
-use std::{
-    hash::Hash,
-    net::{IpAddr, Ipv6Addr},
-    num::NonZeroU32,
-    sync::Arc,
-    time::Duration,
-};
+use std::{hash::Hash, num::NonZeroU32, sync::Arc, time::Duration};
 
 use clap::Args;
 use governor::{
@@ -18,6 +12,8 @@ use governor::{
     state::keyed::DefaultKeyedStateStore,
 };
 use rowlock_entities::UserId;
+
+use super::ClientAddress;
 
 /// All addresses together may make this many times as many login attempts for one email as one
 /// address.
@@ -59,23 +55,6 @@ pub struct RateLimitArgs {
         value_parser = clap::value_parser!(u32).range(1..)
     )]
     pub bookings_per_minute_per_user: u32,
-}
-
-/// A client's address, as precisely as clients can be told apart. For IPv6, it is the network of 64
-/// bits from which one customer can choose addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ClientAddress(IpAddr);
-
-impl From<IpAddr> for ClientAddress {
-    fn from(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V6(address) => {
-                let network = u128::from(address) & !u128::from(u64::MAX);
-                Ipv6Addr::from(network).into()
-            }
-            address => address,
-        })
-    }
 }
 
 /// The caller must wait before the next attempt.
