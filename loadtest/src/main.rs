@@ -2,6 +2,7 @@
 
 #![expect(unreachable_pub, reason = "the types that cynic generates from the schema are public")]
 
+mod abuse;
 mod access_tokens;
 mod api;
 mod browse;
@@ -50,6 +51,8 @@ enum Scenario {
     Guess(guess::Args),
     /// Many subscribers watch an event's live count while its tickets are booked
     Watch(watch::Args),
+    /// One client makes the server hold or compute as much as it can
+    Abuse(abuse::Args),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -61,6 +64,7 @@ async fn main() -> ExitCode {
         Scenario::Mixed(args) => mixed::mixed(args).await,
         Scenario::Guess(args) => guess::guess(args).await,
         Scenario::Watch(args) => watch::watch(args).await,
+        Scenario::Abuse(args) => abuse::abuse(args).await,
     };
     match passed {
         Ok(true) => ExitCode::SUCCESS,

@@ -107,13 +107,15 @@ impl Report {
         let (count, seconds) = (self.results.count(), self.elapsed.as_secs_f64());
         println!("{count} requests in {seconds:.2} s: {:.0}/s", self.rate());
         println!(
-            "  {:<20} {:>9} {:>9} {:>9} {:>9} {:>9}",
-            "ms", "count", "p50", "p90", "p99", "max"
+            "  {:<20} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+            "ms", "count", "p50", "p90", "p95", "p99", "max"
         );
         for (kind, times) in &self.results.kinds {
-            let [p50, p90, p99, max] = QUANTILES.map(|(_, quantile)| times.millis(quantile));
+            let [p50, p90, p95, p99, max] = QUANTILES.map(|(_, quantile)| times.millis(quantile));
             let count = times.count();
-            println!("  {kind:<20} {count:>9} {p50:>9.1} {p90:>9.1} {p99:>9.1} {max:>9.1}");
+            println!(
+                "  {kind:<20} {count:>9} {p50:>9.1} {p90:>9.1} {p95:>9.1} {p99:>9.1} {max:>9.1}"
+            );
         }
         for (name, value) in &self.figures {
             println!("  {:<44} {value:>9.2}", name.replace('_', " "));
@@ -233,8 +235,8 @@ impl Report {
              svg{{width:100%;height:auto}}</style>\
              <h1>{scenario}: {verdict}</h1><p><code>{command}</code></p>\
              <p>{count} requests in {seconds:.1} s: {rate:.0} per second. {usage}</p>\
-             <table><tr><th>outcome</th><td>count</td><td>p50 ms</td><td>p90</td><td>p99</td>\
-             <td>max</td></tr>{rows}</table><table>{figures}</table>{plots_html}\
+             <table><tr><th>outcome</th><td>count</td><td>p50 ms</td><td>p90</td><td>p95</td>\
+             <td>p99</td><td>max</td></tr>{rows}</table><table>{figures}</table>{plots_html}\
              <table><tr><th>check</th><td>found</td><td>expected</td><td></td></tr>{checks}</table>"
         ))
     }
@@ -251,4 +253,5 @@ fn command() -> String {
     [name].into_iter().chain(std::env::args().skip(1)).collect::<Vec<_>>().join(" ")
 }
 
-const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("max", 1.0)];
+const QUANTILES: [(&str, f64); 5] =
+    [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("max", 1.0)];

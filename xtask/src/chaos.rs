@@ -349,6 +349,7 @@ impl Chaos {
             // All requests come from a few users and one address.
             ("BOOKINGS_PER_MINUTE_PER_USER", "1000000"),
             ("SIGN_INS_PER_MINUTE_PER_ADDRESS", "1000000"),
+            ("WORK_MS_PER_SECOND_PER_ADDRESS", "1000000"),
         ];
         Server::serve(self.profile, database, &log, &[&settings[..], extra_settings].concat())
     }

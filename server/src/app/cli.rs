@@ -18,8 +18,13 @@ use clap::{
 
 use super::seed::Size;
 use crate::{
-    accounts::SecretArgs, database::DatabaseArgs, graphql::OperationArgs, http::HttpArgs,
-    inventory::BookingArgs, limits::RateLimitArgs, telemetry::TelemetryArgs,
+    accounts::SecretArgs,
+    database::DatabaseArgs,
+    graphql::OperationArgs,
+    http::HttpArgs,
+    inventory::BookingArgs,
+    limits::{ClientArgs, RateLimitArgs},
+    telemetry::TelemetryArgs,
 };
 
 /// The settings whose values are never printed.
@@ -171,6 +176,8 @@ pub struct ServeArgs {
     pub http: HttpArgs,
     #[command(flatten)]
     pub operations: OperationArgs,
+    #[command(flatten)]
+    pub clients: ClientArgs,
     #[command(flatten)]
     pub rate_limits: RateLimitArgs,
     #[command(flatten)]

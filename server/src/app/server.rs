@@ -15,14 +15,14 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_io_timeout::TimeoutStream;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{io::InspectReader, sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
-use super::{cli::ServeArgs, supervisor::Supervisor};
+use super::{cli::ServeArgs, open_files::available_for_connections, supervisor::Supervisor};
 use crate::{
     graphql::Api,
-    http::{self, Shutdown},
-    limits::RateLimits,
+    http::{self, Arrived, Shutdown},
+    limits::{Clients, Open, RateLimits},
     live::run_feed,
     services::Services,
 };
@@ -53,10 +53,11 @@ pub struct Server {
     services: Services,
     router: axum::Router,
     shutdown: Shutdown,
+    clients: Clients,
     rate_limits: Arc<RateLimits>,
+    accepting: Accepting,
     /// The database's name, for the log.
     database: String,
-    request_timeout: Duration,
     stop_delay: Duration,
 }
 
@@ -66,15 +67,25 @@ impl Server {
     pub fn new(services: Services, args: &ServeArgs) -> Self {
         let rate_limits = Arc::new(RateLimits::new(&args.rate_limits));
         let api = Api::new(&services, &args.operations, &rate_limits);
+        let clients = Clients::new(&args.clients);
+        let has_ides = args.operations.has_ides();
         let (router, shutdown) =
-            http::router(&services, api, &args.http, args.operations.has_ides());
+            http::router(&services, api, &args.http, clients.clone(), has_ides);
+        let counts_addresses = args.http.client_address_header.is_none();
+        let accepting = Accepting {
+            request_timeout: args.http.request_timeout(),
+            max_head_bytes: args.http.max_head_bytes,
+            max_connections: args.http.max_connections.min(available_for_connections()),
+            clients: counts_addresses.then(|| clients.clone()),
+        };
         Self {
             services,
             router,
             shutdown,
+            clients,
             rate_limits,
+            accepting,
             database: args.database.database_url.to_string(),
-            request_timeout: args.http.request_timeout(),
             stop_delay: Duration::from_millis(args.stop_delay_ms),
         }
     }
@@ -96,7 +107,7 @@ impl Server {
             sleep(self.stop_delay).await;
         };
         tokio::select! {
-            () = accept(&listener, &connections, &self.router, stopping, self.request_timeout) => {}
+            () = accept(&listener, &connections, &self.router, stopping, &self.accepting) => {}
             () = stopped => {}
         }
         drop(listener);
@@ -130,6 +141,8 @@ impl Server {
         });
         tasks.run("expired-sessions", move || sessions.clone().remove_expired_sessions());
         let rate_limits = Arc::clone(&self.rate_limits);
+        let clients = self.clients.clone();
+        tasks.run("idle-clients", move || clients.clone().forget_idle());
         tasks.run("idle-rate-limits", move || Arc::clone(&rate_limits).forget_idle_callers());
         tasks
     }
@@ -151,19 +164,44 @@ impl Connections {
     }
 }
 
-/// Accepts connections forever, and serves each in a task of its own. A connection is closed if,
-/// for `request_timeout`, its client sends no request head, or reads nothing of an answer or of a
-/// socket's messages.
+/// How connections are accepted.
+#[derive(Debug)]
+struct Accepting {
+    /// A connection is closed if, for this long, its client sends no request head, or reads nothing
+    /// of an answer or of a socket's messages.
+    request_timeout: Duration,
+    max_head_bytes: usize,
+    max_connections: usize,
+    /// Counts the connections of each address; `None` if all of them are a proxy's.
+    clients: Option<Clients>,
+}
+
+impl Accepting {
+    /// Counts one more connection from this peer. Returns `None` if there are too many already.
+    fn open(&self, connections: &Connections, peer: SocketAddr) -> Option<Option<Open>> {
+        if connections.tasks.len() >= self.max_connections {
+            return None;
+        }
+        match &self.clients {
+            Some(clients) => clients.client(peer.ip().into()).connections.open().map(Some),
+            None => Some(None),
+        }
+    }
+}
+
+/// Accepts connections forever, and serves each in a task of its own.
 async fn accept(
     listener: &TcpListener,
     connections: &Connections,
     router: &axum::Router,
     stopping: &CancellationToken,
-    request_timeout: Duration,
+    accepting: &Accepting,
 ) {
     // Browsers speak HTTP/2 only over TLS, which the proxy in front handles.
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(request_timeout);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(accepting.request_timeout)
+        .max_buf_size(accepting.max_head_bytes);
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -174,12 +212,19 @@ async fn accept(
                 continue;
             }
         };
+        let Some(open) = accepting.open(connections, peer) else {
+            tracing::debug!("a connection was closed, because there are too many");
+            continue;
+        };
         // Answers are written in one piece, so delaying small packets gains nothing. An error means
         // that the connection is gone.
         let _ = stream.set_nodelay(true);
         let (router, stopping) = (router.clone(), stopping.clone());
+        let arrived = Arrived::default();
+        let counted = arrived.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(arrived.clone());
             let (answering, stopping) = (router.clone().call(request), stopping.clone());
             async move {
                 let mut response = answering.await?;
@@ -193,11 +238,13 @@ async fn accept(
             }
         });
         let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(request_timeout));
+        stream.set_write_timeout(Some(accepting.request_timeout));
+        let stream = InspectReader::new(stream, move |bytes: &[u8]| counted.add(bytes.len()));
         let stream = TokioIo::new(Box::pin(stream));
         let connection = http.serve_connection(stream, service).with_upgrades();
         let finishing = connections.finishing.clone();
         connections.tasks.spawn(async move {
+            let _open = open;
             let mut connection = pin!(connection);
             let result = tokio::select! {
                 result = &mut connection => result,

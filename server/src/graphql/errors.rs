@@ -14,7 +14,7 @@ use crate::{
     events::EventsError,
     field_problem::FieldProblem,
     inventory::{InventoryError, Rejection},
-    limits::TooManyRequests,
+    limits::{HoldsTooMuch, TooManyRequests},
 };
 
 /// Declares the values of `extensions.code`, and a list of all of them.
@@ -196,6 +196,15 @@ impl From<DbErr> for ApiError {
             }
             Fault::ConstraintViolation | Fault::Other => Self::Internal(error.to_string()),
         }
+    }
+}
+
+impl From<HoldsTooMuch> for ApiError {
+    fn from(HoldsTooMuch { max }: HoldsTooMuch) -> Self {
+        Self::TooComplex(format!(
+            "The server may hold no more than {max} bytes for you at once. Wait for your answers, \
+             end some subscriptions, or ask for less."
+        ))
     }
 }
 

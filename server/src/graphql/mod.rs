@@ -30,7 +30,9 @@ pub use allowed_operations::AllowedOperations;
 pub(crate) use allowed_operations::sha256_hex;
 pub(crate) use errors::ApiError;
 pub use errors::code;
-pub(crate) use execution::{Api, Operation, RequestId, code_of_first};
+pub(crate) use execution::{
+    Admitted, Api, ClientApi, Document, Operation, RequestId, code_of_first, was_refused,
+};
 pub(crate) use remaining_tickets::SubscriptionAllowance;
 pub use schema::sdl;
 pub(crate) use session_cookie::SessionCookie;

@@ -11,6 +11,7 @@ use tokio_stream::{Stream, StreamExt};
 use super::{errors::ApiError, event::Event, input};
 use crate::{
     events::Events,
+    limits::{HeldBytes, Hold},
     live::{Hub, TicketCount},
 };
 
@@ -20,32 +21,47 @@ const MAX_EVENTS: u32 = 200;
 /// counts twice.
 const MAX_EVENTS_PER_SOCKET: usize = 1_000;
 
+/// What the server holds for each event that a subscription names, in bytes.
+const BYTES_PER_EVENT: usize = 256;
+
 /// The number of subscriptions that a socket may still start, and of events that they may name.
 #[derive(Clone, Debug)]
 pub(crate) struct SubscriptionAllowance {
     subscriptions: Arc<Semaphore>,
     events: Arc<Semaphore>,
+    held: HeldBytes,
+}
+
+/// What one subscription takes of the allowance until it ends.
+#[derive(Debug)]
+struct Taken {
+    _subscription: OwnedSemaphorePermit,
+    _events: OwnedSemaphorePermit,
+    _hold: Hold,
 }
 
 impl SubscriptionAllowance {
-    pub(crate) fn new(max_subscriptions: usize) -> Self {
+    /// `held` counts what the subscriptions hold.
+    pub(crate) fn new(max_subscriptions: usize, held: HeldBytes) -> Self {
         Self {
+            held,
             subscriptions: Arc::new(Semaphore::new(max_subscriptions)),
             events: Arc::new(Semaphore::new(MAX_EVENTS_PER_SOCKET)),
         }
     }
 
-    fn take(&self, events: u32) -> Result<[OwnedSemaphorePermit; 2], ApiError> {
+    fn take(&self, events: u32) -> Result<Taken, ApiError> {
         let too_many = |what: &str| {
             let message = format!("This socket has too many {what}: end some subscriptions.");
             ApiError::TooComplex(message)
         };
         let subscription = Arc::clone(&self.subscriptions).try_acquire_owned();
-        let events = Arc::clone(&self.events).try_acquire_many_owned(events);
-        Ok([
-            subscription.map_err(|_| too_many("subscriptions"))?,
-            events.map_err(|_| too_many("events"))?,
-        ])
+        let of_events = Arc::clone(&self.events).try_acquire_many_owned(events);
+        Ok(Taken {
+            _subscription: subscription.map_err(|_| too_many("subscriptions"))?,
+            _events: of_events.map_err(|_| too_many("events"))?,
+            _hold: self.held.hold(events as usize * BYTES_PER_EVENT)?,
+        })
     }
 }
 
@@ -70,15 +86,15 @@ impl RemainingTicketsSubscription {
         let count = u32::try_from(count).ok().filter(|count| *count <= MAX_EVENTS);
         let count = count.ok_or_else(wrong_number_of_events)?;
         let allowance = ctx.data_opt::<SubscriptionAllowance>();
-        let permits = allowance.map(|allowance| allowance.take(count)).transpose()?;
+        let taken = allowance.map(|allowance| allowance.take(count)).transpose()?;
         let hub = ctx.data_unchecked::<Hub>();
         let counts: BoxStream<'static, TicketCount> = match event_ids {
             None => Box::pin(hub.watch_all()),
             Some(raw) => watch_events(ctx, hub, &raw).await?,
         };
         Ok(counts.map(move |count| {
-            // The stream holds the permits until the subscription ends.
-            let _ = &permits;
+            // It is taken until the subscription ends.
+            let _ = &taken;
             TicketUpdate(count)
         }))
     }

@@ -19,6 +19,17 @@ pub struct OperationArgs {
     #[arg(long, env, default_value = "", hide_default_value = true, value_name = "FILE,…")]
     pub allowed_operations: AllowedOperations,
 
+    /// Maximum number of words and signs in a query's text (GraphQL's tokens). It is checked before
+    /// the text is parsed
+    #[arg(
+        long,
+        env,
+        default_value_t = 3_000,
+        value_name = "N",
+        value_parser = RangedU64ValueParser::<usize>::new().range(500..)
+    )]
+    pub max_query_tokens: usize,
+
     /// Maximum depth of a query
     #[arg(
         long,
@@ -41,7 +52,7 @@ pub struct OperationArgs {
     pub max_query_selections: usize,
 
     /// Maximum complexity of a query: its number of fields, where those in a list count once for
-    /// each requested item
+    /// each requested item, and ten fields of the schema count as one
     #[arg(
         long,
         env,

@@ -1,6 +1,6 @@
 //! A single answer over HTTP.
 
-use async_graphql::{Response as GraphqlResponse, Value};
+use async_graphql::{Response as GraphqlResponse, ServerError};
 use axum::{
     body::{Body, Bytes},
     http::{HeaderValue, StatusCode, header},
@@ -9,7 +9,24 @@ use axum::{
 use serde_json::json;
 
 use super::negotiation::{GRAPHQL_JSON, JSON};
-use crate::graphql::{ApiError, RequestId, code, code_of_first};
+use crate::{
+    graphql::{ApiError, RequestId, code, code_of_first, was_refused},
+    limits::{HeldBytes, Hold},
+};
+
+/// Answers below this size are not counted as held: the number of connections limits those.
+const SMALL_BYTES: usize = 4_096;
+
+struct HeldBody {
+    body: Bytes,
+    _hold: Hold,
+}
+
+impl AsRef<[u8]> for HeldBody {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
 
 /// An answer that many callers can share.
 #[derive(Clone, Debug)]
@@ -26,8 +43,11 @@ impl Answer {
     /// The answer to an operation that was executed, or refused before execution.
     pub(super) fn new(response: &GraphqlResponse, media_type: &'static str) -> Self {
         let (status, body) = if was_refused(response) {
-            let status =
-                if media_type == GRAPHQL_JSON { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+            let status = match code_of_first(response) {
+                Some(code::RATE_LIMITED) => StatusCode::TOO_MANY_REQUESTS,
+                _ if media_type == GRAPHQL_JSON => StatusCode::BAD_REQUEST,
+                _ => StatusCode::OK,
+            };
             (status, serde_json::to_vec(&json!({ "errors": response.errors })))
         } else {
             (StatusCode::OK, serde_json::to_vec(response))
@@ -61,8 +81,24 @@ impl Answer {
         Self { status, media_type: JSON, body, id: None, code }
     }
 
-    pub(super) fn with_status(self, status: StatusCode) -> Self {
-        Self { status, ..self }
+    /// The answer to an operation that is refused before execution.
+    pub(super) fn refused(error: ServerError, media_type: &'static str) -> Self {
+        Self::new(&GraphqlResponse::from_errors(vec![error]), media_type)
+    }
+
+    /// Counts the body's bytes until the client has read them.
+    pub(super) fn held_by(self, held: &HeldBytes) -> Self {
+        if self.body.len() < SMALL_BYTES {
+            return self;
+        }
+        let hold = held.hold_anyway(self.body.len());
+        Self { body: Bytes::from_owner(HeldBody { body: self.body, _hold: hold }), ..self }
+    }
+
+    /// Makes it visible to clients that wanted a stream that nothing was executed.
+    pub(super) fn with_bad_request(self) -> Self {
+        let is_ok = self.status == StatusCode::OK;
+        Self { status: if is_ok { StatusCode::BAD_REQUEST } else { self.status }, ..self }
     }
 
     pub(super) fn with_id(self, id: &RequestId) -> Self {
@@ -83,13 +119,6 @@ impl IntoResponse for Answer {
         }
         response
     }
-}
-
-/// Whether a request was refused before any of it was executed. Its errors then have no path.
-pub(super) fn was_refused(response: &GraphqlResponse) -> bool {
-    !response.errors.is_empty()
-        && response.data == Value::Null
-        && response.errors.iter().all(|error| error.path.is_empty())
 }
 
 /// The response to a request that is not executed.

@@ -3,13 +3,13 @@
 //! async-graphql-axum's request extractor is not used: it accepts `text/plain` bodies, which pages
 //! of other sites may send, it runs mutations that come by GET, and it takes batches of any size.
 
-use std::mem;
+use std::{mem, sync::Arc};
 
 use async_graphql::parser::types::OperationType;
 use axum::{
-    body::Bytes,
+    Extension,
     extract::{
-        FromRequest, RawQuery, Request, State,
+        RawQuery, Request, State,
         ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
     },
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -19,9 +19,11 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     answer::{Answer, refuse},
+    arrived::Arrived,
+    body::{self, BodyError},
     negotiation::{GRAPHQL_JSON, JSON, accepts, answer_media_type, is_json},
     origin::{Peer, is_loopback},
-    parameters::RawParameters,
+    parameters::{Parameters, RawParameters},
     public_query::{PublicQuery, execute},
     state::App,
     streaming::{self, Format},
@@ -29,8 +31,12 @@ use super::{
 };
 use crate::{
     accounts::Viewer,
-    graphql::{ApiError, Operation, SessionCookie},
+    graphql::{ApiError, ClientApi, Operation, SessionCookie},
+    limits::{Client, ClientAddress, Hold},
 };
+
+/// Size from which parameters count as large, in bytes.
+const LARGE_BYTES: usize = 8_192;
 
 /// Handles an operation that comes by POST, with its parameters as a JSON object.
 pub(super) async fn post(State(app): State<App>, peer: Peer, mut request: Request) -> Response {
@@ -42,20 +48,14 @@ pub(super) async fn post(State(app): State<App>, peer: Peer, mut request: Reques
             ApiError::field("query", "Send the request as application/json in UTF-8."),
         );
     }
-    let body = match timeout(app.body_timeout, Bytes::from_request(request, &())).await {
-        Ok(Ok(body)) => body,
+    let caller = Caller::of(&app, peer, &headers);
+    let reading = body::read(request.into_body(), app.max_message_bytes, &caller.api.held);
+    let (body, hold) = match timeout(app.body_timeout, reading).await {
+        Ok(Ok(read)) => read,
+        Ok(Err(error)) => return refuse_body(error, app.max_message_bytes),
         Err(_) => {
             let error = "The request's body did not arrive in time.";
             return refuse(StatusCode::REQUEST_TIMEOUT, ApiError::field("query", error));
-        }
-        Ok(Err(rejection)) => {
-            let error = match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => {
-                    format!("The request's body has more than {} bytes.", app.max_message_bytes)
-                }
-                _ => "The request's body ended too early.".to_owned(),
-            };
-            return refuse(rejection.status(), ApiError::field("query", error));
         }
     };
     // serde would also accept a list of the fields' values.
@@ -63,7 +63,7 @@ pub(super) async fn post(State(app): State<App>, peer: Peer, mut request: Reques
         let error = "The body is a list: send one request at a time, as a JSON object.";
         return refuse(StatusCode::BAD_REQUEST, ApiError::field("query", error));
     }
-    answer(&app, peer, &headers, RawParameters::Body(body)).await
+    answer(&app, &caller, &headers, RawParameters::Body(body), hold).await
 }
 
 /// Handles a query that comes by GET, with its parameters in the URL, or the start of a WebSocket.
@@ -72,34 +72,102 @@ pub(super) async fn get_or_upgrade(
     peer: Peer,
     RawQuery(query): RawQuery,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    Extension(arrived): Extension<Arrived>,
     headers: HeaderMap,
 ) -> Response {
     if let Ok(upgrade) = upgrade {
-        return websocket::serve(app, peer, &headers, upgrade).await;
+        return websocket::serve(app, peer, &headers, upgrade, arrived).await;
     }
     let query = query.unwrap_or_default();
     if query.is_empty() && accepts(&headers, "text/html") {
         return Redirect::to("/playground").into_response();
     }
-    answer(&app, peer, &headers, RawParameters::Url(query)).await
+    let caller = Caller::of(&app, peer, &headers);
+    match caller.api.held.hold(query.len()) {
+        Ok(hold) => answer(&app, &caller, &headers, RawParameters::Url(query), hold).await,
+        Err(error) => refuse(StatusCode::TOO_MANY_REQUESTS, error.into()),
+    }
 }
 
-async fn answer(app: &App, peer: Peer, headers: &HeaderMap, raw: RawParameters) -> Response {
-    let started = Instant::now();
-    let mut parameters = match raw.parse() {
-        Ok(parameters) => parameters,
-        Err(problem) => return refuse(StatusCode::BAD_REQUEST, problem),
+/// Who sent a request.
+struct Caller {
+    address: ClientAddress,
+    api: ClientApi,
+}
+
+impl Caller {
+    fn of(app: &App, peer: Peer, headers: &HeaderMap) -> Self {
+        let address = app.client_address(peer, headers);
+        let client = app.client(address);
+        let held = client.held_by_socket();
+        Self { address, api: app.api.for_client(client, held) }
+    }
+}
+
+fn refuse_body(error: BodyError, max_bytes: usize) -> Response {
+    let (status, message) = match error {
+        BodyError::HoldsTooMuch(error) => {
+            return refuse(StatusCode::TOO_MANY_REQUESTS, error.into());
+        }
+        BodyError::TooLarge => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("The request's body has more than {max_bytes} bytes."),
+        ),
+        BodyError::Incomplete => {
+            (StatusCode::BAD_REQUEST, "The request's body ended too early.".to_owned())
+        }
     };
-    let has_text = parameters.query.as_deref().is_some_and(|text| !text.is_empty());
+    refuse(status, ApiError::field("query", message))
+}
+
+/// Parses parameters. Large ones wait for their turn, because that may take a millisecond.
+async fn parse(raw: &RawParameters, client: &Client) -> Result<Parameters, Response> {
+    let parsed = if raw.len() < LARGE_BYTES {
+        raw.parse()
+    } else {
+        match client.work.turn().await {
+            Ok(mut turn) => turn.run(|| raw.parse()),
+            Err(error) => return Err(refuse(StatusCode::TOO_MANY_REQUESTS, error.into())),
+        }
+    };
+    parsed.map_err(|problem| refuse(StatusCode::BAD_REQUEST, problem))
+}
+
+async fn answer(
+    app: &App,
+    caller: &Caller,
+    headers: &HeaderMap,
+    raw: RawParameters,
+    hold: Hold,
+) -> Response {
+    let Caller { address, api } = caller;
+    let started = Instant::now();
+    let mut parameters = match parse(&raw, &api.client).await {
+        Ok(parameters) => parameters,
+        Err(refused) => return refused,
+    };
     match parameters.resolve(&app.persisted_queries, app.api.allowed_operations()) {
         Ok(()) => {}
         // Clients expect the status of an executed operation.
         Err(unknown @ ApiError::PersistedQueryNotFound) => return refuse(StatusCode::OK, unknown),
         Err(problem) => return refuse(StatusCode::BAD_REQUEST, problem),
     }
-    let query = parameters.query.as_deref().unwrap_or_default();
-    let Operation { kind, label } = app.api.operation(query, parameters.operation_name.as_deref());
-    if kind == Some(OperationType::Mutation) && matches!(raw, RawParameters::Url(_)) {
+    let count = |operation: &Operation, answer: &Answer| {
+        app.services.metrics.answered(&operation.label, answer.code, started.elapsed());
+    };
+    let admitted = match api.admit(parameters.into_request()).await {
+        Ok(admitted) => admitted,
+        Err(error) => {
+            let answer = match Format::accepted(headers, None) {
+                Some(_) => Answer::refused(error, JSON).with_bad_request(),
+                None => Answer::refused(error, answer_media_type(headers).unwrap_or(GRAPHQL_JSON)),
+            };
+            count(&Operation::invalid(), &answer);
+            return answer.into_response();
+        }
+    };
+    let operation = admitted.operation.clone();
+    if operation.kind == Some(OperationType::Mutation) && matches!(raw, RawParameters::Url(_)) {
         let mut response = refuse(
             StatusCode::METHOD_NOT_ALLOWED,
             ApiError::field("query", "Send a mutation by POST."),
@@ -107,14 +175,11 @@ async fn answer(app: &App, peer: Peer, headers: &HeaderMap, raw: RawParameters) 
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
         return response;
     }
-    let count = |answer: &Answer| {
-        app.services.metrics.answered(&label, answer.code, started.elapsed());
-    };
 
     let authorization = headers.get(header::AUTHORIZATION).map(|v| v.to_str().unwrap_or_default());
     let viewer = app.services.access_tokens.viewer(authorization);
-    if let Some(format) = Format::accepted(headers, kind) {
-        return streaming::answer(app, peer, headers, parameters.into_request(), viewer, format);
+    if let Some(format) = Format::accepted(headers, operation.kind) {
+        return streaming::answer(app, api, *address, admitted, viewer, format).await;
     }
     let Some(media_type) = answer_media_type(headers) else {
         return refuse(
@@ -122,13 +187,16 @@ async fn answer(app: &App, peer: Peer, headers: &HeaderMap, raw: RawParameters) 
             ApiError::field("query", format!("Accept {GRAPHQL_JSON} or {JSON}.")),
         );
     };
-    if kind == Some(OperationType::Query) && viewer == Viewer::Anonymous {
-        let persisted = parameters.query.filter(|_| !has_text);
-        let public = PublicQuery { raw, persisted, media_type };
+    if operation.kind == Some(OperationType::Query) && viewer == Viewer::Anonymous {
+        let document = Arc::clone(&admitted.document);
+        // Its variables are read again when the query runs.
+        drop(admitted);
+        let public =
+            PublicQuery { raw, media_type, document, api: api.clone(), _hold: Arc::new(hold) };
         return match app.public_queries.find(public).await {
             Ok(answer) => {
-                count(&answer);
-                answer.into_response()
+                count(&operation, &answer);
+                answer.held_by(&api.held).into_response()
             }
             Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, error.into()),
         };
@@ -137,14 +205,13 @@ async fn answer(app: &App, peer: Peer, headers: &HeaderMap, raw: RawParameters) 
     let cookies = headers.get(header::COOKIE).and_then(|cookies| cookies.to_str().ok());
     // A page of another origin must not use its visitor's session.
     let cookies = cookies.filter(|_| app.origin_may_call(headers));
-    let request = parameters
-        .into_request()
+    let admitted = admitted
         .data(viewer)
         .data(SessionCookie::new(cookies, !is_loopback(headers)))
-        .data(app.client_address(peer, headers));
-    let (answer, http_headers) = execute(&app.api, request, media_type).await;
-    count(&answer);
-    let mut response = answer.into_response();
+        .data(*address);
+    let (answer, http_headers) = execute(api, admitted, media_type).await;
+    count(&operation, &answer);
+    let mut response = answer.held_by(&api.held).into_response();
     response.headers_mut().extend(http_headers);
     response
 }

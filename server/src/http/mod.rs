@@ -1,6 +1,8 @@
 //! HTTP: the routes, and the layers around all of them.
 
 mod answer;
+mod arrived;
+mod body;
 mod graphql;
 mod negotiation;
 mod open_sockets;
@@ -20,7 +22,6 @@ use std::{any::Any, sync::Arc};
 use axum::{
     Router,
     body::Body,
-    extract::DefaultBodyLimit,
     http::{HeaderValue, Method, StatusCode, header},
     response::Response,
     routing::get,
@@ -39,9 +40,11 @@ use self::{
 };
 use crate::{
     graphql::{Api, ApiError},
+    limits::Clients,
     services::Services,
 };
 
+pub(crate) use self::arrived::Arrived;
 pub use self::settings::HttpArgs;
 pub use self::websocket::CLOSE_CODES;
 
@@ -66,16 +69,15 @@ pub(crate) fn router(
     services: &Services,
     api: Api,
     settings: &HttpArgs,
+    clients: Clients,
     has_ides: bool,
 ) -> (Router, Shutdown) {
-    let shutdown = Shutdown {
-        stopping: CancellationToken::new(),
-        sockets: OpenSockets::new(settings.max_sockets_per_address),
-    };
+    let shutdown = Shutdown { stopping: CancellationToken::new(), sockets: OpenSockets::default() };
     let app: App = Arc::new(AppState::new(
         services.clone(),
         api,
         settings,
+        clients,
         shutdown.sockets.clone(),
         shutdown.stopping.clone(),
     ));
@@ -93,7 +95,6 @@ pub(crate) fn router(
                     header::X_CONTENT_TYPE_OPTIONS,
                     HeaderValue::from_static("nosniff"),
                 ))
-                .layer(DefaultBodyLimit::max(settings.max_body_bytes))
                 .layer(CatchPanicLayer::custom(after_panic))
                 .layer(cors(&settings.allowed_origins)),
         )

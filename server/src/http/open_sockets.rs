@@ -1,51 +1,38 @@
-//! Keeps track of the open WebSockets and streams of results: limits their number per address, and
-//! closes all of them at the end.
+//! Keeps track of the open WebSockets and streams of results, and closes all of them at the end.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::Arc,
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use axum::{http::StatusCode, response::Response};
-use parking_lot::Mutex;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::answer::refuse;
-use crate::{graphql::ApiError, limits::ClientAddress};
+use crate::{
+    graphql::ApiError,
+    limits::{Client, Open},
+};
 
 /// The open sockets and streams. Clones share everything.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct OpenSockets {
-    max_per_address: u32,
-    per_address: Arc<Mutex<HashMap<ClientAddress, u32>>>,
+    count: Arc<AtomicUsize>,
     closing: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl OpenSockets {
-    pub(super) fn new(max_per_address: u32) -> Self {
-        Self {
-            max_per_address,
-            per_address: Arc::default(),
-            closing: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-        }
-    }
-
-    /// Counts one more socket of this address. Returns `None` if the address has reached its limit.
-    pub(super) fn open(&self, address: ClientAddress) -> Option<SocketPermit> {
-        let mut per_address = self.per_address.lock();
-        let count = per_address.entry(address).or_default();
-        if *count >= self.max_per_address {
-            return None;
-        }
-        *count += 1;
-        Some(SocketPermit { sockets: self.clone(), address })
+    /// Counts one more socket of this client. Returns `None` if the client has reached its limit.
+    pub(super) fn open(&self, client: &Client) -> Option<SocketPermit> {
+        let of_client = client.sockets.open()?;
+        self.count.fetch_add(1, Ordering::Relaxed);
+        Some(SocketPermit { count: Arc::clone(&self.count), _of_client: of_client })
     }
 
     /// The number of open sockets and streams.
     pub(super) fn count(&self) -> usize {
-        self.per_address.lock().values().map(|count| *count as usize).sum()
+        self.count.load(Ordering::Relaxed)
     }
 
     /// Waits until all sockets must close.
@@ -75,37 +62,12 @@ pub(super) fn too_many_sockets() -> Response {
 /// One open socket. It is counted until this is dropped.
 #[derive(Debug)]
 pub(super) struct SocketPermit {
-    sockets: OpenSockets,
-    address: ClientAddress,
+    count: Arc<AtomicUsize>,
+    _of_client: Open,
 }
 
 impl Drop for SocketPermit {
     fn drop(&mut self) {
-        if let Entry::Occupied(mut entry) = self.sockets.per_address.lock().entry(self.address) {
-            *entry.get_mut() -= 1;
-            if *entry.get() == 0 {
-                entry.remove();
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::IpAddr;
-
-    use super::*;
-
-    #[test]
-    fn an_address_has_a_limited_number_of_sockets_and_can_open_others_later() {
-        let sockets = OpenSockets::new(2);
-        let address = |last| ClientAddress::from(IpAddr::from([192, 0, 2, last]));
-        let (one, other) = (address(1), address(2));
-        let permits = [sockets.open(one).unwrap(), sockets.open(one).unwrap()];
-        assert!(sockets.open(one).is_none());
-        assert!(sockets.open(other).is_some());
-        drop(permits);
-        assert!(sockets.per_address.lock().is_empty(), "nothing is kept of addresses that left");
-        assert!(sockets.open(one).is_some());
+        self.count.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -17,6 +17,14 @@ pub(super) enum RawParameters {
 }
 
 impl RawParameters {
+    /// The length in bytes.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Body(body) => body.len(),
+            Self::Url(query) => query.len(),
+        }
+    }
+
     pub(super) fn parse(&self) -> Result<Parameters, ApiError> {
         match self {
             Self::Url(query) => Parameters::from_url(query),

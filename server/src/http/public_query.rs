@@ -1,6 +1,10 @@
 //! Runs queries of callers that are not signed in. Equal queries share one execution.
 
-use async_graphql::{Executor, Request};
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
 use axum::http::{HeaderMap, StatusCode};
 use tracing::Instrument;
 
@@ -8,47 +12,67 @@ use super::{answer::Answer, parameters::RawParameters};
 use crate::{
     accounts::Viewer,
     coalescing::Read,
-    graphql::{Api, Operation, RequestId},
+    graphql::{Admitted, ClientApi, Document, RequestId},
+    limits::Hold,
 };
 
 /// A query that sees no viewer, no cookie and no address. Everybody who sends it at the same time
 /// gets the same answer.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 pub(super) struct PublicQuery {
     pub(super) raw: RawParameters,
-    /// The query's text if only its hash was sent.
-    pub(super) persisted: Option<String>,
     pub(super) media_type: &'static str,
+    /// The parsed query. It depends on nothing but `raw`.
+    pub(super) document: Arc<Document>,
+    /// The API as the first of the callers uses it.
+    pub(super) api: ClientApi,
+    /// Counts the parameters' bytes.
+    pub(super) _hold: Arc<Hold>,
+}
+
+impl PartialEq for PublicQuery {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.raw, self.media_type) == (&other.raw, other.media_type)
+    }
+}
+
+impl Eq for PublicQuery {}
+
+impl Hash for PublicQuery {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.raw, self.media_type).hash(state);
+    }
 }
 
 impl Read for PublicQuery {
-    type Source = Api;
+    type Source = ();
     type Found = Answer;
 
-    async fn run(&self, api: &Api) -> Answer {
-        match self.raw.parse() {
-            Ok(mut parameters) => {
-                if let Some(text) = &self.persisted {
-                    parameters.query = Some(text.clone());
-                }
-                let request = parameters.into_request().data(Viewer::Anonymous);
-                execute(api, request, self.media_type).await.0
-            }
+    async fn run(&self, (): &()) -> Answer {
+        let parameters = match self.raw.parse() {
+            Ok(parameters) => parameters,
             // The handler has already parsed the same parameters, so this does not happen.
-            Err(problem) => Answer::error(StatusCode::BAD_REQUEST, problem),
+            Err(problem) => return Answer::error(StatusCode::BAD_REQUEST, problem),
+        };
+        let document = Arc::clone(&self.document);
+        match self.api.admit_parsed(document, parameters.into_request()) {
+            Ok(admitted) => {
+                execute(&self.api, admitted.data(Viewer::Anonymous), self.media_type).await.0
+            }
+            Err(error) => Answer::refused(error, self.media_type),
         }
     }
 }
 
 /// Executes a request; returns its answer and the headers that it sets.
 pub(super) async fn execute(
-    api: &Api,
-    request: Request,
+    api: &ClientApi,
+    admitted: Admitted,
     media_type: &'static str,
 ) -> (Answer, HeaderMap) {
     let id = RequestId::new();
-    let Operation { label, .. } = api.operation(&request.query, request.operation_name.as_deref());
-    let span = tracing::error_span!("request", id = %id.0, operation = &*label);
-    let response = api.execute(request.data(id.clone())).instrument(span).await;
-    (Answer::new(&response, media_type).with_id(&id), response.http_headers)
+    let span = tracing::error_span!("request", id = %id.0, operation = &*admitted.operation.label);
+    let response = api.run(admitted.data(id.clone())).instrument(span).await;
+    let answer = Answer::new(&response, media_type).with_id(&id);
+    (answer, response.http_headers)
 }

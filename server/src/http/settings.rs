@@ -34,15 +34,26 @@ pub struct HttpArgs {
     )]
     pub max_body_bytes: usize,
 
-    /// WebSockets and streams of results that one address may have open at the same time
+    /// Largest head of a request, in bytes
     #[arg(
         long,
         env,
-        default_value_t = 2_000,
-        value_name = "N",
-        value_parser = clap::value_parser!(u32).range(1..)
+        default_value_t = 16_384,
+        value_name = "BYTES",
+        value_parser = RangedU64ValueParser::<usize>::new().range(8_192..=1_000_000)
     )]
-    pub max_sockets_per_address: u32,
+    pub max_head_bytes: usize,
+
+    /// Connections that may be open at the same time. If the system allows the process fewer open
+    /// files, there are fewer
+    #[arg(
+        long,
+        env,
+        default_value_t = 20_000,
+        value_name = "N",
+        value_parser = RangedU64ValueParser::<usize>::new().range(10..)
+    )]
+    pub max_connections: usize,
 
     /// Subscriptions that one WebSocket may have at the same time
     #[arg(

@@ -35,6 +35,9 @@ const IDE_POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'sel
 /// The policy of files that are not pages.
 const FILE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
+/// Size of the pieces in which files are read, in bytes. A client that reads nothing keeps one.
+const CHUNK_BYTES: usize = 16_384;
+
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-opener-policy");
 
@@ -51,8 +54,10 @@ pub(super) fn routes(dir: &Path, has_ides: bool) -> Router<App> {
         );
         return Router::new().fallback(missing);
     }
-    let files = |path| ServeDir::new(dir.join(path)).precompressed_br();
-    let file = |path| ServeFile::new(dir.join(path)).precompressed_br();
+    let files =
+        |path| ServeDir::new(dir.join(path)).with_buf_chunk_size(CHUNK_BYTES).precompressed_br();
+    let file =
+        |path| ServeFile::new(dir.join(path)).with_buf_chunk_size(CHUNK_BYTES).precompressed_br();
     let client = Router::<()>::new()
         .fallback_service(file("index.html"))
         .layer(header_of(header::CONTENT_SECURITY_POLICY, CLIENT_POLICY))

@@ -17,7 +17,7 @@ use crate::{
     accounts::Viewer,
     coalescing::SharedReads,
     graphql::{Api, RequestId, SubscriptionAllowance},
-    limits::ClientAddress,
+    limits::{Client, ClientAddress, Clients, HeldBytes},
     services::Services,
 };
 
@@ -30,6 +30,7 @@ pub(super) struct AppState {
     pub(super) public_queries: SharedReads<PublicQuery>,
     pub(super) persisted_queries: PersistedQueries,
     pub(super) services: Services,
+    clients: Clients,
     pub(super) max_message_bytes: usize,
     pub(super) body_timeout: Duration,
     pub(super) sockets: OpenSockets,
@@ -45,14 +46,16 @@ impl AppState {
         services: Services,
         api: Api,
         settings: &HttpArgs,
+        clients: Clients,
         sockets: OpenSockets,
         stopping: CancellationToken,
     ) -> Self {
         Self {
-            public_queries: SharedReads::new(api.clone()),
+            public_queries: SharedReads::new(()),
             persisted_queries: PersistedQueries::new(),
             api,
             services,
+            clients,
             max_message_bytes: settings.max_body_bytes,
             body_timeout: settings.request_timeout(),
             sockets,
@@ -70,17 +73,22 @@ impl AppState {
         viewer: Viewer,
         address: ClientAddress,
         id: RequestId,
+        held: HeldBytes,
     ) -> Data {
         let mut data = Data::default();
         data.insert(viewer);
         data.insert(address);
         data.insert(id);
-        data.insert(SubscriptionAllowance::new(self.max_subscriptions_per_socket));
+        data.insert(SubscriptionAllowance::new(self.max_subscriptions_per_socket, held));
         data
     }
 
     pub(super) fn client_address(&self, peer: Peer, headers: &HeaderMap) -> ClientAddress {
         client_address(peer, headers, self.client_address_header.as_ref())
+    }
+
+    pub(super) fn client(&self, address: ClientAddress) -> Arc<Client> {
+        self.clients.client(address)
     }
 
     /// Whether the page that sent this request may call the API with its visitor's session.

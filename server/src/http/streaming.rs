@@ -9,10 +9,10 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use async_graphql::{Executor, Request, Response as GraphqlResponse, parser::types::OperationType};
+use async_graphql::{Response as GraphqlResponse, parser::types::OperationType};
 use axum::{
     body::{Body, Bytes},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use futures_util::{
@@ -21,15 +21,20 @@ use futures_util::{
 };
 use serde_json::json;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tracing::Instrument;
 
 use super::{
-    answer::{Answer, was_refused},
+    answer::Answer,
     negotiation::{JSON, accepts},
     open_sockets::{SocketPermit, too_many_sockets},
-    origin::Peer,
     state::App,
 };
-use crate::{accounts::Viewer, graphql::RequestId, telemetry};
+use crate::{
+    accounts::Viewer,
+    graphql::{Admitted, ClientApi, RequestId, was_refused},
+    limits::ClientAddress,
+    telemetry,
+};
 
 /// The format of a body with several results.
 #[derive(Clone, Copy, Debug)]
@@ -102,26 +107,24 @@ struct Results {
 }
 
 /// Answers with all results of a request.
-pub(super) fn answer(
+pub(super) async fn answer(
     app: &App,
-    peer: Peer,
-    headers: &HeaderMap,
-    request: Request,
+    api: &ClientApi,
+    address: ClientAddress,
+    admitted: Admitted,
     viewer: Viewer,
     format: Format,
 ) -> Response {
-    let address = app.client_address(peer, headers);
-    let Some(permit) = app.sockets.open(address) else { return too_many_sockets() };
+    let Some(permit) = app.sockets.open(&api.client) else { return too_many_sockets() };
     let id = RequestId::new();
-    let data = app.session_data(viewer, address, id.clone());
+    let data = app.session_data(viewer, address, id.clone(), api.held.clone());
     let span = tracing::error_span!("stream", id = %id.0);
-    let results = app.api.execute_stream(request, Some(Arc::new(data)));
+    let results = api.start(admitted, Arc::new(data)).instrument(span.clone()).await;
     let mut results = telemetry::in_span(span, results);
     // Operations that are refused before execution get an ordinary 400.
     let first = match results.next().now_or_never() {
         Some(Some(refused)) if was_refused(&refused) => {
-            let answer = Answer::new(&refused, JSON);
-            return answer.with_status(StatusCode::BAD_REQUEST).into_response();
+            return Answer::new(&refused, JSON).with_bad_request().into_response();
         }
         first => first.flatten(),
     };

@@ -15,6 +15,7 @@ mod accounts;
 mod app;
 mod bookings;
 mod browser;
+mod client_limits;
 mod clients;
 mod commands;
 mod connection_limits;

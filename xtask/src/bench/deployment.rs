@@ -1,6 +1,11 @@
 //! A database, a server on it, and the load test that uses it.
 
-use std::{fs, path::PathBuf, process::Command, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -14,8 +19,13 @@ use crate::{
 
 pub(super) const PROFILE: &str = "release";
 /// All users come from one address, and book as often as they can.
-const SETTINGS: [(&str, &str); 2] =
-    [("BOOKINGS_PER_MINUTE_PER_USER", "1000000"), ("MAX_SOCKETS_PER_ADDRESS", "20000")];
+const SETTINGS: [(&str, &str); 5] = [
+    ("BOOKINGS_PER_MINUTE_PER_USER", "1000000"),
+    ("MAX_CONNECTIONS_PER_ADDRESS", "20000"),
+    ("MAX_SOCKETS_PER_ADDRESS", "20000"),
+    ("MAX_HELD_BYTES_PER_ADDRESS", "1000000000"),
+    ("WORK_MS_PER_SECOND_PER_ADDRESS", "1000000"),
+];
 /// More than book in a run.
 const USERS: u32 = 200_000;
 /// Number of events with more tickets than are booked. One more event has none.
@@ -60,6 +70,15 @@ impl<'a> Deployment<'a> {
         Self::serve(setup, name, database, OPEN_EVENTS)
     }
 
+    /// On SQLite, with the settings' defaults.
+    pub(super) fn with_defaults(setup: &'a Setup, name: &str) -> Result<Self> {
+        let database = format!("sqlite:{}", setup.folder.join(format!("{name}.db")).display());
+        prepare(&database, OPEN_EVENTS, 0)?;
+        let log = setup.folder.join(format!("{name}.log"));
+        let server = Server::serve(PROFILE, &database, &log, &[])?;
+        Ok(Self { setup, name: name.to_owned(), events: OPEN_EVENTS, database, server })
+    }
+
     fn serve(setup: &'a Setup, name: &str, database: String, events: u32) -> Result<Self> {
         let log = setup.folder.join(format!("{name}.log"));
         let server = Server::serve(PROFILE, &database, &log, &SETTINGS)?;
@@ -99,15 +118,21 @@ impl<'a> Deployment<'a> {
     /// Runs a scenario of `loadtest`.
     pub(super) fn run_load(&self, scenario: &str, args: &[String]) -> Result<LoadResults> {
         let json = self.setup.folder.join("found.json");
-        let (mut loadtest, log) = self.loadtest(scenario, args)?;
+        let (mut loadtest, log) = self.logged_loadtest(scenario, args)?;
         call_command(loadtest.arg("--json").arg(&json))
             .with_context(|| format!("see {}", log.display()))?;
         Ok(LoadResults(serde_json::from_str(&fs::read_to_string(json)?)?))
     }
 
+    /// Starts a scenario that lasts until it is killed.
+    pub(super) fn start_load(&self, scenario: &str, args: &[&str]) -> Result<Child> {
+        let mut loadtest = self.loadtest(scenario, 600);
+        loadtest.args(args).stdout(Stdio::null()).spawn().context("starting the load test")
+    }
+
     /// Runs a scenario, and kills the load test halfway.
     pub(super) fn load_and_kill(&self, scenario: &str, args: &[String]) -> Result<()> {
-        let (mut loadtest, log) = self.loadtest(scenario, args)?;
+        let (mut loadtest, log) = self.logged_loadtest(scenario, args)?;
         let mut running = loadtest.spawn().context("starting the load test")?;
         std::thread::sleep(Duration::from_secs(self.setup.seconds) / 2);
         let ended = running.try_wait()?;
@@ -118,17 +143,20 @@ impl<'a> Deployment<'a> {
     }
 
     /// The command for a scenario on this server, and the file with its output.
-    fn loadtest(&self, scenario: &str, args: &[String]) -> Result<(Command, PathBuf)> {
+    fn logged_loadtest(&self, scenario: &str, args: &[String]) -> Result<(Command, PathBuf)> {
         let log = self.setup.folder.join("loadtest.log");
         let output = fs::File::create(&log)?;
+        let mut loadtest = self.loadtest(scenario, self.setup.seconds);
+        loadtest.args(args).stdout(output.try_clone()?).stderr(output);
+        Ok((loadtest, log))
+    }
+
+    fn loadtest(&self, scenario: &str, seconds: u64) -> Command {
         let mut loadtest = Command::new(target_folder().join(PROFILE).join("loadtest"));
         loadtest
             .args([scenario, "--url", &self.server.url])
-            .args(["--seconds", &self.setup.seconds.to_string()])
-            .args(args)
-            .stdout(output.try_clone()?)
-            .stderr(output);
-        Ok((loadtest, log))
+            .args(["--seconds", &seconds.to_string()]);
+        loadtest
     }
 }
 

@@ -49,6 +49,10 @@ enum Benchmark {
     Growth,
     /// Ten thousand subscribers to one event while it is booked
     FanOut,
+    /// The memory that one client can make a server hold
+    Abuse,
+    /// Latency of bookings beside a flood of long texts
+    Flood,
     /// Bookings on SQLite, compared with one transaction per booking
     Embedded,
     /// Time from start to ready, and memory of an idle server
@@ -80,6 +84,8 @@ pub(crate) fn bench(args: &Args) -> Result<()> {
             Benchmark::Browse => with_load::browse(&setup)?,
             Benchmark::Growth => with_load::growth(&setup)?,
             Benchmark::FanOut => with_load::fan_out(&setup)?,
+            Benchmark::Abuse => with_load::abuse(&setup)?,
+            Benchmark::Flood => with_load::flood(&setup)?,
             Benchmark::Embedded => with_load::embedded(&setup)?,
             Benchmark::Start => without_load::start(&setup)?,
             Benchmark::Page => without_load::page()?,

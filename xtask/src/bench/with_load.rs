@@ -218,6 +218,65 @@ pub(super) fn fan_out(setup: &Setup) -> Result<Vec<Row>> {
     Ok(vec![delay, Row { name, description, unit: "KiB", target, runs: memory, note }])
 }
 
+/// What one client can make a server hold, each on a new server with the settings' defaults.
+pub(super) fn abuse(setup: &Setup) -> Result<Vec<Row>> {
+    [
+        (
+            "variables",
+            "held variables",
+            "memory for 300 subscriptions, each with 43 kB of variables",
+            40.0,
+        ),
+        ("aliases", "held aliases", "memory for 300 subscriptions, each with 900 aliases", 40.0),
+        ("streams", "held streams", "memory for the same, as streams over HTTP", 40.0),
+        ("pings", "held pongs", "memory for 280 MB of pings whose pongs nobody reads", 20.0),
+        ("heads", "held heads", "memory for 500 heads of 400 kB", 40.0),
+        ("bodies", "held bodies", "memory for 2,000 unfinished bodies", 40.0),
+        ("messages", "held messages", "memory for 1,000 sockets with unfinished messages", 60.0),
+        ("answers", "held answers", "memory for 500 large answers that nobody reads", 40.0),
+    ]
+    .into_iter()
+    .map(|(kind, name, description, target)| {
+        let mut number = 0;
+        measure(setup, (name, description, "MiB"), Target::AtMost(target), || {
+            number += 1;
+            let deployment = Deployment::with_defaults(setup, &format!("{kind}_{number}"))?;
+            let pid = deployment.server.pid().to_string();
+            let args = [kind, "--server-pid", &pid, "--max-growth", "100000"].map(str::to_owned);
+            let found = deployment.run_load("abuse", &args)?;
+            Ok((None, found.number(&[kind])?, "from one address".to_owned()))
+        })
+    })
+    .collect()
+}
+
+/// The latency of bookings while another address floods the server with long texts.
+pub(super) fn flood(setup: &Setup) -> Result<Vec<Row>> {
+    const RATE: [&str; 4] = ["--rate", "200", "--connections", "32"];
+    let names = ("flood", "95th percentile of a booking, beside a flood of long texts", "ms");
+    let deployment = Deployment::on_postgres(setup, "flood", OPEN_EVENTS, 0)?;
+    let pid = deployment.server.pid().to_string();
+    let row = measure(setup, names, Target::AtMost(40.0), || {
+        let book = || {
+            deployment.delete_bookings()?;
+            let tokens = deployment.new_users()?.to_string_lossy().into_owned();
+            let event = event_id(0);
+            let args = [&["--tokens", &tokens, "--event", &event][..], &RATE, &CHECK].concat();
+            let args: Vec<String> = args.into_iter().map(str::to_owned).collect();
+            let found = deployment.run_load("rush", &args)?;
+            found.number(&["kinds", "booked", "p95_ms"])
+        };
+        let alone = book()?;
+        let args = ["texts", "--server-pid", &pid, "--rate", "400", "--max-growth", "100000"];
+        let mut flood = deployment.start_load("abuse", &args)?;
+        let beside = book();
+        flood.kill()?;
+        flood.wait()?;
+        Ok((None, beside?, format!("{alone:.1} ms without; 400 texts of 60 kB a second")))
+    })?;
+    Ok(vec![row])
+}
+
 pub(super) fn embedded(setup: &Setup) -> Result<Vec<Row>> {
     ensure_package(is_installed("sqlite3"), "SQLite's own program", &["sqlite3"])?;
     let deployment = Deployment::on_sqlite(setup, "embedded")?;

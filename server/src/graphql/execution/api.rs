@@ -1,12 +1,21 @@
-//! Executes operations for all transports. It limits their size, and gives each error a code.
+//! Executes operations for all transports. It limits what they cost, and gives each error a code.
 //!
 //! This wraps the schema and is not one of async-graphql's extensions, because with an extension,
 //! each field of an answer goes through it.
 
-use std::{any::TypeId, collections::HashSet, sync::Arc};
+use std::{
+    any::TypeId,
+    collections::HashSet,
+    future::{poll_fn, ready},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use async_graphql::{
-    Data, Executor, Request, Response, Schema, ServerError, ServerResult, ValidationMode,
+    Data, Executor, Name, Request, Response, Schema, ServerError, ServerResult, ValidationMode,
+    Variables,
     parser::{
         parse_schema,
         types::{
@@ -16,16 +25,19 @@ use async_graphql::{
     },
 };
 use futures_util::{
-    StreamExt,
+    FutureExt, StreamExt,
     stream::{self, BoxStream},
 };
+use serde_json::Value;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
     absent_variables::remove_absent_variables,
-    coded_errors::{argument_named_in, code_of, code_of_first, coded, field_error},
-    documents::{Document, Documents},
+    coded_errors::{argument_named_in, code_of, code_of_first, coded, field_error, was_refused},
+    documents::{Document, Documents, TextLimits, too_complex},
+    introspection_size::{Introspection, WHOLE_SCHEMA},
+    kept_bytes,
     known_valid::InputTypes,
 };
 use crate::{
@@ -35,7 +47,7 @@ use crate::{
         schema::{self, Mutation, Query, Subscription},
         settings::OperationArgs,
     },
-    limits::RateLimits,
+    limits::{Client, HeldBytes, Hold, RateLimits},
     metrics::Metrics,
     services::Services,
     telemetry,
@@ -43,8 +55,11 @@ use crate::{
 
 /// Maximum number of errors in one answer. Nobody reads more.
 const MAX_ERRORS: usize = 20;
-/// Maximum depth that async-graphql accepts, fragments included.
-const MAX_RECURSION: usize = 32;
+/// Number of an introspection's fields that cost as much as one other field. They take no
+/// statement.
+const INTROSPECTION_DISCOUNT: usize = 10;
+/// What a subscription holds besides its query and its variables, in bytes.
+const SUBSCRIPTION_BYTES: usize = 2_048;
 
 /// The schema as the transports use it. Clones share everything.
 #[derive(Clone)]
@@ -54,11 +69,9 @@ struct Shared {
     schema: RowlockSchema,
     /// The same schema without most validation rules, for documents that are known to be valid.
     schema_for_known_valid: RowlockSchema,
-    input_types: InputTypes,
     root_fields: HashSet<Arc<str>>,
     documents: Documents,
     metrics: Metrics,
-    max_selections: usize,
     max_depth: usize,
     max_complexity: usize,
 }
@@ -68,11 +81,17 @@ type RowlockSchema = Schema<Query, Mutation, Subscription>;
 /// The facts about an operation that are known before it is executed.
 #[derive(Clone, Debug)]
 pub(crate) struct Operation {
-    /// `None` if the text can't be parsed, or if no operation has the given name. Execution is then
-    /// refused.
+    /// `None` if no operation has the given name. Execution is then refused.
     pub(crate) kind: Option<OperationType>,
     /// The metrics' label: the root field, or `several`, `other` or `invalid`.
     pub(crate) label: Arc<str>,
+}
+
+impl Operation {
+    /// What is known of a request whose query is refused.
+    pub(crate) fn invalid() -> Self {
+        Self { kind: None, label: "invalid".into() }
+    }
 }
 
 /// The id that connects a request's log lines and errors. All operations of a WebSocket share one.
@@ -113,14 +132,21 @@ impl Api {
                 .finish()
         };
         let sdl = schema::sdl();
+        let limits = TextLimits {
+            max_tokens: settings.max_query_tokens,
+            max_selections: settings.max_query_selections,
+            introspection: settings.introspection.then(|| {
+                let max_fields = settings.max_query_complexity * INTROSPECTION_DISCOUNT;
+                Introspection::new(whole_schema(), max_fields)
+            }),
+        };
+        let allowed = settings.allowed_operations.clone();
         Self(Arc::new(Shared {
-            input_types: InputTypes::of_schema(&sdl),
             root_fields: root_fields(&sdl),
             schema: schema(ValidationMode::Strict),
             schema_for_known_valid: schema(ValidationMode::Fast),
-            documents: Documents::new(settings.allowed_operations.clone()),
+            documents: Documents::new(allowed, limits, InputTypes::of_schema(&sdl)),
             metrics: services.metrics.clone(),
-            max_selections: settings.max_query_selections,
             max_depth: settings.max_query_depth,
             max_complexity: settings.max_query_complexity,
         }))
@@ -131,13 +157,15 @@ impl Api {
         self.0.documents.allowed()
     }
 
-    /// Finds the operation of this name in a query's text.
-    pub(crate) fn operation(&self, query: &str, name: Option<&str>) -> Operation {
-        let document = self.0.documents.parse(query).ok();
-        let operation =
-            document.as_ref().and_then(|document| find_operation(&document.parsed, name));
-        let Some(operation) = operation else {
-            return Operation { kind: None, label: "invalid".into() };
+    /// The API for one client. What its operations hold is counted on `held`.
+    pub(crate) fn for_client(&self, client: Arc<Client>, held: HeldBytes) -> ClientApi {
+        ClientApi { api: self.clone(), client, held }
+    }
+
+    /// The operation of a document that has this name.
+    fn operation(&self, document: &Document, name: Option<&str>) -> Operation {
+        let Some(operation) = find_operation(&document.parsed, name) else {
+            return Operation::invalid();
         };
         let label = match &*operation.selection_set.node.items {
             [only] => {
@@ -154,27 +182,14 @@ impl Api {
         Operation { kind: Some(operation.ty), label }
     }
 
-    /// Parses the request, and refuses it if it is too large. Also returns the document if its
-    /// validity does not depend on these variables.
-    fn prepare(&self, mut request: Request) -> ServerResult<(Request, Option<Arc<Document>>)> {
-        let document = self.0.documents.parse(&request.query)?;
-        if document.size.selections > self.0.max_selections || document.size.depth > MAX_RECURSION {
-            return Err(too_complex(
-                "The query is too large with its fragments written out. Ask for less at once."
-                    .to_owned(),
-            ));
-        }
-        if !document.is_known_valid()
-            && let Some(name) = self.0.input_types.find_non_object_literal(&document.parsed)
-        {
-            let message = format!("Argument \"{name}\" must be an input object.");
-            return Err(field_error(ServerError::new(message, None), name.to_string()));
-        }
+    /// Completes a request for execution.
+    fn prepare(&self, document: Arc<Document>, mut request: Request) -> ServerResult<Prepared> {
+        let input_types = &self.0.documents.input_types;
         let mut parsed = document.parsed.clone();
         let is_plain = document.has_plain_arguments
-            && self.0.input_types.accept(&document.parsed, &request.variables);
+            && input_types.accept(&document.parsed, &request.variables);
         if !is_plain {
-            let found = self.0.input_types.find_non_object_variable(
+            let found = input_types.find_non_object_variable(
                 &document.parsed,
                 request.operation_name.as_deref(),
                 &request.variables,
@@ -185,8 +200,12 @@ impl Api {
             }
             remove_absent_variables(&mut parsed, &request.variables);
         }
+        let is_known_valid = is_plain && document.is_known_valid();
+        let may_remember_refusal = !document.has_variables()
+            && request.operation_name.is_none()
+            && self.operation(&document, None).kind != Some(OperationType::Subscription);
         request.set_parsed_query(parsed);
-        Ok((request, is_plain.then_some(document)))
+        Ok(Prepared { document, request, is_plain, is_known_valid, may_remember_refusal })
     }
 
     /// Gives a code to errors of async-graphql itself, and the request's id to internal errors.
@@ -222,61 +241,286 @@ impl Api {
     }
 }
 
-impl Executor for Api {
-    async fn execute(&self, request: Request) -> Response {
-        let id = RequestId::find_in(&request.data);
-        let (request, document) = match self.prepare(request) {
-            Ok(prepared) => prepared,
-            Err(error) => return Response::from_errors(vec![error]),
-        };
-        let response = match document {
-            Some(document) if document.is_known_valid() => {
-                self.0.schema_for_known_valid.execute(request).await
-            }
-            document => {
-                let response = self.0.schema.execute(request).await;
-                if let Some(document) = document.filter(|_| response.is_ok()) {
-                    document.set_known_valid();
-                }
-                response
-            }
-        };
-        self.finish(response, id.as_ref())
-    }
+/// A request with its document.
+struct Prepared {
+    document: Arc<Document>,
+    request: Request,
+    /// Whether the document's validity does not depend on these variables.
+    is_plain: bool,
+    is_known_valid: bool,
+    /// Whether every request with this document would be refused for the same reason.
+    may_remember_refusal: bool,
+}
 
-    fn execute_stream(
+/// A request that may be executed: its query was parsed, and the client does not hold too much.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) document: Arc<Document>,
+    pub(crate) operation: Operation,
+    request: Request,
+    hold: Hold,
+}
+
+impl Admitted {
+    /// Adds data for the resolvers.
+    pub(crate) fn data(mut self, data: impl std::any::Any + Send + Sync) -> Self {
+        self.request = self.request.data(data);
+        self
+    }
+}
+
+/// A request whose query was looked up.
+enum LookedUp {
+    Known(Admitted),
+    /// The request, and what it holds until it is parsed.
+    Unknown(Request, Hold),
+}
+
+/// The API as one client uses it.
+#[derive(Clone)]
+pub(crate) struct ClientApi {
+    api: Api,
+    pub(crate) client: Arc<Client>,
+    pub(crate) held: HeldBytes,
+}
+
+impl ClientApi {
+    /// Parses the request's query, unless its text is known. At once, it counts what the request
+    /// holds; then it waits for its turn.
+    ///
+    /// # Errors
+    /// When the query is refused, or when the client has used up a limit.
+    pub(crate) fn admit(
         &self,
         request: Request,
-        session_data: Option<Arc<Data>>,
+    ) -> impl Future<Output = ServerResult<Admitted>> + Send + use<> {
+        let (this, looked_up) = (self.clone(), self.look_up(request));
+        async move {
+            let (request, hold) = match looked_up? {
+                LookedUp::Known(admitted) => return Ok(admitted),
+                LookedUp::Unknown(request, hold) => (request, hold),
+            };
+            let mut turn = this.client.work.turn().await.map_err(refused)?;
+            let documents = &this.api.0.documents;
+            // An equal text may have been parsed in the meantime.
+            let parsed = documents.find(&request.query);
+            let parsed = parsed.unwrap_or_else(|| turn.run(|| documents.parse(&request.query)));
+            drop(hold);
+            this.admit_parsed(parsed?, request)
+        }
+    }
+
+    fn look_up(&self, request: Request) -> ServerResult<LookedUp> {
+        if let Some(parsed) = self.api.0.documents.find(&request.query) {
+            return self.admit_parsed(parsed?, request).map(LookedUp::Known);
+        }
+        let bytes = request.query.len() + kept_bytes::of_variables(&request.variables);
+        let hold = self.held.hold(bytes).map_err(refused)?;
+        Ok(LookedUp::Unknown(request, hold))
+    }
+
+    /// Admits a request whose query was parsed already.
+    ///
+    /// # Errors
+    /// When the client has used up a limit.
+    pub(crate) fn admit_parsed(
+        &self,
+        document: Arc<Document>,
+        mut request: Request,
+    ) -> ServerResult<Admitted> {
+        // An address that has used up its budget may still book.
+        if document.has_large_answers() {
+            self.client.work.check().map_err(refused)?;
+        }
+        keep_declared_variables(&document.parsed, &mut request.variables);
+        // The parsed query is all that execution needs.
+        request.query = String::new();
+        let operation = self.api.operation(&document, request.operation_name.as_deref());
+        let is_subscription = operation.kind == Some(OperationType::Subscription);
+        let bytes = document.bytes
+            + kept_bytes::of_variables(&request.variables)
+            + if is_subscription { SUBSCRIPTION_BYTES } else { 0 };
+        let hold = self.held.hold(bytes).map_err(refused)?;
+        Ok(Admitted { document, operation, request, hold })
+    }
+
+    /// Executes a query or a mutation.
+    pub(crate) async fn run(&self, admitted: Admitted) -> Response {
+        let Admitted { document, request, hold: _hold, .. } = admitted;
+        let id = RequestId::find_in(&request.data);
+        let response = match self.api.prepare(Arc::clone(&document), request) {
+            Ok(prepared) => self.run_prepared(prepared).await,
+            Err(error) => Response::from_errors(vec![error]),
+        };
+        count_answer(&self.client, &document, &response);
+        self.api.finish(response, id.as_ref())
+    }
+
+    async fn run_prepared(&self, prepared: Prepared) -> Response {
+        let Prepared { document, request, is_plain, is_known_valid, may_remember_refusal } =
+            prepared;
+        let schemas = &self.api.0;
+        if is_known_valid {
+            return schemas.schema_for_known_valid.execute(request).await;
+        }
+        if may_remember_refusal && let Some(errors) = document.refusal.get() {
+            return Response::from_errors(errors.clone());
+        }
+        // The first step validates the query.
+        let mut execution = pin!(schemas.schema.execute(request));
+        let first = match self.client.work.turn().await {
+            Ok(mut turn) => {
+                poll_fn(|cx| Poll::Ready(turn.run(|| execution.as_mut().poll(cx)))).await
+            }
+            Err(error) => return Response::from_errors(vec![refused(error)]),
+        };
+        let response = match first {
+            Poll::Ready(response) => response,
+            Poll::Pending => execution.await,
+        };
+        if is_plain && response.is_ok() {
+            document.set_known_valid();
+        } else if may_remember_refusal && was_refused(&response) {
+            let _ = document.refusal.set(response.errors.clone());
+        }
+        response
+    }
+
+    /// Starts an operation, and returns its results. An operation that is refused before it is
+    /// executed has its only result at once.
+    pub(crate) async fn start(
+        &self,
+        admitted: Admitted,
+        session: Arc<Data>,
     ) -> BoxStream<'static, Response> {
-        let session = session_data.unwrap_or_default();
+        let Admitted { document, operation: Operation { label, .. }, request, hold } = admitted;
         let id = RequestId::find_in(&session);
-        let Operation { label, .. } =
-            self.operation(&request.query, request.operation_name.as_deref());
         let span = tracing::debug_span!("operation", name = &*label);
-        let responses = match self.prepare(request) {
-            Ok((request, ..)) => {
-                let this = self.clone();
-                self.0
-                    .schema
-                    .execute_stream_with_session_data(request, session)
-                    .map(move |response| this.finish(response, id.as_ref()))
-                    .boxed()
+        let begun = Instant::now();
+        let (client, prepared) =
+            (Arc::clone(&self.client), self.api.prepare(Arc::clone(&document), request));
+        let responses = match prepared {
+            Ok(prepared) => {
+                let responses = self.start_prepared(prepared, session, &span).await;
+                let api = self.api.clone();
+                responses.map(move |response| api.finish(response, id.as_ref())).boxed()
             }
-            Err(error) => {
-                stream::once(std::future::ready(Response::from_errors(vec![error]))).boxed()
-            }
+            Err(error) => single(error),
         };
         // A subscription counts as answered when its first result comes.
-        let (metrics, mut begun) = (self.0.metrics.clone(), Some(Instant::now()));
+        let (metrics, mut begun) = (self.api.0.metrics.clone(), Some(begun));
         telemetry::in_span(span, responses)
             .inspect(move |response| {
+                // The stream holds the memory until the operation ends.
+                let _ = &hold;
+                count_answer(&client, &document, response);
                 if let Some(begun) = begun.take() {
                     metrics.answered(&label, code_of_first(response), begun.elapsed());
                 }
             })
             .boxed()
     }
+
+    async fn start_prepared(
+        &self,
+        prepared: Prepared,
+        session: Arc<Data>,
+        span: &tracing::Span,
+    ) -> BoxStream<'static, Response> {
+        let Prepared { document, request, is_plain, is_known_valid, .. } = prepared;
+        let schemas = &self.api.0;
+        let schema = if is_known_valid { &schemas.schema_for_known_valid } else { &schemas.schema };
+        let mut responses = schema.execute_stream_with_session_data(request, session).fuse();
+        if is_known_valid {
+            return responses.boxed();
+        }
+        // The first step validates the query.
+        let first = match self.client.work.turn().await {
+            Ok(mut turn) => {
+                poll_fn(|cx| {
+                    let step = || span.in_scope(|| responses.poll_next_unpin(cx));
+                    Poll::Ready(turn.run(step))
+                })
+                .await
+            }
+            Err(error) => return single(refused(error)),
+        };
+        let is_refused = matches!(&first, Poll::Ready(Some(first)) if !first.is_ok());
+        if is_plain && !is_refused {
+            document.set_known_valid();
+        }
+        match first {
+            Poll::Ready(first) => stream::iter(first).chain(responses).boxed(),
+            Poll::Pending => responses.boxed(),
+        }
+    }
+
+    /// Counts and returns the answer to a request that was not admitted.
+    fn refuse(&self, error: ServerError) -> BoxStream<'static, Response> {
+        let response = self.api.finish(Response::from_errors(vec![error]), None);
+        let Operation { label, .. } = Operation::invalid();
+        self.api.0.metrics.answered(&label, code_of_first(&response), Duration::ZERO);
+        stream::once(ready(response)).boxed()
+    }
+}
+
+/// The operations of a socket.
+impl Executor for ClientApi {
+    async fn execute(&self, request: Request) -> Response {
+        match self.admit(request).await {
+            Ok(admitted) => self.run(admitted).await,
+            Err(error) => self.api.finish(Response::from_errors(vec![error]), None),
+        }
+    }
+
+    fn execute_stream(
+        &self,
+        request: Request,
+        session: Option<Arc<Data>>,
+    ) -> BoxStream<'static, Response> {
+        let (this, admitted) = (self.clone(), self.admit(request));
+        let responses = async move {
+            match admitted.await {
+                Ok(admitted) => this.start(admitted, session.unwrap_or_default()).await,
+                Err(error) => this.refuse(error),
+            }
+        };
+        responses.flatten_stream().boxed()
+    }
+}
+
+fn single(error: ServerError) -> BoxStream<'static, Response> {
+    stream::once(ready(Response::from_errors(vec![error]))).boxed()
+}
+
+/// Counts what an answer has cost.
+fn count_answer(client: &Client, document: &Document, response: &Response) {
+    if client.work.spend_on_answer(kept_bytes::of_value(&response.data)) {
+        document.set_has_large_answers();
+    }
+}
+
+/// The error for a client that has used up a limit.
+fn refused(limit: impl Into<ApiError>) -> ServerError {
+    coded(limit.into())
+}
+
+/// Removes values of variables that no operation declares. Nothing can refer to them.
+fn keep_declared_variables(document: &ExecutableDocument, variables: &mut Variables) {
+    let declares = |name: &Name| {
+        document.operations.iter().any(|(_, operation)| {
+            let mut definitions = operation.node.variable_definitions.iter();
+            definitions.any(|definition| definition.node.name.node == *name)
+        })
+    };
+    variables.retain(|name, _| declares(name));
+}
+
+/// The schema as introspection shows it.
+fn whole_schema() -> Value {
+    // Introspection waits for nothing.
+    let answer = schema::builder().finish().execute(WHOLE_SCHEMA).now_or_never();
+    answer.and_then(|answer| answer.data.into_json().ok()).unwrap_or_default()
 }
 
 fn find_operation<'a>(
@@ -313,8 +557,4 @@ fn root_fields(sdl: &str) -> HashSet<Arc<str>> {
         }
     }
     names
-}
-
-fn too_complex(message: String) -> ServerError {
-    coded(ApiError::TooComplex(message))
 }

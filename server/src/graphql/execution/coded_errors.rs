@@ -30,6 +30,13 @@ pub(crate) fn code_of_first(response: &Response) -> Option<&'static str> {
     response.errors.first().and_then(code_of).and_then(code::known)
 }
 
+/// Whether a request was refused before any of it was executed. Its errors then have no path.
+pub(crate) fn was_refused(response: &Response) -> bool {
+    !response.errors.is_empty()
+        && response.data == Value::Null
+        && response.errors.iter().all(|error| error.path.is_empty())
+}
+
 /// Turns an error into `BAD_USER_INPUT` for one field. It keeps its message and its place in the
 /// query.
 pub(super) fn field_error(mut error: ServerError, field: String) -> ServerError {

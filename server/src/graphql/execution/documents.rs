@@ -1,49 +1,63 @@
-//! Caches parsed queries by their text. Parsing takes longer than everything else that a small
-//! request needs, and clients send the same few texts over and over.
+//! Parses queries, and refuses those that are too large. Remembers both by their texts: parsing
+//! takes longer than everything else that a small request needs, and clients send the same few
+//! texts over and over.
 //!
-//! A text always means the same document, so the cache is never wrong.
+//! A text always means the same document, so what is remembered is never wrong.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    mem,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_graphql::{
-    ServerResult,
+    ServerError, ServerResult,
     parser::{parse_query, types::ExecutableDocument},
 };
 use quick_cache::{Weighter, sync::Cache};
 
 use super::{
     coded_errors::{coded, field_error},
-    known_valid::has_plain_arguments,
+    introspection_size::Introspection,
+    kept_bytes,
+    known_valid::{InputTypes, has_plain_arguments},
     query_size::QuerySize,
+    text_size,
 };
 use crate::graphql::{allowed_operations::AllowedOperations, errors::ApiError};
 
-/// Maximum number of documents in the cache.
-const MAX_DOCUMENTS: usize = 1_000;
-/// Maximum size of all their texts together, in bytes. A parsed document takes some twenty times as
-/// much memory.
-const MAX_TEXT_BYTES: u64 = 1_000_000;
+/// Maximum depth that async-graphql accepts, fragments included.
+const MAX_RECURSION: usize = 32;
+/// Maximum number of texts that are remembered.
+const MAX_REMEMBERED: usize = 1_000;
+/// Maximum memory that they take together, in bytes.
+const MAX_REMEMBERED_BYTES: u64 = 16 << 20;
 
 const NOT_LISTED: &str = "This server runs only the operations on its operator's list.";
 
-/// A parsed query with its size.
+/// A parsed query.
 #[derive(Debug)]
-pub(super) struct Document {
+pub(crate) struct Document {
     pub(super) parsed: ExecutableDocument,
-    pub(super) size: QuerySize,
     pub(super) has_plain_arguments: bool,
+    /// The memory that the parsed query takes, in bytes.
+    pub(super) bytes: usize,
     is_known_valid: AtomicBool,
+    has_large_answers: AtomicBool,
+    /// Why validation refused the document, if that does not depend on variables.
+    pub(super) refusal: OnceLock<Vec<ServerError>>,
 }
 
 impl Document {
     fn new(parsed: ExecutableDocument) -> Self {
         Self {
-            size: QuerySize::of(&parsed),
             has_plain_arguments: has_plain_arguments(&parsed),
+            bytes: kept_bytes::of_document(&parsed),
             is_known_valid: AtomicBool::new(false),
+            has_large_answers: AtomicBool::new(false),
+            refusal: OnceLock::new(),
             parsed,
         }
     }
@@ -56,73 +70,161 @@ impl Document {
     pub(super) fn set_known_valid(&self) {
         self.is_known_valid.store(true, Ordering::Relaxed);
     }
+
+    /// Whether an answer was so large that its cost counts.
+    pub(super) fn has_large_answers(&self) -> bool {
+        self.has_large_answers.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_has_large_answers(&self) {
+        self.has_large_answers.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether some operation of the document declares variables.
+    pub(super) fn has_variables(&self) -> bool {
+        let mut operations = self.parsed.operations.iter();
+        operations.any(|(_, operation)| !operation.node.variable_definitions.is_empty())
+    }
 }
 
-/// Documents by their texts. The least used ones make room for new ones.
+/// A document, or the reason why its text is refused.
+pub(super) type Parsed = ServerResult<Arc<Document>>;
+
+/// The limits of a query that depend on nothing but its text.
+#[derive(Debug)]
+pub(super) struct TextLimits {
+    pub(super) max_tokens: usize,
+    pub(super) max_selections: usize,
+    /// `None` if nobody may see the schema. Validation then refuses introspection.
+    pub(super) introspection: Option<Introspection>,
+}
+
+/// Documents and refusals by their texts. The least used ones make room for new ones.
 #[derive(Debug)]
 pub(super) struct Documents {
     allowed: AllowedOperations,
-    known: Cache<String, Arc<Document>, SizeInBytes>,
+    limits: TextLimits,
+    pub(super) input_types: InputTypes,
+    remembered: Cache<String, Parsed, SizeInBytes>,
 }
 
 #[derive(Clone, Debug)]
 struct SizeInBytes;
 
-impl Weighter<String, Arc<Document>> for SizeInBytes {
-    fn weight(&self, text: &String, _: &Arc<Document>) -> u64 {
-        text.len() as u64
+impl Weighter<String, Parsed> for SizeInBytes {
+    fn weight(&self, text: &String, parsed: &Parsed) -> u64 {
+        let parsed = match parsed {
+            Ok(document) => document.bytes + mem::size_of::<Document>(),
+            Err(error) => error.message.len() + mem::size_of::<ServerError>(),
+        };
+        (text.len() + parsed) as u64
     }
 }
 
 impl Documents {
     /// Texts that are not allowed are not even parsed.
-    pub(super) fn new(allowed: AllowedOperations) -> Self {
-        Self { allowed, known: Cache::with_weighter(MAX_DOCUMENTS, MAX_TEXT_BYTES, SizeInBytes) }
+    pub(super) fn new(
+        allowed: AllowedOperations,
+        limits: TextLimits,
+        input_types: InputTypes,
+    ) -> Self {
+        let remembered = Cache::with_weighter(MAX_REMEMBERED, MAX_REMEMBERED_BYTES, SizeInBytes);
+        Self { allowed, limits, input_types, remembered }
     }
 
     pub(super) fn allowed(&self) -> &AllowedOperations {
         &self.allowed
     }
 
-    /// Parses `text`, or finds it in the cache.
+    /// Finds what is remembered of a text.
+    pub(super) fn find(&self, text: &str) -> Option<Parsed> {
+        self.remembered.get(text)
+    }
+
+    /// Parses a text, and remembers the result. This may take some milliseconds.
     ///
     /// # Errors
-    /// When the text is not allowed or can't be parsed. Errors are not cached.
-    pub(super) fn parse(&self, text: &str) -> ServerResult<Arc<Document>> {
-        if let Some(known) = self.known.get(text) {
-            return Ok(known);
-        }
+    /// When the text is not allowed, can't be parsed or is too large.
+    pub(super) fn parse(&self, text: &str) -> Parsed {
+        // These checks take less time than to remember their results.
+        self.check_text(text)?;
+        let parsed = self.parse_anew(text).map(Arc::new);
+        self.remembered.insert(text.to_owned(), parsed.clone());
+        parsed
+    }
+
+    fn check_text(&self, text: &str) -> ServerResult<()> {
         if !self.allowed.contain(text) {
             return Err(coded(ApiError::Forbidden(NOT_LISTED)));
         }
+        let max = self.limits.max_tokens;
+        text_size::check(text, max).map_err(|too_large| {
+            too_complex(match too_large {
+                text_size::TooLarge::Tokens => {
+                    format!("The query has more than {max} words and signs. Ask for less at once.")
+                }
+                text_size::TooLarge::Nesting => "The query is nested too deep.".to_owned(),
+            })
+        })
+    }
+
+    fn parse_anew(&self, text: &str) -> ServerResult<Document> {
         let parsed =
             parse_query(text).map_err(|error| field_error(error.into(), "query".to_owned()))?;
-        let document = Arc::new(Document::new(parsed));
-        self.known.insert(text.to_owned(), Arc::clone(&document));
-        Ok(document)
+        let size = QuerySize::of(&parsed);
+        if size.selections > self.limits.max_selections || size.depth > MAX_RECURSION {
+            return Err(too_complex(
+                "The query is too large with its fragments written out. Ask for less at once."
+                    .to_owned(),
+            ));
+        }
+        let introspection = self.limits.introspection.as_ref();
+        if introspection.is_some_and(|schema| schema.is_too_large(&parsed)) {
+            return Err(too_complex(
+                "The query asks for too much of the schema. Ask for less at once.".to_owned(),
+            ));
+        }
+        if let Some(name) = self.input_types.find_non_object_literal(&parsed) {
+            let message = format!("Argument \"{name}\" must be an input object.");
+            return Err(field_error(ServerError::new(message, None), name.to_string()));
+        }
+        Ok(Document::new(parsed))
     }
+}
+
+pub(super) fn too_complex(message: String) -> ServerError {
+    coded(ApiError::TooComplex(message))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn documents() -> Documents {
+        let limits = TextLimits { max_tokens: 1_000, max_selections: 900, introspection: None };
+        let input_types = InputTypes::of_schema(&crate::graphql::sdl());
+        Documents::new(AllowedOperations::default(), limits, input_types)
+    }
+
     #[test]
     fn a_text_is_parsed_once() {
-        let documents = Documents::new(AllowedOperations::default());
+        let documents = documents();
         let first = documents.parse("{ __typename }").unwrap();
-        assert!(Arc::ptr_eq(&first, &documents.parse("{ __typename }").unwrap()));
-        assert_eq!(first.size.selections, 1);
+        assert!(Arc::ptr_eq(&first, &documents.find("{ __typename }").unwrap().unwrap()));
         documents.parse("{ __typename").unwrap_err();
+        documents.find("{ __typename").unwrap().unwrap_err();
+        assert!(documents.find("{ a }").is_none());
     }
 
     #[test]
     fn a_flood_of_texts_does_not_fill_the_memory() {
-        let documents = Documents::new(AllowedOperations::default());
+        let documents = documents();
         for number in 0..2_000 {
-            let comment = "x".repeat(1_000);
-            documents.parse(&format!("{{ a{number}: __typename }} # {comment}")).unwrap();
+            let fields = "a ".repeat(800);
+            documents.parse(&format!("{{ a{number}: __typename {fields} }}")).unwrap();
+            documents.parse(&format!("{{ a{number}: {}", "x".repeat(60_000))).unwrap_err();
         }
-        assert!(documents.known.weight() <= MAX_TEXT_BYTES);
+        assert!(documents.remembered.weight() <= MAX_REMEMBERED_BYTES);
+        assert!(documents.remembered.len() < MAX_REMEMBERED);
     }
 }

@@ -4,8 +4,12 @@ mod absent_variables;
 mod api;
 mod coded_errors;
 mod documents;
+mod introspection_size;
+mod kept_bytes;
 mod known_valid;
 mod query_size;
+mod text_size;
 
-pub(crate) use api::{Api, Operation, RequestId};
-pub(crate) use coded_errors::code_of_first;
+pub(crate) use api::{Admitted, Api, ClientApi, Operation, RequestId};
+pub(crate) use coded_errors::{code_of_first, was_refused};
+pub(crate) use documents::Document;

@@ -13,7 +13,14 @@ use axum::{
 use futures_util::{Sink, SinkExt, Stream, StreamExt, future::poll_fn};
 use parking_lot::Mutex;
 
-use super::socket_state::SocketState;
+use super::{
+    close::{close, code},
+    socket_state::SocketState,
+};
+use crate::{
+    http::arrived::Arrived,
+    limits::{HeldBytes, Hold, HoldsTooMuch},
+};
 
 /// A socket that its adapters share. All of them run in one task, so nobody ever waits for the
 /// lock: it only lets the adapters use the socket in turn.
@@ -22,6 +29,30 @@ pub(super) struct Connection<S> {
     socket: Mutex<S>,
     /// Whether the client has sent anything since the last ping.
     received_since_ping: AtomicBool,
+    /// Whether an answer to a ping may wait to be written. Nothing more is read before it is.
+    must_flush: AtomicBool,
+    /// The bytes of unfinished messages, and the buffers that they leave.
+    unfinished: Mutex<Unfinished>,
+    /// Whether the client has used up what the server may hold for it.
+    holds_too_much: AtomicBool,
+    /// The bytes that wait to be written.
+    unwritten: Mutex<Option<Hold>>,
+    held: HeldBytes,
+}
+
+#[derive(Debug)]
+struct Unfinished {
+    arrived: Arrived,
+    /// The number of bytes that had arrived when the last message was complete.
+    complete: usize,
+    hold: Hold,
+}
+
+impl Unfinished {
+    /// Counts what has arrived since the last message.
+    fn count(&mut self) -> Result<(), HoldsTooMuch> {
+        self.hold.grow_to(self.arrived.bytes().saturating_sub(self.complete))
+    }
 }
 
 /// A WebSocket as the adapters see it.
@@ -36,8 +67,26 @@ impl<S> Socket for S where
 }
 
 impl<S: Socket> Connection<S> {
-    pub(super) fn new(socket: S) -> Self {
-        Self { socket: Mutex::new(socket), received_since_ping: AtomicBool::new(true) }
+    /// `held` counts what the socket holds.
+    pub(super) fn new(socket: S, arrived: Arrived, held: &HeldBytes) -> Self {
+        let complete = arrived.bytes();
+        Self {
+            socket: Mutex::new(socket),
+            received_since_ping: AtomicBool::new(true),
+            must_flush: AtomicBool::new(false),
+            unfinished: Mutex::new(Unfinished { arrived, complete, hold: held.hold_anyway(0) }),
+            holds_too_much: AtomicBool::new(false),
+            unwritten: Mutex::new(None),
+            held: held.clone(),
+        }
+    }
+
+    /// Writes what waits to be written.
+    fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let result = ready!(self.socket.lock().poll_flush_unpin(cx));
+        self.must_flush.store(false, Ordering::Relaxed);
+        *self.unwritten.lock() = None;
+        Poll::Ready(result)
     }
 
     /// The messages that async-graphql may process. The stream ends when the socket ends, or at the
@@ -62,9 +111,11 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Closes the socket, and reads until the client has answered. If bytes were left unread, the
-    /// connection would be reset, and the client might never see the close frame.
+    /// connection would be reset, and the client might never see the close frame. From a client
+    /// that has sent too much already, nothing more is read.
     pub(super) async fn close(&self, frame: CloseFrame) {
-        if self.send(Message::Close(Some(frame))).await.is_ok() {
+        let is_sent = self.send(Message::Close(Some(frame))).await.is_ok();
+        if is_sent && !self.holds_too_much.load(Ordering::Relaxed) {
             while let Some(Ok(_)) = poll_fn(|cx| self.socket.lock().poll_next_unpin(cx)).await {}
         }
     }
@@ -84,18 +135,39 @@ impl<S: Socket> Stream for Incoming<'_, S> {
         if self.is_over {
             return Poll::Ready(None);
         }
+        let connection = self.connection;
         loop {
-            let message = match ready!(self.connection.socket.lock().poll_next_unpin(cx)) {
+            // A client that reads no answers to its pings may send no more.
+            if connection.must_flush.load(Ordering::Relaxed)
+                && ready!(connection.poll_flush(cx)).is_err()
+            {
+                break;
+            }
+            let polled = connection.socket.lock().poll_next_unpin(cx);
+            if let Err(error) = connection.unfinished.lock().count() {
+                let reason = format!("The server may hold no more than {} bytes", error.max);
+                self.state.refuse(close(code::TOO_MANY_OPERATIONS, &reason));
+                connection.holds_too_much.store(true, Ordering::Relaxed);
+                break;
+            }
+            let message = match ready!(polled) {
                 Some(Ok(message)) => message,
                 Some(Err(_)) | None => break,
             };
-            self.connection.received_since_ping.store(true, Ordering::Relaxed);
+            connection.received_since_ping.store(true, Ordering::Relaxed);
             let is_admitted = match &message {
                 Message::Text(text) => self.state.admit(text.as_bytes()),
                 Message::Binary(bytes) => self.state.admit(bytes),
                 // axum answers pings and close frames.
-                Message::Ping(_) | Message::Pong(_) | Message::Close(_) => continue,
+                Message::Ping(_) | Message::Close(_) => {
+                    connection.must_flush.store(true, Ordering::Relaxed);
+                    continue;
+                }
+                Message::Pong(_) => continue,
             };
+            let mut unfinished = connection.unfinished.lock();
+            unfinished.complete = unfinished.arrived.bytes();
+            drop(unfinished);
             if !is_admitted {
                 break;
             }
@@ -121,9 +193,13 @@ impl<S: Socket> Sink<Message> for Outgoing<'_, S> {
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        let connection = self.connection;
         if let Some(state) = self.state {
             match &message {
-                Message::Text(text) => state.note_sent(text),
+                Message::Text(text) => {
+                    state.note_sent(text);
+                    *connection.unwritten.lock() = Some(connection.held.hold_anyway(text.len()));
+                }
                 Message::Close(frame) => {
                     // The session closes the socket with the frame that the state holds.
                     state.refuse_with_library_frame(frame.as_ref());
@@ -132,11 +208,11 @@ impl<S: Socket> Sink<Message> for Outgoing<'_, S> {
                 Message::Binary(_) | Message::Ping(_) | Message::Pong(_) => {}
             }
         }
-        self.connection.socket.lock().start_send_unpin(message)
+        connection.socket.lock().start_send_unpin(message)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.connection.socket.lock().poll_flush_unpin(cx)
+        self.connection.poll_flush(cx)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -148,7 +224,7 @@ impl<S: Socket> Sink<Message> for Outgoing<'_, S> {
 mod tests {
     use std::collections::VecDeque;
 
-    use super::{super::close::code, *};
+    use super::*;
 
     /// A socket whose client has sent everything already.
     #[derive(Default)]
@@ -188,7 +264,8 @@ mod tests {
 
     fn connection(from_client: impl IntoIterator<Item = Message>) -> Connection<FakeSocket> {
         let from_client = from_client.into_iter().collect();
-        Connection::new(FakeSocket { from_client, ..FakeSocket::default() })
+        let socket = FakeSocket { from_client, ..FakeSocket::default() };
+        Connection::new(socket, Arrived::default(), &HeldBytes::new(1_000_000))
     }
 
     fn subscribe(id: &str) -> Message {

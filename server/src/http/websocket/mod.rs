@@ -31,6 +31,7 @@ use self::{
 };
 use super::{
     answer::refuse,
+    arrived::Arrived,
     open_sockets::{SocketPermit, too_many_sockets},
     origin::Peer,
     settings::SocketTimeouts,
@@ -38,7 +39,7 @@ use super::{
 };
 use crate::{
     accounts::{AccessTokens, Viewer},
-    graphql::{ApiError, RequestId},
+    graphql::{ApiError, ClientApi, RequestId},
     limits::ClientAddress,
 };
 
@@ -60,6 +61,7 @@ pub(super) async fn serve(
     peer: Peer,
     headers: &HeaderMap,
     upgrade: WebSocketUpgrade,
+    arrived: Arrived,
 ) -> Response {
     if !app.origin_may_call(headers) {
         let error = "This page's origin may not open a socket here: add it to ALLOWED_ORIGINS.";
@@ -71,7 +73,9 @@ pub(super) async fn serve(
         return refuse(StatusCode::BAD_REQUEST, ApiError::field("sec-websocket-protocol", error));
     };
     let address = app.client_address(peer, headers);
-    let Some(permit) = app.sockets.open(address) else { return too_many_sockets() };
+    let client = app.client(address);
+    let Some(permit) = app.sockets.open(&client) else { return too_many_sockets() };
+    let held = client.held_by_socket();
     let id = RequestId::new();
     let span = tracing::error_span!("socket", id = %id.0);
     let upgrade = upgrade
@@ -81,8 +85,10 @@ pub(super) async fn serve(
         .max_frame_size(app.max_message_bytes);
     upgrade.on_upgrade(move |socket| {
         let sockets = app.sockets.clone();
-        let session = Session { app, protocol, address, id, _permit: permit };
-        let work = session.run(Connection::new(socket));
+        let connection = Connection::new(socket, arrived, &held);
+        let api = app.api.for_client(client, held);
+        let session = Session { app, api, protocol, address, id, _permit: permit };
+        let work = session.run(connection);
         sockets.track(work.instrument(span))
     })
 }
@@ -111,6 +117,7 @@ impl Protocol {
 /// Everything that the operations of one socket need.
 struct Session {
     app: App,
+    api: ClientApi,
     protocol: Protocol,
     address: ClientAddress,
     id: RequestId,
@@ -141,11 +148,12 @@ impl Session {
         state: &Arc<SocketState>,
     ) {
         let (app, address, id) = (Arc::clone(&self.app), self.address, self.id.clone());
+        let held = self.api.held.clone();
         let init_state = Arc::clone(state);
         GraphQLWebSocket::new_with_pair(
             connection.outgoing(state),
             connection.incoming(state),
-            app.api.clone(),
+            self.api.clone(),
             self.protocol.graphql,
         )
         .on_connection_init(async move |payload| {
@@ -156,7 +164,7 @@ impl Session {
                     Err(BAD_TOKEN.into())
                 }
                 viewer @ (Viewer::Anonymous | Viewer::User { .. }) => {
-                    Ok(app.session_data(viewer, address, id))
+                    Ok(app.session_data(viewer, address, id, held))
                 }
             }
         })
@@ -193,8 +201,10 @@ impl Session {
                     if !connection.take_received_since_ping() {
                         return None;
                     }
+                    let sending = connection.send(Message::Ping(Vec::new().into()));
                     tokio::select! {
-                        sent = connection.send(Message::Ping(Vec::new().into())) => sent.ok()?,
+                        // A client that reads so little would never be done.
+                        sent = timeout(ping_interval, sending) => sent.ok()?.ok()?,
                         () = &mut closing => return Some(restart()),
                     }
                     // The client has a whole interval to answer, however long sending took.

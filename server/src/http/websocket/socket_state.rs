@@ -15,6 +15,9 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use super::close::{close, code, translate};
 
+/// Maximum length of an operation's id. It is kept, and repeated in each result.
+const MAX_ID_BYTES: usize = 256;
+
 #[derive(Debug)]
 pub(super) struct SocketState {
     is_initialised: AtomicBool,
@@ -79,6 +82,11 @@ impl SocketState {
     }
 
     fn admit_operation(&self, id: String) -> bool {
+        if id.len() > MAX_ID_BYTES {
+            let reason = format!("An operation's id has more than {MAX_ID_BYTES} bytes");
+            self.refuse(close(code::BAD_REQUEST, &reason));
+            return false;
+        }
         let mut running = self.running.lock();
         let is_new = running.insert(id.clone());
         let refusal = if running.len() > self.max_operations {
