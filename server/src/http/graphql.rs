@@ -120,17 +120,27 @@ fn refuse_body(error: BodyError, max_bytes: usize) -> Response {
     refuse(status, ApiError::field("query", message))
 }
 
-/// Parses parameters. Large ones wait for their turn, because that may take a millisecond.
-async fn parse(raw: &RawParameters, client: &Client) -> Result<Parameters, Response> {
+/// Parses parameters, and finds the text of a persisted query. Large ones wait for their turn,
+/// because they may take a millisecond.
+async fn parse(app: &App, raw: &RawParameters, client: &Client) -> Result<Parameters, Response> {
+    let parse = || {
+        let mut parameters = raw.parse()?;
+        parameters.resolve(&app.persisted_queries, app.api.allowed_operations())?;
+        Ok(parameters)
+    };
     let parsed = if raw.len() < LARGE_BYTES {
-        raw.parse()
+        parse()
     } else {
         match client.work.turn().await {
-            Ok(mut turn) => turn.run(|| raw.parse()),
+            Ok(mut turn) => turn.run(parse),
             Err(error) => return Err(refuse(StatusCode::TOO_MANY_REQUESTS, error.into())),
         }
     };
-    parsed.map_err(|problem| refuse(StatusCode::BAD_REQUEST, problem))
+    parsed.map_err(|problem| match problem {
+        // Clients expect the status of an executed operation.
+        ApiError::PersistedQueryNotFound => refuse(StatusCode::OK, problem),
+        problem => refuse(StatusCode::BAD_REQUEST, problem),
+    })
 }
 
 async fn answer(
@@ -142,16 +152,10 @@ async fn answer(
 ) -> Response {
     let Caller { address, api } = caller;
     let started = Instant::now();
-    let mut parameters = match parse(&raw, &api.client).await {
+    let parameters = match parse(app, &raw, &api.client).await {
         Ok(parameters) => parameters,
         Err(refused) => return refused,
     };
-    match parameters.resolve(&app.persisted_queries, app.api.allowed_operations()) {
-        Ok(()) => {}
-        // Clients expect the status of an executed operation.
-        Err(unknown @ ApiError::PersistedQueryNotFound) => return refuse(StatusCode::OK, unknown),
-        Err(problem) => return refuse(StatusCode::BAD_REQUEST, problem),
-    }
     let count = |operation: &Operation, answer: &Answer| {
         app.services.metrics.answered(&operation.label, answer.code, started.elapsed());
     };
@@ -187,7 +191,9 @@ async fn answer(
             ApiError::field("query", format!("Accept {GRAPHQL_JSON} or {JSON}.")),
         );
     };
-    if operation.kind == Some(OperationType::Query) && viewer == Viewer::Anonymous {
+    // Sharing parses the parameters again, which pays for small ones.
+    let is_public = operation.kind == Some(OperationType::Query) && viewer == Viewer::Anonymous;
+    if is_public && raw.len() < LARGE_BYTES {
         let document = Arc::clone(&admitted.document);
         // Its variables are read again when the query runs.
         drop(admitted);

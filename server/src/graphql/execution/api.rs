@@ -58,8 +58,8 @@ const MAX_ERRORS: usize = 20;
 /// Number of an introspection's fields that cost as much as one other field. They take no
 /// statement.
 const INTROSPECTION_DISCOUNT: usize = 10;
-/// What a subscription holds besides its query and its variables, in bytes.
-const SUBSCRIPTION_BYTES: usize = 2_048;
+/// What a running operation holds besides its query and its variables, in bytes.
+const OPERATION_BYTES: usize = 4_096;
 
 /// The schema as the transports use it. Clones share everything.
 #[derive(Clone)]
@@ -336,10 +336,7 @@ impl ClientApi {
         // The parsed query is all that execution needs.
         request.query = String::new();
         let operation = self.api.operation(&document, request.operation_name.as_deref());
-        let is_subscription = operation.kind == Some(OperationType::Subscription);
-        let bytes = document.bytes
-            + kept_bytes::of_variables(&request.variables)
-            + if is_subscription { SUBSCRIPTION_BYTES } else { 0 };
+        let bytes = OPERATION_BYTES + document.bytes + kept_bytes::of_variables(&request.variables);
         let hold = self.held.hold(bytes).map_err(refused)?;
         Ok(Admitted { document, operation, request, hold })
     }
