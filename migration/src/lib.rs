@@ -11,6 +11,7 @@ mod m20261101_000002_events;
 mod m20261101_000003_bookings;
 mod m20261124_000004_lean_booking_indexes;
 mod m20261124_000005_title_search;
+mod m20261126_000006_counts;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261101_000003_bookings::Migration),
             Box::new(m20261124_000004_lean_booking_indexes::Migration),
             Box::new(m20261124_000005_title_search::Migration),
+            Box::new(m20261126_000006_counts::Migration),
         ]
     }
 }

@@ -12,7 +12,10 @@ use super::{
     DatabaseArgs, DatabaseUrl, Health, Reads,
     connection_trust::ConnectionTrust,
     fault::unreachable_error,
-    pools::{INDEX_PLANS_ONLY, create_parent_folder, postgres_options, sqlite_options},
+    pools::{
+        INDEX_PLANS_ONLY, create_parent_folder, postgres_options, postgres_writer_options,
+        sqlite_options,
+    },
     reads::READ_TIMEOUT,
     standby::{Lists, Standby},
 };
@@ -54,7 +57,8 @@ impl Database {
                     postgres_options(url.with_secrets(), connections, &trust, timeout)
                 };
                 let reads = || pool(args.database_read_connections, Some(READ_TIMEOUT));
-                let writes = pool(args.database_write_connections, None);
+                let writes = args.database_write_connections;
+                let writes = postgres_writer_options(url.with_secrets(), writes, &trust);
                 // One connection listens and one sends. The third one is for a new listener while
                 // the old one closes.
                 (reads(), reads(), writes, pool(1, None), Some(pool(3, None)))

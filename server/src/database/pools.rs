@@ -68,12 +68,35 @@ pub(super) fn sqlite_options(file: &Path, connections: u32) -> ConnectOptions {
 pub(super) const INDEX_PLANS_ONLY: [(&str, &str); 3] =
     [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
 
+/// The setting of the sessions that keep counts themselves. For all other sessions, triggers of the
+/// database do it.
+const KEEPS_COUNTS: (&str, &str) = ("rowlock.keeps_counts", "on");
+
+/// The options of the pool for transactions. Its statements may take any time.
+pub(super) fn postgres_writer_options(
+    url: &str,
+    connections: u32,
+    trust: &ConnectionTrust,
+) -> ConnectOptions {
+    session_options(url, connections, trust, None, Some(KEEPS_COUNTS))
+}
+
 /// Without a `statement_timeout`, statements may take any time.
 pub(super) fn postgres_options(
     url: &str,
     connections: u32,
     trust: &ConnectionTrust,
     statement_timeout: Option<Duration>,
+) -> ConnectOptions {
+    session_options(url, connections, trust, statement_timeout, None)
+}
+
+fn session_options(
+    url: &str,
+    connections: u32,
+    trust: &ConnectionTrust,
+    statement_timeout: Option<Duration>,
+    more: Option<(&'static str, &'static str)>,
 ) -> ConnectOptions {
     let trust = trust.clone();
     let mut options = pool_options(url, connections);
@@ -105,7 +128,11 @@ pub(super) fn postgres_options(
             // A server that hangs or is cut off must not keep its row locks.
             ("idle_in_transaction_session_timeout", millis(IDLE_IN_TRANSACTION_TIMEOUT)),
         ];
-        postgres.application_name("rowlock").options(session_settings).options(INDEX_PLANS_ONLY)
+        postgres
+            .application_name("rowlock")
+            .options(session_settings)
+            .options(INDEX_PLANS_ONLY)
+            .options(more)
     });
     options
 }

@@ -243,10 +243,15 @@ impl Settler {
         self.sold_out.update(ledger.events().filter(|event| !ledger.has_changed(event.id)));
         let Changes { added, cancelled, events: changed } = ledger.into_changes();
 
-        // Cancel first: a user who cancels and books again must not have two confirmed bookings.
-        store::cancel_bookings(&tx, &cancelled).await?;
-        store::insert_bookings(&tx, added).await?;
-        store::update_counts(&tx, &changed).await?;
+        if !changed.is_empty() {
+            store::begin_keeping_counts(&tx).await?;
+            // Cancel first: a user who cancels and books again must not have two confirmed
+            // bookings.
+            store::cancel_bookings(&tx, &cancelled).await?;
+            store::insert_bookings(&tx, added).await?;
+            store::update_counts(&tx, &changed).await?;
+            store::end_keeping_counts(&tx).await?;
+        }
         Ok((tx, Decided { progress, changed, counts_before }))
     }
 

@@ -221,6 +221,25 @@ pub(super) async fn insert_bookings(
     tx.execute_raw(statement).await.map(drop)
 }
 
+/// Tells the database that this transaction keeps the counts itself. Without this, the database
+/// changes a count with each booking. On PostgreSQL, a setting of the session tells it.
+pub(super) async fn begin_keeping_counts(tx: &impl ConnectionTrait) -> Result<(), DbErr> {
+    on_sqlite(tx, "INSERT INTO count_keeping (id) VALUES (1)").await
+}
+
+/// Leaves the counts to the database again. No row of `count_keeping` is ever committed.
+pub(super) async fn end_keeping_counts(tx: &impl ConnectionTrait) -> Result<(), DbErr> {
+    on_sqlite(tx, "DELETE FROM count_keeping").await
+}
+
+async fn on_sqlite(tx: &impl ConnectionTrait, sql: &str) -> Result<(), DbErr> {
+    let backend = tx.get_database_backend();
+    match backend {
+        DbBackend::Sqlite => tx.execute_raw(Statement::from_string(backend, sql)).await.map(drop),
+        _ => Ok(()),
+    }
+}
+
 /// Marks confirmed bookings as cancelled. All of them have the same time.
 pub(super) async fn cancel_bookings(
     tx: &impl ConnectionTrait,

@@ -29,11 +29,26 @@ const MAX_MESSAGE_BYTES: usize = 7_900;
 /// Maximum number of events that one statement reads.
 const MAX_EVENTS_PER_READ: usize = 1_000;
 
-/// Sends this server's counts and passes on those of others, for as long as the server runs. Waits
-/// forever if there are no other servers.
+/// Sends this server's counts and passes on those of others, for as long as the server runs. If
+/// there are no other servers, it only reads the watched events, which other programs may change.
 pub(crate) async fn run_feed(db: Database, hub: Hub, events: Events, metrics: Metrics) {
-    let Some(outbox) = hub.outbox() else { return std::future::pending().await };
-    tokio::join!(send(&db, outbox), receive(&db, &hub, &events, &metrics));
+    match hub.outbox() {
+        Some(outbox) => {
+            tokio::join!(send(&db, outbox), receive(&db, &hub, &events, &metrics));
+        }
+        None => reread_regularly(&hub, &events).await,
+    }
+}
+
+async fn reread_regularly(hub: &Hub, events: &Events) {
+    let mut ticks = interval(REREAD_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = reread_watched(hub, events).await {
+            tracing::debug!(%error, "watched events could not be read");
+        }
+    }
 }
 
 async fn send(db: &Database, outbox: &Outbox) {

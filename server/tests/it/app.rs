@@ -203,6 +203,19 @@ impl App {
         self.db().execute_unprepared(sql).await.unwrap();
     }
 
+    /// Runs a statement as a program that keeps counts itself, and so may make them wrong.
+    pub(crate) async fn execute_sql_keeping_counts(&self, sql: &str) {
+        let (begin, end) = match self.engine() {
+            Engine::Sqlite => ("INSERT INTO count_keeping VALUES (1)", "DELETE FROM count_keeping"),
+            Engine::Postgres => ("SET LOCAL rowlock.keeps_counts = 'on'", "SELECT 1"),
+        };
+        let transaction = self.db().begin().await.unwrap();
+        for statement in [begin, sql, end] {
+            transaction.execute_unprepared(statement).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+    }
+
     /// Locks an event's row, as another program might, until the transaction ends.
     pub(crate) async fn lock_event(&self, event: &str) -> DatabaseTransaction {
         let transaction = self.db().begin().await.unwrap();

@@ -1,11 +1,215 @@
 //! The database's own constraints, which hold for other programs, too.
 
-use sea_orm::ConnectionTrait;
+use std::time::Duration;
 
-use crate::{app::App, on_both_engines};
+use rowlock_entities::{EventId, event};
+use sea_orm::{ConnectionTrait, EntityTrait};
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::{
+    app::{App, BOOK},
+    database::Engine,
+    on_both_engines,
+    socket::{MODERN_PROTOCOL, Socket, WATCH_COUNTS},
+};
 
 on_both_engines! {
     the_database_refuses_changes_that_break_the_guarantee
+    a_total_changed_by_another_program_keeps_what_is_booked
+    a_count_follows_bookings_that_another_program_changes
+    a_count_that_fits_neither_total_nor_bookings_is_refused
+    open_pages_learn_of_changes_by_another_program
+    other_programs_and_buyers_together_never_oversell
+}
+
+/// An event's total, what is left, and the version of its count.
+async fn count_of(app: &App, event: &str) -> (i32, i32, i64) {
+    let id = EventId(event.parse().unwrap());
+    let event = event::Entity::find_by_id(id).one(app.db()).await.unwrap().unwrap();
+    (event.total_tickets, event.remaining_tickets, event.count_version)
+}
+
+/// Three of its eight tickets are booked.
+async fn event_with_bookings(app: &App) -> String {
+    let event = app.event("Concert", 8).await;
+    for (user, quantity) in app.users(2).await.iter().zip([1, 2]) {
+        app.book(user, &event, quantity).await;
+    }
+    event
+}
+
+async fn is_refused(app: &App, sql: &str) -> bool {
+    app.db().execute_unprepared(sql).await.is_err()
+}
+
+async fn a_total_changed_by_another_program_keeps_what_is_booked(app: App) {
+    let event = event_with_bookings(&app).await;
+    for (set, total, remaining) in [
+        ("total_tickets = 6", 6, 3),
+        ("total_tickets = 3", 3, 0),
+        ("total_tickets = 3", 3, 0),
+        ("total_tickets = 20", 20, 17),
+        ("total_tickets = total_tickets + 1", 21, 18),
+        ("total_tickets = 10, remaining_tickets = 7", 10, 7),
+        ("remaining_tickets = 7, total_tickets = 9", 9, 6),
+        ("remaining_tickets = 5, total_tickets = 8, count_version = count_version + 1", 8, 5),
+        ("venue = 'Park', total_tickets = 9", 9, 6),
+    ] {
+        let before = count_of(&app, &event).await;
+        app.execute_sql(&format!("UPDATE events SET {set} WHERE title = 'Concert'")).await;
+        let after = count_of(&app, &event).await;
+        assert_eq!((after.0, after.1), (total, remaining), "{set}");
+        let is_changed = (before.0, before.1) != (total, remaining);
+        assert_eq!(after.2 > before.2, is_changed, "{set}");
+        app.assert_nothing_oversold().await;
+    }
+    for total in [2, 0, -1] {
+        let sql = format!("UPDATE events SET total_tickets = {total} WHERE title = 'Concert'");
+        assert!(is_refused(&app, &sql).await, "{sql}");
+    }
+    app.execute_sql("UPDATE events SET total_tickets = 6 WHERE title = 'Concert'").await;
+    let users = app.users(4).await;
+    assert_eq!(app.book(&users[2], &event, 5).await["__typename"], "SoldOut");
+    assert_eq!(app.book(&users[3], &event, 3).await["__typename"], "BookEventSuccess");
+    app.assert_nothing_oversold().await;
+}
+
+async fn a_count_follows_bookings_that_another_program_changes(app: App) {
+    let event = event_with_bookings(&app).await;
+    let other = app.event("Other", 8).await;
+    app.users(3).await;
+    let insert = |status: &str, quantity: i32| {
+        let cancelled_at = if status == "CONFIRMED" { "NULL" } else { "created_at" };
+        let new_id = match app.engine() {
+            Engine::Sqlite => "randomblob(16)",
+            Engine::Postgres => "gen_random_uuid()",
+        };
+        format!(
+            "INSERT INTO bookings (id, event_id, user_id, quantity, status, created_at, \
+             cancelled_at) SELECT {new_id}, (SELECT id FROM events WHERE title = 'Concert'), id, \
+             {quantity}, '{status}', created_at, {cancelled_at} FROM users WHERE id NOT IN \
+             (SELECT user_id FROM bookings) AND email LIKE 'load-%' LIMIT 1"
+        )
+    };
+    let move_to_other = "UPDATE bookings SET event_id = (SELECT id FROM events \
+        WHERE title = 'Other') WHERE quantity = 2";
+    for (sql, left, left_of_other) in [
+        (insert("CONFIRMED", 4).as_str(), 1, 8),
+        ("UPDATE bookings SET quantity = quantity + 1 WHERE quantity = 4", 0, 8),
+        ("UPDATE bookings SET quantity = 3 WHERE quantity = 5", 2, 8),
+        (&insert("CANCELLED", 9), 2, 8),
+        (
+            "UPDATE bookings SET status = 'CANCELLED', cancelled_at = created_at WHERE quantity = 3",
+            5,
+            8,
+        ),
+        (move_to_other, 7, 6),
+        ("DELETE FROM bookings WHERE status = 'CANCELLED'", 7, 6),
+        ("UPDATE bookings SET quantity = quantity + 1", 6, 5),
+        ("DELETE FROM bookings", 8, 8),
+    ] {
+        let before = count_of(&app, &event).await;
+        app.execute_sql(sql).await;
+        let after = count_of(&app, &event).await;
+        assert_eq!((after.0, after.1), (8, left), "{sql}");
+        assert_eq!(after.2 > before.2, before.1 != left, "{sql}");
+        assert_eq!(count_of(&app, &other).await.1, left_of_other, "{sql}");
+        app.assert_nothing_oversold().await;
+    }
+    app.execute_sql(&insert("CONFIRMED", 8)).await;
+    for sql in [
+        &insert("CONFIRMED", 1),
+        "UPDATE bookings SET quantity = 9",
+        "DELETE FROM events WHERE title = 'Concert'",
+    ] {
+        assert!(is_refused(&app, sql).await, "{sql}");
+    }
+    if app.engine() == Engine::Postgres {
+        app.execute_sql("TRUNCATE bookings").await;
+        assert_eq!(count_of(&app, &event).await.1, 8);
+    }
+    app.assert_nothing_oversold().await;
+}
+
+async fn a_count_that_fits_neither_total_nor_bookings_is_refused(app: App) {
+    let event = event_with_bookings(&app).await;
+    let concert = "WHERE title = 'Concert'";
+    for set in [
+        "remaining_tickets = 4",
+        "remaining_tickets = 6",
+        "remaining_tickets = 0",
+        "remaining_tickets = 8",
+        "remaining_tickets = remaining_tickets - 1, count_version = count_version + 1",
+        "total_tickets = 10, remaining_tickets = 10",
+        "total_tickets = 10, remaining_tickets = 8",
+    ] {
+        assert!(is_refused(&app, &format!("UPDATE events SET {set} {concert}")).await, "{set}");
+    }
+    let inconsistent = "INSERT INTO events SELECT {id}, title, title_key, description, venue, \
+        starts_at, total_tickets, remaining_tickets, count_version, price_minor, currency, \
+        created_at FROM events WHERE title = 'Concert'";
+    let new_id = match app.engine() {
+        Engine::Sqlite => "randomblob(16)",
+        Engine::Postgres => "gen_random_uuid()",
+    };
+    assert!(is_refused(&app, &inconsistent.replace("{id}", new_id)).await);
+    assert_eq!(count_of(&app, &event).await, (8, 5, 2));
+    // A wrong count can be corrected.
+    app.execute_sql_keeping_counts(&format!("UPDATE events SET remaining_tickets = 7 {concert}"))
+        .await;
+    assert_eq!(app.audit().await.violations.len(), 1);
+    app.execute_sql(&format!("UPDATE events SET remaining_tickets = 5 {concert}")).await;
+    app.assert_nothing_oversold().await;
+}
+
+async fn open_pages_learn_of_changes_by_another_program(app: App) {
+    let event = event_with_bookings(&app).await;
+    let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
+    socket.start(WATCH_COUNTS, json!({ "ids": [event] })).await;
+    assert_eq!(socket.next_remaining_tickets().await, 5);
+    for (sql, remaining) in [
+        ("UPDATE events SET total_tickets = 6 WHERE title = 'Concert'", 3),
+        ("DELETE FROM bookings WHERE quantity = 1", 4),
+    ] {
+        app.execute_sql(sql).await;
+        assert_eq!(socket.next_remaining_tickets().await, remaining, "{sql}");
+    }
+}
+
+async fn other_programs_and_buyers_together_never_oversell(app: App) {
+    let event = app.event("Concert", 60).await;
+    let users = app.users(40).await;
+    let ends_at = Instant::now() + Duration::from_secs(2);
+    let buy = async |token: &String| {
+        while Instant::now() < ends_at {
+            let input = json!({ "input": { "eventId": event, "quantity": 2 } });
+            let answer = app.send(Some(token), BOOK, input).await;
+            let booking = &answer["data"]["bookEvent"]["booking"]["id"];
+            if let Some(booking) = booking.as_str() {
+                app.cancel(token, booking).await;
+            }
+        }
+    };
+    let change = async {
+        let mut turn = 0;
+        while Instant::now() < ends_at {
+            turn += 1;
+            let sql = match turn % 4 {
+                0 => "UPDATE events SET total_tickets = 40 WHERE title = 'Concert'",
+                1 => "UPDATE events SET total_tickets = 60 WHERE title = 'Concert'",
+                2 => "UPDATE bookings SET quantity = 1 WHERE status = 'CONFIRMED'",
+                _ => "DELETE FROM bookings WHERE status = 'CANCELLED'",
+            };
+            // Some are refused or lose against a booking, as they must.
+            let _ = app.db().execute_unprepared(sql).await;
+            tokio::task::yield_now().await;
+        }
+    };
+    futures_util::join!(futures_util::future::join_all(users.iter().map(buy)), change);
+    let (total, remaining, _) = count_of(&app, &event).await;
+    assert!((0..=total).contains(&remaining));
+    app.assert_nothing_oversold().await;
 }
 
 async fn the_database_refuses_changes_that_break_the_guarantee(app: App) {

@@ -120,7 +120,7 @@ async fn a_count_that_no_server_announced_is_read_from_the_database() {
     let app = App::start(Engine::Postgres).await;
     let event = app.event("Concert", 5).await;
     let mut socket = watch_counts(&app, Some(&event)).await;
-    app.execute_sql(&format!(
+    app.execute_sql_keeping_counts(&format!(
         "UPDATE events SET remaining_tickets = 2, count_version = count_version + 1 \
          WHERE id = '{event}'"
     ))

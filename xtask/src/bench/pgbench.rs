@@ -97,6 +97,8 @@ impl<'a> Pgbench<'a> {
     fn transactions(&self, clients: u32, seconds: u64) -> Result<f64> {
         let mut pgbench = self.setup.postgres.client("pgbench");
         pgbench
+            // The script keeps the counts itself, as the server does.
+            .env("PGOPTIONS", "-c rowlock.keeps_counts=on")
             .args(["--no-vacuum", "--protocol", "prepared", "--define", "n=0"])
             .args(["--define", &format!("clients={clients}"), "--client", &clients.to_string()])
             .args(["--jobs", &clients.min(2).to_string(), "--time", &seconds.to_string()])

@@ -313,11 +313,13 @@ fn sqlite_rate(setup: &Setup, file: &str, first: u32) -> Result<f64> {
         );
         script += &format!(
             "BEGIN IMMEDIATE;\n\
+             INSERT INTO count_keeping VALUES (1);\n\
              SELECT 1 FROM events WHERE id = {event} AND remaining_tickets < 0;\n\
              INSERT INTO bookings (id, event_id, user_id, quantity, status, created_at) \
              VALUES (randomblob(16), {event}, {user}, 1, 'CONFIRMED', datetime());\n\
              UPDATE events SET remaining_tickets = remaining_tickets - 1, \
              count_version = count_version + 1 WHERE id = {event};\n\
+             DELETE FROM count_keeping;\n\
              COMMIT;\n"
         );
     }

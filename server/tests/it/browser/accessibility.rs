@@ -33,7 +33,7 @@ async fn every_page_fits_every_screen_and_is_accessible() {
             event.title = "Encore".to_owned();
             event.title_key = "encore".to_owned();
             event.total_tickets = 400;
-            event.remaining_tickets = 20;
+            event.remaining_tickets = 400;
             // The longest words and the widest price that can occur.
             event.venue = "Donaudampfschifffahrtsgesellschaft".repeat(8);
             event.description = "https://example.org/".repeat(100);
@@ -41,6 +41,8 @@ async fn every_page_fits_every_screen_and_is_accessible() {
             event.currency = "KWD".to_owned();
         })
         .await;
+    let few_left = "UPDATE events SET remaining_tickets = 20 WHERE title = 'Encore'";
+    app.execute_sql_keeping_counts(few_left).await;
 
     let browser = Browser::start(1280, 900).await;
     let encore = format!("/events/{encore}");
