@@ -6,7 +6,7 @@ use sea_orm::sea_query::Expr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::title_key::title_key;
+use super::{price::price_key, title_key::title_key};
 
 /// The key that a list of events is sorted by. The id breaks ties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,7 +21,8 @@ pub(crate) enum SortKey {
 pub(super) enum SortValue {
     #[serde(rename = "d", with = "chrono::serde::ts_microseconds")]
     Date(DateTime<Utc>),
-    #[serde(rename = "p")]
+    /// In ten-thousandths. An earlier version had minor units, with the letter p.
+    #[serde(rename = "a")]
     Price(i64),
     #[serde(rename = "t")]
     Title(String),
@@ -35,11 +36,12 @@ pub(crate) struct Position {
 }
 
 impl SortKey {
-    pub(super) fn column(self) -> event::Column {
+    pub(super) fn column(self) -> &'static str {
         match self {
-            Self::Date => event::Column::StartsAt,
-            Self::Price => event::Column::PriceMinor,
-            Self::Title => event::Column::TitleKey,
+            Self::Date => "starts_at",
+            // The database computes it, so the entity does not have it.
+            Self::Price => "price_key",
+            Self::Title => "title_key",
         }
     }
 
@@ -47,7 +49,7 @@ impl SortKey {
     pub(crate) fn position(self, event: &event::Model) -> Position {
         let value = match self {
             Self::Date => SortValue::Date(event.starts_at),
-            Self::Price => SortValue::Price(event.price_minor),
+            Self::Price => SortValue::Price(price_key(event)),
             Self::Title => SortValue::Title(event.title_key.clone()),
         };
         Position { value, id: event.id.0 }

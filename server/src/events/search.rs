@@ -6,11 +6,11 @@
 use rowlock_entities::{EventId, event};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, Order,
-    PaginatorTrait, QueryFilter, QuerySelect, QueryTrait,
+    PaginatorTrait, QueryFilter, QueryTrait,
     sea_query::{Asterisk, Expr, LikeExpr, Query, SelectStatement},
 };
 
-use super::order::{EventFilter, Position};
+use super::order::{EventFilter, Position, SortKey};
 use crate::pagination::PageRequest;
 
 /// The shortest text that an index over the parts of titles finds, in characters.
@@ -111,7 +111,15 @@ pub(super) async fn find_page(
         let statement = db.get_database_backend().build(&select);
         event::Entity::find().from_raw_sql(statement).all(db).await
     };
-    let list = || event::Entity::find().filter(bounds.clone()).into_query();
+    // The queries around these sort by the key, which the entity may lack.
+    let events = || {
+        let mut select = event::Entity::find().into_query();
+        match filter.key {
+            SortKey::Price => select.column(column).take(),
+            SortKey::Date | SortKey::Title => select,
+        }
+    };
+    let list = || events().cond_where(bounds.clone()).take();
 
     let backend = db.get_database_backend();
     let matching = match backend {
@@ -125,7 +133,7 @@ pub(super) async fn find_page(
             if rows.len() as u64 > page.size {
                 return Ok(rows);
             }
-            let all = event::Entity::find().filter(filter.condition()).offset(0).into_query();
+            let all = events().cond_where(filter.condition()).offset(0).take();
             all_of(all).cond_where(bounds.clone()).take()
         }
         _ => match filter.is_rare_on_sqlite(db).await? {

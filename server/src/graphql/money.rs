@@ -1,9 +1,9 @@
 //! Prices: integer minor units in the database, exact decimals in the schema.
 
 use async_graphql::SimpleObject;
-use iso_currency::Currency;
 
 use super::scalars::Decimal;
+use crate::events::decimals;
 
 /// An amount of money in one currency.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
@@ -18,9 +18,8 @@ impl Money {
     /// Converts `minor` units of `currency`, an ISO 4217 code. An unknown code counts as having two
     /// decimals, as most currencies have.
     pub(super) fn from_minor(minor: i64, currency: &str) -> Self {
-        let decimals = Currency::from_code(currency).and_then(Currency::exponent).unwrap_or(2);
         Self {
-            amount: Decimal(rust_decimal::Decimal::new(minor, decimals.into())),
+            amount: Decimal(rust_decimal::Decimal::new(minor, decimals(currency).into())),
             currency: currency.to_owned(),
         }
     }

@@ -30,6 +30,8 @@ on_both_engines! {
     a_forged_cursor_is_refused
     an_event_is_found_by_its_id_and_an_unknown_id_gets_null
     a_price_has_its_currencys_decimals
+    prices_sort_as_numbers_whatever_their_currencies_decimals
+    the_database_knows_each_currencys_decimals
     my_booking_is_the_viewers_own
 }
 
@@ -50,7 +52,10 @@ async fn replace_demo_events(app: &App) {
             event.title =
                 format!("{} {number}", ["Äpfel", "banana", "Cherry"][number as usize % 3]);
             event.title_key = event.title.to_lowercase();
-            event.price_minor = number % 4 * 100;
+            // Equal as numbers, in currencies with two, no and three decimals.
+            let (currency, unit) = [("EUR", 100), ("JPY", 1), ("KWD", 1_000)][number as usize % 3];
+            event.currency = currency.to_owned();
+            event.price_minor = number % 4 * unit;
             // Some times have fractions of a second.
             event.starts_at =
                 "2027-01-01T10:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap()
@@ -217,7 +222,8 @@ async fn a_forged_cursor_is_refused(app: App) {
         ("DATE", json!({ "d": -1_000_000_000_000_000_000_i64 })),
         ("DATE", json!({ "d": i64::MAX })),
         ("DATE", json!({ "d": "x" })),
-        ("PRICE", json!({ "p": 1.5 })),
+        ("PRICE", json!({ "a": 1.5 })),
+        ("PRICE", json!({ "p": 1 })),
         ("PRICE", json!({ "t": "1" })),
         ("PRICE", json!(null)),
     ] {
@@ -252,6 +258,87 @@ async fn a_price_has_its_currencys_decimals(app: App) {
         let data = app.data(None, query, json!({ "search": search })).await;
         let price = json!({ "amount": amount, "currency": currency });
         assert_eq!(data["events"]["nodes"][0]["price"], price);
+    }
+}
+
+async fn prices_sort_as_numbers_whatever_their_currencies_decimals(app: App) {
+    app.execute_sql("DELETE FROM events").await;
+    // In their order, with minor units in another.
+    let prices = [
+        (0, "EUR"),
+        (7, "KWD"),
+        (1, "EUR"),
+        (999, "KWD"),
+        (1, "JPY"),
+        (10_001, "CLF"),
+        (1_001, "KWD"),
+        (8_900, "EUR"),
+        (12_000, "USD"),
+        (9_000, "JPY"),
+        (900_001, "EUR"),
+        (100_000_000_000_000, "JPY"),
+    ];
+    for (price, currency) in prices.iter().rev() {
+        app.event_with(|event| {
+            event.price_minor = *price;
+            event.currency = (*currency).to_owned();
+            event.title = format!("{currency} {price}");
+            event.title_key = event.title.to_lowercase();
+        })
+        .await;
+    }
+    let mut expected: Vec<String> =
+        prices.iter().map(|(price, currency)| format!("{currency} {price}")).collect();
+    for direction in ["ASC", "DESC"] {
+        let order = json!({ "field": "PRICE", "direction": direction });
+        let (mut found, mut after) = (Vec::new(), Value::Null);
+        for _ in 0..expected.len() {
+            let page = json!({ "first": 1, "after": after, "orderBy": order });
+            let page = list(&app, page).await;
+            found.extend(titles(&page["nodes"]));
+            after = page["pageInfo"]["endCursor"].clone();
+        }
+        assert_eq!(found, expected, "{direction}");
+        let search = list(&app, json!({ "search": "eur", "orderBy": order })).await;
+        let only_euro = expected.iter().filter(|title| title.starts_with("EUR"));
+        assert!(titles(&search["nodes"]).iter().eq(only_euro), "{direction}");
+        expected.reverse();
+    }
+    // The database keeps the order when another program changes a price.
+    app.execute_sql("UPDATE events SET price_minor = 1, currency = 'JPY' WHERE currency = 'CLF'")
+        .await;
+    app.execute_sql("UPDATE events SET currency = 'JPY' WHERE title = 'USD 12000'").await;
+    let by_price = json!({ "last": 2, "orderBy": { "field": "PRICE" } });
+    let last = list(&app, by_price).await;
+    assert_eq!(titles(&last["nodes"]), ["USD 12000", "JPY 100000000000000"]);
+}
+
+async fn the_database_knows_each_currencys_decimals(app: App) {
+    use sea_orm::{ConnectionTrait, Statement};
+
+    let codes = (0..26_u32.pow(3)).map(|n| [n / 676, n / 26 % 26, n % 26]);
+    let codes = codes.map(|code| code.map(|letter| char::from_u32(65 + letter).unwrap()));
+    let codes = codes.map(|code| code.iter().collect::<String>());
+    let known: Vec<String> =
+        codes.filter(|code| iso_currency::Currency::from_code(code).is_some()).collect();
+    assert!(known.len() > 150, "{}", known.len());
+    for code in &known {
+        app.event_with(|event| {
+            event.title = format!("in {code}");
+            event.currency = code.clone();
+            event.price_minor = 1;
+        })
+        .await;
+    }
+    let sql = "SELECT currency, price_key FROM events WHERE title LIKE 'in %'";
+    let statement = Statement::from_string(app.db().get_database_backend(), sql);
+    let rows = app.db().query_all_raw(statement).await.unwrap();
+    assert_eq!(rows.len(), known.len());
+    for row in rows {
+        let code: String = row.try_get("", "currency").unwrap();
+        let decimals = iso_currency::Currency::from_code(&code).unwrap().exponent().unwrap_or(2);
+        let key: i64 = row.try_get("", "price_key").unwrap();
+        assert_eq!(key, 10_i64.pow(4 - u32::from(decimals)), "{code}");
     }
 }
 
