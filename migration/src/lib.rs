@@ -13,6 +13,7 @@ mod m20261124_000004_lean_booking_indexes;
 mod m20261124_000005_title_search;
 mod m20261126_000006_counts;
 mod m20261126_000007_price_key;
+mod m20261126_000008_readable_rows;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000005_title_search::Migration),
             Box::new(m20261126_000006_counts::Migration),
             Box::new(m20261126_000007_price_key::Migration),
+            Box::new(m20261126_000008_readable_rows::Migration),
         ]
     }
 }

@@ -39,6 +39,12 @@ impl<R> Page<R> {
         }
     }
 
+    /// Changes the rows as a whole, and keeps what is known about the pages around them.
+    pub(crate) fn map_rows<T>(self, to: impl FnOnce(Vec<R>) -> Vec<T>) -> Page<T> {
+        let Self { rows, has_previous, has_next } = self;
+        Page { rows: to(rows), has_previous, has_next }
+    }
+
     pub(crate) fn map<T>(&self, to: impl FnMut(&R) -> T) -> Page<T> {
         Page {
             rows: self.rows.iter().map(to).collect(),

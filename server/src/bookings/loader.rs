@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rowlock_entities::booking;
+use rowlock_entities::{EventId, UserId, booking};
 use sea_orm::DbErr;
 
 use super::store::{self, UserAtEvent};
@@ -20,14 +20,17 @@ impl Runner for ConfirmedBookings {
 
     async fn run(&self, questions: Vec<Self::Call>) {
         let asked: Vec<UserAtEvent> = questions.iter().map(|question| question.key).collect();
-        let key = |b: &booking::Model| UserAtEvent { user: b.user_id, event: b.event_id };
-        let found = store::find_confirmed(self.0.reads(), &asked).await.map(|bookings| {
-            let bookings = bookings.into_iter().map(|booking| (key(&booking), booking));
-            bookings.collect::<HashMap<UserAtEvent, booking::Model>>()
+        let found = store::find_confirmed(self.0.reads(), &asked).await.map(|rows| {
+            let by_key = rows.into_iter().filter_map(|row| {
+                let user = UserId(row.value("user_id")?);
+                let event = EventId(row.value("event_id")?);
+                Some((UserAtEvent { user, event }, row.read))
+            });
+            by_key.collect::<HashMap<UserAtEvent, Result<booking::Model, DbErr>>>()
         });
         for question in questions {
             let booking = match &found {
-                Ok(bookings) => Ok(bookings.get(&question.key).cloned()),
+                Ok(bookings) => bookings.get(&question.key).cloned().transpose(),
                 Err(error) => Err(error.clone()),
             };
             question.answer(booking);

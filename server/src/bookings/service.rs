@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     coalescing::{Batcher, Bounds, Refusal},
-    database::Database,
+    database::{Database, only_readable},
     inventory::{Book, BookOutcome, Cancel, CancelOutcome, Inventory, InventoryError, Rejection},
     metrics::Metrics,
     pagination::{Page, PageRequest},
@@ -99,7 +99,7 @@ impl Bookings {
         request: &PageRequest<BookingId>,
     ) -> Result<Page<booking::Model>, BookingsError> {
         let rows = store::find_page(self.db.reads(), filter, request).await?;
-        Ok(Page::of(rows, request))
+        Ok(Page::of(rows, request).map_rows(only_readable))
     }
 
     pub(crate) async fn count(&self, filter: &BookingFilter) -> Result<u64, BookingsError> {

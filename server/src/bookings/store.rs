@@ -3,12 +3,12 @@
 use rowlock_entities::{BookingId, EventId, UserId, booking};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, Order, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, Select, Statement,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement,
 };
 use uuid::Uuid;
 
 use crate::{
-    database::{hex, json},
+    database::{ReadRow, hex, json, read_each},
     pagination::PageRequest,
 };
 
@@ -30,7 +30,7 @@ pub(super) async fn find_booking(
 pub(super) async fn find_confirmed(
     db: &impl ConnectionTrait,
     asked: &[UserAtEvent],
-) -> Result<Vec<booking::Model>, DbErr> {
+) -> Result<Vec<ReadRow<booking::Model>>, DbErr> {
     let backend = db.get_database_backend();
     let statement = match backend {
         DbBackend::Postgres => {
@@ -58,7 +58,7 @@ pub(super) async fn find_confirmed(
             )
         }
     };
-    booking::Entity::find().from_raw_sql(statement).all(db).await
+    read_each(db, statement).await
 }
 
 /// Selects the bookings of a list: those of one user, with any status or with a given one.
@@ -84,13 +84,14 @@ pub(super) async fn find_page(
     db: &impl ConnectionTrait,
     filter: &BookingFilter,
     page: &PageRequest<BookingId>,
-) -> Result<Vec<booking::Model>, DbErr> {
+) -> Result<Vec<ReadRow<booking::Model>>, DbErr> {
     use booking::Column::Id;
     let bounds = Condition::all()
         .add_option(page.after.map(|id| Id.lt(id)))
         .add_option(page.before.map(|id| Id.gt(id)));
     let order = if page.is_backwards { Order::Asc } else { Order::Desc };
-    filter.select().filter(bounds).order_by(Id, order).limit(page.size + 1).all(db).await
+    let select = filter.select().filter(bounds).order_by(Id, order).limit(page.size + 1);
+    read_each(db, select.build(db.get_database_backend())).await
 }
 
 pub(super) async fn count(db: &impl ConnectionTrait, filter: &BookingFilter) -> Result<u64, DbErr> {

@@ -25,6 +25,9 @@ pub use handle::Database;
 pub use health::Health;
 pub(crate) use health::Schema;
 pub use reads::Reads;
-pub(crate) use rows::{any_of, find_by_ids, hex, insert_missing, json};
+pub(crate) use rows::{
+    ReadRow, any_of, find_by_ids, find_each_by_id, hex, insert_missing, json, only_readable,
+    read_each,
+};
 pub use settings::DatabaseArgs;
 pub use url::DatabaseUrl;

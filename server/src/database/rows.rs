@@ -1,8 +1,11 @@
 //! Statements over many rows, for either engine.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, IntoActiveModel,
-    Iterable, PrimaryKeyToColumn, QueryFilter,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, FromQueryResult,
+    IntoActiveModel, Iterable, PrimaryKeyToColumn, QueryFilter, QueryResult, QueryTrait, Statement,
+    TryGetable,
     sea_query::{BinOper, Expr, OnConflict, extension::postgres::PgFunc},
 };
 use serde::Serialize;
@@ -61,6 +64,57 @@ pub(crate) async fn find_by_ids<E: EntityTrait>(
     ids: impl IntoIterator<Item = Uuid>,
 ) -> Result<Vec<E::Model>, DbErr> {
     E::find().filter(any_of(db.get_database_backend(), id_column, ids)).all(db).await
+}
+
+/// Like [`find_by_ids`], but a row that can't be read fails alone.
+pub(crate) async fn find_each_by_id<E: EntityTrait>(
+    db: &impl ConnectionTrait,
+    id_column: E::Column,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<Vec<ReadRow<E::Model>>, DbErr> {
+    let backend = db.get_database_backend();
+    read_each(db, E::find().filter(any_of(backend, id_column, ids)).build(backend)).await
+}
+
+/// A row as the database returned it, and what it was read as.
+pub(crate) struct ReadRow<M> {
+    row: QueryResult,
+    pub(crate) read: Result<M, DbErr>,
+}
+
+impl<M> ReadRow<M> {
+    /// A value of the row, such as the key of a row that can't be read as a whole.
+    pub(crate) fn value<T: TryGetable>(&self, column: &str) -> Option<T> {
+        self.row.try_get("", column).ok()
+    }
+}
+
+/// Reads each row by itself, so that one that can't be read does not fail the others. The database
+/// refuses such rows, unless somebody has dropped its constraints or changed a column's type.
+pub(crate) async fn read_each<M: FromQueryResult>(
+    db: &impl ConnectionTrait,
+    statement: Statement,
+) -> Result<Vec<ReadRow<M>>, DbErr> {
+    let rows = db.query_all_raw(statement).await?;
+    // The driver panics at a time that is out of range.
+    let read = |row: &QueryResult| {
+        catch_unwind(AssertUnwindSafe(|| M::from_query_result(row, "")))
+            .unwrap_or_else(|_| Err(DbErr::Type("a value is out of range".to_owned())))
+    };
+    Ok(rows.into_iter().map(|row| ReadRow { read: read(&row), row }).collect())
+}
+
+/// Leaves out the rows that can't be read, and logs them.
+pub(crate) fn only_readable<M>(rows: Vec<ReadRow<M>>) -> Vec<M> {
+    let readable = |row: ReadRow<M>| {
+        let id = row.value::<Uuid>("id");
+        row.read
+            .inspect_err(|error| {
+                tracing::error!(%error, ?id, "a row can't be read and is left out of a list");
+            })
+            .ok()
+    };
+    rows.into_iter().filter_map(readable).collect()
 }
 
 /// Encodes rows as one JSON value, which SQLite's `json_each` takes apart again.

@@ -7,7 +7,7 @@ use sea_orm::DbErr;
 
 use crate::{
     coalescing::{Question, Runner},
-    database::{Database, find_by_ids},
+    database::{Database, find_each_by_id},
 };
 
 /// Runs batches of lookups, and keeps nothing between them.
@@ -22,14 +22,16 @@ impl Runner for EventsById {
         ids.sort_unstable();
         ids.dedup();
         let ids = ids.into_iter().map(|id| id.0);
-        let found = find_by_ids::<event::Entity>(self.0.reads(), event::Column::Id, ids).await;
-        let found = found.map(|events| {
-            let events = events.into_iter().map(|event| (event.id, Arc::new(event)));
-            events.collect::<HashMap<EventId, Arc<event::Model>>>()
+        let found = find_each_by_id::<event::Entity>(self.0.reads(), event::Column::Id, ids).await;
+        let found = found.map(|rows| {
+            let by_id = rows
+                .into_iter()
+                .filter_map(|row| Some((EventId(row.value("id")?), row.read.map(Arc::new))));
+            by_id.collect::<HashMap<EventId, Result<Arc<event::Model>, DbErr>>>()
         });
         for question in questions {
             let event = match &found {
-                Ok(events) => Ok(events.get(&question.key).cloned()),
+                Ok(events) => events.get(&question.key).cloned().transpose(),
                 Err(error) => Err(error.clone()),
             };
             question.answer(event);

@@ -11,7 +11,10 @@ use sea_orm::{
 };
 
 use super::order::{EventFilter, Position, SortKey};
-use crate::pagination::PageRequest;
+use crate::{
+    database::{ReadRow, read_each},
+    pagination::PageRequest,
+};
 
 /// The shortest text that an index over the parts of titles finds, in characters.
 const MIN_INDEXED_CHARS: usize = 3;
@@ -85,7 +88,7 @@ pub(super) async fn find_page(
     db: &impl ConnectionTrait,
     filter: &EventFilter,
     page: &PageRequest<Position>,
-) -> Result<Vec<event::Model>, DbErr> {
+) -> Result<Vec<ReadRow<event::Model>>, DbErr> {
     let column = filter.key.column();
     let beyond = |position: &Position, is_descending: bool| {
         let place =
@@ -108,8 +111,7 @@ pub(super) async fn find_page(
         select.limit(page.size + 1).take()
     };
     let read = async |select: SelectStatement| {
-        let statement = db.get_database_backend().build(&select);
-        event::Entity::find().from_raw_sql(statement).all(db).await
+        read_each(db, db.get_database_backend().build(&select)).await
     };
     // The queries around these sort by the key, which the entity may lack.
     let events = || {

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use rowlock_entities::{EventId, event};
 use sea_orm::DbErr;
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     coalescing::{Batcher, Bounds, Read, ReadPanicked, Refusal, SharedReads},
-    database::Database,
+    database::{Database, Fault, only_readable},
     metrics::Metrics,
     pagination::{Page, PageRequest},
 };
@@ -52,7 +52,8 @@ impl Read for PageOfEvents {
 
     async fn run(&self, db: &Database) -> Self::Found {
         let rows = search::find_page(db.lists(), &self.filter, &self.request).await?;
-        Ok(Arc::new(Page::of(rows.into_iter().map(Arc::new).collect(), &self.request)))
+        let page = Page::of(rows, &self.request).map_rows(only_readable);
+        Ok(Arc::new(page.map_rows(|rows| rows.into_iter().map(Arc::new).collect())))
     }
 }
 
@@ -89,6 +90,23 @@ impl Events {
     ) -> Result<HashMap<EventId, Arc<event::Model>>, EventsError> {
         let found = try_join_all(ids.into_iter().map(|id| self.find(id))).await?;
         Ok(found.into_iter().flatten().map(|event| (event.id, event)).collect())
+    }
+
+    /// Those of these events that exist and can be read.
+    pub(crate) async fn find_readable(
+        &self,
+        ids: impl IntoIterator<Item = EventId>,
+    ) -> Result<Vec<Arc<event::Model>>, EventsError> {
+        let mut readable = Vec::new();
+        for found in join_all(ids.into_iter().map(|id| self.find(id))).await {
+            match found {
+                Ok(event) => readable.extend(event),
+                // Whoever asks for this event by itself is told.
+                Err(EventsError::Database(error)) if Fault::of(&error) == Fault::Other => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(readable)
     }
 
     pub(crate) async fn page(

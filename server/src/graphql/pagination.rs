@@ -20,7 +20,7 @@ const STATEMENT_COMPLEXITY: usize = 20;
 /// Maximum page size.
 const MAX_PAGE_SIZE: i32 = 50;
 /// Maximum length of a cursor. All cursors that the server makes are shorter.
-const MAX_CURSOR_BYTES: usize = 2_048;
+const MAX_CURSOR_BYTES: usize = 4_096;
 
 /// The paging arguments before they are checked.
 #[derive(Debug, Default)]

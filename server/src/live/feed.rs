@@ -121,8 +121,8 @@ async fn listen(
 
 async fn reread_watched(hub: &Hub, events: &Events) -> anyhow::Result<()> {
     for ids in hub.watched_events().chunks(MAX_EVENTS_PER_READ) {
-        let found = events.find_all(ids.iter().copied()).await?;
-        hub.pass_on_newer(found.values().map(|event| TicketCount::of(event)));
+        let found = events.find_readable(ids.iter().copied()).await?;
+        hub.pass_on_newer(found.iter().map(|event| TicketCount::of(event)));
     }
     Ok(())
 }

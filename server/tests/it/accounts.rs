@@ -320,7 +320,7 @@ async fn add_expired_sessions(app: &App, count: u64) {
         Engine::Sqlite => ("randomblob(16)", "randomblob(32)"),
         Engine::Postgres => ("gen_random_uuid()", "sha256(convert_to(id::text, 'UTF8'))"),
     };
-    let time = "'2026-01-01 00:00:00+00:00'";
+    let time = "'2026-01-01T00:00:00+00:00'";
     app.execute_sql(&format!(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
          INSERT INTO sessions (id, user_id, created_at, expires_at)

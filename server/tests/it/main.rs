@@ -40,6 +40,7 @@ mod proxy;
 mod query_limits;
 mod races;
 mod random_cases;
+mod readable_rows;
 mod schema;
 mod servers;
 mod site;

@@ -1,0 +1,293 @@
+//! Refuses rows that Rowlock could not read, show or put in order, whoever writes them.
+//!
+//! The rules are CHECK constraints on PostgreSQL and triggers on SQLite, which can't add
+//! constraints to a table. SQLite also stores values of any type in any column, so it has more
+//! rules, and it converts times to the one form in which Rowlock compares them. If existing rows
+//! break a rule, the migration changes nothing and names one of them.
+
+use sea_orm_migration::{
+    prelude::*,
+    sea_orm::{DbBackend, Statement},
+};
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+/// A condition that each row of a table must satisfy. `@` stands before each column.
+struct Rule {
+    name: &'static str,
+    table: &'static str,
+    /// The columns, for the triggers of SQLite.
+    columns: &'static str,
+    condition: &'static str,
+    /// What is wrong with a row that breaks it.
+    problem: &'static str,
+}
+
+const ON_BOTH: [Rule; 2] = [
+    Rule {
+        name: "events_texts",
+        table: "events",
+        columns: "title_key, description, venue",
+        // A cursor holds the key, and a page of the list holds 50 descriptions.
+        condition: "length(@title_key) <= 400 AND length(@description) <= 20000 \
+                    AND length(@venue) <= 2000",
+        problem: "title_key may have 400 characters, description 20,000 and venue 2,000",
+    },
+    Rule {
+        name: "events_currency_code",
+        table: "events",
+        columns: "currency",
+        condition: "substr(@currency, 1, 1) BETWEEN 'A' AND 'Z' \
+                    AND substr(@currency, 2, 1) BETWEEN 'A' AND 'Z' \
+                    AND substr(@currency, 3, 1) BETWEEN 'A' AND 'Z'",
+        problem: "currency must be three capital letters, as in ISO 4217",
+    },
+];
+
+const ON_SQLITE: [Rule; 5] = [
+    Rule {
+        name: "events_types",
+        table: "events",
+        columns: "id, title, title_key, description, venue, total_tickets, remaining_tickets, \
+                  count_version, price_minor, currency",
+        condition: "typeof(@id) = 'blob' AND length(@id) = 16 \
+                    AND typeof(@title) = 'text' AND typeof(@title_key) = 'text' \
+                    AND typeof(@description) = 'text' AND typeof(@venue) = 'text' \
+                    AND typeof(@currency) = 'text' \
+                    AND typeof(@total_tickets) = 'integer' \
+                    AND typeof(@remaining_tickets) = 'integer' \
+                    AND typeof(@count_version) = 'integer' AND typeof(@price_minor) = 'integer' \
+                    AND @total_tickets <= 2147483647 AND @price_minor <= 100000000000000 \
+                    AND instr(@title, char(0)) = 0 AND instr(@title_key, char(0)) = 0 \
+                    AND instr(@description, char(0)) = 0 AND instr(@venue, char(0)) = 0",
+        problem: "ids are blobs of 16 bytes, texts are text without NUL, numbers are integers of \
+                  at most 2147483647 tickets and 100000000000000 minor units",
+    },
+    Rule {
+        name: "bookings_types",
+        table: "bookings",
+        columns: "id, event_id, user_id, quantity, status, idempotency_key",
+        condition: "typeof(@id) = 'blob' AND length(@id) = 16 \
+                    AND typeof(@event_id) = 'blob' AND length(@event_id) = 16 \
+                    AND typeof(@user_id) = 'blob' AND length(@user_id) = 16 \
+                    AND typeof(@quantity) = 'integer' AND typeof(@status) = 'text' \
+                    AND typeof(@idempotency_key) IN ('text', 'null')",
+        problem: "ids are blobs of 16 bytes, quantity is an integer, idempotency_key is text",
+    },
+    Rule {
+        name: "users_types",
+        table: "users",
+        columns: "id, email, name, password_hash",
+        condition: "typeof(@id) = 'blob' AND length(@id) = 16 \
+                    AND typeof(@email) = 'text' AND typeof(@name) = 'text' \
+                    AND typeof(@password_hash) = 'text'",
+        problem: "ids are blobs of 16 bytes, and everything else is text",
+    },
+    Rule {
+        name: "sessions_types",
+        table: "sessions",
+        columns: "id, user_id",
+        condition: "typeof(@id) = 'blob' AND length(@id) = 16 \
+                    AND typeof(@user_id) = 'blob' AND length(@user_id) = 16",
+        problem: "ids are blobs of 16 bytes",
+    },
+    Rule {
+        name: "refresh_tokens_types",
+        table: "refresh_tokens",
+        columns: "id, session_id, token_hash",
+        condition: "typeof(@id) = 'blob' AND length(@id) = 16 \
+                    AND typeof(@session_id) = 'blob' AND length(@session_id) = 16 \
+                    AND typeof(@token_hash) = 'blob'",
+        problem: "ids are blobs of 16 bytes, and a hash is a blob",
+    },
+];
+
+/// The columns with times, by table.
+const TIMES: [(&str, &[&str]); 5] = [
+    ("events", &["starts_at", "created_at"]),
+    ("bookings", &["created_at", "cancelled_at"]),
+    ("users", &["created_at"]),
+    ("sessions", &["created_at", "expires_at", "revoked_at"]),
+    ("refresh_tokens", &["created_at", "expires_at", "used_at"]),
+];
+
+const TIME_PROBLEM: &str = "must be a time in the years 1 to 9999";
+
+/// Infinity, and years that a client can't read, are outside of this.
+const TIME_ON_POSTGRES: &str = "@ >= timestamptz '0001-01-01 00:00:00+00' \
+    AND @ < timestamptz '9999-12-31 23:59:59.999999+00'";
+
+/// A time that SQLite can read.
+const TIME_ON_SQLITE: &str = "(@ IS NULL OR typeof(@) = 'text' AND instr(@, char(0)) = 0 \
+    AND coalesce(strftime('%Y', @), '0000') > '0000')";
+
+/// A time in the form in which Rowlock writes it: UTC, with no, three or six digits after the
+/// second, as few as the time needs. Only in this form are texts in the order of the times.
+const CANONICAL: &str = "(substr(@, 1, 19) = strftime('%Y-%m-%dT%H:%M:%S', substr(@, 1, 19)) \
+    AND (substr(@, 20) = '+00:00' \
+    OR substr(@, 20) GLOB '.[0-9][0-9][0-9]+00:00' AND substr(@, 20) NOT GLOB '.000*' \
+    OR substr(@, 20) GLOB '.[0-9][0-9][0-9][0-9][0-9][0-9]+00:00' \
+    AND substr(@, 20) NOT GLOB '.???000*'))";
+
+/// Another form of the time, in Rowlock's form. SQLite reads it to the millisecond.
+const CONVERTED: &str = "strftime('%Y-%m-%dT%H:%M:%S', @) \
+    || replace(substr(strftime('%f', @), 3), '.000', '') || '+00:00'";
+
+/// Rowlock checks the bookings that it makes itself.
+fn unless_by_rowlock(table: &str) -> &'static str {
+    match table {
+        "bookings" => "NOT EXISTS (SELECT 1 FROM count_keeping) AND ",
+        _ => "",
+    }
+}
+
+fn up_on_sqlite() -> Vec<String> {
+    let mut statements = Vec::new();
+    for Rule { name, table, columns, condition, problem } in ON_BOTH.iter().chain(&ON_SQLITE) {
+        let broken =
+            format!("{}({}) IS NOT TRUE", unless_by_rowlock(table), condition.replace('@', "new."));
+        for (when, event) in
+            [("insert", "INSERT".to_owned()), ("update", format!("UPDATE OF {columns}"))]
+        {
+            statements.push(format!(
+                "CREATE TRIGGER {name}_{when} AFTER {event} ON {table} WHEN {broken} BEGIN \
+                 SELECT RAISE(ABORT, '{table}: {problem}'); END"
+            ));
+        }
+    }
+    for (table, columns) in TIMES {
+        for column in columns {
+            let new = |text: &str| text.replace('@', &format!("new.{column}"));
+            let old = |text: &str| text.replace('@', column);
+            statements.push(format!(
+                "UPDATE {table} SET {column} = {} WHERE {column} IS NOT NULL AND {} IS NOT TRUE",
+                old(CONVERTED),
+                old(CANONICAL)
+            ));
+            let is_other = format!(
+                "{}new.{column} IS NOT NULL AND {} IS NOT TRUE",
+                unless_by_rowlock(table),
+                new(CANONICAL)
+            );
+            for (when, event) in
+                [("insert", "INSERT".to_owned()), ("update", format!("UPDATE OF {column}"))]
+            {
+                statements.push(format!(
+                    "CREATE TRIGGER {table}_{column}_{when} AFTER {event} ON {table} \
+                     WHEN {is_other} BEGIN \
+                     SELECT RAISE(ABORT, '{table}: {column} {TIME_PROBLEM}, such as \
+                     2026-12-01T10:00:00Z') WHERE {} IS NOT TRUE; \
+                     UPDATE {table} SET {column} = {} WHERE id = new.id; END",
+                    new(TIME_ON_SQLITE),
+                    new(CONVERTED)
+                ));
+            }
+        }
+    }
+    statements
+}
+
+fn down_on_sqlite() -> Vec<String> {
+    let rules = ON_BOTH.iter().chain(&ON_SQLITE).map(|rule| rule.name.to_owned());
+    let times = TIMES
+        .iter()
+        .flat_map(|(table, columns)| columns.iter().map(move |column| format!("{table}_{column}")));
+    let names = rules.chain(times);
+    names
+        .flat_map(|name| ["insert", "update"].map(|when| format!("DROP TRIGGER {name}_{when}")))
+        .collect()
+}
+
+/// The constraint for the times of a table.
+fn times_on_postgres(columns: &[&str]) -> String {
+    let conditions: Vec<String> =
+        columns.iter().map(|column| TIME_ON_POSTGRES.replace('@', column)).collect();
+    conditions.join(" AND ")
+}
+
+fn up_on_postgres() -> Vec<String> {
+    let rules = ON_BOTH.iter().map(|Rule { name, table, condition, .. }| {
+        // Letters are compared as bytes, whatever the database's language is.
+        let condition = condition.replace("@currency", "currency COLLATE \"C\"").replace('@', "");
+        format!("ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({condition})")
+    });
+    let times = TIMES.iter().map(|(table, columns)| {
+        let condition = times_on_postgres(columns);
+        format!("ALTER TABLE {table} ADD CONSTRAINT {table}_times CHECK ({condition})")
+    });
+    rules.chain(times).collect()
+}
+
+fn down_on_postgres() -> Vec<String> {
+    let rules = ON_BOTH
+        .iter()
+        .map(|Rule { name, table, .. }| format!("ALTER TABLE {table} DROP CONSTRAINT {name}"));
+    let times =
+        TIMES.iter().map(|(table, _)| format!("ALTER TABLE {table} DROP CONSTRAINT {table}_times"));
+    rules.chain(times).collect()
+}
+
+/// Fails with the number of rows that break a rule, and with the id of one of them.
+async fn refuse_broken_rows(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    condition: &str,
+    problem: &str,
+) -> Result<(), DbErr> {
+    let backend = manager.get_database_backend();
+    let id = match backend {
+        DbBackend::Postgres => "id::text",
+        _ => "hex(id)",
+    };
+    let sql = format!(
+        "SELECT COUNT(*) AS broken, min({id}) AS example FROM {table} \
+         WHERE ({condition}) IS NOT TRUE"
+    );
+    let row = manager.get_connection().query_one_raw(Statement::from_string(backend, sql)).await?;
+    let Some(row) = row else { return Ok(()) };
+    let broken: i64 = row.try_get("", "broken")?;
+    if broken == 0 {
+        return Ok(());
+    }
+    let example: Option<String> = row.try_get("", "example")?;
+    Err(DbErr::Migration(format!(
+        "{broken} rows of the table {table} can't be read: {problem}. One of them has the id {}. \
+         Correct or delete them, and migrate again.",
+        example.unwrap_or_default()
+    )))
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let is_postgres = manager.get_database_backend() == DbBackend::Postgres;
+        let only_here = if is_postgres { &[][..] } else { &ON_SQLITE };
+        for rule in ON_BOTH.iter().chain(only_here) {
+            let condition = rule.condition.replace('@', "");
+            refuse_broken_rows(manager, rule.table, &condition, rule.problem).await?;
+        }
+        for (table, columns) in TIMES {
+            for column in columns {
+                let condition = if is_postgres { TIME_ON_POSTGRES } else { TIME_ON_SQLITE };
+                let condition = format!("{column} IS NULL OR {}", condition.replace('@', column));
+                let problem = format!("{column} {TIME_PROBLEM}");
+                refuse_broken_rows(manager, table, &condition, &problem).await?;
+            }
+        }
+        let statements = if is_postgres { up_on_postgres() } else { up_on_sqlite() };
+        for statement in statements {
+            manager.get_connection().execute_unprepared(&statement).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let is_postgres = manager.get_database_backend() == DbBackend::Postgres;
+        let statements = if is_postgres { down_on_postgres() } else { down_on_sqlite() };
+        for statement in statements {
+            manager.get_connection().execute_unprepared(&statement).await?;
+        }
+        Ok(())
+    }
+}
