@@ -25,10 +25,11 @@ const AXE: Package = Package {
     integrity: "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
 };
 
-/// Modules of server/tests/it whose tests need the web client and the IDEs, a browser, or clients
-/// from npm.
+/// Modules of server/tests/it whose tests need the web client and the IDEs, a browser, clients from
+/// npm, or PgBouncer.
 const NEED_SITE: &[&str] = &["accepted_operations::", "browser::", "site::"];
 const NEED_BROWSER: &[&str] = &["browser::"];
+const NEED_POOLER: &[&str] = &["pooler::"];
 const NEED_CLIENTS: &[&str] = &["clients::", "documentation_examples::"];
 
 #[derive(clap::Args)]
@@ -74,6 +75,10 @@ pub(crate) fn test(args: &Args) -> Result<()> {
     if need(NEED_CLIENTS) {
         ensure_package(is_installed("curl"), "curl", &["curl"])?;
         tests.env("TEST_CLIENTS", npm::install(Path::new("server/tests/clients"))?);
+    }
+    if need(NEED_POOLER) {
+        let pooler = Path::new("/usr/sbin/pgbouncer").is_file() || is_installed("pgbouncer");
+        ensure_package(pooler, "PgBouncer", &["pgbouncer"])?;
     }
     let postgres = Postgres::start(Durability::None)?;
     heading("Tests");

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     accounts::{ACCESS_TOKEN_LIFETIME, JwtSecret},
     clock::Clock,
-    database::{Database, DatabaseArgs, DatabaseUrl},
+    database::{Availability, Database, DatabaseArgs, DatabaseUrl},
     graphql,
     inventory::{BookingArgs, audit},
     services::Services,
@@ -50,7 +50,11 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
         // too.
         false => args.secret.secrets()?,
     };
-    let db = open_database(&args.database).await?;
+    let db = match is_embedded {
+        true => usable_database(&args.database, Access::Write).await?,
+        // The server waits for a PostgreSQL that is away.
+        false => open_database(&args.database).await?,
+    };
     if is_embedded {
         // An embedded database has no operator who would migrate it.
         db.migrate(None).await.context("migrating the database")?;
@@ -81,7 +85,7 @@ async fn migrate(args: MigrateArgs) -> Result<ExitCode> {
             count(down.into(), "migration")
         );
     }
-    let db = reachable_database(&args.database).await?;
+    let db = usable_database(&args.database, Access::Write).await?;
     let done = match args.down {
         None => {
             db.migrate(None).await?;
@@ -105,7 +109,7 @@ fn count(number: u64, noun: &str) -> String {
 
 async fn seed(args: SeedArgs) -> Result<ExitCode> {
     let (database, size) = (&args.database, args.size());
-    let db = migrated_database(database).await?;
+    let db = migrated_database(database, Access::Write).await?;
     let services =
         Services::new(db, Clock::default(), &JwtSecret::random().into(), &seed::booking_settings());
     let seeded = seed::add_demo(&services.db, &services.accounts, &services.clock).await?;
@@ -137,7 +141,7 @@ async fn seed(args: SeedArgs) -> Result<ExitCode> {
 }
 
 async fn audit(args: DatabaseArgs) -> Result<ExitCode> {
-    let db = migrated_database(&args).await?;
+    let db = migrated_database(&args, Access::Read).await?;
     let audit = audit::audit(&db).await?;
     db.close().await;
     let mut out = std::io::stdout().lock();
@@ -160,7 +164,7 @@ async fn create_users(args: CreateUsersArgs) -> Result<ExitCode> {
     // Open the file first, so that no users are created if it can't be written.
     let file =
         private_file(&args.tokens).with_context(|| format!("writing {}", args.tokens.display()))?;
-    let db = migrated_database(&args.database).await?;
+    let db = migrated_database(&args.database, Access::Write).await?;
     let services = Services::new(db, Clock::default(), &secrets, &BookingArgs::default());
     let users = services.accounts.create_load_users(args.count).await?;
     services.db.close().await;
@@ -193,23 +197,37 @@ async fn open_database(args: &DatabaseArgs) -> Result<Database> {
     Database::open(args).await.with_context(|| format!("opening the database {url}"))
 }
 
-/// Opens the database and pings it.
-async fn reachable_database(args: &DatabaseArgs) -> Result<Database> {
+/// What a command does with the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+}
+
+/// Opens the database and probes it.
+async fn usable_database(args: &DatabaseArgs, access: Access) -> Result<Database> {
     let db = open_database(args).await?;
-    if let Err(cause) = db.ping().await {
-        bail!("the database {} can't be reached: {cause}", args.database_url);
+    let (availability, cause) = db.probe().await;
+    let is_enough = match availability {
+        Availability::Full => true,
+        Availability::ReadOnly | Availability::Standby => access == Access::Read,
+        Availability::WrongEncoding | Availability::NoSession | Availability::Unreachable => false,
+    };
+    if !is_enough && let Some(problem) = availability.problem() {
+        let cause = if cause.is_empty() { cause } else { format!(" ({cause})") };
+        bail!("the database {} {problem}{cause}", args.database_url);
     }
     Ok(db)
 }
 
 /// Opens the database and checks that its schema is up to date.
-async fn migrated_database(args: &DatabaseArgs) -> Result<Database> {
+async fn migrated_database(args: &DatabaseArgs, access: Access) -> Result<Database> {
     if let DatabaseUrl::Sqlite(file) = &args.database_url
         && !file.exists()
     {
         bail!("there is no database {}: run `rowlock migrate` first", args.database_url);
     }
-    let db = reachable_database(args).await?;
+    let db = usable_database(args, access).await?;
     let pending = db.pending_migrations().await?;
     if pending > 0 {
         bail!(

@@ -1,4 +1,4 @@
-//! Decides which pooled connections can be used without a ping first.
+//! Decides which pooled connections can be used without a test first.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -27,6 +27,11 @@ impl ConnectionTrust {
     /// Whether a connection that was idle for `time` can be used without a ping.
     pub(super) fn allows_idle(&self, time: Duration) -> bool {
         time < TRUSTED_IDLE_TIME && self.since_last_break().is_none_or(|since| since > time)
+    }
+
+    /// Whether a connection that was opened `age` ago has seen no break.
+    pub(super) fn allows_age(&self, age: Duration) -> bool {
+        self.since_last_break().is_none_or(|since| since > age)
     }
 
     /// Whether no connection has broken lately.
@@ -75,8 +80,10 @@ mod tests {
         assert!(trust.allows_idle(short) && !trust.allows_idle(long) && trust.is_full());
         trust.connection_broke();
         assert!(!trust.allows_idle(short), "it was idle while another one broke");
+        assert!(!trust.allows_age(long), "it was open then");
         advance(Duration::from_millis(400)).await;
         assert!(trust.allows_idle(short), "it worked since");
+        assert!(trust.allows_age(short), "it was opened since");
         assert!(!trust.is_full());
         advance(Duration::from_secs(60)).await;
         assert!(trust.is_full());

@@ -1,5 +1,7 @@
 //! Classifies database errors by what the caller should do next.
 
+use std::sync::Arc;
+
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, sqlx};
 
 /// The reason why a statement or transaction failed, as far as it decides the next step.
@@ -9,6 +11,9 @@ pub(crate) enum Fault {
     Unreachable,
     /// The database answers but has no capacity: no free connection, or no disk space.
     Overloaded,
+    /// The database refuses every write: it is a standby, or was made read-only. Another connection
+    /// may lead to one that takes them.
+    ReadOnly,
     /// Another transaction held a row lock for longer than `lock_timeout`.
     LockTimeout,
     /// The transaction lost against a concurrent one. A second run can succeed.
@@ -40,6 +45,7 @@ impl Fault {
         match self {
             Self::Unreachable => true,
             Self::Overloaded
+            | Self::ReadOnly
             | Self::LockTimeout
             | Self::SerializationFailure
             | Self::ConstraintViolation
@@ -81,8 +87,9 @@ impl Fault {
             // A table is missing before the first migration. The health probe logs that, and
             // /readyz reports it.
             "42P01" => Self::Unreachable,
-            // Out of disk, memory or another resource; or a standby that accepts no writes.
-            code if code.starts_with("53") || code == "25006" => Self::Overloaded,
+            "25006" => Self::ReadOnly,
+            // Out of disk, memory or another resource.
+            code if code.starts_with("53") => Self::Overloaded,
             _ => Self::Other,
         }
     }
@@ -97,7 +104,8 @@ impl Fault {
         const CAN_NOT_OPEN: u32 = 14;
         match code.parse::<u32>().map(|code| code & 0xff) {
             Ok(BUSY | LOCKED) => Self::SerializationFailure,
-            Ok(READ_ONLY | FULL) => Self::Overloaded,
+            Ok(FULL) => Self::Overloaded,
+            Ok(READ_ONLY) => Self::ReadOnly,
             Ok(IO_ERROR | CAN_NOT_OPEN) => Self::Unreachable,
             _ => Self::Other,
         }
@@ -107,6 +115,11 @@ impl Fault {
 /// The error for a database that can't be reached, or a connection that broke.
 pub(crate) fn unreachable_error() -> DbErr {
     DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)
+}
+
+/// The error of a call to the driver without SeaORM.
+pub(super) fn driver_error(error: sqlx::Error) -> DbErr {
+    DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)))
 }
 
 /// The error for work that missed its deadline.
@@ -126,6 +139,7 @@ mod tests {
         assert_eq!(Fault::of_sqlstate("53100"), Fault::Overloaded);
         assert_eq!(Fault::of_sqlstate("57P01"), Fault::Unreachable);
         assert_eq!(Fault::of_sqlstate("08006"), Fault::Unreachable);
+        assert_eq!(Fault::of_sqlstate("25006"), Fault::ReadOnly);
         assert_eq!(Fault::of_sqlstate("42703"), Fault::Other);
     }
 
@@ -134,6 +148,7 @@ mod tests {
         assert_eq!(Fault::of_sqlite_code("5"), Fault::SerializationFailure);
         assert_eq!(Fault::of_sqlite_code("517"), Fault::SerializationFailure); // BUSY_SNAPSHOT
         assert_eq!(Fault::of_sqlite_code("13"), Fault::Overloaded);
+        assert_eq!(Fault::of_sqlite_code("1032"), Fault::ReadOnly); // READONLY_DBMOVED
         assert_eq!(Fault::of_sqlite_code("266"), Fault::Unreachable); // IOERR_READ
         assert_eq!(Fault::of_sqlite_code("275"), Fault::Other); // CONSTRAINT_CHECK
     }

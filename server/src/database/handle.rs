@@ -12,11 +12,13 @@ use super::{
     DatabaseArgs, DatabaseUrl, Health, Reads,
     connection_trust::ConnectionTrust,
     fault::unreachable_error,
+    health::Availability,
     pools::{
-        INDEX_PLANS_ONLY, create_parent_folder, postgres_options, postgres_writer_options,
+        ConnectionTest, INDEX_PLANS_ONLY, Purpose, create_parent_folder, postgres_options,
         sqlite_options,
     },
     reads::READ_TIMEOUT,
+    session::SessionMark,
     standby::{Lists, Standby},
 };
 use crate::metrics::PoolSize;
@@ -31,6 +33,7 @@ pub struct Database {
     /// A connection that only probes use, so that a probe waits for the database and not for a busy
     /// pool.
     probe: DatabaseConnection,
+    probe_mark: SessionMark,
     /// Connections for messages between servers; PostgreSQL only.
     messages: Option<DatabaseConnection>,
     health: Arc<Health>,
@@ -45,23 +48,36 @@ impl Database {
     /// standby is set for a database that is not PostgreSQL.
     pub async fn open(args: &DatabaseArgs) -> Result<Self, DbErr> {
         let (trust, health) = (ConnectionTrust::default(), Arc::<Health>::default());
+        let probe_mark = SessionMark::default();
         let (reads, lists, writes, mut probe, mut messages) = match &args.database_url {
             DatabaseUrl::Sqlite(file) => {
                 create_parent_folder(file)?;
-                let pool = |connections| sqlite_options(file, connections);
+                // The probe, which opens the file again and again, must not replace a lost one.
+                let probe = sqlite_options(file, 1, &trust, !file.exists());
+                let pool = |connections| sqlite_options(file, connections, &trust, true);
                 let reads = args.database_read_connections;
-                (pool(reads), pool(reads), pool(1), pool(1), None)
+                (pool(reads), pool(reads), pool(1), probe, None)
             }
             DatabaseUrl::Postgres(url) => {
-                let pool = |connections, timeout| {
-                    postgres_options(url.with_secrets(), connections, &trust, timeout)
+                let url = url.with_secrets();
+                let pool = |connections, purpose| {
+                    let (test, mark) =
+                        (ConnectionTest::TakesWrites(Arc::clone(&health)), SessionMark::default());
+                    postgres_options(url, connections, &trust, test, &mark, purpose)
                 };
-                let reads = || pool(args.database_read_connections, Some(READ_TIMEOUT));
-                let writes = args.database_write_connections;
-                let writes = postgres_writer_options(url.with_secrets(), writes, &trust);
+                let reads = || pool(args.database_read_connections, Purpose::Reads(READ_TIMEOUT));
+                let writes = pool(args.database_write_connections, Purpose::Writes);
+                let probe = postgres_options(
+                    url,
+                    1,
+                    &trust,
+                    ConnectionTest::Answers,
+                    &probe_mark,
+                    Purpose::Messages,
+                );
                 // One connection listens and one sends. The third one is for a new listener while
                 // the old one closes.
-                (reads(), reads(), writes, pool(1, None), Some(pool(3, None)))
+                (reads(), reads(), writes, probe, Some(pool(3, Purpose::Messages)))
             }
         };
         // The statements of probes and messages would fill the log. Their callers log important
@@ -91,6 +107,7 @@ impl Database {
             writes: sea_orm::Database::connect(writes).await?,
             trust,
             probe: sea_orm::Database::connect(probe).await?,
+            probe_mark,
             messages: match messages {
                 Some(messages) => Some(sea_orm::Database::connect(messages).await?),
                 None => None,
@@ -121,15 +138,20 @@ impl Database {
     /// that is committed.
     ///
     /// # Errors
-    /// When the database is known to be unreachable.
+    /// When the database is known to be unreachable or to refuse writes.
     pub(crate) fn writer(&self) -> Result<&DatabaseConnection, DbErr> {
-        self.refuse_while_unreachable()?;
+        self.refuse_while_unwritable()?;
         Ok(&self.writes)
     }
 
     /// The connection that only probes use.
     pub(super) fn probe_connection(&self) -> &DatabaseConnection {
         &self.probe
+    }
+
+    /// The mark in the session of the connection that only probes use.
+    pub(super) fn probe_mark(&self) -> &SessionMark {
+        &self.probe_mark
     }
 
     /// The pool for messages between servers.
@@ -150,7 +172,9 @@ impl Database {
             // Every SQLite transaction is a snapshot.
             _ => None,
         };
-        self.refuse_while_unreachable()?;
+        if self.health.is_unreachable() {
+            return Err(unreachable_error());
+        }
         let snapshot = self.reads.pool().begin_with_config(isolation, None).await?;
         if self.backend() == DbBackend::Postgres {
             // A snapshot reads whole tables, so it needs the plans that are turned off elsewhere.
@@ -168,9 +192,10 @@ impl Database {
     /// late.
     ///
     /// # Errors
-    /// When there is no free connection, and at once if the database is known to be unreachable.
+    /// When there is no free connection, and at once if the database is known to be unreachable or
+    /// to refuse writes.
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        self.refuse_while_unreachable()?;
+        self.refuse_while_unwritable()?;
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
@@ -178,7 +203,7 @@ impl Database {
         tokio::select! {
             begun = self.writes.begin_with_options(options) => begun,
             // The pool alone would keep trying until its timeout.
-            () = self.health.becomes_unreachable() => Err(unreachable_error()),
+            () = self.health.becomes_unwritable() => Err(unreachable_error()),
         }
     }
 
@@ -211,7 +236,7 @@ impl Database {
             .unwrap_or_else(|_| Err(unreachable_error()))
     }
 
-    /// Records that a connection broke. Idle connections are then pinged before they are used.
+    /// Records that a connection broke. Idle connections are then tested before they are used.
     pub(crate) fn connection_broke(&self) {
         self.trust.connection_broke();
     }
@@ -263,10 +288,14 @@ impl Database {
         }
     }
 
-    fn refuse_while_unreachable(&self) -> Result<(), DbErr> {
-        if self.health.is_unreachable() {
-            return Err(unreachable_error());
+    fn refuse_while_unwritable(&self) -> Result<(), DbErr> {
+        match self.health.availability() {
+            Availability::Full => Ok(()),
+            Availability::ReadOnly
+            | Availability::Standby
+            | Availability::WrongEncoding
+            | Availability::NoSession
+            | Availability::Unreachable => Err(unreachable_error()),
         }
-        Ok(())
     }
 }

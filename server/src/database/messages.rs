@@ -1,14 +1,12 @@
 //! Messages between the servers of one PostgreSQL database: `NOTIFY` and `LISTEN`.
 
-use std::sync::Arc;
-
 use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, RuntimeErr, Statement,
+    ConnectionTrait, DbBackend, DbErr, Statement,
     sqlx::{self, postgres::PgListener},
 };
 use tokio::time::Instant;
 
-use super::{Database, reads::READ_TIMEOUT};
+use super::{Database, fault::driver_error, reads::READ_TIMEOUT};
 
 /// The full name of the channel `$1`, in SQL. A channel belongs to a database, which may hold
 /// several installations, each in its own schema, so the name ends with the id of the schema that
@@ -46,15 +44,14 @@ impl Database {
     /// When the database can't be reached or is an SQLite file.
     pub(crate) async fn listen(&self, channel: &str) -> Result<PgListener, DbErr> {
         let pool = self.messages()?.get_postgres_connection_pool();
-        let failed = |error: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)));
         let listening = async {
-            let mut listener = PgListener::connect_with(pool).await.map_err(failed)?;
+            let mut listener = PgListener::connect_with(pool).await.map_err(driver_error)?;
             let channel: String = sqlx::query_scalar(concat!("SELECT ", channel_of_schema!()))
                 .bind(channel)
                 .fetch_one(&mut listener)
                 .await
-                .map_err(failed)?;
-            listener.listen(&channel).await.map_err(failed)?;
+                .map_err(driver_error)?;
+            listener.listen(&channel).await.map_err(driver_error)?;
             Ok(listener)
         };
         self.with_deadline(Instant::now() + READ_TIMEOUT, listening).await

@@ -16,6 +16,7 @@ mod pools;
 mod probes;
 mod reads;
 mod rows;
+mod session;
 mod settings;
 mod standby;
 mod url;
@@ -23,7 +24,7 @@ mod url;
 pub(crate) use fault::Fault;
 pub use handle::Database;
 pub use health::Health;
-pub(crate) use health::Schema;
+pub(crate) use health::{Availability, Schema};
 pub use reads::Reads;
 pub(crate) use rows::{
     ReadRow, any_of, find_by_ids, find_each_by_id, hex, insert_missing, json, only_readable,

@@ -1,25 +1,29 @@
 //! Configures each engine's connections, and decides which of them are used again.
 
-use std::{io, path::Path, time::Duration};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use log::LevelFilter;
 use sea_orm::{
     ConnectOptions, DbErr,
     sqlx::{
-        Connection, PgConnection,
+        self, Connection, PgConnection, Row,
         sqlite::{SqliteJournalMode, SqliteSynchronous},
     },
 };
 use tokio::time::timeout;
 
-use super::connection_trust::ConnectionTrust;
+use super::{
+    connection_trust::ConnectionTrust,
+    health::{Availability, Health},
+    session::SessionMark,
+};
 
 /// Longest wait for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for another transaction: for its row lock on PostgreSQL, and for its end on SQLite.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
-/// Longest wait for the answer to a ping.
-const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest wait for the answer to the test of a connection.
+const TEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// PostgreSQL ends a transaction whose server does nothing in it for this long.
 const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -36,13 +40,18 @@ pub(super) fn create_parent_folder(file: &Path) -> Result<(), DbErr> {
 // count stays up. The next user of that connection would only set savepoints, see them succeed, and
 // never commit.
 
-pub(super) fn sqlite_options(file: &Path, connections: u32) -> ConnectOptions {
-    let file = file.to_owned();
+pub(super) fn sqlite_options(
+    file: &Path,
+    connections: u32,
+    trust: &ConnectionTrust,
+    creates_file: bool,
+) -> ConnectOptions {
+    let (file, trust) = (file.to_owned(), trust.clone());
     let mut options = pool_options("sqlite:", connections);
     options.map_sqlx_sqlite_opts(move |sqlite| {
         sqlite
             .filename(&file)
-            .create_if_missing(true)
+            .create_if_missing(creates_file)
             // Readers go on while the writer commits.
             .journal_mode(SqliteJournalMode::Wal)
             // An acknowledged booking survives a power cut.
@@ -50,12 +59,20 @@ pub(super) fn sqlite_options(file: &Path, connections: u32) -> ConnectOptions {
             .foreign_keys(true)
             .busy_timeout(LOCK_TIMEOUT)
     });
-    options.map_sqlx_sqlite_pool_opts(|pool| {
-        pool.after_release(|connection, _| {
+    options.map_sqlx_sqlite_pool_opts(move |pool| {
+        let (before, after) = (trust.clone(), trust.clone());
+        // A connection that was opened while the file was read-only stays so. Opening another costs
+        // next to nothing.
+        pool.before_acquire(move |_, meta| {
+            let is_trusted = before.allows_age(meta.age);
+            Box::pin(async move { Ok(is_trusted) })
+        })
+        .after_release(move |connection, meta| {
+            let is_trusted = after.allows_age(meta.age);
             Box::pin(async move {
                 // A rollback that is still queued runs before the ping.
                 connection.ping().await?;
-                Ok(!connection.is_in_transaction())
+                Ok(is_trusted && !connection.is_in_transaction())
             })
         })
     });
@@ -68,77 +85,103 @@ pub(super) fn sqlite_options(file: &Path, connections: u32) -> ConnectOptions {
 pub(super) const INDEX_PLANS_ONLY: [(&str, &str); 3] =
     [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
 
-/// The setting of the sessions that keep counts themselves. For all other sessions, triggers of the
-/// database do it.
-const KEEPS_COUNTS: (&str, &str) = ("rowlock.keeps_counts", "on");
-
-/// The options of the pool for transactions. Its statements may take any time.
-pub(super) fn postgres_writer_options(
-    url: &str,
-    connections: u32,
-    trust: &ConnectionTrust,
-) -> ConnectOptions {
-    session_options(url, connections, trust, None, Some(KEEPS_COUNTS))
+/// What the test of a PostgreSQL connection asks.
+#[derive(Clone, Debug)]
+pub(super) enum ConnectionTest {
+    /// Whether it answers.
+    Answers,
+    /// Whether it also leads to a database that takes writes. While this health says that there is
+    /// none, an answer is enough.
+    TakesWrites(Arc<Health>),
 }
 
-/// Without a `statement_timeout`, statements may take any time.
+impl ConnectionTest {
+    /// The test's result; `None` if there is no answer.
+    async fn run(&self, connection: &mut PgConnection) -> Option<bool> {
+        let answers = async {
+            match self {
+                Self::TakesWrites(health) if health.availability() == Availability::Full => {
+                    takes_writes(connection).await
+                }
+                Self::TakesWrites(_) | Self::Answers => connection.ping().await.map(|()| true),
+            }
+        };
+        timeout(TEST_TIMEOUT, answers).await.ok()?.ok()
+    }
+}
+
+async fn takes_writes(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    // It is on during recovery, too. As plain text, the statement takes one round trip.
+    let row = sqlx::raw_sql("SHOW transaction_read_only").fetch_one(connection).await?;
+    Ok(row.try_get::<String, _>(0)? == "off")
+}
+
+/// What the sessions of a pool do.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Purpose {
+    /// Their statements may take this long.
+    Reads(Duration),
+    /// They keep counts themselves. For all other sessions, triggers of the database do it.
+    Writes,
+    /// They send and receive messages, or ask how the database is.
+    Messages,
+}
+
+/// `mark` gets the mark of each new session.
 pub(super) fn postgres_options(
     url: &str,
     connections: u32,
     trust: &ConnectionTrust,
-    statement_timeout: Option<Duration>,
+    test: ConnectionTest,
+    mark: &SessionMark,
+    purpose: Purpose,
 ) -> ConnectOptions {
-    session_options(url, connections, trust, statement_timeout, None)
-}
-
-fn session_options(
-    url: &str,
-    connections: u32,
-    trust: &ConnectionTrust,
-    statement_timeout: Option<Duration>,
-    more: Option<(&'static str, &'static str)>,
-) -> ConnectOptions {
-    let trust = trust.clone();
+    let (trust, mark) = (trust.clone(), mark.clone());
+    let (statement_timeout, keeps_counts) = match purpose {
+        Purpose::Reads(timeout) => (timeout, ""),
+        Purpose::Writes => (Duration::ZERO, "on"),
+        Purpose::Messages => (Duration::ZERO, ""),
+    };
+    let millis = |time: Duration| time.as_millis().to_string();
+    let session_settings = [
+        // PostgreSQL takes zero as "no limit".
+        ("statement_timeout", millis(statement_timeout)),
+        ("rowlock.keeps_counts", keeps_counts.to_owned()),
+        // As a session default it costs no round trip per transaction.
+        ("default_transaction_isolation", "read committed".to_owned()),
+        ("lock_timeout", millis(LOCK_TIMEOUT)),
+        // A server that hangs or is cut off must not keep its row locks.
+        ("idle_in_transaction_session_timeout", millis(IDLE_IN_TRANSACTION_TIMEOUT)),
+    ];
+    let plans = INDEX_PLANS_ONLY.map(|(setting, value)| (setting, value.to_owned()));
+    let settings: Arc<[_]> = session_settings.into_iter().chain(plans).collect();
     let mut options = pool_options(url, connections);
     options.map_sqlx_postgres_pool_opts(move |pool| {
         let (before, after) = (trust.clone(), trust.clone());
-        pool.before_acquire(move |connection, meta| {
-            let is_trusted = before.allows_idle(meta.idle_for);
-            Box::pin(async move { Ok(is_trusted || answers_ping(connection).await) })
+        let (test_before, test_after) = (test.clone(), test.clone());
+        let (mark, settings) = (mark.clone(), Arc::clone(&settings));
+        pool.after_connect(move |connection, _| {
+            let (mark, settings) = (mark.clone(), Arc::clone(&settings));
+            Box::pin(async move { mark.set_up(connection, &settings).await })
+        })
+        .before_acquire(move |connection, meta| {
+            let (is_trusted, test) = (before.allows_idle(meta.idle_for), test_before.clone());
+            Box::pin(async move { Ok(is_trusted || test.run(connection).await == Some(true)) })
         })
         .after_release(move |connection, _| {
             // The pool pings too, but would wait forever for a connection that went silent.
-            let is_trusted = after.is_full();
+            let (is_trusted, test) = (after.is_full(), test_after.clone());
             Box::pin(async move {
-                if !is_trusted && !answers_ping(connection).await {
-                    return Err(io::Error::from(io::ErrorKind::TimedOut).into());
-                }
-                Ok(!connection.is_in_transaction())
+                let passed = if is_trusted { Some(true) } else { test.run(connection).await };
+                let passed = passed.ok_or(io::Error::from(io::ErrorKind::TimedOut))?;
+                Ok(passed && !connection.is_in_transaction())
             })
         })
     });
-    options.map_sqlx_postgres_opts(move |postgres| {
-        let millis = |time: Duration| time.as_millis().to_string();
-        let session_settings = [
-            // PostgreSQL takes zero as "no limit".
-            ("statement_timeout", millis(statement_timeout.unwrap_or_default())),
-            // As a session default it costs no round trip per transaction.
-            ("default_transaction_isolation", "read committed".to_owned()),
-            ("lock_timeout", millis(LOCK_TIMEOUT)),
-            // A server that hangs or is cut off must not keep its row locks.
-            ("idle_in_transaction_session_timeout", millis(IDLE_IN_TRANSACTION_TIMEOUT)),
-        ];
-        postgres
-            .application_name("rowlock")
-            .options(session_settings)
-            .options(INDEX_PLANS_ONLY)
-            .options(more)
+    options.map_sqlx_postgres_opts(|postgres| {
+        postgres.application_name("rowlock").extra_float_digits(None)
     });
     options
-}
-
-async fn answers_ping(connection: &mut PgConnection) -> bool {
-    timeout(PING_TIMEOUT, connection.ping()).await.is_ok_and(|answer| answer.is_ok())
 }
 
 fn pool_options(url: &str, connections: u32) -> ConnectOptions {

@@ -2,25 +2,84 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, Statement,
+    sqlx::{self, PgConnection, Row},
+};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::{
-    Database, Schema,
+    Availability, Database, Fault, Schema,
+    fault::{driver_error, timeout_error},
     standby::{IDENTITY, PROBE_TIMEOUT, WalHistory, WalPosition},
 };
 
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Database {
-    /// Pings the database once.
-    ///
-    /// # Errors
-    /// The reason why the database did not answer within three seconds.
-    pub(crate) async fn ping(&self) -> Result<(), String> {
-        match timeout(PROBE_TIMEOUT, self.probe_connection().ping()).await {
-            Ok(answer) => answer.map_err(|error| error.to_string()),
-            Err(_) => Err(format!("no answer within {} s", PROBE_TIMEOUT.as_secs())),
+    /// Probes the database once: what it can be used for, and why for no more than that.
+    pub(crate) async fn probe(&self) -> (Availability, String) {
+        let mark = self.probe_mark().id();
+        let probing = async {
+            match self.backend() {
+                DbBackend::Postgres => self.probe_postgres().await,
+                _ => self.probe_sqlite().await,
+            }
+        };
+        let found = self.with_deadline(Instant::now() + PROBE_TIMEOUT, probing).await;
+        let (availability, cause) = found.unwrap_or_else(|error| {
+            let cause = match error == timeout_error() {
+                true => format!("no answer within {} s", PROBE_TIMEOUT.as_secs()),
+                false => error.to_string(),
+            };
+            (Availability::Unreachable, cause)
+        });
+        // Other connections may lead to the same database, or to the one before.
+        let is_reconnected = !mark.is_nil() && self.probe_mark().id() != mark;
+        if availability != Availability::Full || is_reconnected {
+            self.connection_broke();
+        }
+        if is_reconnected {
+            self.health().reconnected();
+        }
+        (availability, cause)
+    }
+
+    async fn probe_postgres(&self) -> Result<(Availability, String), DbErr> {
+        let pool = self.probe_connection().get_postgres_connection_pool();
+        let mut connection = pool.acquire().await.map_err(driver_error)?;
+        let others = self.messages()?.get_postgres_connection_pool();
+        let found = match self.probe_mark().is_kept(&mut connection, others).await {
+            Ok(true) => availability_of(&mut connection).await.map_err(driver_error)?,
+            Ok(false) => (Availability::NoSession, String::new()),
+            Err(error) => return Err(driver_error(error)),
+        };
+        if found.0 != Availability::Full {
+            // The address may lead to another node by now.
+            connection.close().await.map_err(driver_error)?;
+        }
+        Ok(found)
+    }
+
+    /// SQLite opens a file for reading if it can't open it for writing, and stays with that. So each
+    /// probe opens the file anew.
+    async fn probe_sqlite(&self) -> Result<(Availability, String), DbErr> {
+        let pool = self.probe_connection().get_sqlite_connection_pool();
+        let mut connection = pool.acquire().await.map_err(driver_error)?;
+        // Nothing is stored, and nothing waits: a transaction that is running shows that writes are
+        // possible.
+        let write = "PRAGMA busy_timeout = 0; BEGIN IMMEDIATE; PRAGMA user_version = 0; ROLLBACK";
+        let written = sqlx::raw_sql(write).execute(&mut *connection).await.map_err(driver_error);
+        connection.close().await.map_err(driver_error)?;
+        match written {
+            Ok(_) => Ok((Availability::Full, String::new())),
+            Err(error) => match Fault::of(&error) {
+                Fault::ReadOnly => {
+                    Ok((Availability::ReadOnly, "its file can't be written".to_owned()))
+                }
+                Fault::SerializationFailure => Ok((Availability::Full, String::new())),
+                _ => Err(error),
+            },
         }
     }
 
@@ -37,18 +96,14 @@ impl Database {
     /// Probes the database and its schema once; logs one line if the result differs from the last
     /// one.
     pub(crate) async fn check_health(&self, name: &str) {
-        let result = self.ping().await;
-        let is_reachable = result.is_ok();
-        let was_unreachable = self.health().set_unreachable(!is_reachable);
-        match result {
-            Err(cause) if !was_unreachable => tracing::error!(
-                "the database {name} can't be reached ({cause}); callers get UNAVAILABLE, and the \
-                 server tries again every second"
-            ),
-            Ok(()) if was_unreachable => tracing::info!("the database {name} is back"),
-            _ => {}
+        let (availability, cause) = self.probe().await;
+        let previous = self.health().set_availability(availability);
+        if availability != previous {
+            // While it was read-only, connections needed not take writes to pass their tests.
+            self.connection_broke();
+            log_availability(name, availability, &cause);
         }
-        if is_reachable {
+        if !self.health().is_unreachable() {
             self.check_schema(name).await;
         }
     }
@@ -94,4 +149,41 @@ impl Database {
         let (lsn, identity) = (row.try_get("", "lsn"), row.try_get("", "identity"));
         Some(WalPosition { at: Instant::now(), lsn: lsn.ok()?, identity: identity.ok()? })
     }
+}
+
+/// What the database can be used for, and why for no more than that.
+///
+/// # Errors
+/// The errors of the statement.
+async fn availability_of(
+    connection: &mut PgConnection,
+) -> Result<(Availability, String), sqlx::Error> {
+    let sql = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on', \
+               current_setting('server_encoding')";
+    let row = sqlx::raw_sql(sql).fetch_one(connection).await?;
+    let encoding: String = row.try_get(2)?;
+    if encoding != "UTF8" {
+        return Ok((Availability::WrongEncoding, format!("its encoding is {encoding}")));
+    }
+    Ok(match (row.try_get(0)?, row.try_get(1)?) {
+        (true, _) => (Availability::Standby, String::new()),
+        (false, true) => (Availability::ReadOnly, "transaction_read_only is on".to_owned()),
+        (false, false) => (Availability::Full, String::new()),
+    })
+}
+
+fn log_availability(name: &str, availability: Availability, cause: &str) {
+    let Some(problem) = availability.problem() else {
+        tracing::info!("the database {name} is back");
+        return;
+    };
+    let cause = if cause.is_empty() { String::new() } else { format!(" ({cause})") };
+    let who = match availability {
+        Availability::ReadOnly => "whoever books or signs in gets",
+        _ => "callers get",
+    };
+    tracing::error!(
+        "the database {name} {problem}{cause}; {who} UNAVAILABLE, and the server tries again every \
+         second"
+    );
 }

@@ -9,8 +9,12 @@ use sea_orm::{
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Fault, Health, Reads, connection_trust::ConnectionTrust, pools::postgres_options,
+    Availability, Fault, Health, Reads,
+    connection_trust::ConnectionTrust,
+    fault::driver_error,
+    pools::{ConnectionTest, Purpose, postgres_options},
     reads::READ_TIMEOUT,
+    session::SessionMark,
 };
 
 /// Longest wait for the answer to a probe.
@@ -37,6 +41,7 @@ pub(super) struct Standby {
     trust: ConnectionTrust,
     /// A connection that only the probe uses.
     probe: DatabaseConnection,
+    probe_mark: SessionMark,
     /// Unreachable until the first probe succeeds.
     health: Arc<Health>,
     last_failure: Arc<Mutex<Option<Instant>>>,
@@ -123,12 +128,17 @@ impl Standby {
     pub(super) async fn open(url: &str, name: String, connections: u32) -> Result<Self, DbErr> {
         // Its connections break independently of the primary's.
         let trust = ConnectionTrust::default();
-        let pool = postgres_options(url, connections, &trust, Some(READ_TIMEOUT));
-        let mut probe = postgres_options(url, 1, &trust, None);
+        let probe_mark = SessionMark::default();
+        let options = |connections, mark: &SessionMark, purpose| {
+            postgres_options(url, connections, &trust, ConnectionTest::Answers, mark, purpose)
+        };
+        let pool = options(connections, &SessionMark::default(), Purpose::Reads(READ_TIMEOUT));
+        let mut probe = options(1, &probe_mark, Purpose::Messages);
         probe.sqlx_logging(false);
         Ok(Self {
             pool: sea_orm::Database::connect(pool).await?,
             probe: sea_orm::Database::connect(probe).await?,
+            probe_mark,
             trust,
             health: Arc::new(Health::unreachable()),
             last_failure: Arc::default(),
@@ -169,6 +179,7 @@ impl Standby {
                     }
                     // Replaying the log can also cancel a single statement.
                     Fault::LockTimeout
+                    | Fault::ReadOnly
                     | Fault::SerializationFailure
                     | Fault::ConstraintViolation
                     | Fault::Other => {}
@@ -206,6 +217,17 @@ impl Standby {
         if self.last_failure.lock().is_some_and(|failed| failed.elapsed() < DISTRUST_TIME) {
             return Err("it failed to answer a moment ago".to_owned());
         }
+        let has_session = timeout(PROBE_TIMEOUT, self.has_own_session());
+        match has_session.await.unwrap_or(Ok(true)) {
+            Ok(true) => {}
+            Ok(false) => {
+                return Err(format!(
+                    "it {}",
+                    Availability::NoSession.problem().unwrap_or_default()
+                ));
+            }
+            Err(error) => return Err(error.to_string()),
+        }
         let (lsn, identity) =
             required.map(|position| (position.lsn.clone(), position.identity.clone())).unzip();
         let statement = Statement::from_sql_and_values(
@@ -228,6 +250,13 @@ impl Standby {
             has_replayed: column("has_replayed")?,
         };
         status.check()
+    }
+
+    async fn has_own_session(&self) -> Result<bool, DbErr> {
+        let mut marked =
+            self.probe.get_postgres_connection_pool().acquire().await.map_err(driver_error)?;
+        let others = self.pool.get_postgres_connection_pool();
+        self.probe_mark.is_kept(&mut marked, others).await.map_err(driver_error)
     }
 }
 

@@ -189,7 +189,7 @@ impl From<ApiError> for async_graphql::Error {
 impl From<DbErr> for ApiError {
     fn from(error: DbErr) -> Self {
         match Fault::of(&error) {
-            Fault::Unreachable => Self::database_unreachable(),
+            Fault::Unreachable | Fault::ReadOnly => Self::database_unreachable(),
             Fault::Overloaded | Fault::LockTimeout | Fault::SerializationFailure => {
                 tracing::debug!(%error, "the database is busy");
                 Self::busy()

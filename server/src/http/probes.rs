@@ -8,23 +8,27 @@ use axum::{
 };
 
 use super::state::App;
-use crate::{database::Schema, metrics::Snapshot, services::Services};
+use crate::{
+    database::{Availability, Schema},
+    metrics::Snapshot,
+    services::Services,
+};
 
 /// Reports that the process is alive.
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Reports whether the server is ready: the database answers and has this server's schema, and the
-/// server is not stopping. The answer comes from the last probe, so it costs the database nothing.
+/// Reports whether the server is ready: the database takes writes and has this server's schema, and
+/// the server is not stopping. The answer comes from the last probe, so it costs the database nothing.
 pub(super) async fn readyz(State(app): State<App>) -> Response {
     let unready = |cause: String| (StatusCode::SERVICE_UNAVAILABLE, cause).into_response();
     if app.stopping.is_cancelled() {
         return unready("the server is stopping\n".to_owned());
     }
     let health = app.services.db.health();
-    if health.is_unreachable() {
-        return unready("the database can't be reached\n".to_owned());
+    if let Some(problem) = health.availability().problem() {
+        return unready(format!("the database {problem}\n"));
     }
     match health.schema() {
         Schema::Complete => "ready\n".into_response(),
@@ -45,7 +49,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Response {
         live: hub.size(),
         sockets: app.sockets.count(),
         passwords_waiting: accounts.passwords_waiting(),
-        database_is_up: !db.health().is_unreachable(),
+        database_is_up: db.health().availability() == Availability::Full,
         standby_is_up: db.standby_is_healthy(),
         pools: db.pool_sizes(),
     };

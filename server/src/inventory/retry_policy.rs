@@ -70,7 +70,7 @@ impl FailedAttempt {
             // A pooled connection may have died since it was last used, so one more attempt can
             // help. After that, it is better if the caller tries again, unless a commit is in
             // doubt.
-            Fault::Unreachable => !self.is_retry || self.is_in_doubt,
+            Fault::Unreachable | Fault::ReadOnly => !self.is_retry || self.is_in_doubt,
             Fault::Overloaded => self.is_in_doubt,
             Fault::Other => false,
         }
@@ -84,7 +84,10 @@ impl FailedAttempt {
                 LockWait::Wait | LockWait::SkipLocked => true,
                 LockWait::WaitForEvent | LockWait::WaitForUser => false,
             },
-            Fault::Unreachable | Fault::Overloaded | Fault::SerializationFailure => false,
+            Fault::Unreachable
+            | Fault::Overloaded
+            | Fault::ReadOnly
+            | Fault::SerializationFailure => false,
         }
     }
 }

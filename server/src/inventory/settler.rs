@@ -153,7 +153,7 @@ impl Settler {
             };
             let fault = Fault::of(&error);
             match fault {
-                Fault::Unreachable => self.db.connection_broke(),
+                Fault::Unreachable | Fault::ReadOnly => self.db.connection_broke(),
                 Fault::ConstraintViolation => constraint_violations += 1,
                 Fault::Overloaded
                 | Fault::LockTimeout

@@ -15,6 +15,7 @@ use tokio::{
 /// Relays connections between clients and a server. It relays nothing while it is closed.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
+    target: Arc<Mutex<String>>,
     is_open: watch::Sender<bool>,
     fault: Arc<Mutex<NetworkFault>>,
 }
@@ -37,7 +38,8 @@ pub(crate) enum NetworkFault {
 impl Proxy {
     /// Starts an open proxy in front of the server at this host and port.
     pub(crate) async fn to(target: &str) -> Self {
-        let target = target.to_owned();
+        let target = Arc::new(Mutex::new(target.to_owned()));
+        let shared_target = Arc::clone(&target);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let is_open = watch::Sender::new(true);
@@ -48,16 +50,22 @@ impl Proxy {
             while let Ok((client, _)) = listener.accept().await {
                 if *open_state.borrow() {
                     let fault = Arc::clone(&shared_fault);
-                    tokio::spawn(relay(client, target.clone(), open_state.clone(), fault));
+                    let target = shared_target.lock().unwrap().clone();
+                    tokio::spawn(relay(client, target, open_state.clone(), fault));
                 }
             }
         });
-        Self { port, is_open, fault }
+        Self { port, target, is_open, fault }
     }
 
     /// The URL at which an HTTP server is reached through the proxy.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Relays new connections to another server. Those that are open stay where they are.
+    pub(crate) fn set_target(&self, target: &str) {
+        *self.target.lock().unwrap() = target.to_owned();
     }
 
     /// Opens or closes the proxy. Closing it ends all connections.
