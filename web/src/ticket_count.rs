@@ -5,8 +5,8 @@
 pub(crate) struct TicketCount {
     remaining: i32,
     total: i32,
-    /// The version of the last live update. A count from a query has -1, which is below them all.
-    version: i32,
+    /// Whether it comes from a live update.
+    is_live: bool,
 }
 
 /// The share of tickets that are left, in four steps.
@@ -24,19 +24,18 @@ pub(crate) enum Availability {
 impl TicketCount {
     /// A count that a query has read.
     pub(crate) fn from_query(remaining: i32, total: i32) -> Self {
-        Self { remaining, total, version: -1 }
+        Self { remaining, total, is_live: false }
     }
 
-    /// Applies a live update, unless a newer one is known.
-    pub(crate) fn apply_update(&mut self, remaining: i32, total: i32, version: i32) {
-        if version >= self.version {
-            *self = Self { remaining, total, version };
-        }
+    /// A count from the current subscription, which sends them in their order. Their versions are
+    /// not compared: the server may send a lower one, after the database became older.
+    pub(crate) fn from_update(remaining: i32, total: i32) -> Self {
+        Self { remaining, total, is_live: true }
     }
 
     /// Whether the count comes from a live update.
     pub(crate) fn is_live(self) -> bool {
-        self.version >= 0
+        self.is_live
     }
 
     pub(crate) fn remaining(self) -> i32 {
@@ -126,14 +125,5 @@ mod tests {
         {
             assert_eq!(TicketCount::from_query(remaining, total).percent_left(), percent);
         }
-    }
-
-    #[test]
-    fn an_older_update_changes_nothing() {
-        let mut tickets = TicketCount::from_query(5, 10);
-        tickets.apply_update(4, 10, 0);
-        tickets.apply_update(2, 10, 3);
-        tickets.apply_update(3, 10, 2);
-        assert_eq!(tickets.label(), "2 tickets left");
     }
 }

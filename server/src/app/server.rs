@@ -23,7 +23,7 @@ use crate::{
     graphql::Api,
     http::{self, Arrived, Shutdown},
     limits::{Clients, Open, RateLimits},
-    live::run_feed,
+    live::{reread_watched_events, run_feed},
     services::Services,
 };
 
@@ -136,8 +136,12 @@ impl Server {
             let db = db.clone();
             move || db.clone().watch_standby()
         });
-        tasks.run("live-feed", move || {
-            run_feed(db.clone(), hub.clone(), events.clone(), metrics.clone())
+        tasks.run("live-feed", {
+            let (db, hub) = (db.clone(), hub.clone());
+            move || run_feed(db.clone(), hub.clone(), metrics.clone())
+        });
+        tasks.run("live-reread", move || {
+            reread_watched_events(db.clone(), hub.clone(), events.clone())
         });
         tasks.run("expired-sessions", move || sessions.clone().remove_expired_sessions());
         let rate_limits = Arc::clone(&self.rate_limits);

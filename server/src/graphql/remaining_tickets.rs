@@ -144,7 +144,8 @@ impl TicketUpdate {
     }
 
     /// Grows with every change of this event's count, across all servers. An update with a lower
-    /// version is older.
+    /// version is older, unless it comes later in the same subscription: then the database was set
+    /// back to an older state.
     async fn version(&self) -> i32 {
         i32::try_from(self.0.version).unwrap_or(i32::MAX)
     }

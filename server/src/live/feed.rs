@@ -3,128 +3,152 @@
 //! A `NOTIFY` locks the whole database when it commits, so bookings never send one. Instead, one
 //! task gathers what changed and sends the latest count of each event, many in one statement. Lost,
 //! late and repeated messages do no harm: versions decide which count is newer, and every few
-//! seconds each server reads the events that are watched there. So no open page stays behind when a
-//! server dies between its commit and its message, or when a connection breaks.
+//! seconds each server reads the events that are watched there (`reread`). So no open page stays
+//! behind when a server dies between its commit and its message, or when a connection breaks.
 
 use std::{fmt::Write, time::Duration};
 
-use futures_util::{StreamExt, stream};
+use parking_lot::Mutex;
 use rowlock_entities::EventId;
+use sea_orm::sqlx::postgres::PgListener;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use uuid::Uuid;
 
 use super::{Hub, TicketCount, outbox::Outbox};
-use crate::{database::Database, events::Events, metrics::Metrics};
+use crate::{database::Database, metrics::Metrics};
 
 /// The channel's name, to which the database adds the schema's id.
 const CHANNEL: &str = "rowlock_counts";
 /// Minimum time between two statements that send.
 const SEND_INTERVAL: Duration = Duration::from_millis(25);
-/// Time between two reads of the watched events, and between two heartbeats.
-const REREAD_INTERVAL: Duration = Duration::from_secs(4);
+/// Time between two heartbeats.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(4);
 /// The pause before the next attempt if the database could not be reached.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// Maximum size of a message. PostgreSQL takes less than 8,000 bytes.
 const MAX_MESSAGE_BYTES: usize = 7_900;
-/// Maximum number of events that one statement reads.
-const MAX_EVENTS_PER_READ: usize = 1_000;
 
-/// Sends this server's counts and passes on those of others, for as long as the server runs. If
-/// there are no other servers, it only reads the watched events, which other programs may change.
-pub(crate) async fn run_feed(db: Database, hub: Hub, events: Events, metrics: Metrics) {
-    match hub.outbox() {
-        Some(outbox) => {
-            tokio::join!(send(&db, outbox), receive(&db, &hub, &events, &metrics));
-        }
-        None => reread_regularly(&hub, &events).await,
-    }
+/// Sends this server's counts and passes on those of others, for as long as the server runs. Waits
+/// forever if there are no other servers.
+pub(crate) async fn run_feed(db: Database, hub: Hub, metrics: Metrics) {
+    let Some(outbox) = hub.outbox() else { return std::future::pending().await };
+    tokio::join!(send(&db, &hub, outbox), receive(&db, &hub, &metrics));
 }
 
-async fn reread_regularly(hub: &Hub, events: &Events) {
-    let mut ticks = interval(REREAD_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        if let Err(error) = reread_watched(hub, events).await {
-            tracing::debug!(%error, "watched events could not be read");
-        }
-    }
-}
-
-async fn send(db: &Database, outbox: &Outbox) {
+async fn send(db: &Database, hub: &Hub, outbox: &Outbox) {
     loop {
         let counts = outbox.take().await;
         match db.notify(CHANNEL, encode(counts.values())).await {
             Ok(()) => sleep(SEND_INTERVAL).await,
             Err(error) => {
                 tracing::debug!(%error, "counts could not be sent to other servers");
-                outbox.put(counts.into_values());
+                outbox.keep_unsent(counts.into_keys());
                 sleep(RETRY_PAUSE).await;
+                hub.want_reread();
             }
         }
     }
 }
 
-async fn receive(db: &Database, hub: &Hub, events: &Events, metrics: &Metrics) {
+async fn receive(db: &Database, hub: &Hub, metrics: &Metrics) {
+    let mut was_listening = false;
     loop {
-        if let Err(error) = listen(db, hub, events, metrics).await {
-            tracing::debug!(%error, "messages of other servers could not be received");
+        match db.listen(CHANNEL).await {
+            Ok(listener) => {
+                if was_listening {
+                    hub.doubt_counts();
+                } else {
+                    // Changes that came before are read.
+                    hub.want_reread();
+                }
+                was_listening = true;
+                let error = listen(db, hub, metrics, listener).await;
+                db.connection_broke();
+                tracing::debug!(%error, "the listening connection is replaced");
+            }
+            Err(error) => tracing::debug!(%error, "messages of other servers can't be received"),
         }
         sleep(RETRY_PAUSE).await;
     }
 }
 
-/// Listens on one connection until it breaks.
+/// Listens on one connection until it breaks. Returns the reason.
 async fn listen(
     db: &Database,
     hub: &Hub,
-    events: &Events,
     metrics: &Metrics,
-) -> anyhow::Result<()> {
-    let listener = db.listen(CHANNEL).await?;
-    // A stream does not lose a message that is half read when another branch is ready first.
-    let messages = stream::unfold(listener, |mut listener| async move {
-        let message = listener.try_recv().await;
-        Some((message, listener))
-    });
-    let mut messages = Box::pin(messages);
-    let mut ticks = interval(REREAD_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // It does not look like a count, so other servers ignore it.
-    let heartbeat = Uuid::now_v7().to_string();
-    let (mut is_alive, mut sent_at) = (true, None::<Instant>);
+    listener: PgListener,
+) -> anyhow::Error {
+    let heartbeat = Heartbeat::new();
+    tokio::select! {
+        error = hear(db, hub, metrics, listener, &heartbeat) => error,
+        error = heartbeat.beat(db) => error,
+    }
+}
+
+/// Passes messages on until the connection breaks for good. It waits for nothing else, so that
+/// nothing delays a message.
+async fn hear(
+    db: &Database,
+    hub: &Hub,
+    metrics: &Metrics,
+    mut listener: PgListener,
+    heartbeat: &Heartbeat,
+) -> anyhow::Error {
     loop {
-        tokio::select! {
-            message = messages.next() => match message.transpose()?.flatten() {
-                Some(message) => {
-                    is_alive = true;
-                    if message.payload() != heartbeat {
-                        hub.pass_on(decode(message.payload()));
-                    } else if let Some(sent_at) = sent_at.take() {
-                        metrics.feed_lagged(sent_at.elapsed());
-                    }
+        match listener.try_recv().await {
+            Ok(Some(message)) if message.payload() == heartbeat.message => {
+                if let Some(time) = heartbeat.heard() {
+                    metrics.feed_lagged(time);
                 }
-                // The listener reconnected and may have missed messages.
-                None => reread_watched(hub, events).await?,
-            },
-            // The first tick comes at once. The connection is already listening then.
-            _ = ticks.tick() => {
-                anyhow::ensure!(is_alive, "the listening connection is silent");
-                is_alive = false;
-                sent_at.get_or_insert_with(Instant::now);
-                db.notify(CHANNEL, vec![heartbeat.clone()]).await?;
-                reread_watched(hub, events).await?;
             }
+            Ok(Some(message)) => hub.pass_on(decode(message.payload())),
+            // The listener connected again. It may have missed messages, and the database may be
+            // another one.
+            Ok(None) => {
+                db.connection_broke();
+                hub.doubt_counts();
+            }
+            Err(error) => return error.into(),
         }
     }
 }
 
-async fn reread_watched(hub: &Hub, events: &Events) -> anyhow::Result<()> {
-    for ids in hub.watched_events().chunks(MAX_EVENTS_PER_READ) {
-        let found = events.find_readable(ids.iter().copied()).await?;
-        hub.pass_on_newer(found.iter().map(|event| TicketCount::of(event)));
+/// A message that a server sends itself, to notice a connection that fell silent.
+struct Heartbeat {
+    /// It does not look like a count, so other servers ignore it.
+    message: String,
+    /// When the one that was not heard yet was sent.
+    sent_at: Mutex<Option<Instant>>,
+}
+
+impl Heartbeat {
+    fn new() -> Self {
+        Self { message: Uuid::now_v7().to_string(), sent_at: Mutex::new(None) }
     }
-    Ok(())
+
+    /// Records that the message was heard. Returns how long it took.
+    fn heard(&self) -> Option<Duration> {
+        self.sent_at.lock().take().map(|sent_at| sent_at.elapsed())
+    }
+
+    /// Sends the message again and again, until one is not heard before the next is due.
+    async fn beat(&self, db: &Database) -> anyhow::Error {
+        let mut ticks = interval(HEARTBEAT_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if self.sent_at.lock().is_some() {
+                return anyhow::anyhow!("the listening connection is silent");
+            }
+            *self.sent_at.lock() = Some(Instant::now());
+            if let Err(error) = db.notify(CHANNEL, vec![self.message.clone()]).await {
+                // The fault may lie in the connection that sends.
+                tracing::debug!(%error, "a heartbeat could not be sent");
+                *self.sent_at.lock() = None;
+            }
+        }
+    }
 }
 
 /// Writes one line per count, in as few messages as possible.

@@ -2,13 +2,15 @@
 //!
 //! Nothing queues. A watched event has one latest count, and a slow reader finds that one when it
 //! next looks. A count's version decides which of two is newer, so the order in which counts arrive
-//! does not matter.
+//! does not matter. Only after a connection to the database broke, the database itself decides: it
+//! may have become older.
 
 use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
     vec,
 };
 
@@ -18,15 +20,23 @@ use futures_util::{
 };
 use parking_lot::Mutex;
 use rowlock_entities::EventId;
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, sleep},
+};
 use tokio_stream::{Stream, wrappers::WatchStream};
 
 use super::{
     TicketCount,
     outbox::Outbox,
-    topic::{GROUP_PAUSE, Topic},
+    topic::{GROUP_PAUSE, RankedCount, Topic},
 };
 use crate::metrics::LiveSize;
+
+/// For this long after a connection broke, counts that are read replace known ones, whatever their
+/// versions. The other servers notice the break in this time, and the counts that they sent before
+/// have arrived.
+const DOUBT_TIME: Duration = Duration::from_secs(15);
 
 /// The place where counts are published and watched. Clones are the same hub.
 #[derive(Clone, Debug, Default)]
@@ -39,10 +49,15 @@ struct Shared {
     last_change: watch::Sender<u64>,
     /// The counts for other servers; `None` if there are no others.
     outbox: Option<Outbox>,
+    reread_wanted: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    /// The hub's own time: the number of counts that arrived.
+    now: u64,
+    /// When a connection last broke. What was known before may be newer than the database.
+    doubted_at: Option<Instant>,
     /// The events that somebody watches by id.
     topics: HashMap<EventId, Topic>,
     /// Number of watchers of all events. The log is kept only for them.
@@ -77,6 +92,22 @@ impl ChangeLog {
             }
         }
         self.changes.insert(self.last, count);
+    }
+
+    /// Forgets an event's change if it was recorded before the read that began at `began` and is not
+    /// what that has read.
+    fn forget_older(&mut self, read: &TicketCount, began: u64) {
+        if let Entry::Occupied(entry) = self.number_of.entry(read.event_id)
+            && *entry.get() <= began
+            && self.changes.get(entry.get()).is_some_and(|known| known != read)
+        {
+            self.changes.remove(&entry.remove());
+        }
+    }
+
+    /// The event's last change.
+    fn change_of(&self, event: EventId) -> Option<&TicketCount> {
+        self.changes.get(self.number_of.get(&event)?)
     }
 
     fn clear(&mut self) {
@@ -114,6 +145,10 @@ impl Hub {
         }
         let last = state.log.last;
         drop(state);
+        self.wake_watchers_of_all(last);
+    }
+
+    fn wake_watchers_of_all(&self, last: u64) {
         self.0.last_change.send_if_modified(|known| {
             let is_newer = *known < last;
             *known = (*known).max(last);
@@ -122,8 +157,9 @@ impl Hub {
     }
 
     fn update_topic(&self, state: &mut State, count: TicketCount) {
+        state.now += 1;
         if let Some(topic) = state.topics.get_mut(&count.event_id)
-            && topic.update(count)
+            && topic.update(count, state.now)
         {
             tokio::spawn(self.clone().notify_in_groups(count.event_id));
         }
@@ -140,18 +176,87 @@ impl Hub {
         }
     }
 
-    /// Passes on those counts that are newer than what the watchers of their events know. The
-    /// others are dropped, because they would look like changes to the watchers of all events.
-    pub(super) fn pass_on_newer(&self, read: impl IntoIterator<Item = TicketCount>) {
-        let newer: Vec<TicketCount> = {
-            let state = self.0.state.lock();
-            let known = |id: &EventId| state.topics.get(id).and_then(Topic::latest);
-            let is_newer = |count: &TicketCount| {
-                known(&count.event_id).is_some_and(|known| known.version < count.version)
-            };
-            read.into_iter().filter(is_newer).collect()
-        };
-        self.pass_on(newer);
+    /// Records that a connection to the database broke. Behind the next one, the database may be
+    /// older: after a failover or a restore, it may lack what was committed last.
+    pub(super) fn doubt_counts(&self) {
+        self.0.state.lock().doubted_at = Some(Instant::now());
+        if let Some(outbox) = &self.0.outbox {
+            outbox.doubt_waiting();
+        }
+        self.want_reread();
+    }
+
+    /// Asks for a read of the watched events.
+    pub(super) fn want_reread(&self) {
+        self.0.reread_wanted.notify_one();
+    }
+
+    /// Waits until somebody asks for a read of the watched events.
+    pub(super) async fn reread_wanted(&self) {
+        self.0.reread_wanted.notified().await;
+    }
+
+    /// Begins to read counts again. Counts that arrive from now on are not older than the read ones.
+    pub(super) fn begin_reread(&self) -> Reread {
+        let state = self.0.state.lock();
+        let is_in_doubt = state.doubted_at.is_some_and(|since| since.elapsed() < DOUBT_TIME);
+        Reread { now: state.now, last_change: state.log.last, is_in_doubt }
+    }
+
+    /// The events to read again: those that somebody watches by id, and in case of doubt also those
+    /// whose changes the watchers of all events got.
+    pub(super) fn events_to_reread(&self) -> Vec<EventId> {
+        let reread = self.begin_reread();
+        let state = self.0.state.lock();
+        let watched = state.topics.keys();
+        if !reread.is_in_doubt {
+            return watched.copied().collect();
+        }
+        let known = state.log.number_of.keys().filter(|id| !state.topics.contains_key(id));
+        watched.chain(known).copied().collect()
+    }
+
+    /// Passes on counts that were read again. Normally, these are the ones that are newer than what
+    /// is known. In case of doubt, they are all that differ, unless a newer one arrived since the
+    /// read began. Equal ones are dropped, because they would look like changes to the watchers of
+    /// all events.
+    pub(super) fn pass_on_read(
+        &self,
+        reread: &Reread,
+        read: impl IntoIterator<Item = TicketCount>,
+    ) {
+        let mut state = self.0.state.lock();
+        for count in read {
+            state.now += 1;
+            let State { topics, log, now, .. } = &mut *state;
+            let topic = topics.get_mut(&count.event_id);
+            let known = topic.as_ref().and_then(|topic| topic.latest()).map(|known| known.count);
+            let known = known.or_else(|| log.change_of(count.event_id).copied());
+            if known.is_none_or(|known| known == count) {
+                continue;
+            }
+            let mut must_notify = false;
+            let mut is_passed_on = topic.is_none();
+            if let Some(topic) = topic {
+                must_notify = match reread.is_in_doubt {
+                    true => topic.replace(count, *now, reread.now),
+                    false => topic.update(count, *now),
+                };
+                is_passed_on = topic.latest().is_some_and(|latest| latest.count == count);
+            }
+            if is_passed_on && state.all_events_subscribers > 0 {
+                if reread.is_in_doubt {
+                    state.log.forget_older(&count, reread.last_change);
+                }
+                state.log.record(count);
+            }
+            if must_notify {
+                tokio::spawn(self.clone().notify_in_groups(count.event_id));
+            }
+        }
+        let last = state.log.last;
+        drop(state);
+        self.wake_watchers_of_all(last);
     }
 
     /// The number of watched events and of watches on this server.
@@ -159,11 +264,6 @@ impl Hub {
         let state = self.0.state.lock();
         let by_id = state.topics.values().map(Topic::watchers).sum::<usize>();
         LiveSize { events: state.topics.len(), watches: by_id + state.all_events_subscribers }
-    }
-
-    /// The events that somebody watches by id.
-    pub(super) fn watched_events(&self) -> Vec<EventId> {
-        self.0.state.lock().topics.keys().copied().collect()
     }
 
     /// Starts to watch these events. Read their current counts after this, so that no change in
@@ -176,7 +276,7 @@ impl Hub {
                 changes: WatchStream::from_changes(state.topics.entry(id).or_default().subscribe()),
                 guard: TopicGuard { hub: self.clone(), id },
                 first: None,
-                last_version: None,
+                last_rank: None,
             })
             .collect();
         Subscription { hub: self.clone(), subscribers }
@@ -203,6 +303,17 @@ impl Hub {
             entry.remove();
         }
     }
+}
+
+/// A read of the counts of watched events.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reread {
+    /// When it began, in the hub's own time.
+    now: u64,
+    /// The log's last entry at that time.
+    last_change: u64,
+    /// Whether the database may have become older than what is known.
+    is_in_doubt: bool,
 }
 
 /// A watch over some events that has not delivered anything yet.
@@ -241,29 +352,29 @@ impl Subscription {
 #[derive(Debug)]
 struct Subscriber {
     // Fields are dropped in this order, and the receiver must be dropped before the guard.
-    changes: WatchStream<Option<TicketCount>>,
+    changes: WatchStream<Option<RankedCount>>,
     guard: TopicGuard,
-    first: Option<TicketCount>,
-    /// The version that was delivered last.
-    last_version: Option<i64>,
+    first: Option<RankedCount>,
+    /// The rank that was delivered last.
+    last_rank: Option<(u64, i64)>,
 }
 
 impl Stream for Subscriber {
     type Item = TicketCount;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<TicketCount>> {
-        let count = match self.first.take() {
+        let latest = match self.first.take() {
             Some(first) => first,
             None => loop {
                 match ready!(Pin::new(&mut self.changes).poll_next(cx)) {
                     None => return Poll::Ready(None),
-                    Some(Some(latest)) if self.last_version < Some(latest.version) => break latest,
+                    Some(Some(latest)) if self.last_rank < Some(latest.rank()) => break latest,
                     Some(_) => {}
                 }
             },
         };
-        self.last_version = Some(count.version);
-        Poll::Ready(Some(count))
+        self.last_rank = Some(latest.rank());
+        Poll::Ready(Some(latest.count))
     }
 }
 
@@ -434,12 +545,83 @@ mod tests {
         let mut some = hub.watch([event]).starting_with([count(event, 1)]);
         let mut all = Box::pin(hub.watch_all());
         assert_eq!(some.next().await, Some(count(event, 1)));
-        hub.pass_on_newer([count(event, 1), count(EventId::new(), 7)]);
+        let pass_on_read = |read: &[TicketCount]| {
+            hub.pass_on_read(&hub.begin_reread(), read.iter().copied());
+        };
+        pass_on_read(&[count(event, 1), count(EventId::new(), 7)]);
         assert_eq!(some.next().now_or_never(), None);
         assert_eq!(all.next().now_or_never(), None);
-        hub.pass_on_newer([count(event, 2)]);
+        pass_on_read(&[count(event, 2)]);
         assert_eq!(some.next().await, Some(count(event, 2)));
         assert_eq!(all.next().await, Some(count(event, 2)));
+        pass_on_read(&[count(event, 1)]);
+        assert_eq!(some.next().now_or_never(), None, "an older one is dropped");
+        assert_eq!(all.next().now_or_never(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_break_a_count_that_is_read_replaces_a_newer_one_for_a_while() {
+        let (hub, event, other) = (Hub::default(), EventId::new(), EventId::new());
+        let mut some = hub.watch([event]).starting_with([count(event, 7)]);
+        let mut all = Box::pin(hub.watch_all());
+        assert_eq!(some.next().await, Some(count(event, 7)));
+        hub.publish([count(other, 9)]);
+        assert_eq!(all.next().await, Some(count(other, 9)));
+
+        hub.doubt_counts();
+        let mut to_read = hub.events_to_reread();
+        to_read.sort_unstable();
+        assert_eq!(to_read, [event, other], "changes of unwatched events are doubtful, too");
+        hub.pass_on_read(&hub.begin_reread(), [count(event, 2), count(other, 9)]);
+        assert_eq!(some.next().await, Some(count(event, 2)));
+        assert_eq!(all.next().await, Some(count(event, 2)));
+        assert_eq!(all.next().now_or_never(), None, "this one was right");
+        hub.pass_on_read(&hub.begin_reread(), [count(other, 3)]);
+        assert_eq!(all.next().await, Some(count(other, 3)));
+        hub.publish([count(event, 3), count(other, 4)]);
+        assert_eq!(some.next().await, Some(count(event, 3)), "it goes on from there");
+        assert_eq!(all.next().await, Some(count(event, 3)));
+        assert_eq!(all.next().await, Some(count(other, 4)));
+
+        // A message from before the break arrives late.
+        hub.pass_on([count(event, 7)]);
+        assert_eq!(some.next().await, Some(count(event, 7)));
+        hub.pass_on_read(&hub.begin_reread(), [count(event, 3)]);
+        assert_eq!(some.next().await, Some(count(event, 3)));
+        tokio::time::advance(DOUBT_TIME).await;
+        hub.pass_on_read(&hub.begin_reread(), [count(event, 1)]);
+        assert_eq!(some.next().now_or_never(), None, "nothing broke lately");
+    }
+
+    #[tokio::test]
+    async fn after_a_break_a_count_that_arrives_during_the_read_stays() {
+        let (hub, event) = (Hub::default(), EventId::new());
+        let mut some = hub.watch([event]).starting_with([count(event, 3)]);
+        let mut all = Box::pin(hub.watch_all());
+        assert_eq!(some.next().await, Some(count(event, 3)));
+        hub.doubt_counts();
+        let reread = hub.begin_reread();
+        hub.publish([count(event, 4)]);
+        hub.pass_on_read(&reread, [count(event, 3)]);
+        assert_eq!(some.next().await, Some(count(event, 4)));
+        assert_eq!(all.next().await, Some(count(event, 4)));
+        assert_eq!(some.next().now_or_never(), None);
+        assert_eq!(all.next().now_or_never(), None);
+    }
+
+    #[tokio::test]
+    async fn a_large_crowd_gets_a_count_that_replaced_a_newer_one() {
+        let (hub, event) = (Hub::default(), EventId::new());
+        let join = || hub.watch([event]).starting_with([count(event, 9)]);
+        let mut crowd: Vec<_> = (0..1_000).map(|_| join()).collect();
+        for watcher in &mut crowd {
+            assert_eq!(watcher.next().await, Some(count(event, 9)));
+        }
+        hub.doubt_counts();
+        hub.pass_on_read(&hub.begin_reread(), [count(event, 2)]);
+        for watcher in &mut crowd {
+            assert_eq!(watcher.next().await, Some(count(event, 2)));
+        }
     }
 
     #[tokio::test]

@@ -4,9 +4,11 @@
 mod feed;
 mod hub;
 mod outbox;
+mod reread;
 mod ticket_count;
 mod topic;
 
 pub(crate) use feed::run_feed;
 pub use hub::Hub;
+pub(crate) use reread::reread_watched_events;
 pub use ticket_count::TicketCount;

@@ -1,7 +1,7 @@
 //! The counts that have not been sent to other servers yet.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, HashSet, hash_map::Entry},
     mem,
 };
 
@@ -15,6 +15,9 @@ use super::TicketCount;
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     counts: Mutex<HashMap<EventId, TicketCount>>,
+    /// The events whose counts could not be sent. They are read again before they are sent: when the
+    /// database is back, it may be older.
+    unsent: Mutex<HashSet<EventId>>,
     filled: Notify,
 }
 
@@ -37,6 +40,22 @@ impl Outbox {
         if !is_empty {
             self.filled.notify_one();
         }
+    }
+
+    /// Remembers that the counts of these events could not be sent.
+    pub(super) fn keep_unsent(&self, events: impl IntoIterator<Item = EventId>) {
+        self.unsent.lock().extend(events);
+    }
+
+    /// Gives up the counts that wait, because the database may be older than they are.
+    pub(super) fn doubt_waiting(&self) {
+        let waiting = mem::take(&mut *self.counts.lock());
+        self.keep_unsent(waiting.into_keys());
+    }
+
+    /// Takes the events whose counts could not be sent.
+    pub(super) fn take_unsent(&self) -> HashSet<EventId> {
+        mem::take(&mut self.unsent.lock())
     }
 
     /// Takes all counts, and waits until there is at least one.

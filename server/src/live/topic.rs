@@ -16,27 +16,63 @@ const GROUP_SIZE: usize = 256;
 /// The pause between two groups. With it, 10,000 watchers have a count after a third of a second.
 pub(super) const GROUP_PAUSE: Duration = Duration::from_millis(8);
 
+/// An event's count, as watchers get it. They take one for newer by its rank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RankedCount {
+    pub(super) count: TicketCount,
+    /// Grows whenever a count replaced one with a higher version, because the database had become
+    /// older.
+    generation: u64,
+}
+
+impl RankedCount {
+    pub(super) fn rank(&self) -> (u64, i64) {
+        (self.generation, self.count.version)
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Topic {
-    latest: Option<TicketCount>,
-    groups: Vec<watch::Sender<Option<TicketCount>>>,
+    latest: Option<RankedCount>,
+    /// When the latest count was recorded, in the hub's own time.
+    recorded_at: u64,
+    groups: Vec<watch::Sender<Option<RankedCount>>>,
     /// The group that is notified next; `None` while no task goes through the groups.
     next_group: Option<usize>,
 }
 
 impl Topic {
-    pub(super) fn latest(&self) -> Option<TicketCount> {
+    pub(super) fn latest(&self) -> Option<RankedCount> {
         self.latest
     }
 
     /// Records a count if it is newer. Returns whether the caller must start a task that notifies
     /// the groups.
     #[must_use]
-    pub(super) fn update(&mut self, count: TicketCount) -> bool {
-        if self.latest.is_some_and(|known| known.version >= count.version) {
+    pub(super) fn update(&mut self, count: TicketCount, now: u64) -> bool {
+        if self.latest.is_some_and(|known| known.count.version >= count.version) {
             return false;
         }
-        self.latest = Some(count);
+        let generation = self.latest.map(|known| known.generation).unwrap_or_default();
+        self.record(RankedCount { count, generation }, now)
+    }
+
+    /// Records a count that was read from a database that may have become older, even if its version
+    /// is lower. Only a count that was recorded after the read began, at `began`, is left alone
+    /// unless it is older. Returns whether the caller must start a task that notifies the groups.
+    #[must_use]
+    pub(super) fn replace(&mut self, count: TicketCount, now: u64, began: u64) -> bool {
+        match self.latest {
+            Some(known) if known.count == count => false,
+            Some(known) if self.recorded_at <= began => {
+                self.record(RankedCount { count, generation: known.generation + 1 }, now)
+            }
+            _ => self.update(count, now),
+        }
+    }
+
+    fn record(&mut self, latest: RankedCount, now: u64) -> bool {
+        (self.latest, self.recorded_at) = (Some(latest), now);
         if let [group] = &*self.groups {
             group.send_replace(self.latest);
             return false;
@@ -52,10 +88,10 @@ impl Topic {
         // Groups whose watchers have all gone don't take a turn.
         self.groups.retain(|group| group.receiver_count() > 0);
         let (count, next) = (self.groups.len(), self.next_group.unwrap_or_default());
-        let version = |count: Option<TicketCount>| count.map(|count| count.version);
+        let rank = |count: Option<RankedCount>| count.map(|count| count.rank());
         let behind = (next..next + count)
             .map(|index| index % count)
-            .find(|index| version(*self.groups[*index].borrow()) < version(self.latest));
+            .find(|index| rank(*self.groups[*index].borrow()) < rank(self.latest));
         if let Some(index) = behind {
             self.groups[index].send_replace(self.latest);
         }
@@ -63,7 +99,7 @@ impl Topic {
         behind.is_some()
     }
 
-    pub(super) fn subscribe(&mut self) -> watch::Receiver<Option<TicketCount>> {
+    pub(super) fn subscribe(&mut self) -> watch::Receiver<Option<RankedCount>> {
         let with_room = self.groups.iter().find(|group| group.receiver_count() < GROUP_SIZE);
         match with_room {
             Some(group) => group.subscribe(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
@@ -9,7 +10,7 @@ use url::Url;
 
 use crate::{
     app::{App, BOOK, error_code},
-    database::{Engine, new_database, postgres_admin},
+    database::{Engine, new_database, postgres_admin, postgres_url},
     demo::LOG_IN_AS_ADA,
     proxy::{NetworkFault, Proxy},
     socket::{MODERN_PROTOCOL, Socket, WATCH_COUNTS},
@@ -202,6 +203,71 @@ async fn a_sign_in_on_a_silent_connection_fails_and_releases_the_connection() {
     let (event, user) = (app.event("Concert", 5).await, app.user().await);
     assert_eq!(app.book(&user, &event, 1).await["__typename"], "BookEventSuccess");
     app.data(None, LOG_IN_AS_ADA, json!({})).await;
+}
+
+/// Reads of the watched events do not hold up the messages of other servers.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_arrive_while_a_read_of_watched_events_hangs_or_fails() {
+    let (app, proxy) = start_behind_proxy(true, &[]).await;
+    let event = app.event("Concert", 9).await;
+    let other_server = {
+        let mut url = Url::parse(&app.database_url).unwrap();
+        let direct = Url::parse(&postgres_url("postgres")).unwrap();
+        url.set_port(direct.port()).unwrap();
+        App::start_on(url.into(), TempDir::new().unwrap(), &[]).await
+    };
+    let users = other_server.users(6).await;
+    let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
+    socket.start(WATCH_COUNTS, json!({ "ids": [event] })).await;
+    assert_eq!(socket.next_remaining_tickets().await, 9);
+    other_server.book(&users[0], &event, 1).await;
+    assert_eq!(socket.next_remaining_tickets().await, 8);
+    let listener = listening_process(&other_server, &app).await;
+
+    // The id is sent as these bytes only by the read of the watched events.
+    let id = uuid::Uuid::parse_str(&event).unwrap();
+    let id: &'static [u8] = Box::leak(Box::new(id.into_bytes()));
+    for (fault, users) in
+        [(NetworkFault::Silence(id), &users[1..3]), (NetworkFault::CutEach(id), &users[3..5])]
+    {
+        proxy.set_fault(fault);
+        if let NetworkFault::Silence(_) = fault {
+            let hangs = async || proxy.fault() == NetworkFault::None;
+            wait_until(RECOVERY_TIMEOUT, "a read hangs", hangs).await;
+        }
+        for user in users {
+            let booked_at = Instant::now();
+            other_server.book(user, &event, 1).await;
+            socket.next_remaining_tickets().await;
+            let lag = booked_at.elapsed();
+            assert!(lag < Duration::from_secs(1), "{fault:?}: {lag:?}");
+            // The reads fail now and then.
+            sleep(Duration::from_secs(2)).await;
+        }
+    }
+    assert_eq!(listening_process(&other_server, &app).await, listener, "it listens all the time");
+    proxy.set_fault(NetworkFault::None);
+    other_server
+        .execute_sql(&format!(
+            "UPDATE events SET remaining_tickets = 1, count_version = count_version + 1 \
+             WHERE id = '{event}'"
+        ))
+        .await;
+    assert_eq!(socket.next_remaining_tickets().await, 1, "it is read again");
+}
+
+/// The processes of PostgreSQL that listen for the two servers, in order.
+async fn listening_process(one: &App, two: &App) -> Vec<i32> {
+    let mut found = Vec::new();
+    wait_until(RECOVERY_TIMEOUT, "both servers listen", async || {
+        let sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
+                   AND query LIKE 'LISTEN%' ORDER BY pid";
+        let rows = one.db().query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await;
+        found = rows.unwrap().iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+        found.len() == [one, two].len()
+    })
+    .await;
+    found
 }
 
 /// A server that is set as a standby but is none, or is unreachable, is reported and not used.

@@ -279,6 +279,7 @@ async fn bookings_requests_and_subscriptions_are_counted(app: App) {
         "rowlock_standby_up 0",
         "rowlock_passwords_waiting 0",
         "rowlock_background_task_restarts_total{task=\"live-feed\"} 0",
+        "rowlock_background_task_restarts_total{task=\"live-reread\"} 0",
     ] {
         assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");
     }

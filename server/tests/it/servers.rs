@@ -115,6 +115,75 @@ async fn a_server_that_lost_its_listening_connection_misses_no_count() {
     assert_eq!(socket.next_remaining_tickets().await, 3);
 }
 
+/// Sets an event's count, as a restored backup or an asynchronous failover would.
+async fn set_count(app: &App, event: &str, remaining: i32, version: i32) {
+    app.execute_sql(&format!(
+        "UPDATE events SET remaining_tickets = {remaining}, count_version = {version} \
+         WHERE id = '{event}'"
+    ))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_database_became_older_open_pages_show_its_counts() {
+    let (first, second) = two_servers().await;
+    let (event, other) = (first.event("Concert", 9).await, first.event("Play", 9).await);
+    let mut watching = Vec::new();
+    for server in [&first, &second] {
+        let mut socket = watch_counts(server, Some(&event)).await;
+        for (user, left) in server.users(2).await.iter().zip([8, 7]) {
+            if watching.is_empty() {
+                first.book(user, &event, 1).await;
+                assert_eq!(socket.next_remaining_tickets().await, left);
+            }
+        }
+        watching.push(socket);
+    }
+    let mut all_events = watch_counts(&second, None).await;
+    all_events.run("{ __typename }", json!({})).await;
+    let user = first.user().await;
+    first.book(&user, &event, 4).await;
+    for socket in watching.iter_mut().chain([&mut all_events]) {
+        assert_eq!(socket.next_remaining_tickets().await, 3);
+    }
+
+    // Without a broken connection, a lower version is an older count. It is dropped by the same read
+    // that brings the other event's count.
+    let mut marker = watch_counts(&second, Some(&other)).await;
+    set_count(&first, &event, 5, 1).await;
+    set_count(&first, &other, 1, 1).await;
+    assert_eq!(marker.next_remaining_tickets().await, 1);
+    assert_eq!(all_events.next_remaining_tickets().await, 1);
+    let mut late = Socket::open(&second.url, MODERN_PROTOCOL, json!({})).await;
+    late.start(WATCH_COUNTS, json!({ "ids": [event] })).await;
+    assert_eq!(late.next_remaining_tickets().await, 3);
+
+    let database = first.database_url.rsplit_once('/').unwrap().1;
+    postgres_admin(&format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
+    ))
+    .await;
+    watching.push(late);
+    watching.push(all_events);
+    for socket in &mut watching {
+        assert_eq!(socket.next_remaining_tickets().await, 5);
+    }
+    // The versions grow again from there.
+    let late_user = second.user().await;
+    wait_until(Duration::from_secs(10), "bookings are answered", async || {
+        let booked = second.send(
+            Some(&late_user),
+            crate::app::BOOK,
+            json!({ "input": { "eventId": event, "quantity": 2 } }),
+        );
+        booked.await.get("errors").is_none()
+    })
+    .await;
+    for socket in &mut watching {
+        assert_eq!(socket.next_remaining_tickets().await, 3);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_count_that_no_server_announced_is_read_from_the_database() {
     let app = App::start(Engine::Postgres).await;

@@ -99,8 +99,7 @@ impl LiveCounts {
     fn apply(self, update: &TicketUpdate) {
         let count = self.counts.with_value(|counts| counts.get(&update.event_id).cloned());
         let Some(count) = count else { return };
-        let mut tickets = count.get_untracked();
-        tickets.apply_update(update.remaining_tickets, update.total_tickets, update.version);
+        let tickets = TicketCount::from_update(update.remaining_tickets, update.total_tickets);
         if tickets != count.get_untracked() {
             count.set(tickets);
         }
