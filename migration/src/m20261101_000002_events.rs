@@ -1,6 +1,10 @@
 //! Events with their ticket counts, and an index for each order of the list.
 
-use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
+use sea_orm_migration::{
+    prelude::*,
+    schema::*,
+    sea_orm::{ConnectionTrait, DbBackend, Statement},
+};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -90,10 +94,11 @@ impl MigrationTrait for Migration {
         // Finds a part of a title without reading every title. A later migration adds SQLite's.
         if postgres {
             let db = manager.get_connection();
-            db.execute_unprepared("CREATE EXTENSION IF NOT EXISTS pg_trgm").await?;
-            db.execute_unprepared(
-                "CREATE INDEX events_title_search ON events USING gin (title_key gin_trgm_ops)",
-            )
+            let schema = ensure_trigrams(db).await?;
+            db.execute_unprepared(&format!(
+                "CREATE INDEX events_title_search ON events \
+                 USING gin (title_key {schema}.gin_trgm_ops)"
+            ))
             .await?;
         }
         Ok(())
@@ -103,4 +108,28 @@ impl MigrationTrait for Migration {
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.drop_table(Table::drop().table(Events::Table).to_owned()).await
     }
+}
+
+/// Creates the extension pg_trgm unless it is there. Returns its schema, quoted: somebody else may
+/// have created it in one that is not in the `search_path`.
+async fn ensure_trigrams(db: &impl ConnectionTrait) -> Result<String, DbErr> {
+    if let Some(schema) = schema_of_trigrams(db).await? {
+        return Ok(schema);
+    }
+    let created = db.execute_unprepared("CREATE EXTENSION IF NOT EXISTS pg_trgm").await;
+    created.map_err(|error| {
+        DbErr::Custom(format!(
+            "the extension pg_trgm can't be created ({error}): have PostgreSQL's contrib modules \
+             installed, and a superuser run CREATE EXTENSION pg_trgm in this database"
+        ))
+    })?;
+    let missing = || DbErr::Custom("the extension pg_trgm was not created".to_owned());
+    schema_of_trigrams(db).await?.ok_or_else(missing)
+}
+
+async fn schema_of_trigrams(db: &impl ConnectionTrait) -> Result<Option<String>, DbErr> {
+    let sql = "SELECT quote_ident(nspname) FROM pg_extension \
+               JOIN pg_namespace ON pg_namespace.oid = extnamespace WHERE extname = 'pg_trgm'";
+    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+    row.map(|row| row.try_get_by_index(0)).transpose()
 }

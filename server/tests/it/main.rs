@@ -22,6 +22,7 @@ mod commands;
 mod connection_limits;
 mod constraints;
 mod database;
+mod database_setup;
 mod demo;
 mod documentation;
 mod documentation_examples;
