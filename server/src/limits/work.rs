@@ -73,6 +73,16 @@ impl Work {
         Ok(Turn { work: self, _turn: turn, used: Duration::ZERO })
     }
 
+    /// The permission to do costly work, if nobody else of this client has it or waits for it.
+    ///
+    /// # Errors
+    /// When the budget is used up.
+    pub(crate) fn turn_at_once(&self) -> Result<Option<Turn<'_>>, TooManyRequests> {
+        let Ok(turn) = self.turns.try_lock() else { return Ok(None) };
+        self.check()?;
+        Ok(Some(Turn { work: self, _turn: turn, used: Duration::ZERO }))
+    }
+
     /// Counts time that a core has spent. Returns whether it was more than is free.
     fn spend(&self, time: Duration) -> bool {
         let Some(counted) = time.checked_sub(FREE).filter(|counted| !counted.is_zero()) else {

@@ -248,7 +248,7 @@ async fn messages_arrive_while_a_read_of_watched_events_hangs_or_fails() {
     assert_eq!(listening_process(&other_server, &app).await, listener, "it listens all the time");
     proxy.set_fault(NetworkFault::None);
     other_server
-        .execute_sql(&format!(
+        .execute_sql_keeping_counts(&format!(
             "UPDATE events SET remaining_tickets = 1, count_version = count_version + 1 \
              WHERE id = '{event}'"
         ))

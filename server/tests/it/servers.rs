@@ -117,7 +117,7 @@ async fn a_server_that_lost_its_listening_connection_misses_no_count() {
 
 /// Sets an event's count, as a restored backup or an asynchronous failover would.
 async fn set_count(app: &App, event: &str, remaining: i32, version: i32) {
-    app.execute_sql(&format!(
+    app.execute_sql_keeping_counts(&format!(
         "UPDATE events SET remaining_tickets = {remaining}, count_version = {version} \
          WHERE id = '{event}'"
     ))

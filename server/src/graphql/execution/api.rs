@@ -285,8 +285,8 @@ pub(crate) struct ClientApi {
 }
 
 impl ClientApi {
-    /// Parses the request's query, unless its text is known. At once, it counts what the request
-    /// holds; then it waits for its turn.
+    /// Parses the request's query, unless its text is known: at once if it is this operation's turn,
+    /// and otherwise later. Until then, all that the request holds is counted.
     ///
     /// # Errors
     /// When the query is refused, or when the client has used up a limit.
@@ -313,6 +313,10 @@ impl ClientApi {
     fn look_up(&self, request: Request) -> ServerResult<LookedUp> {
         if let Some(parsed) = self.api.0.documents.find(&request.query) {
             return self.admit_parsed(parsed?, request).map(LookedUp::Known);
+        }
+        if let Some(mut turn) = self.client.work.turn_at_once().map_err(refused)? {
+            let document = turn.run(|| self.api.0.documents.parse(&request.query))?;
+            return self.admit_parsed(document, request).map(LookedUp::Known);
         }
         let bytes = request.query.len() + kept_bytes::of_variables(&request.variables);
         let hold = self.held.hold(bytes).map_err(refused)?;
