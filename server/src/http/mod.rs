@@ -3,6 +3,7 @@
 mod answer;
 mod arrived;
 mod body;
+mod client_address;
 mod graphql;
 mod negotiation;
 mod open_sockets;

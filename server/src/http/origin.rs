@@ -1,36 +1,16 @@
-//! The origin of a request: the client's address, and the page that sent it.
+//! The origin of a request: the other end of its connection, and the page that sent it.
 
 use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     extract::ConnectInfo,
-    http::{HeaderMap, HeaderName, header, uri::Authority},
+    http::{HeaderMap, header, uri::Authority},
 };
 
 use super::settings::Origins;
-use crate::limits::ClientAddress;
 
 /// The other end of the connection.
 pub(super) type Peer = ConnectInfo<SocketAddr>;
-
-/// The client's address: from the proxy's header if there is one, and otherwise the peer's.
-pub(super) fn client_address(
-    peer: Peer,
-    headers: &HeaderMap,
-    proxy_header: Option<&HeaderName>,
-) -> ClientAddress {
-    let from_proxy = proxy_header.and_then(|name| last_address_in(headers, name));
-    from_proxy.unwrap_or_else(|| peer.0.ip()).into()
-}
-
-/// The last address in a header, which the nearest proxy wrote. Anybody could have written the
-/// others.
-fn last_address_in(headers: &HeaderMap, name: &HeaderName) -> Option<IpAddr> {
-    let value = headers.get_all(name).iter().next_back()?.to_str().ok()?;
-    let last = value.rsplit(',').next()?.trim();
-    let with_port = || last.parse::<SocketAddr>().map(|address| address.ip());
-    last.parse().or_else(|_| with_port()).ok()
-}
 
 /// Whether the client reached this server by a loopback name or address, where there is no HTTPS.
 pub(super) fn is_loopback(headers: &HeaderMap) -> bool {
@@ -67,24 +47,6 @@ mod tests {
 
     fn headers(pairs: &[(header::HeaderName, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(k, v)| (k.clone(), HeaderValue::from_static(v))).collect()
-    }
-
-    #[test]
-    fn the_address_that_the_nearest_proxy_wrote_counts() {
-        let name = HeaderName::from_static("x-forwarded-for");
-        let address = |values: &[&'static str]| {
-            let mut map = HeaderMap::new();
-            for value in values {
-                map.append(name.clone(), HeaderValue::from_static(value));
-            }
-            last_address_in(&map, &name).map(|address| address.to_string())
-        };
-        assert_eq!(address(&["192.0.2.1, 192.0.2.2"]).as_deref(), Some("192.0.2.2"));
-        assert_eq!(address(&["192.0.2.1", "2001:db8::7"]).as_deref(), Some("2001:db8::7"));
-        assert_eq!(address(&["[2001:db8::7]:443"]).as_deref(), Some("2001:db8::7"));
-        for bad in [&[][..], &["192.0.2.1, unknown"], &[""]] {
-            assert_eq!(address(bad), None);
-        }
     }
 
     #[test]

@@ -10,9 +10,10 @@ use clap::{Args, builder::RangedU64ValueParser};
 #[derive(Clone, Debug, Args)]
 pub struct HttpArgs {
     /// Header in which the proxy in front of this server puts the client's address, such as
-    /// `x-forwarded-for`; of several addresses, the last one counts. Without this setting, the
-    /// connection's own address counts. Set it only if every request comes through that proxy,
-    /// because anybody can send such a header
+    /// `x-forwarded-for`, `forwarded` or `x-real-ip`; of several addresses, the last one counts.
+    /// Without this setting, and for a request whose header names no address, the connection's own
+    /// address counts. Set it only if every request comes through that proxy, because anybody can
+    /// send such a header
     #[arg(long, env, value_name = "NAME")]
     pub client_address_header: Option<HeaderName>,
 

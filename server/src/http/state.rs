@@ -3,12 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use async_graphql::Data;
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::HeaderMap;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    client_address::ClientAddresses,
     open_sockets::OpenSockets,
-    origin::{Peer, client_address, origin_may_call},
+    origin::{Peer, origin_may_call},
     persisted::PersistedQueries,
     public_query::PublicQuery,
     settings::{HttpArgs, Origins, SocketTimeouts},
@@ -38,7 +39,7 @@ pub(super) struct AppState {
     pub(super) socket_timeouts: SocketTimeouts,
     pub(super) stopping: CancellationToken,
     allowed_origins: Origins,
-    client_address_header: Option<HeaderName>,
+    client_addresses: ClientAddresses,
 }
 
 impl AppState {
@@ -63,7 +64,7 @@ impl AppState {
             socket_timeouts: settings.socket_timeouts(),
             stopping,
             allowed_origins: settings.allowed_origins.clone(),
-            client_address_header: settings.client_address_header.clone(),
+            client_addresses: ClientAddresses::new(settings.client_address_header.clone()),
         }
     }
 
@@ -84,7 +85,7 @@ impl AppState {
     }
 
     pub(super) fn client_address(&self, peer: Peer, headers: &HeaderMap) -> ClientAddress {
-        client_address(peer, headers, self.client_address_header.as_ref())
+        self.client_addresses.of(peer, headers)
     }
 
     pub(super) fn client(&self, address: ClientAddress) -> Arc<Client> {

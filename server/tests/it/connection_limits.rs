@@ -101,28 +101,53 @@ async fn a_socket_that_answers_no_ping_is_closed() {
     assert_eq!(responsive.next_message().await["type"], "pong", "a responsive socket stays open");
 }
 
+/// Tries to sign in once for each of these headers, on a server that allows one attempt per address
+/// and minute. Returns the number of attempts that were not refused.
+async fn sign_in_attempts(flags: &[&str], name: &str, values: &[&str]) -> usize {
+    const LOGIN: &str = "mutation {
+        login(input: { email: \"a@example.org\", password: \"x\" }) { accessToken }
+    }";
+    let limit = ["--sign-ins-per-minute-per-address", "1"];
+    let app = start_app(&[&limit[..], flags].concat()).await;
+    let mut attempts = 0;
+    for value in values {
+        let login = app.request(None, LOGIN, json!({})).header(name, *value);
+        let answer: serde_json::Value = login.send().await.unwrap().json().await.unwrap();
+        match answer["errors"][0]["extensions"]["code"].as_str() {
+            Some("INVALID_CREDENTIALS") => attempts += 1,
+            code => assert_eq!(code, Some("RATE_LIMITED"), "{answer}"),
+        }
+    }
+    attempts
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_trusted_header_names_the_clients_address() {
-    let limit = ["--sign-ins-per-minute-per-address", "1"];
-    let trusting = [&limit[..], &["--client-address-header", "x-forwarded-for"]].concat();
-    for (flags, expected) in [(&limit[..], 1), (&trusting[..], 3)] {
-        let app = start_app(flags).await;
-        let mut attempts = 0;
-        // Addresses that the client wrote itself stand before the one that the proxy adds.
-        for addresses in
-            ["192.0.2.1", "192.0.2.9, 192.0.2.2", "192.0.2.2, 192.0.2.1", "2001:db8::1"]
-        {
-            let login = "mutation { login(input: { email: \"a@example.org\", password: \"x\" }) \
-                { accessToken } }";
-            let login = app.request(None, login, json!({}));
-            let answer = login.header("x-forwarded-for", addresses).send().await.unwrap();
-            let answer: serde_json::Value = answer.json().await.unwrap();
-            match answer["errors"][0]["extensions"]["code"].as_str() {
-                Some("INVALID_CREDENTIALS") => attempts += 1,
-                code => assert_eq!(code, Some("RATE_LIMITED"), "{answer}"),
-            }
-        }
-        assert_eq!(attempts, expected, "{flags:?}");
+    // Addresses that the client wrote itself stand before the one that the proxy adds.
+    let x_forwarded_for =
+        ["192.0.2.1", "192.0.2.9, 192.0.2.2", "192.0.2.2, 192.0.2.1:4711", "2001:db8::1"];
+    let forwarded = [
+        "for=192.0.2.1",
+        "for=192.0.2.9;by=\", proto=http;for=192.0.2.2",
+        "for=192.0.2.2, for=\"192.0.2.1:4711\"",
+        "For=\"[2001:db8::1]\"",
+    ];
+    for (name, values) in [("x-forwarded-for", x_forwarded_for), ("forwarded", forwarded)] {
+        assert_eq!(sign_in_attempts(&[], name, &values).await, 1, "{name} is not trusted");
+        let trusting = ["--client-address-header", name];
+        assert_eq!(sign_in_attempts(&trusting, name, &values).await, 3, "{name} is trusted");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_whose_header_names_no_address_share_one_limit() {
+    for (name, values) in [
+        ("x-forwarded-for", ["unknown", "192.0.2.1, ", "a.example", "_hidden"]),
+        ("forwarded", ["for=unknown", "for=192.0.2.1, for=_a", "192.0.2.1", "for=_b"]),
+        ("x-real-ip", ["", "unix:", "192.0.2.1.5", "127.0.0.1"]),
+    ] {
+        let attempts = sign_in_attempts(&["--client-address-header", name], name, &values).await;
+        assert_eq!(attempts, 1, "{name}");
     }
 }
 

@@ -89,3 +89,30 @@ async fn the_log_has_the_cause_of_an_internal_error_under_its_request_id_on_ever
         assert!(log.lines().any(|line| is_cause(&line)), "{answer}\n{log}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_without_the_clients_address_is_told_once_and_not_shown() {
+    let server = Program::serve(&[("CLIENT_ADDRESS_HEADER", "X-Real-IP")]).await;
+    let login_from = async |address: Option<&str>| {
+        let request = server.request(None, LOG_IN_AS_ADA, json!({}));
+        let request = address.into_iter().fold(request, |all, ip| all.header("x-real-ip", ip));
+        request.send().await.unwrap();
+    };
+    for address in ["192.0.2.1", "[2001:db8::1]:4711"] {
+        login_from(Some(address)).await;
+    }
+    for cause in [None, Some("from-a-stranger"), Some("unknown")] {
+        login_from(cause).await;
+        login_from(cause).await;
+    }
+    server.terminate();
+    let (_, log) = server.wait();
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
+    for expected in ["did not have this header", "is not an IP address", "`unknown`"] {
+        let about = |line: &&&str| {
+            line.contains("CLIENT_ADDRESS_HEADER is x-real-ip") && line.contains(expected)
+        };
+        assert_eq!(warnings.iter().filter(about).count(), 1, "{expected}:\n{log}");
+    }
+    assert!(!log.contains("from-a-stranger"), "{log}");
+}
