@@ -22,6 +22,8 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
+/// Added to the collector's address.
+const TRACES_PATH: &str = "/v1/traces";
 /// Longest time for sending the last traces.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -43,7 +45,8 @@ pub struct TelemetryArgs {
         long,
         env,
         default_value = "info,sqlx=error,sea_orm_migration=warn",
-        value_name = "FILTER"
+        value_name = "FILTER",
+        value_parser = log_filter
     )]
     pub log_level: String,
 }
@@ -58,11 +61,49 @@ pub enum LogFormat {
 }
 
 fn http_url(text: &str) -> Result<String, String> {
-    let is_http = url::Url::parse(text).is_ok_and(|url| url.scheme() == "http" && url.has_host());
-    is_http.then(|| text.to_owned()).ok_or_else(|| {
-        "it is not an address such as http://127.0.0.1:4318; the collector must take plain HTTP"
-            .to_owned()
-    })
+    let url = url::Url::parse(text).ok().filter(|url| url.scheme() == "http" && url.has_host());
+    let url = url.ok_or(
+        "it is not an address such as http://127.0.0.1:4318; the collector must take plain HTTP",
+    )?;
+    if url.path().trim_end_matches('/').ends_with(TRACES_PATH) {
+        return Err(format!("leave out {TRACES_PATH}, which is added to it"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("it must end with the host, the port or a path".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// Checks a filter for log lines; returns it without blanks between its directives.
+///
+/// A single word must be a level. `EnvFilter` itself would take any other word for a part of the
+/// program, and then show lines of that part only, of which there may be none.
+fn log_filter(text: &str) -> Result<String, String> {
+    const LEVELS: &str = "off, error, warn, info, debug or trace";
+    let mut depth = 0;
+    let directives = text.split(|char| {
+        match char {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        char == ',' && depth == 0
+    });
+    let directives: Vec<&str> =
+        directives.map(str::trim).filter(|directive| !directive.is_empty()).collect();
+    if directives.is_empty() {
+        return Err(format!("it names no level; use {LEVELS}"));
+    }
+    for directive in &directives {
+        if !directive.contains(['=', '[']) && directive.parse::<LevelFilter>().is_err() {
+            return Err(format!(
+                "{directive:?} is not a level; use {LEVELS}, and for a part of the program, a name \
+                 and a level, as in rowlock=debug"
+            ));
+        }
+        EnvFilter::try_new(directive).map_err(|error| format!("{directive:?}: {error}"))?;
+    }
+    Ok(directives.join(","))
 }
 
 /// The outputs for log lines and traces.
@@ -115,7 +156,7 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     let filter = EnvFilter::try_new(&args.log_level)
-        .with_context(|| format!("LOG_LEVEL {:?} is not a filter", args.log_level))?
+        .context("LOG_LEVEL")?
         // Statement spans would make every line long, and cost time for each statement.
         .and(filter_fn(|metadata| !is_statement(metadata)).with_max_level_hint(LevelFilter::TRACE));
     let log = tracing_subscriber::fmt::layer()
@@ -131,7 +172,7 @@ fn tracer_provider(endpoint: &str) -> Result<SdkTracerProvider> {
     let exporter = SpanExporter::builder()
         .with_http()
         .with_protocol(Protocol::HttpBinary)
-        .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
+        .with_endpoint(format!("{}{TRACES_PATH}", endpoint.trim_end_matches('/')))
         .build()
         .with_context(|| format!("OTEL_EXPORTER_OTLP_ENDPOINT {endpoint:?}"))?;
     let resource = Resource::builder().with_service_name("rowlock").build();

@@ -40,8 +40,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     heading("Preparing the database");
     // The flags for the server may choose another database.
     let database: Vec<&str> = database_flag(&args.serve);
-    for command in ["migrate", "seed"] {
-        call(&program, &[&[command], &*database].concat())?;
+    for command in [&["migrate"][..], &["seed", "--demo-users"]] {
+        call(&program, &[command, &*database].concat())?;
     }
     heading("Serving. Press Ctrl-C to stop.");
     call_command(&mut serve)

@@ -66,11 +66,12 @@ impl FromStr for JwtSecret {
     type Err = anyhow::Error;
 
     fn from_str(secret: &str) -> Result<Self> {
-        if secret.len() < Self::MIN_BYTES {
+        // Blanks around it, as a file's last line has, are no secret.
+        let len = secret.trim().len();
+        if len < Self::MIN_BYTES {
             bail!(
-                "it needs at least {} bytes and has {}; `openssl rand -base64 48` makes a good one",
+                "it needs at least {} bytes and has {len}; `openssl rand -base64 48` makes a good one",
                 Self::MIN_BYTES,
-                secret.len()
             );
         }
         Ok(Self(secret.as_bytes().to_vec()))
@@ -104,7 +105,9 @@ mod tests {
 
     #[test]
     fn a_short_jwt_secret_is_refused_and_a_good_one_is_never_shown() {
-        assert!("x".repeat(31).parse::<JwtSecret>().is_err());
+        for short in ["x".repeat(31), " ".repeat(40), format!("  {}\n", "x".repeat(31))] {
+            assert!(short.parse::<JwtSecret>().is_err());
+        }
         let secret: JwtSecret = "x".repeat(32).parse().unwrap();
         assert!(!format!("{secret:?}").contains('x'));
     }

@@ -28,6 +28,12 @@ pub(crate) async fn insert_user(db: &impl ConnectionTrait, user: user::Model) ->
     user::Entity::insert(user.into_active_model()).exec_without_returning(db).await.map(drop)
 }
 
+/// Deletes a user and, with it, the user's sessions. The database refuses this while the user has
+/// bookings.
+pub(crate) async fn delete_user(db: &impl ConnectionTrait, id: UserId) -> Result<(), DbErr> {
+    user::Entity::delete_by_id(id).exec(db).await.map(drop)
+}
+
 pub(crate) async fn insert_session(
     db: &impl ConnectionTrait,
     session: session::Model,

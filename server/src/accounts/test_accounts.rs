@@ -3,7 +3,7 @@
 use rowlock_entities::{UserId, user};
 
 use super::{Accounts, AccountsError, refresh_token::RefreshToken, store};
-use crate::database::insert_missing;
+use crate::database::{Fault, insert_missing};
 
 impl Accounts {
     /// Creates `count` accounts for load tests; returns their ids. They share one random password
@@ -72,5 +72,21 @@ impl Accounts {
         store::insert_user(&tx, user).await?;
         tx.commit().await?;
         Ok(true)
+    }
+
+    /// Deletes an account with its sessions, unless it has bookings; returns whether it is gone.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub(crate) async fn remove_demo_user(&self, id: UserId) -> Result<bool, AccountsError> {
+        let tx = self.db.begin().await?;
+        match store::delete_user(&tx, id).await {
+            Ok(()) => {
+                tx.commit().await?;
+                Ok(true)
+            }
+            Err(error) if Fault::of(&error) == Fault::ConstraintViolation => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -11,17 +11,18 @@ use std::{
 };
 
 use clap::{
-    Args, CommandFactory, FromArgMatches, Parser, Subcommand,
+    ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand,
     builder::Resettable,
     error::{ContextKind, ErrorKind},
+    parser::ValueSource,
 };
 
 use super::seed::Size;
 use crate::{
     accounts::SecretArgs,
-    database::DatabaseArgs,
+    database::{DatabaseArgs, DatabaseUrl},
     graphql::OperationArgs,
-    http::HttpArgs,
+    http::{HttpArgs, has_web_client},
     inventory::BookingArgs,
     limits::{ClientArgs, RateLimitArgs},
     telemetry::TelemetryArgs,
@@ -49,13 +50,37 @@ pub struct Cli {
 /// A message in one line. It leaves out the value of a setting that can hold a secret.
 pub fn from_command_line() -> Result<Cli, String> {
     let command = without_empty_variables(Cli::command());
-    let cli = command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
-    cli.map_err(|error| {
+    let parsed = command.try_get_matches().and_then(|matches| {
+        let cli = Cli::from_arg_matches(&matches)?;
+        Ok((matches, cli))
+    });
+    let (matches, cli) = parsed.map_err(|error| {
         if !error.use_stderr() {
             error.exit();
         }
         one_line(&error)
-    })
+    })?;
+    check_web_dir(&matches, &cli)?;
+    Ok(cli)
+}
+
+/// Checks that the folder with the web client has one, if the server is to start and the folder is
+/// not the default.
+fn check_web_dir(matches: &ArgMatches, cli: &Cli) -> Result<(), String> {
+    let (matches, args) = match (matches.subcommand(), &cli.command) {
+        (None, None) => (matches, &cli.serve),
+        (Some((_, matches)), Some(Command::Serve(args))) => (matches, &**args),
+        _ => return Ok(()),
+    };
+    let dir = &args.http.web_dir;
+    let is_default = matches.value_source("web_dir") == Some(ValueSource::DefaultValue);
+    if is_default || has_web_client(dir) {
+        return Ok(());
+    }
+    Err(format!(
+        "--web-dir {dir:?}: it is not a folder with the web client's index.html; `cargo xtask web` \
+         builds the client into web/dist"
+    ))
 }
 
 fn without_empty_variables(command: clap::Command) -> clap::Command {
@@ -96,7 +121,8 @@ pub enum Command {
     /// Bring the database's schema up to date
     Migrate(MigrateArgs),
     /// Add demo events and users, and generated ones for measurements. Demo events that are over
-    /// and have no bookings get a new date; other existing rows stay as they are
+    /// and have no bookings get a new date; other existing rows stay as they are. On PostgreSQL, the
+    /// demo users are added only if asked for, because everybody knows their passwords
     Seed(SeedArgs),
     /// Print the GraphQL schema; needs no database
     Schema,
@@ -143,9 +169,21 @@ pub struct SeedArgs {
         value_parser = clap::value_parser!(u32).range(..=100_000_000)
     )]
     pub bookings: u32,
+    /// Add the demo users on PostgreSQL, too
+    #[arg(long)]
+    pub demo_users: bool,
+    /// Cancel the demo users' bookings and remove these users, and do nothing else
+    #[arg(long, conflicts_with_all = ["demo_users", "events", "bookings"])]
+    pub remove_demo_users: bool,
 }
 
 impl SeedArgs {
+    /// Whether to add the demo users.
+    pub(super) fn adds_demo_users(&self) -> bool {
+        let is_embedded = matches!(self.database.database_url, DatabaseUrl::Sqlite(_));
+        is_embedded || self.demo_users
+    }
+
     /// The number of rows to generate; `None` if there is nothing to generate.
     pub(super) fn size(&self) -> Option<Size> {
         self.events.map(|events| Size { events, bookings: self.bookings })

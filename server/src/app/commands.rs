@@ -112,13 +112,31 @@ async fn seed(args: SeedArgs) -> Result<ExitCode> {
     let db = migrated_database(database, Access::Write).await?;
     let services =
         Services::new(db, Clock::default(), &JwtSecret::random().into(), &seed::booking_settings());
-    let seeded = seed::add_demo(&services.db, &services.accounts, &services.clock).await?;
     let url = &database.database_url;
-    let mut report = format!(
-        "{url}: added {} and {}\n",
-        count(seeded.events, "demo event"),
-        count(seeded.users as u64, "demo user")
-    );
+    if args.remove_demo_users {
+        let removed = seed::remove_demo_users(&services).await?;
+        services.db.close().await;
+        return print(&format!(
+            "{url}: removed {} and {}\n",
+            count(removed.users, "demo user"),
+            count(removed.bookings, "booking")
+        ));
+    }
+    let seeded = seed::add_demo_events(&services.db, &services.clock).await?;
+    let mut report = format!("{url}: added {}", count(seeded.events, "demo event"));
+    if args.adds_demo_users() {
+        let users = seed::add_demo_users(&services.accounts).await?;
+        report += &format!(" and {}\n", count(users, "demo user"));
+        if args.demo_users {
+            report += &format!(
+                "{url}: everybody knows the demo users' passwords; `rowlock seed \
+                 --remove-demo-users` removes these users and their bookings\n"
+            );
+        }
+    } else {
+        report += ", but no demo users, because everybody knows their passwords; --demo-users adds \
+                   them\n";
+    }
     if seeded.moved > 0 {
         let moved = count(seeded.moved as u64, "demo event");
         report += &format!("{url}: gave {moved} that had passed a new date\n");

@@ -71,8 +71,19 @@ impl Bookings {
         // whether it can be cancelled.
         let booking = store::find_booking(self.db.reads(), booking_id).await?;
         let event_id = booking.ok_or(Rejection::NoSuchBooking)?.event_id;
-        let command = Cancel { booking_id, event_id, user_id };
+        let command = Cancel { booking_id, event_id, user_id, even_if_started: false };
         Ok(self.inventory.carry_out(command).await?)
+    }
+
+    /// Cancels all bookings of a user, also those of events that have started, and deletes them;
+    /// returns their number. Bookings that the user makes in the meantime may be left.
+    pub(crate) async fn remove_all_of(&self, user_id: UserId) -> Result<u64, BookingsError> {
+        for booking in store::find_confirmed_of(self.db.reads(), user_id).await? {
+            let booking::Model { id: booking_id, event_id, .. } = booking;
+            let command = Cancel { booking_id, event_id, user_id, even_if_started: true };
+            self.inventory.carry_out(command).await?;
+        }
+        Ok(store::delete_cancelled_of(self.db.writer()?, user_id).await?)
     }
 
     /// The user's booking with this id.

@@ -94,6 +94,26 @@ pub(super) async fn find_page(
     read_each(db, select.build(db.get_database_backend())).await
 }
 
+pub(super) async fn find_confirmed_of(
+    db: &impl ConnectionTrait,
+    user: UserId,
+) -> Result<Vec<booking::Model>, DbErr> {
+    BookingFilter { user, status: Some(booking::Status::Confirmed) }.select().all(db).await
+}
+
+/// Deletes the cancelled bookings of a user, which no count includes; returns their number.
+pub(super) async fn delete_cancelled_of(
+    db: &impl ConnectionTrait,
+    user: UserId,
+) -> Result<u64, DbErr> {
+    let deleted = booking::Entity::delete_many()
+        .filter(booking::Column::UserId.eq(user))
+        .filter(booking::Column::Status.eq(booking::Status::Cancelled))
+        .exec(db)
+        .await?;
+    Ok(deleted.rows_affected)
+}
+
 pub(super) async fn count(db: &impl ConnectionTrait, filter: &BookingFilter) -> Result<u64, DbErr> {
     filter.select().count(db).await
 }

@@ -78,6 +78,8 @@ impl Fault {
         match code {
             "40001" | "40P01" => Self::SerializationFailure,
             "55P03" => Self::LockTimeout,
+            // A row that others refer to was deleted; newer versions have a code for this.
+            "23001" => Self::ConstraintViolation,
             // Too many connections; a statement cancelled by statement_timeout.
             "53300" | "57014" => Self::Overloaded,
             // Connection failures, a server that starts or stops, no such login or database.
@@ -102,6 +104,11 @@ impl Fault {
         const IO_ERROR: u32 = 10;
         const FULL: u32 = 13;
         const CAN_NOT_OPEN: u32 = 14;
+        /// A row that others refer to was deleted.
+        const DELETE_RESTRICTED: &str = "1811";
+        if code == DELETE_RESTRICTED {
+            return Self::ConstraintViolation;
+        }
         match code.parse::<u32>().map(|code| code & 0xff) {
             Ok(BUSY | LOCKED) => Self::SerializationFailure,
             Ok(FULL) => Self::Overloaded,
@@ -140,6 +147,7 @@ mod tests {
         assert_eq!(Fault::of_sqlstate("57P01"), Fault::Unreachable);
         assert_eq!(Fault::of_sqlstate("08006"), Fault::Unreachable);
         assert_eq!(Fault::of_sqlstate("25006"), Fault::ReadOnly);
+        assert_eq!(Fault::of_sqlstate("23001"), Fault::ConstraintViolation);
         assert_eq!(Fault::of_sqlstate("42703"), Fault::Other);
     }
 
@@ -151,5 +159,6 @@ mod tests {
         assert_eq!(Fault::of_sqlite_code("1032"), Fault::ReadOnly); // READONLY_DBMOVED
         assert_eq!(Fault::of_sqlite_code("266"), Fault::Unreachable); // IOERR_READ
         assert_eq!(Fault::of_sqlite_code("275"), Fault::Other); // CONSTRAINT_CHECK
+        assert_eq!(Fault::of_sqlite_code("1811"), Fault::ConstraintViolation); // CONSTRAINT_TRIGGER
     }
 }

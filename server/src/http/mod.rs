@@ -47,6 +47,7 @@ use crate::{
 
 pub(crate) use self::arrived::Arrived;
 pub use self::settings::HttpArgs;
+pub(crate) use self::site::has_web_client;
 pub use self::websocket::CLOSE_CODES;
 
 /// Stops the sockets and streams that the routes opened.

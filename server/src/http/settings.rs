@@ -2,9 +2,10 @@
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use axum::http::{HeaderName, HeaderValue};
 use clap::{Args, builder::RangedU64ValueParser};
+use url::Url;
 
 /// Settings of the HTTP server: how clients reach it, and how much one client may use.
 #[derive(Clone, Debug, Args)]
@@ -21,7 +22,8 @@ pub struct HttpArgs {
     #[arg(long, env, default_value = "", hide_default_value = true, value_name = "ORIGIN,…")]
     pub allowed_origins: Origins,
 
-    /// Folder with the built web client
+    /// Folder with the built web client. If the default has none, the API is served alone; any other
+    /// folder must have one
     #[arg(long, env, default_value = "web/dist", value_name = "DIR")]
     pub web_dir: PathBuf,
 
@@ -141,16 +143,18 @@ impl FromStr for Origins {
 }
 
 fn origin_header(origin: &str) -> Result<HeaderValue> {
-    let host = origin
+    let rest = origin
         .strip_prefix("https://")
         .or_else(|| origin.strip_prefix("http://"))
         .with_context(|| format!("{origin:?} does not start with https:// or http://"))?;
-    if host.is_empty() || host.contains(['/', '*', '@', ' ']) {
-        bail!(
+    let has_only_host_and_port = !rest.contains(['/', '\\', '?', '#', '@', '*']);
+    let url = Url::parse(origin).ok().filter(|_| has_only_host_and_port).with_context(|| {
+        format!(
             "{origin:?} must be a scheme, a host and an optional port, as in https://a.example:8443"
-        );
-    }
-    Ok(HeaderValue::from_str(&origin.to_ascii_lowercase())?)
+        )
+    })?;
+    // Browsers send it in lower case, without a default port, and with other alphabets encoded.
+    Ok(HeaderValue::from_str(&url.origin().ascii_serialization())?)
 }
 
 #[cfg(test)]
@@ -162,7 +166,27 @@ mod tests {
         let origins: Origins = "https://a.example:8443, http://b.example,".parse().unwrap();
         assert_eq!(origins.0, ["https://a.example:8443", "http://b.example"]);
         assert_eq!("".parse::<Origins>().unwrap(), Origins::default());
-        for origin in ["*", "a.example", "https://", "https://a.example/", "https://*.example"] {
+        for (origin, sent) in [
+            ("HTTPS://A.Example", None),
+            ("https://A.Example:443", Some("https://a.example")),
+            ("http://[2001:DB8::1]:80", Some("http://[2001:db8::1]")),
+            ("https://bücher.example", Some("https://xn--bcher-kva.example")),
+        ] {
+            let origins = origin.parse::<Origins>().ok();
+            assert_eq!(origins.as_ref().map(|origins| origins.0[0].to_str().unwrap()), sent);
+        }
+        for origin in [
+            "*",
+            "a.example",
+            "https://",
+            "https://:80",
+            "https://a.example/",
+            "https://a.example?",
+            "https://a.example:99999",
+            "https://a.example:port",
+            "https://me@a.example",
+            "https://*.example",
+        ] {
             assert!(origin.parse::<Origins>().is_err(), "{origin}");
         }
     }

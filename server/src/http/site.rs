@@ -41,15 +41,21 @@ const CHUNK_BYTES: usize = 16_384;
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-opener-policy");
 
+/// Whether `dir` has a web client.
+pub(crate) fn has_web_client(dir: &Path) -> bool {
+    dir.join("index.html").is_file()
+}
+
 /// Serves files from `dir`, and their compressed versions to browsers that accept these. The client
 /// draws its own pages, so a browser gets the client's one page for any other path. Other programs
 /// get a 404.
 ///
 /// The IDEs are served only if `has_ides`.
 pub(super) fn routes(dir: &Path, has_ides: bool) -> Router<App> {
-    if !dir.join("index.html").is_file() {
-        tracing::warn!(
-            "there is no web client in {}: build it with `cargo xtask web`, or set WEB_DIR",
+    if !has_web_client(dir) {
+        tracing::info!(
+            "serving the API alone: there is no web client in {}; `cargo xtask web` builds it, and \
+             WEB_DIR names another folder",
             dir.display()
         );
         return Router::new().fallback(missing);

@@ -16,6 +16,8 @@ pub(crate) struct Cancel {
     /// The booking's event, which never changes.
     pub(crate) event_id: EventId,
     pub(crate) user_id: UserId,
+    /// Whether the booking of an event that has started may be cancelled, too.
+    pub(crate) even_if_started: bool,
 }
 
 /// The outcome of an attempt to cancel.
@@ -62,7 +64,7 @@ impl Command for Cancel {
             return Ok(CancelOutcome::Cancelled(booking));
         }
         let event = ledger.event(booking.event_id).ok_or(Rejection::NoSuchEvent)?;
-        if ledger.has_started(event) {
+        if ledger.has_started(event) && !self.even_if_started {
             return Ok(CancelOutcome::Closed(Arc::clone(event)));
         }
         Ok(CancelOutcome::Cancelled(ledger.cancel_booking(booking)))

@@ -225,7 +225,12 @@ mod tests {
         }
 
         fn cancel(&self, user: usize, booking: &booking::Model) -> Cancel {
-            Cancel { booking_id: booking.id, event_id: booking.event_id, user_id: self.users[user] }
+            Cancel {
+                booking_id: booking.id,
+                event_id: booking.event_id,
+                user_id: self.users[user],
+                even_if_started: false,
+            }
         }
     }
 

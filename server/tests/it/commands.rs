@@ -8,16 +8,18 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
-    app::{App, JWT_SECRET},
+    app::{App, BOOK, CANCEL, JWT_SECRET},
     database::{Engine, postgres_admin, postgres_url},
-    demo::{JAZZ_NIGHT, LIMITED_CONCERT},
+    demo::{JAZZ_NIGHT, LIMITED_CONCERT, LOG_IN_AS_ADA},
     on_both_engines,
-    program::rowlock_command,
+    program::{Program, rowlock_command},
 };
 
 on_both_engines! {
     the_audit_finds_a_count_that_disagrees_with_its_bookings
     seeding_again_moves_demo_events_that_are_over_and_have_no_bookings
+    demo_users_are_removed_with_their_bookings_even_while_they_book
+        ["--bookings-per-minute-per-user", "1000000"]
 }
 
 fn utf8(bytes: &[u8]) -> String {
@@ -91,9 +93,18 @@ fn a_wrong_setting_is_reported_in_one_line() {
         ("BOOKING_DELAY_MS", "-1", "invalid digit"),
         ("DATABASE_READ_CONNECTIONS", "0", "not in 1..=1000"),
         ("LOG_FORMAT", "xml", "[possible values: text, json]"),
+        ("LOG_LEVEL", "bananas", "is not a level"),
+        ("LOG_LEVEL", "info,bananas", "is not a level"),
+        ("LOG_LEVEL", "rowlock=loud", "expected one of \"off\""),
+        ("LOG_LEVEL", "a=b=c", "\"a=b=c\""),
+        ("LOG_LEVEL", ",", "names no level"),
+        ("WEB_DIR", "nowhere", "the web client's index.html"),
+        ("ALLOWED_ORIGINS", "https://a.example:99999", "must be a scheme, a host"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://h:4318/v1/traces", "leave out /v1/traces"),
     ] {
         let output = rowlock_command(folder.path()).env(name, value).output().unwrap();
         let line = one_line_error(&output);
+        assert!(!folder.path().join("data").exists(), "{name}={value}: nothing has started");
         let flag = format!("--{}", name.to_lowercase().replace('_', "-"));
         assert!(line.contains(&flag) && line.contains(expected), "{name}={value}: {line}");
         let is_secret = ["DATABASE_URL", "JWT_SECRET"].contains(&name);
@@ -105,8 +116,25 @@ fn a_wrong_setting_is_reported_in_one_line() {
         rowlock_command(folder.path()).env("DATABASE_URL", "postgres://h/d").output();
     let line = one_line_error(&without_secret.unwrap());
     assert!(line.starts_with("rowlock: JWT_SECRET is not set"), "{line}");
-    let filter = rowlock_command(folder.path()).env("LOG_LEVEL", "a=b=c").output().unwrap();
-    assert!(one_line_error(&filter).contains("LOG_LEVEL"));
+}
+
+#[test]
+fn a_folder_without_a_web_client_is_no_hindrance_to_other_commands() {
+    let folder = TempDir::new().unwrap();
+    let migrate = rowlock_command(folder.path()).arg("migrate").env("WEB_DIR", "nowhere").output();
+    assert!(migrate.unwrap().status.success());
+    let serve = rowlock_command(folder.path()).args(["serve", "--web-dir", "nowhere"]).output();
+    assert!(one_line_error(&serve.unwrap()).contains("--web-dir \"nowhere\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_web_client_in_the_default_folder_the_api_is_served_alone() {
+    let server = Program::serve(&[("LOG_LEVEL", " info, sqlx=error")]).await;
+    assert_eq!(server.get("/").send().await.unwrap().status(), 404);
+    server.terminate();
+    let (_, log) = server.wait();
+    let told = log.lines().filter(|line| line.contains("serving the API alone"));
+    assert_eq!(told.count(), 1, "{log}");
 }
 
 #[test]
@@ -153,8 +181,15 @@ async fn migrations_run_up_and_down_and_up_on_both_engines() {
         assert!(run(&["migrate"]).0);
         assert!(run(&["migrate"]).0, "migrating again succeeds");
         let (succeeded, output) = run(&["seed"]);
-        assert!(succeeded && output.contains("added 12 demo events and 3 demo users"), "{output}");
-        let (succeeded, output) = run(&["seed"]);
+        let is_embedded = url.starts_with("sqlite");
+        let added = if is_embedded { " and 3 demo users" } else { ", but no demo users, because" };
+        assert!(succeeded && output.contains(&format!("added 12 demo events{added}")), "{output}");
+        let (succeeded, output) = run(&["seed", "--demo-users"]);
+        let added = if is_embedded { 0 } else { 3 };
+        let added = format!("added 0 demo events and {added} demo users");
+        assert!(succeeded && output.contains(&added), "{output}");
+        assert!(output.contains("--remove-demo-users` removes"), "{output}");
+        let (succeeded, output) = run(&["seed", "--demo-users"]);
         assert!(succeeded && output.contains("added 0 demo events and 0 demo users"), "{output}");
         let (succeeded, output) = run(&["audit"]);
         assert!(
@@ -193,7 +228,7 @@ async fn migrations_run_up_and_down_and_up_on_both_engines() {
         let (succeeded, output) = run(&["migrate", "--down", &all, "--yes"]);
         assert!(succeeded, "{output}");
         assert!(run(&["migrate"]).0);
-        assert!(run(&["seed"]).1.contains("added 12 demo events and 3 demo users"));
+        assert!(run(&["seed", "--demo-users"]).1.contains("12 demo events and 3 demo users"));
     }
 }
 
@@ -243,10 +278,50 @@ async fn tokens_of_created_users_work_on_a_server_with_the_same_secret() {
 async fn seeding_again_moves_demo_events_that_are_over_and_have_no_bookings(app: App) {
     app.book(&app.user().await, LIMITED_CONCERT, 1).await;
     app.clock.advance(chrono::Duration::days(22));
-    let seeded = seed::add_demo(&app.services.db, &app.services.accounts, &app.clock).await;
-    let seeded = seeded.unwrap();
+    let seeded = seed::add_demo_events(&app.services.db, &app.clock).await.unwrap();
     // Five demo events are over now. One of them is booked, so it stays.
-    assert_eq!((seeded.events, seeded.moved, seeded.users), (0, 4, 0));
+    assert_eq!((seeded.events, seeded.moved), (0, 4));
     let booked = app.book(&app.user().await, JAZZ_NIGHT, 1).await;
     assert_eq!(booked["__typename"], "BookEventSuccess");
+}
+
+async fn demo_users_are_removed_with_their_bookings_even_while_they_book(app: App) {
+    let signed_in = app.data(None, LOG_IN_AS_ADA, json!({})).await;
+    let ada = signed_in["login"]["accessToken"].as_str().unwrap().to_owned();
+    let over = app.event("Over", 5).await;
+    app.book(&ada, JAZZ_NIGHT, 2).await;
+    app.book(&ada, &over, 1).await;
+    app.execute_sql("UPDATE events SET starts_at = created_at WHERE title = 'Over'").await;
+    app.book(&app.user().await, JAZZ_NIGHT, 1).await;
+    let last_booking = app.event("Concert", 9).await;
+
+    let database_url = app.database_url.clone();
+    let remove = move || {
+        let folder = TempDir::new().unwrap();
+        let mut command = rowlock_command(folder.path());
+        let command = command.args(["seed", "--remove-demo-users"]);
+        let output = command.env("DATABASE_URL", &database_url).output().unwrap();
+        assert!(output.status.success(), "{}", utf8(&output.stderr));
+        utf8(&output.stdout)
+    };
+    let removing = tokio::task::spawn_blocking(remove.clone());
+    let input = json!({ "input": { "eventId": last_booking, "quantity": 1 } });
+    let code = loop {
+        let answer = app.send(Some(&ada), BOOK, input.clone()).await;
+        let Some(booking) = answer["data"]["bookEvent"]["booking"]["id"].as_str() else {
+            break answer["errors"][0]["extensions"]["code"].clone();
+        };
+        // The booking may be gone already.
+        app.send(Some(&ada), CANCEL, json!({ "input": { "bookingId": booking } })).await;
+    };
+    assert_eq!(code, "UNAUTHENTICATED");
+    let output = removing.await.unwrap();
+    assert!(output.contains("removed 3 demo users and "), "{output}");
+    assert_eq!(app.remaining_tickets(JAZZ_NIGHT).await, 79, "somebody else's booking stays");
+    assert_eq!(app.remaining_tickets(&over).await, 5);
+    assert_eq!(app.remaining_tickets(&last_booking).await, 9);
+    app.assert_nothing_oversold().await;
+    let error = app.error(None, LOG_IN_AS_ADA, json!({})).await;
+    assert_eq!(error["extensions"]["code"], "INVALID_CREDENTIALS");
+    assert!(remove().contains("removed 0 demo users and 0 bookings"));
 }

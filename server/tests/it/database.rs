@@ -60,7 +60,8 @@ pub(crate) async fn prepare(url: &str) {
     db.migrate(None).await.unwrap();
     let secrets = args.secret.secrets().unwrap();
     let services = Services::new(db, Clock::default(), &secrets, &args.booking);
-    seed::add_demo(&services.db, &services.accounts, &services.clock).await.unwrap();
+    seed::add_demo_events(&services.db, &services.clock).await.unwrap();
+    seed::add_demo_users(&services.accounts).await.unwrap();
     services.db.close().await;
 }
 

@@ -2,8 +2,10 @@
 //!
 //! Ids are fixed, so that seeding again finds existing rows, and examples can name an event.
 
+use anyhow::{Context, Result};
 use chrono::{DateTime, Days, NaiveTime, Utc};
 use rowlock_entities::{EventId, UserId, event};
+use sea_orm::DbErr;
 use uuid::Uuid;
 
 use crate::{
@@ -11,17 +13,23 @@ use crate::{
     clock::Clock,
     database::{Database, insert_missing},
     events::{move_if_over_and_unbooked, title_key},
+    services::Services,
 };
 
-/// The numbers of rows that seeding changed.
+/// The numbers of events that seeding changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seeded {
     /// Events that were missing and were added.
     pub events: u64,
     /// Events that were over without a booking and got a new date.
     pub moved: usize,
-    /// Users who were missing and were added.
-    pub users: usize,
+}
+
+/// The numbers of rows that removing the demo users deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Removed {
+    pub(crate) users: u64,
+    pub(crate) bookings: u64,
 }
 
 struct DemoEvent {
@@ -36,6 +44,9 @@ struct DemoEvent {
     price_minor: i64,
     currency: &'static str,
 }
+
+/// How often to remove a user's bookings and then the user, while the user may go on booking.
+const ATTEMPTS_TO_REMOVE: u32 = 100;
 
 const fn demo_id(number: u128) -> Uuid {
     Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0000 + number)
@@ -183,16 +194,12 @@ const USERS: [(u128, &str, &str, &str); 3] = [
     (103, "alan@example.org", "alan-demo-1", "Alan"),
 ];
 
-/// Adds missing demo data. Events that are over and have no bookings get a new date; all other rows
+/// Adds missing demo events. Those that are over and have no bookings get a new date; all other rows
 /// stay as they are.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn add_demo(
-    db: &Database,
-    accounts: &Accounts,
-    clock: &Clock,
-) -> Result<Seeded, AccountsError> {
+pub async fn add_demo_events(db: &Database, clock: &Clock) -> Result<Seeded, DbErr> {
     let now = clock.now();
     let mut seeded = Seeded::default();
     let tx = db.begin().await?;
@@ -202,12 +209,46 @@ pub async fn add_demo(
         seeded.events += insert_missing::<event::Entity>(&tx, vec![row]).await?;
     }
     tx.commit().await?;
+    Ok(seeded)
+}
+
+/// Adds missing demo users; returns their number.
+///
+/// # Errors
+/// When the database fails.
+pub async fn add_demo_users(accounts: &Accounts) -> Result<u64, AccountsError> {
+    let mut added = 0;
     for (number, email, password, name) in USERS {
         let id = UserId(demo_id(number));
-        let made = accounts.ensure_demo_user(id, email, password, name).await?;
-        seeded.users += usize::from(made);
+        added += u64::from(accounts.ensure_demo_user(id, email, password, name).await?);
     }
-    Ok(seeded)
+    Ok(added)
+}
+
+/// Removes the demo users and their bookings, whose tickets are free again.
+///
+/// # Errors
+/// When the database fails, or when a demo user goes on booking.
+pub(crate) async fn remove_demo_users(services: &Services) -> Result<Removed> {
+    let mut removed = Removed::default();
+    for (number, email, ..) in USERS {
+        let id = UserId(demo_id(number));
+        if services.accounts.find_user(id).await?.is_none() {
+            continue;
+        }
+        let mut attempts = 1..=ATTEMPTS_TO_REMOVE;
+        loop {
+            removed.bookings += services.bookings.remove_all_of(id).await?;
+            // Somebody who is still signed in may have booked in between. The database then keeps
+            // the user, because a booking refers to it.
+            if services.accounts.remove_demo_user(id).await? {
+                removed.users += 1;
+                break;
+            }
+            attempts.next().with_context(|| format!("{email} goes on booking; try again"))?;
+        }
+    }
+    Ok(removed)
 }
 
 impl DemoEvent {

@@ -5,4 +5,5 @@ mod demo;
 
 pub(crate) use bulk::booking_settings;
 pub use bulk::{BulkError, Filled, Size, fill};
-pub use demo::{Seeded, add_demo};
+pub(crate) use demo::remove_demo_users;
+pub use demo::{Seeded, add_demo_events, add_demo_users};
