@@ -1,4 +1,7 @@
-//! A refresh token, which works once. The token itself is stored only in its owner's cookie.
+//! A refresh token. The token itself is stored only in its owner's cookie.
+//!
+//! A session keeps its newest token, the one that was exchanged for it, and for some seconds those
+//! that these two replaced.
 
 use sea_orm::entity::prelude::*;
 
@@ -14,10 +17,16 @@ pub struct Model {
     /// The SHA-256 hash of the token, 32 bytes.
     #[sea_orm(unique)]
     pub token_hash: Vec<u8>,
+    /// The random bytes that the token was made from, together with its series and the server's
+    /// secret. Tokens of a previous version have none.
+    pub nonce: Option<Vec<u8>>,
     pub created_at: DateTimeUtc,
     pub expires_at: DateTimeUtc,
-    /// The time when the token was exchanged for its successor.
+    /// The time when the token was first exchanged for a successor.
     pub used_at: Option<DateTimeUtc>,
+    /// The time when the token became void: a successor of it was exchanged, or another token took
+    /// its place because it seems to be lost.
+    pub voided_at: Option<DateTimeUtc>,
     #[sea_orm(belongs_to, from = "session_id", to = "id")]
     pub session: BelongsTo<super::session::Entity>,
 }

@@ -14,6 +14,10 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: SessionId,
     pub user_id: UserId,
+    /// The SHA-256 hash of the bytes that all tokens of the session begin with, 32 bytes. Sessions
+    /// that a previous version began have none until their next token is issued.
+    #[sea_orm(unique)]
+    pub series_hash: Option<Vec<u8>>,
     pub created_at: DateTimeUtc,
     /// The time when the newest refresh token expires. Each rotation extends it.
     pub expires_at: DateTimeUtc,

@@ -14,6 +14,7 @@ mod m20261124_000005_title_search;
 mod m20261126_000006_counts;
 mod m20261126_000007_price_key;
 mod m20261126_000008_readable_rows;
+mod m20261126_000009_token_series;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000006_counts::Migration),
             Box::new(m20261126_000007_price_key::Migration),
             Box::new(m20261126_000008_readable_rows::Migration),
+            Box::new(m20261126_000009_token_series::Migration),
         ]
     }
 }

@@ -37,7 +37,7 @@ impl Services {
         };
         let metrics = Metrics::new();
         let access_tokens = AccessTokens::new(secrets, clock.clone());
-        let sessions = Sessions::new(db.clone(), clock.clone(), access_tokens.clone());
+        let sessions = Sessions::new(db.clone(), clock.clone(), access_tokens.clone(), secrets);
         let inventory = Inventory::new(&db, &clock, &hub, &metrics, booking);
         Self {
             accounts: Accounts::new(db.clone(), clock.clone(), sessions.clone()),

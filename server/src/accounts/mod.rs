@@ -3,7 +3,9 @@
 mod access_tokens;
 mod hs256;
 mod password;
+mod purpose_key;
 mod refresh_token;
+mod rotation;
 mod rules;
 mod service;
 mod sessions;

@@ -9,16 +9,16 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     access_tokens::{AccessToken, AccessTokens},
-    refresh_token::RefreshToken,
+    purpose_key::PurposeKey,
+    refresh_token::{RefreshToken, Series},
+    rotation::{self, Decision, Replaced},
+    settings::JwtSecrets,
     store,
 };
 use crate::{clock::Clock, database::Database};
 
 /// The time after which an unused session expires.
 pub(crate) const SESSION_LIFETIME: Duration = Duration::days(7);
-/// For this long after its first use, a refresh token can be used again. Two tabs that wake up at
-/// the same time send the same cookie, and neither of them has stolen it.
-const REUSE_GRACE: Duration = Duration::seconds(10);
 /// Longest time for a transaction, from its start until it is committed.
 const TRANSACTION_TIMEOUT: StdDuration = StdDuration::from_secs(10);
 /// Time between two removals of expired sessions.
@@ -52,12 +52,19 @@ pub struct Sessions {
     db: Database,
     clock: Clock,
     access_tokens: AccessTokens,
+    refresh_key: PurposeKey,
 }
 
 impl Sessions {
     #[must_use]
-    pub fn new(db: Database, clock: Clock, access_tokens: AccessTokens) -> Self {
-        Self { db, clock, access_tokens }
+    pub fn new(
+        db: Database,
+        clock: Clock,
+        access_tokens: AccessTokens,
+        secrets: &JwtSecrets,
+    ) -> Self {
+        let refresh_key = PurposeKey::new(secrets, "rowlock refresh tokens");
+        Self { db, clock, access_tokens, refresh_key }
     }
 
     /// Begins a session of `user` within `tx`.
@@ -67,65 +74,104 @@ impl Sessions {
         user: user::Model,
     ) -> Result<SignedIn, SessionsError> {
         let now = self.clock.now();
+        let series = Series::random();
         let session = session::Model {
             id: SessionId::new(),
             user_id: user.id,
+            series_hash: Some(series.hash()),
             created_at: now,
             expires_at: now + SESSION_LIFETIME,
             revoked_at: None,
         };
         let session_id = session.id;
         store::insert_session(tx, session).await?;
-        self.issue_tokens(tx, user, session_id, now).await
+        let refresh_token = self.issue_refresh_token(tx, session_id, series, now).await?;
+        self.signed_in(user, refresh_token)
     }
 
     /// Exchanges a refresh token, as the cookie has it, for the session's next one.
     ///
-    /// A token that was used before ends its whole session, because one of those who sent it is not
-    /// its owner. Within a few seconds of its first use, it gives another token instead.
+    /// It can be exchanged again until the next one is used, because the answer may have been lost.
+    /// After that, it ends its whole session, because one of those who sent it is not its owner.
+    /// `rotation` has the rules.
     ///
     /// # Errors
-    /// `SessionEnded` when the token is unknown, expired, used or revoked.
+    /// `SessionEnded` when the token is unknown, expired or void, or its session was revoked.
     pub async fn refresh(&self, cookie: &str) -> Result<SignedIn, SessionsError> {
         let token = RefreshToken::parse(cookie).ok_or(SessionsError::SessionEnded)?;
-        within_transaction_timeout(&self.db, self.rotate(token.hash())).await
+        within_transaction_timeout(&self.db, self.rotate(token)).await
     }
 
-    async fn rotate(&self, hash: Vec<u8>) -> Result<SignedIn, SessionsError> {
+    async fn rotate(&self, token: RefreshToken) -> Result<SignedIn, SessionsError> {
         let now = self.clock.now();
-        // The first look needs no transaction, so that made-up tokens do not take the writer's
-        // time.
-        let found = store::find_refresh_token(self.db.reads(), &hash).await?;
-        let session_id = found.ok_or(SessionsError::SessionEnded)?.session_id;
+        // This look needs no transaction, so that made-up tokens do not take the writer's time.
+        let session_id = self.find_session(&token).await?.ok_or(SessionsError::SessionEnded)?;
         let tx = self.db.begin().await?;
         let session = store::lock_session(&tx, session_id).await?;
-        // The second look sees the changes that other rotations of this session made before the
-        // lock.
-        let token = store::find_refresh_token(&tx, &hash).await?;
-        let (Some(session), Some(token)) = (session, token) else {
+        let session = session.ok_or(SessionsError::SessionEnded)?;
+        // This look sees the changes that other rotations of this session made before the lock.
+        let tokens = store::find_tokens_of_session(&tx, session_id).await?;
+        if session.revoked_at.is_some() || session.expires_at <= now {
             return Err(SessionsError::SessionEnded);
+        }
+        let (series, hash) = (token.series(), token.hash());
+        let sent = tokens.iter().find(|known| known.token_hash == hash);
+        let decision = match sent {
+            Some(sent) => rotation::decide(&tokens, sent, now),
+            // It is one of the session's tokens, and the session has forgotten it.
+            None if session.series_hash == Some(series.hash()) => Decision::Theft,
+            None => return Err(SessionsError::SessionEnded),
         };
-
-        if session.revoked_at.is_some() || token.expires_at <= now {
-            return Err(SessionsError::SessionEnded);
-        }
-        if token.used_at.is_some_and(|used_at| now - used_at > REUSE_GRACE) {
-            tracing::warn!(user = %session.user_id, session = %session.id,
-                "a used refresh token was sent again; its session is revoked");
-            store::revoke_session(&tx, session, now).await?;
-            tx.commit().await?;
-            return Err(SessionsError::SessionEnded);
-        }
+        let repeated = match decision {
+            Decision::Issue => None,
+            Decision::Repeat(newest) => newest
+                .nonce
+                .as_deref()
+                .and_then(|nonce| series.find_token(&self.refresh_key, nonce, &newest.token_hash)),
+            Decision::Expired => return Err(SessionsError::SessionEnded),
+            Decision::Theft => {
+                tracing::warn!(user = %session.user_id, session = %session.id,
+                    "a void refresh token was sent; its session is revoked");
+                store::revoke_session(&tx, session, now).await?;
+                tx.commit().await?;
+                return Err(SessionsError::SessionEnded);
+            }
+        };
         let user = store::find_user(&tx, session.user_id).await?;
         let user = user.ok_or(SessionsError::SessionEnded)?;
-        if token.used_at.is_none() {
-            store::mark_used(&tx, token, now).await?;
+        if let Some(newest) = repeated {
+            return self.signed_in(user, newest);
         }
-        let (session_id, expires_at) = (session.id, now + SESSION_LIFETIME);
-        store::extend_session(&tx, session, expires_at).await?;
-        let signed_in = self.issue_tokens(&tx, user, session_id, now).await?;
+
+        if let Some(sent) = sent {
+            if sent.used_at.is_none() {
+                store::mark_used(&tx, sent.id, now).await?;
+            }
+            let Replaced { voided, deleted } = rotation::replaced_by_issuing(&tokens, sent, now);
+            if !voided.is_empty() {
+                store::void_tokens(&tx, voided, now).await?;
+            }
+            if !deleted.is_empty() {
+                store::delete_tokens(&tx, deleted).await?;
+            }
+        }
+        store::extend_session(&tx, session, series.hash(), now + SESSION_LIFETIME).await?;
+        let refresh_token = self.issue_refresh_token(&tx, session_id, series, now).await?;
+        let signed_in = self.signed_in(user, refresh_token)?;
         tx.commit().await?;
         Ok(signed_in)
+    }
+
+    /// The session that this token belongs or belonged to.
+    async fn find_session(&self, token: &RefreshToken) -> Result<Option<SessionId>, DbErr> {
+        let db = self.db.reads();
+        let session = store::find_session_by_series(db, &token.series().hash()).await?;
+        if let Some(session) = session {
+            return Ok(Some(session.id));
+        }
+        // A server of the previous version issued it.
+        let token = store::find_refresh_token(db, &token.hash()).await?;
+        Ok(token.map(|token| token.session_id))
     }
 
     /// Ends the session that a refresh token belongs to. Does nothing if there is none.
@@ -134,11 +180,10 @@ impl Sessions {
     /// Only when the database fails.
     pub async fn logout(&self, cookie: &str) -> Result<(), SessionsError> {
         let Some(token) = RefreshToken::parse(cookie) else { return Ok(()) };
-        let found = store::find_refresh_token(self.db.reads(), &token.hash()).await?;
-        let Some(token) = found else { return Ok(()) };
+        let Some(session_id) = self.find_session(&token).await? else { return Ok(()) };
         within_transaction_timeout(&self.db, async {
             let tx = self.db.begin().await?;
-            if let Some(session) = store::lock_session(&tx, token.session_id).await?
+            if let Some(session) = store::lock_session(&tx, session_id).await?
                 && session.revoked_at.is_none()
             {
                 store::revoke_session(&tx, session, self.clock.now()).await?;
@@ -195,7 +240,8 @@ impl Sessions {
     /// Returns the number of removed rows. Once it is less than a batch, none are left.
     async fn remove_batch(&self, now: DateTime<Utc>) -> Result<u64, DbErr> {
         let tx = self.db.begin().await?;
-        // Tokens first: a session takes its tokens along, and it may have many.
+        // Tokens first: a session takes its tokens along, and one of a previous version may have
+        // many.
         let mut count = store::delete_expired_refresh_tokens(&tx, now, BATCH).await?;
         if count < BATCH {
             count += store::delete_expired_sessions(&tx, now, BATCH - count).await?;
@@ -204,23 +250,33 @@ impl Sessions {
         Ok(count)
     }
 
-    async fn issue_tokens(
+    async fn issue_refresh_token(
         &self,
         tx: &impl ConnectionTrait,
-        user: user::Model,
         session_id: SessionId,
+        series: Series,
         now: DateTime<Utc>,
-    ) -> Result<SignedIn, SessionsError> {
-        let refresh_token = RefreshToken::random();
+    ) -> Result<RefreshToken, DbErr> {
+        let (refresh_token, nonce) = series.new_token(&self.refresh_key);
         let row = refresh_token::Model {
             id: RefreshTokenId::new(),
             session_id,
             token_hash: refresh_token.hash(),
+            nonce: Some(nonce.to_vec()),
             created_at: now,
             expires_at: now + SESSION_LIFETIME,
             used_at: None,
+            voided_at: None,
         };
         store::insert_refresh_token(tx, row).await?;
+        Ok(refresh_token)
+    }
+
+    fn signed_in(
+        &self,
+        user: user::Model,
+        refresh_token: RefreshToken,
+    ) -> Result<SignedIn, SessionsError> {
         let access_token = self.access_tokens.issue(user.id)?;
         Ok(SignedIn { user, access_token, refresh_token })
     }

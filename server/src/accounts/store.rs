@@ -1,7 +1,7 @@
 //! Users, sessions and refresh tokens in the database.
 
 use chrono::{DateTime, Utc};
-use rowlock_entities::{SessionId, UserId, refresh_token, session, user};
+use rowlock_entities::{RefreshTokenId, SessionId, UserId, refresh_token, session, user};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
@@ -9,6 +9,8 @@ use sea_orm::{
     QuerySelect, QueryTrait,
     sea_query::{Expr, LockBehavior, LockType},
 };
+
+use crate::database::any_of;
 
 pub(crate) async fn find_user(
     db: &impl ConnectionTrait,
@@ -51,6 +53,14 @@ pub(crate) async fn insert_refresh_token(
         .map(drop)
 }
 
+/// The session whose tokens begin with the series of this hash.
+pub(crate) async fn find_session_by_series(
+    db: &impl ConnectionTrait,
+    series_hash: &[u8],
+) -> Result<Option<session::Model>, DbErr> {
+    session::Entity::find().filter(session::Column::SeriesHash.eq(series_hash)).one(db).await
+}
+
 pub(crate) async fn find_refresh_token(
     db: &impl ConnectionTrait,
     hash: &[u8],
@@ -66,22 +76,65 @@ pub(crate) async fn lock_session(
     session::Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx).await
 }
 
-pub(crate) async fn mark_used(
+pub(crate) async fn find_tokens_of_session(
     tx: &impl ConnectionTrait,
-    token: refresh_token::Model,
-    at: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    let mut token = token.into_active_model();
-    token.used_at = Set(Some(at));
-    token.update(tx).await.map(drop)
+    session: SessionId,
+) -> Result<Vec<refresh_token::Model>, DbErr> {
+    let of_session = refresh_token::Column::SessionId.eq(session);
+    refresh_token::Entity::find().filter(of_session).all(tx).await
 }
 
+pub(crate) async fn mark_used(
+    tx: &impl ConnectionTrait,
+    token: RefreshTokenId,
+    at: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    refresh_token::Entity::update_many()
+        .col_expr(refresh_token::Column::UsedAt, Expr::val(at))
+        .filter(refresh_token::Column::Id.eq(token))
+        .exec(tx)
+        .await
+        .map(drop)
+}
+
+pub(crate) async fn void_tokens(
+    tx: &impl ConnectionTrait,
+    tokens: Vec<RefreshTokenId>,
+    at: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let ids = tokens.into_iter().map(|id| id.0);
+    refresh_token::Entity::update_many()
+        .col_expr(refresh_token::Column::VoidedAt, Expr::val(at))
+        .filter(any_of(tx.get_database_backend(), refresh_token::Column::Id, ids))
+        .exec(tx)
+        .await
+        .map(drop)
+}
+
+pub(crate) async fn delete_tokens(
+    tx: &impl ConnectionTrait,
+    tokens: Vec<RefreshTokenId>,
+) -> Result<(), DbErr> {
+    let ids = tokens.into_iter().map(|id| id.0);
+    refresh_token::Entity::delete_many()
+        .filter(any_of(tx.get_database_backend(), refresh_token::Column::Id, ids))
+        .exec(tx)
+        .await
+        .map(drop)
+}
+
+/// Notes that the session's next token has this series and expires at this time.
 pub(crate) async fn extend_session(
     tx: &impl ConnectionTrait,
     session: session::Model,
+    series_hash: Vec<u8>,
     expires_at: DateTime<Utc>,
 ) -> Result<(), DbErr> {
+    let has_series = session.series_hash.as_ref() == Some(&series_hash);
     let mut session = session.into_active_model();
+    if !has_series {
+        session.series_hash = Set(Some(series_hash));
+    }
     session.expires_at = Set(expires_at);
     session.update(tx).await.map(drop)
 }

@@ -2,7 +2,7 @@
 
 use rowlock_entities::{UserId, user};
 
-use super::{Accounts, AccountsError, refresh_token::RefreshToken, store};
+use super::{Accounts, AccountsError, store};
 use crate::database::{Fault, insert_missing};
 
 impl Accounts {
@@ -28,7 +28,7 @@ impl Accounts {
         &self,
         users: Vec<(UserId, String)>,
     ) -> Result<u64, AccountsError> {
-        let password_hash = self.passwords.hash(RefreshToken::random().as_text()).await?;
+        let password_hash = self.passwords.hash(nobodys_password()).await?;
         let now = self.clock.now();
         let users = users
             .into_iter()
@@ -89,4 +89,9 @@ impl Accounts {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// A password that nobody knows.
+fn nobodys_password() -> String {
+    format!("{:x}", rand::random::<u128>())
 }

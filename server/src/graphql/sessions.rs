@@ -54,8 +54,10 @@ impl SessionsMutation {
 
     /// Reads the refresh cookie, rotates it, and returns a new access token.
     ///
-    /// Errors: `UNAUTHENTICATED` if there is no cookie or its session has ended. Using a cookie
-    /// twice ends its session, except within a few seconds.
+    /// If the answer is lost, send the same cookie again. Once the next cookie has been used, an
+    /// earlier one ends its session, except within a few seconds.
+    ///
+    /// Errors: `UNAUTHENTICATED` if there is no cookie or its session has ended, `RATE_LIMITED`.
     #[graphql(guard = "CanSetCookie")]
     async fn refresh(&self, ctx: &Context<'_>) -> Result<AuthPayload, ApiError> {
         check_sign_in(ctx)?;

@@ -37,7 +37,14 @@ on_both_engines! {
     the_refresh_cookie_is_out_of_reach_of_scripts_and_other_sites
     refreshing_rotates_the_cookie_and_returns_a_valid_token
     tabs_that_refresh_at_once_all_stay_signed_in
-    reusing_a_refresh_token_ends_its_session
+    a_refresh_whose_answer_was_lost_can_be_tried_again
+    a_refresh_token_whose_successor_was_used_ends_its_session
+    a_refresh_token_that_another_replaced_ends_its_session
+    a_thief_and_the_owner_cannot_both_go_on
+    the_oldest_refresh_token_still_ends_its_session
+    a_session_keeps_few_refresh_tokens ["--sign-ins-per-minute-per-address", "1000000"]
+    sessions_of_the_previous_version_go_on
+    logging_out_with_an_earlier_cookie_ends_the_session
     a_session_expires_a_week_after_its_last_refresh
     logging_out_ends_the_session_and_clears_the_cookie
     logging_out_everywhere_ends_all_sessions_of_only_this_user
@@ -220,20 +227,45 @@ async fn refreshing_rotates_the_cookie_and_returns_a_valid_token(app: App) {
     }
 }
 
+/// Returns the next cookie.
+async fn refreshed_cookie(app: &App, cookie: &str) -> String {
+    refresh_cookie(&send_with_cookie(app, REFRESH, cookie).await).0
+}
+
 async fn tabs_that_refresh_at_once_all_stay_signed_in(app: App) {
-    let cookie = session_cookie(&app).await;
-    let tabs =
-        futures_util::future::join_all((0..4).map(|_| send_with_cookie(&app, REFRESH, &cookie)))
-            .await;
-    for tab in &tabs {
-        let (next, _) = refresh_cookie(tab);
-        refresh_cookie(&send_with_cookie(&app, REFRESH, &next).await);
+    let mut cookie = session_cookie(&app).await;
+    for tabs in [2, 3, 8] {
+        let answers =
+            futures_util::future::join_all((0..tabs).map(|_| refreshed_cookie(&app, &cookie)))
+                .await;
+        // So it does not matter which answer arrives last.
+        assert!(answers.iter().all(|answer| *answer == answers[0] && *answer != cookie));
+        // A tab goes on before another one's request arrives.
+        let next = refreshed_cookie(&app, &answers[0]).await;
+        for late in [&cookie, &answers[0]] {
+            assert_eq!(refreshed_cookie(&app, late).await, next);
+        }
+        app.clock.advance(Duration::minutes(15));
+        cookie = refreshed_cookie(&app, &next).await;
+        app.clock.advance(Duration::minutes(15));
     }
 }
 
-async fn reusing_a_refresh_token_ends_its_session(app: App) {
+async fn a_refresh_whose_answer_was_lost_can_be_tried_again(app: App) {
+    let cookie = session_cookie(&app).await;
+    for seconds in [11, 86_400] {
+        refreshed_cookie(&app, &cookie).await;
+        app.clock.advance(Duration::seconds(seconds));
+    }
+    let next = refreshed_cookie(&app, &cookie).await;
+    app.clock.advance(Duration::days(6));
+    refreshed_cookie(&app, &next).await;
+}
+
+async fn a_refresh_token_whose_successor_was_used_ends_its_session(app: App) {
     let stolen = session_cookie(&app).await;
-    let (current, _) = refresh_cookie(&send_with_cookie(&app, REFRESH, &stolen).await);
+    let next = refreshed_cookie(&app, &stolen).await;
+    let current = refreshed_cookie(&app, &next).await;
     app.clock.advance(Duration::seconds(11));
     assert_eq!(refresh_error_code(&app, &stolen).await, "UNAUTHENTICATED");
     assert_eq!(refresh_error_code(&app, &current).await, "UNAUTHENTICATED");
@@ -241,7 +273,112 @@ async fn reusing_a_refresh_token_ends_its_session(app: App) {
     // Another session of the same user continues.
     let input = json!({ "email": "ann@example.org", "password": "passw0rd" });
     let login = app.request(None, LOGIN, json!({ "input": input })).send().await.unwrap();
-    refresh_cookie(&send_with_cookie(&app, REFRESH, &refresh_cookie(&login).0).await);
+    refreshed_cookie(&app, &refresh_cookie(&login).0).await;
+}
+
+async fn a_refresh_token_that_another_replaced_ends_its_session(app: App) {
+    let shared = session_cookie(&app).await;
+    let thief = refreshed_cookie(&app, &shared).await;
+    app.clock.advance(Duration::minutes(5));
+    let owner = refreshed_cookie(&app, &shared).await;
+    assert_ne!(thief, owner);
+    app.clock.advance(Duration::minutes(5));
+    assert_eq!(refresh_error_code(&app, &thief).await, "UNAUTHENTICATED");
+    assert_eq!(refresh_error_code(&app, &owner).await, "UNAUTHENTICATED");
+}
+
+async fn a_thief_and_the_owner_cannot_both_go_on(app: App) {
+    let cookie = session_cookie(&app).await;
+    // At first, both send the same cookie at the same time.
+    let (mut thief, mut owner) =
+        tokio::join!(refreshed_cookie(&app, &cookie), refreshed_cookie(&app, &cookie));
+    let mut exchanges = 0;
+    'session: loop {
+        for holder in [&mut thief, &mut owner] {
+            app.clock.advance(Duration::minutes(7));
+            let response = send_with_cookie(&app, REFRESH, holder).await;
+            match response.headers().contains_key(header::SET_COOKIE) {
+                true => *holder = refresh_cookie(&response).0,
+                false => break 'session,
+            }
+            exchanges += 1;
+        }
+    }
+    assert!(exchanges <= 3, "{exchanges}");
+    for cookie in [cookie, thief, owner] {
+        assert_eq!(refresh_error_code(&app, &cookie).await, "UNAUTHENTICATED");
+    }
+}
+
+async fn the_oldest_refresh_token_still_ends_its_session(app: App) {
+    let stolen = session_cookie(&app).await;
+    let mut cookie = stolen.clone();
+    for _ in 0..20 {
+        cookie = refreshed_cookie(&app, &cookie).await;
+        app.clock.advance(Duration::minutes(15));
+    }
+    // A token that nobody ever had ends nothing.
+    let unknown = format!("rowlock_refresh={}", "A".repeat(43));
+    assert_eq!(refresh_error_code(&app, &unknown).await, "UNAUTHENTICATED");
+    cookie = refreshed_cookie(&app, &cookie).await;
+    assert_eq!(refresh_error_code(&app, &stolen).await, "UNAUTHENTICATED");
+    assert_eq!(refresh_error_code(&app, &cookie).await, "UNAUTHENTICATED");
+}
+
+async fn a_session_keeps_few_refresh_tokens(app: App) {
+    const EXCHANGES: usize = 1_000;
+    const MOST_TOKENS: u64 = 10;
+    let count = async || refresh_token::Entity::find().count(app.db()).await.unwrap();
+    let one = session_cookie(&app).await;
+    // The first half of the requests comes in crowds, and the others after a while each.
+    for _ in 0..EXCHANGES / 40 {
+        futures_util::future::join_all((0..20).map(|_| refreshed_cookie(&app, &one))).await;
+        app.clock.advance(Duration::seconds(3));
+        assert!(count().await <= MOST_TOKENS);
+    }
+    let mut cookie = one.clone();
+    for _ in 0..EXCHANGES / 2 {
+        app.clock.advance(Duration::seconds(11));
+        cookie = refreshed_cookie(&app, &one).await;
+    }
+    assert!(count().await <= MOST_TOKENS);
+    // A chain, first as fast as it can grow.
+    for exchange in 0..EXCHANGES {
+        cookie = refreshed_cookie(&app, &cookie).await;
+        if exchange >= EXCHANGES / 2 {
+            app.clock.advance(Duration::seconds(11));
+        }
+        if exchange % 100 == 0 {
+            assert!(count().await <= MOST_TOKENS);
+        }
+    }
+    assert!(count().await <= MOST_TOKENS);
+    assert_eq!(session::Entity::find().count(app.db()).await.unwrap(), 1);
+}
+
+async fn sessions_of_the_previous_version_go_on(app: App) {
+    let cookie = session_cookie(&app).await;
+    app.execute_sql("UPDATE sessions SET series_hash = NULL").await;
+    app.execute_sql("UPDATE refresh_tokens SET nonce = NULL").await;
+    let answers =
+        futures_util::future::join_all((0..3).map(|_| refreshed_cookie(&app, &cookie))).await;
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
+    app.clock.advance(Duration::minutes(15));
+    let next = refreshed_cookie(&app, &answers[0]).await;
+    app.clock.advance(Duration::minutes(15));
+    assert_eq!(refresh_error_code(&app, &cookie).await, "UNAUTHENTICATED");
+    assert_eq!(refresh_error_code(&app, &next).await, "UNAUTHENTICATED");
+}
+
+async fn logging_out_with_an_earlier_cookie_ends_the_session(app: App) {
+    let first = session_cookie(&app).await;
+    let mut cookie = first.clone();
+    for _ in 0..3 {
+        cookie = refreshed_cookie(&app, &cookie).await;
+        app.clock.advance(Duration::minutes(15));
+    }
+    send_with_cookie(&app, LOGOUT, &first).await;
+    assert_eq!(refresh_error_code(&app, &cookie).await, "UNAUTHENTICATED");
 }
 
 async fn a_session_expires_a_week_after_its_last_refresh(app: App) {

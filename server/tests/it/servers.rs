@@ -239,6 +239,25 @@ async fn a_refresh_token_works_on_every_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tabs_that_refresh_at_once_on_two_servers_get_the_same_cookie() {
+    let (first, second) = two_servers().await;
+    let register = "mutation { register(input: { email: \"ann@example.org\", \
+        password: \"planned-1\", name: \"Ann\" }) { accessToken } }";
+    let mut cookie =
+        refresh_cookie(&first.request(None, register, json!({})).send().await.unwrap()).0;
+    for _ in 0..3 {
+        let answers = join_all((0..8).map(async |tab| {
+            let server = if tab % 2 == 0 { &first } else { &second };
+            let refresh = server.request(None, "mutation { refresh { accessToken } }", json!({}));
+            refresh_cookie(&refresh.header("cookie", &cookie).send().await.unwrap()).0
+        }))
+        .await;
+        assert!(answers.iter().all(|answer| *answer == answers[0] && *answer != cookie));
+        cookie.clone_from(&answers[0]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn migrations_started_by_several_processes_at_once_succeed() {
     let name = format!("migrated_{}", uuid::Uuid::now_v7().simple());
     postgres_admin(&format!("CREATE DATABASE {name}")).await;
