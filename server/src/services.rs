@@ -40,7 +40,7 @@ impl Services {
         let sessions = Sessions::new(db.clone(), clock.clone(), access_tokens.clone(), secrets);
         let inventory = Inventory::new(&db, &clock, &hub, &metrics, booking);
         Self {
-            accounts: Accounts::new(db.clone(), clock.clone(), sessions.clone()),
+            accounts: Accounts::new(db.clone(), clock.clone(), sessions.clone(), secrets),
             events: Events::new(db.clone(), &metrics),
             bookings: Bookings::new(db.clone(), inventory, &metrics),
             sessions,

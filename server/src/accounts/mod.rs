@@ -2,6 +2,7 @@
 
 mod access_tokens;
 mod hs256;
+mod known_devices;
 mod password;
 mod purpose_key;
 mod refresh_token;
@@ -15,6 +16,8 @@ mod test_accounts;
 
 pub(crate) use access_tokens::ACCESS_TOKEN_LIFETIME;
 pub use access_tokens::{AccessToken, AccessTokens, Viewer};
+pub(crate) use known_devices::DEVICE_LIFETIME;
+pub(crate) use password::Caller;
 pub use password::PasswordError;
 pub use service::{Accounts, AccountsError};
 pub(crate) use sessions::SESSION_LIFETIME;

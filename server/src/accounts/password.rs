@@ -17,8 +17,8 @@ use tokio::{sync::Semaphore, time::timeout};
 
 /// Longest wait for a turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(10);
-/// Maximum number of callers that wait for a turn. A hash takes tens of milliseconds, so the turn
-/// of further callers would come too late.
+/// Maximum number of callers that wait for a turn in each queue. A hash takes tens of milliseconds,
+/// so the turn of further callers would come too late.
 const MAX_WAITING: usize = 250;
 
 /// The hash that is checked if there is no such user, so that the answer takes as long.
@@ -40,7 +40,31 @@ pub enum PasswordError {
 #[derive(Clone, Debug)]
 pub(crate) struct Passwords {
     turns: Arc<Semaphore>,
-    waiting: Arc<AtomicUsize>,
+    strangers: Arc<Queue>,
+    known_devices: Arc<Queue>,
+}
+
+/// Whose password it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// Somebody in a browser in which the same account has signed in before.
+    KnownDevice,
+    /// Anybody.
+    Stranger,
+}
+
+/// Callers that wait. Only the first one of each queue waits for a turn, so the queues take turns,
+/// and a flood in one of them does not keep up the other.
+#[derive(Debug)]
+struct Queue {
+    first: Semaphore,
+    waiting: AtomicUsize,
+}
+
+impl Queue {
+    fn new() -> Self {
+        Self { first: Semaphore::new(1), waiting: AtomicUsize::new(0) }
+    }
 }
 
 /// A caller that waits for a turn, counted until this is dropped.
@@ -68,16 +92,23 @@ impl Passwords {
     pub(crate) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let turns = cores.saturating_sub(1).max(1);
-        Self { turns: Arc::new(Semaphore::new(turns)), waiting: Arc::default() }
+        Self {
+            turns: Arc::new(Semaphore::new(turns)),
+            strangers: Arc::new(Queue::new()),
+            known_devices: Arc::new(Queue::new()),
+        }
     }
 
     /// The number of callers that wait for a turn.
     pub(crate) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        [&self.strangers, &self.known_devices]
+            .map(|queue| queue.waiting.load(Ordering::Relaxed))
+            .iter()
+            .sum()
     }
 
     pub(crate) async fn hash(&self, password: String) -> Result<PasswordHash, PasswordError> {
-        self.in_turn(move || hash_now(&password)).await
+        self.in_turn(Caller::Stranger, move || hash_now(&password)).await
     }
 
     /// Whether `stored` was made from `password`. Without `stored`, the answer is no, after the
@@ -86,8 +117,9 @@ impl Passwords {
         &self,
         password: String,
         stored: Option<PasswordHash>,
+        caller: Caller,
     ) -> Result<bool, PasswordError> {
-        self.in_turn(move || match stored {
+        self.in_turn(caller, move || match stored {
             Some(hash) => verify_now(&password, &hash),
             None => {
                 if let Some(hash) = NOBODYS_HASH.as_ref() {
@@ -101,10 +133,19 @@ impl Passwords {
 
     async fn in_turn<T: Send + 'static>(
         &self,
+        caller: Caller,
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
-        let waiting = Waiting::among(&self.waiting)?;
-        let turn = timeout(TURN_TIMEOUT, Arc::clone(&self.turns).acquire_owned())
+        let queue = match caller {
+            Caller::KnownDevice => &self.known_devices,
+            Caller::Stranger => &self.strangers,
+        };
+        let waiting = Waiting::among(&queue.waiting)?;
+        let turn = async {
+            let _first = queue.first.acquire().await?;
+            Arc::clone(&self.turns).acquire_owned().await
+        };
+        let turn = timeout(TURN_TIMEOUT, turn)
             .await
             .map_err(|_| PasswordError::Busy)?
             .map_err(|e| PasswordError::Hash(e.to_string()))?;
@@ -145,8 +186,33 @@ mod tests {
         let passwords = Passwords::new();
         let hash = passwords.hash("correct horse 1".to_owned()).await.unwrap();
         assert!(hash.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.0);
-        assert!(passwords.verify("correct horse 1".to_owned(), Some(hash.clone())).await.unwrap());
-        assert!(!passwords.verify("correct horse 2".to_owned(), Some(hash)).await.unwrap());
-        assert!(!passwords.verify("no account has this password".to_owned(), None).await.unwrap());
+        let verify = async |password: &str, stored| {
+            passwords.verify(password.to_owned(), stored, Caller::Stranger).await.unwrap()
+        };
+        assert!(verify("correct horse 1", Some(hash.clone())).await);
+        assert!(!verify("correct horse 2", Some(hash)).await);
+        assert!(!verify("no account has this password", None).await);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_crowd_of_strangers_does_not_keep_up_a_known_device() {
+        let passwords = Passwords::new();
+        let guess = |caller| {
+            let passwords = passwords.clone();
+            async move { passwords.verify("wrong".to_owned(), None, caller).await }
+        };
+        let strangers: Vec<_> =
+            (0..MAX_WAITING / 2).map(|_| tokio::spawn(guess(Caller::Stranger))).collect();
+        while passwords.waiting() < MAX_WAITING / 4 {
+            tokio::task::yield_now().await;
+        }
+        for remaining in [MAX_WAITING / 5, MAX_WAITING / 6] {
+            assert!(!guess(Caller::KnownDevice).await.unwrap());
+            assert!(passwords.waiting() > remaining, "{}", passwords.waiting());
+        }
+        for stranger in strangers {
+            assert!(!stranger.await.unwrap().unwrap());
+        }
+        assert_eq!(passwords.waiting(), 0);
     }
 }

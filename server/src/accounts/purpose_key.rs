@@ -34,10 +34,20 @@ impl PurposeKey {
 
     /// The codes of `message` with each key, the first key's first.
     pub(crate) fn codes(&self, message: &[u8]) -> impl Iterator<Item = [u8; 32]> {
-        [Some(&self.signing), self.accepted.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(|key| code(key, message))
+        self.keys().map(|key| code(key, message))
+    }
+
+    /// Whether one of the keys made this code of `message`. Takes the same time for every code of
+    /// this length.
+    pub(crate) fn has_code(&self, message: &[u8], code: &[u8; 32]) -> bool {
+        let verified = self
+            .keys()
+            .filter(|key| (*key).clone().chain_update(message).verify_slice(code).is_ok());
+        verified.count() > 0
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &Hmac<Sha256>> {
+        [Some(&self.signing), self.accepted.as_ref()].into_iter().flatten()
     }
 }
 
@@ -70,6 +80,9 @@ mod tests {
         assert_ne!(code, key.code(b"massage"));
         let codes: Vec<_> = PurposeKey::new(&both, "for tests").codes(b"message").collect();
         assert_eq!((codes.len(), codes[1]), (2, code));
+        let both_keys = PurposeKey::new(&both, "for tests");
+        assert!(both_keys.has_code(b"message", &code) && both_keys.has_code(b"message", &codes[0]));
+        assert!(!both_keys.has_code(b"massage", &code) && !key.has_code(b"message", &codes[0]));
         assert_ne!(codes[0], code);
         assert!(PurposeKey::new(&both, "for others").codes(b"message").all(|other| other != code));
         assert_eq!(format!("{key:?}"), "PurposeKey(…)");

@@ -4,12 +4,14 @@ use rowlock_entities::{UserId, user};
 use sea_orm::{DbErr, SqlErr};
 
 use super::{
-    password::{PasswordError, Passwords},
+    known_devices::KnownDevices,
+    password::{Caller, PasswordError, Passwords},
     rules::{
         MAX_EMAIL_BYTES, MAX_PASSWORD_CHARS, email_problem, name_problem, normalised_email,
         password_problem,
     },
     sessions::{Sessions, SessionsError, SignedIn, within_transaction_timeout},
+    settings::JwtSecrets,
     store,
 };
 use crate::{clock::Clock, database::Database, field_problem::FieldProblem};
@@ -41,12 +43,18 @@ pub struct Accounts {
     pub(super) clock: Clock,
     pub(super) passwords: Passwords,
     sessions: Sessions,
+    known_devices: KnownDevices,
 }
 
 impl Accounts {
     #[must_use]
-    pub fn new(db: Database, clock: Clock, sessions: Sessions) -> Self {
-        Self { db, clock, passwords: Passwords::new(), sessions }
+    pub fn new(db: Database, clock: Clock, sessions: Sessions, secrets: &JwtSecrets) -> Self {
+        let known_devices = KnownDevices::new(secrets, clock.clone());
+        Self { db, clock, passwords: Passwords::new(), sessions, known_devices }
+    }
+
+    pub(crate) fn known_devices(&self) -> &KnownDevices {
+        &self.known_devices
     }
 
     /// The number of callers that wait for their password to be hashed or checked.
@@ -98,11 +106,16 @@ impl Accounts {
         .await
     }
 
-    /// Checks the password and begins a session.
+    /// Checks the password and begins a session. `caller` decides only who is first.
     ///
     /// # Errors
     /// `InvalidCredentials`, after the same time whether the email or the password is wrong.
-    pub async fn login(&self, email: &str, password: &str) -> Result<SignedIn, AccountsError> {
+    pub(crate) async fn login(
+        &self,
+        email: &str,
+        password: &str,
+        caller: Caller,
+    ) -> Result<SignedIn, AccountsError> {
         let email = normalised_email(email);
         // An email or password that no account can have is not looked up, but costs the same time.
         let is_possible = email.len() <= MAX_EMAIL_BYTES
@@ -114,7 +127,7 @@ impl Accounts {
         };
         let password = if is_possible { password.to_owned() } else { String::new() };
         let stored = user.as_ref().map(|user| user.password_hash.clone());
-        let is_right = self.passwords.verify(password, stored).await?;
+        let is_right = self.passwords.verify(password, stored, caller).await?;
         let user = user.filter(|_| is_right).ok_or(AccountsError::InvalidCredentials)?;
 
         within_transaction_timeout(&self.db, async {

@@ -12,7 +12,7 @@ use super::{
     viewer::ViewerExt,
 };
 use crate::{
-    accounts::{Accounts, SESSION_LIFETIME, Sessions, SignedIn},
+    accounts::{Accounts, Caller, DEVICE_LIFETIME, SESSION_LIFETIME, Sessions, SignedIn},
     limits::RateLimits,
 };
 
@@ -33,7 +33,7 @@ impl SessionsMutation {
         check_sign_in(ctx)?;
         let accounts = ctx.data_unchecked::<Accounts>();
         let signed_in = accounts.register(&input.email, &input.password, &input.name).await?;
-        Ok(payload(ctx, signed_in))
+        Ok(first_payload(ctx, signed_in))
     }
 
     /// Signs in.
@@ -47,9 +47,13 @@ impl SessionsMutation {
     ) -> Result<AuthPayload, ApiError> {
         check_sign_in(ctx)?;
         let limits = ctx.data_unchecked::<Arc<RateLimits>>();
-        limits.check_login(ctx.client_address(), &input.email)?;
         let accounts = ctx.data_unchecked::<Accounts>();
-        Ok(payload(ctx, accounts.login(&input.email, &input.password).await?))
+        let cookie = ctx.data_unchecked::<SessionCookie>();
+        let device = accounts.known_devices().find(cookie.device.as_deref(), &input.email);
+        limits.check_login(ctx.client_address(), &input.email, device)?;
+        let caller = if device.is_some() { Caller::KnownDevice } else { Caller::Stranger };
+        let signed_in = accounts.login(&input.email, &input.password, caller).await?;
+        Ok(first_payload(ctx, signed_in))
     }
 
     /// Reads the refresh cookie, rotates it, and returns a new access token.
@@ -100,10 +104,20 @@ fn check_sign_in(ctx: &Context<'_>) -> Result<(), ApiError> {
     Ok(ctx.data_unchecked::<Arc<RateLimits>>().check_sign_in(ctx.client_address())?)
 }
 
+/// Like `payload`, after the person has proved who they are. From now on, the device is known.
+fn first_payload(ctx: &Context<'_>, signed_in: SignedIn) -> AuthPayload {
+    let cookie = ctx.data_unchecked::<SessionCookie>();
+    let known_devices = ctx.data_unchecked::<Accounts>().known_devices();
+    let device = known_devices.remember(cookie.device.as_deref(), &signed_in.user.email);
+    let payload = payload(ctx, signed_in);
+    cookie.set_device(ctx, &device, DEVICE_LIFETIME);
+    payload
+}
+
 /// Puts the refresh token into the cookie, and the rest into the answer.
 fn payload(ctx: &Context<'_>, signed_in: SignedIn) -> AuthPayload {
     let cookie = ctx.data_unchecked::<SessionCookie>();
-    cookie.set(ctx, &signed_in.refresh_token.as_text(), SESSION_LIFETIME.num_seconds());
+    cookie.set(ctx, &signed_in.refresh_token.as_text(), SESSION_LIFETIME);
     AuthPayload {
         user: User(signed_in.user),
         access_token: signed_in.access_token.token,

@@ -12,6 +12,7 @@ use governor::{
     state::keyed::DefaultKeyedStateStore,
 };
 use rowlock_entities::UserId;
+use uuid::Uuid;
 
 use super::ClientAddress;
 
@@ -35,8 +36,8 @@ pub struct RateLimitArgs {
     )]
     pub sign_ins_per_minute_per_address: u32,
 
-    /// Login attempts per minute for one email from one address; ten times as many from all
-    /// addresses together
+    /// Login attempts per minute for one email from one address, and from one device that has
+    /// signed in to the account before; ten times as many from all other devices together
     #[arg(
         long,
         env,
@@ -70,6 +71,7 @@ pub(crate) struct RateLimits {
     sign_ins: PerMinute<ClientAddress>,
     logins: PerMinute<(String, Option<ClientAddress>)>,
     logins_from_all_addresses: PerMinute<String>,
+    logins_from_known_devices: PerMinute<Uuid>,
     bookings: PerMinute<UserId>,
 }
 
@@ -80,6 +82,7 @@ impl RateLimits {
             sign_ins: PerMinute::new(settings.sign_ins_per_minute_per_address),
             logins: PerMinute::new(logins),
             logins_from_all_addresses: PerMinute::new(logins.saturating_mul(ALL_ADDRESSES_FACTOR)),
+            logins_from_known_devices: PerMinute::new(logins),
             bookings: PerMinute::new(settings.bookings_per_minute_per_user),
         }
     }
@@ -95,11 +98,18 @@ impl RateLimits {
     /// Counts a login attempt for this email: once for its address, so that strangers elsewhere
     /// don't lock the owner out, and once for all addresses together, because many of them can
     /// guess at once.
+    ///
+    /// An attempt from a device that has signed in to this account before counts only for that
+    /// device. So its owner is not refused for the guesses of strangers.
     pub(crate) fn check_login(
         &self,
         address: Option<ClientAddress>,
         email: &str,
+        known_device: Option<Uuid>,
     ) -> Result<(), TooManyRequests> {
+        if let Some(device) = known_device {
+            return self.logins_from_known_devices.check(&device);
+        }
         let start: String = email.trim().chars().take(MAX_EMAIL_CHARS).collect();
         let email = start.to_lowercase();
         self.logins.check(&(email.clone(), address))?;
@@ -120,6 +130,7 @@ impl RateLimits {
             self.sign_ins.limiter.retain_recent();
             self.logins.limiter.retain_recent();
             self.logins_from_all_addresses.limiter.retain_recent();
+            self.logins_from_known_devices.limiter.retain_recent();
             self.bookings.limiter.retain_recent();
         }
     }

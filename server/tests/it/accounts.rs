@@ -568,3 +568,130 @@ async fn logins_for_one_email_are_rate_limited(app: App) {
     }
     panic!("logins were never rate limited: {codes:?}");
 }
+
+const TRUSTING_PROXY: [&str; 2] = ["--client-address-header", "x-forwarded-for"];
+
+/// The cookie by which the response's receiver is known as a device, as a browser sends it back.
+fn device_cookie(response: &Response) -> Option<&str> {
+    let cookies = response.headers().get_all(header::SET_COOKIE).iter();
+    let mut cookies = cookies.map(|cookie| cookie.to_str().unwrap());
+    let cookie = cookies.find(|cookie| cookie.starts_with("rowlock_device="))?;
+    cookie.split("; ").next()
+}
+
+/// The code of a response's first error, or null.
+async fn code_or_null(response: Response) -> Value {
+    let answer: Value = response.json().await.unwrap();
+    answer.pointer("/errors/0/extensions/code").cloned().unwrap_or_default()
+}
+
+/// Signs in to Ada's account from an address that a proxy names.
+async fn log_in_as_ada(app: &App, address: &str, cookie: &str, password: &str) -> Response {
+    let input = json!({ "email": "ada@example.org", "password": password });
+    let login = app.request(None, LOGIN, json!({ "input": input }));
+    let login = login.header("x-forwarded-for", address).header(header::COOKIE, cookie);
+    login.send().await.unwrap()
+}
+
+/// Guesses from 60 addresses in turn, until Ada's account has no attempt left.
+async fn use_up_all_attempts(app: &App) {
+    for attempt in 0..1_000 {
+        let address = format!("192.0.2.{}", attempt % 60);
+        let response = log_in_as_ada(app, &address, "", "wrong-pass-1").await;
+        if code_or_null(response).await == "RATE_LIMITED" {
+            return;
+        }
+    }
+    panic!("the attempts were never used up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_cannot_keep_the_owner_of_an_account_from_signing_in() {
+    const RIGHT: &str = "ada-demo-1";
+    let app = App::start_with(Engine::Sqlite, &TRUSTING_PROXY).await;
+    let signed_in = log_in_as_ada(&app, "203.0.113.1", "", RIGHT).await;
+    let mut cookie = device_cookie(&signed_in).unwrap().to_owned();
+    let foreign = register(&app, "bob@example.org").await;
+    let foreign = device_cookie(&foreign).unwrap().to_owned();
+
+    for attempt in 0..20 {
+        use_up_all_attempts(&app).await;
+        // The owner has moved to another address.
+        let response = log_in_as_ada(&app, "203.0.113.2", &cookie, RIGHT).await;
+        cookie = device_cookie(&response).unwrap_or_default().to_owned();
+        assert_eq!(code_or_null(response).await, Value::Null, "{attempt}");
+    }
+    let forged = cookie.replacen(|c: char| c.is_ascii_uppercase(), "x", 1);
+    for cookie in ["", &foreign, &forged, "rowlock_device=", "rowlock_device=x.y"] {
+        use_up_all_attempts(&app).await;
+        let response = log_in_as_ada(&app, "203.0.113.3", cookie, RIGHT).await;
+        assert_eq!(code_or_null(response).await, "RATE_LIMITED", "{cookie:.40}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_device_cookie_is_one_of_a_stranger() {
+    let app = App::start_with(Engine::Sqlite, &TRUSTING_PROXY).await;
+    let signed_in = log_in_as_ada(&app, "203.0.113.1", "", "ada-demo-1").await;
+    let cookie = device_cookie(&signed_in).unwrap();
+    for (days, expected) in [(399, Value::Null), (2, "RATE_LIMITED".into())] {
+        app.clock.advance(Duration::days(days));
+        use_up_all_attempts(&app).await;
+        let response = log_in_as_ada(&app, "203.0.113.2", cookie, "ada-demo-1").await;
+        assert_eq!(code_or_null(response).await, expected, "after {days} more days");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guesses_from_a_known_device_are_limited_and_count_for_it_alone() {
+    let app = App::start_with(Engine::Sqlite, &TRUSTING_PROXY).await;
+    let [stolen, other] = [
+        log_in_as_ada(&app, "203.0.113.1", "", "ada-demo-1").await,
+        log_in_as_ada(&app, "203.0.113.1", "", "ada-demo-1").await,
+    ];
+    let [stolen, other] = [&stolen, &other].map(|response| device_cookie(response).unwrap());
+    let mut guesses = 0;
+    for address in 0..60 {
+        let address = format!("192.0.2.{address}");
+        let response = log_in_as_ada(&app, &address, stolen, "wrong-pass-1").await;
+        assert_eq!(device_cookie(&response), None, "a wrong password makes no device known");
+        match code_or_null(response).await.as_str() {
+            Some("INVALID_CREDENTIALS") => guesses += 1,
+            code => assert_eq!(code, Some("RATE_LIMITED")),
+        }
+    }
+    // During the test, a few more may have become available.
+    assert!((20..=24).contains(&guesses), "{guesses}");
+    for (address, cookie) in [("203.0.113.2", other), ("203.0.113.3", "")] {
+        let response = log_in_as_ada(&app, address, cookie, "ada-demo-1").await;
+        assert!(device_cookie(&response).is_some(), "others are not concerned");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_device_cookie_is_out_of_reach_of_scripts_and_stays_after_a_sign_out() {
+    let app = App::start(Engine::Sqlite).await;
+    let registered = register(&app, "ann@example.org").await;
+    let set = registered.headers().get_all(header::SET_COOKIE).iter().nth(1).unwrap();
+    let set = set.to_str().unwrap();
+    for attribute in ["HttpOnly", "SameSite=Strict", "Path=/graphql", "Max-Age=34560000"] {
+        assert!(set.contains(&format!("; {attribute}")), "{set}");
+    }
+    assert!(!set.contains("ann"), "{set}");
+    let session = refresh_cookie(&registered).0;
+    for operation in [REFRESH, LOGOUT] {
+        let response = send_with_cookie(&app, operation, &session).await;
+        assert_eq!(device_cookie(&response), None, "{operation}");
+    }
+    // Somebody else signs in in the same browser, and both are known there.
+    let device = device_cookie(&registered).unwrap();
+    let input = json!({ "email": "ada@example.org", "password": "ada-demo-1" });
+    let login = app.request(None, LOGIN, json!({ "input": input }));
+    let login = login.header(header::COOKIE, device).header(header::HOST, "tickets.example.org");
+    let login = login.send().await.unwrap();
+    assert!(
+        device_cookie(&login).unwrap().ends_with(device.strip_prefix("rowlock_device=").unwrap())
+    );
+    let is_secure = |cookie: &header::HeaderValue| cookie.to_str().unwrap().contains("; Secure");
+    assert!(login.headers().get_all(header::SET_COOKIE).iter().all(is_secure));
+}
