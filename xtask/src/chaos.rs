@@ -62,6 +62,8 @@ enum Fault {
     StandbyBehind,
     /// One server's clock jumps ten minutes ahead, then to ten minutes behind
     ClockMoved,
+    /// Every table gets another column, and a column another type, as in an upgrade
+    ColumnsChanged,
     /// Strangers flood one server with wrong passwords
     PasswordsGuessed,
     /// A server on SQLite is killed and started again
@@ -89,6 +91,7 @@ impl Fault {
             | Self::StandbyKilled
             | Self::StandbyBehind
             | Self::ClockMoved
+            | Self::ColumnsChanged
             | Self::EmbeddedKilled => MAX_LATENCY_MS,
         }
     }
@@ -260,6 +263,7 @@ impl Chaos {
                 }
                 Ok(())
             }
+            Fault::ColumnsChanged => change_columns(postgres, &database_name),
             Fault::PasswordsGuessed => self.guess_passwords(&one),
             Fault::PostgresKilled => postgres.kill_and_restart(),
             Fault::PostgresPaused => postgres.pause(PAUSE_DURATION),
@@ -442,4 +446,17 @@ fn end_connections(postgres: &Postgres, database: &str, which: &str) -> Result<(
          WHERE datname = '{database}' AND {which}"
     );
     postgres.query("postgres", &sql).map(drop)
+}
+
+fn change_columns(postgres: &Postgres, database: &str) -> Result<()> {
+    for table in ["events", "bookings", "users", "sessions", "refresh_tokens"] {
+        let add = format!("ALTER TABLE {table} ADD COLUMN note text DEFAULT 'none'");
+        postgres.query(database, &add)?;
+    }
+    for column_type in ["varchar(300)", "text"] {
+        let change = format!("ALTER TABLE events ALTER COLUMN title TYPE {column_type}");
+        postgres.query(database, &change)?;
+        sleep(Duration::from_secs(1));
+    }
+    Ok(())
 }

@@ -10,7 +10,7 @@ use super::{
         MAX_EMAIL_BYTES, MAX_PASSWORD_CHARS, email_problem, name_problem, normalised_email,
         password_problem,
     },
-    sessions::{Sessions, SessionsError, SignedIn, within_transaction_timeout},
+    sessions::{MayBeDatabaseError, Sessions, SessionsError, SignedIn, within_transaction_timeout},
     settings::JwtSecrets,
     store,
 };
@@ -34,6 +34,18 @@ pub enum AccountsError {
     Session(#[from] SessionsError),
     #[error(transparent)]
     Database(#[from] DbErr),
+}
+
+impl MayBeDatabaseError for AccountsError {
+    fn database_error(&self) -> Option<&DbErr> {
+        match self {
+            Self::Database(error) => Some(error),
+            Self::Session(error) => error.database_error(),
+            Self::Invalid(_) | Self::EmailTaken | Self::InvalidCredentials | Self::Password(_) => {
+                None
+            }
+        }
+    }
 }
 
 /// Accounts. Clones share everything.
@@ -93,13 +105,13 @@ impl Accounts {
             password_hash: self.passwords.hash(password.to_owned()).await?,
             created_at: self.clock.now(),
         };
-        within_transaction_timeout(&self.db, async {
+        within_transaction_timeout(&self.db, || async {
             let tx = self.db.begin().await?;
             store::insert_user(&tx, user.clone()).await.map_err(|error| match error.sql_err() {
                 Some(SqlErr::UniqueConstraintViolation(_)) => AccountsError::EmailTaken,
                 _ => error.into(),
             })?;
-            let signed_in = self.sessions.begin(&tx, user).await?;
+            let signed_in = self.sessions.begin(&tx, user.clone()).await?;
             tx.commit().await?;
             Ok(signed_in)
         })
@@ -130,9 +142,9 @@ impl Accounts {
         let is_right = self.passwords.verify(password, stored, caller).await?;
         let user = user.filter(|_| is_right).ok_or(AccountsError::InvalidCredentials)?;
 
-        within_transaction_timeout(&self.db, async {
+        within_transaction_timeout(&self.db, || async {
             let tx = self.db.begin().await?;
-            let signed_in = self.sessions.begin(&tx, user).await?;
+            let signed_in = self.sessions.begin(&tx, user.clone()).await?;
             tx.commit().await?;
             Ok(signed_in)
         })

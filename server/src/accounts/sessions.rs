@@ -15,7 +15,10 @@ use super::{
     settings::JwtSecrets,
     store,
 };
-use crate::{clock::Clock, database::Database};
+use crate::{
+    clock::Clock,
+    database::{Database, Fault},
+};
 
 /// The time after which an unused session expires.
 pub(crate) const SESSION_LIFETIME: Duration = Duration::days(7);
@@ -99,13 +102,13 @@ impl Sessions {
     /// `SessionEnded` when the token is unknown, expired or void, or its session was revoked.
     pub async fn refresh(&self, cookie: &str) -> Result<SignedIn, SessionsError> {
         let token = RefreshToken::parse(cookie).ok_or(SessionsError::SessionEnded)?;
-        within_transaction_timeout(&self.db, self.rotate(token)).await
+        within_transaction_timeout(&self.db, || self.rotate(&token)).await
     }
 
-    async fn rotate(&self, token: RefreshToken) -> Result<SignedIn, SessionsError> {
+    async fn rotate(&self, token: &RefreshToken) -> Result<SignedIn, SessionsError> {
         let now = self.clock.now();
         // This look needs no transaction, so that made-up tokens do not take the writer's time.
-        let session_id = self.find_session(&token).await?.ok_or(SessionsError::SessionEnded)?;
+        let session_id = self.find_session(token).await?.ok_or(SessionsError::SessionEnded)?;
         let tx = self.db.begin().await?;
         let session = store::lock_session(&tx, session_id).await?;
         let session = session.ok_or(SessionsError::SessionEnded)?;
@@ -181,7 +184,7 @@ impl Sessions {
     pub async fn logout(&self, cookie: &str) -> Result<(), SessionsError> {
         let Some(token) = RefreshToken::parse(cookie) else { return Ok(()) };
         let Some(session_id) = self.find_session(&token).await? else { return Ok(()) };
-        within_transaction_timeout(&self.db, async {
+        within_transaction_timeout(&self.db, || async {
             let tx = self.db.begin().await?;
             if let Some(session) = store::lock_session(&tx, session_id).await?
                 && session.revoked_at.is_none()
@@ -199,7 +202,7 @@ impl Sessions {
     /// # Errors
     /// Only when the database fails.
     pub async fn logout_everywhere(&self, user: UserId) -> Result<(), SessionsError> {
-        within_transaction_timeout(&self.db, async {
+        within_transaction_timeout(&self.db, || async {
             let tx = self.db.begin().await?;
             store::revoke_sessions_of(&tx, user, self.clock.now()).await?;
             Ok(tx.commit().await?)
@@ -228,7 +231,7 @@ impl Sessions {
         let mut total = 0;
         loop {
             let start = Instant::now();
-            let count = within_transaction_timeout(&self.db, self.remove_batch(now)).await?;
+            let count = within_transaction_timeout(&self.db, || self.remove_batch(now)).await?;
             total += count;
             if count < BATCH {
                 return Ok(total);
@@ -282,10 +285,44 @@ impl Sessions {
     }
 }
 
-/// Runs a transaction. If it takes too long, it is given up together with its connection.
-pub(super) async fn within_transaction_timeout<T, E: From<DbErr>>(
+/// An error that may come from the database.
+pub(super) trait MayBeDatabaseError: From<DbErr> {
+    fn database_error(&self) -> Option<&DbErr>;
+}
+
+impl MayBeDatabaseError for DbErr {
+    fn database_error(&self) -> Option<&DbErr> {
+        Some(self)
+    }
+}
+
+impl MayBeDatabaseError for SessionsError {
+    fn database_error(&self) -> Option<&DbErr> {
+        match self {
+            Self::Database(error) => Some(error),
+            Self::SessionEnded | Self::Signing(_) => None,
+        }
+    }
+}
+
+/// Runs a transaction, and once more if its connection had prepared a statement for columns that
+/// have changed. If it takes too long, it is given up together with its connection.
+pub(super) async fn within_transaction_timeout<T, E, F>(
     db: &Database,
-    work: impl Future<Output = Result<T, E>>,
-) -> Result<T, E> {
-    db.with_deadline(Instant::now() + TRANSACTION_TIMEOUT, work).await
+    transaction: impl Fn() -> F,
+) -> Result<T, E>
+where
+    E: MayBeDatabaseError,
+    F: Future<Output = Result<T, E>>,
+{
+    db.with_deadline(Instant::now() + TRANSACTION_TIMEOUT, async {
+        let result = transaction().await;
+        let error = result.as_ref().err().and_then(E::database_error);
+        if error.is_some_and(|error| Fault::of(error) == Fault::SchemaChanged) {
+            db.schema_changed();
+            return transaction().await;
+        }
+        result
+    })
+    .await
 }

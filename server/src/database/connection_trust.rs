@@ -16,12 +16,29 @@ const DISTRUST_TIME: Duration = Duration::from_secs(60);
 /// Remembers when a connection last broke. A ping costs a round trip, so a connection is used
 /// without one if it worked a moment ago and none broke since. Clones share the state.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ConnectionTrust(Arc<Mutex<Option<Instant>>>);
+pub(super) struct ConnectionTrust(Arc<Mutex<Events>>);
+
+#[derive(Debug, Default)]
+struct Events {
+    broke_at: Option<Instant>,
+    schema_changed_at: Option<Instant>,
+}
 
 impl ConnectionTrust {
     /// Records that a connection broke. Others may have broken with it.
     pub(super) fn connection_broke(&self) {
-        *self.0.lock() = Some(Instant::now());
+        self.0.lock().broke_at = Some(Instant::now());
+    }
+
+    /// Records that a prepared statement no longer fits its table.
+    pub(super) fn schema_changed(&self) {
+        self.0.lock().schema_changed_at = Some(Instant::now());
+    }
+
+    /// Whether a connection that was opened `age` ago may have prepared statements that no longer
+    /// fit.
+    pub(super) fn may_be_outdated(&self, age: Duration) -> bool {
+        self.0.lock().schema_changed_at.is_some_and(|changed_at| changed_at.elapsed() <= age)
     }
 
     /// Whether a connection that was idle for `time` can be used without a ping.
@@ -61,7 +78,7 @@ impl ConnectionTrust {
     }
 
     fn since_last_break(&self) -> Option<Duration> {
-        self.0.lock().map(|broke_at| broke_at.elapsed())
+        self.0.lock().broke_at.map(|broke_at| broke_at.elapsed())
     }
 }
 
@@ -87,6 +104,16 @@ mod tests {
         assert!(!trust.is_full());
         advance(Duration::from_secs(60)).await;
         assert!(trust.is_full());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connections_opened_before_a_change_of_the_schema_are_outdated() {
+        let trust = ConnectionTrust::default();
+        assert!(!trust.may_be_outdated(Duration::from_secs(60)));
+        trust.schema_changed();
+        advance(Duration::from_secs(5)).await;
+        assert!(trust.may_be_outdated(Duration::from_secs(6)));
+        assert!(!trust.may_be_outdated(Duration::from_secs(4)));
     }
 
     #[tokio::test(start_paused = true)]

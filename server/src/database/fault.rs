@@ -18,6 +18,9 @@ pub(crate) enum Fault {
     LockTimeout,
     /// The transaction lost against a concurrent one. A second run can succeed.
     SerializationFailure,
+    /// A table's columns changed, so a statement that the connection had prepared no longer fits. A
+    /// new connection prepares it again.
+    SchemaChanged,
     /// A unique or foreign key was violated, because a row appeared or vanished since it was read.
     /// A second run of the transaction sees that row as it is now.
     ConstraintViolation,
@@ -48,6 +51,7 @@ impl Fault {
             | Self::ReadOnly
             | Self::LockTimeout
             | Self::SerializationFailure
+            | Self::SchemaChanged
             | Self::ConstraintViolation
             | Self::Other => false,
         }
@@ -59,6 +63,9 @@ impl Fault {
             Error::Database(answer) => match answer.code() {
                 Some(code) if answer.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() => {
                     Self::of_sqlite_code(&code)
+                }
+                Some(code) if code == NOT_SUPPORTED && is_about_a_prepared_statement(&**answer) => {
+                    Self::SchemaChanged
                 }
                 Some(code) => Self::of_sqlstate(&code),
                 None => Self::Other,
@@ -117,6 +124,17 @@ impl Fault {
             _ => Self::Other,
         }
     }
+}
+
+/// PostgreSQL's code for a prepared statement whose columns have other types now, and for much
+/// else.
+const NOT_SUPPORTED: &str = "0A000";
+
+/// The routine names the cause in every language, unlike the message.
+fn is_about_a_prepared_statement(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error
+        .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+        .is_some_and(|error| error.routine() == Some("RevalidateCachedQuery"))
 }
 
 /// The error for a database that can't be reached, or a connection that broke.

@@ -241,6 +241,12 @@ impl Database {
         self.trust.connection_broke();
     }
 
+    /// Records that a prepared statement no longer fits its table. Connections that are older than
+    /// this are replaced before they are used again.
+    pub(crate) fn schema_changed(&self) {
+        self.trust.schema_changed();
+    }
+
     /// The result of the last probe.
     #[must_use]
     pub fn health(&self) -> &Health {

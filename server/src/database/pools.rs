@@ -165,8 +165,11 @@ pub(super) fn postgres_options(
             Box::pin(async move { mark.set_up(connection, &settings).await })
         })
         .before_acquire(move |connection, meta| {
+            let is_outdated = before.may_be_outdated(meta.age);
             let (is_trusted, test) = (before.allows_idle(meta.idle_for), test_before.clone());
-            Box::pin(async move { Ok(is_trusted || test.run(connection).await == Some(true)) })
+            Box::pin(async move {
+                Ok(!is_outdated && (is_trusted || test.run(connection).await == Some(true)))
+            })
         })
         .after_release(move |connection, _| {
             // The pool pings too, but would wait forever for a connection that went silent.

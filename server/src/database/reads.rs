@@ -36,8 +36,8 @@ impl Reads {
         &self.pool
     }
 
-    /// Runs a statement, and once more on another connection if its own broke. Fails at once while
-    /// the database is known to be unreachable.
+    /// Runs a statement, and once more on another connection if its own broke or had prepared it for
+    /// columns that have changed. Fails at once while the database is known to be unreachable.
     async fn run<T, F>(&self, statement: impl Fn() -> F) -> Result<T, DbErr>
     where
         F: Future<Output = Result<T, DbErr>>,
@@ -48,11 +48,12 @@ impl Reads {
         let deadline = Instant::now() + READ_TIMEOUT;
         let work = async {
             let result = statement().await;
-            if result.as_ref().is_err_and(|error| Fault::of(error) == Fault::Unreachable) {
-                self.trust.connection_broke();
-                return statement().await;
+            match result.as_ref().err().map(Fault::of) {
+                Some(Fault::Unreachable) => self.trust.connection_broke(),
+                Some(Fault::SchemaChanged) => self.trust.schema_changed(),
+                _ => return result,
             }
-            result
+            statement().await
         };
         tokio::select! {
             biased;

@@ -177,6 +177,7 @@ impl Standby {
                             self.log_unusable(&error.to_string());
                         }
                     }
+                    Fault::SchemaChanged => self.trust.schema_changed(),
                     // Replaying the log can also cancel a single statement.
                     Fault::LockTimeout
                     | Fault::ReadOnly

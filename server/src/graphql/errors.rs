@@ -190,7 +190,10 @@ impl From<DbErr> for ApiError {
     fn from(error: DbErr) -> Self {
         match Fault::of(&error) {
             Fault::Unreachable | Fault::ReadOnly => Self::database_unreachable(),
-            Fault::Overloaded | Fault::LockTimeout | Fault::SerializationFailure => {
+            Fault::Overloaded
+            | Fault::LockTimeout
+            | Fault::SerializationFailure
+            | Fault::SchemaChanged => {
                 tracing::debug!(%error, "the database is busy");
                 Self::busy()
             }

@@ -65,7 +65,7 @@ impl FailedAttempt {
         match self.fault {
             // The other transaction has committed, so the next attempt sees its rows.
             Fault::ConstraintViolation => self.constraint_violations < MAX_CONSTRAINT_VIOLATIONS,
-            Fault::SerializationFailure => true,
+            Fault::SerializationFailure | Fault::SchemaChanged => true,
             Fault::LockTimeout => self.lock_wait == LockWait::Wait || self.is_in_doubt,
             // A pooled connection may have died since it was last used, so one more attempt can
             // help. After that, it is better if the caller tries again, unless a commit is in
@@ -87,7 +87,8 @@ impl FailedAttempt {
             Fault::Unreachable
             | Fault::Overloaded
             | Fault::ReadOnly
-            | Fault::SerializationFailure => false,
+            | Fault::SerializationFailure
+            | Fault::SchemaChanged => false,
         }
     }
 }
@@ -131,11 +132,12 @@ mod tests {
         }
     }
 
-    const ALL: [Fault; 6] = [
+    const ALL: [Fault; 7] = [
         Fault::Unreachable,
         Fault::Overloaded,
         Fault::LockTimeout,
         Fault::SerializationFailure,
+        Fault::SchemaChanged,
         Fault::ConstraintViolation,
         Fault::Other,
     ];
@@ -147,6 +149,7 @@ mod tests {
             (Fault::Overloaded, NextStep::Fail),
             (Fault::LockTimeout, NextStep::RetrySkippingLocked),
             (Fault::SerializationFailure, NextStep::Retry),
+            (Fault::SchemaChanged, NextStep::Retry),
             (Fault::ConstraintViolation, NextStep::Retry),
             (Fault::Other, NextStep::Split),
         ] {

@@ -154,6 +154,7 @@ impl Settler {
             let fault = Fault::of(&error);
             match fault {
                 Fault::Unreachable | Fault::ReadOnly => self.db.connection_broke(),
+                Fault::SchemaChanged => self.db.schema_changed(),
                 Fault::ConstraintViolation => constraint_violations += 1,
                 Fault::Overloaded
                 | Fault::LockTimeout

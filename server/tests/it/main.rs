@@ -46,6 +46,7 @@ mod random_cases;
 mod read_only;
 mod readable_rows;
 mod schema;
+mod schema_changes;
 mod servers;
 mod site;
 mod socket;
