@@ -56,6 +56,8 @@ enum Fault {
     ListenersEnded,
     /// PostgreSQL's disk is full for four seconds
     DiskFull,
+    /// PostgreSQL refuses writes for four seconds, and keeps its connections
+    PostgresReadOnly,
     /// A standby that answers lists is killed and started again
     StandbyKilled,
     /// The standby replays nothing until it is too far behind to be used
@@ -88,6 +90,7 @@ impl Fault {
             | Self::ConnectionsEnded
             | Self::ListenersEnded
             | Self::DiskFull
+            | Self::PostgresReadOnly
             | Self::StandbyKilled
             | Self::StandbyBehind
             | Self::ClockMoved
@@ -110,6 +113,8 @@ const MAX_LATENCY_MS: f64 = 25_000.0;
 const PAUSE_DURATION: Duration = Duration::from_secs(5);
 /// For a server to notice that a standby stopped, or is back.
 const STANDBY_TIMEOUT: Duration = Duration::from_secs(10);
+/// For a server to notice that the database refuses writes, or takes them again.
+const READINESS_TIMEOUT: Duration = Duration::from_secs(5);
 const EVENTS: &str = "20";
 /// Few, so that many cancel their booking and book again.
 const USERS: &str = "60";
@@ -239,6 +244,13 @@ impl Chaos {
                 postgres.fill_disk(Duration::from_secs(4))?;
                 // PostgreSQL may have given up.
                 postgres.restart()
+            }
+            Fault::PostgresReadOnly => {
+                postgres.set_read_only(true)?;
+                wait_for_readiness(&[&one, &two], false)?;
+                sleep(Duration::from_secs(4));
+                postgres.set_read_only(false)?;
+                wait_for_readiness(&[&one, &two], true)
             }
             Fault::StandbyKilled => {
                 let standby = standby.as_mut().context("there is a standby")?;
@@ -421,6 +433,18 @@ impl Chaos {
             kept_number("was"),
         ))
     }
+}
+
+/// Waits until all these servers are ready, or until none is.
+fn wait_for_readiness(addresses: &[&str], is_ready: bool) -> Result<()> {
+    for address in addresses {
+        let started = Instant::now();
+        while get(address, "/readyz")?.starts_with("HTTP/1.1 200") != is_ready {
+            ensure!(started.elapsed() < READINESS_TIMEOUT, "{address}: is_ready is not {is_ready}");
+            sleep(Duration::from_millis(50));
+        }
+    }
+    Ok(())
 }
 
 /// Waits until a server uses its standby, or does not.

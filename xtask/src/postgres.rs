@@ -141,6 +141,14 @@ impl Postgres {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
+    /// Lets or forbids transactions to write, also on open connections.
+    pub(crate) fn set_read_only(&self, is_read_only: bool) -> Result<()> {
+        let value = if is_read_only { "on" } else { "off" };
+        let sql = format!("ALTER SYSTEM SET default_transaction_read_only = {value}");
+        self.query("postgres", &sql)?;
+        self.query("postgres", "SELECT pg_reload_conf()").map(drop)
+    }
+
     /// Suspends all processes for this time.
     pub(crate) fn pause(&self, time: Duration) -> Result<()> {
         let pids = self.pids();

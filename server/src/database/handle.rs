@@ -247,6 +247,13 @@ impl Database {
         self.trust.schema_changed();
     }
 
+    /// Records that the database refused a write. Its connection is not used again, and the probe
+    /// connects anew to find out more.
+    pub(crate) fn write_was_refused(&self) {
+        self.health.record_refused_write();
+        self.trust.connection_broke();
+    }
+
     /// The result of the last probe.
     #[must_use]
     pub fn health(&self) -> &Health {

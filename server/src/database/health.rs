@@ -1,6 +1,9 @@
 //! Records whether a database can be used and has the schema that this server knows.
 
-use std::mem;
+use std::{
+    mem,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -11,6 +14,7 @@ pub struct Health {
     availability: watch::Sender<Availability>,
     schema: Mutex<Schema>,
     reconnections: watch::Sender<u64>,
+    write_was_refused: AtomicBool,
 }
 
 /// What a database can be used for.
@@ -82,6 +86,16 @@ impl Health {
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         !self.availability().allows_reads()
+    }
+
+    /// Records that a connection takes no writes. That of the probe may be an exception.
+    pub(super) fn record_refused_write(&self) {
+        self.write_was_refused.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a connection was found to take no writes since this was last asked.
+    pub(super) fn take_refused_write(&self) -> bool {
+        self.write_was_refused.swap(false, Ordering::Relaxed)
     }
 
     /// Changes whenever the probe has connected again. The database may be another one then.

@@ -101,7 +101,11 @@ impl ConnectionTest {
         let answers = async {
             match self {
                 Self::TakesWrites(health) if health.availability() == Availability::Full => {
-                    takes_writes(connection).await
+                    let takes_writes = takes_writes(connection).await;
+                    if let Ok(false) = takes_writes {
+                        health.record_refused_write();
+                    }
+                    takes_writes
                 }
                 Self::TakesWrites(_) | Self::Answers => connection.ping().await.map(|()| true),
             }

@@ -48,6 +48,11 @@ impl Database {
     async fn probe_postgres(&self) -> Result<(Availability, String), DbErr> {
         let pool = self.probe_connection().get_postgres_connection_pool();
         let mut connection = pool.acquire().await.map_err(driver_error)?;
+        if self.health().take_refused_write() {
+            // New sessions may take no writes, although older ones do.
+            connection.close().await.map_err(driver_error)?;
+            connection = pool.acquire().await.map_err(driver_error)?;
+        }
         let others = self.messages()?.get_postgres_connection_pool();
         let found = match self.probe_mark().is_kept(&mut connection, others).await {
             Ok(true) => availability_of(&mut connection).await.map_err(driver_error)?,

@@ -81,8 +81,11 @@ impl SessionMark {
                     return Ok(false);
                 }
             }
-            if found_mark(&mut *marked).await? != Some(mark.id) {
-                return Ok(false);
+            // Twice, because a pooler may hand its sessions out in turn.
+            for _ in 0..2 {
+                if found_mark(&mut *marked).await? != Some(mark.id) {
+                    return Ok(false);
+                }
             }
         }
         *self.0.lock() = Mark { is_unique, ..mark };

@@ -219,7 +219,8 @@ impl Standby {
             return Err("it failed to answer a moment ago".to_owned());
         }
         let has_session = timeout(PROBE_TIMEOUT, self.has_own_session());
-        match has_session.await.unwrap_or(Ok(true)) {
+        let no_answer = || format!("no answer within {} s", PROBE_TIMEOUT.as_secs());
+        match has_session.await.map_err(|_| no_answer())? {
             Ok(true) => {}
             Ok(false) => {
                 return Err(format!(
@@ -242,7 +243,7 @@ impl Standby {
         );
         let row = match timeout(PROBE_TIMEOUT, self.probe.query_one_raw(statement)).await {
             Ok(answer) => answer.map_err(|error| error.to_string())?.ok_or("it gave no row")?,
-            Err(_) => return Err(format!("no answer within {} s", PROBE_TIMEOUT.as_secs())),
+            Err(_) => return Err(no_answer()),
         };
         let column = |name| row.try_get::<bool>("", name).map_err(|error| error.to_string());
         let status = StandbyStatus {

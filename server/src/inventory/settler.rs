@@ -153,7 +153,8 @@ impl Settler {
             };
             let fault = Fault::of(&error);
             match fault {
-                Fault::Unreachable | Fault::ReadOnly => self.db.connection_broke(),
+                Fault::Unreachable => self.db.connection_broke(),
+                Fault::ReadOnly => self.db.write_was_refused(),
                 Fault::SchemaChanged => self.db.schema_changed(),
                 Fault::ConstraintViolation => constraint_violations += 1,
                 Fault::Overloaded

@@ -229,22 +229,19 @@ impl Hub {
         for count in read {
             state.now += 1;
             let State { topics, log, now, .. } = &mut *state;
-            let topic = topics.get_mut(&count.event_id);
-            let known = topic.as_ref().and_then(|topic| topic.latest()).map(|known| known.count);
-            let known = known.or_else(|| log.change_of(count.event_id).copied());
-            if known.is_none_or(|known| known == count) {
-                continue;
-            }
             let mut must_notify = false;
-            let mut is_passed_on = topic.is_none();
-            if let Some(topic) = topic {
+            let mut is_change =
+                reread.is_in_doubt && log.change_of(count.event_id).is_some_and(|c| *c != count);
+            if let Some(topic) = topics.get_mut(&count.event_id) {
+                let before = topic.latest();
                 must_notify = match reread.is_in_doubt {
                     true => topic.replace(count, *now, reread.now),
                     false => topic.update(count, *now),
                 };
-                is_passed_on = topic.latest().is_some_and(|latest| latest.count == count);
+                // A first count is what a new watcher has yet to read, and no change.
+                is_change |= before.is_some() && topic.latest() != before;
             }
-            if is_passed_on && state.all_events_subscribers > 0 {
+            if is_change && state.all_events_subscribers > 0 {
                 if reread.is_in_doubt {
                     state.log.forget_older(&count, reread.last_change);
                 }
@@ -576,7 +573,11 @@ mod tests {
         assert_eq!(some.next().await, Some(count(event, 2)));
         assert_eq!(all.next().await, Some(count(event, 2)));
         assert_eq!(all.next().now_or_never(), None, "this one was right");
+        // Somebody else has just read the other event's new count.
+        let mut late = hub.watch([other]).starting_with([count(other, 3)]);
+        assert_eq!(late.next().await, Some(count(other, 3)));
         hub.pass_on_read(&hub.begin_reread(), [count(other, 3)]);
+        assert_eq!(late.next().now_or_never(), None);
         assert_eq!(all.next().await, Some(count(other, 3)));
         hub.publish([count(event, 3), count(other, 4)]);
         assert_eq!(some.next().await, Some(count(event, 3)), "it goes on from there");

@@ -31,7 +31,8 @@ struct PgBouncer {
 }
 
 impl PgBouncer {
-    async fn start(pool_mode: &str) -> Self {
+    /// Starts one with more lines for its configuration.
+    async fn start(pool_mode: &str, more: &str) -> Self {
         let mut url =
             Url::parse(&new_database(Engine::Postgres, &TempDir::new().unwrap()).await).unwrap();
         let folder = new_folder();
@@ -50,7 +51,8 @@ impl PgBouncer {
                  auth_type = any\n\
                  pool_mode = {pool_mode}\n\
                  default_pool_size = 100\n\
-                 server_reset_query = DISCARD ALL\n",
+                 server_reset_query = DISCARD ALL\n\
+                 {more}\n",
                 url.host().unwrap(),
                 url.port().unwrap(),
                 url.username(),
@@ -96,7 +98,7 @@ async fn readyz(app: &App) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_behind_a_pooler_in_session_mode_book_and_hear_from_each_other() {
-    let pooler = PgBouncer::start("session").await;
+    let pooler = PgBouncer::start("session", "").await;
     let migrated = rowlock_command(pooler.folder.path())
         .arg("migrate")
         .env("DATABASE_URL", &pooler.url)
@@ -129,8 +131,13 @@ async fn servers_behind_a_pooler_in_session_mode_book_and_hear_from_each_other()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pooler_that_gives_no_session_of_its_own_is_refused() {
-    for pool_mode in ["transaction", "statement"] {
-        let pooler = PgBouncer::start(pool_mode).await;
+    for (pool_mode, more) in [
+        ("transaction", ""),
+        ("transaction", "server_round_robin = 1"),
+        ("transaction", "min_pool_size = 5"),
+        ("statement", ""),
+    ] {
+        let pooler = PgBouncer::start(pool_mode, more).await;
         let app = pooler.serve().await;
         for _ in 0..20 {
             let told = readyz(&app).await;

@@ -10,7 +10,7 @@ use url::Url;
 use crate::{
     app::{App, BOOK, JWT_SECRET, graphql_request, http_client},
     cluster::Cluster,
-    database::prepare,
+    database::{Engine, postgres_admin, prepare},
     demo::{LOG_IN_AS_ADA, SUMMER_OPEN_AIR},
     program::{free_port, wait_until_ready},
     proxy::Proxy,
@@ -63,6 +63,30 @@ async fn a_server_whose_database_is_made_read_only_is_unready_until_it_takes_wri
     assert_eq!(app.book(&users[1], &event, 1).await["__typename"], "BookEventSuccess");
     app.data(None, LOG_IN_AS_ADA, json!({})).await;
     assert_eq!(app.remaining_tickets(&event).await, 3);
+    app.assert_nothing_oversold().await;
+}
+
+/// The setting of a database or of a user counts only in new sessions.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_new_sessions_take_no_writes_is_unready_until_they_do() {
+    let app = App::start(Engine::Postgres).await;
+    let event = app.event("Concert", 5).await;
+    let users = app.users(2).await;
+    app.book(&users[0], &event, 1).await;
+    let database = app.database_url.rsplit_once('/').unwrap().1;
+    postgres_admin(&format!("ALTER DATABASE {database} SET default_transaction_read_only = on"))
+        .await;
+    // The connections for bookings are replaced, and that of the probe is not.
+    postgres_admin(&format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+         WHERE datname = '{database}' AND query = 'COMMIT'"
+    ))
+    .await;
+    assert_eq!(refusal(&app, &users[1], &event).await, "UNAVAILABLE");
+    wait_until_readyz_says(&app, "the database takes no writes").await;
+    postgres_admin(&format!("ALTER DATABASE {database} RESET default_transaction_read_only")).await;
+    wait_until_readyz_says(&app, "ready\n").await;
+    assert_eq!(app.book(&users[1], &event, 1).await["__typename"], "BookEventSuccess");
     app.assert_nothing_oversold().await;
 }
 
