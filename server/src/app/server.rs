@@ -67,7 +67,13 @@ impl Server {
     pub fn new(services: Services, args: &ServeArgs) -> Self {
         let rate_limits = Arc::new(RateLimits::new(&args.rate_limits));
         let api = Api::new(&services, &args.operations, &rate_limits);
-        let clients = Clients::new(&args.clients);
+        let max_connections = args.http.max_connections.min(available_for_connections());
+        let mut client_settings = args.clients.clone();
+        // Whatever the settings say, one address leaves room for others.
+        let half = u32::try_from(max_connections / 2).unwrap_or(u32::MAX);
+        client_settings.max_connections_per_address =
+            client_settings.max_connections_per_address.min(half);
+        let clients = Clients::new(&client_settings);
         let has_ides = args.operations.has_ides();
         let (router, shutdown) =
             http::router(&services, api, &args.http, clients.clone(), has_ides);
@@ -75,7 +81,7 @@ impl Server {
         let accepting = Accepting {
             request_timeout: args.http.request_timeout(),
             max_head_bytes: args.http.max_head_bytes,
-            max_connections: args.http.max_connections.min(available_for_connections()),
+            max_connections,
             clients: counts_addresses.then(|| clients.clone()),
         };
         Self {

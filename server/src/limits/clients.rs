@@ -22,8 +22,8 @@ const FORGET_INTERVAL: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Args)]
 pub struct ClientArgs {
     /// Connections that one address may have open at the same time, those of WebSockets and streams
-    /// included. It does not hold with `CLIENT_ADDRESS_HEADER`: all connections are then the
-    /// proxy's
+    /// included, and never more than half of all. It does not hold with `CLIENT_ADDRESS_HEADER`: all
+    /// connections are then the proxy's
     #[arg(
         long,
         env,
