@@ -12,9 +12,9 @@ use crate::{
     program::{free_port, wait_until_ready},
 };
 
-/// Serves from its own file system of 700 kB, and obeys one command per line.
+/// Serves from its own file system of 2,000 kB, and obeys one command per line.
 const SERVE_FROM_SMALL_DISK: &str = r#"
-    mount -t tmpfs -o size=700k tmpfs "$1" && cd "$1" || exit 1
+    mount -t tmpfs -o size=2000k tmpfs "$1" && cd "$1" || exit 1
     "$2" migrate && "$2" seed && "$2" users create --count 3 --tokens tokens || exit 1
     "$2" serve 2> /dev/null &
     while read command; do

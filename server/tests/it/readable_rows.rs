@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use rowlock_migration::{Migrator, MigratorTrait};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
@@ -196,7 +197,11 @@ async fn a_row_that_cannot_be_read_fails_alone(app: App) {
 }
 
 async fn a_migration_names_a_row_that_breaks_a_rule(app: App) {
-    app.services.db.migrate(Some(1)).await.unwrap();
+    // Down to the state before the rules.
+    let names = Migrator::migrations().into_iter().map(|migration| migration.name().to_owned());
+    let before = names.take_while(|name| !name.contains("readable_rows")).count();
+    let steps = Migrator::migrations().len() - before;
+    app.services.db.migrate(Some(u32::try_from(steps).unwrap())).await.unwrap();
     let (bad, problem) = match app.engine() {
         Engine::Sqlite => ("starts_at = 'soon'", "starts_at must be a time"),
         Engine::Postgres => ("starts_at = 'infinity'", "starts_at must be a time"),
