@@ -24,7 +24,7 @@ struct Rule {
     problem: &'static str,
 }
 
-const ON_BOTH: [Rule; 2] = [
+const ON_BOTH: [Rule; 3] = [
     Rule {
         name: "events_texts",
         table: "events",
@@ -33,6 +33,14 @@ const ON_BOTH: [Rule; 2] = [
         condition: "length(@title_key) <= 400 AND length(@description) <= 20000 \
                     AND length(@venue) <= 2000",
         problem: "title_key may have 400 characters, description 20,000 and venue 2,000",
+    },
+    Rule {
+        name: "events_max_version",
+        table: "events",
+        columns: "count_version",
+        // Each change of the count adds one.
+        condition: "@count_version <= 4611686018427387904",
+        problem: "count_version must leave room to grow, and Rowlock raises it by itself",
     },
     Rule {
         name: "events_currency_code",
@@ -252,8 +260,8 @@ async fn refuse_broken_rows(
     }
     let example: Option<String> = row.try_get("", "example")?;
     Err(DbErr::Migration(format!(
-        "{broken} rows of the table {table} can't be read: {problem}. One of them has the id {}. \
-         Correct or delete them, and migrate again.",
+        "in the table {table}, {problem}. Rows that break this rule: {broken}, such as the one with \
+         the id {}. Correct or delete them, and migrate again.",
         example.unwrap_or_default()
     )))
 }
