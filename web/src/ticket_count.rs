@@ -1,6 +1,6 @@
-//! An event's remaining tickets: the newest known count, its label, and its colour.
+//! An event's remaining tickets: the last known count, its label, and its colour.
 
-/// The newest count that this page knows.
+/// The last count that this page got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TicketCount {
     remaining: i32,

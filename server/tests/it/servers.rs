@@ -11,13 +11,16 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
+use url::Url;
 
 use crate::{
-    app::{App, refresh_cookie},
+    app::{App, BOOK, refresh_cookie},
+    cluster::Cluster,
     database::{Engine, postgres_admin, postgres_url, prepare},
     demo::JAZZ_NIGHT,
     program::rowlock_command,
+    proxy::Proxy,
     socket::{MODERN_PROTOCOL, Socket, WATCH_COUNTS},
     waiting::wait_until,
 };
@@ -173,7 +176,7 @@ async fn after_the_database_became_older_open_pages_show_its_counts() {
     wait_until(Duration::from_secs(10), "bookings are answered", async || {
         let booked = second.send(
             Some(&late_user),
-            crate::app::BOOK,
+            BOOK,
             json!({ "input": { "eventId": event, "quantity": 2 } }),
         );
         booked.await.get("errors").is_none()
@@ -182,6 +185,50 @@ async fn after_the_database_became_older_open_pages_show_its_counts() {
     for socket in &mut watching {
         assert_eq!(socket.next_remaining_tickets().await, 3);
     }
+}
+
+/// An asynchronous failover: the new primary lacks the last bookings.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_failover_that_lost_bookings_open_pages_show_what_is_left() {
+    let old = Cluster::start().await;
+    prepare(&old.url("postgres")).await;
+    let proxy = Proxy::to(&old.address()).await;
+    let mut url = Url::parse(&old.url("postgres")).unwrap();
+    url.set_port(Some(proxy.port)).unwrap();
+    let serve = async || App::start_on(url.to_string(), TempDir::new().unwrap(), &[]).await;
+    let (first, second) = (serve().await, serve().await);
+    wait_until_listening(&first, 2).await;
+    let users = first.users(4).await;
+    first.book(&users[0], JAZZ_NIGHT, 2).await;
+    let new = old.start_copy(false).await;
+    let mut sockets = Vec::new();
+    for server in [&first, &second] {
+        sockets.push(watch_counts(server, Some(JAZZ_NIGHT)).await);
+    }
+    for (user, left) in users[1..3].iter().zip([73, 68]) {
+        first.book(user, JAZZ_NIGHT, 5).await;
+        for socket in &mut sockets {
+            assert_eq!(socket.next_remaining_tickets().await, left);
+        }
+    }
+
+    proxy.set_target(&new.address());
+    proxy.set_open(false);
+    proxy.set_open(true);
+    let failed_over_at = Instant::now();
+    for socket in &mut sockets {
+        assert_eq!(socket.next_remaining_tickets().await, 78);
+    }
+    assert!(failed_over_at.elapsed() < Duration::from_secs(10), "{:?}", failed_over_at.elapsed());
+    wait_until(Duration::from_secs(10), "bookings are answered", async || {
+        let book = json!({ "input": { "eventId": JAZZ_NIGHT, "quantity": 3 } });
+        second.send(Some(&users[3]), BOOK, book).await.get("errors").is_none()
+    })
+    .await;
+    for socket in &mut sockets {
+        assert_eq!(socket.next_remaining_tickets().await, 75);
+    }
+    second.assert_nothing_oversold().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
