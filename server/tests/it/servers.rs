@@ -214,6 +214,10 @@ async fn after_a_failover_that_lost_bookings_open_pages_show_what_is_left() {
 
     proxy.set_target(&new.address());
     proxy.set_open(false);
+    wait_until(Duration::from_secs(20), "the database is away", async || {
+        first.services.db.health().is_unreachable() && second.services.db.health().is_unreachable()
+    })
+    .await;
     proxy.set_open(true);
     let failed_over_at = Instant::now();
     for socket in &mut sockets {
