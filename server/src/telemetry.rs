@@ -8,7 +8,7 @@
 use std::{io::IsTerminal, time::Duration};
 
 use anyhow::{Context, Result};
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 use futures_util::{Stream, StreamExt, stream};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
@@ -22,6 +22,8 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
+/// The target of the lines that `ACCESS_LOG` asks for.
+pub(crate) const ACCESS_LOG_TARGET: &str = "rowlock::access";
 /// Added to the collector's address.
 const TRACES_PATH: &str = "/v1/traces";
 /// Longest time for sending the last traces.
@@ -49,6 +51,11 @@ pub struct TelemetryArgs {
         value_parser = log_filter
     )]
     pub log_level: String,
+
+    /// Write a line at level `info` for each request, and for each operation on a socket or in a
+    /// stream: its id, operation, outcome, HTTP status and time
+    #[arg(long, env, default_value_t = false, action = ArgAction::Set, value_name = "BOOL")]
+    pub access_log: bool,
 }
 
 /// Format of log lines.
@@ -155,10 +162,14 @@ fn log_layer<S>(args: &TelemetryArgs) -> Result<Box<dyn Layer<S> + Send + Sync>>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
+    let has_access_log = args.access_log;
+    let is_logged = move |metadata: &Metadata<'_>| {
+        // Statement spans would make every line long, and cost time for each statement.
+        !is_statement(metadata) && (has_access_log || metadata.target() != ACCESS_LOG_TARGET)
+    };
     let filter = EnvFilter::try_new(&args.log_level)
         .context("LOG_LEVEL")?
-        // Statement spans would make every line long, and cost time for each statement.
-        .and(filter_fn(|metadata| !is_statement(metadata)).with_max_level_hint(LevelFilter::TRACE));
+        .and(filter_fn(is_logged).with_max_level_hint(LevelFilter::TRACE));
     let log = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);

@@ -8,7 +8,10 @@ use axum::{
 };
 use serde_json::json;
 
-use super::negotiation::{GRAPHQL_JSON, JSON};
+use super::{
+    access_log::{self, Answered, REQUEST_ID},
+    negotiation::{GRAPHQL_JSON, JSON},
+};
 use crate::{
     graphql::{ApiError, RequestId, code, code_of_first, was_refused},
     limits::{HeldBytes, Hold},
@@ -78,12 +81,13 @@ impl Answer {
         let error = json!({ "message": error.message, "extensions": error.extensions });
         let code = error["extensions"]["code"].as_str().and_then(code::known);
         let body = json!({ "errors": [error] }).to_string().into();
-        Self { status, media_type: JSON, body, id: None, code }
+        Self { status, media_type: JSON, body, id: None, code }.with_id(&id)
     }
 
     /// The answer to an operation that is refused before execution.
     pub(super) fn refused(error: ServerError, media_type: &'static str) -> Self {
-        Self::new(&GraphqlResponse::from_errors(vec![error]), media_type)
+        let response = GraphqlResponse::from_errors(vec![error]);
+        Self::new(&response, media_type).with_id(&RequestId::new())
     }
 
     /// Counts the body's bytes until the client has read them.
@@ -115,7 +119,10 @@ impl IntoResponse for Answer {
         let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-store")];
         let mut response = (self.status, headers, self.body).into_response();
         if let Some(id) = self.id {
-            response.headers_mut().insert("x-request-id", id);
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        if access_log::is_on() {
+            response.extensions_mut().insert(Answered { operation: None, code: self.code });
         }
         response
     }

@@ -18,6 +18,7 @@ use axum::{
 use tokio::time::{Instant, timeout};
 
 use super::{
+    access_log,
     answer::{Answer, refuse},
     arrived::Arrived,
     body::{self, BodyError},
@@ -52,10 +53,11 @@ pub(super) async fn post(State(app): State<App>, peer: Peer, mut request: Reques
     let reading = body::read(request.into_body(), app.max_message_bytes, &caller.api.held);
     let (body, hold) = match timeout(app.body_timeout, reading).await {
         Ok(Ok(read)) => read,
-        Ok(Err(error)) => return refuse_body(error, app.max_message_bytes),
+        Ok(Err(error)) => return and_close(refuse_body(error, app.max_message_bytes)),
         Err(_) => {
             let error = "The request's body did not arrive in time.";
-            return refuse(StatusCode::REQUEST_TIMEOUT, ApiError::field("query", error));
+            let response = refuse(StatusCode::REQUEST_TIMEOUT, ApiError::field("query", error));
+            return and_close(response);
         }
     };
     // serde would also accept a list of the fields' values.
@@ -102,6 +104,12 @@ impl Caller {
         let held = client.held_by_socket();
         Self { address, api: app.api.for_client(client, held) }
     }
+}
+
+/// Announces that the connection will be closed, because a part of the body was not read.
+fn and_close(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 fn refuse_body(error: BodyError, max_bytes: usize) -> Response {
@@ -156,8 +164,9 @@ async fn answer(
         Ok(parameters) => parameters,
         Err(refused) => return refused,
     };
-    let count = |operation: &Operation, answer: &Answer| {
+    let respond = |operation: &Operation, answer: Answer| {
         app.services.metrics.answered(&operation.label, answer.code, started.elapsed());
+        access_log::answered(answer.into_response(), &operation.label)
     };
     let admitted = match api.admit(parameters.into_request()).await {
         Ok(admitted) => admitted,
@@ -166,8 +175,7 @@ async fn answer(
                 Some(_) => Answer::refused(error, JSON).with_bad_request(),
                 None => Answer::refused(error, answer_media_type(headers).unwrap_or(GRAPHQL_JSON)),
             };
-            count(&Operation::invalid(), &answer);
-            return answer.into_response();
+            return respond(&Operation::invalid(), answer);
         }
     };
     let operation = admitted.operation.clone();
@@ -179,7 +187,6 @@ async fn answer(
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
         return response;
     }
-
     let authorization = headers.get(header::AUTHORIZATION).map(|v| v.to_str().unwrap_or_default());
     let viewer = app.services.access_tokens.viewer(authorization);
     if let Some(format) = Format::accepted(headers, operation.kind) {
@@ -200,10 +207,7 @@ async fn answer(
         let public =
             PublicQuery { raw, media_type, document, api: api.clone(), _hold: Arc::new(hold) };
         return match app.public_queries.find(public).await {
-            Ok(answer) => {
-                count(&operation, &answer);
-                answer.held_by(&api.held).into_response()
-            }
+            Ok(answer) => respond(&operation, answer.held_by(&api.held)),
             Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, error.into()),
         };
     }
@@ -216,8 +220,7 @@ async fn answer(
         .data(SessionCookie::new(cookies, !is_loopback(headers)))
         .data(*address);
     let (answer, http_headers) = execute(api, admitted, media_type).await;
-    count(&operation, &answer);
-    let mut response = answer.held_by(&api.held).into_response();
+    let mut response = respond(&operation, answer.held_by(&api.held));
     response.headers_mut().extend(http_headers);
     response
 }

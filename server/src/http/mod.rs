@@ -1,9 +1,11 @@
 //! HTTP: the routes, and the layers around all of them.
 
+mod access_log;
 mod answer;
 mod arrived;
 mod body;
 mod client_address;
+mod endpoint;
 mod graphql;
 mod negotiation;
 mod open_sockets;
@@ -84,7 +86,12 @@ pub(crate) fn router(
         shutdown.stopping.clone(),
     ));
     let router = Router::new()
-        .route("/graphql", get(graphql::get_or_upgrade).post(graphql::post))
+        .route(
+            "/graphql",
+            get(endpoint::get_or_upgrade)
+                .post(endpoint::post)
+                .fallback(endpoint::method_not_allowed),
+        )
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(probes::metrics))
@@ -111,6 +118,7 @@ fn cors(allowed: &Origins) -> CorsLayer {
         .allow_credentials(true)
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .expose_headers([access_log::REQUEST_ID])
 }
 
 /// A panic is a defect. It is logged, and its caller still gets an answer.

@@ -12,7 +12,7 @@ use std::{convert::Infallible, sync::Arc};
 use async_graphql::{Response as GraphqlResponse, parser::types::OperationType};
 use axum::{
     body::{Body, Bytes},
-    http::{HeaderMap, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use futures_util::{
@@ -24,6 +24,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tracing::Instrument;
 
 use super::{
+    access_log,
     answer::Answer,
     negotiation::{JSON, accepts},
     open_sockets::{SocketPermit, too_many_sockets},
@@ -115,6 +116,7 @@ pub(super) async fn answer(
     viewer: Viewer,
     format: Format,
 ) -> Response {
+    let label = Arc::clone(&admitted.operation.label);
     let Some(permit) = app.sockets.open(&api.client) else { return too_many_sockets() };
     let id = RequestId::new();
     let data = app.session_data(viewer, address, id.clone(), api.held.clone());
@@ -124,16 +126,18 @@ pub(super) async fn answer(
     // Operations that are refused before execution get an ordinary 400.
     let first = match results.next().now_or_never() {
         Some(Some(refused)) if was_refused(&refused) => {
-            return Answer::new(&refused, JSON).with_bad_request().into_response();
+            let answer = Answer::new(&refused, JSON).with_bad_request().with_id(&id);
+            return access_log::answered(answer.into_response(), &label);
         }
         first => first.flatten(),
     };
     let interval = app.socket_timeouts.ping_interval;
     let mut heartbeats = interval_at(Instant::now() + interval, interval);
     heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let stream = stream::iter(first).chain(results);
     let results = Results {
         app: Arc::clone(app),
-        stream: stream::iter(first).chain(results).boxed(),
+        stream: access_log::log_first_result(stream, Some(&id), label, Some(StatusCode::OK)),
         heartbeats,
         is_over: false,
         _permit: permit,

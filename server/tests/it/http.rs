@@ -22,6 +22,8 @@ on_both_engines! {
     only_allowed_origins_may_read_answers
     health_and_readiness_are_reported
     every_answer_has_a_request_id_and_internal_errors_show_nothing_else
+    refusals_and_answers_of_every_transport_have_a_request_id
+        ["--max-sockets-per-address", "2", "--sign-ins-per-minute-per-address", "1"]
     bookings_requests_and_subscriptions_are_counted
 }
 
@@ -246,6 +248,57 @@ async fn every_answer_has_a_request_id_and_internal_errors_show_nothing_else(app
     assert_eq!(error["extensions"]["requestId"], id);
     assert!(!error.to_string().contains("quantity"), "{error}");
     assert!(error["message"].as_str().unwrap().starts_with("Something went wrong on our side."));
+}
+
+async fn refusals_and_answers_of_every_transport_have_a_request_id(app: App) {
+    let url = format!("{}/graphql", app.url);
+    let query = |text: &str| app.request(None, text, json!({}));
+    let typed = |media_type: &str, text: String| {
+        app.http.post(&url).header(header::CONTENT_TYPE, media_type).body(text)
+    };
+    let body = |text| typed("application/json", text);
+    let upgrade = |protocol: &str| {
+        let upgrade = app.get("/graphql").header(header::CONNECTION, "upgrade");
+        let upgrade = upgrade.header(header::UPGRADE, "websocket");
+        let upgrade = upgrade.header(header::SEC_WEBSOCKET_VERSION, "13");
+        let upgrade = upgrade.header(header::SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ==");
+        upgrade.header(header::SEC_WEBSOCKET_PROTOCOL, protocol)
+    };
+    let refresh = "mutation { refresh { accessToken } }";
+    let stream = |text| query(text).header(header::ACCEPT, "text/event-stream");
+    let mut open = Vec::new();
+    let mut ids = std::collections::HashSet::new();
+    for (request, status) in [
+        (query("{ __typename }"), 200),
+        (query("{ nothing }"), 400),
+        (query("{"), 400),
+        (query(refresh), 200),
+        (query(refresh), 200),
+        (query("{ __typename }").header(header::ACCEPT, "image/png"), 406),
+        (typed("text/plain", "{}".to_owned()), 415),
+        (body("[]".to_owned()), 400),
+        (body("{".to_owned()), 400),
+        (body("x".repeat(70_000)), 413),
+        (app.get("/graphql").query(&[("query", refresh)]), 405),
+        (app.http.delete(&url), 405),
+        (stream("{ nothing }"), 400),
+        (upgrade("unknown"), 400),
+        (upgrade("graphql-transport-ws").header(header::ORIGIN, "https://evil.example"), 403),
+        (upgrade("graphql-transport-ws"), 101),
+        (stream("subscription { remainingTickets { version } }"), 200),
+        (stream("subscription { remainingTickets { version } }"), 429),
+        (upgrade("graphql-transport-ws"), 429),
+    ] {
+        let request = match request.try_clone().unwrap().build().unwrap().headers() {
+            headers if headers.contains_key(header::ACCEPT) => request,
+            _ => request.header(header::ACCEPT, "application/graphql-response+json"),
+        };
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), status, "{answer:?}");
+        let id = answer.headers().get("x-request-id").cloned();
+        assert!(ids.insert(id.unwrap_or_else(|| panic!("{answer:?}"))), "{answer:?}");
+        open.push(answer);
+    }
 }
 
 async fn bookings_requests_and_subscriptions_are_counted(app: App) {

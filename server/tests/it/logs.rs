@@ -1,16 +1,18 @@
 //! The contents of the log, and the secrets that it must never contain.
 
+use std::time::Duration;
+
 use sea_orm::ConnectionTrait;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
 
 use crate::{
-    app::{JWT_SECRET, refresh_cookie},
+    app::{BOOK, JWT_SECRET, refresh_cookie},
     database::{Engine, new_database},
-    demo::LOG_IN_AS_ADA,
+    demo::{LIMITED_CONCERT, LOG_IN_AS_ADA},
     program::Program,
-    socket::{MODERN_PROTOCOL, Socket},
+    socket::{MODERN_PROTOCOL, Socket, WATCH_COUNTS},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,4 +117,105 @@ async fn a_header_without_the_clients_address_is_told_once_and_not_shown() {
         assert_eq!(warnings.iter().filter(about).count(), 1, "{expected}:\n{log}");
     }
     assert!(!log.contains("from-a-stranger"), "{log}");
+}
+
+/// The lines of the access log, without their time and without what differs between runs.
+fn access_lines(log: &str) -> Vec<String> {
+    let lines = log.lines().map(|line| serde_json::from_str(line).unwrap());
+    let lines = lines.filter(|line: &Value| line["target"] == "rowlock::access");
+    lines
+        .map(|line| {
+            let fields = &line["fields"];
+            assert_eq!(line["level"], "INFO");
+            assert!(fields["ms"].as_f64().unwrap() >= 0.0, "{line}");
+            assert_eq!(fields["id"].as_str().map(str::len), Some(36), "{line}");
+            let status = fields["status"].as_u64();
+            let status = status.map_or_else(|| "-".to_owned(), |status| status.to_string());
+            let text = |name: &str| fields[name].as_str().unwrap().to_owned();
+            format!("{} {} {status}", text("operation"), text("outcome"))
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_access_log_has_one_line_for_each_request_and_operation() {
+    const SUBSCRIPTION: &str = "subscription { remainingTickets { version } }";
+    let folder = TempDir::new().unwrap();
+    let url = new_database(Engine::Sqlite, &folder).await;
+    let settings =
+        [("ACCESS_LOG", "true"), ("LOG_FORMAT", "json"), ("MAX_SOCKETS_PER_ADDRESS", "1")];
+    let server = Program::serve_database(&url, &settings).await;
+    let send = async |query: &str, accept: &str| {
+        let request = server.request(None, query, json!({})).header("accept", accept);
+        let mut answer = request.send().await.unwrap();
+        let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+        let _ = answer.chunk().await;
+        (id, answer)
+    };
+    let (id, _) = send("{ events { totalCount } }", "*/*").await;
+    send("{ nothing }", "*/*").await;
+    send("mutation { refresh { accessToken } }", "*/*").await;
+    send("{ __typename }", "image/png").await;
+    server.get("/graphql").query(&[("query", "{ me { name } }")]).send().await.unwrap();
+    server.get("/healthz").send().await.unwrap();
+    send("{ me { name } }", "text/event-stream").await;
+    send("{ nothing }", "text/event-stream").await;
+    let mut socket = Socket::open(&server.url, MODERN_PROTOCOL, json!({})).await;
+    socket.run("{ me { name } }", json!({})).await;
+    socket.run("{ events { nothing } }", json!({})).await;
+    socket.start(WATCH_COUNTS, json!({ "ids": [LIMITED_CONCERT] })).await;
+    socket.next_result().await;
+    send(SUBSCRIPTION, "text/event-stream").await;
+    drop(socket);
+    server.terminate();
+    let (_, log) = server.wait();
+    let first = log.lines().find(|line| line.contains("rowlock::access")).expect(&log);
+    assert!(first.contains(&id), "{first}");
+    assert_eq!(
+        access_lines(&log),
+        [
+            "events ok 200",
+            "other BAD_USER_INPUT 200",
+            "refresh UNAUTHENTICATED 200",
+            "unknown BAD_USER_INPUT 406",
+            "me ok 200",
+            "me ok 200",
+            "other BAD_USER_INPUT 400",
+            "socket ok 101",
+            "me ok -",
+            "events BAD_USER_INPUT -",
+            "remainingTickets ok -",
+            "unknown QUERY_TOO_COMPLEX 429",
+        ],
+        "{log}"
+    );
+    for address in ["127.0.0.1", "peer", "client"] {
+        let shown = log.lines().filter(|line| line.contains("rowlock::access"));
+        assert_eq!(shown.filter(|line| line.contains(address)).count(), 0, "{log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_access_log_tells_of_clients_that_leave_before_their_answer_and_is_off_by_default() {
+    for is_on in [true, false] {
+        let folder = TempDir::new().unwrap();
+        let url = new_database(Engine::Sqlite, &folder).await;
+        let mut settings = vec![("LOG_FORMAT", "json"), ("BOOKING_DELAY_MS", "3000")];
+        if is_on {
+            settings.push(("ACCESS_LOG", "true"));
+        }
+        let server = Program::serve_database(&url, &settings).await;
+        let login = server.request(None, LOG_IN_AS_ADA, json!({})).send().await.unwrap();
+        let answer: Value = login.json().await.unwrap();
+        let token = answer["data"]["login"]["accessToken"].as_str().unwrap();
+        let input = json!({ "input": { "eventId": LIMITED_CONCERT, "quantity": 1 } });
+        let request = server.request(Some(token), BOOK, input);
+        let impatient = request.timeout(Duration::from_millis(500)).send().await;
+        assert!(impatient.is_err_and(|error| error.is_timeout()));
+        server.terminate();
+        let (_, log) = server.wait();
+        let lines = log.lines().filter(|line| line.contains("rowlock::access"));
+        let closed = lines.clone().filter(|line| line.contains("\"outcome\":\"closed\""));
+        assert_eq!((lines.count(), closed.count()), if is_on { (2, 1) } else { (0, 0) }, "{log}");
+    }
 }

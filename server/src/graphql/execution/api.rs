@@ -14,8 +14,7 @@ use std::{
 };
 
 use async_graphql::{
-    Data, Executor, Name, Request, Response, Schema, ServerError, ServerResult, ValidationMode,
-    Variables,
+    Data, Name, Request, Response, Schema, ServerError, ServerResult, ValidationMode, Variables,
     parser::{
         parse_schema,
         types::{
@@ -103,7 +102,7 @@ impl RequestId {
         Self(Uuid::now_v7().to_string())
     }
 
-    fn find_in(data: &Data) -> Option<Self> {
+    pub(crate) fn find_in(data: &Data) -> Option<Self> {
         data.get(&TypeId::of::<Self>())?.downcast_ref().cloned()
     }
 }
@@ -457,36 +456,11 @@ impl ClientApi {
     }
 
     /// Counts and returns the answer to a request that was not admitted.
-    fn refuse(&self, error: ServerError) -> BoxStream<'static, Response> {
+    pub(crate) fn refuse(&self, error: ServerError) -> BoxStream<'static, Response> {
         let response = self.api.finish(Response::from_errors(vec![error]), None);
         let Operation { label, .. } = Operation::invalid();
         self.api.0.metrics.answered(&label, code_of_first(&response), Duration::ZERO);
         stream::once(ready(response)).boxed()
-    }
-}
-
-/// The operations of a socket.
-impl Executor for ClientApi {
-    async fn execute(&self, request: Request) -> Response {
-        match self.admit(request).await {
-            Ok(admitted) => self.run(admitted).await,
-            Err(error) => self.api.finish(Response::from_errors(vec![error]), None),
-        }
-    }
-
-    fn execute_stream(
-        &self,
-        request: Request,
-        session: Option<Arc<Data>>,
-    ) -> BoxStream<'static, Response> {
-        let (this, admitted) = (self.clone(), self.admit(request));
-        let responses = async move {
-            match admitted.await {
-                Ok(admitted) => this.start(admitted, session.unwrap_or_default()).await,
-                Err(error) => this.refuse(error),
-            }
-        };
-        responses.flatten_stream().boxed()
     }
 }
 

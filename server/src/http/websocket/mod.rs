@@ -30,6 +30,7 @@ use self::{
     socket_state::SocketState,
 };
 use super::{
+    access_log::{Logged, opened_socket},
     answer::refuse,
     arrived::Arrived,
     open_sockets::{SocketPermit, too_many_sockets},
@@ -83,14 +84,16 @@ pub(super) async fn serve(
         .write_buffer_size(BUFFER_BYTES)
         .max_message_size(app.max_message_bytes)
         .max_frame_size(app.max_message_bytes);
-    upgrade.on_upgrade(move |socket| {
+    let response_id = id.clone();
+    let response = upgrade.on_upgrade(move |socket| {
         let sockets = app.sockets.clone();
         let connection = Connection::new(socket, arrived, &held);
         let api = app.api.for_client(client, held);
         let session = Session { app, api, protocol, address, id, _permit: permit };
         let work = session.run(connection);
         sockets.track(work.instrument(span))
-    })
+    });
+    opened_socket(response, &response_id)
 }
 
 /// The subprotocol that was agreed on.
@@ -153,7 +156,7 @@ impl Session {
         GraphQLWebSocket::new_with_pair(
             connection.outgoing(state),
             connection.incoming(state),
-            self.api.clone(),
+            Logged(self.api.clone()),
             self.protocol.graphql,
         )
         .on_connection_init(async move |payload| {

@@ -1,0 +1,46 @@
+//! The path `/graphql`: takes a request for any transport, and logs how it was answered.
+
+use axum::{
+    Extension,
+    extract::{
+        RawQuery, Request, State,
+        ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
+    },
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+
+use super::{
+    access_log::Line, answer::refuse, arrived::Arrived, graphql, origin::Peer, state::App,
+};
+use crate::graphql::ApiError;
+
+pub(super) async fn post(state: State<App>, peer: Peer, request: Request) -> Response {
+    let line = Line::start();
+    let mut response = graphql::post(state, peer, request).await;
+    line.finish(&mut response);
+    response
+}
+
+pub(super) async fn get_or_upgrade(
+    state: State<App>,
+    peer: Peer,
+    query: RawQuery,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    arrived: Extension<Arrived>,
+    headers: HeaderMap,
+) -> Response {
+    let line = Line::start();
+    let mut response = graphql::get_or_upgrade(state, peer, query, upgrade, arrived, headers).await;
+    line.finish(&mut response);
+    response
+}
+
+/// Refuses a request with another method.
+pub(super) async fn method_not_allowed() -> Response {
+    let line = Line::start();
+    let error = ApiError::field("query", "Send queries by POST or GET, and mutations by POST.");
+    let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, error);
+    line.finish(&mut response);
+    response
+}
