@@ -104,11 +104,14 @@ fn check_sign_in(ctx: &Context<'_>) -> Result<(), ApiError> {
     Ok(ctx.data_unchecked::<Arc<RateLimits>>().check_sign_in(ctx.client_address())?)
 }
 
-/// Like `payload`, after the person has proved who they are. From now on, the device is known.
+/// Like `payload`, after the person has proved who they are. From now on, the device and the address
+/// are known.
 fn first_payload(ctx: &Context<'_>, signed_in: SignedIn) -> AuthPayload {
     let cookie = ctx.data_unchecked::<SessionCookie>();
     let known_devices = ctx.data_unchecked::<Accounts>().known_devices();
     let device = known_devices.remember(cookie.device.as_deref(), &signed_in.user.email);
+    let limits = ctx.data_unchecked::<Arc<RateLimits>>();
+    limits.signed_in(ctx.client_address(), &signed_in.user.email);
     let payload = payload(ctx, signed_in);
     cookie.set_device(ctx, &device, DEVICE_LIFETIME);
     payload

@@ -11,7 +11,9 @@ use governor::{
     clock::{Clock as _, DefaultClock},
     state::keyed::DefaultKeyedStateStore,
 };
+use quick_cache::sync::Cache;
 use rowlock_entities::UserId;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::ClientAddress;
@@ -21,6 +23,10 @@ use super::ClientAddress;
 const ALL_ADDRESSES_FACTOR: u32 = 10;
 /// Number of an email's first characters that count. No account's email is longer.
 const MAX_EMAIL_CHARS: usize = 254;
+/// The time for which an address is known for an email after a sign-in.
+const KNOWN_ADDRESS_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
+/// Maximum number of known addresses, each with an email.
+const MAX_KNOWN_ADDRESSES: usize = 100_000;
 const FORGET_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Settings for the rate limits.
@@ -37,7 +43,8 @@ pub struct RateLimitArgs {
     pub sign_ins_per_minute_per_address: u32,
 
     /// Login attempts per minute for one email from one address, and from one device that has
-    /// signed in to the account before; ten times as many from all other devices together
+    /// signed in to the account before. From devices and addresses that have not, there are ten
+    /// times as many together
     #[arg(
         long,
         env,
@@ -72,6 +79,8 @@ pub(crate) struct RateLimits {
     logins: PerMinute<(String, Option<ClientAddress>)>,
     logins_from_all_addresses: PerMinute<String>,
     logins_from_known_devices: PerMinute<Uuid>,
+    /// Addresses from which somebody has signed in to the email's account, with the last time.
+    known_addresses: Cache<(String, ClientAddress), Instant>,
     bookings: PerMinute<UserId>,
 }
 
@@ -83,6 +92,7 @@ impl RateLimits {
             logins: PerMinute::new(logins),
             logins_from_all_addresses: PerMinute::new(logins.saturating_mul(ALL_ADDRESSES_FACTOR)),
             logins_from_known_devices: PerMinute::new(logins),
+            known_addresses: Cache::new(MAX_KNOWN_ADDRESSES),
             bookings: PerMinute::new(settings.bookings_per_minute_per_user),
         }
     }
@@ -100,7 +110,8 @@ impl RateLimits {
     /// guess at once.
     ///
     /// An attempt from a device that has signed in to this account before counts only for that
-    /// device. So its owner is not refused for the guesses of strangers.
+    /// device, and one from an address that has done so counts only for that address. So its owner
+    /// is not refused for the guesses of strangers elsewhere.
     pub(crate) fn check_login(
         &self,
         address: Option<ClientAddress>,
@@ -110,10 +121,24 @@ impl RateLimits {
         if let Some(device) = known_device {
             return self.logins_from_known_devices.check(&device);
         }
-        let start: String = email.trim().chars().take(MAX_EMAIL_CHARS).collect();
-        let email = start.to_lowercase();
+        let email = start_of(email);
         self.logins.check(&(email.clone(), address))?;
+        if address.is_some_and(|address| self.is_known_address(&email, address)) {
+            return Ok(());
+        }
         self.logins_from_all_addresses.check(&email)
+    }
+
+    fn is_known_address(&self, email: &str, address: ClientAddress) -> bool {
+        let last = self.known_addresses.get(&(email.to_owned(), address));
+        last.is_some_and(|last| last.elapsed() < KNOWN_ADDRESS_LIFETIME)
+    }
+
+    /// Notes that somebody signed in with this email.
+    pub(crate) fn signed_in(&self, address: Option<ClientAddress>, email: &str) {
+        if let Some(address) = address {
+            self.known_addresses.insert((start_of(email), address), Instant::now());
+        }
     }
 
     /// Counts a booking or cancellation by this user.
@@ -134,6 +159,11 @@ impl RateLimits {
             self.bookings.limiter.retain_recent();
         }
     }
+}
+
+/// The part of an email that counts, in lower case.
+fn start_of(email: &str) -> String {
+    email.trim().chars().take(MAX_EMAIL_CHARS).collect::<String>().to_lowercase()
 }
 
 /// Allows a number of attempts per minute for each key. They may come all at once.

@@ -655,6 +655,28 @@ async fn strangers_cannot_keep_the_owner_of_an_account_from_signing_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_without_cookies_is_known_by_its_address() {
+    let app = App::start_with(Engine::Sqlite, &TRUSTING_PROXY).await;
+    let mut strangers = Strangers::new(&app);
+    for _ in 0..5 {
+        let response = log_in_as_ada(&app, "203.0.113.1", "", "ada-demo-1").await;
+        assert_eq!(code_or_null(response).await, Value::Null);
+        strangers.use_up_all_attempts().await;
+    }
+    assert!(strangers.lock_out("203.0.113.2", "").await);
+    // A known address has no more guesses than another.
+    let mut guesses = 0;
+    for _ in 0..60 {
+        let response = log_in_as_ada(&app, "203.0.113.1", "", "wrong-pass-1").await;
+        match response_error_code(response).await.as_str() {
+            Some("INVALID_CREDENTIALS") => guesses += 1,
+            code => assert_eq!(code, Some("RATE_LIMITED")),
+        }
+    }
+    assert!((15..=25).contains(&guesses), "{guesses}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_old_device_cookie_is_one_of_a_stranger() {
     let app = App::start_with(Engine::Sqlite, &TRUSTING_PROXY).await;
     let signed_in = log_in_as_ada(&app, "203.0.113.1", "", "ada-demo-1").await;
