@@ -5,9 +5,9 @@
 //! with their times. Spans with a request's id have the highest level, so that no log line lacks
 //! the id.
 
-use std::{io::IsTerminal, time::Duration};
+use std::{env, io::IsTerminal, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{ArgAction, Args, ValueEnum};
 use futures_util::{Stream, StreamExt, stream};
 use opentelemetry::trace::TracerProvider;
@@ -179,7 +179,30 @@ where
     })
 }
 
+/// Checks the variables that the library reads by itself. It takes every trace if they are wrong.
+fn check_sampler() -> Result<()> {
+    const NAME: &str = "OTEL_TRACES_SAMPLER";
+    const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
+    let value = |variable| env::var(variable).ok().filter(|value| !value.is_empty());
+    let Some(name) = value(NAME) else { return Ok(()) };
+    let kind = name.strip_prefix("parentbased_").unwrap_or(&name);
+    if !["always_on", "always_off", "traceidratio"].contains(&kind) {
+        bail!(
+            "{NAME} {name:?}: use always_on, always_off or traceidratio, with or without \
+             parentbased_ before it"
+        );
+    }
+    let share = value(ARGUMENT).filter(|_| kind == "traceidratio");
+    if let Some(share) = share
+        && !share.parse::<f64>().is_ok_and(|share| (0.0..=1.0).contains(&share))
+    {
+        bail!("{ARGUMENT} {share:?}: use the share of traces to keep, from 0 to 1");
+    }
+    Ok(())
+}
+
 fn tracer_provider(endpoint: &str) -> Result<SdkTracerProvider> {
+    check_sampler()?;
     let exporter = SpanExporter::builder()
         .with_http()
         .with_protocol(Protocol::HttpBinary)

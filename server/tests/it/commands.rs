@@ -119,6 +119,21 @@ fn a_wrong_setting_is_reported_in_one_line() {
 }
 
 #[test]
+fn a_wrong_sampler_of_traces_is_reported_in_one_line() {
+    let folder = TempDir::new().unwrap();
+    for (sampler, share) in
+        [("bananas", "1"), ("traceidratio", "5"), ("parentbased_traceidratio", "1 %")]
+    {
+        let mut serve = rowlock_command(folder.path());
+        serve.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1");
+        serve.env("OTEL_TRACES_SAMPLER", sampler).env("OTEL_TRACES_SAMPLER_ARG", share);
+        let line = one_line_error(&serve.output().unwrap());
+        assert!(line.starts_with("rowlock: OTEL_TRACES_SAMPLER"), "{line}");
+        assert!(!folder.path().join("data").exists(), "nothing has started");
+    }
+}
+
+#[test]
 fn a_folder_without_a_web_client_is_no_hindrance_to_other_commands() {
     let folder = TempDir::new().unwrap();
     let migrate = rowlock_command(folder.path()).arg("migrate").env("WEB_DIR", "nowhere").output();
