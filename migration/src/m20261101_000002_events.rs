@@ -128,8 +128,17 @@ async fn ensure_trigrams(db: &impl ConnectionTrait) -> Result<String, DbErr> {
 }
 
 async fn schema_of_trigrams(db: &impl ConnectionTrait) -> Result<Option<String>, DbErr> {
-    let sql = "SELECT quote_ident(nspname) FROM pg_extension \
+    let sql = "SELECT quote_ident(nspname), has_schema_privilege(pg_namespace.oid, 'USAGE'), \
+               quote_ident(current_user) FROM pg_extension \
                JOIN pg_namespace ON pg_namespace.oid = extnamespace WHERE extname = 'pg_trgm'";
     let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
-    row.map(|row| row.try_get_by_index(0)).transpose()
+    let Some(row) = row else { return Ok(None) };
+    let (schema, user): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(2)?);
+    match row.try_get_by_index(1)? {
+        true => Ok(Some(schema)),
+        false => Err(DbErr::Custom(format!(
+            "the extension pg_trgm is in a schema that this user may not use: have GRANT USAGE ON \
+             SCHEMA {schema} TO {user} run in this database"
+        ))),
+    }
 }

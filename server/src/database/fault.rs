@@ -97,6 +97,8 @@ impl Fault {
             // /readyz reports it.
             "42P01" => Self::Unreachable,
             "25006" => Self::ReadOnly,
+            // A prepared statement is missing, or there already: a pooler has changed the session.
+            "26000" | "42P05" => Self::Unreachable,
             // Out of disk, memory or another resource.
             code if code.starts_with("53") => Self::Overloaded,
             _ => Self::Other,

@@ -149,8 +149,12 @@ impl Database {
         &self.probe
     }
 
-    /// The mark in the session of the connection that only probes use.
+    /// The mark in the session of the connection that only probes use. Others are looked at again
+    /// while connections break.
     pub(super) fn probe_mark(&self) -> &SessionMark {
+        if !self.trust.is_full() {
+            self.probe_mark.doubt();
+        }
         &self.probe_mark
     }
 

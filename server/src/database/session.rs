@@ -56,6 +56,11 @@ impl SessionMark {
         self.0.lock().id
     }
 
+    /// Forgets that the mark was found in no other session.
+    pub(super) fn doubt(&self) {
+        self.0.lock().is_unique = false;
+    }
+
     /// Whether `marked`, the connection that set this mark, still has its session, and no other
     /// connection has it. The answer comes after a few turns if the connection is new, and otherwise
     /// at once.

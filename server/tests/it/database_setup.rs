@@ -85,7 +85,10 @@ async fn a_missing_extension_that_may_not_be_created_is_named() {
     let mut url = Url::parse(&postgres_url(&database)).unwrap();
     url.set_username(&user).unwrap();
     assert_refused(url.as_str(), "a superuser run CREATE EXTENSION pg_trgm in this database");
-    execute_in(&database, &["CREATE EXTENSION pg_trgm"]).await;
+    execute_in(&database, &["CREATE SCHEMA ext", "CREATE EXTENSION pg_trgm SCHEMA ext"]).await;
+    let grant = format!("GRANT USAGE ON SCHEMA ext TO {user}");
+    assert_refused(url.as_str(), &grant);
+    execute_in(&database, &[&grant]).await;
     let migrated = migrate(url.as_str());
     assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
     execute_in(

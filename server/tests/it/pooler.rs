@@ -77,6 +77,14 @@ impl PgBouncer {
         pooler
     }
 
+    /// The id of its process, which may be a child of `runuser`.
+    fn pid(&self) -> String {
+        let parent = self.process.id().to_string();
+        let child = Command::new("pgrep").args(["-P", &parent]).output().unwrap().stdout;
+        let child = String::from_utf8(child).unwrap();
+        child.lines().next().map_or(parent, str::to_owned)
+    }
+
     async fn serve(&self) -> App {
         App::start_on(self.url.clone(), TempDir::new().unwrap(), &[]).await
     }
@@ -127,6 +135,23 @@ async fn servers_behind_a_pooler_in_session_mode_book_and_hear_from_each_other()
     assert_eq!(third.book(&user, &event, 1).await["__typename"], "BookEventSuccess");
     assert_eq!(socket.next_remaining_tickets().await, 2);
     third.assert_nothing_oversold().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_that_is_switched_to_transaction_mode_is_noticed() {
+    let pooler = PgBouncer::start("session", "").await;
+    let app = pooler.serve().await;
+    assert_eq!(readyz(&app).await, "ready\n");
+    let config = pooler.folder.path().join("pgbouncer.ini");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("pool_mode = session", "pool_mode = transaction")).unwrap();
+    let pid = pooler.pid();
+    let _ = Command::new("kill").args(["-HUP", &pid]).status();
+    wait_until(TIMEOUT, "the server says that it has no session", async || {
+        app.send(None, "{ events { nodes { title } } }", json!({})).await;
+        readyz(&app).await.contains("no session of its own")
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
