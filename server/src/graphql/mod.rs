@@ -31,7 +31,8 @@ pub(crate) use allowed_operations::sha256_hex;
 pub(crate) use errors::ApiError;
 pub use errors::code;
 pub(crate) use execution::{
-    Admitted, Api, ClientApi, Document, Operation, RequestId, code_of_first, was_refused,
+    Admitted, Api, ClientApi, Document, Operation, RawVariables, RequestId, code_of_first,
+    was_refused,
 };
 pub(crate) use remaining_tickets::SubscriptionAllowance;
 pub use schema::sdl;

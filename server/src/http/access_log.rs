@@ -12,7 +12,7 @@ use futures_util::{FutureExt, Stream, StreamExt, stream::BoxStream};
 use tokio::time::Instant;
 
 use crate::{
-    graphql::{ClientApi, Operation, RequestId, code, code_of_first},
+    graphql::{ClientApi, Operation, RawVariables, RequestId, code, code_of_first},
     telemetry::ACCESS_LOG_TARGET,
 };
 
@@ -151,7 +151,7 @@ impl Executor for Logged {
         session: Option<Arc<Data>>,
     ) -> BoxStream<'static, GraphqlResponse> {
         let Self(api) = self.clone();
-        let admitted = api.admit(request);
+        let admitted = api.admit(request, RawVariables::default());
         let results = async move {
             let session = session.unwrap_or_default();
             let id = RequestId::find_in(&session);

@@ -168,7 +168,8 @@ async fn answer(
         app.services.metrics.answered(&operation.label, answer.code, started.elapsed());
         access_log::answered(answer.into_response(), &operation.label)
     };
-    let admitted = match api.admit(parameters.into_request()).await {
+    let (request, variables) = parameters.into_request();
+    let admitted = match api.admit(request, variables).await {
         Ok(admitted) => admitted,
         Err(error) => {
             let answer = match Format::accepted(headers, None) {

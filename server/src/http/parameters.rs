@@ -1,11 +1,11 @@
 //! A GraphQL request's parameters, in a JSON body or in a URL.
 
-use async_graphql::{Request, Variables};
+use async_graphql::Request;
 use axum::body::Bytes;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::persisted::{PersistedQueries, PersistedQuery};
-use crate::graphql::{AllowedOperations, ApiError};
+use crate::graphql::{AllowedOperations, ApiError, RawVariables};
 
 /// The parameters before they are parsed.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -44,7 +44,7 @@ pub(super) struct Parameters {
     #[serde(default, rename = "operationName")]
     pub(super) operation_name: Option<String>,
     #[serde(default)]
-    variables: Option<Variables>,
+    variables: RawVariables,
     #[serde(default)]
     extensions: Option<Extensions>,
 }
@@ -58,15 +58,23 @@ struct Extensions {
 
 impl Parameters {
     fn from_url(query: &str) -> Result<Self, ApiError> {
-        let mut found =
-            Self { query: None, operation_name: None, variables: None, extensions: None };
+        let mut found = Self {
+            query: None,
+            operation_name: None,
+            variables: RawVariables::default(),
+            extensions: None,
+        };
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             match &*name {
                 "query" => found.query = Some(value.into_owned()),
                 "operationName" => {
                     found.operation_name = Some(value.into_owned()).filter(|n| !n.is_empty());
                 }
-                "variables" => found.variables = object("variables", &value)?,
+                "variables" if value.is_empty() => {}
+                "variables" => {
+                    let raw = RawVariables::from_text(value.into_owned());
+                    found.variables = raw.map_err(|error| not_an_object("variables", &error))?;
+                }
                 "extensions" => found.extensions = object("extensions", &value)?,
                 _ => {}
             }
@@ -85,15 +93,13 @@ impl Parameters {
         Ok(())
     }
 
-    pub(super) fn into_request(self) -> Request {
+    /// The request, and its variables.
+    pub(super) fn into_request(self) -> (Request, RawVariables) {
         let mut request = Request::new(self.query.unwrap_or_default());
         if let Some(name) = self.operation_name {
             request = request.operation_name(name);
         }
-        if let Some(variables) = self.variables {
-            request = request.variables(variables);
-        }
-        request
+        (request, self.variables)
     }
 }
 
@@ -102,6 +108,9 @@ fn object<T: DeserializeOwned>(name: &'static str, text: &str) -> Result<Option<
     if text.is_empty() {
         return Ok(None);
     }
-    serde_json::from_str(text)
-        .map_err(|error| ApiError::field(name, format!("{name} is not a JSON object: {error}.")))
+    serde_json::from_str(text).map_err(|error| not_an_object(name, &error))
+}
+
+fn not_an_object(name: &'static str, error: &serde_json::Error) -> ApiError {
+    ApiError::field(name, format!("{name} is not a JSON object: {error}."))
 }

@@ -55,7 +55,8 @@ impl Read for PublicQuery {
             Err(problem) => return Answer::error(StatusCode::BAD_REQUEST, problem),
         };
         let document = Arc::clone(&self.document);
-        match self.api.admit_parsed(document, parameters.into_request()) {
+        let (request, variables) = parameters.into_request();
+        match self.api.admit_parsed(document, request, &variables) {
             Ok(admitted) => {
                 execute(&self.api, admitted.data(Viewer::Anonymous), self.media_type).await.0
             }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use async_graphql::{
-    Data, Name, Request, Response, Schema, ServerError, ServerResult, ValidationMode, Variables,
+    Data, Request, Response, Schema, ServerError, ServerResult, ValidationMode,
     parser::{
         parse_schema,
         types::{
@@ -38,6 +38,7 @@ use super::{
     introspection_size::{Introspection, WHOLE_SCHEMA},
     kept_bytes,
     known_valid::InputTypes,
+    raw_variables::RawVariables,
 };
 use crate::{
     graphql::{
@@ -272,7 +273,7 @@ impl Admitted {
 enum LookedUp {
     Known(Admitted),
     /// The request, and what it holds until it is parsed.
-    Unknown(Request, Hold),
+    Unknown(Request, RawVariables, Hold),
 }
 
 /// The API as one client uses it.
@@ -292,12 +293,13 @@ impl ClientApi {
     pub(crate) fn admit(
         &self,
         request: Request,
+        variables: RawVariables,
     ) -> impl Future<Output = ServerResult<Admitted>> + Send + use<> {
-        let (this, looked_up) = (self.clone(), self.look_up(request));
+        let (this, looked_up) = (self.clone(), self.look_up(request, variables));
         async move {
-            let (request, hold) = match looked_up? {
+            let (request, variables, hold) = match looked_up? {
                 LookedUp::Known(admitted) => return Ok(admitted),
-                LookedUp::Unknown(request, hold) => (request, hold),
+                LookedUp::Unknown(request, variables, hold) => (request, variables, hold),
             };
             let mut turn = this.client.work.turn().await.map_err(refused)?;
             let documents = &this.api.0.documents;
@@ -305,21 +307,22 @@ impl ClientApi {
             let parsed = documents.find(&request.query);
             let parsed = parsed.unwrap_or_else(|| turn.run(|| documents.parse(&request.query)));
             drop(hold);
-            this.admit_parsed(parsed?, request)
+            this.admit_parsed(parsed?, request, &variables)
         }
     }
 
-    fn look_up(&self, request: Request) -> ServerResult<LookedUp> {
+    fn look_up(&self, request: Request, variables: RawVariables) -> ServerResult<LookedUp> {
         if let Some(parsed) = self.api.0.documents.find(&request.query) {
-            return self.admit_parsed(parsed?, request).map(LookedUp::Known);
+            return self.admit_parsed(parsed?, request, &variables).map(LookedUp::Known);
         }
         if let Some(mut turn) = self.client.work.turn_at_once().map_err(refused)? {
             let document = turn.run(|| self.api.0.documents.parse(&request.query))?;
-            return self.admit_parsed(document, request).map(LookedUp::Known);
+            return self.admit_parsed(document, request, &variables).map(LookedUp::Known);
         }
-        let bytes = request.query.len() + kept_bytes::of_variables(&request.variables);
+        let bytes =
+            request.query.len() + variables.len() + kept_bytes::of_variables(&request.variables);
         let hold = self.held.hold(bytes).map_err(refused)?;
-        Ok(LookedUp::Unknown(request, hold))
+        Ok(LookedUp::Unknown(request, variables, hold))
     }
 
     /// Admits a request whose query was parsed already.
@@ -330,18 +333,35 @@ impl ClientApi {
         &self,
         document: Arc<Document>,
         mut request: Request,
+        variables: &RawVariables,
     ) -> ServerResult<Admitted> {
         // An address that has used up its budget may still book.
         if document.has_large_answers() {
             self.client.work.check().map_err(refused)?;
         }
-        keep_declared_variables(&document.parsed, &mut request.variables);
+        request.variables.retain(|name, _| document.declares(name));
+        let mut declared = variables.declared_in(&document.parsed).map_err(|error| {
+            let message = format!("The variables are not a JSON object: {error}.");
+            field_error(ServerError::new(message, None), "variables".to_owned())
+        })?;
+        request.variables.append(&mut declared);
         // The parsed query is all that execution needs.
         request.query = String::new();
         let operation = self.api.operation(&document, request.operation_name.as_deref());
         let bytes = OPERATION_BYTES + document.bytes + kept_bytes::of_variables(&request.variables);
         let hold = self.held.hold(bytes).map_err(refused)?;
         Ok(Admitted { document, operation, request, hold })
+    }
+
+    /// Parses a query without waiting for a turn. Returns `None` if the query is refused, or if others
+    /// are waiting.
+    pub(crate) fn parse_at_once(&self, query: &str) -> Option<Arc<Document>> {
+        let documents = &self.api.0.documents;
+        if let Some(parsed) = documents.find(query) {
+            return parsed.ok();
+        }
+        let mut turn = self.client.work.turn_at_once().ok()??;
+        turn.run(|| documents.parse(query)).ok()
     }
 
     /// Executes a query or a mutation.
@@ -478,17 +498,6 @@ fn count_answer(client: &Client, document: &Document, response: &Response) {
 /// The error for a client that has used up a limit.
 fn refused(limit: impl Into<ApiError>) -> ServerError {
     coded(limit.into())
-}
-
-/// Removes values of variables that no operation declares. Nothing can refer to them.
-fn keep_declared_variables(document: &ExecutableDocument, variables: &mut Variables) {
-    let declares = |name: &Name| {
-        document.operations.iter().any(|(_, operation)| {
-            let mut definitions = operation.node.variable_definitions.iter();
-            definitions.any(|definition| definition.node.name.node == *name)
-        })
-    };
-    variables.retain(|name, _| declares(name));
 }
 
 /// The schema as introspection shows it.

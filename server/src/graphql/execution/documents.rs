@@ -24,6 +24,7 @@ use super::{
     kept_bytes,
     known_valid::{InputTypes, has_plain_arguments},
     query_size::QuerySize,
+    raw_variables::declares,
     text_size,
 };
 use crate::graphql::{allowed_operations::AllowedOperations, errors::ApiError};
@@ -78,6 +79,11 @@ impl Document {
 
     pub(super) fn set_has_large_answers(&self) {
         self.has_large_answers.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether some operation of the document declares this variable. Nothing can refer to others.
+    pub(crate) fn declares(&self, variable: &str) -> bool {
+        declares(&self.parsed, variable)
     }
 
     /// Whether some operation of the document declares variables.

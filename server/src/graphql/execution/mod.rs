@@ -8,8 +8,10 @@ mod introspection_size;
 mod kept_bytes;
 mod known_valid;
 mod query_size;
+mod raw_variables;
 mod text_size;
 
 pub(crate) use api::{Admitted, Api, ClientApi, Operation, RequestId};
 pub(crate) use coded_errors::{code_of_first, was_refused};
 pub(crate) use documents::Document;
+pub(crate) use raw_variables::RawVariables;

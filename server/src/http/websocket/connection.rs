@@ -89,10 +89,14 @@ impl<S: Socket> Connection<S> {
         Poll::Ready(result)
     }
 
-    /// The messages that async-graphql may process. The stream ends when the socket ends, or at the
+    /// The messages that async-graphql may process, some of them made smaller. The stream ends when the socket ends, or at the
     /// first message that is not admitted.
-    pub(super) fn incoming<'a>(&'a self, state: &'a SocketState) -> Incoming<'a, S> {
-        Incoming { connection: self, state, is_over: false }
+    pub(super) fn incoming<'a>(
+        &'a self,
+        state: &'a SocketState,
+        make_smaller: MakeSmaller<'a>,
+    ) -> Incoming<'a, S> {
+        Incoming { connection: self, state, make_smaller, is_over: false }
     }
 
     /// The sink for async-graphql's messages.
@@ -121,10 +125,13 @@ impl<S: Socket> Connection<S> {
     }
 }
 
-#[derive(Debug)]
+/// Returns a smaller message that means the same, if there is one.
+pub(super) type MakeSmaller<'a> = &'a (dyn Fn(&[u8]) -> Option<String> + Send + Sync);
+
 pub(super) struct Incoming<'a, S> {
     connection: &'a Connection<S>,
     state: &'a SocketState,
+    make_smaller: MakeSmaller<'a>,
     is_over: bool,
 }
 
@@ -150,10 +157,15 @@ impl<S: Socket> Stream for Incoming<'_, S> {
                 connection.holds_too_much.store(true, Ordering::Relaxed);
                 break;
             }
-            let message = match ready!(polled) {
+            let mut message = match ready!(polled) {
                 Some(Ok(message)) => message,
                 Some(Err(_)) | None => break,
             };
+            if let Message::Text(_) | Message::Binary(_) = &message
+                && let Some(smaller) = (self.make_smaller)(&message.clone().into_data())
+            {
+                message = Message::Text(smaller.into());
+            }
             connection.received_since_ping.store(true, Ordering::Relaxed);
             let is_admitted = match &message {
                 Message::Text(text) => self.state.admit(text.as_bytes()),
@@ -277,7 +289,7 @@ mod tests {
         let ping = Message::Ping(Vec::new().into());
         let messages = [ping, subscribe("a"), subscribe("a"), subscribe("b")];
         let (connection, state) = (connection(messages), SocketState::new(9, false));
-        let mut incoming = connection.incoming(&state);
+        let mut incoming = connection.incoming(&state, &|_| None);
         let first = incoming.next().await.unwrap().unwrap();
         assert_eq!(first, subscribe("a"));
         assert!(incoming.next().await.is_none(), "its id is taken");
@@ -291,7 +303,7 @@ mod tests {
             (connection([Message::Pong(Vec::new().into())]), SocketState::new(9, false));
         assert!(connection.take_received_since_ping(), "a new socket counts as active");
         assert!(!connection.take_received_since_ping());
-        assert!(connection.incoming(&state).next().await.is_none());
+        assert!(connection.incoming(&state, &|_| None).next().await.is_none());
         assert!(connection.take_received_since_ping());
     }
 

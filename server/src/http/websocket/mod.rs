@@ -6,6 +6,7 @@
 
 mod close;
 mod connection;
+mod large_messages;
 mod socket_state;
 
 use std::{pin::pin, sync::Arc};
@@ -27,6 +28,7 @@ use tracing::Instrument;
 use self::{
     close::{CLOSE_TIMEOUT, close, code},
     connection::Connection,
+    large_messages::without_undeclared_variables,
     socket_state::SocketState,
 };
 use super::{
@@ -155,7 +157,7 @@ impl Session {
         let init_state = Arc::clone(state);
         GraphQLWebSocket::new_with_pair(
             connection.outgoing(state),
-            connection.incoming(state),
+            connection.incoming(state, &|message| without_undeclared_variables(message, &self.api)),
             Logged(self.api.clone()),
             self.protocol.graphql,
         )

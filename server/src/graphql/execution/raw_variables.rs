@@ -1,0 +1,115 @@
+//! Variables as they were sent. Only those that an operation declares are parsed: a number of two
+//! bytes takes a hundred when it is parsed.
+
+use std::fmt;
+
+use async_graphql::{Name, Value, Variables, parser::types::ExecutableDocument};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+/// The JSON of variables: an object, or null.
+#[derive(Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct RawVariables(Option<Box<RawValue>>);
+
+impl RawVariables {
+    /// Takes the text of a URL's parameter.
+    ///
+    /// # Errors
+    /// When the text is not JSON.
+    pub(crate) fn from_text(text: String) -> Result<Self, serde_json::Error> {
+        RawValue::from_string(text).map(|raw| Self(Some(raw)))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |raw| raw.get().len())
+    }
+
+    /// Parses the variables that some operation of the document declares. Nothing can refer to
+    /// others.
+    ///
+    /// # Errors
+    /// When the text is not an object.
+    pub(super) fn declared_in(
+        &self,
+        document: &ExecutableDocument,
+    ) -> Result<Variables, serde_json::Error> {
+        let Some(raw) = &self.0 else { return Ok(Variables::default()) };
+        if raw.get() == "null" {
+            return Ok(Variables::default());
+        }
+        Declared(document).deserialize(&mut serde_json::Deserializer::from_str(raw.get()))
+    }
+}
+
+/// Whether some operation of the document declares this variable.
+pub(super) fn declares(document: &ExecutableDocument, name: &str) -> bool {
+    document.operations.iter().any(|(_, operation)| {
+        let mut definitions = operation.node.variable_definitions.iter();
+        definitions.any(|definition| definition.node.name.node == name)
+    })
+}
+
+/// Reads an object's entries with declared names.
+struct Declared<'a>(&'a ExecutableDocument);
+
+impl<'de> DeserializeSeed<'de> for Declared<'_> {
+    type Value = Variables;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Variables, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Declared<'_> {
+    type Value = Variables;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with variables")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Variables, A::Error> {
+        let mut variables = Variables::default();
+        while let Some(name) = entries.next_key::<String>()? {
+            if declares(self.0, &name) {
+                variables.insert(Name::new(name), entries.next_value::<Value>()?);
+            } else {
+                entries.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(variables)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::parse_query;
+
+    use super::*;
+
+    fn declared(query: &str, variables: &str) -> Result<String, serde_json::Error> {
+        let raw: RawVariables = serde_json::from_str(variables)?;
+        let declared = raw.declared_in(&parse_query(query).unwrap())?;
+        serde_json::to_string(&declared)
+    }
+
+    #[test]
+    fn only_declared_variables_are_kept() {
+        let query = "query A($a: Int, $b: X) { f } query B($c: Int) { f }";
+        let variables = r#"{"a": 1, "b": {"d": [2]}, "c": null, "d": [3], "A": 4}"#;
+        assert_eq!(declared(query, variables).unwrap(), r#"{"a":1,"b":{"d":[2]},"c":null}"#);
+        assert_eq!(declared("{ f }", variables).unwrap(), "{}");
+        assert_eq!(declared(query, "null").unwrap(), "{}");
+        assert_eq!(declared(query, r#"{"\u0061": 1}"#).unwrap(), r#"{"a":1}"#);
+    }
+
+    #[test]
+    fn variables_are_an_object() {
+        for wrong in ["[]", "7", "\"a\"", "{"] {
+            declared("query($a: Int) { f }", wrong).unwrap_err();
+        }
+    }
+}
