@@ -6,6 +6,7 @@
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
 
+mod all_or_none;
 mod m20261101_000001_accounts;
 mod m20261101_000002_events;
 mod m20261101_000003_bookings;

@@ -9,6 +9,8 @@
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
+use crate::all_or_none::execute_all;
+
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -258,20 +260,14 @@ impl MigrationTrait for Migration {
             DbBackend::Postgres => up_on_postgres(),
             _ => UP_ON_SQLITE.map(str::to_owned).to_vec(),
         };
-        for statement in statements {
-            manager.get_connection().execute_unprepared(&statement).await?;
-        }
-        Ok(())
+        execute_all(manager, statements).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let statements = match manager.get_database_backend() {
-            DbBackend::Postgres => &DOWN_ON_POSTGRES[..],
-            _ => &DOWN_ON_SQLITE,
+            DbBackend::Postgres => DOWN_ON_POSTGRES.map(str::to_owned).to_vec(),
+            _ => DOWN_ON_SQLITE.map(str::to_owned).to_vec(),
         };
-        for statement in statements {
-            manager.get_connection().execute_unprepared(statement).await?;
-        }
-        Ok(())
+        execute_all(manager, statements).await
     }
 }

@@ -7,6 +7,8 @@
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
+use crate::all_or_none::execute_all;
+
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -56,10 +58,7 @@ impl MigrationTrait for Migration {
                  CHECK (price_minor <= {MAX_PRICE_MINOR})"
             ));
         }
-        for statement in statements {
-            db.execute_unprepared(&statement).await?;
-        }
-        Ok(())
+        execute_all(manager, statements).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

@@ -10,6 +10,8 @@ use sea_orm_migration::{
     sea_orm::{DbBackend, Statement},
 };
 
+use crate::all_or_none::execute_all;
+
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -284,18 +286,12 @@ impl MigrationTrait for Migration {
             }
         }
         let statements = if is_postgres { up_on_postgres() } else { up_on_sqlite() };
-        for statement in statements {
-            manager.get_connection().execute_unprepared(&statement).await?;
-        }
-        Ok(())
+        execute_all(manager, statements).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let is_postgres = manager.get_database_backend() == DbBackend::Postgres;
         let statements = if is_postgres { down_on_postgres() } else { down_on_sqlite() };
-        for statement in statements {
-            manager.get_connection().execute_unprepared(&statement).await?;
-        }
-        Ok(())
+        execute_all(manager, statements).await
     }
 }
