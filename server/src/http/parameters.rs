@@ -72,7 +72,7 @@ impl Parameters {
                 }
                 "variables" if value.is_empty() => {}
                 "variables" => {
-                    let raw = RawVariables::from_text(value.into_owned());
+                    let raw = RawVariables::from_text(&value);
                     found.variables = raw.map_err(|error| not_an_object("variables", &error))?;
                 }
                 "extensions" => found.extensions = object("extensions", &value)?,

@@ -6,22 +6,31 @@ use std::fmt;
 use async_graphql::{Name, Value, Variables, parser::types::ExecutableDocument};
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor},
+    de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
 /// The JSON of variables: an object, or null.
-#[derive(Debug, Default, Deserialize)]
-#[serde(transparent)]
+#[derive(Debug, Default)]
 pub(crate) struct RawVariables(Option<Box<RawValue>>);
+
+impl<'de> Deserialize<'de> for RawVariables {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
+        if raw.as_ref().is_some_and(|raw| !raw.get().starts_with('{') && raw.get() != "null") {
+            return Err(D::Error::custom("the variables are not an object"));
+        }
+        Ok(Self(raw))
+    }
+}
 
 impl RawVariables {
     /// Takes the text of a URL's parameter.
     ///
     /// # Errors
-    /// When the text is not JSON.
-    pub(crate) fn from_text(text: String) -> Result<Self, serde_json::Error> {
-        RawValue::from_string(text).map(|raw| Self(Some(raw)))
+    /// When the text is not JSON, or not an object.
+    pub(crate) fn from_text(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
     }
 
     pub(super) fn len(&self) -> usize {
