@@ -48,7 +48,7 @@ pub struct ClientArgs {
     #[arg(
         long,
         env,
-        default_value_t = 16_777_216,
+        default_value_t = 8_388_608,
         value_name = "BYTES",
         value_parser = RangedU64ValueParser::<usize>::new().range(1_000_000..)
     )]
