@@ -6,7 +6,6 @@
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
 
-mod all_or_none;
 mod m20261101_000001_accounts;
 mod m20261101_000002_events;
 mod m20261101_000003_bookings;
@@ -16,6 +15,7 @@ mod m20261126_000006_counts;
 mod m20261126_000007_price_key;
 mod m20261126_000008_readable_rows;
 mod m20261126_000009_token_series;
+mod m20261126_000010_validated_rows;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000007_price_key::Migration),
             Box::new(m20261126_000008_readable_rows::Migration),
             Box::new(m20261126_000009_token_series::Migration),
+            Box::new(m20261126_000010_validated_rows::Migration),
         ]
     }
 }

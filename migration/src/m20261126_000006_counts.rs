@@ -9,8 +9,6 @@
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
-use crate::all_or_none::execute_all;
-
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -255,12 +253,20 @@ const DOWN_ON_SQLITE: [&str; 14] = [
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
+    // All or nothing, with the record that it was made.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let statements = match manager.get_database_backend() {
             DbBackend::Postgres => up_on_postgres(),
             _ => UP_ON_SQLITE.map(str::to_owned).to_vec(),
         };
-        execute_all(manager, statements).await
+        for statement in statements {
+            manager.get_connection().execute_unprepared(&statement).await?;
+        }
+        Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -268,6 +274,9 @@ impl MigrationTrait for Migration {
             DbBackend::Postgres => DOWN_ON_POSTGRES.map(str::to_owned).to_vec(),
             _ => DOWN_ON_SQLITE.map(str::to_owned).to_vec(),
         };
-        execute_all(manager, statements).await
+        for statement in statements {
+            manager.get_connection().execute_unprepared(&statement).await?;
+        }
+        Ok(())
     }
 }

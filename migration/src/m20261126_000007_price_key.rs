@@ -7,8 +7,6 @@
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
-use crate::all_or_none::execute_all;
-
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -26,6 +24,11 @@ const MAX_PRICE_MINOR: i64 = 100_000_000_000_000;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
+    // All or nothing, with the record that it was made.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let db = manager.get_connection();
         let backend = manager.get_database_backend();
@@ -58,7 +61,10 @@ impl MigrationTrait for Migration {
                  CHECK (price_minor <= {MAX_PRICE_MINOR})"
             ));
         }
-        execute_all(manager, statements).await
+        for statement in statements {
+            manager.get_connection().execute_unprepared(&statement).await?;
+        }
+        Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

@@ -10,8 +10,6 @@ use sea_orm_migration::{
     sea_orm::{DbBackend, Statement},
 };
 
-use crate::all_or_none::execute_all;
-
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -113,13 +111,14 @@ const ON_SQLITE: [Rule; 5] = [
     },
 ];
 
-/// The columns with times, by table.
+/// The columns with times, by table. Transactions of running servers lock the tables in this order,
+/// too, so none of them waits for this migration while it waits for them.
 const TIMES: [(&str, &[&str]); 5] = [
+    ("sessions", &["created_at", "expires_at", "revoked_at"]),
+    ("refresh_tokens", &["created_at", "expires_at", "used_at"]),
     ("events", &["starts_at", "created_at"]),
     ("bookings", &["created_at", "cancelled_at"]),
     ("users", &["created_at"]),
-    ("sessions", &["created_at", "expires_at", "revoked_at"]),
-    ("refresh_tokens", &["created_at", "expires_at", "used_at"]),
 ];
 
 const TIME_PROBLEM: &str = "must be a time in the years 1 to 9999";
@@ -216,17 +215,37 @@ fn times_on_postgres(columns: &[&str]) -> String {
     conditions.join(" AND ")
 }
 
+/// The constraints hold for rows that are written from now on. The next migration looks at the
+/// others, without keeping anybody from writing.
 fn up_on_postgres() -> Vec<String> {
-    let rules = ON_BOTH.iter().map(|Rule { name, table, condition, .. }| {
-        // Letters are compared as bytes, whatever the database's language is.
-        let condition = condition.replace("@currency", "currency COLLATE \"C\"").replace('@', "");
-        format!("ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({condition})")
-    });
-    let times = TIMES.iter().map(|(table, columns)| {
+    let of_table = |table: &'static str| {
+        let rules = ON_BOTH.iter().filter(move |rule| rule.table == table);
+        rules.map(|Rule { name, table, condition, .. }| {
+            // Letters are compared as bytes, whatever the database's language is.
+            let condition =
+                condition.replace("@currency", "currency COLLATE \"C\"").replace('@', "");
+            format!("ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({condition}) NOT VALID")
+        })
+    };
+    let mut statements = Vec::new();
+    for (table, columns) in TIMES {
         let condition = times_on_postgres(columns);
-        format!("ALTER TABLE {table} ADD CONSTRAINT {table}_times CHECK ({condition})")
-    });
-    rules.chain(times).collect()
+        statements.extend(of_table(table));
+        statements.push(format!(
+            "ALTER TABLE {table} ADD CONSTRAINT {table}_times CHECK ({condition}) NOT VALID"
+        ));
+    }
+    statements
+}
+
+/// Statements that check the rows that were there before.
+pub(crate) fn validations_on_postgres() -> Vec<String> {
+    let rules = ON_BOTH.iter().map(|rule| (rule.table, rule.name.to_owned()));
+    let times = TIMES.iter().map(|(table, _)| (*table, format!("{table}_times")));
+    let constraints = rules.chain(times);
+    constraints
+        .map(|(table, name)| format!("ALTER TABLE {table} VALIDATE CONSTRAINT {name}"))
+        .collect()
 }
 
 fn down_on_postgres() -> Vec<String> {
@@ -270,6 +289,11 @@ async fn refuse_broken_rows(
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
+    // All or nothing, with the record that it was made.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let is_postgres = manager.get_database_backend() == DbBackend::Postgres;
         let only_here = if is_postgres { &[][..] } else { &ON_SQLITE };
@@ -286,12 +310,18 @@ impl MigrationTrait for Migration {
             }
         }
         let statements = if is_postgres { up_on_postgres() } else { up_on_sqlite() };
-        execute_all(manager, statements).await
+        for statement in statements {
+            manager.get_connection().execute_unprepared(&statement).await?;
+        }
+        Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let is_postgres = manager.get_database_backend() == DbBackend::Postgres;
         let statements = if is_postgres { down_on_postgres() } else { down_on_sqlite() };
-        execute_all(manager, statements).await
+        for statement in statements {
+            manager.get_connection().execute_unprepared(&statement).await?;
+        }
+        Ok(())
     }
 }

@@ -25,6 +25,11 @@ const BY_SERIES: &str = "sessions_series_hash";
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
+    // All or nothing, with the record that it was made.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let series_hash = binary_len_null(Sessions::SeriesHash, 32);
         manager
