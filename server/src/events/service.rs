@@ -97,16 +97,23 @@ impl Events {
         &self,
         ids: impl IntoIterator<Item = EventId>,
     ) -> Result<Vec<Arc<event::Model>>, EventsError> {
-        let mut readable = Vec::new();
+        let (mut readable, mut unreadable, mut last_error) = (Vec::new(), 0, None);
         for found in join_all(ids.into_iter().map(|id| self.find(id))).await {
             match found {
                 Ok(event) => readable.extend(event),
                 // Whoever asks for this event by itself is told.
-                Err(EventsError::Database(error)) if Fault::of(&error) == Fault::Other => {}
+                Err(EventsError::Database(error)) if Fault::of(&error) == Fault::Other => {
+                    unreadable += 1;
+                    last_error = Some(error);
+                }
                 Err(error) => return Err(error),
             }
         }
-        Ok(readable)
+        match last_error {
+            // It is the statement that failed, and not some row.
+            Some(error) if readable.is_empty() && unreadable > 1 => Err(error.into()),
+            _ => Ok(readable),
+        }
     }
 
     pub(crate) async fn page(

@@ -33,9 +33,9 @@ use super::{
 };
 use crate::metrics::LiveSize;
 
-/// For this long after a connection broke, counts that are read replace known ones, whatever their
-/// versions. The other servers notice the break in this time, and the counts that they sent before
-/// have arrived.
+/// After a connection broke, counts that are read replace known ones, whatever their versions, until
+/// all watched events were read this long after the break. The other servers notice the break in
+/// this time, and the counts that they sent before have arrived.
 const DOUBT_TIME: Duration = Duration::from_secs(15);
 
 /// The place where counts are published and watched. Clones are the same hub.
@@ -199,7 +199,7 @@ impl Hub {
     /// Begins to read counts again. Counts that arrive from now on are not older than the read ones.
     pub(super) fn begin_reread(&self) -> Reread {
         let state = self.0.state.lock();
-        let is_in_doubt = state.doubted_at.is_some_and(|since| since.elapsed() < DOUBT_TIME);
+        let is_in_doubt = state.doubted_at.is_some();
         Reread { now: state.now, last_change: state.log.last, is_in_doubt }
     }
 
@@ -214,6 +214,15 @@ impl Hub {
         }
         let known = state.log.number_of.keys().filter(|id| !state.topics.contains_key(id));
         watched.chain(known).copied().collect()
+    }
+
+    /// Records that all watched events were read, which began at `began`. This ends the doubt if the
+    /// last break was long enough before.
+    pub(super) fn read_all(&self, began: Instant) {
+        let mut state = self.0.state.lock();
+        if state.doubted_at.is_some_and(|broke_at| began >= broke_at + DOUBT_TIME) {
+            state.doubted_at = None;
+        }
     }
 
     /// Passes on counts that were read again. Normally, these are the ones that are newer than what
@@ -557,7 +566,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_a_break_a_count_that_is_read_replaces_a_newer_one_for_a_while() {
+    async fn after_a_break_a_count_that_is_read_replaces_a_newer_one_until_all_were_read() {
         let (hub, event, other) = (Hub::default(), EventId::new(), EventId::new());
         let mut some = hub.watch([event]).starting_with([count(event, 7)]);
         let mut all = Box::pin(hub.watch_all());
@@ -589,7 +598,12 @@ mod tests {
         assert_eq!(some.next().await, Some(count(event, 7)));
         hub.pass_on_read(&hub.begin_reread(), [count(event, 3)]);
         assert_eq!(some.next().await, Some(count(event, 3)));
+        let too_early = Instant::now();
         tokio::time::advance(DOUBT_TIME).await;
+        hub.read_all(too_early);
+        hub.pass_on_read(&hub.begin_reread(), [count(event, 2)]);
+        assert_eq!(some.next().await, Some(count(event, 2)), "that read may have been too early");
+        hub.read_all(Instant::now());
         hub.pass_on_read(&hub.begin_reread(), [count(event, 1)]);
         assert_eq!(some.next().now_or_never(), None, "nothing broke lately");
     }

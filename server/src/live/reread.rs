@@ -7,7 +7,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use rowlock_entities::EventId;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::{Hub, TicketCount, outbox::Outbox};
 use crate::{database::Database, events::Events};
@@ -35,16 +35,21 @@ pub(crate) async fn reread_watched_events(db: Database, hub: Hub, events: Events
             // The sender lives as long as the database.
             _ = reconnections.changed() => hub.doubt_counts(),
         }
+        let began = Instant::now();
         let unsent = outbox.map(Outbox::take_unsent).unwrap_or_default();
         let mut ids = hub.events_to_reread();
         ids.extend(&unsent);
+        let mut is_complete = true;
         for ids in ids.chunks(MAX_EVENTS_PER_READ) {
-            if !reread(&hub, &events, outbox, ids, &unsent).await {
-                if let Some(outbox) = outbox {
-                    outbox.keep_unsent(unsent);
-                }
+            is_complete = reread(&hub, &events, outbox, ids, &unsent).await;
+            if !is_complete {
                 break;
             }
+        }
+        match (is_complete, outbox) {
+            (true, _) => hub.read_all(began),
+            (false, Some(outbox)) => outbox.keep_unsent(unsent),
+            (false, None) => {}
         }
     }
 }
