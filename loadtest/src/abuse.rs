@@ -55,9 +55,9 @@ pub(crate) struct Args {
 enum Kind {
     /// 300 subscriptions on three sockets, each with 43 kB of variables that nobody declares
     Variables,
-    /// 300 subscriptions on three sockets, each with 900 aliases
+    /// 600 subscriptions on six sockets, each with 900 or 1,400 aliases
     Aliases,
-    /// The same as streams of Server-Sent Events
+    /// 300 of those with 900, as streams over HTTP
     Streams,
     /// 280 MB of pings on one socket whose pongs nobody reads
     Pings,
@@ -69,7 +69,7 @@ enum Kind {
     Messages,
     /// 500 large answers that nobody reads
     Answers,
-    /// Texts of 60 kB that do not parse, or that are refused for their size
+    /// Queries that are costly to parse and to validate, or that are refused for their size
     Texts,
 }
 
@@ -141,11 +141,18 @@ impl Kind {
         let mut abuse = Abuse::default();
         match self {
             Self::Variables => abuse.subscribe(server, &with_variables()).await?,
-            Self::Aliases => abuse.subscribe(server, &with_aliases()).await?,
+            Self::Aliases => {
+                abuse.subscribe(server, &with_aliases(900)).await?;
+                // By default, these have too many words and signs.
+                abuse.subscribe(server, &with_aliases(1_400)).await?;
+            }
             Self::Streams => {
-                let body = with_aliases().to_string();
-                for _ in 0..300 {
-                    let accept = "accept: text/event-stream\r\n";
+                let body = with_aliases(900).to_string();
+                for number in 0..300 {
+                    let accept = match number % 2 {
+                        0 => "accept: text/event-stream\r\n",
+                        _ => "accept: multipart/mixed\r\n",
+                    };
                     abuse.send(server, &post(accept, body.len(), &body)).await?;
                 }
             }
@@ -204,8 +211,8 @@ fn with_variables() -> serde_json::Value {
     })
 }
 
-fn with_aliases() -> serde_json::Value {
-    let aliases: String = (0..900).map(|number| format!("a{number}: version ")).collect();
+fn with_aliases(count: u32) -> serde_json::Value {
+    let aliases: String = (0..count).map(|number| format!("a{number}: version ")).collect();
     json!({ "query": format!("subscription {{ remainingTickets {{ {aliases} }} }}") })
 }
 
@@ -304,9 +311,15 @@ impl Abuse {
             ticks.tick().await;
             number += 1;
             // Each text is another one, so that nobody can remember it.
-            let text = match number % 3 {
-                0 => format!("{{ a{number} {}", "a ".repeat(LARGE / 2 - 20)),
-                1 => format!("{{ a{number} {} }}", "a ".repeat(LARGE / 2 - 20)),
+            let many = |field: &str, count: usize| format!("{field} ").repeat(count);
+            let text = match number % 6 {
+                // These are parsed, and then valid, invalid or unparsable.
+                0 => format!("{{ a{number}: __typename {} }}", many("__typename", 2_900)),
+                1 => format!("{{ a{number}: __typename {} }}", many("nothing", 2_900)),
+                2 => format!("{{ a{number}: __typename {}", many("__typename", 2_900)),
+                // These have too many words, or too many brackets.
+                3 => format!("{{ a{number} {}", "a ".repeat(LARGE / 2 - 20)),
+                4 => format!("{{ a{number} {} }}", "a ".repeat(LARGE / 2 - 20)),
                 _ => format!("{{ a{number}(b: {}1) }}", "[".repeat(90)),
             };
             let body = json!({ "query": text }).to_string();

@@ -127,6 +127,8 @@ impl Sessions {
         };
         let repeated = match decision {
             Decision::Issue => None,
+            // Of a token that a server of the previous version issued, or one with another secret,
+            // only the hash is known. Then another one is issued.
             Decision::Repeat(newest) => newest
                 .nonce
                 .as_deref()

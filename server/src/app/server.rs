@@ -22,7 +22,7 @@ use super::{cli::ServeArgs, open_files::available_for_connections, supervisor::S
 use crate::{
     graphql::Api,
     http::{self, Arrived, Shutdown},
-    limits::{Clients, Open, RateLimits},
+    limits::{Clients, Count, Open, RateLimits},
     live::{reread_watched_events, run_feed},
     services::Services,
 };
@@ -67,12 +67,13 @@ impl Server {
     pub fn new(services: Services, args: &ServeArgs) -> Self {
         let rate_limits = Arc::new(RateLimits::new(&args.rate_limits));
         let api = Api::new(&services, &args.operations, &rate_limits);
-        let max_connections = args.http.max_connections.min(available_for_connections());
+        let max_connections = u32::try_from(available_for_connections())
+            .unwrap_or(u32::MAX)
+            .min(args.http.max_connections);
         let mut client_settings = args.clients.clone();
         // Whatever the settings say, one address leaves room for others.
-        let half = u32::try_from(max_connections / 2).unwrap_or(u32::MAX);
         client_settings.max_connections_per_address =
-            client_settings.max_connections_per_address.min(half);
+            client_settings.max_connections_per_address.min(max_connections / 2);
         let clients = Clients::new(&client_settings);
         let has_ides = args.operations.has_ides();
         let (router, shutdown) =
@@ -81,7 +82,7 @@ impl Server {
         let accepting = Accepting {
             request_timeout: args.http.request_timeout(),
             max_head_bytes: args.http.max_head_bytes,
-            max_connections,
+            connections: Arc::new(Count::up_to(max_connections)),
             clients: counts_addresses.then(|| clients.clone()),
         };
         Self {
@@ -181,21 +182,27 @@ struct Accepting {
     /// of an answer or of a socket's messages.
     request_timeout: Duration,
     max_head_bytes: usize,
-    max_connections: usize,
+    connections: Arc<Count>,
     /// Counts the connections of each address; `None` if all of them are a proxy's.
     clients: Option<Clients>,
 }
 
+/// A connection that is counted until this is dropped.
+#[derive(Debug)]
+struct OpenConnection {
+    _of_all: Open,
+    _of_peer: Option<Open>,
+}
+
 impl Accepting {
     /// Counts one more connection from this peer. Returns `None` if there are too many already.
-    fn open(&self, connections: &Connections, peer: SocketAddr) -> Option<Option<Open>> {
-        if connections.tasks.len() >= self.max_connections {
-            return None;
-        }
-        match &self.clients {
-            Some(clients) => clients.client(peer.ip().into()).connections.open().map(Some),
-            None => Some(None),
-        }
+    fn open(&self, peer: SocketAddr) -> Option<OpenConnection> {
+        let of_all = self.connections.open()?;
+        let of_peer = match &self.clients {
+            Some(clients) => Some(clients.client(peer.ip().into()).connections.open()?),
+            None => None,
+        };
+        Some(OpenConnection { _of_all: of_all, _of_peer: of_peer })
     }
 }
 
@@ -222,7 +229,7 @@ async fn accept(
                 continue;
             }
         };
-        let Some(open) = accepting.open(connections, peer) else {
+        let Some(open) = accepting.open(peer) else {
             tracing::debug!("a connection was closed, because there are too many");
             continue;
         };
@@ -249,12 +256,15 @@ async fn accept(
         });
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(accepting.request_timeout));
-        let stream = InspectReader::new(stream, move |bytes: &[u8]| counted.add(bytes.len()));
+        let stream = InspectReader::new(stream, move |bytes: &[u8]| {
+            // The stream also belongs to a WebSocket, for which this task ends early.
+            let _ = &open;
+            counted.add(bytes.len());
+        });
         let stream = TokioIo::new(Box::pin(stream));
         let connection = http.serve_connection(stream, service).with_upgrades();
         let finishing = connections.finishing.clone();
         connections.tasks.spawn(async move {
-            let _open = open;
             let mut connection = pin!(connection);
             let result = tokio::select! {
                 result = &mut connection => result,

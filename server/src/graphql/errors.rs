@@ -72,6 +72,11 @@ pub(crate) enum ApiError {
         retry_after_seconds: u64,
     },
     TooComplex(String),
+    /// The client makes the server hold too much at once.
+    HoldsTooMuch {
+        /// In bytes.
+        max: usize,
+    },
     /// The request has only a query's hash, and this server does not know its text.
     PersistedQueryNotFound,
     /// A defect. The cause goes to the log.
@@ -112,7 +117,7 @@ impl ApiError {
             Self::Forbidden(_) => code::FORBIDDEN,
             Self::NotFound(_) => code::NOT_FOUND,
             Self::BadUserInput(_) => code::BAD_USER_INPUT,
-            Self::RateLimited(_) => code::RATE_LIMITED,
+            Self::RateLimited(_) | Self::HoldsTooMuch { .. } => code::RATE_LIMITED,
             Self::Unavailable { .. } => code::UNAVAILABLE,
             Self::TooComplex(_) => code::QUERY_TOO_COMPLEX,
             Self::PersistedQueryNotFound => code::PERSISTED_QUERY_NOT_FOUND,
@@ -139,6 +144,10 @@ impl ApiError {
             }
             Self::Unavailable { message, .. } => (*message).to_owned(),
             Self::TooComplex(message) => message.clone(),
+            Self::HoldsTooMuch { max } => format!(
+                "The server may hold no more than {max} bytes for you at once. Wait for your \
+                 answers, end some subscriptions, or ask for less."
+            ),
             // Clients look for exactly this text.
             Self::PersistedQueryNotFound => "PersistedQueryNotFound".to_owned(),
             Self::Internal(_) => {
@@ -163,6 +172,7 @@ impl ApiError {
             | Self::Unavailable { retry_after_seconds, .. } => {
                 extensions.set("retryAfter", *retry_after_seconds);
             }
+            Self::HoldsTooMuch { .. } => extensions.set("retryAfter", 1),
             Self::Unauthenticated(_)
             | Self::InvalidCredentials
             | Self::EmailTaken
@@ -204,10 +214,7 @@ impl From<DbErr> for ApiError {
 
 impl From<HoldsTooMuch> for ApiError {
     fn from(HoldsTooMuch { max }: HoldsTooMuch) -> Self {
-        Self::TooComplex(format!(
-            "The server may hold no more than {max} bytes for you at once. Wait for your answers, \
-             end some subscriptions, or ask for less."
-        ))
+        Self::HoldsTooMuch { max }
     }
 }
 

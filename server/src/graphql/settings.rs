@@ -40,8 +40,8 @@ pub struct OperationArgs {
     )]
     pub max_query_depth: usize,
 
-    /// Maximum number of fields, aliases, fragments and directives in a query, counted wherever its
-    /// fragments are spread. It is checked before anything else is done with the query
+    /// Maximum number of fields, aliases, fragments, directives and values of arguments in a query,
+    /// counted wherever its fragments are spread. It is checked before anything else is done with the query
     #[arg(
         long,
         env,

@@ -90,6 +90,11 @@ impl Answer {
         Self::new(&response, media_type).with_id(&RequestId::new())
     }
 
+    /// The length of the body in bytes.
+    pub(super) fn len(&self) -> usize {
+        self.body.len()
+    }
+
     /// Counts the body's bytes until the client has read them.
     pub(super) fn held_by(self, held: &HeldBytes) -> Self {
         if self.body.len() < SMALL_BYTES {

@@ -101,7 +101,10 @@ impl Caller {
     fn of(app: &App, peer: Peer, headers: &HeaderMap) -> Self {
         let address = app.client_address(peer, headers);
         let client = app.client(address);
-        let held = client.held_by_socket();
+        let held = match Format::is_wanted(headers) {
+            true => client.held_by_socket(),
+            false => client.held_by_request(),
+        };
         Self { address, api: app.api.for_client(client, held) }
     }
 }
@@ -199,16 +202,20 @@ async fn answer(
             ApiError::field("query", format!("Accept {GRAPHQL_JSON} or {JSON}.")),
         );
     };
-    // Sharing parses the parameters again, which pays for small ones.
     let is_public = operation.kind == Some(OperationType::Query) && viewer == Viewer::Anonymous;
-    if is_public && raw.len() < LARGE_BYTES {
+    // Sharing parses the parameters again, which pays for small ones. Validation costs more, so each
+    // caller has it done at its own expense.
+    if is_public && raw.len() < LARGE_BYTES && api.is_known_valid(&admitted) {
         let document = Arc::clone(&admitted.document);
-        // Its variables are read again when the query runs.
-        drop(admitted);
-        let public =
-            PublicQuery { raw, media_type, document, api: api.clone(), _hold: Arc::new(hold) };
-        return match app.public_queries.find(public).await {
-            Ok(answer) => respond(&operation, answer.held_by(&api.held)),
+        let label = Arc::clone(&operation.label);
+        let public = PublicQuery { raw, media_type, document: Arc::clone(&document), label };
+        let found = app.public_queries.find(public).await;
+        drop((admitted, hold));
+        return match found {
+            Ok(answer) => {
+                api.count_shared_answer(&document, answer.len());
+                respond(&operation, answer.held_by(&api.held))
+            }
             Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, error.into()),
         };
     }

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use async_graphql::Response as GraphqlResponse;
 use axum::http::{HeaderMap, StatusCode};
 use tracing::Instrument;
 
@@ -12,22 +13,20 @@ use super::{answer::Answer, parameters::RawParameters};
 use crate::{
     accounts::Viewer,
     coalescing::Read,
-    graphql::{Admitted, ClientApi, Document, RequestId},
-    limits::Hold,
+    graphql::{Admitted, Api, ClientApi, Document, RequestId},
 };
 
 /// A query that sees no viewer, no cookie and no address. Everybody who sends it at the same time
-/// gets the same answer.
+/// gets the same answer. Each of them was admitted, so the execution has no limits of its own, and
+/// nobody is refused for what another one uses.
 #[derive(Clone)]
 pub(super) struct PublicQuery {
     pub(super) raw: RawParameters,
     pub(super) media_type: &'static str,
     /// The parsed query. It depends on nothing but `raw`.
     pub(super) document: Arc<Document>,
-    /// The API as the first of the callers uses it.
-    pub(super) api: ClientApi,
-    /// Counts the parameters' bytes.
-    pub(super) _hold: Arc<Hold>,
+    /// The label of its operation.
+    pub(super) label: Arc<str>,
 }
 
 impl PartialEq for PublicQuery {
@@ -45,23 +44,20 @@ impl Hash for PublicQuery {
 }
 
 impl Read for PublicQuery {
-    type Source = ();
+    type Source = Api;
     type Found = Answer;
 
-    async fn run(&self, (): &()) -> Answer {
+    async fn run(&self, api: &Api) -> Answer {
         let parameters = match self.raw.parse() {
             Ok(parameters) => parameters,
             // The handler has already parsed the same parameters, so this does not happen.
             Err(problem) => return Answer::error(StatusCode::BAD_REQUEST, problem),
         };
-        let document = Arc::clone(&self.document);
         let (request, variables) = parameters.into_request();
-        match self.api.admit_parsed(document, request, &variables) {
-            Ok(admitted) => {
-                execute(&self.api, admitted.data(Viewer::Anonymous), self.media_type).await.0
-            }
-            Err(error) => Answer::refused(error, self.media_type),
-        }
+        let (id, document) = (RequestId::new(), Arc::clone(&self.document));
+        let request = request.data(Viewer::Anonymous).data(id.clone());
+        let running = api.run_known_valid(document, request, &variables);
+        answer(running, id, &self.label, self.media_type).await.0
     }
 }
 
@@ -72,8 +68,17 @@ pub(super) async fn execute(
     media_type: &'static str,
 ) -> (Answer, HeaderMap) {
     let id = RequestId::new();
-    let span = tracing::error_span!("request", id = %id.0, operation = &*admitted.operation.label);
-    let response = api.run(admitted.data(id.clone())).instrument(span).await;
-    let answer = Answer::new(&response, media_type).with_id(&id);
-    (answer, response.http_headers)
+    let label = Arc::clone(&admitted.operation.label);
+    answer(api.run(admitted.data(id.clone())), id, &label, media_type).await
+}
+
+async fn answer(
+    running: impl Future<Output = GraphqlResponse>,
+    id: RequestId,
+    label: &str,
+    media_type: &'static str,
+) -> (Answer, HeaderMap) {
+    let span = tracing::error_span!("request", id = %id.0, operation = label);
+    let response = running.instrument(span).await;
+    (Answer::new(&response, media_type).with_id(&id), response.http_headers)
 }

@@ -54,9 +54,9 @@ pub struct HttpArgs {
         env,
         default_value_t = 20_000,
         value_name = "N",
-        value_parser = RangedU64ValueParser::<usize>::new().range(10..)
+        value_parser = clap::value_parser!(u32).range(10..)
     )]
-    pub max_connections: usize,
+    pub max_connections: u32,
 
     /// Subscriptions that one WebSocket may have at the same time
     #[arg(

@@ -52,7 +52,7 @@ impl AppState {
         stopping: CancellationToken,
     ) -> Self {
         Self {
-            public_queries: SharedReads::new(()),
+            public_queries: SharedReads::new(api.clone()),
             persisted_queries: PersistedQueries::new(),
             api,
             services,

@@ -55,6 +55,11 @@ impl Format {
         (is_subscription && accepts(headers, "multipart/mixed")).then_some(Self::Multipart)
     }
 
+    /// Whether the client may get several results.
+    pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
+        Self::accepted(headers, Some(OperationType::Subscription)).is_some()
+    }
+
     fn media_type(self) -> &'static str {
         match self {
             Self::ServerSentEvents => "text/event-stream; charset=utf-8",

@@ -44,7 +44,8 @@ pub struct ClientArgs {
     pub max_sockets_per_address: u32,
 
     /// Bytes that one address may make the server hold: what has arrived and is not answered yet,
-    /// what its operations and subscriptions need, and answers that it has not read yet
+    /// what its operations and subscriptions need, and answers that it has not read yet. WebSockets
+    /// and streams may use three quarters of it
     #[arg(
         long,
         env,
@@ -74,7 +75,9 @@ pub struct ClientArgs {
 /// What one client uses at the moment.
 #[derive(Debug)]
 pub(crate) struct Client {
-    pub(crate) held: HeldBytes,
+    held: HeldBytes,
+    /// What all sockets and streams hold together. They leave room for requests.
+    held_by_sockets: HeldBytes,
     pub(crate) work: Work,
     pub(crate) connections: Arc<Count>,
     pub(crate) sockets: Arc<Count>,
@@ -83,8 +86,10 @@ pub(crate) struct Client {
 
 impl Client {
     fn new(settings: &ClientArgs) -> Self {
+        let held = HeldBytes::new(settings.max_held_bytes_per_address);
         Self {
-            held: HeldBytes::new(settings.max_held_bytes_per_address),
+            held_by_sockets: held.part(settings.max_held_bytes_per_address / 4 * 3),
+            held,
             work: Work::new(settings.work_ms_per_second_per_address),
             connections: Arc::new(Count::up_to(settings.max_connections_per_address)),
             sockets: Arc::new(Count::up_to(settings.max_sockets_per_address)),
@@ -94,6 +99,11 @@ impl Client {
 
     /// An account for what one of this client's sockets or streams holds.
     pub(crate) fn held_by_socket(&self) -> HeldBytes {
+        self.held_by_sockets.part(self.max_held_bytes_per_socket)
+    }
+
+    /// An account for what one of this client's requests holds.
+    pub(crate) fn held_by_request(&self) -> HeldBytes {
         self.held.part(self.max_held_bytes_per_socket)
     }
 }
@@ -106,7 +116,7 @@ pub(crate) struct Count {
 }
 
 impl Count {
-    fn up_to(max: u32) -> Self {
+    pub(crate) fn up_to(max: u32) -> Self {
         Self { open: AtomicU32::new(0), max }
     }
 

@@ -8,7 +8,7 @@ mod work;
 
 pub(crate) use self::{
     address::ClientAddress,
-    clients::{Client, ClientArgs, Clients, Open},
+    clients::{Client, ClientArgs, Clients, Count, Open},
     held_bytes::{HeldBytes, Hold, HoldsTooMuch},
     rates::{RateLimitArgs, RateLimits, TooManyRequests},
 };

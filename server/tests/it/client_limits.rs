@@ -67,7 +67,7 @@ async fn subscriptions_that_hold_too_much_are_refused(app: App) {
         ids.push(socket.start(&query, json!({})).await);
     }
     let refused = socket.next_result().await;
-    assert_eq!(code(&refused), "QUERY_TOO_COMPLEX", "{refused}");
+    assert_eq!(code(&refused), "RATE_LIMITED", "{refused}");
     // When others have ended, there is room again.
     for id in ids {
         socket.stop(id).await;
@@ -102,9 +102,9 @@ async fn streams_and_sockets_of_one_address_share_its_limit() {
         open_streams.push(answer);
     };
     assert!((2..10).contains(&open_streams.len()), "{}", open_streams.len());
-    assert_eq!(refused.status(), 400);
+    assert_eq!(refused.status(), 429);
     let refused: Value = refused.json().await.unwrap();
-    assert_eq!(code(&refused), "QUERY_TOO_COMPLEX", "{refused}");
+    assert_eq!(code(&refused), "RATE_LIMITED", "{refused}");
     assert_eq!(open("192.0.2.2").await.status(), 200, "another address has room");
     drop(open_streams);
     wait_until(Duration::from_secs(10), "the address has room again", async || {
@@ -126,8 +126,13 @@ async fn a_client_that_reads_no_pongs_may_send_no_more_pings() {
     // The kernel's buffers take some megabytes, and the server takes nothing more.
     let _ = timeout(Duration::from_secs(3), pings).await;
     assert!(sent < 20_000_000, "{sent} bytes");
-    // A client that reads them may send more than the buffers take.
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_reads_its_pongs_may_send_any_number_of_pings() {
+    let app = start_app(&["--max-held-bytes-per-socket", "100000"]).await;
     let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
+    // All together, they are more than the socket may hold.
     for _ in 0..1_000 {
         socket.stream().send(Message::Ping(vec![0; 125].into())).await.unwrap();
         let pong = timeout(Duration::from_secs(10), socket.stream().next()).await.unwrap();
@@ -225,6 +230,14 @@ async fn connections_are_limited_in_all_and_per_address() {
             open.push(stream);
         }
         assert_eq!(open.len(), max, "{flags:?}");
+        // A socket goes on being a connection.
+        open.pop();
+        let mut socket = None;
+        wait_until(Duration::from_secs(10), "a socket can be opened", async || {
+            socket = Socket::connect_without_init(&app.url, MODERN_PROTOCOL).await.ok();
+            socket.is_some()
+        })
+        .await;
         let mut one_more = TcpStream::connect(app.address()).await.unwrap();
         assert!(!is_open(&mut one_more).await, "{flags:?}");
         assert!(is_open(&mut open[0]).await, "the others stay");
@@ -253,6 +266,23 @@ async fn a_long_text_is_refused_on_every_way_before_it_is_parsed() {
     // Comments, commas and strings are no tokens of their own.
     let long = format!("{{ __typename # {}\n {} }}", "a ".repeat(10_000), ", ".repeat(10_000));
     assert_eq!(app.data(None, &long, json!({})).await["__typename"], "Query");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_errors_in_one_text_are_neither_made_nor_kept() {
+    let app = start_app(&[]).await;
+    let operations: String =
+        (0..250).map(|number| format!("query A{number} {{ ...F }} ")).collect();
+    let variables: String = (0..750).map(|number| format!("$v{number} ")).collect();
+    let many = format!("{operations} fragment F on Query {{ event(id: [{variables}]) {{ id }} }}");
+    assert_eq!(code(&app.send(None, &many, json!({})).await), "QUERY_TOO_COMPLEX");
+    let few = format!("query {} {{ event(id: [{variables}]) {{ id }} }}", "A".repeat(10_000));
+    for _ in 0..2 {
+        let errors = app.send(None, &few, json!({})).await["errors"].take();
+        let errors = errors.as_array().unwrap().clone();
+        assert_eq!(errors.len(), 20);
+        assert!(errors.iter().all(|error| error.to_string().len() < 2_000), "{}", errors[0]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,12 +20,13 @@ use crate::{
 pub(super) const PROFILE: &str = "release";
 /// All users come from one address, and book as often as they can.
 const SETTINGS: [(&str, &str); 5] = [
-    ("BOOKINGS_PER_MINUTE_PER_USER", "1000000"),
+    BOOK_ANY_NUMBER,
     ("MAX_CONNECTIONS_PER_ADDRESS", "20000"),
     ("MAX_SOCKETS_PER_ADDRESS", "20000"),
     ("MAX_HELD_BYTES_PER_ADDRESS", "1000000000"),
     ("WORK_MS_PER_SECOND_PER_ADDRESS", "1000000"),
 ];
+const BOOK_ANY_NUMBER: (&str, &str) = ("BOOKINGS_PER_MINUTE_PER_USER", "1000000");
 /// More than book in a run.
 const USERS: u32 = 200_000;
 /// Number of events with more tickets than are booked. One more event has none.
@@ -59,6 +60,16 @@ impl<'a> Deployment<'a> {
         prepare(&database, events, bookings)?;
         psql(setup, name, &open_events(events))?;
         Self::serve(setup, name, database, events)
+    }
+
+    /// Like [`Self::on_postgres`], with the defaults of all limits but that on a user's bookings.
+    pub(super) fn with_default_limits(setup: &'a Setup, name: &str) -> Result<Self> {
+        let database = setup.postgres.create_database(name)?;
+        prepare(&database, OPEN_EVENTS, 0)?;
+        psql(setup, name, &open_events(OPEN_EVENTS))?;
+        let log = setup.folder.join(format!("{name}.log"));
+        let server = Server::serve(PROFILE, &database, &log, &[BOOK_ANY_NUMBER])?;
+        Ok(Self { setup, name: name.to_owned(), events: OPEN_EVENTS, database, server })
     }
 
     pub(super) fn on_sqlite(setup: &'a Setup, name: &str) -> Result<Self> {

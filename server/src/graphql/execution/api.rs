@@ -33,7 +33,9 @@ use uuid::Uuid;
 
 use super::{
     absent_variables::remove_absent_variables,
-    coded_errors::{argument_named_in, code_of, code_of_first, coded, field_error, was_refused},
+    coded_errors::{
+        argument_named_in, code_of, code_of_first, coded, field_error, limit_message, was_refused,
+    },
     documents::{Document, Documents, TextLimits, too_complex},
     introspection_size::{Introspection, WHOLE_SCHEMA},
     kept_bytes,
@@ -58,6 +60,8 @@ const MAX_ERRORS: usize = 20;
 /// Number of an introspection's fields that cost as much as one other field. They take no
 /// statement.
 const INTROSPECTION_DISCOUNT: usize = 10;
+/// The memory that an answer takes for each byte of its JSON, as measured with lists of events.
+const MEMORY_PER_BYTE: usize = 6;
 /// What a running operation holds besides its query and its variables, in bytes.
 const OPERATION_BYTES: usize = 4_096;
 
@@ -182,6 +186,27 @@ impl Api {
         Operation { kind: Some(operation.ty), label }
     }
 
+    /// Executes a query that is known to be valid with these variables, for callers who were
+    /// admitted.
+    pub(crate) async fn run_known_valid(
+        &self,
+        document: Arc<Document>,
+        mut request: Request,
+        variables: &RawVariables,
+    ) -> Response {
+        let id = RequestId::find_in(&request.data);
+        // They were parsed before.
+        request.variables = variables.declared_in(&document.parsed).unwrap_or_default();
+        let response = match self.prepare(document, request) {
+            Ok(Prepared { request, is_known_valid: true, .. }) => {
+                self.0.schema_for_known_valid.execute(request).await
+            }
+            Ok(Prepared { request, .. }) => self.0.schema.execute(request).await,
+            Err(error) => Response::from_errors(vec![error]),
+        };
+        self.finish(response, id.as_ref())
+    }
+
     /// Completes a request for execution.
     fn prepare(&self, document: Arc<Document>, mut request: Request) -> ServerResult<Prepared> {
         let input_types = &self.0.documents.input_types;
@@ -210,7 +235,7 @@ impl Api {
 
     /// Gives a code to errors of async-graphql itself, and the request's id to internal errors.
     fn finish(&self, mut response: Response, id: Option<&RequestId>) -> Response {
-        response.errors.truncate(MAX_ERRORS);
+        limit_errors(&mut response);
         for error in &mut response.errors {
             match code_of(error) {
                 None => *error = self.with_code(error.clone()),
@@ -364,6 +389,20 @@ impl ClientApi {
         turn.run(|| documents.parse(query)).ok()
     }
 
+    /// Whether the request's query is known to be valid with its variables.
+    pub(crate) fn is_known_valid(&self, admitted: &Admitted) -> bool {
+        let Admitted { document, request, .. } = admitted;
+        let input_types = &self.api.0.documents.input_types;
+        document.is_known_valid() && input_types.accept(&document.parsed, &request.variables)
+    }
+
+    /// Counts an answer of this many bytes that several callers share.
+    pub(crate) fn count_shared_answer(&self, document: &Document, bytes: usize) {
+        if self.client.work.spend_on_answer(bytes * MEMORY_PER_BYTE) {
+            document.set_has_large_answers();
+        }
+    }
+
     /// Executes a query or a mutation.
     pub(crate) async fn run(&self, admitted: Admitted) -> Response {
         let Admitted { document, request, hold: _hold, .. } = admitted;
@@ -394,10 +433,11 @@ impl ClientApi {
             }
             Err(error) => return Response::from_errors(vec![refused(error)]),
         };
-        let response = match first {
+        let mut response = match first {
             Poll::Ready(response) => response,
             Poll::Pending => execution.await,
         };
+        limit_errors(&mut response);
         if is_plain && response.is_ok() {
             document.set_known_valid();
         } else if may_remember_refusal && was_refused(&response) {
@@ -486,6 +526,15 @@ impl ClientApi {
 
 fn single(error: ServerError) -> BoxStream<'static, Response> {
     stream::once(ready(Response::from_errors(vec![error]))).boxed()
+}
+
+/// Cuts errors that nobody would read. One query can have thousands.
+fn limit_errors(response: &mut Response) {
+    if response.errors.len() > MAX_ERRORS {
+        response.errors.truncate(MAX_ERRORS);
+        response.errors.shrink_to_fit();
+    }
+    response.errors.iter_mut().for_each(|error| limit_message(&mut error.message));
 }
 
 /// Counts what an answer has cost.

@@ -37,13 +37,19 @@ pub(crate) fn was_refused(response: &Response) -> bool {
         && response.errors.iter().all(|error| error.path.is_empty())
 }
 
+/// Shortens a message that quotes too much.
+pub(super) fn limit_message(message: &mut String) {
+    if let Some((end, _)) = message.char_indices().nth(MAX_MESSAGE_CHARS) {
+        message.truncate(end);
+        message.shrink_to_fit();
+        message.push('…');
+    }
+}
+
 /// Turns an error into `BAD_USER_INPUT` for one field. It keeps its message and its place in the
 /// query.
 pub(super) fn field_error(mut error: ServerError, field: String) -> ServerError {
-    if let Some((end, _)) = error.message.char_indices().nth(MAX_MESSAGE_CHARS) {
-        error.message.truncate(end);
-        error.message.push('…');
-    }
+    limit_message(&mut error.message);
     let problem = FieldProblem::new(field, error.message.clone());
     let api_error = async_graphql::Error::from(ApiError::BadUserInput(vec![problem]));
     ServerError { extensions: api_error.extensions, ..error }

@@ -7,9 +7,10 @@
 use std::collections::HashMap;
 
 use async_graphql::{
-    Name,
+    Name, Positioned,
     parser::types::{ExecutableDocument, Selection, SelectionSet},
 };
+use async_graphql_value::Value;
 
 /// Deeper nesting counts as endless, because measuring it takes a nested call for each level.
 const MAX_DEPTH: usize = 64;
@@ -17,7 +18,7 @@ const MAX_DEPTH: usize = 64;
 /// The size of a whole document with its fragments written out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct QuerySize {
-    /// Fields, fragments and directives.
+    /// Fields, fragments, directives, and the values of arguments.
     pub(super) selections: usize,
     pub(super) depth: usize,
 }
@@ -66,7 +67,14 @@ impl QuerySize {
                     Self::of_fragment(document, &spread.node.fragment_name.node, fragments, depth)
                 }
             };
-            inner.add(1 + selection.node.directives().len());
+            let directives = selection.node.directives();
+            inner.add(1 + directives.len());
+            for directive in directives {
+                inner.add(values_of(&directive.node.arguments));
+            }
+            if let Selection::Field(field) = &selection.node {
+                inner.add(values_of(&field.node.arguments));
+            }
             inner.depth = inner.depth.saturating_add(1);
             size.add_sibling(inner);
         }
@@ -103,6 +111,20 @@ impl QuerySize {
     }
 }
 
+/// The number of values in arguments. Validation looks at each variable wherever its fragment is
+/// spread, once for each operation.
+fn values_of(arguments: &[(Positioned<Name>, Positioned<Value>)]) -> usize {
+    arguments.iter().map(|(_, value)| values_in(&value.node)).sum()
+}
+
+fn values_in(value: &Value) -> usize {
+    1 + match value {
+        Value::List(items) => items.iter().map(values_in).sum(),
+        Value::Object(fields) => fields.values().map(values_in).sum(),
+        _ => 0_usize,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use async_graphql::parser::parse_query;
@@ -117,6 +139,12 @@ mod tests {
     #[test]
     fn a_query_without_fragments_is_as_large_as_it_looks() {
         assert_eq!(size("{ a b { c { d } e } }"), (5, 3));
+    }
+
+    #[test]
+    fn values_of_arguments_count() {
+        assert_eq!(size("{ a(b: 1, c: [2, { d: $e }]) @f(if: true) }").0, 2 + 1 + 4 + 1);
+        assert_eq!(size("{ ...A ...A } fragment A on Q { a(b: [$c, $d]) }").0, 2 + 3 * 4);
     }
 
     #[test]

@@ -22,6 +22,9 @@ use crate::{
     limits::{HeldBytes, Hold, HoldsTooMuch},
 };
 
+/// What a client's ping or pong has besides its payload: a header and a mask.
+const CONTROL_FRAME_BYTES: usize = 6;
+
 /// A socket that its adapters share. All of them run in one task, so nobody ever waits for the
 /// lock: it only lets the adapters use the socket in turn.
 #[derive(Debug)]
@@ -49,6 +52,16 @@ struct Unfinished {
 }
 
 impl Unfinished {
+    /// Everything that has arrived is a part of complete messages.
+    fn is_complete(&mut self) {
+        self.complete = self.arrived.bytes();
+    }
+
+    /// A frame between messages, or between the parts of one, is no part of a message.
+    fn leave_out(&mut self, payload: &[u8]) {
+        self.complete += payload.len() + CONTROL_FRAME_BYTES;
+    }
+
     /// Counts what has arrived since the last message.
     fn count(&mut self) -> Result<(), HoldsTooMuch> {
         self.hold.grow_to(self.arrived.bytes().saturating_sub(self.complete))
@@ -171,15 +184,21 @@ impl<S: Socket> Stream for Incoming<'_, S> {
                 Message::Text(text) => self.state.admit(text.as_bytes()),
                 Message::Binary(bytes) => self.state.admit(bytes),
                 // axum answers pings and close frames.
-                Message::Ping(_) | Message::Close(_) => {
+                Message::Ping(payload) => {
+                    connection.unfinished.lock().leave_out(payload);
                     connection.must_flush.store(true, Ordering::Relaxed);
                     continue;
                 }
-                Message::Pong(_) => continue,
+                Message::Pong(payload) => {
+                    connection.unfinished.lock().leave_out(payload);
+                    continue;
+                }
+                Message::Close(_) => {
+                    connection.must_flush.store(true, Ordering::Relaxed);
+                    continue;
+                }
             };
-            let mut unfinished = connection.unfinished.lock();
-            unfinished.complete = unfinished.arrived.bytes();
-            drop(unfinished);
+            connection.unfinished.lock().is_complete();
             if !is_admitted {
                 break;
             }
