@@ -139,13 +139,18 @@ const DOWN_ON_POSTGRES: [&str; 6] = [
 
 /// The triggers on SQLite. They mark their own changes of counts like Rowlock does. Those that
 /// repeat a foreign key are for programs that connect without `PRAGMA foreign_keys`.
-const UP_ON_SQLITE: [&str; 14] = [
+const UP_ON_SQLITE: [&str; 16] = [
     "CREATE TABLE count_keeping (id INTEGER PRIMARY KEY)",
     "CREATE TRIGGER events_check_new BEFORE INSERT ON events \
      WHEN new.remaining_tickets <> new.total_tickets \
      AND NOT EXISTS (SELECT 1 FROM count_keeping) BEGIN \
      SELECT RAISE(ABORT, 'a new event has no bookings, so its remaining_tickets must be its \
      total_tickets'); END",
+    // `REPLACE` deletes the row that was there without a trigger.
+    "CREATE TRIGGER events_replaced AFTER INSERT ON events \
+     WHEN EXISTS (SELECT 1 FROM bookings WHERE event_id = new.id) \
+     AND NOT EXISTS (SELECT 1 FROM count_keeping) BEGIN \
+     SELECT RAISE(ABORT, 'the event has bookings; change it by UPDATE'); END",
     // The count moves before the total does, because the CHECK of the row compares both. SQLite
     // reads the columns that a statement does not set after the triggers before it.
     "CREATE TRIGGER events_total_changes BEFORE UPDATE OF total_tickets ON events \
@@ -229,12 +234,21 @@ const UP_ON_SQLITE: [&str; 14] = [
     // `INSERT OR REPLACE` deletes the row that it replaces without a trigger.
     "CREATE TRIGGER bookings_replace BEFORE INSERT ON bookings \
      WHEN NOT EXISTS (SELECT 1 FROM count_keeping) AND EXISTS (SELECT 1 FROM bookings \
-     WHERE id = new.id OR user_id = new.user_id AND event_id = new.event_id \
-     AND status = 'CONFIRMED' AND new.status = 'CONFIRMED') BEGIN \
+     WHERE id = new.id OR user_id = new.user_id AND (idempotency_key = new.idempotency_key \
+     OR event_id = new.event_id AND status = 'CONFIRMED' AND new.status = 'CONFIRMED')) BEGIN \
      SELECT RAISE(ABORT, 'there is such a booking; change it by UPDATE'); END",
+    // So does `UPDATE OR REPLACE`.
+    "CREATE TRIGGER bookings_update_replace \
+     BEFORE UPDATE OF id, user_id, event_id, status, idempotency_key ON bookings \
+     WHEN NOT EXISTS (SELECT 1 FROM count_keeping) AND EXISTS (SELECT 1 FROM bookings \
+     WHERE id <> old.id AND (id = new.id OR user_id = new.user_id \
+     AND (idempotency_key = new.idempotency_key \
+     OR event_id = new.event_id AND status = 'CONFIRMED' AND new.status = 'CONFIRMED'))) BEGIN \
+     SELECT RAISE(ABORT, 'there is such a booking already'); END",
 ];
 
-const DOWN_ON_SQLITE: [&str; 14] = [
+const DOWN_ON_SQLITE: [&str; 16] = [
+    "DROP TRIGGER bookings_update_replace",
     "DROP TRIGGER bookings_replace",
     "DROP TRIGGER bookings_update",
     "DROP TRIGGER bookings_delete",
@@ -247,6 +261,7 @@ const DOWN_ON_SQLITE: [&str; 14] = [
     "DROP TRIGGER events_remaining_changes",
     "DROP TRIGGER events_total_changed",
     "DROP TRIGGER events_total_changes",
+    "DROP TRIGGER events_replaced",
     "DROP TRIGGER events_check_new",
     "DROP TABLE count_keeping",
 ];

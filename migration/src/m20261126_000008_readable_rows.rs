@@ -127,13 +127,17 @@ const TIME_PROBLEM: &str = "must be a time in the years 1 to 9999";
 const TIME_ON_POSTGRES: &str = "@ >= timestamptz '0001-01-01 00:00:00+00' \
     AND @ < timestamptz '9999-12-31 23:59:59.999999+00'";
 
-/// A time that SQLite can read.
+/// A time that SQLite can read, on a day that exists, before its end. SQLite takes the 30th of
+/// February, and some of its versions tell only in sums that this is a day in March.
 const TIME_ON_SQLITE: &str = "(@ IS NULL OR typeof(@) = 'text' AND instr(@, char(0)) = 0 \
-    AND coalesce(strftime('%Y', @), '0000') > '0000')";
+    AND @ GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' \
+    AND coalesce(strftime('%Y', @), '0000') > '0000' \
+    AND strftime('%d', substr(@, 1, 10), '+0 days') = substr(@, 9, 2) \
+    AND substr(@, 12, 2) <> '24')";
 
 /// A time in the form in which Rowlock writes it: UTC, with no, three or six digits after the
 /// second, as few as the time needs. Only in this form are texts in the order of the times.
-const CANONICAL: &str = "(substr(@, 1, 19) = strftime('%Y-%m-%dT%H:%M:%S', substr(@, 1, 19)) \
+const CANONICAL: &str = "(substr(@, 1, 19) = strftime('%Y-%m-%dT%H:%M:%S', substr(@, 1, 19), '+0 days') \
     AND (substr(@, 20) = '+00:00' \
     OR substr(@, 20) GLOB '.[0-9][0-9][0-9]+00:00' AND substr(@, 20) NOT GLOB '.000*' \
     OR substr(@, 20) GLOB '.[0-9][0-9][0-9][0-9][0-9][0-9]+00:00' \

@@ -224,7 +224,7 @@ pub(super) async fn insert_bookings(
 /// Tells the database that this transaction keeps the counts itself. Without this, the database
 /// changes a count with each booking. On PostgreSQL, a setting of the session tells it.
 pub(super) async fn begin_keeping_counts(tx: &impl ConnectionTrait) -> Result<(), DbErr> {
-    on_sqlite(tx, "INSERT INTO count_keeping (id) VALUES (1)").await
+    on_sqlite(tx, "INSERT OR IGNORE INTO count_keeping (id) VALUES (1)").await
 }
 
 /// Leaves the counts to the database again. No row of `count_keeping` is ever committed.
