@@ -69,6 +69,8 @@ enum Kind {
     Messages,
     /// 500 large answers that nobody reads
     Answers,
+    /// 900 requests for a file, each on a connection of its own
+    Files,
     /// Queries that are costly to parse and to validate, or that are refused for their size
     Texts,
 }
@@ -194,6 +196,13 @@ impl Kind {
                     // Equal queries would share an answer.
                     let body = json!({ "query": query, "number": number }).to_string();
                     abuse.send(server, &post("", body.len(), &body)).await?;
+                }
+            }
+            Self::Files => {
+                for _ in 0..900 {
+                    abuse
+                        .send(server, "GET / HTTP/1.1\r\nhost: a\r\naccept: text/html\r\n\r\n")
+                        .await?;
                 }
             }
             Self::Texts => abuse.send_texts(server, args).await?,

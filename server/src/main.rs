@@ -1,6 +1,6 @@
 //! The `rowlock` program: parses the command line and runs its command.
 
-use std::process::ExitCode;
+use std::{num::NonZero, process::ExitCode, thread};
 
 use mimalloc::MiMalloc;
 use rowlock::app::{cli, commands};
@@ -8,8 +8,11 @@ use rowlock::app::{cli, commands};
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// Threads for files and names, besides those that hash passwords. Each keeps some memory, and by
+/// default there would be one for each of hundreds of requests for files.
+const FILE_THREADS: usize = 16;
+
+fn main() -> ExitCode {
     let cli = match cli::from_command_line() {
         Ok(cli) => cli,
         Err(line) => {
@@ -17,7 +20,19 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match commands::run(cli).await {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(cores + FILE_THREADS)
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("rowlock: no threads can be started: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(commands::run(cli)) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("rowlock: {}", in_one_line(&error));

@@ -32,7 +32,7 @@ pub(crate) use errors::ApiError;
 pub use errors::code;
 pub(crate) use execution::{
     Admitted, Api, ClientApi, Document, Operation, RawVariables, RequestId, code_of_first,
-    was_refused,
+    max_values_in, was_refused,
 };
 pub(crate) use remaining_tickets::SubscriptionAllowance;
 pub use schema::sdl;

@@ -30,6 +30,16 @@ pub struct OperationArgs {
     )]
     pub max_query_tokens: usize,
 
+    /// Maximum number of values in one variable: of a list's items, and of an object's fields
+    #[arg(
+        long,
+        env,
+        default_value_t = 2_000,
+        value_name = "N",
+        value_parser = RangedU64ValueParser::<usize>::new().range(200..)
+    )]
+    pub max_variable_values: usize,
+
     /// Maximum depth of a query
     #[arg(
         long,

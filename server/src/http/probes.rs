@@ -3,11 +3,11 @@
 
 use axum::{
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 
-use super::state::App;
+use super::{answer::refuse, origin::Peer, state::App};
 use crate::{
     database::{Availability, Schema},
     metrics::Snapshot,
@@ -41,8 +41,17 @@ pub(super) async fn readyz(State(app): State<App>) -> Response {
     }
 }
 
-/// Reports metrics to Prometheus and similar programs.
-pub(super) async fn metrics(State(app): State<App>) -> Response {
+/// Reports metrics to Prometheus and similar programs. Each client has them one after another, at the
+/// expense of its budget.
+pub(super) async fn metrics(State(app): State<App>, peer: Peer, headers: HeaderMap) -> Response {
+    let client = app.client(app.client_address(peer, &headers));
+    match client.work.turn().await {
+        Ok(mut turn) => turn.run(|| render_metrics(&app)),
+        Err(error) => refuse(StatusCode::TOO_MANY_REQUESTS, error.into()),
+    }
+}
+
+fn render_metrics(app: &App) -> Response {
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let Services { db, hub, accounts, metrics, .. } = &app.services;
     let snapshot = Snapshot {

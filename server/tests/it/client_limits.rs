@@ -15,7 +15,7 @@ use crate::{
     app::{App, aliased, error_code},
     database::Engine,
     on_both_engines,
-    socket::{LEGACY_PROTOCOL, MODERN_PROTOCOL, Socket},
+    socket::{LEGACY_PROTOCOL, MODERN_PROTOCOL, Socket, WATCH_COUNTS},
     waiting::wait_until,
 };
 
@@ -24,6 +24,7 @@ const HEADER: [&str; 2] = ["--client-address-header", "x-forwarded-for"];
 
 on_both_engines! {
     variables_that_no_operation_declares_are_not_kept
+    a_variable_has_a_limited_number_of_values
     subscriptions_that_hold_too_much_are_refused
 }
 
@@ -57,6 +58,17 @@ async fn variables_that_no_operation_declares_are_not_kept(app: App) {
         app.execute_sql("DELETE FROM bookings").await;
         app.execute_sql("UPDATE events SET remaining_tickets = total_tickets").await;
     }
+}
+
+async fn a_variable_has_a_limited_number_of_values(app: App) {
+    let query = WATCH_COUNTS;
+    let many = json!({ "ids": vec![0; 2_500] });
+    let answer = app.send(None, query, many).await;
+    assert_eq!(code(&answer), "BAD_USER_INPUT", "{answer}");
+    let long = json!({ "ids": vec!["a-value-of-some-length"; 2_500] });
+    let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
+    socket.start(query, long).await;
+    assert_eq!(socket.close_code().await, Some(1008));
 }
 
 async fn subscriptions_that_hold_too_much_are_refused(app: App) {

@@ -78,6 +78,7 @@ struct Shared {
     metrics: Metrics,
     max_depth: usize,
     max_complexity: usize,
+    max_variable_values: usize,
 }
 
 type RowlockSchema = Schema<Query, Mutation, Subscription>;
@@ -153,6 +154,7 @@ impl Api {
             metrics: services.metrics.clone(),
             max_depth: settings.max_query_depth,
             max_complexity: settings.max_query_complexity,
+            max_variable_values: settings.max_variable_values,
         }))
     }
 
@@ -196,7 +198,8 @@ impl Api {
     ) -> Response {
         let id = RequestId::find_in(&request.data);
         // They were parsed before.
-        request.variables = variables.declared_in(&document.parsed).unwrap_or_default();
+        let declared = variables.declared_in(&document.parsed, self.0.max_variable_values);
+        request.variables = declared.unwrap_or_default();
         let response = match self.prepare(document, request) {
             Ok(Prepared { request, is_known_valid: true, .. }) => {
                 self.0.schema_for_known_valid.execute(request).await
@@ -365,10 +368,12 @@ impl ClientApi {
             self.client.work.check().map_err(refused)?;
         }
         request.variables.retain(|name, _| document.declares(name));
-        let mut declared = variables.declared_in(&document.parsed).map_err(|error| {
-            let message = format!("The variables are not a JSON object: {error}.");
-            field_error(ServerError::new(message, None), "variables".to_owned())
-        })?;
+        let max_values = self.api.0.max_variable_values;
+        let mut declared =
+            variables.declared_in(&document.parsed, max_values).map_err(|error| {
+                let message = format!("The variables can't be read: {error}.");
+                field_error(ServerError::new(message, None), "variables".to_owned())
+            })?;
         request.variables.append(&mut declared);
         // The parsed query is all that execution needs.
         request.query = String::new();
@@ -376,6 +381,11 @@ impl ClientApi {
         let bytes = OPERATION_BYTES + document.bytes + kept_bytes::of_variables(&request.variables);
         let hold = self.held.hold(bytes).map_err(refused)?;
         Ok(Admitted { document, operation, request, hold })
+    }
+
+    /// The largest number of values in a variable.
+    pub(crate) fn max_variable_values(&self) -> usize {
+        self.api.0.max_variable_values
     }
 
     /// Parses a query without waiting for a turn. Returns `None` if the query is refused, or if others

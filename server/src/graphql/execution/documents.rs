@@ -34,7 +34,7 @@ const MAX_RECURSION: usize = 32;
 /// Maximum number of texts that are remembered.
 const MAX_REMEMBERED: usize = 1_000;
 /// Maximum memory that they take together, in bytes.
-const MAX_REMEMBERED_BYTES: u64 = 16 << 20;
+const MAX_REMEMBERED_BYTES: u64 = 8 << 20;
 
 const NOT_LISTED: &str = "This server runs only the operations on its operator's list.";
 

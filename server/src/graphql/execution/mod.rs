@@ -14,4 +14,4 @@ mod text_size;
 pub(crate) use api::{Admitted, Api, ClientApi, Operation, RequestId};
 pub(crate) use coded_errors::{code_of_first, was_refused};
 pub(crate) use documents::Document;
-pub(crate) use raw_variables::RawVariables;
+pub(crate) use raw_variables::{RawVariables, max_values_in};

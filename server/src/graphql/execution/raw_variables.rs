@@ -41,16 +41,19 @@ impl RawVariables {
     /// others.
     ///
     /// # Errors
-    /// When the text is not an object.
+    /// When the text is not an object, or when a variable may have more than `max_values` values in
+    /// it.
     pub(super) fn declared_in(
         &self,
         document: &ExecutableDocument,
+        max_values: usize,
     ) -> Result<Variables, serde_json::Error> {
         let Some(raw) = &self.0 else { return Ok(Variables::default()) };
         if raw.get() == "null" {
             return Ok(Variables::default());
         }
-        Declared(document).deserialize(&mut serde_json::Deserializer::from_str(raw.get()))
+        Declared { document, max_values }
+            .deserialize(&mut serde_json::Deserializer::from_str(raw.get()))
     }
 }
 
@@ -62,8 +65,16 @@ pub(super) fn declares(document: &ExecutableDocument, name: &str) -> bool {
     })
 }
 
+/// The largest number of values that a JSON text can have in it: one more than its separators.
+pub(crate) fn max_values_in(json: &str) -> usize {
+    1 + json.bytes().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count()
+}
+
 /// Reads an object's entries with declared names.
-struct Declared<'a>(&'a ExecutableDocument);
+struct Declared<'a> {
+    document: &'a ExecutableDocument,
+    max_values: usize,
+}
 
 impl<'de> DeserializeSeed<'de> for Declared<'_> {
     type Value = Variables;
@@ -83,8 +94,15 @@ impl<'de> Visitor<'de> for Declared<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Variables, A::Error> {
         let mut variables = Variables::default();
         while let Some(name) = entries.next_key::<String>()? {
-            if declares(self.0, &name) {
-                variables.insert(Name::new(name), entries.next_value::<Value>()?);
+            if declares(self.document, &name) {
+                let raw = entries.next_value::<Box<RawValue>>()?;
+                let max = self.max_values;
+                if raw.get().len() > max && max_values_in(raw.get()) > max {
+                    let message = format!("${name} has more than {max} values: send fewer at once");
+                    return Err(A::Error::custom(message));
+                }
+                let value = serde_json::from_str::<Value>(raw.get()).map_err(A::Error::custom)?;
+                variables.insert(Name::new(name), value);
             } else {
                 entries.next_value::<IgnoredAny>()?;
             }
@@ -101,7 +119,7 @@ mod tests {
 
     fn declared(query: &str, variables: &str) -> Result<String, serde_json::Error> {
         let raw: RawVariables = serde_json::from_str(variables)?;
-        let declared = raw.declared_in(&parse_query(query).unwrap())?;
+        let declared = raw.declared_in(&parse_query(query).unwrap(), 5)?;
         serde_json::to_string(&declared)
     }
 
@@ -113,6 +131,14 @@ mod tests {
         assert_eq!(declared("{ f }", variables).unwrap(), "{}");
         assert_eq!(declared(query, "null").unwrap(), "{}");
         assert_eq!(declared(query, r#"{"\u0061": 1}"#).unwrap(), r#"{"a":1}"#);
+    }
+
+    #[test]
+    fn a_declared_variable_has_a_limited_number_of_values() {
+        let query = "query($a: [Int]) { f }";
+        declared(query, r#"{"a": [1, 2, 3], "b": [1, 2, 3, 4, 5, 6, 7]}"#).unwrap();
+        declared(query, r#"{"a": [1, 2, 3, [4, [5]]]}"#).unwrap_err();
+        declared(query, r#"{"a": "a long text of many words"}"#).unwrap();
     }
 
     #[test]

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 
 use super::{
     close::{close, code},
+    large_messages::Smaller,
     socket_state::SocketState,
 };
 use crate::{
@@ -138,8 +139,8 @@ impl<S: Socket> Connection<S> {
     }
 }
 
-/// Returns a smaller message that means the same, if there is one.
-pub(super) type MakeSmaller<'a> = &'a (dyn Fn(&[u8]) -> Option<String> + Send + Sync);
+/// Makes a message smaller, if it can be.
+pub(super) type MakeSmaller<'a> = &'a (dyn Fn(&[u8]) -> Smaller + Send + Sync);
 
 pub(super) struct Incoming<'a, S> {
     connection: &'a Connection<S>,
@@ -174,10 +175,16 @@ impl<S: Socket> Stream for Incoming<'_, S> {
                 Some(Ok(message)) => message,
                 Some(Err(_)) | None => break,
             };
-            if let Message::Text(_) | Message::Binary(_) = &message
-                && let Some(smaller) = (self.make_smaller)(&message.clone().into_data())
-            {
-                message = Message::Text(smaller.into());
+            if let Message::Text(_) | Message::Binary(_) = &message {
+                match (self.make_smaller)(&message.clone().into_data()) {
+                    Smaller::Same => {}
+                    Smaller::Without(smaller) => message = Message::Text(smaller.into()),
+                    Smaller::TooManyValues(max) => {
+                        let reason = format!("A variable has more than {max} values");
+                        self.state.refuse(close(code::TOO_MANY_OPERATIONS, &reason));
+                        break;
+                    }
+                }
             }
             connection.received_since_ping.store(true, Ordering::Relaxed);
             let is_admitted = match &message {
@@ -308,7 +315,7 @@ mod tests {
         let ping = Message::Ping(Vec::new().into());
         let messages = [ping, subscribe("a"), subscribe("a"), subscribe("b")];
         let (connection, state) = (connection(messages), SocketState::new(9, false));
-        let mut incoming = connection.incoming(&state, &|_| None);
+        let mut incoming = connection.incoming(&state, &|_| Smaller::Same);
         let first = incoming.next().await.unwrap().unwrap();
         assert_eq!(first, subscribe("a"));
         assert!(incoming.next().await.is_none(), "its id is taken");
@@ -322,7 +329,7 @@ mod tests {
             (connection([Message::Pong(Vec::new().into())]), SocketState::new(9, false));
         assert!(connection.take_received_since_ping(), "a new socket counts as active");
         assert!(!connection.take_received_since_ping());
-        assert!(connection.incoming(&state, &|_| None).next().await.is_none());
+        assert!(connection.incoming(&state, &|_| Smaller::Same).next().await.is_none());
         assert!(connection.take_received_since_ping());
     }
 

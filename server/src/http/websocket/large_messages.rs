@@ -6,7 +6,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::graphql::ClientApi;
+use crate::graphql::{ClientApi, max_values_in};
 
 /// Size from which messages are made smaller, in bytes.
 const LARGE_BYTES: usize = 8_192;
@@ -33,18 +33,32 @@ struct Payload<'a> {
     variables: BTreeMap<Cow<'a, str>, &'a RawValue>,
 }
 
-/// The same message without the variables that no operation declares; `None` if the message stays
-/// as it is.
-pub(super) fn without_undeclared_variables(message: &[u8], api: &ClientApi) -> Option<String> {
+/// What becomes of a message.
+pub(super) enum Smaller {
+    /// It stays as it is.
+    Same,
+    /// The same without the variables that no operation declares.
+    Without(String),
+    /// A variable has more than this number of values.
+    TooManyValues(usize),
+}
+
+/// Leaves out the variables that no operation declares.
+pub(super) fn without_undeclared_variables(message: &[u8], api: &ClientApi) -> Smaller {
     if message.len() < LARGE_BYTES {
-        return None;
+        return Smaller::Same;
     }
-    let mut start: Start<'_> = serde_json::from_slice(message).ok()?;
-    let document = api.parse_at_once(&start.payload.query)?;
-    let before = start.payload.variables.len();
-    start.payload.variables.retain(|name, _| document.declares(name));
-    if start.payload.variables.len() == before {
-        return None;
+    let Ok(mut start) = serde_json::from_slice::<Start<'_>>(message) else { return Smaller::Same };
+    let Some(document) = api.parse_at_once(&start.payload.query) else { return Smaller::Same };
+    let variables = &mut start.payload.variables;
+    let before = variables.len();
+    variables.retain(|name, _| document.declares(name));
+    let max = api.max_variable_values();
+    if variables.values().any(|value| max_values_in(value.get()) > max) {
+        return Smaller::TooManyValues(max);
     }
-    serde_json::to_string(&start).ok()
+    match serde_json::to_string(&start) {
+        Ok(smaller) if start.payload.variables.len() < before => Smaller::Without(smaller),
+        _ => Smaller::Same,
+    }
 }
