@@ -203,9 +203,8 @@ async fn answer(
         );
     };
     let is_public = operation.kind == Some(OperationType::Query) && viewer == Viewer::Anonymous;
-    // Sharing parses the parameters again, which pays for small ones. Validation costs more, so each
-    // caller has it done at its own expense.
-    if is_public && raw.len() < LARGE_BYTES && api.is_known_valid(&admitted) {
+    // Sharing parses the parameters again, which pays for small ones.
+    if is_public && raw.len() < LARGE_BYTES && api.can_share(&admitted) {
         let document = Arc::clone(&admitted.document);
         let label = Arc::clone(&operation.label);
         let public = PublicQuery { raw, media_type, document: Arc::clone(&document), label };

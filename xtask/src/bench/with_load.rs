@@ -239,7 +239,7 @@ pub(super) fn abuse(setup: &Setup) -> Result<Vec<Row>> {
         ("bodies", "held bodies", "memory for 2,000 unfinished bodies", 40.0),
         ("messages", "held messages", "memory for 1,000 sockets with unfinished messages", 60.0),
         ("files", "held files", "memory for 900 connections that ask for a file", 40.0),
-        ("answers", "held answers", "memory for 500 large answers that nobody reads", 40.0),
+        ("answers", "held answers", "memory for 500 large answers that nobody reads", 60.0),
     ]
     .into_iter()
     .map(|(kind, name, description, target)| {

@@ -60,6 +60,9 @@ const MAX_ERRORS: usize = 20;
 /// Number of an introspection's fields that cost as much as one other field. They take no
 /// statement.
 const INTROSPECTION_DISCOUNT: usize = 10;
+/// A document of this size, some hundred fields, is validated in the time that is free for each
+/// operation.
+const SMALL_DOCUMENT_BYTES: usize = 32_768;
 /// The memory that an answer takes for each byte of its JSON, as measured with lists of events.
 const MEMORY_PER_BYTE: usize = 6;
 /// What a running operation holds besides its query and its variables, in bytes.
@@ -188,9 +191,8 @@ impl Api {
         Operation { kind: Some(operation.ty), label }
     }
 
-    /// Executes a query that is known to be valid with these variables, for callers who were
-    /// admitted.
-    pub(crate) async fn run_known_valid(
+    /// Executes a query for callers who were admitted, and may share it.
+    pub(crate) async fn run_shared(
         &self,
         document: Arc<Document>,
         mut request: Request,
@@ -399,11 +401,14 @@ impl ClientApi {
         turn.run(|| documents.parse(query)).ok()
     }
 
-    /// Whether the request's query is known to be valid with its variables.
-    pub(crate) fn is_known_valid(&self, admitted: &Admitted) -> bool {
+    /// Whether callers with equal requests may share one execution, which counts for none of them.
+    /// Its validation must then be free: it is skipped, or the document is small.
+    pub(crate) fn can_share(&self, admitted: &Admitted) -> bool {
         let Admitted { document, request, .. } = admitted;
         let input_types = &self.api.0.documents.input_types;
-        document.is_known_valid() && input_types.accept(&document.parsed, &request.variables)
+        let is_small = document.bytes < SMALL_DOCUMENT_BYTES;
+        document.has_run() && is_small
+            || document.is_known_valid() && input_types.accept(&document.parsed, &request.variables)
     }
 
     /// Counts an answer of this many bytes that several callers share.
@@ -448,8 +453,11 @@ impl ClientApi {
             Poll::Pending => execution.await,
         };
         limit_errors(&mut response);
-        if is_plain && response.is_ok() {
-            document.set_known_valid();
+        if response.is_ok() {
+            document.set_has_run();
+            if is_plain {
+                document.set_known_valid();
+            }
         } else if may_remember_refusal && was_refused(&response) {
             let _ = document.refusal.set(response.errors.clone());
         }

@@ -46,6 +46,7 @@ pub(crate) struct Document {
     /// The memory that the parsed query takes, in bytes.
     pub(super) bytes: usize,
     is_known_valid: AtomicBool,
+    has_run: AtomicBool,
     has_large_answers: AtomicBool,
     /// Why validation refused the document, if that does not depend on variables.
     pub(super) refusal: OnceLock<Vec<ServerError>>,
@@ -57,6 +58,7 @@ impl Document {
             has_plain_arguments: has_plain_arguments(&parsed),
             bytes: kept_bytes::of_document(&parsed),
             is_known_valid: AtomicBool::new(false),
+            has_run: AtomicBool::new(false),
             has_large_answers: AtomicBool::new(false),
             refusal: OnceLock::new(),
             parsed,
@@ -70,6 +72,15 @@ impl Document {
 
     pub(super) fn set_known_valid(&self) {
         self.is_known_valid.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the document was found valid before, with the variables that it had.
+    pub(super) fn has_run(&self) -> bool {
+        self.has_run.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_has_run(&self) {
+        self.has_run.store(true, Ordering::Relaxed);
     }
 
     /// Whether an answer was so large that its cost counts.
