@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::{ConnectionTrait, sqlx::postgres::PgListener};
+use sea_orm::{ConnectionTrait, DbBackend, Statement, sqlx::postgres::PgListener};
 use tempfile::TempDir;
 
 use crate::waiting::wait_until;
@@ -49,22 +49,37 @@ impl Cluster {
     }
 
     async fn start_in(folder: TempDir, data: PathBuf) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let process = postgres_program("postgres")
-            .arg("-D")
-            .arg(&data)
-            .args(["-c", "listen_addresses=127.0.0.1", "-c", &format!("port={port}")])
-            .args(["-c", "unix_socket_directories=", "-c", "fsync=off"])
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(folder.path().join("log")).unwrap())
-            .spawn()
-            .unwrap();
+        let (port, process) = spawn(&data, folder.path());
         let cluster = Self { port, process, data, folder };
+        cluster.wait_until_started().await;
+        cluster
+    }
+
+    /// Ends all its processes at once, as if it had crashed.
+    pub(crate) fn kill(&mut self) {
+        self.signal("-QUIT");
+        self.process.wait().unwrap();
+    }
+
+    /// Starts it again with the same files, on another port.
+    pub(crate) async fn restart(&mut self) {
+        (self.port, self.process) = spawn(&self.data, self.folder.path());
+        self.wait_until_started().await;
+    }
+
+    async fn wait_until_started(&self) {
         wait_until(START_TIMEOUT, "PostgreSQL has started", async || {
-            PgListener::connect(&cluster.url("postgres")).await.is_ok()
+            PgListener::connect(&self.url("postgres")).await.is_ok()
         })
         .await;
-        cluster
+    }
+
+    /// The child may be the `runuser` around PostgreSQL, so read PostgreSQL's own process id.
+    fn signal(&self, signal: &str) {
+        let pid = fs::read_to_string(self.data.join("postmaster.pid")).unwrap_or_default();
+        if let Some(pid) = pid.lines().next() {
+            let _ = Command::new("kill").args([signal, pid]).status();
+        }
     }
 
     pub(crate) fn address(&self) -> String {
@@ -82,11 +97,35 @@ impl Cluster {
         admin.close().await.unwrap();
     }
 
+    /// Runs a query in its database `postgres`. Returns the numbers in its only column.
+    pub(crate) async fn numbers(&self, sql: &str) -> Vec<i32> {
+        let admin = sea_orm::Database::connect(self.url("postgres")).await.unwrap();
+        let rows = admin.query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await;
+        let numbers = rows.unwrap().iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+        admin.close().await.unwrap();
+        numbers
+    }
+
     /// Lets or forbids transactions to write, in open sessions, too.
     pub(crate) async fn set_read_only(&self, is_read_only: bool) {
         let value = if is_read_only { "on" } else { "off" };
         self.execute(&format!("ALTER SYSTEM SET default_transaction_read_only = {value}")).await;
         self.execute("SELECT pg_reload_conf()").await;
+    }
+
+    /// From now on, commits wait for a standby. Returns when there is one.
+    pub(crate) async fn set_synchronous(&self) {
+        self.execute("ALTER SYSTEM SET synchronous_standby_names = '*'").await;
+        self.execute("SELECT pg_reload_conf()").await;
+        self.wait_for_synchronous_standby().await;
+    }
+
+    pub(crate) async fn wait_for_synchronous_standby(&self) {
+        wait_until(START_TIMEOUT, "the standby is synchronous", async || {
+            let standby = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'";
+            !self.numbers(standby).await.is_empty()
+        })
+        .await;
     }
 
     /// Makes a primary of a standby.
@@ -97,15 +136,29 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // The child may be the `runuser` around PostgreSQL. SIGINT requests a fast shutdown.
-        let pid = fs::read_to_string(self.data.join("postmaster.pid")).unwrap_or_default();
-        if let (Some(pid), Ok(None)) = (pid.lines().next(), self.process.try_wait()) {
-            let _ = Command::new("kill").args(["-INT", pid]).status();
+        // A killed server leaves an outdated id. SIGINT requests a fast shutdown.
+        if let Ok(None) = self.process.try_wait() {
+            self.signal("-INT");
         }
         let _ = self.process.wait();
         // PostgreSQL's user owns the files.
         let _ = fs::remove_dir_all(self.folder.path());
     }
+}
+
+/// Starts PostgreSQL on a free port, which it returns.
+fn spawn(data: &Path, folder: &Path) -> (u16, Child) {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let process = postgres_program("postgres")
+        .arg("-D")
+        .arg(data)
+        .args(["-c", "listen_addresses=127.0.0.1", "-c", &format!("port={port}")])
+        .args(["-c", "unix_socket_directories=", "-c", "fsync=off"])
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(folder.join("log")).unwrap())
+        .spawn()
+        .unwrap();
+    (port, process)
 }
 
 /// A folder that belongs to the user `postgres` if this is root, as whom PostgreSQL does not run.

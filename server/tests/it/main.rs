@@ -52,5 +52,6 @@ mod site;
 mod socket;
 mod statements;
 mod stopping;
+mod synchronous_standby;
 mod traces;
 mod waiting;
