@@ -3,12 +3,14 @@
 mod bench;
 mod chaos;
 mod deny;
+mod failover;
 mod layers;
 mod lighthouse;
 mod npm;
 mod paths;
 mod postgres;
 mod race;
+mod relay;
 mod run;
 mod server;
 mod shell;

@@ -17,6 +17,7 @@ use crate::{
 };
 
 const USER: &str = "rowlock";
+const STANDBY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whether commits wait for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,9 +145,42 @@ impl Postgres {
     /// Lets or forbids transactions to write, also on open connections.
     pub(crate) fn set_read_only(&self, is_read_only: bool) -> Result<()> {
         let value = if is_read_only { "on" } else { "off" };
-        let sql = format!("ALTER SYSTEM SET default_transaction_read_only = {value}");
-        self.query("postgres", &sql)?;
+        self.change_setting("default_transaction_read_only", value)
+    }
+
+    /// Changes a setting of the whole server.
+    pub(crate) fn change_setting(&self, name: &str, value: &str) -> Result<()> {
+        self.query("postgres", &format!("ALTER SYSTEM SET {name} = {value}"))?;
         self.query("postgres", "SELECT pg_reload_conf()").map(drop)
+    }
+
+    /// Waits until a standby follows this server in this way: `sync` or `async`.
+    pub(crate) fn wait_for_standby(&self, state: &str) -> Result<()> {
+        let started = Instant::now();
+        let sql = format!("SELECT 1 FROM pg_stat_replication WHERE sync_state = '{state}'");
+        while self.query("postgres", &sql)?.is_empty() {
+            ensure!(started.elapsed() < STANDBY_TIMEOUT, "no standby is {state}");
+            sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// Makes a primary of this standby.
+    pub(crate) fn promote(&self) -> Result<()> {
+        let promoted = self.query("postgres", "SELECT pg_promote()")?;
+        ensure!(promoted == "t", "the standby was not promoted");
+        Ok(())
+    }
+
+    /// Makes a standby of this server, with a restart. Its standby, which will be the primary, gets
+    /// everything before that.
+    pub(crate) fn demote(&mut self, primary: &Self) -> Result<()> {
+        let primary = format!("'host=127.0.0.1 port={} user={USER}'", primary.port);
+        self.change_setting("primary_conninfo", &primary)?;
+        fs::write(self.folder.join("data/standby.signal"), "")?;
+        self.request_shutdown();
+        self.process.wait()?;
+        self.restart()
     }
 
     /// Suspends all processes for this time.
@@ -165,9 +199,18 @@ impl Postgres {
         [postmaster].into_iter().chain(children.lines()).map(str::to_owned).collect()
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The URL of one of its databases.
     pub(crate) fn url(&self, database: &str) -> String {
-        format!("postgres://{USER}@127.0.0.1:{}/{database}", self.port)
+        Self::url_on(self.port, database)
+    }
+
+    /// The URL of a database on the server to which this port leads.
+    pub(crate) fn url_on(port: u16, database: &str) -> String {
+        format!("postgres://{USER}@127.0.0.1:{port}/{database}")
     }
 
     /// Creates an empty database and returns its URL.
@@ -181,6 +224,16 @@ impl Postgres {
         let mut command = Command::new(self.binaries.join(program));
         command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", USER]);
         command
+    }
+
+    /// Requests a fast shutdown.
+    fn request_shutdown(&mut self) {
+        // The child process may be the `runuser` around PostgreSQL, so read PostgreSQL's own id. A
+        // killed server leaves an outdated id, so check that it is running.
+        let pid = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default();
+        if let (Some(pid), Ok(None)) = (pid.lines().next(), self.process.try_wait()) {
+            let _ = Command::new("kill").args(["-INT", pid]).status();
+        }
     }
 
     fn wait_until_ready(&mut self) -> Result<()> {
@@ -208,13 +261,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // The child process may be the `runuser` around PostgreSQL, so read PostgreSQL's own id. A
-        // killed server leaves an outdated id, so check that it is running. SIGINT requests a fast
-        // shutdown.
-        let pid = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default();
-        if let (Some(pid), Ok(None)) = (pid.lines().next(), self.process.try_wait()) {
-            let _ = Command::new("kill").args(["-INT", pid]).status();
-        }
+        self.request_shutdown();
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }
