@@ -37,8 +37,8 @@ pub(super) async fn lock_events(
 
 /// Finds out which of these users exist. With `skips_locked`, users that another transaction may
 /// delete are left out; the others are locked as a booking's foreign key will lock them. A lock also
-/// makes the commit wait for a synchronous standby, even if all events were skipped. So nobody is
-/// told of a booking that only the primary has.
+/// makes the commit wait for a synchronous standby, even if all events were skipped. So no booking is
+/// acknowledged that only the primary has.
 pub(super) async fn find_existing_users(
     tx: &impl ConnectionTrait,
     ids: HashSet<UserId>,
