@@ -18,7 +18,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     sale: sale::Args,
     /// Number of subscribers, each with its own socket
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     subscribers: u32,
     #[command(flatten)]
     load: LoadArgs,

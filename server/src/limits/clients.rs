@@ -27,7 +27,7 @@ pub struct ClientArgs {
     #[arg(
         long,
         env,
-        default_value_t = 1_000,
+        default_value_t = 1_500,
         value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..)
     )]
@@ -37,7 +37,7 @@ pub struct ClientArgs {
     #[arg(
         long,
         env,
-        default_value_t = 800,
+        default_value_t = 1_200,
         value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..)
     )]
@@ -49,7 +49,7 @@ pub struct ClientArgs {
     #[arg(
         long,
         env,
-        default_value_t = 8_388_608,
+        default_value_t = 12_582_912,
         value_name = "BYTES",
         value_parser = RangedU64ValueParser::<usize>::new().range(1_000_000..)
     )]

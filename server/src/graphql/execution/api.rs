@@ -231,7 +231,8 @@ impl Api {
             remove_absent_variables(&mut parsed, &request.variables);
         }
         let is_known_valid = is_plain && document.is_known_valid();
-        let may_remember_refusal = !document.has_variables()
+        let may_remember_refusal = !is_known_valid
+            && !document.has_variables()
             && request.operation_name.is_none()
             && self.operation(&document, None).kind != Some(OperationType::Subscription);
         request.set_parsed_query(parsed);
