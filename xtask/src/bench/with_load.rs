@@ -278,7 +278,7 @@ pub(super) fn flood(setup: &Setup) -> Result<Vec<Row>> {
         let beside = book();
         flood.kill()?;
         flood.wait()?;
-        Ok((None, beside?, format!("{alone:.1} ms without; 400 texts of 60 kB a second")))
+        Ok((None, beside?, format!("{alone:.1} ms without; 400 costly texts a second")))
     })?;
     Ok(vec![row])
 }
