@@ -105,7 +105,7 @@ impl Caller {
             true => client.held_by_socket(),
             false => client.held_by_request(),
         };
-        Self { address, api: app.api.for_client(client, held) }
+        Self { address, api: ClientApi::new(&app.api, client, held) }
     }
 }
 

@@ -7,6 +7,8 @@ use crate::{
     graphql::errors::{ApiError, code},
 };
 
+/// Maximum number of errors in one answer. Nobody reads more.
+const MAX_ERRORS: usize = 20;
 /// Maximum length of async-graphql's messages, in characters. They can quote the whole query.
 const MAX_MESSAGE_CHARS: usize = 300;
 
@@ -37,8 +39,17 @@ pub(crate) fn was_refused(response: &Response) -> bool {
         && response.errors.iter().all(|error| error.path.is_empty())
 }
 
+/// Cuts errors that nobody would read. One query can have thousands.
+pub(super) fn limit_errors(response: &mut Response) {
+    if response.errors.len() > MAX_ERRORS {
+        response.errors.truncate(MAX_ERRORS);
+        response.errors.shrink_to_fit();
+    }
+    response.errors.iter_mut().for_each(|error| limit_message(&mut error.message));
+}
+
 /// Shortens a message that quotes too much.
-pub(super) fn limit_message(message: &mut String) {
+fn limit_message(message: &mut String) {
     if let Some((end, _)) = message.char_indices().nth(MAX_MESSAGE_CHARS) {
         message.truncate(end);
         message.shrink_to_fit();

@@ -2,6 +2,7 @@
 
 mod absent_variables;
 mod api;
+mod client_api;
 mod coded_errors;
 mod documents;
 mod introspection_size;
@@ -11,7 +12,8 @@ mod query_size;
 mod raw_variables;
 mod text_size;
 
-pub(crate) use api::{Admitted, Api, ClientApi, Operation, RequestId};
+pub(crate) use api::{Api, Operation, RequestId};
+pub(crate) use client_api::{Admitted, ClientApi};
 pub(crate) use coded_errors::{code_of_first, was_refused};
 pub(crate) use documents::Document;
 pub(crate) use raw_variables::{RawVariables, max_values_in};

@@ -90,7 +90,7 @@ pub(super) async fn serve(
     let response = upgrade.on_upgrade(move |socket| {
         let sockets = app.sockets.clone();
         let connection = Connection::new(socket, arrived, &held);
-        let api = app.api.for_client(client, held);
+        let api = ClientApi::new(&app.api, client, held);
         let session = Session { app, api, protocol, address, id, _permit: permit };
         let work = session.run(connection);
         sockets.track(work.instrument(span))
