@@ -4,9 +4,9 @@
 //! written the entries before it, so they are not even parsed, and nothing in them can make the
 //! last one unreadable.
 //!
-//! No crate does this. `rfc7239` and `forwarded-header-value` read a header from its start and
-//! look for commas within quoted strings, too, so a client could choose its address through the
-//! `host` parameter that its proxy quotes, or spoil the whole header.
+//! No crate was found that does this. `rfc7239` reads a header from its start and looks for commas
+//! within quoted strings, too, so a client could choose its address through the `host` parameter
+//! that its proxy quotes, or spoil the whole header.
 
 use std::{
     borrow::Cow,

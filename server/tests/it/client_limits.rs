@@ -320,8 +320,11 @@ async fn an_address_has_a_budget_for_texts_that_the_server_does_not_know() {
         request.header("x-forwarded-for", address).send().await.unwrap()
     };
     let text = |number| format!("{{ a{number}: __typename {} }}", "__typename ".repeat(1_500));
+    // What is used again and again is not pushed out by what was used once.
     let known = "{ known: __typename }";
-    assert_eq!(send("192.0.2.2", known.to_owned()).await.status(), 200);
+    for _ in 0..3 {
+        assert_eq!(send("192.0.2.2", known.to_owned()).await.status(), 200);
+    }
     let mut number = 0;
     let refused = loop {
         number += 1;

@@ -36,6 +36,9 @@ const MAX_REMEMBERED: usize = 1_000;
 /// Maximum memory that they take together, in bytes.
 const MAX_REMEMBERED_BYTES: u64 = 8 << 20;
 
+/// Larger texts are not remembered, so that a few of them do not push out all others. In bytes.
+const MAX_REMEMBERED_TEXT_BYTES: u64 = 256 << 10;
+
 const NOT_LISTED: &str = "This server runs only the operations on its operator's list.";
 
 /// A parsed query.
@@ -166,7 +169,10 @@ impl Documents {
         // These checks take less time than to remember their results.
         self.check_text(text)?;
         let parsed = self.parse_anew(text).map(Arc::new);
-        self.remembered.insert(text.to_owned(), parsed.clone());
+        let text = text.to_owned();
+        if SizeInBytes.weight(&text, &parsed) <= MAX_REMEMBERED_TEXT_BYTES {
+            self.remembered.insert(text, parsed.clone());
+        }
         parsed
     }
 
