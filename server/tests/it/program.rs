@@ -10,6 +10,10 @@ use std::{
 use reqwest::RequestBuilder;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+    process::{ChildStdin, ChildStdout},
+};
 
 use crate::{
     app::{JWT_SECRET, graphql_request, http_client},
@@ -105,5 +109,47 @@ impl Drop for Program {
         // The program may have ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// A shell with file systems of its own, which runs a server and obeys one command per line. Its
+/// script must end the server when its input ends, which is when this is dropped.
+pub(crate) struct MountingShell {
+    stdin: ChildStdin,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl MountingShell {
+    /// Runs a script whose first argument is `folder` and whose second is the program. It prints
+    /// `done` after each command.
+    pub(crate) fn start(script: &str, folder: &Path, database: &str, port: u16) -> Self {
+        let mut shell = tokio::process::Command::new("unshare")
+            .args(["--map-root-user", "--mount", "sh", "-c", script, "sh"])
+            .arg(folder)
+            .arg(env!("CARGO_BIN_EXE_rowlock"))
+            .env("DATABASE_URL", database)
+            .env("JWT_SECRET", JWT_SECRET)
+            .env("LISTEN_ADDR", format!("127.0.0.1:{port}"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            stdin: shell.stdin.take().unwrap(),
+            lines: BufReader::new(shell.stdout.take().unwrap()).lines(),
+        }
+    }
+
+    /// Runs a command, and returns the lines that it prints.
+    pub(crate) async fn run(&mut self, command: &str) -> Vec<String> {
+        self.stdin.write_all(format!("{command}\n").as_bytes()).await.unwrap();
+        let mut output = Vec::new();
+        loop {
+            let line = self.lines.next_line().await.unwrap();
+            match line.expect("the shell is still running").as_str() {
+                "done" => return output,
+                line => output.push(line.to_owned()),
+            }
+        }
     }
 }

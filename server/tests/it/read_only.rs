@@ -1,18 +1,17 @@
 //! The database stops taking writes, and takes them again later or at another place.
 
-use std::{process::Stdio, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use url::Url;
 
 use crate::{
-    app::{App, BOOK, JWT_SECRET, graphql_request, http_client},
+    app::{App, BOOK, graphql_request, http_client},
     cluster::Cluster,
     database::{Engine, postgres_admin, prepare},
     demo::{LOG_IN_AS_ADA, SUMMER_OPEN_AIR},
-    program::{free_port, wait_until_ready},
+    program::{MountingShell, free_port, wait_until_ready},
     proxy::Proxy,
     waiting::wait_until,
 };
@@ -161,30 +160,13 @@ async fn a_server_whose_file_can_not_be_written_is_unready_until_it_can() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("r.db");
     let port = free_port();
-    let mut shell = tokio::process::Command::new("unshare")
-        .args(["--map-root-user", "--mount", "sh", "-c", SERVE_FROM_FOLDER, "sh"])
-        .arg(folder.path())
-        .arg(env!("CARGO_BIN_EXE_rowlock"))
-        .env("DATABASE_URL", format!("sqlite:{}", file.display()))
-        .env("JWT_SECRET", JWT_SECRET)
-        .env("LISTEN_ADDR", format!("127.0.0.1:{port}"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = shell.stdin.take().unwrap();
-    let mut lines = BufReader::new(shell.stdout.take().unwrap()).lines();
-    let mut command = async |command: &str| {
-        stdin.write_all(format!("{command}\n").as_bytes()).await.unwrap();
-        let mut output = Vec::new();
-        loop {
-            match lines.next_line().await.unwrap().expect("the shell is still running").as_str() {
-                "done" => return output,
-                line => output.push(line.to_owned()),
-            }
-        }
-    };
-    let tokens = command("tokens").await;
+    let mut shell = MountingShell::start(
+        SERVE_FROM_FOLDER,
+        folder.path(),
+        &format!("sqlite:{}", file.display()),
+        port,
+    );
+    let tokens = shell.run("tokens").await;
     let tokens = &tokens[tokens.len() - 3..];
     let http = http_client();
     let url = format!("http://127.0.0.1:{port}");
@@ -198,7 +180,7 @@ async fn a_server_whose_file_can_not_be_written_is_unready_until_it_can() {
     };
     assert_eq!(book(&tokens[0]).await["data"]["bookEvent"]["__typename"], "BookEventSuccess");
 
-    command("lock").await;
+    shell.run("lock").await;
     wait_until(NOTICE_TIMEOUT, "the server is unready", async || {
         let answer = http.get(format!("{url}/readyz")).send().await.unwrap();
         answer.text().await.unwrap().contains("the database takes no writes")
@@ -207,14 +189,14 @@ async fn a_server_whose_file_can_not_be_written_is_unready_until_it_can() {
     let answer = book(&tokens[1]).await;
     assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAVAILABLE", "{answer}");
     assert_eq!(send(&tokens[1], LIST, json!({})).await.get("errors"), None);
-    let refused = command("seed").await.concat();
+    let refused = shell.run("seed").await.concat();
     assert!(refused.contains("takes no writes (its file can't be written)"), "{refused}");
-    command("unlock").await;
+    shell.run("unlock").await;
     wait_until_ready(&url).await;
     for token in &tokens[1..] {
         assert_eq!(book(token).await["data"]["bookEvent"]["__typename"], "BookEventSuccess");
     }
-    let log = command("log").await;
+    let log = shell.run("log").await;
     let told = log.iter().filter(|line| line.contains("takes no writes")).count();
     assert_eq!(told, 1, "{log:#?}");
 }
