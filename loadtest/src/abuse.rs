@@ -28,7 +28,7 @@ const MAX_CONNECTIONS: u32 = 2_000;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// What to do [default: all but `texts`]
+    /// Kinds of abuse [default: all but `texts`]
     #[arg(value_enum)]
     kinds: Vec<Kind>,
     /// The server's address on this machine
@@ -75,7 +75,7 @@ enum Kind {
     Texts,
 }
 
-/// What an abuser has done. Its connections are open until this is dropped.
+/// The traffic of an abuser. Its connections are open until this is dropped.
 #[derive(Default)]
 struct Abuse {
     connections: Vec<TcpStream>,

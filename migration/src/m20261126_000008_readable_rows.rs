@@ -20,7 +20,7 @@ struct Rule {
     /// The columns, for the triggers of SQLite.
     columns: &'static str,
     condition: &'static str,
-    /// What is wrong with a row that breaks it.
+    /// The message for a row that breaks it.
     problem: &'static str,
 }
 

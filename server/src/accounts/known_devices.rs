@@ -78,7 +78,8 @@ impl KnownDevices {
         entries.join(&SEPARATOR.to_string())
     }
 
-    /// What a cookie says, still to be checked for an account. The rest of a longer one is ignored.
+    /// The content of a cookie, still to be checked for an account. The rest of a longer one is
+    /// ignored.
     fn entries(&self, cookie: Option<&str>) -> impl Iterator<Item = Entry> {
         let now = self.clock.now();
         cookie
@@ -108,7 +109,8 @@ impl Entry {
     }
 }
 
-/// What is signed. Its first parts have a fixed length, so no two sign-ins have the same.
+/// The bytes that are signed. Their first parts have a fixed length, so no two sign-ins have the
+/// same.
 fn message(device: Uuid, signed_in_at: DateTime<Utc>, email: &str) -> Vec<u8> {
     let time = signed_in_at.timestamp_micros().to_be_bytes();
     [device.as_bytes(), &time[..], email.as_bytes()].concat()

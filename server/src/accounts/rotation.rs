@@ -16,7 +16,7 @@ pub(super) const GRACE: Duration = Duration::seconds(10);
 /// Most void tokens that a session keeps. More can't be in flight at once, whatever the browser.
 const MAX_VOID_TOKENS: usize = 8;
 
-/// What follows from a token that was sent.
+/// The consequence of a token that was sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Decision<'a> {
     /// A new token is issued.

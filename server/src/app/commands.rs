@@ -215,7 +215,7 @@ async fn open_database(args: &DatabaseArgs) -> Result<Database> {
     Database::open(args).await.with_context(|| format!("opening the database {url}"))
 }
 
-/// What a command does with the database.
+/// The use that a command makes of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access {
     Read,

@@ -17,7 +17,7 @@ pub struct Health {
     write_was_refused: AtomicBool,
 }
 
-/// What a database can be used for.
+/// The uses that a database allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Availability {
     #[default]

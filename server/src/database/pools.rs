@@ -120,7 +120,7 @@ async fn takes_writes(connection: &mut PgConnection) -> Result<bool, sqlx::Error
     Ok(row.try_get::<String, _>(0)? == "off")
 }
 
-/// What the sessions of a pool do.
+/// The work that the sessions of a pool do.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Purpose {
     /// Their statements may take this long.

@@ -33,7 +33,7 @@ struct Payload<'a> {
     variables: BTreeMap<Cow<'a, str>, &'a RawValue>,
 }
 
-/// What becomes of a message.
+/// The result of making a message smaller.
 pub(super) enum Smaller {
     /// It stays as it is.
     Same,
