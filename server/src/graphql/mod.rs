@@ -13,6 +13,7 @@ mod event;
 mod events;
 mod execution;
 mod input;
+mod language;
 mod money;
 mod node;
 mod pagination;
@@ -24,6 +25,7 @@ mod session_cookie;
 mod sessions;
 mod settings;
 mod user;
+mod validation;
 mod viewer;
 
 pub use allowed_operations::AllowedOperations;
@@ -31,8 +33,8 @@ pub(crate) use allowed_operations::sha256_hex;
 pub(crate) use errors::ApiError;
 pub use errors::code;
 pub(crate) use execution::{
-    Admitted, Api, ClientApi, Document, Operation, RawVariables, RequestId, code_of_first,
-    max_values_in, was_refused,
+    Admitted, Api, ClientApi, Document, Operation, RawVariables, RequestErrors, RequestId,
+    code_of_first, max_values_in, was_refused,
 };
 pub(crate) use remaining_tickets::SubscriptionAllowance;
 pub use schema::sdl;

@@ -1,6 +1,6 @@
 //! A single answer over HTTP.
 
-use async_graphql::{Response as GraphqlResponse, ServerError};
+use async_graphql::Response as GraphqlResponse;
 use axum::{
     body::{Body, Bytes},
     http::{HeaderValue, StatusCode, header},
@@ -13,7 +13,7 @@ use super::{
     negotiation::{GRAPHQL_JSON, JSON},
 };
 use crate::{
-    graphql::{ApiError, RequestId, code, code_of_first, was_refused},
+    graphql::{ApiError, RequestErrors, RequestId, code, code_of_first, was_refused},
     limits::{HeldBytes, Hold},
 };
 
@@ -85,9 +85,8 @@ impl Answer {
     }
 
     /// The answer to an operation that is refused before execution.
-    pub(super) fn refused(error: ServerError, media_type: &'static str) -> Self {
-        let response = GraphqlResponse::from_errors(vec![error]);
-        Self::new(&response, media_type).with_id(&RequestId::new())
+    pub(super) fn refused(errors: RequestErrors, media_type: &'static str) -> Self {
+        Self::new(&errors.into_response(), media_type).with_id(&RequestId::new())
     }
 
     /// The length of the body in bytes.

@@ -204,7 +204,7 @@ async fn answer(
     };
     let is_public = operation.kind == Some(OperationType::Query) && viewer == Viewer::Anonymous;
     // Sharing parses the parameters again, which pays for small ones.
-    if is_public && raw.len() < LARGE_BYTES && api.can_share(&admitted) {
+    if is_public && raw.len() < LARGE_BYTES {
         let document = Arc::clone(&admitted.document);
         let label = Arc::clone(&operation.label);
         let public = PublicQuery { raw, media_type, document: Arc::clone(&document), label };

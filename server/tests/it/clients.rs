@@ -11,9 +11,12 @@ const SCRIPT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Runs one of the scripts. It fails if the client gets an unexpected answer.
 async fn run_script(script: &str) {
+    run_script_against(App::start(Engine::Postgres).await, script).await;
+}
+
+async fn run_script_against(app: App, script: &str) {
     let folder = env::var("TEST_CLIENTS")
         .expect("TEST_CLIENTS names the folder with the clients: run `cargo xtask test`");
-    let app = App::start(Engine::Postgres).await;
     let (token, event) = (app.user().await, app.event("Concert", 5).await);
     let mut node = Command::new("node");
     node.arg(script).current_dir(folder).kill_on_drop(true);
@@ -22,7 +25,9 @@ async fn run_script(script: &str) {
     let output =
         timeout(SCRIPT_TIMEOUT, node.output()).await.expect("the script ends in time").unwrap();
     let printed = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&printed));
+    let printed = String::from_utf8_lossy(&printed);
+    assert!(output.status.success(), "{printed}");
+    print!("{printed}");
     app.assert_nothing_oversold().await;
 }
 
@@ -64,4 +69,26 @@ async fn graphql_codegen_generates_types_from_the_schema() {
 #[tokio::test(flavor = "multi_thread")]
 async fn breaking_schema_changes_are_declared() {
     run_script("schema-changes.mjs").await;
+}
+
+/// A script's documents may be larger, and come faster, than those of clients.
+const LARGE_DOCUMENTS: [&str; 6] = [
+    "--max-query-tokens=20000",
+    "--max-query-selections=20000",
+    "--max-query-complexity=20000",
+    "--max-query-depth=30",
+    "--bookings-per-minute-per-user=60000",
+    "--work-ms-per-second-per-address=100000",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_are_valid_where_graphql_js_says_so() {
+    let app = App::start_with(Engine::Postgres, &LARGE_DOCUMENTS).await;
+    run_script_against(app, "validation.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_valid_against_the_schema() {
+    let app = App::start_with(Engine::Postgres, &LARGE_DOCUMENTS).await;
+    run_script_against(app, "answers.mjs").await;
 }

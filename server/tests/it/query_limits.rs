@@ -31,11 +31,13 @@ async fn a_query_that_is_too_deep_or_too_complex_is_refused(app: App) {
         { id title venue description startsAt } } } } \
         c: events(first: 50) { nodes { id title venue description startsAt \
         price { amount currency } myBooking { id event { id title } } } } }";
-    let cycle = "{ ...F } fragment F on Query { ...F }";
-    for query in [&*deep, wide, cycle] {
+    for query in [&*deep, wide] {
         let error = app.error(Some(&user), query, json!({})).await;
         assert_eq!(error_code(&error), "QUERY_TOO_COMPLEX", "{error}");
     }
+    let cycle = "{ ...F } fragment F on Query { ...F }";
+    let error = app.error(Some(&user), cycle, json!({})).await;
+    assert_eq!(error["message"], "The fragment \"F\" contains itself.");
     // A page size far out of range causes no panic.
     for first in [i32::MIN, -1, i32::MAX] {
         let query = "query($first: Int) { events(first: $first) { nodes { id } } }";

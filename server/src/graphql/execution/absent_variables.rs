@@ -9,51 +9,24 @@ use std::collections::HashSet;
 
 use async_graphql::{
     Name, Positioned, Variables,
-    parser::types::{
-        DocumentOperations, ExecutableDocument, OperationDefinition, Selection, SelectionSet,
-    },
+    parser::types::{OperationDefinition, Selection, SelectionSet},
 };
 use async_graphql_value::Value;
 
-/// Removes absent variables from the document: their declarations, and the arguments that they
-/// stand for.
-pub(super) fn remove_absent_variables(document: &mut ExecutableDocument, variables: &Variables) {
-    let declared = || document.operations.iter().flat_map(|(_, op)| &op.node.variable_definitions);
-    let (mut absent, mut needed) = (HashSet::new(), HashSet::new());
-    for variable in declared() {
-        let variable = &variable.node;
-        let name = &variable.name.node;
-        let may_be_absent = variable.var_type.node.nullable && variable.default_value.is_none();
-        if may_be_absent && !variables.contains_key(name) {
-            absent.insert(name.clone());
-        } else {
-            needed.insert(name.clone());
-        }
+/// Removes absent variables from an operation without fragments: their declarations, and the
+/// arguments that they stand for.
+pub(super) fn remove_absent_variables(operation: &mut OperationDefinition, variables: &Variables) {
+    let definitions = operation.variable_definitions.iter().map(|definition| &definition.node);
+    let absent = definitions.filter(|definition| {
+        definition.var_type.node.nullable
+            && definition.default_value.is_none()
+            && !variables.contains_key(&definition.name.node)
+    });
+    let absent = absent.map(|definition| definition.name.node.clone()).collect::<HashSet<_>>();
+    if !absent.is_empty() {
+        operation.variable_definitions.retain(|of| !absent.contains(&of.node.name.node));
+        clean_selection(&mut operation.selection_set.node, &absent);
     }
-    // Another operation that shares a fragment may need the variable.
-    absent.retain(|name| !needed.contains(name));
-    if absent.is_empty() {
-        return;
-    }
-
-    match &mut document.operations {
-        DocumentOperations::Single(operation) => {
-            clean_operation(&mut operation.node, &absent);
-        }
-        DocumentOperations::Multiple(operations) => {
-            for operation in operations.values_mut() {
-                clean_operation(&mut operation.node, &absent);
-            }
-        }
-    }
-    for fragment in document.fragments.values_mut() {
-        clean_selection(&mut fragment.node.selection_set.node, &absent);
-    }
-}
-
-fn clean_operation(operation: &mut OperationDefinition, absent: &HashSet<Name>) {
-    operation.variable_definitions.retain(|variable| !absent.contains(&variable.node.name.node));
-    clean_selection(&mut operation.selection_set.node, absent);
 }
 
 fn clean_selection(selection: &mut SelectionSet, absent: &HashSet<Name>) {
@@ -107,16 +80,16 @@ fn is_absent(value: &Value, absent: &HashSet<Name>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use async_graphql::parser::parse_query;
+    use async_graphql::parser::{parse_query, types::DocumentOperations};
     use serde_json::json;
 
     use super::*;
 
-    /// The arguments of the first field of the cleaned document.
+    /// The arguments of the first field of the cleaned operation.
     fn arguments(query: &str, variables: serde_json::Value) -> Vec<String> {
-        let mut document = parse_query(query).unwrap();
-        remove_absent_variables(&mut document, &Variables::from_json(variables));
-        let (_, operation) = document.operations.iter().next().unwrap();
+        let operations = parse_query(query).unwrap().operations;
+        let DocumentOperations::Single(mut operation) = operations else { panic!() };
+        remove_absent_variables(&mut operation.node, &Variables::from_json(variables));
         let Selection::Field(field) = &operation.node.selection_set.node.items[0].node else {
             panic!()
         };

@@ -4,15 +4,19 @@
 //! This wraps the schema and is not one of async-graphql's extensions, because with an extension,
 //! each field of an answer goes through it.
 
-use std::{any::TypeId, collections::HashSet, sync::Arc};
+use std::{
+    any::TypeId,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use async_graphql::{
-    Data, Request, Response, Schema, ServerError, ServerResult, ValidationMode,
+    Data, Positioned, Request, Response, Schema, ServerError, ServerResult, ValidationMode,
     parser::{
         parse_schema,
         types::{
-            ExecutableDocument, OperationDefinition, OperationType, Selection, TypeKind,
-            TypeSystemDefinition,
+            DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
+            TypeKind, TypeSystemDefinition,
         },
     },
 };
@@ -22,11 +26,13 @@ use uuid::Uuid;
 
 use super::{
     absent_variables::remove_absent_variables,
-    coded_errors::{argument_named_in, code_of, field_error, limit_errors},
+    answer_shape,
+    coded_errors::{RequestErrors, code_of, field_error, limit_errors},
     documents::{Document, Documents, TextLimits, too_complex},
     introspection_size::{Introspection, WHOLE_SCHEMA},
-    known_valid::InputTypes,
+    merged_selection::{MergedOperation, merge},
     raw_variables::RawVariables,
+    variable_values::coerce,
 };
 use crate::{
     graphql::{
@@ -34,6 +40,7 @@ use crate::{
         errors::code,
         schema::{self, Mutation, Query, Subscription},
         settings::OperationArgs,
+        validation::schema::Schema as SchemaTypes,
     },
     limits::RateLimits,
     metrics::Metrics,
@@ -50,8 +57,8 @@ pub(crate) struct Api(pub(super) Arc<Shared>);
 
 pub(super) struct Shared {
     pub(super) schema: RowlockSchema,
-    /// The same schema without most validation rules, for documents that are known to be valid.
-    pub(super) schema_for_known_valid: RowlockSchema,
+    /// The schema's types, which async-graphql does not give out.
+    schema_types: Arc<SchemaTypes>,
     root_fields: HashSet<Arc<str>>,
     pub(super) documents: Documents,
     pub(super) metrics: Metrics,
@@ -98,23 +105,23 @@ impl Api {
         settings: &OperationArgs,
         rate_limits: &Arc<RateLimits>,
     ) -> Self {
-        let schema = |mode| {
-            let builder = schema::builder();
-            let builder =
-                if settings.introspection { builder } else { builder.disable_introspection() };
-            builder
-                .validation_mode(mode)
-                .limit_depth(settings.max_query_depth)
-                .limit_complexity(settings.max_query_complexity)
-                .data(services.accounts.clone())
-                .data(services.sessions.clone())
-                .data(services.events.clone())
-                .data(services.bookings.clone())
-                .data(services.hub.clone())
-                .data(services.clock.clone())
-                .data(Arc::clone(rate_limits))
-                .finish()
-        };
+        let builder = schema::builder();
+        let builder =
+            if settings.introspection { builder } else { builder.disable_introspection() };
+        let schema = builder
+            // Documents were validated when they were parsed.
+            .validation_mode(ValidationMode::Fast)
+            .limit_depth(settings.max_query_depth)
+            .limit_complexity(settings.max_query_complexity)
+            .data(services.accounts.clone())
+            .data(services.sessions.clone())
+            .data(services.events.clone())
+            .data(services.bookings.clone())
+            .data(services.hub.clone())
+            .data(services.clock.clone())
+            .data(Arc::clone(rate_limits))
+            .finish();
+        let schema_types = Arc::new(SchemaTypes::of_server());
         let sdl = schema::sdl();
         let limits = TextLimits {
             max_tokens: settings.max_query_tokens,
@@ -127,9 +134,9 @@ impl Api {
         let allowed = settings.allowed_operations.clone();
         Self(Arc::new(Shared {
             root_fields: root_fields(&sdl),
-            schema: schema(ValidationMode::Strict),
-            schema_for_known_valid: schema(ValidationMode::Fast),
-            documents: Documents::new(allowed, limits, InputTypes::of_schema(&sdl)),
+            schema,
+            documents: Documents::new(allowed, limits, Arc::clone(&schema_types)),
+            schema_types,
             metrics: services.metrics.clone(),
             max_depth: settings.max_query_depth,
             max_complexity: settings.max_query_complexity,
@@ -169,49 +176,59 @@ impl Api {
         mut request: Request,
         variables: &RawVariables,
     ) -> Response {
-        let id = RequestId::find_in(&request.data);
         // They were parsed before.
         let declared = variables.declared_in(&document.parsed, self.0.max_variable_values);
         request.variables = declared.unwrap_or_default();
-        let response = match self.prepare(document, request) {
-            Ok(Prepared { request, is_known_valid: true, .. }) => {
-                self.0.schema_for_known_valid.execute(request).await
+        self.run(&document, request).await
+    }
+
+    /// Executes a query or a mutation.
+    pub(super) async fn run(&self, document: &Document, request: Request) -> Response {
+        let id = RequestId::find_in(&request.data);
+        match self.prepare(document, request) {
+            Ok(Prepared { request, operation }) => {
+                let response = self.0.schema.execute(request).await;
+                self.complete(response, &operation, id.as_ref())
             }
-            Ok(Prepared { request, .. }) => self.0.schema.execute(request).await,
-            Err(error) => Response::from_errors(vec![error]),
-        };
-        self.finish(response, id.as_ref())
+            Err(errors) => self.finish(errors.into_response(), id.as_ref()),
+        }
     }
 
     /// Completes a request for execution.
+    ///
+    /// # Errors
+    /// When the document has no such operation, or when variables do not have their types.
     pub(super) fn prepare(
         &self,
-        document: Arc<Document>,
+        document: &Document,
         mut request: Request,
-    ) -> ServerResult<Prepared> {
-        let input_types = &self.0.documents.input_types;
-        let mut parsed = document.parsed.clone();
-        let is_plain = document.has_plain_arguments
-            && input_types.accept(&document.parsed, &request.variables);
-        if !is_plain {
-            let found = input_types.find_non_object_variable(
-                &document.parsed,
-                request.operation_name.as_deref(),
-                &request.variables,
-            );
-            if let Some(name) = found {
-                let message = format!("Variable \"${name}\" must be an input object.");
-                return Err(field_error(ServerError::new(message, None), name.to_string()));
-            }
-            remove_absent_variables(&mut parsed, &request.variables);
-        }
-        let is_known_valid = is_plain && document.is_known_valid();
-        let may_remember_refusal = !is_known_valid
-            && !document.has_variables()
-            && request.operation_name.is_none()
-            && self.operation(&document, None).kind != Some(OperationType::Subscription);
-        request.set_parsed_query(parsed);
-        Ok(Prepared { document, request, is_plain, is_known_valid, may_remember_refusal })
+    ) -> Result<Prepared, RequestErrors> {
+        let written = select_operation(&document.parsed, request.operation_name.as_deref())?;
+        let (schema, disclosure) = (&self.0.schema_types, self.0.documents.disclosure());
+        coerce(schema, written, &mut request.variables, disclosure)?;
+        let operation = match &document.merged {
+            Some(merged) => Arc::clone(merged),
+            None => Arc::new(merge(schema, &document.parsed, written, &request.variables)?),
+        };
+        let mut executed = MergedOperation::clone(&operation);
+        remove_absent_variables(&mut executed.node, &request.variables);
+        request.operation_name = None;
+        request.set_parsed_query(ExecutableDocument {
+            operations: DocumentOperations::Single(executed),
+            fragments: HashMap::new(),
+        });
+        Ok(Prepared { request, operation })
+    }
+
+    /// Gives the answer of an executed operation its shape, and its errors their codes.
+    pub(super) fn complete(
+        &self,
+        mut response: Response,
+        operation: &MergedOperation,
+        id: Option<&RequestId>,
+    ) -> Response {
+        answer_shape::complete(&self.0.schema_types, &operation.node, &mut response);
+        self.finish(response, id)
     }
 
     /// Gives a code to errors of async-graphql itself, and the request's id to internal errors.
@@ -239,23 +256,37 @@ impl Api {
         match error.message.as_str() {
             "Query is too complex." => too_much("complexity", self.0.max_complexity),
             "Query is nested too deep." => too_much("depth", self.0.max_depth),
-            message => {
-                let field = argument_named_in(message).unwrap_or_else(|| "query".to_owned());
-                field_error(error, field)
-            }
+            _ => field_error(error, "query".to_owned()),
         }
     }
 }
 
-/// A request with its document.
+/// A request that can be executed.
 pub(super) struct Prepared {
-    pub(super) document: Arc<Document>,
     pub(super) request: Request,
-    /// Whether the document's validity does not depend on these variables.
-    pub(super) is_plain: bool,
-    pub(super) is_known_valid: bool,
-    /// Whether every request with this document would be refused for the same reason.
-    pub(super) may_remember_refusal: bool,
+    pub(super) operation: Arc<MergedOperation>,
+}
+
+/// The operation with this name, or the only one.
+fn select_operation<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> ServerResult<&'a Positioned<OperationDefinition>> {
+    let mut operations = document.operations.iter();
+    let (found, problem) = match name {
+        Some(name) => (
+            operations.find(|(own, _)| own.is_some_and(|own| own == name)),
+            format!("The query has no operation named \"{name}\"."),
+        ),
+        None => (
+            operations.next().filter(|_| operations.next().is_none()),
+            "The query has several operations. Name one in \"operationName\".".to_owned(),
+        ),
+    };
+    match found {
+        Some((_, operation)) => Ok(operation),
+        None => Err(field_error(ServerError::new(problem, None), "operationName".to_owned())),
+    }
 }
 
 /// The schema as introspection shows it.

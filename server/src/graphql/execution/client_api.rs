@@ -1,12 +1,6 @@
 //! The API as one client uses it: admits operations within the client's limits, and executes them.
 
-use std::{
-    future::{poll_fn, ready},
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-    time::Duration,
-};
+use std::{future::ready, sync::Arc, time::Duration};
 
 use async_graphql::{Data, Request, Response, ServerError, ServerResult};
 use futures_util::{
@@ -17,7 +11,7 @@ use tokio::time::Instant;
 
 use super::{
     api::{Api, Operation, Prepared, RequestId},
-    coded_errors::{code_of_first, coded, field_error, limit_errors, was_refused},
+    coded_errors::{RequestErrors, code_of_first, coded, field_error},
     documents::Document,
     kept_bytes,
     raw_variables::RawVariables,
@@ -28,9 +22,6 @@ use crate::{
     telemetry,
 };
 
-/// A document of this size, some hundred fields, is validated in the time that is free for each
-/// operation.
-const SMALL_DOCUMENT_BYTES: usize = 32_768;
 /// The memory that an answer takes for each byte of its JSON, as measured with lists of events.
 const MEMORY_PER_BYTE: usize = 6;
 /// What a running operation holds besides its query and its variables, in bytes.
@@ -83,7 +74,7 @@ impl ClientApi {
         &self,
         request: Request,
         variables: RawVariables,
-    ) -> impl Future<Output = ServerResult<Admitted>> + Send + use<> {
+    ) -> impl Future<Output = Result<Admitted, RequestErrors>> + Send + use<> {
         let (this, looked_up) = (self.clone(), self.look_up(request, variables));
         async move {
             let (request, variables, hold) = match looked_up? {
@@ -96,17 +87,27 @@ impl ClientApi {
             let parsed = documents.find(&request.query);
             let parsed = parsed.unwrap_or_else(|| turn.run(|| documents.parse(&request.query)));
             drop(hold);
-            this.admit_parsed(parsed?, request, &variables)
+            Ok(this.admit_parsed(parsed?, request, &variables)?)
         }
     }
 
-    fn look_up(&self, request: Request, variables: RawVariables) -> ServerResult<LookedUp> {
+    fn look_up(
+        &self,
+        request: Request,
+        variables: RawVariables,
+    ) -> Result<LookedUp, RequestErrors> {
         if let Some(parsed) = self.api.0.documents.find(&request.query) {
-            return self.admit_parsed(parsed?, request, &variables).map(LookedUp::Known);
+            return self
+                .admit_parsed(parsed?, request, &variables)
+                .map(LookedUp::Known)
+                .map_err(RequestErrors::from);
         }
         if let Some(mut turn) = self.client.work.turn_at_once().map_err(refused)? {
             let document = turn.run(|| self.api.0.documents.parse(&request.query))?;
-            return self.admit_parsed(document, request, &variables).map(LookedUp::Known);
+            return self
+                .admit_parsed(document, request, &variables)
+                .map(LookedUp::Known)
+                .map_err(RequestErrors::from);
         }
         let bytes =
             request.query.len() + variables.len() + kept_bytes::of_variables(&request.variables);
@@ -160,16 +161,6 @@ impl ClientApi {
         turn.run(|| documents.parse(query)).ok()
     }
 
-    /// Whether callers with equal requests may share one execution, which counts for none of them.
-    /// Its validation must then be free: it is skipped, or the document is small.
-    pub(crate) fn can_share(&self, admitted: &Admitted) -> bool {
-        let Admitted { document, request, .. } = admitted;
-        let input_types = &self.api.0.documents.input_types;
-        let is_small = document.bytes < SMALL_DOCUMENT_BYTES;
-        document.has_run() && is_small
-            || document.is_known_valid() && input_types.accept(&document.parsed, &request.variables)
-    }
-
     /// Counts an answer of this many bytes that several callers share.
     pub(crate) fn count_shared_answer(&self, document: &Document, bytes: usize) {
         if self.client.work.spend_on_answer(bytes * MEMORY_PER_BYTE) {
@@ -180,46 +171,8 @@ impl ClientApi {
     /// Executes a query or a mutation.
     pub(crate) async fn run(&self, admitted: Admitted) -> Response {
         let Admitted { document, request, hold: _hold, .. } = admitted;
-        let id = RequestId::find_in(&request.data);
-        let response = match self.api.prepare(Arc::clone(&document), request) {
-            Ok(prepared) => self.run_prepared(prepared).await,
-            Err(error) => Response::from_errors(vec![error]),
-        };
+        let response = self.api.run(&document, request).await;
         count_answer(&self.client, &document, &response);
-        self.api.finish(response, id.as_ref())
-    }
-
-    async fn run_prepared(&self, prepared: Prepared) -> Response {
-        let Prepared { document, request, is_plain, is_known_valid, may_remember_refusal } =
-            prepared;
-        let schemas = &self.api.0;
-        if is_known_valid {
-            return schemas.schema_for_known_valid.execute(request).await;
-        }
-        if may_remember_refusal && let Some(errors) = document.refusal.get() {
-            return Response::from_errors(errors.clone());
-        }
-        // The first step validates the query.
-        let mut execution = pin!(schemas.schema.execute(request));
-        let first = match self.client.work.turn().await {
-            Ok(mut turn) => {
-                poll_fn(|cx| Poll::Ready(turn.run(|| execution.as_mut().poll(cx)))).await
-            }
-            Err(error) => return Response::from_errors(vec![refused(error)]),
-        };
-        let mut response = match first {
-            Poll::Ready(response) => response,
-            Poll::Pending => execution.await,
-        };
-        limit_errors(&mut response);
-        if response.is_ok() {
-            document.set_has_run();
-            if is_plain {
-                document.set_known_valid();
-            }
-        } else if may_remember_refusal && was_refused(&response) {
-            let _ = document.refusal.set(response.errors.clone());
-        }
         response
     }
 
@@ -234,15 +187,15 @@ impl ClientApi {
         let id = RequestId::find_in(&session);
         let span = tracing::debug_span!("operation", name = &*label);
         let begun = Instant::now();
-        let (client, prepared) =
-            (Arc::clone(&self.client), self.api.prepare(Arc::clone(&document), request));
-        let responses = match prepared {
-            Ok(prepared) => {
-                let responses = self.start_prepared(prepared, session, &span).await;
-                let api = self.api.clone();
-                responses.map(move |response| api.finish(response, id.as_ref())).boxed()
+        let (client, api) = (Arc::clone(&self.client), self.api.clone());
+        let responses = match api.prepare(&document, request) {
+            Ok(Prepared { request, operation }) => {
+                let responses = api.0.schema.execute_stream_with_session_data(request, session);
+                responses
+                    .map(move |response| api.complete(response, &operation, id.as_ref()))
+                    .boxed()
             }
-            Err(error) => single(error),
+            Err(errors) => single(api.finish(errors.into_response(), id.as_ref())),
         };
         // A subscription counts as answered when its first result comes.
         let (metrics, mut begun) = (self.api.0.metrics.clone(), Some(begun));
@@ -258,51 +211,17 @@ impl ClientApi {
             .boxed()
     }
 
-    async fn start_prepared(
-        &self,
-        prepared: Prepared,
-        session: Arc<Data>,
-        span: &tracing::Span,
-    ) -> BoxStream<'static, Response> {
-        let Prepared { document, request, is_plain, is_known_valid, .. } = prepared;
-        let schemas = &self.api.0;
-        let schema = if is_known_valid { &schemas.schema_for_known_valid } else { &schemas.schema };
-        let mut responses = schema.execute_stream_with_session_data(request, session).fuse();
-        if is_known_valid {
-            return responses.boxed();
-        }
-        // The first step validates the query.
-        let first = match self.client.work.turn().await {
-            Ok(mut turn) => {
-                poll_fn(|cx| {
-                    let step = || span.in_scope(|| responses.poll_next_unpin(cx));
-                    Poll::Ready(turn.run(step))
-                })
-                .await
-            }
-            Err(error) => return single(refused(error)),
-        };
-        let is_refused = matches!(&first, Poll::Ready(Some(first)) if !first.is_ok());
-        if is_plain && !is_refused {
-            document.set_known_valid();
-        }
-        match first {
-            Poll::Ready(first) => stream::iter(first).chain(responses).boxed(),
-            Poll::Pending => responses.boxed(),
-        }
-    }
-
     /// Counts and returns the answer to a request that was not admitted.
-    pub(crate) fn refuse(&self, error: ServerError) -> BoxStream<'static, Response> {
-        let response = self.api.finish(Response::from_errors(vec![error]), None);
+    pub(crate) fn refuse(&self, errors: RequestErrors) -> BoxStream<'static, Response> {
+        let response = self.api.finish(errors.into_response(), None);
         let Operation { label, .. } = Operation::invalid();
         self.api.0.metrics.answered(&label, code_of_first(&response), Duration::ZERO);
-        stream::once(ready(response)).boxed()
+        single(response)
     }
 }
 
-fn single(error: ServerError) -> BoxStream<'static, Response> {
-    stream::once(ready(Response::from_errors(vec![error]))).boxed()
+fn single(response: Response) -> BoxStream<'static, Response> {
+    stream::once(ready(response)).boxed()
 }
 
 /// Counts what an answer has cost.

@@ -1,16 +1,60 @@
 //! Gives async-graphql's errors the codes of this API.
 
-use async_graphql::{Response, ServerError, Value};
+use async_graphql::{Pos, Response, ServerError, Value};
 
 use crate::{
     field_problem::FieldProblem,
-    graphql::errors::{ApiError, code},
+    graphql::{
+        errors::{ApiError, code},
+        validation::Problem,
+    },
 };
 
 /// Maximum number of errors in one answer. Nobody reads more.
 const MAX_ERRORS: usize = 20;
 /// Maximum length of async-graphql's messages, in characters. They can quote the whole query.
 const MAX_MESSAGE_CHARS: usize = 300;
+
+/// The reasons why a request is not executed, at least one.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestErrors(Vec<ServerError>);
+
+impl RequestErrors {
+    /// The memory that they take, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.iter().map(|error| 2 * error.message.len() + size_of::<ServerError>()).sum()
+    }
+
+    pub(crate) fn into_response(self) -> Response {
+        Response::from_errors(self.0)
+    }
+}
+
+impl From<ServerError> for RequestErrors {
+    fn from(error: ServerError) -> Self {
+        Self(vec![error])
+    }
+}
+
+impl From<Vec<ServerError>> for RequestErrors {
+    fn from(errors: Vec<ServerError>) -> Self {
+        Self(errors)
+    }
+}
+
+impl From<Vec<Problem>> for RequestErrors {
+    fn from(problems: Vec<Problem>) -> Self {
+        let to_error = |Problem { pos, argument, message }| {
+            invalid(pos, argument.unwrap_or_else(|| "query".to_owned()), message)
+        };
+        Self(problems.into_iter().map(to_error).collect())
+    }
+}
+
+/// The error for a wrong place in a query.
+pub(super) fn invalid(pos: Pos, field: String, message: String) -> ServerError {
+    field_error(ServerError::new(message, Some(pos)), field)
+}
 
 /// An error without a place in the query.
 pub(super) fn coded(error: ApiError) -> ServerError {
@@ -64,36 +108,4 @@ pub(super) fn field_error(mut error: ServerError, field: String) -> ServerError 
     let problem = FieldProblem::new(field, error.message.clone());
     let api_error = async_graphql::Error::from(ApiError::BadUserInput(vec![problem]));
     ServerError { extensions: api_error.extensions, ..error }
-}
-
-/// Finds the argument that a message of async-graphql is about, such as `quantity` in
-/// `Invalid value for argument "input.quantity", expected type "Int"`. The library names the
-/// argument in no other way. A test pins each case that matters.
-pub(super) fn argument_named_in(message: &str) -> Option<String> {
-    let rest = message
-        .strip_prefix("Invalid value for argument \"")
-        .or_else(|| message.strip_prefix("Unknown argument \""))
-        .or_else(|| message.strip_prefix("Variable \"$"))?;
-    let (name, _) = rest.split_once('"')?;
-    let name = name.strip_prefix("input.").unwrap_or(name);
-    Some(name.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_complaint_about_an_argument_names_it() {
-        let name = |message| argument_named_in(message);
-        assert_eq!(
-            name(r#"Invalid value for argument "input.quantity", expected type "Int""#).as_deref(),
-            Some("quantity")
-        );
-        assert_eq!(
-            name(r#"Invalid value for argument "orderBy.field", enumeration type "X""#).as_deref(),
-            Some("orderBy.field")
-        );
-        assert_eq!(name(r#"Unknown field "x" on type "Query""#), None);
-    }
 }

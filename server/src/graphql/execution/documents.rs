@@ -1,33 +1,32 @@
-//! Parses queries, and refuses those that are too large. Remembers both by their texts: parsing
+//! Parses and validates queries, and refuses those that are too large. Remembers both by their texts: parsing
 //! takes longer than everything else that a small request needs, and clients send the same few
 //! texts over and over.
 //!
 //! A text always means the same document, so what is remembered is never wrong.
 
-use std::{
-    mem,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
-use async_graphql::{
-    ServerError, ServerResult,
-    parser::{parse_query, types::ExecutableDocument},
-};
+use async_graphql::{ServerError, ServerResult, Variables, parser::types::ExecutableDocument};
 use quick_cache::{Weighter, sync::Cache};
 
 use super::{
-    coded_errors::{coded, field_error},
+    coded_errors::{RequestErrors, coded, invalid},
     introspection_size::Introspection,
     kept_bytes,
-    known_valid::{InputTypes, has_plain_arguments},
+    merged_selection::{MergedOperation, has_conditions, merge},
     query_size::QuerySize,
     raw_variables::declares,
     text_size,
 };
-use crate::graphql::{allowed_operations::AllowedOperations, errors::ApiError};
+use crate::graphql::{
+    allowed_operations::AllowedOperations,
+    errors::ApiError,
+    language::{self, SyntaxError, executable::executable},
+    validation::{self, Disclosure, schema::Schema},
+};
 
 /// Maximum depth that async-graphql accepts, fragments included.
 const MAX_RECURSION: usize = 32;
@@ -41,49 +40,33 @@ const MAX_REMEMBERED_TEXT_BYTES: u64 = 256 << 10;
 
 const NOT_LISTED: &str = "This server runs only the operations on its operator's list.";
 
-/// A parsed query.
+/// A valid query.
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(super) parsed: ExecutableDocument,
-    pub(super) has_plain_arguments: bool,
-    /// The memory that the parsed query takes, in bytes.
+    /// The only operation as it is executed, unless that depends on variables.
+    pub(super) merged: Option<Arc<MergedOperation>>,
+    /// The memory that the document takes, in bytes.
     pub(super) bytes: usize,
-    is_known_valid: AtomicBool,
-    has_run: AtomicBool,
     has_large_answers: AtomicBool,
-    /// Why validation refused the document, if that does not depend on variables.
-    pub(super) refusal: OnceLock<Vec<ServerError>>,
 }
 
 impl Document {
-    fn new(parsed: ExecutableDocument) -> Self {
-        Self {
-            has_plain_arguments: has_plain_arguments(&parsed),
-            bytes: kept_bytes::of_document(&parsed),
-            is_known_valid: AtomicBool::new(false),
-            has_run: AtomicBool::new(false),
+    fn new(schema: &Schema, parsed: ExecutableDocument) -> ServerResult<Self> {
+        let merged = match &parsed.operations {
+            operations if operations.iter().len() > 1 || has_conditions(&parsed) => None,
+            operations => match operations.iter().next() {
+                Some((_, only)) => Some(merge(schema, &parsed, only, &Variables::default())?),
+                None => None,
+            },
+        };
+        let of_merged = merged.as_ref().map_or(0, kept_bytes::of_operation);
+        Ok(Self {
+            bytes: kept_bytes::of_document(&parsed) + of_merged,
+            merged: merged.map(Arc::new),
             has_large_answers: AtomicBool::new(false),
-            refusal: OnceLock::new(),
             parsed,
-        }
-    }
-
-    /// Whether the document was already found valid.
-    pub(super) fn is_known_valid(&self) -> bool {
-        self.is_known_valid.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_known_valid(&self) {
-        self.is_known_valid.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the document was found valid before, with the variables that it had.
-    pub(super) fn has_run(&self) -> bool {
-        self.has_run.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_has_run(&self) {
-        self.has_run.store(true, Ordering::Relaxed);
+        })
     }
 
     /// Whether an answer was so large that its cost counts.
@@ -99,23 +82,17 @@ impl Document {
     pub(crate) fn declares(&self, variable: &str) -> bool {
         declares(&self.parsed, variable)
     }
-
-    /// Whether some operation of the document declares variables.
-    pub(super) fn has_variables(&self) -> bool {
-        let mut operations = self.parsed.operations.iter();
-        operations.any(|(_, operation)| !operation.node.variable_definitions.is_empty())
-    }
 }
 
-/// A document, or the reason why its text is refused.
-pub(super) type Parsed = ServerResult<Arc<Document>>;
+/// A document, or the reasons why its text is refused.
+pub(super) type Parsed = Result<Arc<Document>, RequestErrors>;
 
 /// The limits of a query that depend on nothing but its text.
 #[derive(Debug)]
 pub(super) struct TextLimits {
     pub(super) max_tokens: usize,
     pub(super) max_selections: usize,
-    /// `None` if nobody may see the schema. Validation then refuses introspection.
+    /// `None` if nobody may see the schema.
     pub(super) introspection: Option<Introspection>,
 }
 
@@ -124,7 +101,7 @@ pub(super) struct TextLimits {
 pub(super) struct Documents {
     allowed: AllowedOperations,
     limits: TextLimits,
-    pub(super) input_types: InputTypes,
+    schema: Arc<Schema>,
     remembered: Cache<String, Parsed, SizeInBytes>,
 }
 
@@ -134,8 +111,8 @@ struct SizeInBytes;
 impl Weighter<String, Parsed> for SizeInBytes {
     fn weight(&self, text: &String, parsed: &Parsed) -> u64 {
         let parsed = match parsed {
-            Ok(document) => document.bytes + mem::size_of::<Document>(),
-            Err(error) => error.message.len() + mem::size_of::<ServerError>(),
+            Ok(document) => document.bytes + size_of::<Document>(),
+            Err(errors) => errors.bytes(),
         };
         (text.len() + parsed) as u64
     }
@@ -143,13 +120,9 @@ impl Weighter<String, Parsed> for SizeInBytes {
 
 impl Documents {
     /// Texts that are not allowed are not even parsed.
-    pub(super) fn new(
-        allowed: AllowedOperations,
-        limits: TextLimits,
-        input_types: InputTypes,
-    ) -> Self {
+    pub(super) fn new(allowed: AllowedOperations, limits: TextLimits, schema: Arc<Schema>) -> Self {
         let remembered = Cache::with_weighter(MAX_REMEMBERED, MAX_REMEMBERED_BYTES, SizeInBytes);
-        Self { allowed, limits, input_types, remembered }
+        Self { allowed, limits, schema, remembered }
     }
 
     pub(super) fn allowed(&self) -> &AllowedOperations {
@@ -164,7 +137,7 @@ impl Documents {
     /// Parses a text, and remembers the result. This may take some milliseconds.
     ///
     /// # Errors
-    /// When the text is not allowed, can't be parsed or is too large.
+    /// When the text is not allowed, can't be parsed, is too large or is not valid.
     pub(super) fn parse(&self, text: &str) -> Parsed {
         // These checks take less time than to remember their results.
         self.check_text(text)?;
@@ -191,27 +164,37 @@ impl Documents {
         })
     }
 
-    fn parse_anew(&self, text: &str) -> ServerResult<Document> {
-        let parsed =
-            parse_query(text).map_err(|error| field_error(error.into(), "query".to_owned()))?;
-        let size = QuerySize::of(&parsed);
+    fn parse_anew(&self, text: &str) -> Result<Document, RequestErrors> {
+        let (schema, disclosure) = (&*self.schema, self.disclosure());
+        let document = language::parse(text)
+            .map_err(|SyntaxError { pos, message }| invalid(pos, "query".to_owned(), message))?;
+        validation::check_selections(schema, &document, disclosure)?;
+        let size = QuerySize::of(&document);
         if size.selections > self.limits.max_selections || size.depth > MAX_RECURSION {
             return Err(too_complex(
                 "The query is too large with its fragments written out. Ask for less at once."
                     .to_owned(),
-            ));
+            )
+            .into());
         }
+        validation::check_uses(schema, &document, disclosure)?;
+        let parsed = executable(&document);
         let introspection = self.limits.introspection.as_ref();
         if introspection.is_some_and(|schema| schema.is_too_large(&parsed)) {
             return Err(too_complex(
                 "The query asks for too much of the schema. Ask for less at once.".to_owned(),
-            ));
+            )
+            .into());
         }
-        if let Some(name) = self.input_types.find_non_object_literal(&parsed) {
-            let message = format!("Argument \"{name}\" must be an input object.");
-            return Err(field_error(ServerError::new(message, None), name.to_string()));
+        Ok(Document::new(schema, parsed)?)
+    }
+
+    /// How much of the schema messages may tell.
+    pub(super) fn disclosure(&self) -> Disclosure {
+        match self.limits.introspection {
+            Some(_) => Disclosure::Schema,
+            None => Disclosure::Nothing,
         }
-        Ok(Document::new(parsed))
     }
 }
 
@@ -225,8 +208,8 @@ mod tests {
 
     fn documents() -> Documents {
         let limits = TextLimits { max_tokens: 1_000, max_selections: 900, introspection: None };
-        let input_types = InputTypes::of_schema(&crate::graphql::sdl());
-        Documents::new(AllowedOperations::default(), limits, input_types)
+        let schema = Arc::new(Schema::of_server());
+        Documents::new(AllowedOperations::default(), limits, schema)
     }
 
     #[test]
@@ -242,8 +225,8 @@ mod tests {
     #[test]
     fn a_flood_of_texts_does_not_fill_the_memory() {
         let documents = documents();
-        for number in 0..2_000 {
-            let fields = "a ".repeat(800);
+        for number in 0..1_100 {
+            let fields = "__typename ".repeat(400);
             documents.parse(&format!("{{ a{number}: __typename {fields} }}")).unwrap();
             documents.parse(&format!("{{ a{number}: {}", "x".repeat(60_000))).unwrap_err();
         }

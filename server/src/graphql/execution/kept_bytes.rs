@@ -35,13 +35,7 @@ pub(super) fn of_value(value: &Value) -> usize {
 }
 
 pub(super) fn of_document(document: &ExecutableDocument) -> usize {
-    let operations = document.operations.iter().map(|(_, operation)| {
-        let operation = &operation.node;
-        size_of::<Positioned<OperationDefinition>>()
-            + operation.variable_definitions.iter().map(of_definition).sum::<usize>()
-            + of_directives(&operation.directives)
-            + of_set(&operation.selection_set.node)
-    });
+    let operations = document.operations.iter().map(|(_, operation)| of_operation(operation));
     let fragments = document.fragments.iter().map(|(name, fragment)| {
         size_of::<Positioned<FragmentDefinition>>()
             + of_entry(name)
@@ -50,6 +44,14 @@ pub(super) fn of_document(document: &ExecutableDocument) -> usize {
             + of_set(&fragment.node.selection_set.node)
     });
     operations.sum::<usize>() + fragments.sum::<usize>()
+}
+
+pub(super) fn of_operation(operation: &Positioned<OperationDefinition>) -> usize {
+    let operation = &operation.node;
+    size_of::<Positioned<OperationDefinition>>()
+        + operation.variable_definitions.iter().map(of_definition).sum::<usize>()
+        + of_directives(&operation.directives)
+        + of_set(&operation.selection_set.node)
 }
 
 fn of_definition(definition: &Positioned<VariableDefinition>) -> usize {

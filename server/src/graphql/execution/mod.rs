@@ -1,19 +1,21 @@
 //! Runs operations against the schema, within limits that hold for each of them.
 
 mod absent_variables;
+mod answer_shape;
 mod api;
 mod client_api;
 mod coded_errors;
 mod documents;
 mod introspection_size;
 mod kept_bytes;
-mod known_valid;
+mod merged_selection;
 mod query_size;
 mod raw_variables;
 mod text_size;
+mod variable_values;
 
 pub(crate) use api::{Api, Operation, RequestId};
 pub(crate) use client_api::{Admitted, ClientApi};
-pub(crate) use coded_errors::{code_of_first, was_refused};
+pub(crate) use coded_errors::{RequestErrors, code_of_first, was_refused};
 pub(crate) use documents::Document;
 pub(crate) use raw_variables::{RawVariables, max_values_in};

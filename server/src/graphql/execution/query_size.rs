@@ -1,16 +1,11 @@
 //! Measures how large a query is with its fragments written out, without writing them out.
 //!
 //! Thirty fragments that each spread the next one twice are a kilobyte of text and a billion
-//! fields. async-graphql's first step, its own depth check, visits each of them, so this check must
-//! come first.
+//! fields. All that comes after this check visits each of them.
 
 use std::collections::HashMap;
 
-use async_graphql::{
-    Name, Positioned,
-    parser::types::{ExecutableDocument, Selection, SelectionSet},
-};
-use async_graphql_value::Value;
+use crate::graphql::language::ast::{Argument, Document, Fragment, Literal, Selection, Value};
 
 /// Deeper nesting counts as endless, because measuring it takes a nested call for each level.
 const MAX_DEPTH: usize = 64;
@@ -27,77 +22,20 @@ impl QuerySize {
     /// The size of a fragment that contains itself.
     const ENDLESS: Self = Self { selections: usize::MAX, depth: usize::MAX };
 
-    pub(super) fn of(document: &ExecutableDocument) -> Self {
-        let mut fragments = HashMap::new();
+    pub(super) fn of(document: &Document<'_>) -> Self {
+        let fragments = document.fragments.iter().map(|fragment| (fragment.name, fragment));
+        let mut measure = Measure { fragments: fragments.collect(), sizes: HashMap::new() };
         let mut whole = Self::default();
-        for (_, operation) in document.operations.iter() {
-            let selections = &operation.node.selection_set.node;
-            whole.add_sibling(Self::of_set(document, selections, &mut fragments, 0));
-            let of_variables = operation.node.variable_definitions.iter();
-            whole.add(of_variables.map(|variable| variable.node.directives.len()).sum());
-            whole.add(operation.node.directives.len());
+        for operation in &document.operations {
+            whole.add_sibling(measure.set(&operation.selections, 0));
+            let of_variables = operation.variables.iter();
+            whole.add(of_variables.map(|variable| variable.directives.len()).sum());
+            whole.add(operation.directives.len());
         }
-        // async-graphql also visits fragments that nothing spreads.
-        for name in document.fragments.keys() {
-            whole.add_sibling(Self::of_fragment(document, name, &mut fragments, 0));
+        for fragment in &document.fragments {
+            whole.add_sibling(measure.fragment(fragment.name, 0));
         }
         whole
-    }
-
-    fn of_set<'a>(
-        document: &'a ExecutableDocument,
-        set: &'a SelectionSet,
-        fragments: &mut HashMap<&'a Name, Self>,
-        depth: usize,
-    ) -> Self {
-        if depth > MAX_DEPTH {
-            return Self::ENDLESS;
-        }
-        let depth = depth + 1;
-        let mut size = Self::default();
-        for selection in &set.items {
-            let mut inner = match &selection.node {
-                Selection::Field(field) => {
-                    Self::of_set(document, &field.node.selection_set.node, fragments, depth)
-                }
-                Selection::InlineFragment(fragment) => {
-                    Self::of_set(document, &fragment.node.selection_set.node, fragments, depth)
-                }
-                Selection::FragmentSpread(spread) => {
-                    Self::of_fragment(document, &spread.node.fragment_name.node, fragments, depth)
-                }
-            };
-            let directives = selection.node.directives();
-            inner.add(1 + directives.len());
-            for directive in directives {
-                inner.add(values_of(&directive.node.arguments));
-            }
-            if let Selection::Field(field) = &selection.node {
-                inner.add(values_of(&field.node.arguments));
-            }
-            inner.depth = inner.depth.saturating_add(1);
-            size.add_sibling(inner);
-        }
-        size
-    }
-
-    fn of_fragment<'a>(
-        document: &'a ExecutableDocument,
-        name: &'a Name,
-        fragments: &mut HashMap<&'a Name, Self>,
-        depth: usize,
-    ) -> Self {
-        if let Some(known) = fragments.get(name) {
-            return *known;
-        }
-        // Validation refuses unknown fragments.
-        let Some(fragment) = document.fragments.get(name) else { return Self::default() };
-        // A fragment that is met again before it is measured contains itself.
-        fragments.insert(name, Self::ENDLESS);
-        let mut size = Self::of_set(document, &fragment.node.selection_set.node, fragments, depth);
-        size.add(fragment.node.directives.len());
-        fragments.insert(name, size);
-        size
     }
 
     fn add(&mut self, count: usize) {
@@ -111,28 +49,78 @@ impl QuerySize {
     }
 }
 
-/// The number of values in arguments. Validation looks at each variable wherever its fragment is
-/// spread, once for each operation.
-fn values_of(arguments: &[(Positioned<Name>, Positioned<Value>)]) -> usize {
-    arguments.iter().map(|(_, value)| values_in(&value.node)).sum()
+struct Measure<'a> {
+    fragments: HashMap<&'a str, &'a Fragment<'a>>,
+    /// The sizes of those fragments that were measured.
+    sizes: HashMap<&'a str, QuerySize>,
 }
 
-fn values_in(value: &Value) -> usize {
-    1 + match value {
-        Value::List(items) => items.iter().map(values_in).sum(),
-        Value::Object(fields) => fields.values().map(values_in).sum(),
+impl<'a> Measure<'a> {
+    fn set(&mut self, set: &'a [Selection<'a>], depth: usize) -> QuerySize {
+        if depth > MAX_DEPTH {
+            return QuerySize::ENDLESS;
+        }
+        let depth = depth + 1;
+        let mut size = QuerySize::default();
+        for selection in set {
+            let (mut inner, directives, arguments) = match selection {
+                Selection::Field(of) => {
+                    (self.set(&of.selections, depth), &of.directives, &*of.arguments)
+                }
+                Selection::Inline(of) => {
+                    (self.set(&of.selections, depth), &of.directives, [].as_slice())
+                }
+                Selection::Spread(of) => {
+                    (self.fragment(of.name, depth), &of.directives, [].as_slice())
+                }
+            };
+            inner.add(1 + directives.len() + values_of(arguments));
+            for directive in directives {
+                inner.add(values_of(&directive.arguments));
+            }
+            inner.depth = inner.depth.saturating_add(1);
+            size.add_sibling(inner);
+        }
+        size
+    }
+
+    fn fragment(&mut self, name: &'a str, depth: usize) -> QuerySize {
+        if let Some(known) = self.sizes.get(name) {
+            return *known;
+        }
+        let Some(fragment) = self.fragments.get(name).copied() else {
+            return QuerySize::default();
+        };
+        // A fragment that is met again before it is measured contains itself.
+        self.sizes.insert(name, QuerySize::ENDLESS);
+        let mut size = self.set(&fragment.selections, depth);
+        size.add(fragment.directives.len());
+        self.sizes.insert(name, size);
+        size
+    }
+}
+
+/// The number of values in arguments. Validation looks at each variable wherever its fragment is
+/// spread, once for each operation.
+fn values_of(arguments: &[Argument<'_>]) -> usize {
+    arguments.iter().map(|argument| values_in(&argument.value)).sum()
+}
+
+fn values_in(value: &Value<'_>) -> usize {
+    1 + match &value.literal {
+        Literal::List(items) => items.iter().map(values_in).sum(),
+        Literal::Object(fields) => values_of(fields),
         _ => 0_usize,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use async_graphql::parser::parse_query;
-
     use super::*;
+    use crate::graphql::language::parse;
 
     fn size(query: &str) -> (usize, usize) {
-        let QuerySize { selections, depth } = QuerySize::of(&parse_query(query).unwrap());
+        let QuerySize { selections, depth } = QuerySize::of(&parse(query).unwrap());
         (selections, depth)
     }
 

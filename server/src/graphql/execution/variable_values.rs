@@ -1,0 +1,182 @@
+//! Checks the values of variables against the types that the operation declares.
+//! <https://spec.graphql.org/September2025/#CoerceVariableValues()>
+
+use async_graphql::{
+    Name, Positioned, ServerError, Value, Variables,
+    parser::types::{BaseType, OperationDefinition, Type, VariableDefinition},
+};
+use serde_json::Number;
+
+use super::coded_errors::field_error;
+use crate::graphql::validation::{
+    Disclosure,
+    schema::{Input, NamedType, Schema},
+};
+
+/// Gives each variable a value of its declared type.
+///
+/// # Errors
+/// When a value is missing, or is not of its type.
+pub(super) fn coerce(
+    schema: &Schema,
+    operation: &Positioned<OperationDefinition>,
+    variables: &mut Variables,
+    disclosure: Disclosure,
+) -> Result<(), Vec<ServerError>> {
+    let mut errors = Vec::new();
+    for definition in &operation.node.variable_definitions {
+        let VariableDefinition { name, var_type, default_value, .. } = &definition.node;
+        let mut path = Path { variable: &name.node, inner: Vec::new() };
+        let result = match variables.get_mut(&name.node) {
+            Some(value) => coerce_value(schema, &var_type.node, value, &mut path),
+            None if var_type.node.nullable || default_value.is_some() => Ok(()),
+            None => Err(Wrong::Missing),
+        };
+        if let Err(wrong) = result {
+            let error = ServerError::new(path.describe(&wrong, disclosure), Some(definition.pos));
+            errors.push(field_error(error, path.field()));
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// The reason why a value is not right.
+enum Wrong {
+    Missing,
+    Null,
+    NotOfType(Type),
+    UnknownField,
+    MissingField(Name, Type),
+}
+
+/// The place of a value in a variable.
+struct Path<'a> {
+    variable: &'a Name,
+    /// The names of fields.
+    inner: Vec<Name>,
+}
+
+impl Path<'_> {
+    /// The field that a client should show the problem at.
+    fn field(&self) -> String {
+        self.inner.last().unwrap_or(self.variable).to_string()
+    }
+
+    fn describe(&self, wrong: &Wrong, disclosure: Disclosure) -> String {
+        let mut place = format!("${}", self.variable);
+        for field in &self.inner {
+            place.push('.');
+            place.push_str(field);
+        }
+        match (wrong, disclosure) {
+            (Wrong::Missing, _) => format!("Variable \"{place}\" needs a value."),
+            (Wrong::Null, _) => format!("Variable \"{place}\" must not be null."),
+            (Wrong::UnknownField, _) => format!("There is no field \"{place}\"."),
+            (Wrong::NotOfType(of), Disclosure::Schema) => {
+                format!("Variable \"{place}\" must be of type \"{of}\".")
+            }
+            (Wrong::NotOfType(_), Disclosure::Nothing) => {
+                format!("Variable \"{place}\" has a value of another type than it must have.")
+            }
+            (Wrong::MissingField(name, of), Disclosure::Schema) => {
+                format!("Variable \"{place}\" needs the field \"{name}\" of type \"{of}\".")
+            }
+            (Wrong::MissingField(..), Disclosure::Nothing) => {
+                format!("Variable \"{place}\" needs a field that is not given.")
+            }
+        }
+    }
+}
+
+fn coerce_value(
+    schema: &Schema,
+    of: &Type,
+    value: &mut Value,
+    path: &mut Path<'_>,
+) -> Result<(), Wrong> {
+    if *value == Value::Null {
+        return if of.nullable { Ok(()) } else { Err(Wrong::Null) };
+    }
+    let name = match &of.base {
+        BaseType::List(item_type) => {
+            return match value {
+                Value::List(items) => {
+                    let coerce = |item| coerce_value(schema, item_type, item, path);
+                    items.iter_mut().try_for_each(coerce)
+                }
+                // A single value stands for a list of one.
+                _ => coerce_value(schema, item_type, value, path),
+            };
+        }
+        BaseType::Named(name) => name,
+    };
+    let fits = match schema.find_type(name) {
+        Some(NamedType::BuiltInScalar) => coerce_built_in(name, value),
+        Some(NamedType::CustomScalar) => true,
+        Some(NamedType::Enum(values)) => {
+            matches!(value, Value::String(value) if values.contains(value))
+        }
+        Some(NamedType::InputObject(fields)) => {
+            if let Value::Object(given) = value {
+                return coerce_fields(schema, fields, given, path);
+            }
+            false
+        }
+        _ => false,
+    };
+    if fits { Ok(()) } else { Err(Wrong::NotOfType(of.clone())) }
+}
+
+fn coerce_fields<'a>(
+    schema: &Schema,
+    fields: &[Input],
+    given: impl IntoIterator<Item = (&'a Name, &'a mut Value)>,
+    path: &mut Path<'_>,
+) -> Result<(), Wrong> {
+    let mut missing = fields.iter().filter(|field| field.is_required()).collect::<Vec<_>>();
+    for (name, value) in given {
+        path.inner.push(name.clone());
+        let field = fields.iter().find(|field| field.name == name.as_str());
+        let field = field.ok_or(Wrong::UnknownField)?;
+        coerce_value(schema, &field.of, value, path)?;
+        path.inner.pop();
+        missing.retain(|missing| missing.name != name.as_str());
+    }
+    match missing.first() {
+        Some(field) => Err(Wrong::MissingField(Name::new(&field.name), field.of.clone())),
+        None => Ok(()),
+    }
+}
+
+/// Whether a value is one of the named scalar. Whole numbers become what the scalar is kept as.
+fn coerce_built_in(scalar: &str, value: &mut Value) -> bool {
+    match (scalar, &*value) {
+        ("String" | "ID", Value::String(_)) | ("Boolean", Value::Boolean(_)) => true,
+        ("Int", Value::Number(number)) => match as_whole(number).map(i32::try_from) {
+            Some(Ok(whole)) => {
+                *value = Value::Number(whole.into());
+                true
+            }
+            _ => false,
+        },
+        ("Float", Value::Number(_)) => true,
+        ("ID", Value::Number(number)) => match as_whole(number) {
+            Some(whole) => {
+                *value = Value::String(whole.to_string());
+                true
+            }
+            None => false,
+        },
+        _ => false,
+    }
+}
+
+/// The number, if it is whole. JSON does not tell `1` and `1.0` apart.
+fn as_whole(number: &Number) -> Option<i64> {
+    const MAX_EXACT: f64 = 9_007_199_254_740_991.0;
+    number.as_i64().or_else(|| {
+        let float = number.as_f64()?;
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole, and not too large")]
+        (float.fract() == 0.0 && float.abs() <= MAX_EXACT).then_some(float as i64)
+    })
+}

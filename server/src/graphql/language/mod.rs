@@ -1,0 +1,31 @@
+//! Reads documents as the GraphQL specification has them.
+//! <https://spec.graphql.org/September2025/#sec-Language>
+//!
+//! async-graphql's own parser keeps one of several values of an input field, and knows neither
+//! surrogate pairs nor `\u{…}` in strings. Everything that validation needs is still in this tree:
+//! duplicates, the order of definitions, and numbers as they were written. [`executable`] then turns
+//! it into the tree that async-graphql executes.
+
+pub(in crate::graphql) mod ast;
+pub(in crate::graphql) mod executable;
+mod lexer;
+mod parser;
+mod strings;
+
+use async_graphql::Pos;
+
+pub(in crate::graphql) use parser::parse;
+
+/// The reason why a text is not a GraphQL document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::graphql) struct SyntaxError {
+    pub(in crate::graphql) pos: Pos,
+    /// A sentence.
+    pub(in crate::graphql) message: String,
+}
+
+impl SyntaxError {
+    fn new(pos: Pos, message: impl Into<String>) -> Self {
+        Self { pos, message: message.into() }
+    }
+}
