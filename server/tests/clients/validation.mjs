@@ -49,6 +49,7 @@ const WRITTEN = [
   '{ a: me { id } a: event(id: 1) { id } }',
   '{ event(id: 1) { id } event(id: 2) { id } }',
   '{ event(id: 1) { id } event(id: "1") { id } }',
+  '{ event(id: """1""") { id } event(id: "1") { id } }',
   '{ node(id: 1) { ... on Event { a: id } ... on User { a: name } } }',
   '{ node(id: 1) { ... on Event { a: totalTickets } ... on User { a: name } } }',
   '{ node(id: 1) { ... on Event { a: price { amount } } ... on Booking { a: event { amount: title } } } }',

@@ -205,7 +205,7 @@ impl Api {
     ) -> Result<Prepared, RequestErrors> {
         let written = select_operation(&document.parsed, request.operation_name.as_deref())?;
         let (schema, disclosure) = (&self.0.schema_types, self.0.documents.disclosure());
-        coerce(schema, written, &mut request.variables, disclosure)?;
+        coerce(schema, &document.parsed, written, &mut request.variables, disclosure)?;
         let operation = match &document.merged {
             Some(merged) => Arc::clone(merged),
             None => Arc::new(merge(schema, &document.parsed, written, &request.variables)?),

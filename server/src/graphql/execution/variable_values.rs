@@ -3,8 +3,11 @@
 
 use async_graphql::{
     Name, Positioned, ServerError, Value, Variables,
-    parser::types::{BaseType, OperationDefinition, Type, VariableDefinition},
+    parser::types::{
+        BaseType, ExecutableDocument, OperationDefinition, Selection, Type, VariableDefinition,
+    },
 };
+use async_graphql_value::Value as Written;
 use serde_json::Number;
 
 use super::coded_errors::field_error;
@@ -19,6 +22,7 @@ use crate::graphql::validation::{
 /// When a value is missing, or is not of its type.
 pub(super) fn coerce(
     schema: &Schema,
+    document: &ExecutableDocument,
     operation: &Positioned<OperationDefinition>,
     variables: &mut Variables,
     disclosure: Disclosure,
@@ -34,7 +38,7 @@ pub(super) fn coerce(
         };
         if let Err(wrong) = result {
             let error = ServerError::new(path.describe(&wrong, disclosure), Some(definition.pos));
-            errors.push(field_error(error, path.field()));
+            errors.push(field_error(error, path.field(document)));
         }
     }
     if errors.is_empty() { Ok(()) } else { Err(errors) }
@@ -57,9 +61,19 @@ struct Path<'a> {
 }
 
 impl Path<'_> {
-    /// The field that a client should show the problem at.
-    fn field(&self) -> String {
-        self.inner.last().unwrap_or(self.variable).to_string()
+    /// The argument or the field that a client should show the problem at, such as `quantity` or
+    /// `orderBy.field`.
+    fn field(&self, document: &ExecutableDocument) -> String {
+        let argument = find_argument(document, self.variable).unwrap_or(self.variable);
+        let mut names = vec![argument];
+        names.extend(&self.inner);
+        // Mutations have one argument, whose name says nothing.
+        let is_input = argument == "input" && names.len() > 1;
+        names[usize::from(is_input)..]
+            .iter()
+            .map(|name| name.as_str())
+            .collect::<Vec<_>>()
+            .join(".")
     }
 
     fn describe(&self, wrong: &Wrong, disclosure: Disclosure) -> String {
@@ -86,6 +100,32 @@ impl Path<'_> {
             }
         }
     }
+}
+
+/// The argument that a variable stands for.
+fn find_argument<'a>(document: &'a ExecutableDocument, variable: &Name) -> Option<&'a Name> {
+    let operations = document.operations.iter().map(|(_, of)| &of.node.selection_set.node);
+    let fragments = document.fragments.values().map(|of| &of.node.selection_set.node);
+    let mut unvisited = operations.chain(fragments).collect::<Vec<_>>();
+    while let Some(set) = unvisited.pop() {
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => {
+                    let mut arguments = field.node.arguments.iter();
+                    let found = arguments.find(|(_, value)| {
+                        matches!(&value.node, Written::Variable(name) if name == variable)
+                    });
+                    if let Some((name, _)) = found {
+                        return Some(&name.node);
+                    }
+                    unvisited.push(&field.node.selection_set.node);
+                }
+                Selection::InlineFragment(of) => unvisited.push(&of.node.selection_set.node),
+                Selection::FragmentSpread(_) => {}
+            }
+        }
+    }
+    None
 }
 
 fn coerce_value(

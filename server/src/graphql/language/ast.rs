@@ -113,6 +113,8 @@ pub(in crate::graphql) enum Literal<'a> {
     /// A number with a fraction or an exponent, as it is written.
     Float(&'a str),
     String(String),
+    /// A string that is written as a block. Validation tells the two apart.
+    BlockString(String),
     Boolean(bool),
     Null,
     Enum(&'a str),

@@ -120,7 +120,7 @@ fn value(of: &ast::Value<'_>) -> Value {
             Some(number) => Value::Number(number),
             None => Value::String((*text).to_owned()),
         },
-        Literal::String(text) => Value::String(text.clone()),
+        Literal::String(text) | Literal::BlockString(text) => Value::String(text.clone()),
         Literal::Boolean(value) => Value::Boolean(*value),
         Literal::Null => Value::Null,
         Literal::Enum(name) => Value::Enum(Name::new(name)),

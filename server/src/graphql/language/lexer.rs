@@ -4,8 +4,8 @@
 use async_graphql::Pos;
 
 use super::{
-    SyntaxError,
     strings::{self, Quoted},
+    syntax_error::SyntaxError,
 };
 
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,7 @@ pub(super) enum Token<'a> {
     Int(&'a str),
     Float(&'a str),
     String(String),
+    BlockString(String),
     End,
 }
 
@@ -28,7 +29,7 @@ impl Token<'_> {
             Self::Sign(sign) => format!("\"{sign}\""),
             Self::Dots => "\"...\"".to_owned(),
             Self::Name(text) | Self::Int(text) | Self::Float(text) => format!("\"{text}\""),
-            Self::String(_) => "a string".to_owned(),
+            Self::String(_) | Self::BlockString(_) => "a string".to_owned(),
             Self::End => "the end of the document".to_owned(),
         }
     }
@@ -61,10 +62,11 @@ impl<'a> Lexer<'a> {
                 Token::Dots
             }
             '"' => {
+                let is_block = self.rest.starts_with(strings::BLOCK_QUOTES);
                 let Quoted { value, length } =
                     strings::read(self.rest).map_err(|message| SyntaxError::new(pos, message))?;
                 self.take(length);
-                Token::String(value)
+                if is_block { Token::BlockString(value) } else { Token::String(value) }
             }
             '-' | '0'..='9' => self.number()?,
             _ if is_name_start(first) => {

@@ -11,21 +11,7 @@ pub(in crate::graphql) mod executable;
 mod lexer;
 mod parser;
 mod strings;
-
-use async_graphql::Pos;
+mod syntax_error;
 
 pub(in crate::graphql) use parser::parse;
-
-/// The reason why a text is not a GraphQL document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::graphql) struct SyntaxError {
-    pub(in crate::graphql) pos: Pos,
-    /// A sentence.
-    pub(in crate::graphql) message: String,
-}
-
-impl SyntaxError {
-    fn new(pos: Pos, message: impl Into<String>) -> Self {
-        Self { pos, message: message.into() }
-    }
-}
+pub(in crate::graphql) use syntax_error::SyntaxError;

@@ -11,12 +11,12 @@ use async_graphql::{
 };
 
 use super::{
-    SyntaxError,
     ast::{
         Argument, Directive, Document, Field, Fragment, Inline, Literal, Operation, Selection,
         Spread, Value, Variable,
     },
     lexer::{Lexer, Token},
+    syntax_error::SyntaxError,
 };
 
 type Parsed<T> = Result<T, SyntaxError>;
@@ -87,7 +87,7 @@ impl<'a> Parser<'a> {
     }
 
     fn skip_description(&mut self) -> Parsed<()> {
-        if matches!(self.next, Token::String(_)) {
+        if matches!(self.next, Token::String(_) | Token::BlockString(_)) {
             self.advance()?;
         }
         Ok(())
@@ -217,6 +217,7 @@ impl<'a> Parser<'a> {
             Token::Int(text) => Literal::Int(text),
             Token::Float(text) => Literal::Float(text),
             Token::String(value) => Literal::String(mem::take(value)),
+            Token::BlockString(value) => Literal::BlockString(mem::take(value)),
             Token::Name("true") => Literal::Boolean(true),
             Token::Name("false") => Literal::Boolean(false),
             Token::Name("null") => Literal::Null,

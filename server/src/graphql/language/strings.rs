@@ -9,6 +9,8 @@ pub(super) struct Quoted {
     pub(super) length: usize,
 }
 
+pub(super) const BLOCK_QUOTES: &str = "\"\"\"";
+
 const UNTERMINATED: &str = "The string has no closing quote.";
 const BAD_ESCAPE: &str = "The string has an invalid escape. Write one of \\\" \\\\ \\/ \\b \\f \\n \
                           \\r \\t, or a character's number as \\u0041 or \\u{1F389}.";
@@ -18,7 +20,7 @@ const BAD_ESCAPE: &str = "The string has an invalid escape. Write one of \\\" \\
 /// # Errors
 /// A sentence that says what is wrong.
 pub(super) fn read(text: &str) -> Result<Quoted, &'static str> {
-    match text.strip_prefix("\"\"\"") {
+    match text.strip_prefix(BLOCK_QUOTES) {
         Some(content) => read_block(content),
         None => read_line(text),
     }
@@ -91,18 +93,18 @@ fn read_block(content: &str) -> Result<Quoted, &'static str> {
     let mut raw = String::new();
     let mut rest = content;
     loop {
-        let end = rest.find("\"\"\"").ok_or(UNTERMINATED)?;
+        let end = rest.find(BLOCK_QUOTES).ok_or(UNTERMINATED)?;
         match rest[..end].strip_suffix('\\') {
             Some(before) => {
                 raw.push_str(before);
-                raw.push_str("\"\"\"");
+                raw.push_str(BLOCK_QUOTES);
             }
             None => raw.push_str(&rest[..end]),
         }
         let is_escaped = rest[..end].ends_with('\\');
-        rest = &rest[end + 3..];
+        rest = &rest[end + BLOCK_QUOTES.len()..];
         if !is_escaped {
-            let length = 3 + content.len() - rest.len();
+            let length = BLOCK_QUOTES.len() + content.len() - rest.len();
             return Ok(Quoted { value: without_common_indentation(&raw), length });
         }
     }

@@ -9,7 +9,7 @@ use std::{cmp::Ordering, collections::HashMap};
 use async_graphql::parser::types::{BaseType, Type};
 
 use super::{
-    Check,
+    check::Check,
     schema::{NamedType, Schema, name_of},
 };
 use crate::graphql::language::ast::{Argument, Field, Literal, Selection, Value};

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Check;
+use super::check::Check;
 use crate::graphql::language::ast::{Fragment, Selection, Spread};
 
 pub(super) fn check(check: &mut Check<'_>) {

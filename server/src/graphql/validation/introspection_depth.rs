@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Check;
+use super::check::Check;
 use crate::graphql::language::ast::Selection;
 
 /// Lists within lists of a type that are too many, as graphql-js has it.

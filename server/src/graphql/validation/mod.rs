@@ -9,6 +9,7 @@
 //! Rules run in three steps. Each relies on what the steps before it have made sure of, and the
 //! expensive ones come last.
 
+mod check;
 mod conflicts;
 mod definitions;
 mod introspection_depth;
@@ -19,25 +20,10 @@ mod suggestion;
 mod values;
 mod variables;
 
-use std::collections::HashMap;
-
-use async_graphql::Pos;
-
-use super::language::ast::{Document, Fragment};
+use super::language::ast::Document;
+use check::Check;
+pub(in crate::graphql) use check::{Disclosure, Problem};
 use schema::Schema;
-
-/// Largest number of problems that are reported. Nobody reads more.
-const MAX_PROBLEMS: usize = 20;
-
-/// A reason why a document is not valid.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::graphql) struct Problem {
-    pub(in crate::graphql) pos: Pos,
-    /// The argument, the variable or the input field that it is about.
-    pub(in crate::graphql) argument: Option<String>,
-    /// A sentence or two.
-    pub(in crate::graphql) message: String,
-}
 
 /// Checks a document's definitions and its selections. Takes time in proportion to its text.
 pub(in crate::graphql) fn check_selections(
@@ -64,65 +50,6 @@ pub(in crate::graphql) fn check_uses(
     introspection_depth::check(&mut check);
     conflicts::check(&mut check);
     check.finish()
-}
-
-/// How much of the schema messages may tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::graphql) enum Disclosure {
-    /// They name types, and suggest names that exist.
-    Schema,
-    /// They name nothing that the document does not name. Introspection is not valid.
-    Nothing,
-}
-
-/// A document that is being checked.
-struct Check<'a> {
-    schema: &'a Schema,
-    document: &'a Document<'a>,
-    /// The first fragment of each name.
-    fragments: HashMap<&'a str, &'a Fragment<'a>>,
-    disclosure: Disclosure,
-    problems: Vec<Problem>,
-}
-
-impl<'a> Check<'a> {
-    fn new(schema: &'a Schema, document: &'a Document<'a>, disclosure: Disclosure) -> Self {
-        let mut fragments = HashMap::new();
-        for fragment in &document.fragments {
-            fragments.entry(fragment.name).or_insert(fragment);
-        }
-        Self { schema, document, fragments, disclosure, problems: Vec::new() }
-    }
-
-    fn finish(self) -> Result<(), Vec<Problem>> {
-        match self.problems.is_empty() {
-            true => Ok(()),
-            false => Err(self.problems),
-        }
-    }
-
-    fn refuse(&mut self, pos: Pos, message: impl Into<String>) {
-        self.add(Problem { pos, argument: None, message: message.into() });
-    }
-
-    /// Refuses an argument, a variable or an input field.
-    fn refuse_argument(&mut self, pos: Pos, name: &str, message: impl Into<String>) {
-        self.add(Problem { pos, argument: Some(name.to_owned()), message: message.into() });
-    }
-
-    fn add(&mut self, problem: Problem) {
-        if self.problems.len() < MAX_PROBLEMS {
-            self.problems.push(problem);
-        }
-    }
-
-    /// A text about the schema, if messages may tell it.
-    fn disclose(&self, text: impl FnOnce() -> String) -> String {
-        match self.disclosure {
-            Disclosure::Schema => text(),
-            Disclosure::Nothing => String::new(),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use async_graphql::{Pos, parser::types::OperationType};
 
 use super::{
-    Check, Disclosure,
-    schema::{Input, name_of},
+    check::{Check, Disclosure},
+    schema::{Input, NamedType, name_of},
     suggestion::did_you_mean,
     values,
 };
@@ -103,8 +103,7 @@ fn check_field<'a>(check: &mut Check<'a>, field: &'a Field<'a>, parent: &'a str)
     );
 
     let of = name_of(&definition.of);
-    let is_composite =
-        check.schema.find_type(of).is_some_and(super::schema::NamedType::is_composite);
+    let is_composite = check.schema.find_type(of).is_some_and(NamedType::is_composite);
     match (is_composite, field.selections.is_empty()) {
         (true, true) => check.refuse(
             pos,
@@ -122,7 +121,7 @@ fn check_spread<'a>(check: &mut Check<'a>, spread: &'a Spread<'a>, parent: &'a s
     check_directives(check, &spread.directives, "FRAGMENT_SPREAD");
     match check.fragments.get(spread.name).map(|fragment| fragment.on) {
         None => {
-            check.refuse(spread.pos, format!("There is no fragment named \"{}\".", spread.name))
+            check.refuse(spread.pos, format!("There is no fragment named \"{}\".", spread.name));
         }
         Some(on) => check_overlap(check, spread.pos, on, parent),
     }
@@ -156,7 +155,7 @@ fn is_composite(check: &mut Check<'_>, pos: Pos, on: &str) -> bool {
 /// Checks that a fragment can apply where it is used.
 fn check_overlap(check: &mut Check<'_>, pos: Pos, on: &str, parent: &str) {
     let schema = check.schema;
-    if !schema.find_type(on).is_some_and(super::schema::NamedType::is_composite) {
+    if !schema.find_type(on).is_some_and(NamedType::is_composite) {
         return;
     }
     let mut possible = schema.possible_types(on).into_iter();

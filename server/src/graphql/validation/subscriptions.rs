@@ -2,8 +2,10 @@
 
 use async_graphql::parser::types::OperationType;
 
-use super::Check;
-use crate::graphql::language::ast::{Argument, Directive, Field, Literal, Selection};
+use super::check::Check;
+use crate::graphql::language::ast::{
+    Argument, Directive, Field, Inline, Literal, Selection, Spread,
+};
 
 pub(super) fn check(check: &mut Check<'_>) {
     for operation in &check.document.operations {
@@ -39,9 +41,8 @@ impl<'a> Roots<'a> {
     fn collect(&mut self, check: &Check<'a>, selections: &'a [Selection<'a>]) {
         for selection in selections {
             let (Selection::Field(Field { directives, .. })
-            | Selection::Spread(super::super::language::ast::Spread { directives, .. })
-            | Selection::Inline(super::super::language::ast::Inline { directives, .. })) =
-                selection;
+            | Selection::Spread(Spread { directives, .. })
+            | Selection::Inline(Inline { directives, .. })) = selection;
             if self.is_left_out(directives) {
                 continue;
             }

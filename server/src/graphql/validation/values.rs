@@ -8,7 +8,7 @@ use async_graphql::{
 };
 
 use super::{
-    Check, Disclosure,
+    check::{Check, Disclosure},
     schema::{Input, NamedType, name_of},
     suggestion::did_you_mean,
 };
@@ -21,11 +21,20 @@ pub(super) fn check(check: &mut Check<'_>, argument: &str, value: &Value<'_>, of
 }
 
 struct Values<'a> {
-    /// The argument or the variable that has the value.
+    /// The argument or the variable that has the value, and its fields down to here, such as
+    /// `orderBy.field`.
     argument: &'a str,
 }
 
 impl Values<'_> {
+    /// The name of a field in the value. Mutations have one argument, whose name says nothing.
+    fn field(&self, name: &str) -> String {
+        match self.argument {
+            "input" => name.to_owned(),
+            outer => format!("{outer}.{name}"),
+        }
+    }
+
     fn check(&self, check: &mut Check<'_>, value: &Value<'_>, of: Option<&Type>) {
         match &value.literal {
             // Its type is compared where the variable is declared.
@@ -42,6 +51,7 @@ impl Values<'_> {
             Literal::Int(_)
             | Literal::Float(_)
             | Literal::String(_)
+            | Literal::BlockString(_)
             | Literal::Boolean(_)
             | Literal::Enum(_) => {
                 if let Some(of) = of {
@@ -101,14 +111,11 @@ impl Values<'_> {
                     let suggestion = check.disclose(|| did_you_mean(name, known));
                     let message =
                         format!("\"{}\" has no field \"{name}\".{suggestion}", self.argument);
-                    check.refuse_argument(*pos, name, message);
+                    check.refuse_argument(*pos, &self.field(name), message);
                 }
             }
-            Values { argument: name }.check(
-                check,
-                value,
-                of_field.map(|definition| &definition.of),
-            );
+            let argument = &*self.field(name);
+            Values { argument }.check(check, value, of_field.map(|definition| &definition.of));
         }
         self.check_required(check, value.pos, fields, definitions.map_or(&[], |of| of));
     }
@@ -129,7 +136,7 @@ impl Values<'_> {
                 check.refuse_argument(pos, owner, message);
             } else {
                 let message = format!("\"{owner}\" needs the field \"{name}\" of type \"{of}\".");
-                check.refuse_argument(pos, name, message);
+                check.refuse_argument(pos, &self.field(name), message);
             }
         }
     }
@@ -175,7 +182,7 @@ fn fits_built_in(scalar: &str, literal: &Literal<'_>) -> bool {
             scalar => scalar == "ID",
         },
         Literal::Float(text) => scalar == "Float" && text.parse::<f64>().is_ok_and(f64::is_finite),
-        Literal::String(_) => matches!(scalar, "String" | "ID"),
+        Literal::String(_) | Literal::BlockString(_) => matches!(scalar, "String" | "ID"),
         Literal::Boolean(_) => scalar == "Boolean",
         _ => false,
     }

@@ -8,8 +8,8 @@ use async_graphql::{
 };
 
 use super::{
-    Check,
-    schema::{Input, NamedType, name_of},
+    check::Check,
+    schema::{Input, NamedType, Schema, name_of},
 };
 use crate::graphql::language::ast::{
     Argument, Directive, Literal, Operation, Selection, Value, Variable,
@@ -116,14 +116,14 @@ struct Use<'a> {
 
 /// The variables of an operation or a fragment, and the fragments that it uses.
 struct Uses<'a> {
-    check: &'a super::schema::Schema,
+    schema: &'a Schema,
     variables: Vec<Use<'a>>,
     spreads: Vec<&'a str>,
 }
 
 impl<'a> Uses<'a> {
     fn new(check: &Check<'a>) -> Self {
-        Self { check: check.schema, variables: Vec::new(), spreads: Vec::new() }
+        Self { schema: check.schema, variables: Vec::new(), spreads: Vec::new() }
     }
 
     fn in_selections(&mut self, selections: &'a [Selection<'a>], parent: &'a str) {
@@ -131,7 +131,7 @@ impl<'a> Uses<'a> {
             match selection {
                 Selection::Field(field) => {
                     self.in_directives(&field.directives);
-                    let Some(definition) = self.check.find_field(parent, field.name) else {
+                    let Some(definition) = self.schema.find_field(parent, field.name) else {
                         continue;
                     };
                     self.in_arguments(&field.arguments, &definition.arguments);
@@ -151,7 +151,7 @@ impl<'a> Uses<'a> {
 
     fn in_directives(&mut self, directives: &'a [Directive<'a>]) {
         for directive in directives {
-            if let Some(definition) = self.check.find_directive(directive.name) {
+            if let Some(definition) = self.schema.find_directive(directive.name) {
                 self.in_arguments(&directive.arguments, &definition.arguments);
             }
         }
@@ -182,7 +182,7 @@ impl<'a> Uses<'a> {
                 }
             }
             Literal::Object(fields) => {
-                let of = expected.and_then(|of| self.check.find_type(name_of(of)));
+                let of = expected.and_then(|of| self.schema.find_type(name_of(of)));
                 match of {
                     Some(NamedType::InputObject(definitions)) => {
                         self.in_arguments(fields, definitions);
