@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -16,6 +16,7 @@ const PAGES: [&str; 13] = [
     "docs/api.md",
     "docs/benchmarks.md",
     "docs/errors.md",
+    "docs/growth.md",
     "docs/guarantee.md",
     "docs/limits.md",
     "docs/operations.md",
