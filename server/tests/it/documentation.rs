@@ -187,6 +187,41 @@ fn every_setting_is_documented_with_its_default() {
     }
 }
 
+/// The members of each interface and union of the schema.
+fn possible_types(schema: &str) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut found: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for line in schema.lines() {
+        if let Some((name, members)) =
+            line.strip_prefix("union ").and_then(|rest| rest.split_once(" = "))
+        {
+            found.entry(name).or_default().extend(members.split(" | "));
+        } else if let Some((member, interfaces)) =
+            line.strip_prefix("type ").and_then(|rest| rest.split_once(" implements "))
+        {
+            for interface in interfaces.trim_end_matches(" {").split(" & ") {
+                found.entry(interface).or_default().insert(member);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_api_guide_names_the_members_of_every_interface_and_union() {
+    let schema = fs::read_to_string(repository().join("schema.graphql")).unwrap();
+    let guide = fs::read_to_string(repository().join("docs/api.md")).unwrap();
+    let listed = guide.split_once("possibleTypes: {").unwrap().1.split('}').next().unwrap();
+    let mut documented: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for entry in listed.split(']').filter(|entry| entry.contains('[')) {
+        let (name, members) = entry.split_once(": [").unwrap();
+        let members = members.split(',').map(|member| member.trim().trim_matches('\''));
+        documented.insert(name.trim_matches([',', ' ', '\n']), members.collect());
+    }
+    let schema = possible_types(&schema);
+    assert!(schema.len() >= 4, "{schema:?}");
+    assert_eq!(documented, schema);
+}
+
 #[test]
 fn every_error_and_close_code_is_documented() {
     let page = fs::read_to_string(repository().join("docs/errors.md")).unwrap();
