@@ -1,7 +1,7 @@
 //! The command line. Each setting is a flag and an environment variable, and is declared by the
 //! module that it belongs to; this module only gathers them.
 //!
-//! A wrong setting is reported in one line before anything starts.
+//! A wrong value is reported in one line before anything starts.
 
 use std::{
     env,
@@ -121,8 +121,9 @@ pub enum Command {
     /// Bring the database's schema up to date
     Migrate(MigrateArgs),
     /// Add demo events and users, and generated ones for measurements. Demo events that are over
-    /// and have no bookings get a new date; other existing rows stay as they are. On PostgreSQL, the
-    /// demo users are added only if asked for, because everybody knows their passwords
+    /// and have no confirmed booking get a new date; other existing rows stay as they are. On
+    /// PostgreSQL, the demo users are added only if asked for, because everybody knows their
+    /// passwords
     Seed(SeedArgs),
     /// Print the GraphQL schema; needs no database
     Schema,

@@ -78,7 +78,8 @@ pub struct HttpArgs {
     )]
     pub socket_init_seconds: u64,
 
-    /// Seconds between two pings of a WebSocket; a socket that stays silent in between is closed
+    /// Seconds between two pings of a WebSocket; the connection of a socket that stays silent in
+    /// between is ended
     #[arg(
         long,
         env,

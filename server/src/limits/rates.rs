@@ -32,7 +32,7 @@ const FORGET_INTERVAL: Duration = Duration::from_secs(60);
 /// Settings for the rate limits.
 #[derive(Clone, Debug, Args)]
 pub struct RateLimitArgs {
-    /// Sign-ins (login, register, refresh and logout) per minute from one address
+    /// Sign-ins (login, register, refresh, logout and logoutEverywhere) per minute from one address
     #[arg(
         long,
         env,

@@ -21,7 +21,7 @@ use crate::{
 pub struct Seeded {
     /// Events that were missing and were added.
     pub events: u64,
-    /// Events that were over without a booking and got a new date.
+    /// Events that were over without a confirmed booking and got a new date.
     pub moved: usize,
 }
 
@@ -194,8 +194,8 @@ const USERS: [(u128, &str, &str, &str); 3] = [
     (103, "alan@example.org", "alan-demo-1", "Alan"),
 ];
 
-/// Adds missing demo events. Those that are over and have no bookings get a new date; all other rows
-/// stay as they are.
+/// Adds missing demo events. Those that are over and have no confirmed booking get a new date; all
+/// other rows stay as they are.
 ///
 /// # Errors
 /// When the database fails.
