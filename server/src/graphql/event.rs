@@ -60,6 +60,8 @@ impl Event {
     }
 
     /// The viewer's confirmed booking of this event; null if there is none or nobody is signed in.
+    ///
+    /// Errors: `UNAUTHENTICATED` if the access token is expired or not valid.
     async fn my_booking(&self, ctx: &Context<'_>) -> Result<Option<Booking>, ApiError> {
         let Some(user) = ctx.viewer()? else { return Ok(None) };
         let user_at_event = UserAtEvent { user, event: self.0.id };

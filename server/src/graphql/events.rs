@@ -34,8 +34,8 @@ pub(super) enum OrderDirection {
     Desc,
 }
 
-/// The order of a list of events. Events that are equal in this order are sorted by the time when
-/// they were created.
+/// The order of a list of events. Events that are equal in this order are sorted by their ids, in
+/// the same direction.
 #[derive(Clone, Copy, Debug, InputObject)]
 pub(super) struct EventOrder {
     /// The field to order by.

@@ -26,7 +26,8 @@ pub(super) struct NodeQuery;
 impl NodeQuery {
     /// The event, or the viewer's own booking or account, with this id; null if there is none.
     ///
-    /// Errors: `BAD_USER_INPUT` if `id` is not an id.
+    /// Errors: `BAD_USER_INPUT` if `id` is not an id; `UNAUTHENTICATED` if it is not an event's and
+    /// the access token is expired or not valid.
     #[graphql(complexity = "LOOKUP_COMPLEXITY + child_complexity")]
     async fn node(
         &self,

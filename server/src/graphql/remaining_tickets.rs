@@ -71,8 +71,8 @@ pub(super) struct RemainingTicketsSubscription;
 #[Subscription]
 impl RemainingTicketsSubscription {
     /// Sends the current count of each event in `eventIds`, and then every later one. Without
-    /// `eventIds`, it sends every change of any event. A slow client skips intermediate counts, but
-    /// never the last one.
+    /// `eventIds`, it sends the counts of all events as bookings and cancellations change them. A
+    /// slow client skips intermediate counts, but never the last one.
     ///
     /// Errors: `BAD_USER_INPUT`, `NOT_FOUND`, `UNAVAILABLE`; `QUERY_TOO_COMPLEX` for too many
     /// subscriptions or events on one socket.
@@ -144,8 +144,8 @@ impl TicketUpdate {
     }
 
     /// Grows with every change of this event's count, across all servers. An update with a lower
-    /// version is older, unless it comes later in the same subscription: then the database was set
-    /// back to an older state.
+    /// version is older, unless the database was set back to an older state in between. Within a
+    /// subscription, the last update counts, whatever its version.
     async fn version(&self) -> i32 {
         i32::try_from(self.0.version).unwrap_or(i32::MAX)
     }

@@ -74,6 +74,8 @@ impl SessionsMutation {
 
     /// Ends the session of the refresh cookie and removes the cookie. The result is true even if
     /// there was no session.
+    ///
+    /// Errors: `RATE_LIMITED`.
     #[graphql(guard = "CanSetCookie")]
     async fn logout(&self, ctx: &Context<'_>) -> Result<bool, ApiError> {
         let cookie = ctx.data_unchecked::<SessionCookie>();

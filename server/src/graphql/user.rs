@@ -18,6 +18,9 @@ pub(super) struct MeQuery;
 #[Object]
 impl MeQuery {
     /// The signed-in user; null if nobody is signed in.
+    ///
+    /// Errors: `UNAUTHENTICATED` if the access token is expired or not valid, or if its account no
+    /// longer exists.
     async fn me(&self, ctx: &Context<'_>) -> Result<Option<User>, ApiError> {
         let Some(id) = ctx.viewer()? else { return Ok(None) };
         match ctx.data_unchecked::<Accounts>().find_user(id).await? {
