@@ -51,7 +51,7 @@ pub struct OperationArgs {
     pub max_query_depth: usize,
 
     /// Maximum number of fields, aliases, fragments, directives and values of arguments in a query,
-    /// counted wherever its fragments are spread. It is checked as soon as the text is parsed
+    /// counted wherever its fragments are spread. It is checked before anything is executed
     #[arg(
         long,
         env,
