@@ -63,10 +63,11 @@ async fn variables_that_no_operation_declares_are_not_kept(app: App) {
 async fn a_variable_has_a_limited_number_of_values(app: App) {
     let query = WATCH_COUNTS;
     let many = json!({ "ids": vec![0; 2_500] });
-    let answer = app.send(None, query, many).await;
+    let answer = app.send(None, query, many.clone()).await;
     assert_eq!(code(&answer), "BAD_USER_INPUT", "{answer}");
-    let long = json!({ "ids": vec!["a-value-of-some-length"; 2_500] });
     let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
+    assert_eq!(code(&socket.run(query, many).await), "BAD_USER_INPUT", "also in a small message");
+    let long = json!({ "ids": vec!["a-value-of-some-length"; 2_500] });
     socket.start(query, long).await;
     assert_eq!(socket.close_code().await, Some(1008));
 }

@@ -40,7 +40,7 @@ use crate::{
         errors::code,
         schema::{self, Mutation, Query, Subscription},
         settings::OperationArgs,
-        validation::schema::Schema as SchemaTypes,
+        validation::{Disclosure, schema::Schema as SchemaTypes},
     },
     limits::RateLimits,
     metrics::Metrics,
@@ -256,6 +256,14 @@ impl Api {
         match error.message.as_str() {
             "Query is too complex." => too_much("complexity", self.0.max_complexity),
             "Query is nested too deep." => too_much("depth", self.0.max_depth),
+            // These messages name types.
+            message
+                if message.starts_with("Failed to parse")
+                    && self.0.documents.disclosure() == Disclosure::Nothing =>
+            {
+                let message = "A value has another form than it must have.".to_owned();
+                field_error(ServerError { message, ..error }, "query".to_owned())
+            }
             _ => field_error(error, "query".to_owned()),
         }
     }

@@ -14,7 +14,7 @@ use super::{
     coded_errors::{RequestErrors, code_of_first, coded, field_error},
     documents::Document,
     kept_bytes,
-    raw_variables::RawVariables,
+    raw_variables::{RawVariables, find_too_large},
 };
 use crate::{
     graphql::errors::ApiError,
@@ -131,11 +131,17 @@ impl ClientApi {
         }
         request.variables.retain(|name, _| document.declares(name));
         let max_values = self.api.0.max_variable_values;
-        let mut declared =
-            variables.declared_in(&document.parsed, max_values).map_err(|error| {
-                let message = format!("The variables can't be read: {error}.");
-                field_error(ServerError::new(message, None), "variables".to_owned())
-            })?;
+        let unreadable = |reason: String| {
+            let message = format!("The variables can't be read: {reason}.");
+            field_error(ServerError::new(message, None), "variables".to_owned())
+        };
+        // Small messages of sockets come with their variables parsed.
+        if let Some(reason) = find_too_large(&request.variables, max_values) {
+            return Err(unreadable(reason));
+        }
+        let mut declared = variables
+            .declared_in(&document.parsed, max_values)
+            .map_err(|error| unreadable(error.to_string()))?;
         request.variables.append(&mut declared);
         // The parsed query is all that execution needs.
         request.query = String::new();

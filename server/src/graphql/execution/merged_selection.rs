@@ -13,7 +13,7 @@ use async_graphql::{
     Name, Pos, Positioned, ServerError, ServerResult, Value, Variables,
     parser::types::{
         Directive, ExecutableDocument, Field, FragmentDefinition, InlineFragment,
-        OperationDefinition, Selection, SelectionSet, TypeCondition,
+        OperationDefinition, OperationType, Selection, SelectionSet, TypeCondition,
     },
 };
 use async_graphql_value::Value as Written;
@@ -62,11 +62,16 @@ pub(super) fn merge(
     let merge =
         Merge { schema, fragments: &document.fragments, variables, defaults: defaults.collect() };
     let root = schema.find_root(*ty).unwrap_or_default();
+    let selection_set = merge.sets(&[selection_set], root)?;
+    if *ty == OperationType::Subscription && is_marker_only(&selection_set.node) {
+        let error = ServerError::new("The subscription selects nothing.", Some(operation.pos));
+        return Err(field_error(error, "query".to_owned()));
+    }
     let merged = OperationDefinition {
         ty: *ty,
         variable_definitions: variable_definitions.clone(),
         directives: Vec::new(),
-        selection_set: merge.sets(&[selection_set], root)?,
+        selection_set,
     };
     Ok(Positioned::new(merged, operation.pos))
 }
@@ -237,6 +242,12 @@ fn condition(directive: &Positioned<Directive>) -> Option<(bool, &Written)> {
     Some((kept, &directive.node.get_argument("if")?.node))
 }
 
+fn is_marker_only(set: &SelectionSet) -> bool {
+    set.items.iter().all(|selection| {
+        matches!(&selection.node, Selection::Field(of) if of.node.response_key().node == TYPE_MARKER)
+    })
+}
+
 fn type_marker(pos: Pos) -> Positioned<Selection> {
     let field = Field {
         alias: Some(Positioned::new(Name::new(TYPE_MARKER), pos)),
@@ -310,6 +321,8 @@ mod tests {
         assert_eq!(merged(text, json!({ "a": true, "b": false })).unwrap(), "{me{?}}");
         merged(text, json!({ "a": true, "b": null })).unwrap_err();
         assert_eq!(merged("{ me @skip(if: true) { id } }", json!({})).unwrap(), "{?}");
+        let text = "subscription { remainingTickets @skip(if: true) { version } }";
+        merged(text, json!({})).unwrap_err();
     }
 
     #[test]

@@ -67,7 +67,36 @@ pub(super) fn declares(document: &ExecutableDocument, name: &str) -> bool {
 
 /// The largest number of values that a JSON text can have in it: one more than its separators.
 pub(crate) fn max_values_in(json: &str) -> usize {
-    1 + json.bytes().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count()
+    let (mut separators, mut is_in_string, mut is_escaped) = (0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_in_string,
+            b'"' => is_in_string = !is_in_string,
+            b',' | b'[' | b'{' if !is_in_string => separators += 1,
+            _ => {}
+        }
+    }
+    1 + separators
+}
+
+/// The number of values in a value that was parsed.
+fn values_in(value: &Value) -> usize {
+    1 + match value {
+        Value::List(items) => items.iter().map(values_in).sum(),
+        Value::Object(fields) => fields.values().map(values_in).sum(),
+        _ => 0_usize,
+    }
+}
+
+/// Finds a variable that has more than `max_values` values in it, and says so.
+pub(super) fn find_too_large(variables: &Variables, max_values: usize) -> Option<String> {
+    let (name, _) = variables.iter().find(|(_, value)| values_in(value) > max_values)?;
+    Some(too_many(name, max_values))
+}
+
+fn too_many(name: &str, max: usize) -> String {
+    format!("${name} has more than {max} values: send fewer at once")
 }
 
 /// Reads an object's entries with declared names.
@@ -98,8 +127,7 @@ impl<'de> Visitor<'de> for Declared<'_> {
                 let raw = entries.next_value::<Box<RawValue>>()?;
                 let max = self.max_values;
                 if raw.get().len() > max && max_values_in(raw.get()) > max {
-                    let message = format!("${name} has more than {max} values: send fewer at once");
-                    return Err(A::Error::custom(message));
+                    return Err(A::Error::custom(too_many(&name, max)));
                 }
                 let value = serde_json::from_str::<Value>(raw.get()).map_err(A::Error::custom)?;
                 variables.insert(Name::new(name), value);
@@ -139,6 +167,16 @@ mod tests {
         declared(query, r#"{"a": [1, 2, 3], "b": [1, 2, 3, 4, 5, 6, 7]}"#).unwrap();
         declared(query, r#"{"a": [1, 2, 3, [4, [5]]]}"#).unwrap_err();
         declared(query, r#"{"a": "a long text of many words"}"#).unwrap();
+    }
+
+    #[test]
+    fn what_stands_in_a_text_is_one_value() {
+        assert_eq!(max_values_in(r#""a, [b\", {c}""#), 1);
+        assert_eq!(max_values_in(r#"["a,b", "\\", {"c": 1}]"#), 5);
+        assert_eq!(
+            values_in(&Value::from_json(serde_json::json!([1, [2, { "a": 3 }]])).unwrap()),
+            6
+        );
     }
 
     #[test]
