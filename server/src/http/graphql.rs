@@ -22,13 +22,12 @@ use super::{
     answer::{Answer, refuse},
     arrived::Arrived,
     body::{self, BodyError},
-    negotiation::{GRAPHQL_JSON, JSON, accepts, answer_media_type, is_json},
+    negotiation::{Accept, Form, GRAPHQL_JSON, JSON, is_json},
     origin::{Peer, is_loopback},
     parameters::{Parameters, RawParameters},
     public_query::{PublicQuery, execute},
     state::App,
-    streaming::{self, Format},
-    websocket,
+    streaming, websocket,
 };
 use crate::{
     accounts::Viewer,
@@ -81,19 +80,20 @@ pub(super) async fn get_or_upgrade(
         return websocket::serve(app, peer, &headers, upgrade, arrived).await;
     }
     let query = query.unwrap_or_default();
-    if query.is_empty() && accepts(&headers, "text/html") {
+    let caller = Caller::of(&app, peer, &headers);
+    if query.is_empty() && caller.accept.prefers_html() {
         return Redirect::to("/playground").into_response();
     }
-    let caller = Caller::of(&app, peer, &headers);
     match caller.api.held.hold(query.len()) {
         Ok(hold) => answer(&app, &caller, &headers, RawParameters::Url(query), hold).await,
         Err(error) => refuse(StatusCode::TOO_MANY_REQUESTS, error.into()),
     }
 }
 
-/// Who sent a request.
+/// Who sent a request, and the answers that they accept.
 struct Caller {
     address: ClientAddress,
+    accept: Accept,
     api: ClientApi,
 }
 
@@ -101,11 +101,12 @@ impl Caller {
     fn of(app: &App, peer: Peer, headers: &HeaderMap) -> Self {
         let address = app.client_address(peer, headers);
         let client = app.client(address);
-        let held = match Format::is_wanted(headers) {
+        let accept = Accept::of(headers);
+        let held = match accept.may_be_stream() {
             true => client.held_by_socket(),
             false => client.held_by_request(),
         };
-        Self { address, api: ClientApi::new(&app.api, client, held) }
+        Self { address, accept, api: ClientApi::new(&app.api, client, held) }
     }
 }
 
@@ -161,7 +162,7 @@ async fn answer(
     raw: RawParameters,
     hold: Hold,
 ) -> Response {
-    let Caller { address, api } = caller;
+    let Caller { address, accept, api } = caller;
     let started = Instant::now();
     let parameters = match parse(app, &raw, &api.client).await {
         Ok(parameters) => parameters,
@@ -175,9 +176,10 @@ async fn answer(
     let admitted = match api.admit(request, variables).await {
         Ok(admitted) => admitted,
         Err(error) => {
-            let answer = match Format::accepted(headers, None) {
-                Some(_) => Answer::refused(error, JSON).with_bad_request(),
-                None => Answer::refused(error, answer_media_type(headers).unwrap_or(GRAPHQL_JSON)),
+            let answer = match accept.form(None) {
+                Some(Form::Stream(_)) => Answer::refused(error, JSON).with_bad_request(),
+                Some(Form::Single(media_type)) => Answer::refused(error, media_type),
+                None => Answer::refused(error, GRAPHQL_JSON),
             };
             return respond(&Operation::invalid(), answer);
         }
@@ -193,14 +195,15 @@ async fn answer(
     }
     let authorization = headers.get(header::AUTHORIZATION).map(|v| v.to_str().unwrap_or_default());
     let viewer = app.services.access_tokens.viewer(authorization);
-    if let Some(format) = Format::accepted(headers, operation.kind) {
-        return streaming::answer(app, api, *address, admitted, viewer, format).await;
-    }
-    let Some(media_type) = answer_media_type(headers) else {
-        return refuse(
-            StatusCode::NOT_ACCEPTABLE,
-            ApiError::field("query", format!("Accept {GRAPHQL_JSON} or {JSON}.")),
-        );
+    let media_type = match accept.form(operation.kind) {
+        Some(Form::Single(media_type)) => media_type,
+        Some(Form::Stream(format)) => {
+            return streaming::answer(app, api, *address, admitted, viewer, format).await;
+        }
+        None => {
+            let error = format!("Accept {GRAPHQL_JSON} or {JSON}.");
+            return refuse(StatusCode::NOT_ACCEPTABLE, ApiError::field("query", error));
+        }
     };
     let is_public = operation.kind == Some(OperationType::Query) && viewer == Viewer::Anonymous;
     // Sharing parses the parameters again, which pays for small ones.

@@ -15,7 +15,7 @@ use tower_http::{
     set_header::SetResponseHeaderLayer,
 };
 
-use super::state::App;
+use super::{negotiation::Accept, state::App};
 
 /// File names under this path contain a hash of their content, so browsers may keep them forever.
 const HASHED: &str = "/assets/";
@@ -95,8 +95,7 @@ fn header_of(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<He
 
 /// Lets only browsers through, so that a monitor that asks for a wrong path does not get a page.
 async fn only_for_browsers(request: Request, next: Next) -> Response {
-    let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    if request.uri().path() == "/" || accept.is_some_and(|accept| accept.contains("text/html")) {
+    if request.uri().path() == "/" || Accept::of(request.headers()).prefers_html() {
         return next.run(request).await;
     }
     StatusCode::NOT_FOUND.into_response()

@@ -9,10 +9,10 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use async_graphql::{Response as GraphqlResponse, parser::types::OperationType};
+use async_graphql::Response as GraphqlResponse;
 use axum::{
     body::{Body, Bytes},
-    http::{HeaderMap, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use futures_util::{
@@ -26,7 +26,7 @@ use tracing::Instrument;
 use super::{
     access_log,
     answer::Answer,
-    negotiation::{JSON, accepts},
+    negotiation::{Format, JSON},
     open_sockets::{SocketPermit, too_many_sockets},
     state::App,
 };
@@ -37,29 +37,7 @@ use crate::{
     telemetry,
 };
 
-/// The format of a body with several results.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Format {
-    ServerSentEvents,
-    Multipart,
-}
-
 impl Format {
-    /// The format that the client asks for; `None` if it wants a single answer.
-    pub(super) fn accepted(headers: &HeaderMap, operation: Option<OperationType>) -> Option<Self> {
-        if accepts(headers, "text/event-stream") {
-            return Some(Self::ServerSentEvents);
-        }
-        // Clients also accept this type where a single answer may come in parts.
-        let is_subscription = operation == Some(OperationType::Subscription);
-        (is_subscription && accepts(headers, "multipart/mixed")).then_some(Self::Multipart)
-    }
-
-    /// Whether the client may get several results.
-    pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
-        Self::accepted(headers, Some(OperationType::Subscription)).is_some()
-    }
-
     fn media_type(self) -> &'static str {
         match self {
             Self::ServerSentEvents => "text/event-stream; charset=utf-8",

@@ -7,6 +7,7 @@ use tokio::time::Duration;
 use crate::{
     app::{App, BOOK, code_and_fields, error_code},
     database::Engine,
+    demo::LOG_IN_AS_ADA,
     on_both_engines,
     socket::{MODERN_PROTOCOL, Socket, WATCH_COUNTS},
     waiting::wait_until,
@@ -19,6 +20,7 @@ on_both_engines! {
     an_invalid_query_is_refused_with_a_code
     a_known_query_with_wrong_variables_executes_nothing
     the_answer_has_the_requested_media_type
+    a_client_that_also_accepts_streams_can_sign_in
     only_allowed_origins_may_read_answers
     health_and_readiness_are_reported
     every_answer_has_a_request_id_and_internal_errors_show_nothing_else
@@ -192,6 +194,32 @@ async fn the_answer_has_the_requested_media_type(app: App) {
         "a field error is no request error"
     );
     assert_eq!(send("text/html", "{ __typename }").await.0, 406);
+}
+
+async fn a_client_that_also_accepts_streams_can_sign_in(app: App) {
+    for (accept, single) in [
+        (
+            "application/graphql-response+json, application/graphql+json, application/json, \
+             text/event-stream, multipart/mixed",
+            true,
+        ),
+        ("application/json, text/event-stream;q=0.9", true),
+        ("text/event-stream;q=0.999, */*", true),
+        ("text/event-stream, application/json;q=0.5", false),
+        ("text/event-stream", false),
+    ] {
+        let send = async |query: &str| {
+            let request = app.request(None, query, json!({})).header(header::ACCEPT, accept);
+            request.send().await.unwrap()
+        };
+        let login = send(LOG_IN_AS_ADA).await;
+        let content_type = login.headers()[header::CONTENT_TYPE].to_str().unwrap();
+        assert_eq!(content_type.starts_with("application/"), single, "{accept}: {content_type}");
+        assert_eq!(login.headers().contains_key(header::SET_COOKIE), single, "{accept}");
+        let subscription = send("subscription { remainingTickets { version } }").await;
+        let content_type = subscription.headers()[header::CONTENT_TYPE].to_str().unwrap();
+        assert_eq!(content_type, "text/event-stream; charset=utf-8", "{accept}");
+    }
 }
 
 async fn only_allowed_origins_may_read_answers(app: App) {
