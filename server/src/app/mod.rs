@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod commands;
+mod connection_stream;
 mod open_files;
 pub mod seed;
 pub mod server;

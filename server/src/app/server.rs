@@ -15,10 +15,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_io_timeout::TimeoutStream;
-use tokio_util::{io::InspectReader, sync::CancellationToken, task::TaskTracker};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
-use super::{cli::ServeArgs, open_files::available_for_connections, supervisor::Supervisor};
+use super::{
+    cli::ServeArgs, connection_stream::ConnectionStream, open_files::available_for_connections,
+    supervisor::Supervisor,
+};
 use crate::{
     graphql::Api,
     http::{self, Arrived, Shutdown},
@@ -256,12 +259,7 @@ async fn accept(
         });
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(accepting.request_timeout));
-        let stream = InspectReader::new(stream, move |bytes: &[u8]| {
-            // The stream also belongs to a WebSocket, for which this task ends early.
-            let _ = &open;
-            counted.add(bytes.len());
-        });
-        let stream = TokioIo::new(Box::pin(stream));
+        let stream = TokioIo::new(ConnectionStream::new(stream, open, counted));
         let connection = http.serve_connection(stream, service).with_upgrades();
         let finishing = connections.finishing.clone();
         connections.tasks.spawn(async move {

@@ -38,6 +38,7 @@ impl RawParameters {
 
 /// The parsed parameters.
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 pub(super) struct Parameters {
     #[serde(default)]
     pub(super) query: Option<String>,
@@ -51,7 +52,7 @@ pub(super) struct Parameters {
 
 /// Unknown extensions are ignored.
 #[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "an object")]
 struct Extensions {
     persisted_query: Option<PersistedQuery>,
 }

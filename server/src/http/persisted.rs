@@ -14,7 +14,7 @@ const MAX_TEXT_BYTES: u64 = 1_000_000;
 
 /// The `persistedQuery` in a request's `extensions`.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 pub(super) struct PersistedQuery {
     sha256_hash: String,
 }

@@ -50,6 +50,7 @@ mod schema_changes;
 mod servers;
 mod site;
 mod socket;
+mod socket_frames;
 mod statements;
 mod stopping;
 mod synchronous_standby;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use axum::extract::ws::CloseFrame;
 
+use super::unreadable::UNREADABLE_PAYLOAD;
+
 /// Longest time for the close frame to be sent, and for the client's to come back.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest reason of a close frame, in bytes. The protocol allows 123.
@@ -25,8 +27,12 @@ macro_rules! close_codes {
 
 close_codes! {
     NORMAL = 1000
+    /// A frame breaks the rules of WebSocket itself.
+    PROTOCOL_ERROR = 1002
+    NOT_UTF_8 = 1007
     /// The client violated a policy.
     TOO_MANY_OPERATIONS = 1008
+    TOO_LARGE = 1009
     SERVICE_RESTART = 1012
     BAD_REQUEST = 4400
     UNAUTHORIZED = 4401
@@ -49,10 +55,10 @@ pub(super) fn close(code: u16, reason: &str) -> CloseFrame {
 /// Translates async-graphql's close frame to the codes of `graphql-transport-ws`. The older
 /// subprotocol defines none.
 pub(super) fn translate(frame: &CloseFrame) -> CloseFrame {
-    let code = match frame.code {
-        LIBRARY_PROTOCOL_ERROR => code::BAD_REQUEST,
-        LIBRARY_NOT_INITIALISED => code::UNAUTHORIZED,
-        code => code,
-    };
-    close(code, &frame.reason)
+    match frame.code {
+        // Its reason is made for programmers in Rust.
+        LIBRARY_PROTOCOL_ERROR => close(code::BAD_REQUEST, UNREADABLE_PAYLOAD),
+        LIBRARY_NOT_INITIALISED => close(code::UNAUTHORIZED, &frame.reason),
+        code => close(code, &frame.reason),
+    }
 }

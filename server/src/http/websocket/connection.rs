@@ -14,6 +14,7 @@ use futures_util::{Sink, SinkExt, Stream, StreamExt, future::poll_fn};
 use parking_lot::Mutex;
 
 use super::{
+    broken_frame::close_after,
     close::{close, code},
     large_messages::Smaller,
     socket_state::SocketState,
@@ -37,8 +38,8 @@ pub(super) struct Connection<S> {
     must_flush: AtomicBool,
     /// The bytes of unfinished messages, and the buffers that they leave.
     unfinished: Mutex<Unfinished>,
-    /// Whether the client has used up what the server may hold for it.
-    holds_too_much: AtomicBool,
+    /// Whether nothing more is read: the client has sent too much, or what can't be read.
+    stops_reading: AtomicBool,
     /// The bytes that wait to be written.
     unwritten: Mutex<Option<Hold>>,
     held: HeldBytes,
@@ -89,7 +90,7 @@ impl<S: Socket> Connection<S> {
             received_since_ping: AtomicBool::new(true),
             must_flush: AtomicBool::new(false),
             unfinished: Mutex::new(Unfinished { arrived, complete, hold: held.hold_anyway(0) }),
-            holds_too_much: AtomicBool::new(false),
+            stops_reading: AtomicBool::new(false),
             unwritten: Mutex::new(None),
             held: held.clone(),
         }
@@ -129,11 +130,12 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Closes the socket, and reads until the client has answered. If bytes were left unread, the
-    /// connection would be reset, and the client might never see the close frame. From a client
-    /// that has sent too much already, nothing more is read.
+    /// connection would be reset, and the client might never see the close frame. So what follows
+    /// something that can't be read, or a close frame, is discarded.
     pub(super) async fn close(&self, frame: CloseFrame) {
+        self.unfinished.lock().arrived.discard_rest();
         let is_sent = self.send(Message::Close(Some(frame))).await.is_ok();
-        if is_sent && !self.holds_too_much.load(Ordering::Relaxed) {
+        if is_sent && !self.stops_reading.load(Ordering::Relaxed) {
             while let Some(Ok(_)) = poll_fn(|cx| self.socket.lock().poll_next_unpin(cx)).await {}
         }
     }
@@ -168,12 +170,19 @@ impl<S: Socket> Stream for Incoming<'_, S> {
             if let Err(error) = connection.unfinished.lock().count() {
                 let reason = format!("The server may hold no more than {} bytes", error.max);
                 self.state.refuse(close(code::TOO_MANY_OPERATIONS, &reason));
-                connection.holds_too_much.store(true, Ordering::Relaxed);
+                connection.stops_reading.store(true, Ordering::Relaxed);
                 break;
             }
             let mut message = match ready!(polled) {
                 Some(Ok(message)) => message,
-                Some(Err(_)) | None => break,
+                Some(Err(error)) => {
+                    if let Some(frame) = close_after(error) {
+                        self.state.refuse(frame);
+                        connection.stops_reading.store(true, Ordering::Relaxed);
+                    }
+                    break;
+                }
+                None => break,
             };
             if let Message::Text(_) | Message::Binary(_) = &message {
                 match (self.make_smaller)(&message.clone().into_data()) {
@@ -263,6 +272,7 @@ mod tests {
     use std::collections::VecDeque;
 
     use super::*;
+    use crate::http::websocket::unreadable::UNREADABLE_PAYLOAD;
 
     /// A socket whose client has sent everything already.
     #[derive(Default)]
@@ -337,16 +347,16 @@ mod tests {
     async fn the_librarys_close_frame_is_kept_for_the_end() {
         let (connection, state) = (connection([]), SocketState::new(1, false));
         let mut outgoing = connection.outgoing(&state);
-        assert!(state.admit(br#"{"type":"subscribe","id":"a"}"#));
+        assert!(state.admit(br#"{"type":"subscribe","id":"a","payload":{}}"#));
         let complete = Message::Text(r#"{"type":"complete","id":"a"}"#.into());
         outgoing.send(complete.clone()).await.unwrap();
-        assert!(state.admit(br#"{"type":"subscribe","id":"b"}"#), "a has made room");
+        assert!(state.admit(br#"{"type":"subscribe","id":"b","payload":{}}"#), "a has made room");
         let frame = CloseFrame { code: 1002, reason: "x".into() };
         outgoing.send(Message::Close(Some(frame))).await.unwrap();
         assert_eq!(connection.socket.lock().to_client, std::slice::from_ref(&complete));
 
         connection.close(state.close_frame()).await;
-        let translated = CloseFrame { code: code::BAD_REQUEST, reason: "x".into() };
+        let translated = CloseFrame { code: code::BAD_REQUEST, reason: UNREADABLE_PAYLOAD.into() };
         let sent = [complete, Message::Close(Some(translated))];
         assert_eq!(connection.socket.lock().to_client, sent);
     }

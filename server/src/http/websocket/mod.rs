@@ -4,10 +4,12 @@
 //! async-graphql-axum runs the subprotocols. Rowlock adds adapters around the socket's stream and
 //! sink ([`connection`]), the admission of operations ([`socket_state`]), pings and deadlines.
 
+mod broken_frame;
 mod close;
 mod connection;
 mod large_messages;
 mod socket_state;
+mod unreadable;
 
 use std::{pin::pin, sync::Arc};
 

@@ -13,7 +13,10 @@ use axum::extract::ws::CloseFrame;
 use parking_lot::Mutex;
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::close::{close, code, translate};
+use super::{
+    close::{close, code, translate},
+    unreadable::why_unreadable,
+};
 
 /// Maximum length of an operation's id. It is kept, and repeated in each result.
 const MAX_ID_BYTES: usize = 256;
@@ -42,9 +45,13 @@ enum Message {
         payload: IgnoredAny,
     },
     #[serde(alias = "complete")]
-    Stop { id: String },
-    #[serde(other)]
-    Other,
+    Stop {
+        id: String,
+    },
+    ConnectionInit,
+    ConnectionTerminate,
+    Ping,
+    Pong,
 }
 
 impl SocketState {
@@ -76,8 +83,16 @@ impl SocketState {
                 self.running.lock().remove(&id);
                 true
             }
-            // async-graphql refuses messages that can't be read.
-            Ok(Message::Other) | Err(_) => true,
+            Ok(
+                Message::ConnectionInit
+                | Message::ConnectionTerminate
+                | Message::Ping
+                | Message::Pong,
+            ) => true,
+            Err(_) => {
+                self.refuse(close(code::BAD_REQUEST, why_unreadable(message)));
+                false
+            }
         }
     }
 
@@ -170,11 +185,19 @@ mod tests {
     }
 
     #[test]
-    fn messages_without_an_id_are_left_to_the_library() {
+    fn messages_that_are_not_part_of_the_protocol_are_refused() {
+        for message in ["", "{}", "[1]", r#"["subscribe"]"#, r#"{"type":"subscribe"}"#] {
+            let state = SocketState::new(9, false);
+            assert!(!state.admit(message.as_bytes()), "{message}");
+            assert_eq!(state.close_frame().code, code::BAD_REQUEST, "{message}");
+        }
         let state = SocketState::new(0, false);
-        for message in
-            ["", "{}", "[1]", r#"["subscribe"]"#, r#"{"type":"ping"}"#, r#"{"type":"subscribe"}"#]
-        {
+        for message in [
+            r#"{"type":"ping"}"#,
+            r#"{"type":"pong","payload":[7]}"#,
+            r#"{"type":"connection_init","payload":{}}"#,
+            r#"{"x":1,"type":"connection_terminate"}"#,
+        ] {
             assert!(state.admit(message.as_bytes()), "{message}");
         }
     }
