@@ -245,9 +245,16 @@ async fn accept(
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(arrived.clone());
-            let (answering, stopping) = (router.clone().call(request), stopping.clone());
+            http::limit_requested_headers(&mut request);
+            let checked = http::check_host(&mut request);
+            let (answering, stopping) =
+                (checked.map(|()| router.clone().call(request)), stopping.clone());
             async move {
-                let mut response = answering.await?;
+                let mut response = match answering {
+                    Ok(answering) => answering.await?,
+                    Err(refused) => refused,
+                };
+                http::ensure_request_id(&mut response);
                 let stays_http = response.status() != StatusCode::SWITCHING_PROTOCOLS;
                 if stays_http && stopping.is_cancelled() {
                     // The client then sends its next request elsewhere, and never to a closed

@@ -104,6 +104,15 @@ pub(super) fn opened_socket(mut response: Response, id: &RequestId) -> Response 
     response
 }
 
+/// Gives an id to a response that has none: one that no handler has made.
+pub(crate) fn ensure_request_id(response: &mut Response) {
+    if !response.headers().contains_key(REQUEST_ID)
+        && let Ok(id) = RequestId::new().0.parse()
+    {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+}
+
 /// The response to an operation whose label is known.
 pub(super) fn answered(mut response: Response, label: &Arc<str>) -> Response {
     if let Some(answered) = response.extensions_mut().get_mut::<Answered>() {

@@ -46,6 +46,11 @@ impl ClientAddresses {
         Self(proxy_header.map(|name| ProxyHeader { name, told: [const { Once::new() }; 3] }))
     }
 
+    /// The header that the proxy sets.
+    pub(super) fn proxy_header(&self) -> Option<&HeaderName> {
+        self.0.as_ref().map(|header| &header.name)
+    }
+
     /// The client's address: from the proxy's header if there is one, and otherwise the peer's.
     ///
     /// If the header names no address, the peer's counts, too. All such requests then share the
@@ -97,8 +102,7 @@ impl ProxyHeader {
 fn address_in(headers: &HeaderMap, name: &HeaderName) -> Result<IpAddr, NoAddress> {
     let line = headers.get_all(name).iter().next_back().ok_or(NoAddress::Missing)?.as_bytes();
     let node = if name == FORWARDED {
-        let element = String::from_utf8_lossy(last_forwarded_element(line));
-        for_parameter(&element).ok_or(NoAddress::Unreadable)?
+        forwarded_parameter(line, "for").ok_or(NoAddress::Unreadable)?
     } else {
         let last = line.rsplit(|byte| *byte == b',').next().unwrap_or_default();
         String::from_utf8_lossy(last).trim().to_owned()
@@ -107,6 +111,11 @@ fn address_in(headers: &HeaderMap, name: &HeaderName) -> Result<IpAddr, NoAddres
         return Err(NoAddress::Withheld);
     }
     address_of(&node).ok_or(NoAddress::Unreadable)
+}
+
+/// The value of a parameter in the last element of a header `Forwarded`.
+pub(super) fn forwarded_parameter(line: &[u8], name: &str) -> Option<String> {
+    parameter(&String::from_utf8_lossy(last_forwarded_element(line)), name)
 }
 
 /// What follows the last comma that is not within a quoted string. The search begins at the end,
@@ -128,16 +137,16 @@ fn is_escaped(before: &[u8]) -> bool {
     before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
-/// The value of the parameter `for` in an element of the header `Forwarded`; `None` if there is not
-/// exactly one, or if the element is malformed.
-fn for_parameter(element: &str) -> Option<String> {
+/// The value of a parameter in an element of the header `Forwarded`; `None` if there is not exactly
+/// one, or if the element is malformed.
+fn parameter(element: &str, wanted: &str) -> Option<String> {
     const BETWEEN_PARAMETERS: [char; 3] = [';', ' ', '\t'];
     let mut found = None;
     let mut rest = element.trim_start_matches(BETWEEN_PARAMETERS);
     while !rest.is_empty() {
         let (name, after) = rest.split_once('=')?;
         let (value, after) = parameter_value(after.trim_start())?;
-        if name.trim_end().eq_ignore_ascii_case("for") && found.replace(value).is_some() {
+        if name.trim_end().eq_ignore_ascii_case(wanted) && found.replace(value).is_some() {
             return None;
         }
         let after = after.trim_start();

@@ -5,8 +5,11 @@ mod answer;
 mod arrived;
 mod body;
 mod client_address;
+mod cors;
 mod endpoint;
+mod forwarded_scheme;
 mod graphql;
+mod host;
 mod negotiation;
 mod open_sockets;
 mod origin;
@@ -25,20 +28,18 @@ use std::{any::Any, sync::Arc};
 use axum::{
     Router,
     body::Body,
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::Response,
     routing::get,
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
-use tower_http::{
-    catch_panic::CatchPanicLayer, cors::CorsLayer, set_header::SetResponseHeaderLayer,
-};
+use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
 use self::{
     answer::refuse,
+    cors::cors,
     open_sockets::OpenSockets,
-    settings::Origins,
     state::{App, AppState},
 };
 use crate::{
@@ -47,10 +48,13 @@ use crate::{
     services::Services,
 };
 
-pub(crate) use self::arrived::Arrived;
 pub use self::settings::HttpArgs;
 pub(crate) use self::site::has_web_client;
 pub use self::websocket::CLOSE_CODES;
+pub(crate) use self::{
+    access_log::ensure_request_id, arrived::Arrived, cors::limit_requested_headers,
+    host::check_host,
+};
 
 /// Stops the sockets and streams that the routes opened.
 #[derive(Clone, Debug)]
@@ -109,16 +113,6 @@ pub(crate) fn router(
         )
         .with_state(app);
     (router, shutdown)
-}
-
-/// Lets pages of other sites call the API if their origin is allowed.
-fn cors(allowed: &Origins) -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(allowed.0.clone())
-        .allow_credentials(true)
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
-        .expose_headers([access_log::REQUEST_ID])
 }
 
 /// A panic is a defect. It is logged, and its caller still gets an answer.

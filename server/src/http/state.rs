@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     client_address::ClientAddresses,
+    forwarded_scheme::{Scheme, forwarded_scheme},
     open_sockets::OpenSockets,
     origin::{Peer, origin_may_call},
     persisted::PersistedQueries,
@@ -94,6 +95,11 @@ impl AppState {
 
     /// Whether the page that sent this request may call the API with its visitor's session.
     pub(super) fn origin_may_call(&self, headers: &HeaderMap) -> bool {
-        origin_may_call(headers, &self.allowed_origins)
+        origin_may_call(headers, &self.allowed_origins, self.scheme(headers))
+    }
+
+    /// The scheme that the proxy in front names.
+    fn scheme(&self, headers: &HeaderMap) -> Option<Scheme> {
+        forwarded_scheme(headers, self.client_addresses.proxy_header())
     }
 }

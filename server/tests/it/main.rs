@@ -21,6 +21,7 @@ mod cluster;
 mod commands;
 mod connection_limits;
 mod constraints;
+mod cross_origin;
 mod database;
 mod database_setup;
 mod demo;
