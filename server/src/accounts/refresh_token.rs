@@ -22,7 +22,15 @@ pub(crate) struct RefreshToken([u8; 32]);
 pub(super) struct Series([u8; SERIES_BYTES]);
 
 /// The random bytes that a token was made from. The database stores them.
-pub(super) type Nonce = [u8; 16];
+pub(super) type Nonce = [u8; 24];
+
+/// The length of nonces of versions whose cookie had a name that sibling domains can set, too.
+const EARLIER_NONCE_BYTES: usize = 16;
+
+/// Whether an earlier version issued the token that has this nonce.
+pub(super) fn is_of_earlier_version(nonce: Option<&[u8]>) -> bool {
+    nonce.is_none_or(|nonce| nonce.len() == EARLIER_NONCE_BYTES)
+}
 
 impl RefreshToken {
     pub(super) fn parse(text: &str) -> Option<Self> {

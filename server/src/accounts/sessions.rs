@@ -10,8 +10,9 @@ use tokio::time::{Instant, sleep};
 use super::{
     access_tokens::{AccessToken, AccessTokens},
     purpose_key::PurposeKey,
-    refresh_token::{RefreshToken, Series},
+    refresh_token::{RefreshToken, Series, is_of_earlier_version},
     rotation::{self, Decision, Replaced},
+    sent_tokens::{CookieName, SentTokens},
     settings::JwtSecrets,
     store,
 };
@@ -47,6 +48,14 @@ pub struct SignedIn {
     pub access_token: AccessToken,
     /// The cookie's value.
     pub(crate) refresh_token: RefreshToken,
+}
+
+/// What becomes of a session when one of its void tokens is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OnTheft {
+    /// It goes on, because the request may have a better token.
+    Refuse,
+    EndSession,
 }
 
 /// Begins, continues and ends sessions. Clones share everything.
@@ -92,20 +101,82 @@ impl Sessions {
         self.signed_in(user, refresh_token)
     }
 
-    /// Exchanges a refresh token, as the cookie has it, for the session's next one.
+    /// Exchanges a refresh token of a request for its session's next one.
     ///
     /// It can be exchanged again until the next one is used, because the answer may have been lost.
     /// After that, it ends its whole session, because one of those who sent it is not its owner.
     /// `rotation` has the rules.
     ///
+    /// A cookie that somebody else has planted ends no session but its own, and signs nobody in to
+    /// another account: if the tokens belong to several people, none is exchanged.
+    ///
     /// # Errors
-    /// `SessionEnded` when the token is unknown, expired or void, or its session was revoked.
-    pub async fn refresh(&self, cookie: &str) -> Result<SignedIn, SessionsError> {
-        let token = RefreshToken::parse(cookie).ok_or(SessionsError::SessionEnded)?;
-        within_transaction_timeout(&self.db, || self.rotate(&token)).await
+    /// `SessionEnded` when every token is unknown, expired or void, or its session was revoked.
+    pub(crate) async fn refresh(&self, sent: &SentTokens) -> Result<SignedIn, SessionsError> {
+        for (name, tokens) in sent.by_name() {
+            match self.refresh_one_of(tokens, name).await {
+                Err(SessionsError::SessionEnded) => {}
+                refreshed => return refreshed,
+            }
+        }
+        Err(SessionsError::SessionEnded)
     }
 
-    async fn rotate(&self, token: &RefreshToken) -> Result<SignedIn, SessionsError> {
+    /// Exchanges the first of these tokens that is good.
+    async fn refresh_one_of(
+        &self,
+        tokens: &[RefreshToken],
+        name: CookieName,
+    ) -> Result<SignedIn, SessionsError> {
+        if let [token] = tokens {
+            return self.refresh_within_timeout(token, name, OnTheft::EndSession).await;
+        }
+        if self.belong_to_several_people(tokens).await? {
+            return Err(SessionsError::SessionEnded);
+        }
+        // A browser can have a void token beside the one that replaced it.
+        for on_theft in [OnTheft::Refuse, OnTheft::EndSession] {
+            for token in tokens {
+                match self.refresh_within_timeout(token, name, on_theft).await {
+                    Err(SessionsError::SessionEnded) => {}
+                    refreshed => return refreshed,
+                }
+            }
+        }
+        Err(SessionsError::SessionEnded)
+    }
+
+    async fn belong_to_several_people(&self, tokens: &[RefreshToken]) -> Result<bool, DbErr> {
+        let now = self.clock.now();
+        let mut person = None;
+        for token in tokens {
+            let Some(session_id) = self.find_session(token).await? else { continue };
+            let session = store::find_session(self.db.reads(), session_id).await?;
+            let live =
+                session.filter(|session| session.revoked_at.is_none() && session.expires_at > now);
+            let Some(session) = live else { continue };
+            if person.replace(session.user_id).is_some_and(|person| person != session.user_id) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn refresh_within_timeout(
+        &self,
+        token: &RefreshToken,
+        name: CookieName,
+        on_theft: OnTheft,
+    ) -> Result<SignedIn, SessionsError> {
+        within_transaction_timeout(&self.db, || self.rotate(token, name, on_theft)).await
+    }
+
+    async fn rotate(
+        &self,
+        token: &RefreshToken,
+        name: CookieName,
+        on_theft: OnTheft,
+    ) -> Result<SignedIn, SessionsError> {
         let now = self.clock.now();
         // This look needs no transaction, so that made-up tokens do not take the writer's time.
         let session_id = self.find_session(token).await?.ok_or(SessionsError::SessionEnded)?;
@@ -120,6 +191,12 @@ impl Sessions {
         let (series, hash) = (token.series(), token.hash());
         let sent = tokens.iter().find(|known| known.token_hash == hash);
         let decision = match sent {
+            // Whoever has signed in with this version can only have planted the cookie.
+            Some(sent)
+                if name == CookieName::Earlier && !is_of_earlier_version(sent.nonce.as_deref()) =>
+            {
+                return Err(SessionsError::SessionEnded);
+            }
             Some(sent) => rotation::decide(&tokens, sent, now),
             // It is one of the session's tokens, and the session has forgotten it.
             None if session.series_hash == Some(series.hash()) => Decision::Theft,
@@ -134,6 +211,9 @@ impl Sessions {
                 .as_deref()
                 .and_then(|nonce| series.find_token(&self.refresh_key, nonce, &newest.token_hash)),
             Decision::Expired => return Err(SessionsError::SessionEnded),
+            Decision::Theft if on_theft == OnTheft::Refuse => {
+                return Err(SessionsError::SessionEnded);
+            }
             Decision::Theft => {
                 tracing::warn!(user = %session.user_id, session = %session.id,
                     "a void refresh token was sent; its session is revoked");
@@ -179,24 +259,28 @@ impl Sessions {
         Ok(token.map(|token| token.session_id))
     }
 
-    /// Ends the session that a refresh token belongs to. Does nothing if there is none.
+    /// Ends the sessions that the tokens of a request belong to. Does nothing if there is none.
     ///
     /// # Errors
     /// Only when the database fails.
-    pub async fn logout(&self, cookie: &str) -> Result<(), SessionsError> {
-        let Some(token) = RefreshToken::parse(cookie) else { return Ok(()) };
-        let Some(session_id) = self.find_session(&token).await? else { return Ok(()) };
-        within_transaction_timeout(&self.db, || async {
-            let tx = self.db.begin().await?;
-            if let Some(session) = store::lock_session(&tx, session_id).await?
-                && session.revoked_at.is_none()
-            {
-                store::revoke_session(&tx, session, self.clock.now()).await?;
-                tx.commit().await?;
+    pub(crate) async fn logout(&self, sent: &SentTokens) -> Result<(), SessionsError> {
+        for token in sent.all() {
+            if let Some(session_id) = self.find_session(token).await? {
+                within_transaction_timeout(&self.db, || self.end(session_id)).await?;
             }
-            Ok(())
-        })
-        .await
+        }
+        Ok(())
+    }
+
+    async fn end(&self, session_id: SessionId) -> Result<(), SessionsError> {
+        let tx = self.db.begin().await?;
+        if let Some(session) = store::lock_session(&tx, session_id).await?
+            && session.revoked_at.is_none()
+        {
+            store::revoke_session(&tx, session, self.clock.now()).await?;
+            tx.commit().await?;
+        }
+        Ok(())
     }
 
     /// Ends all sessions of this user. Access tokens stay good until they expire.

@@ -61,6 +61,13 @@ pub(crate) async fn find_session_by_series(
     session::Entity::find().filter(session::Column::SeriesHash.eq(series_hash)).one(db).await
 }
 
+pub(crate) async fn find_session(
+    db: &impl ConnectionTrait,
+    id: SessionId,
+) -> Result<Option<session::Model>, DbErr> {
+    session::Entity::find_by_id(id).one(db).await
+}
+
 pub(crate) async fn find_refresh_token(
     db: &impl ConnectionTrait,
     hash: &[u8],

@@ -38,5 +38,6 @@ pub(crate) use execution::{
 };
 pub(crate) use remaining_tickets::SubscriptionAllowance;
 pub use schema::sdl;
-pub(crate) use session_cookie::SessionCookie;
+pub use session_cookie::CookieSameSite;
+pub(crate) use session_cookie::{CookieScope, SessionCookie};
 pub use settings::OperationArgs;

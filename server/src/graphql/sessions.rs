@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
+use uuid::Uuid;
 
 use super::{
     errors::ApiError,
@@ -48,8 +49,7 @@ impl SessionsMutation {
         check_sign_in(ctx)?;
         let limits = ctx.data_unchecked::<Arc<RateLimits>>();
         let accounts = ctx.data_unchecked::<Accounts>();
-        let cookie = ctx.data_unchecked::<SessionCookie>();
-        let device = accounts.known_devices().find(cookie.device.as_deref(), &input.email);
+        let device = known_device(ctx, &input.email).map(|(_, device)| device);
         limits.check_login(ctx.client_address(), &input.email, device)?;
         let caller = if device.is_some() { Caller::KnownDevice } else { Caller::Stranger };
         let signed_in = accounts.login(&input.email, &input.password, caller).await?;
@@ -65,11 +65,11 @@ impl SessionsMutation {
     #[graphql(guard = "CanSetCookie")]
     async fn refresh(&self, ctx: &Context<'_>) -> Result<AuthPayload, ApiError> {
         check_sign_in(ctx)?;
-        let cookie = ctx.data_unchecked::<SessionCookie>();
-        let token = cookie.refresh_token.as_deref();
-        let token =
-            token.ok_or(ApiError::Unauthenticated("There is no session. Please sign in."))?;
-        Ok(payload(ctx, ctx.data_unchecked::<Sessions>().refresh(token).await?))
+        let tokens = &ctx.data_unchecked::<SessionCookie>().refresh_tokens;
+        if tokens.is_empty() {
+            return Err(ApiError::Unauthenticated("There is no session. Please sign in."));
+        }
+        Ok(payload(ctx, ctx.data_unchecked::<Sessions>().refresh(tokens).await?))
     }
 
     /// Ends the session of the refresh cookie and removes the cookie. The result is true even if
@@ -79,9 +79,9 @@ impl SessionsMutation {
     #[graphql(guard = "CanSetCookie")]
     async fn logout(&self, ctx: &Context<'_>) -> Result<bool, ApiError> {
         let cookie = ctx.data_unchecked::<SessionCookie>();
-        if let Some(token) = &cookie.refresh_token {
+        if !cookie.refresh_tokens.is_empty() {
             check_sign_in(ctx)?;
-            ctx.data_unchecked::<Sessions>().logout(token).await?;
+            ctx.data_unchecked::<Sessions>().logout(&cookie.refresh_tokens).await?;
         }
         cookie.clear(ctx);
         Ok(true)
@@ -106,14 +106,25 @@ fn check_sign_in(ctx: &Context<'_>) -> Result<(), ApiError> {
     Ok(ctx.data_unchecked::<Arc<RateLimits>>().check_sign_in(ctx.client_address())?)
 }
 
+/// The device cookie that knows the account of this email, and the device's id.
+fn known_device<'a>(ctx: &Context<'a>, email: &str) -> Option<(&'a str, Uuid)> {
+    let known_devices = ctx.data_unchecked::<Accounts>().known_devices();
+    ctx.data_unchecked::<SessionCookie>().devices.iter().find_map(|cookie| {
+        known_devices.find(Some(cookie), email).map(|device| (cookie.as_str(), device))
+    })
+}
+
 /// Like `payload`, after the person has proved who they are. From now on, the device and the address
 /// are known.
 fn first_payload(ctx: &Context<'_>, signed_in: SignedIn) -> AuthPayload {
     let cookie = ctx.data_unchecked::<SessionCookie>();
     let known_devices = ctx.data_unchecked::<Accounts>().known_devices();
-    let device = known_devices.remember(cookie.device.as_deref(), &signed_in.user.email);
+    let email = &signed_in.user.email;
+    let sent = known_device(ctx, email).map(|(sent, _)| sent);
+    let sent = sent.or(cookie.devices.first().map(String::as_str));
+    let device = known_devices.remember(sent, email);
     let limits = ctx.data_unchecked::<Arc<RateLimits>>();
-    limits.signed_in(ctx.client_address(), &signed_in.user.email);
+    limits.signed_in(ctx.client_address(), email);
     let payload = payload(ctx, signed_in);
     cookie.set_device(ctx, &device, DEVICE_LIFETIME);
     payload

@@ -23,7 +23,7 @@ use super::{
     arrived::Arrived,
     body::{self, BodyError},
     negotiation::{Accept, Form, GRAPHQL_JSON, JSON, is_json},
-    origin::{Peer, is_loopback},
+    origin::Peer,
     parameters::{Parameters, RawParameters},
     public_query::{PublicQuery, execute},
     state::App,
@@ -222,12 +222,13 @@ async fn answer(
         };
     }
 
-    let cookies = headers.get(header::COOKIE).and_then(|cookies| cookies.to_str().ok());
     // A page of another origin must not use its visitor's session.
-    let cookies = cookies.filter(|_| app.origin_may_call(headers));
+    let may_use_cookies = app.origin_may_call(headers);
+    let cookies = headers.get_all(header::COOKIE).iter().filter(|_| may_use_cookies);
+    let cookies = cookies.map(|line| line.as_bytes());
     let admitted = admitted
         .data(viewer)
-        .data(SessionCookie::new(cookies, !is_loopback(headers)))
+        .data(SessionCookie::new(cookies, app.cookie_scope(headers)))
         .data(*address);
     let (answer, http_headers) = execute(api, admitted, media_type).await;
     let mut response = respond(&operation, answer.held_by(&api.held));

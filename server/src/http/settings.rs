@@ -7,6 +7,8 @@ use axum::http::{HeaderName, HeaderValue};
 use clap::{Args, builder::RangedU64ValueParser};
 use url::Url;
 
+use crate::graphql::CookieSameSite;
+
 /// Settings of the HTTP server: how clients reach it, and how much one client may use.
 #[derive(Clone, Debug, Args)]
 pub struct HttpArgs {
@@ -21,6 +23,12 @@ pub struct HttpArgs {
     /// Web origins besides Rowlock's own that may call the API from a browser, separated by commas
     #[arg(long, env, default_value = "", hide_default_value = true, value_name = "ORIGIN,…")]
     pub allowed_origins: Origins,
+
+    /// Sites whose pages may use sessions. With `none`, pages of other sites can refresh a session if
+    /// their origin is allowed; the cookies are then sent with every request to this server, and each
+    /// site has a session of its own
+    #[arg(long, env, value_enum, default_value_t = CookieSameSite::Strict)]
+    pub refresh_cookie_same_site: CookieSameSite,
 
     /// Folder with the built web client. If the default has none, the API is served alone; any other
     /// folder must have one

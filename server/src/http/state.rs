@@ -10,7 +10,7 @@ use super::{
     client_address::ClientAddresses,
     forwarded_scheme::{Scheme, forwarded_scheme},
     open_sockets::OpenSockets,
-    origin::{Peer, origin_may_call},
+    origin::{Peer, is_loopback, origin_may_call},
     persisted::PersistedQueries,
     public_query::PublicQuery,
     settings::{HttpArgs, Origins, SocketTimeouts},
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     accounts::Viewer,
     coalescing::SharedReads,
-    graphql::{Api, RequestId, SubscriptionAllowance},
+    graphql::{Api, CookieSameSite, CookieScope, RequestId, SubscriptionAllowance},
     limits::{Client, ClientAddress, Clients, HeldBytes},
     services::Services,
 };
@@ -41,6 +41,7 @@ pub(super) struct AppState {
     pub(super) stopping: CancellationToken,
     allowed_origins: Origins,
     client_addresses: ClientAddresses,
+    cookie_same_site: CookieSameSite,
 }
 
 impl AppState {
@@ -66,6 +67,7 @@ impl AppState {
             stopping,
             allowed_origins: settings.allowed_origins.clone(),
             client_addresses: ClientAddresses::new(settings.client_address_header.clone()),
+            cookie_same_site: settings.refresh_cookie_same_site,
         }
     }
 
@@ -96,6 +98,12 @@ impl AppState {
     /// Whether the page that sent this request may call the API with its visitor's session.
     pub(super) fn origin_may_call(&self, headers: &HeaderMap) -> bool {
         origin_may_call(headers, &self.allowed_origins, self.scheme(headers))
+    }
+
+    /// How cookies are set in the answer to this request.
+    pub(super) fn cookie_scope(&self, headers: &HeaderMap) -> CookieScope {
+        let is_secure = !is_loopback(headers) || self.scheme(headers) == Some(Scheme::Https);
+        CookieScope { is_secure, same_site: self.cookie_same_site }
     }
 
     /// The scheme that the proxy in front names.

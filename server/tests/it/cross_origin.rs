@@ -1,6 +1,6 @@
 //! Pages of other origins, and the host that a request names.
 
-use reqwest::{Method, RequestBuilder, header};
+use reqwest::{Method, RequestBuilder, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -124,4 +124,42 @@ async fn the_servers_own_pages_are_known_by_scheme_host_and_port() {
         let headers = [("host", host), ("origin", origin), proto, ("x-forwarded-for", "::1")];
         assert_eq!(may_refresh(&app, &headers).await, may, "{host} {origin} {proto:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_can_be_refreshed_from_other_sites_if_the_operator_wants_it() {
+    const ORIGIN: &str = "https://shop.example";
+    let allowed = ["--allowed-origins", ORIGIN];
+    let set_cookies = async |app: &App, host: &str, cookie: &str| {
+        let login = app.request(None, LOG_IN, json!({})).header(header::HOST, host);
+        let login = login.header(header::COOKIE, cookie).header(header::ORIGIN, ORIGIN);
+        let answer = login.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let cookies = answer.headers().get_all(header::SET_COOKIE).iter();
+        cookies.map(|cookie| cookie.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let strict = start(&allowed).await;
+    for cookie in set_cookies(&strict, "tickets.example", "").await {
+        assert!(cookie.contains("; SameSite=Strict"), "{cookie}");
+        assert!(!cookie.contains("Partitioned"), "{cookie}");
+    }
+    let none = start(&[&allowed[..], &["--refresh-cookie-same-site", "none"]].concat()).await;
+    for host in ["tickets.example", "127.0.0.1"] {
+        let cookies = set_cookies(&none, host, "").await;
+        assert_eq!(cookies.len(), 2);
+        for cookie in cookies {
+            for attribute in ["SameSite=None", "Secure", "Partitioned", "HttpOnly"] {
+                assert!(cookie.contains(&format!("; {attribute}")), "{host}: {cookie}");
+            }
+        }
+    }
+    let headers = [("host", "tickets.example"), ("origin", ORIGIN)];
+    assert!(may_refresh(&none, &headers).await);
+    let evil = [("host", "tickets.example"), ("origin", "https://evil.example")];
+    assert!(!may_refresh(&none, &evil).await);
+    // A cookie from before the change of the setting would stay beside the new one.
+    let cookies = set_cookies(&none, "tickets.example", "__Host-rowlock_refresh=x").await;
+    assert!(cookies[0].starts_with("__Host-rowlock_refresh=; "), "{cookies:?}");
+    assert!(cookies[0].contains("Max-Age=0") && !cookies[0].contains("Partitioned"), "{cookies:?}");
+    assert!(cookies[1].contains("Partitioned") && !cookies[1].contains("Max-Age=0"), "{cookies:?}");
 }

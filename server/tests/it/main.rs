@@ -49,6 +49,7 @@ mod readable_rows;
 mod schema;
 mod schema_changes;
 mod servers;
+mod session_cookies;
 mod site;
 mod socket;
 mod socket_frames;
