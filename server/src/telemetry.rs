@@ -10,9 +10,9 @@ use std::{env, io::IsTerminal, time::Duration};
 use anyhow::{Context, Result, bail};
 use clap::{ArgAction, Args, ValueEnum};
 use futures_util::{Stream, StreamExt, stream};
-use opentelemetry::trace::TracerProvider;
+use opentelemetry::{global, trace::TracerProvider};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
-use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
 use tracing::{Level, Metadata, Span, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Layer,
@@ -127,6 +127,8 @@ impl Telemetry {
         let provider =
             args.otel_exporter_otlp_endpoint.as_deref().map(tracer_provider).transpose()?;
         let traces = provider.as_ref().map(|provider| {
+            // Requests can then be parts of their clients' traces.
+            global::set_text_map_propagator(TraceContextPropagator::new());
             tracing_opentelemetry::layer()
                 .with_tracer(provider.tracer("rowlock"))
                 .with_location(false)

@@ -12,12 +12,14 @@ use axum::{
 
 use super::{
     access_log::Line, answer::refuse, arrived::Arrived, graphql, origin::Peer, state::App,
+    trace_parent::TraceParent,
 };
 use crate::graphql::ApiError;
 
 pub(super) async fn post(state: State<App>, peer: Peer, request: Request) -> Response {
     let line = Line::start();
-    let mut response = graphql::post(state, peer, request).await;
+    let trace = TraceParent::of(request.headers());
+    let mut response = trace.run(graphql::post(state, peer, request)).await;
     line.finish(&mut response);
     response
 }
@@ -31,7 +33,9 @@ pub(super) async fn get_or_upgrade(
     headers: HeaderMap,
 ) -> Response {
     let line = Line::start();
-    let mut response = graphql::get_or_upgrade(state, peer, query, upgrade, arrived, headers).await;
+    let trace = TraceParent::of(&headers);
+    let answering = graphql::get_or_upgrade(state, peer, query, upgrade, arrived, headers);
+    let mut response = trace.run(answering).await;
     line.finish(&mut response);
     response
 }

@@ -27,7 +27,7 @@ use super::{
     parameters::{Parameters, RawParameters},
     public_query::{PublicQuery, execute},
     state::App,
-    streaming, websocket,
+    streaming, trace_parent, websocket,
 };
 use crate::{
     accounts::Viewer,
@@ -206,8 +206,9 @@ async fn answer(
         }
     };
     let is_public = operation.kind == Some(OperationType::Query) && viewer == Viewer::Anonymous;
-    // Sharing parses the parameters again, which pays for small ones.
-    if is_public && raw.len() < LARGE_BYTES {
+    // Sharing parses the parameters again, which pays for small ones. A trace must show the work
+    // itself.
+    if is_public && raw.len() < LARGE_BYTES && !trace_parent::is_recorded() {
         let document = Arc::clone(&admitted.document);
         let label = Arc::clone(&operation.label);
         let public = PublicQuery { raw, media_type, document: Arc::clone(&document), label };

@@ -21,6 +21,7 @@ mod settings;
 mod site;
 mod state;
 mod streaming;
+mod trace_parent;
 mod websocket;
 
 use std::{any::Any, sync::Arc};

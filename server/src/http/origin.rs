@@ -16,9 +16,9 @@ pub(super) type Peer = ConnectInfo<SocketAddr>;
 /// Whether the client reached this server by a loopback name or address, where there is no HTTPS.
 pub(super) fn is_loopback(headers: &HeaderMap) -> bool {
     let Some(authority) = authority(headers) else { return false };
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-    host == "localhost"
-        || host.ends_with(".localhost")
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let last_label = host.rsplit('.').next().unwrap_or_default();
+    last_label.eq_ignore_ascii_case("localhost")
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 

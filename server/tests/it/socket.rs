@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Error, Message, client::IntoClientRequest, http::HeaderValue},
+    tungstenite::{
+        Error, Message, client::IntoClientRequest, handshake::client::Request, http::HeaderValue,
+    },
 };
 
 /// The subprotocol of current clients.
@@ -46,6 +48,12 @@ impl Socket {
         let url = format!("{}/graphql", url.replacen("http", "ws", 1));
         let mut request = url.into_client_request().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(protocol));
+        Self::upgrade(request).await
+    }
+
+    /// Opens a socket by this request, and sends nothing.
+    pub(crate) async fn upgrade(request: Request) -> Result<Self, Error> {
+        let protocol = request.headers()["sec-websocket-protocol"].clone();
         let (stream, response) = connect_async(request).await?;
         assert_eq!(response.headers()["sec-websocket-protocol"], protocol);
         Ok(Self { stream, is_legacy: protocol == LEGACY_PROTOCOL, last_id: 0 })

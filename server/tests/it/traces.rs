@@ -9,15 +9,18 @@ use opentelemetry_proto::tonic::{
     trace::v1::Span,
 };
 use prost::Message;
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, time::Instant};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::{
     app::{BOOK, JWT_SECRET},
     database::{Engine, new_database},
     demo::{LIMITED_CONCERT, LOG_IN_AS_ADA},
     program::Program,
+    socket::{MODERN_PROTOCOL, Socket},
 };
 
 /// Starts a collector. Returns its address and the exports that it has received.
@@ -62,6 +65,19 @@ fn string_attribute<'a>(attributes: &'a [KeyValue], name: &str) -> Option<&'a st
     }
 }
 
+fn spans_in(exports: &[Bytes]) -> Vec<Span> {
+    let mut spans = Vec::new();
+    for body in exports {
+        let export = ExportTraceServiceRequest::decode(body.clone()).unwrap();
+        for resource in export.resource_spans {
+            let attributes = resource.resource.unwrap();
+            assert_eq!(string_attribute(&attributes.attributes, "service.name"), Some("rowlock"));
+            spans.extend(resource.scope_spans.into_iter().flat_map(|scope| scope.spans));
+        }
+    }
+    spans
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trace_leads_from_the_request_to_its_sql_statements() {
     let folder = TempDir::new().unwrap();
@@ -77,15 +93,7 @@ async fn a_trace_leads_from_the_request_to_its_sql_statements() {
 
     // The stopping server has exported all spans, although it ran only briefly.
     let exports: Vec<_> = exports.lock().unwrap().drain(..).collect();
-    let mut spans: Vec<Span> = Vec::new();
-    for body in &exports {
-        let export = ExportTraceServiceRequest::decode(body.clone()).unwrap();
-        for resource in export.resource_spans {
-            let attributes = resource.resource.unwrap();
-            assert_eq!(string_attribute(&attributes.attributes, "service.name"), Some("rowlock"));
-            spans.extend(resource.scope_spans.into_iter().flat_map(|scope| scope.spans));
-        }
-    }
+    let spans = spans_in(&exports);
     let request = spans
         .iter()
         .find(|span| {
@@ -130,4 +138,91 @@ async fn a_silent_collector_delays_neither_requests_nor_the_stop() {
     server.terminate();
     let (status, log) = server.wait();
     assert!(status.success() && stopped_at.elapsed().as_secs() < 8, "{log}");
+}
+
+/// The ids of a client's trace and of the span in it that sends requests.
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const PARENT: &str = "00f067aa0ba902b7";
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_sockets_and_streams_are_parts_of_their_clients_trace() {
+    let folder = TempDir::new().unwrap();
+    let (url, exports) = collector().await;
+    let server = server(&folder, &url).await;
+    let trace_parent = format!("00-{TRACE}-{PARENT}-01");
+    let with_trace = |request: RequestBuilder| {
+        let request = request.header("traceparent", &trace_parent);
+        request.header("tracestate", "vendor=1").header("tracestate", "other=2")
+    };
+    let request = |query| server.request(None, query, json!({}));
+    let mut ids = Vec::new();
+    let query = "{ events(first: 1) { nodes { id } } }";
+    // The last one could share the execution of an equal query.
+    for text in [LOG_IN_AS_ADA, "{ colour }", query, query, query] {
+        let answer = with_trace(request(text)).send().await.unwrap();
+        ids.push(answer.headers()["x-request-id"].to_str().unwrap().to_owned());
+    }
+    let stream = with_trace(request("{ me { id } }")).header("accept", "text/event-stream");
+    stream.send().await.unwrap().text().await.unwrap();
+    let mut upgrade =
+        format!("{}/graphql", server.url.replacen("http", "ws", 1)).into_client_request().unwrap();
+    upgrade.headers_mut().insert("sec-websocket-protocol", MODERN_PROTOCOL.parse().unwrap());
+    upgrade.headers_mut().insert("traceparent", trace_parent.parse().unwrap());
+    let mut socket = Socket::upgrade(upgrade).await.unwrap();
+    socket.send(json!({ "type": "connection_init" })).await;
+    assert_eq!(socket.next_message().await["type"], "connection_ack");
+    socket.run("query OnSocket { node(id: \"x\") { id } }", json!({})).await;
+
+    let mut strangers = Vec::new();
+    let not_sampled = format!("00-{TRACE}-{PARENT}-00");
+    for ignored in [
+        "",
+        "x",
+        &trace_parent.to_uppercase(),
+        &trace_parent.replacen("00-", "ff-", 1),
+        &trace_parent.replacen("00-", "0-", 1),
+        &format!("{trace_parent}-01"),
+        &format!("00-{}-{PARENT}-01", "0".repeat(32)),
+        &format!("00-{TRACE}-{}-01", "0".repeat(16)),
+        &format!("00-{}-{PARENT}-01", &TRACE[1..]),
+    ] {
+        let request = request(LOG_IN_AS_ADA).header("traceparent", ignored);
+        let answer = request.send().await.unwrap();
+        strangers.push(answer.headers()["x-request-id"].to_str().unwrap().to_owned());
+    }
+    let twice = request(LOG_IN_AS_ADA).header("traceparent", &trace_parent);
+    let twice = twice.header("traceparent", &trace_parent).send().await.unwrap();
+    strangers.push(twice.headers()["x-request-id"].to_str().unwrap().to_owned());
+    let unseen = request(LOG_IN_AS_ADA).header("traceparent", &not_sampled).send().await.unwrap();
+    let unseen = unseen.headers()["x-request-id"].to_str().unwrap().to_owned();
+    server.terminate();
+    let (status, log) = server.wait();
+    assert!(status.success(), "{log}");
+
+    let exports: Vec<_> = exports.lock().unwrap().drain(..).collect();
+    let spans = spans_in(&exports);
+    let with_id =
+        |id: &str| spans.iter().find(|span| string_attribute(&span.attributes, "id") == Some(id));
+    for id in &ids {
+        let span = with_id(id).unwrap_or_else(|| panic!("no span has this id: {id}"));
+        assert_eq!((hex(&span.trace_id), hex(&span.parent_span_id)), (TRACE.into(), PARENT.into()));
+        assert_eq!(span.trace_state, "vendor=1,other=2");
+    }
+    for name in ["me", "node"] {
+        let is_it = |span: &&Span| {
+            span.name == "operation" && string_attribute(&span.attributes, "name") == Some(name)
+        };
+        let span = spans.iter().find(is_it).unwrap_or_else(|| panic!("no span of {name}"));
+        assert_eq!((hex(&span.trace_id), hex(&span.parent_span_id)), (TRACE.into(), PARENT.into()));
+    }
+    for id in &strangers {
+        let span = with_id(id).unwrap_or_else(|| panic!("no span has this id: {id}"));
+        assert_ne!(hex(&span.trace_id), TRACE);
+        assert_eq!(span.parent_span_id, [0_u8; 0]);
+    }
+    assert!(with_id(&unseen).is_none(), "the client does not record this trace");
 }

@@ -41,6 +41,7 @@ use super::{
     origin::Peer,
     settings::SocketTimeouts,
     state::App,
+    trace_parent::TraceParent,
 };
 use crate::{
     accounts::{AccessTokens, Viewer},
@@ -89,13 +90,14 @@ pub(super) async fn serve(
         .max_message_size(app.max_message_bytes)
         .max_frame_size(app.max_message_bytes);
     let response_id = id.clone();
+    let trace = TraceParent::of(headers);
     let response = upgrade.on_upgrade(move |socket| {
         let sockets = app.sockets.clone();
         let connection = Connection::new(socket, arrived, &held);
         let api = ClientApi::new(&app.api, client, held);
         let session = Session { app, api, protocol, address, id, _permit: permit };
         let work = session.run(connection);
-        sockets.track(work.instrument(span))
+        sockets.track(trace.run(work.instrument(span)))
     });
     opened_socket(response, &response_id)
 }
