@@ -30,7 +30,8 @@ const AXE: Package = Package {
 const NEED_SITE: &[&str] = &["accepted_operations::", "browser::", "site::"];
 const NEED_BROWSER: &[&str] = &["browser::"];
 const NEED_POOLER: &[&str] = &["pooler::"];
-const NEED_CLIENTS: &[&str] = &["clients::", "documentation_examples::"];
+const NEED_CLIENTS: &[&str] =
+    &["clients::", "documentation_examples::", "browser::client_libraries::"];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

@@ -303,16 +303,11 @@ pub(crate) fn aliased(count: usize, field: &str) -> String {
 
 /// The settings of `rowlock serve` with these flags.
 pub(crate) fn serve_args(database_url: &str, flags: &[&str]) -> ServeArgs {
-    let required = [
-        "rowlock",
-        "--database-url",
-        database_url,
-        "--jwt-secret",
-        JWT_SECRET,
-        "--web-dir",
-        WEB_DIR,
-    ];
-    Cli::try_parse_from(required.iter().chain(flags)).unwrap().serve
+    let required =
+        ["rowlock", "--database-url", database_url, "--jwt-secret", JWT_SECRET].into_iter();
+    let web_dir = ["--web-dir", WEB_DIR].into_iter().filter(|_| !flags.contains(&"--web-dir"));
+    let flags = flags.iter().copied();
+    Cli::try_parse_from(required.chain(web_dir).chain(flags)).unwrap().serve
 }
 
 /// The built web client, relative to the server's folder, where cargo runs the tests.

@@ -58,6 +58,11 @@ async fn urql_queries_books_and_subscribes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn urql_and_apollo_client_keep_a_session_with_their_default_options() {
+    run_script("session.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn relay_compiles_pages_and_refetches_by_id() {
     run_script("relay.mjs").await;
 }

@@ -17,6 +17,7 @@ pub(crate) struct Proxy {
     pub(crate) port: u16,
     target: Arc<Mutex<String>>,
     is_open: watch::Sender<bool>,
+    cuts: watch::Sender<u32>,
     fault: Arc<Mutex<NetworkFault>>,
 }
 
@@ -44,6 +45,8 @@ impl Proxy {
         let port = listener.local_addr().unwrap().port();
         let is_open = watch::Sender::new(true);
         let open_state = is_open.subscribe();
+        let cuts = watch::Sender::new(0);
+        let cuts_so_far = cuts.subscribe();
         let fault = Arc::new(Mutex::new(NetworkFault::None));
         let shared_fault = Arc::clone(&fault);
         tokio::spawn(async move {
@@ -51,11 +54,19 @@ impl Proxy {
                 if *open_state.borrow() {
                     let fault = Arc::clone(&shared_fault);
                     let target = shared_target.lock().unwrap().clone();
-                    tokio::spawn(relay(client, target, open_state.clone(), fault));
+                    let mut cuts = cuts_so_far.clone();
+                    cuts.mark_unchanged();
+                    let relaying = relay(client, target, open_state.clone(), fault);
+                    tokio::spawn(async move {
+                        tokio::select! {
+                            () = relaying => {}
+                            _ = cuts.changed() => {}
+                        }
+                    });
                 }
             }
         });
-        Self { port, target, is_open, fault }
+        Self { port, target, is_open, cuts, fault }
     }
 
     /// The URL at which an HTTP server is reached through the proxy.
@@ -71,6 +82,11 @@ impl Proxy {
     /// Opens or closes the proxy. Closing it ends all connections.
     pub(crate) fn set_open(&self, is_open: bool) {
         self.is_open.send_replace(is_open);
+    }
+
+    /// Ends all connections. There can be new ones at once.
+    pub(crate) fn cut_connections(&self) {
+        self.cuts.send_modify(|cuts| *cuts += 1);
     }
 
     pub(crate) fn set_fault(&self, fault: NetworkFault) {

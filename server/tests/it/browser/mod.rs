@@ -6,6 +6,7 @@ mod accessibility;
 mod account;
 mod allowed_operations;
 mod booking;
+mod client_libraries;
 mod driver;
 mod graphiql;
 mod list;
