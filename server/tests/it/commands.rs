@@ -90,6 +90,7 @@ fn a_wrong_setting_is_reported_in_one_line() {
         ("LISTEN_ADDR", "nowhere", "use an address and a port"),
         ("JWT_SECRET", "tooshort", "it needs at least 32 bytes and has 8"),
         ("ALLOWED_ORIGINS", "*", "does not start with https:// or http://"),
+        ("REFRESH_COOKIE_SAME_SITE", "lax", "[possible values: strict, none]"),
         ("BOOKING_DELAY_MS", "-1", "invalid digit"),
         ("DATABASE_READ_CONNECTIONS", "0", "not in 1..=1000"),
         ("LOG_FORMAT", "xml", "[possible values: text, json]"),
