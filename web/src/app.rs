@@ -55,12 +55,19 @@ pub(crate) fn App() -> impl IntoView {
 
 #[component]
 fn Footer() -> impl IntoView {
-    view! {
-        <footer class="site-footer">
-            <p>"Rowlock never sells a ticket twice."</p>
+    // The server's page has this link only if the server has IDEs.
+    let has_ides = document().query_selector("link[rel=help]").is_ok_and(|link| link.is_some());
+    let link = has_ides.then(|| {
+        view! {
             <a href="/playground" rel="external">
                 "API playground"
             </a>
+        }
+    });
+    view! {
+        <footer class="site-footer">
+            <p>"Rowlock never sells a ticket twice."</p>
+            {link}
         </footer>
     }
 }

@@ -81,7 +81,7 @@ pub(super) async fn get_or_upgrade(
     }
     let query = query.unwrap_or_default();
     let caller = Caller::of(&app, peer, &headers);
-    if query.is_empty() && caller.accept.prefers_html() {
+    if query.is_empty() && app.has_ides && caller.accept.prefers_html() {
         return Redirect::to("/playground").into_response();
     }
     match caller.api.held.hold(query.len()) {

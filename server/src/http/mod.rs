@@ -73,7 +73,7 @@ impl Shutdown {
 }
 
 /// Returns all routes, and the means to stop the sockets and streams that they open. `has_ides`
-/// says whether GraphQL Playground and GraphiQL are served.
+/// says whether GraphQL Playground and GraphiQL are served, if they were built.
 pub(crate) fn router(
     services: &Services,
     api: Api,
@@ -81,6 +81,7 @@ pub(crate) fn router(
     clients: Clients,
     has_ides: bool,
 ) -> (Router, Shutdown) {
+    let has_ides = has_ides && site::has_ides(&settings.web_dir);
     let shutdown = Shutdown { stopping: CancellationToken::new(), sockets: OpenSockets::default() };
     let app: App = Arc::new(AppState::new(
         services.clone(),
@@ -89,6 +90,7 @@ pub(crate) fn router(
         clients,
         shutdown.sockets.clone(),
         shutdown.stopping.clone(),
+        has_ides,
     ));
     let router = Router::new()
         .route(

@@ -41,9 +41,19 @@ const CHUNK_BYTES: usize = 16_384;
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-opener-policy");
 
+/// The client's page, which links to the IDEs.
+const PAGE: &str = "index.html";
+/// The client's page without that link.
+const PAGE_WITHOUT_IDES: &str = "index-without-ides.html";
+
 /// Whether `dir` has a web client.
 pub(crate) fn has_web_client(dir: &Path) -> bool {
-    dir.join("index.html").is_file()
+    dir.join(PAGE).is_file()
+}
+
+/// Whether `dir` has the IDEs.
+pub(super) fn has_ides(dir: &Path) -> bool {
+    has_web_client(dir) && dir.join("ide/playground/index.html").is_file()
 }
 
 /// Serves files from `dir`, and their compressed versions to browsers that accept these. The client
@@ -64,8 +74,9 @@ pub(super) fn routes(dir: &Path, has_ides: bool) -> Router<App> {
         |path| ServeDir::new(dir.join(path)).with_buf_chunk_size(CHUNK_BYTES).precompressed_br();
     let file =
         |path| ServeFile::new(dir.join(path)).with_buf_chunk_size(CHUNK_BYTES).precompressed_br();
+    let page = if has_ides { PAGE } else { PAGE_WITHOUT_IDES };
     let client = Router::<()>::new()
-        .fallback_service(file("index.html"))
+        .fallback_service(file(page))
         .layer(header_of(header::CONTENT_SECURITY_POLICY, CLIENT_POLICY))
         .layer(middleware::from_fn(only_for_browsers));
     let ides = match has_ides {

@@ -39,6 +39,8 @@ pub(super) struct AppState {
     pub(super) max_subscriptions_per_socket: usize,
     pub(super) socket_timeouts: SocketTimeouts,
     pub(super) stopping: CancellationToken,
+    /// Whether GraphQL Playground and GraphiQL are served.
+    pub(super) has_ides: bool,
     allowed_origins: Origins,
     client_addresses: ClientAddresses,
     cookie_same_site: CookieSameSite,
@@ -52,6 +54,7 @@ impl AppState {
         clients: Clients,
         sockets: OpenSockets,
         stopping: CancellationToken,
+        has_ides: bool,
     ) -> Self {
         Self {
             public_queries: SharedReads::new(api.clone()),
@@ -65,6 +68,7 @@ impl AppState {
             max_subscriptions_per_socket: settings.max_subscriptions_per_socket,
             socket_timeouts: settings.socket_timeouts(),
             stopping,
+            has_ides,
             allowed_origins: settings.allowed_origins.clone(),
             client_addresses: ClientAddresses::new(settings.client_address_header.clone()),
             cookie_same_site: settings.refresh_cookie_same_site,

@@ -26,6 +26,30 @@ async fn every_page_has_a_content_security_policy() {
 }
 
 #[tokio::test]
+async fn nothing_links_to_ides_that_are_not_served() {
+    for (flags, has_ides) in [(&[][..], true), (&["--introspection", "false"], false)] {
+        let app = App::start_with(Engine::Sqlite, flags).await;
+        let get = async |path: &str| {
+            let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+            app.get(path).header(header::ACCEPT, browser).send().await.unwrap()
+        };
+        for path in ["/", "/events/anything"] {
+            let page = get(path).await.text().await.unwrap();
+            assert!(page.contains("<title>Rowlock</title>"), "{page}");
+            assert_eq!(page.contains("/playground"), has_ides, "{page}");
+        }
+        let api = get("/graphql").await;
+        let (status, is_playground) = (api.status(), api.url().path() == "/playground");
+        assert_eq!(
+            (status.as_u16(), is_playground),
+            if has_ides { (200, true) } else { (400, false) }
+        );
+        assert!(!api.text().await.unwrap().contains("/graphiql"));
+        assert_eq!(get("/graphiql").await.status() == 200, has_ides);
+    }
+}
+
+#[tokio::test]
 async fn the_web_client_is_served_compressed_and_cached_forever_under_hashed_names() {
     let app = App::start(Engine::Sqlite).await;
     let get = async |path: &str| {
