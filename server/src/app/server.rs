@@ -8,6 +8,7 @@ use axum::{
     extract::ConnectInfo,
     http::{HeaderValue, StatusCode, header::CONNECTION},
 };
+use futures_util::future::{Either, ready};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -246,14 +247,13 @@ async fn accept(
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(arrived.clone());
             http::limit_requested_headers(&mut request);
-            let checked = http::check_host(&mut request);
-            let (answering, stopping) =
-                (checked.map(|()| router.clone().call(request)), stopping.clone());
+            let answering = match http::refuse_bad_host(&mut request) {
+                Some(refused) => Either::Left(ready(Ok(refused))),
+                None => Either::Right(router.clone().call(request)),
+            };
+            let stopping = stopping.clone();
             async move {
-                let mut response = match answering {
-                    Ok(answering) => answering.await?,
-                    Err(refused) => refused,
-                };
+                let mut response = answering.await?;
                 http::ensure_request_id(&mut response);
                 let stays_http = response.status() != StatusCode::SWITCHING_PROTOCOLS;
                 if stays_http && stopping.is_cancelled() {

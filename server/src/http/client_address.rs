@@ -10,14 +10,19 @@
 
 use std::{
     borrow::Cow,
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::Once,
 };
 
-use axum::http::{HeaderMap, HeaderName, header::FORWARDED};
+use axum::{
+    extract::ConnectInfo,
+    http::{HeaderMap, HeaderName, header::FORWARDED},
+};
 
-use super::origin::Peer;
 use crate::limits::ClientAddress;
+
+/// The other end of the connection.
+pub(super) type Peer = ConnectInfo<SocketAddr>;
 
 /// Finds the addresses of clients.
 #[derive(Debug, Default)]

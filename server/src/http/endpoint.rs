@@ -11,7 +11,7 @@ use axum::{
 };
 
 use super::{
-    access_log::Line, answer::refuse, arrived::Arrived, graphql, origin::Peer, state::App,
+    access_log::Line, answer::refuse, arrived::Arrived, client_address::Peer, graphql, state::App,
     trace_parent::TraceParent,
 };
 use crate::graphql::ApiError;

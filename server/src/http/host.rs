@@ -10,12 +10,9 @@ use axum::{
 use super::answer::refuse;
 use crate::graphql::ApiError;
 
-/// Refuses a request that names no host, or several, or none that can be one. The host of the
-/// request's target, if it has one, takes the place of the header.
-///
-/// # Errors
-/// The answer to a request that is refused.
-pub(crate) fn check_host<B>(request: &mut Request<B>) -> Result<(), Response> {
+/// The answer to a request that names no host, or several, or none that can be one. In any other
+/// request, the host of its target, if it has one, takes the place of the header.
+pub(crate) fn refuse_bad_host<B>(request: &mut Request<B>) -> Option<Response> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let problem = match (hosts.next(), hosts.next()) {
         (_, Some(_)) => "The request has several Host headers.",
@@ -25,10 +22,10 @@ pub(crate) fn check_host<B>(request: &mut Request<B>) -> Result<(), Response> {
         (None, None) if request.version() == Version::HTTP_11 => "The request has no Host header.",
         _ => {
             use_host_of_target(request);
-            return Ok(());
+            return None;
         }
     };
-    Err(refuse(StatusCode::BAD_REQUEST, ApiError::field("host", problem)))
+    Some(refuse(StatusCode::BAD_REQUEST, ApiError::field("host", problem)))
 }
 
 fn use_host_of_target<B>(request: &mut Request<B>) {
@@ -127,7 +124,7 @@ mod tests {
             .header(header::HOST, "a.example")
             .body(())
             .unwrap();
-        assert!(check_host(&mut request).is_ok());
+        assert!(refuse_bad_host(&mut request).is_none());
         assert_eq!(request.headers()[header::HOST], "b.example:81");
     }
 }

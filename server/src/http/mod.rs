@@ -54,7 +54,7 @@ pub(crate) use self::site::has_web_client;
 pub use self::websocket::CLOSE_CODES;
 pub(crate) use self::{
     access_log::ensure_request_id, arrived::Arrived, cors::limit_requested_headers,
-    host::check_host,
+    host::refuse_bad_host,
 };
 
 /// Stops the sockets and streams that the routes opened.

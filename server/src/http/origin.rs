@@ -1,17 +1,11 @@
-//! The origin of a request: the other end of its connection, and the page that sent it.
+//! The origin of a request: the page that sent it, and the name by which it reached the server.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use axum::{
-    extract::ConnectInfo,
-    http::{HeaderMap, HeaderValue, header, uri::Authority},
-};
+use axum::http::{HeaderMap, HeaderValue, header, uri::Authority};
 use url::{Origin, Url};
 
 use super::{forwarded_scheme::Scheme, settings::Origins};
-
-/// The other end of the connection.
-pub(super) type Peer = ConnectInfo<SocketAddr>;
 
 /// Whether the client reached this server by a loopback name or address, where there is no HTTPS.
 pub(super) fn is_loopback(headers: &HeaderMap) -> bool {

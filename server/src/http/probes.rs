@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{answer::refuse, origin::Peer, state::App};
+use super::{answer::refuse, client_address::Peer, state::App};
 use crate::{
     database::{Availability, Schema},
     metrics::Snapshot,

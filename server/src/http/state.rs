@@ -7,10 +7,10 @@ use axum::http::HeaderMap;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    client_address::ClientAddresses,
+    client_address::{ClientAddresses, Peer},
     forwarded_scheme::{Scheme, forwarded_scheme},
     open_sockets::OpenSockets,
-    origin::{Peer, is_loopback, origin_may_call},
+    origin::{is_loopback, origin_may_call},
     persisted::PersistedQueries,
     public_query::PublicQuery,
     settings::{HttpArgs, Origins, SocketTimeouts},
