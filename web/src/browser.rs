@@ -1,5 +1,5 @@
-//! Wrappers around the browser's own functions: formatting in the visitor's language and time zone,
-//! the clock, random numbers, focus and address.
+//! Wrappers around the browser's own functions: formatting in English and in the visitor's time
+//! zone, the clock, random numbers, focus and address.
 
 use std::{cell::RefCell, collections::HashMap, time::Duration};
 
@@ -10,18 +10,31 @@ use rowlock_web_operations::events::Money;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{FocusOptions, HtmlElement};
 
-use crate::money::Amount;
+use crate::{language::english_variant, money::Amount};
 
 thread_local! {
     // Kept, because creating a formatter takes a browser longer than rendering a card.
-    static DATE_AND_TIME: Function = date_format(&[("dateStyle", "long"), ("timeStyle", "short")]);
+    static DATE_AND_TIME: Function = date_format(&[
+        ("year", "numeric"),
+        ("month", "long"),
+        ("day", "numeric"),
+        ("hour", "numeric"),
+        ("minute", "2-digit"),
+        ("timeZoneName", "short"),
+    ]);
     static MONTH: Function = date_format(&[("month", "short")]);
     static DAY: Function = date_format(&[("day", "numeric")]);
+    static NUMBER: Function = number_format(&[]);
     /// Formatters by currency.
     static PRICES: RefCell<HashMap<String, Function>> = RefCell::default();
+    /// The kind of English that dates and numbers are written in.
+    static LOCALE: JsValue = {
+        let preferred = window().navigator().languages();
+        english_variant(preferred.iter().filter_map(|language| language.as_string())).into()
+    };
 }
 
-/// For example "March 15, 2026 at 10:00 AM", in the visitor's time zone and language.
+/// For example "March 15, 2026 at 10:00 AM GMT+1", in the visitor's time zone.
 pub(crate) fn date_and_time(rfc3339: &str) -> String {
     DATE_AND_TIME.with(|format| date(format, rfc3339))
 }
@@ -32,7 +45,17 @@ pub(crate) fn month_and_day(rfc3339: &str) -> (String, String) {
 }
 
 fn date_format(options: &[(&str, &str)]) -> Function {
-    Intl::DateTimeFormat::new(&Array::new(), &object(options)).format()
+    LOCALE.with(|locale| Intl::DateTimeFormat::new(&Array::of1(locale), &object(options)).format())
+}
+
+fn number_format(options: &[(&str, &str)]) -> Function {
+    LOCALE.with(|locale| Intl::NumberFormat::new(&Array::of1(locale), &object(options)).format())
+}
+
+/// For example "12,000".
+pub(crate) fn number(number: i32) -> String {
+    let written = NUMBER.with(|format| format.call1(&JsValue::UNDEFINED, &JsValue::from(number)));
+    text(written).unwrap_or_else(|| number.to_string())
 }
 
 fn date(format: &Function, rfc3339: &str) -> String {
@@ -40,7 +63,7 @@ fn date(format: &Function, rfc3339: &str) -> String {
     text(format.call1(&JsValue::UNDEFINED, &date)).unwrap_or_else(|| rfc3339.to_owned())
 }
 
-/// The price of some tickets in the visitor's language, for example "€99.80".
+/// The price of some tickets, for example "€99.80".
 pub(crate) fn price(one: &Money, tickets: u8) -> String {
     let Some(amount) = Amount::parse(&one.amount.0) else {
         return format!("{} {}", one.amount.0, one.currency);
@@ -71,8 +94,7 @@ fn price_format(currency: &str) -> Function {
     if let Some(format) = PRICES.with_borrow(|formats| formats.get(currency).cloned()) {
         return format;
     }
-    let options = object(&[("style", "currency"), ("currency", currency)]);
-    let format = Intl::NumberFormat::new(&Array::new(), &options).format();
+    let format = number_format(&[("style", "currency"), ("currency", currency)]);
     PRICES.with_borrow_mut(|formats| formats.insert(currency.to_owned(), format.clone()));
     format
 }
@@ -100,11 +122,6 @@ pub(crate) fn set_title(page: &str) {
 /// Milliseconds from now until the time; negative if it has passed.
 pub(crate) fn millis_until(rfc3339: &str) -> f64 {
     Date::new(&JsValue::from_str(rfc3339)).get_time() - Date::now()
-}
-
-/// The language of dates and prices.
-pub(crate) fn language() -> Option<String> {
-    window().navigator().language()
 }
 
 /// Whether an element has the focus. When a focused element is removed, the browser moves the focus

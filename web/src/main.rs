@@ -9,9 +9,9 @@
 //! 5. `query`, `toasts`, `scroll`, `last_list`, `redirect`: what else pages share
 //! 6. `session`: who is signed in; `booking`: outcomes and retries of a booking
 //! 7. `api`: HTTP and the live socket
-//! 8. `browser`: the browser's clock, language, random numbers and focus
-//! 9. `backoff`, `event_list`, `money`, `return_path`, `ticket_count`, `timestamp`, `validation`:
-//!    rules that need no browser
+//! 8. `browser`: the browser's clock, formats, random numbers and focus
+//! 9. `backoff`, `event_list`, `language`, `money`, `return_path`, `ticket_count`, `timestamp`,
+//!    `validation`: rules that need no browser
 
 #![expect(unreachable_pub, reason = "the component macro makes public what it generates")]
 
@@ -22,6 +22,7 @@ mod booking;
 mod browser;
 mod components;
 mod event_list;
+mod language;
 mod last_list;
 mod money;
 mod my_bookings;

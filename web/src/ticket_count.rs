@@ -65,11 +65,11 @@ impl TicketCount {
         }
     }
 
-    pub(crate) fn label(self) -> String {
+    pub(crate) fn label(self, number: impl Fn(i32) -> String) -> String {
         match self.remaining {
             ..=0 => "Sold Out".to_owned(),
             1 => "1 ticket left".to_owned(),
-            left => format!("{left} tickets left"),
+            left => format!("{} tickets left", number(left)),
         }
     }
 }
@@ -113,9 +113,10 @@ mod tests {
 
     #[test]
     fn the_label_names_the_count() {
-        assert_eq!(TicketCount::from_query(2, 2).label(), "2 tickets left");
-        assert_eq!(TicketCount::from_query(1, 2).label(), "1 ticket left");
-        assert_eq!(TicketCount::from_query(0, 2).label(), "Sold Out");
+        let number = |number| format!("<{number}>");
+        assert_eq!(TicketCount::from_query(2, 2).label(number), "<2> tickets left");
+        assert_eq!(TicketCount::from_query(1, 2).label(number), "1 ticket left");
+        assert_eq!(TicketCount::from_query(0, 2).label(number), "Sold Out");
     }
 
     #[test]

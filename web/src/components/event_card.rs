@@ -33,9 +33,7 @@ pub(crate) fn EventCard(event: Event) -> impl IntoView {
                 <TicketBar tickets />
             </div>
             <div class="card-foot">
-                <span class="price" lang=browser::language()>
-                    {price}
-                </span>
+                <span class="price">{price}</span>
                 <BookButton event />
             </div>
         </article>
@@ -49,9 +47,7 @@ pub(crate) fn EventFacts(starts_at: String, venue: String) -> impl IntoView {
     view! {
         <p class="fact">
             <Calendar />
-            <time datetime=starts_at lang=browser::language()>
-                {when}
-            </time>
+            <time datetime=starts_at>{when}</time>
         </p>
         <p class="fact">
             <Place />

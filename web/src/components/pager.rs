@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 
 use super::icons::{Back, Forward};
-use crate::event_list::{ListParams, page_numbers};
+use crate::{
+    browser::number,
+    event_list::{ListParams, page_numbers},
+};
 
 #[component]
 pub(crate) fn Pager(params: ListParams, pages: i32) -> impl IntoView {
@@ -31,10 +34,10 @@ pub(crate) fn Pager(params: ListParams, pages: i32) -> impl IntoView {
                         <a
                             class="page-link"
                             href=link(page)
-                            aria-label=format!("Page {page}")
+                            aria-label=format!("Page {}", number(page))
                             aria-current=current
                         >
-                            {page}
+                            {number(page)}
                         </a>
                     </li>
                 }

@@ -2,14 +2,14 @@
 
 use leptos::{html, prelude::*};
 
-use crate::ticket_count::TicketCount;
+use crate::{browser, ticket_count::TicketCount};
 
 #[component]
 pub(crate) fn TicketBadge(tickets: ArcRwSignal<TicketCount>) -> impl IntoView {
     let badge = tickets.clone();
     view! {
         <span class=move || format!("badge badge-{}", badge.get().availability().css_name())>
-            {move || tickets.get().label()}
+            {move || tickets.get().label(browser::number)}
         </span>
     }
 }

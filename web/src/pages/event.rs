@@ -151,7 +151,7 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
         let tickets = tickets.clone();
         move || {
             let tickets = tickets.get();
-            (tickets.remaining() > 0).then(|| format!("of {}", tickets.total()))
+            (tickets.remaining() > 0).then(|| format!("of {}", browser::number(tickets.total())))
         }
     };
     view! {

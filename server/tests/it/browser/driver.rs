@@ -106,9 +106,12 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 
-    /// Sets the visitor's language and time zone.
-    pub(super) async fn set_locale(&self, language: &str, zone: &str) {
-        self.devtools("Emulation.setLocaleOverride", json!({ "locale": language })).await;
+    /// Sets the visitor's preferred languages, separated by commas, and the time zone.
+    pub(super) async fn set_locale(&self, languages: &str, zone: &str) {
+        let first = languages.split(',').next();
+        self.devtools("Emulation.setLocaleOverride", json!({ "locale": first })).await;
+        let agent = json!({ "userAgent": "Test", "acceptLanguage": languages });
+        self.devtools("Emulation.setUserAgentOverride", agent).await;
         self.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": zone })).await;
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::driver::{Browser, with_plain_spaces};
+use super::driver::{Browser, badge_script, with_plain_spaces};
 use crate::{app::App, database::Engine, proxy::Proxy};
 
 const TITLES: &str = "return [...document.querySelectorAll('.card h2')].map(h => h.innerText)";
@@ -155,7 +155,7 @@ async fn going_back_from_an_event_restores_the_page_and_scroll_position_of_the_l
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dates_and_prices_follow_the_visitors_time_zone_and_language() {
+async fn dates_and_prices_are_english_and_name_the_visitors_time_zone() {
     let app = App::start(Engine::Sqlite).await;
     let event = app
         .event_with(|event| {
@@ -164,16 +164,34 @@ async fn dates_and_prices_follow_the_visitors_time_zone_and_language() {
         })
         .await;
     let browser = Browser::start(1280, 900).await;
-    for (language, zone, date, price) in [
-        ("en-US", "Europe/Berlin", "March 15, 2030 at 10:00 AM", "€1,234.56"),
-        ("de-DE", "Asia/Tokyo", "15. März 2030 um 18:00", "1.234,56 €"),
+    for (languages, zone, date, price) in [
+        ("en-US", "Europe/Berlin", "March 15, 2030 at 10:00 AM GMT+1", "€1,234.56"),
+        ("en-US", "America/New_York", "March 15, 2030 at 5:00 AM EDT", "€1,234.56"),
+        ("de-DE,de", "Europe/Berlin", "15 March 2030 at 10:00 CET", "€1,234.56"),
+        ("de-DE,en-US", "Asia/Tokyo", "March 15, 2030 at 6:00 PM GMT+9", "€1,234.56"),
     ] {
-        browser.set_locale(language, zone).await;
+        browser.set_locale(languages, zone).await;
         browser.open(&format!("{}/events/{event}", app.url)).await;
         browser.expect_text("time", date).await;
         let shown = browser.evaluate("return document.querySelector('.price').innerText").await;
         assert_eq!(with_plain_spaces(shown.as_str().unwrap()), price);
+        let month = browser.evaluate("return document.querySelector('.tile').innerText").await;
+        assert_eq!(with_plain_spaces(month.as_str().unwrap()).to_lowercase(), "mar 15");
     }
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_numbers_have_separators() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&app.url).await;
+    browser.wait_for(&badge_script("City Marathon"), |words| *words == "12,000 tickets left").await;
+    browser.click_label("City Marathon").await;
+    browser.expect_text(".badge", "12,000 tickets left").await;
+    browser.expect_text(".of-all", "of 12,000").await;
+    browser.open(&format!("{}/events?page=12000", app.url)).await;
+    browser.expect_text(".notice", "There is no page 12,000.").await;
     browser.close().await;
 }
 

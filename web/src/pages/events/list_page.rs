@@ -3,6 +3,7 @@
 use rowlock_web_operations::events::Event;
 
 use crate::{
+    browser::number,
     event_list::{ListParams, page_count},
     my_bookings::ReadStamp,
 };
@@ -20,11 +21,13 @@ impl ListPage {
     pub(super) fn summary(&self) -> String {
         let events = match self.total {
             1 => "1 event".to_owned(),
-            count => format!("{count} events"),
+            count => format!("{} events", number(count)),
         };
         match page_count(self.total) {
             1 => events,
-            pages => format!("{events}, page {} of {pages}", self.params.page),
+            pages => {
+                format!("{events}, page {} of {}", number(self.params.page), number(pages))
+            }
         }
     }
 }

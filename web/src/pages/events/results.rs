@@ -127,7 +127,7 @@ pub(super) fn Results(events: Query<ListPage>) -> impl IntoView {
                 }
                 ResultsState::NoSuchPage(params) => {
                     view! {
-                        <Notice icon=Search title=format!("There is no page {}.", params.page)>
+                        <Notice icon=Search title=format!("There is no page {}.", browser::number(params.page))>
                             <a class="button" href=params.with_page(1).path()>
                                 "Go to the first page"
                             </a>
