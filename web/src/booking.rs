@@ -5,9 +5,6 @@ use std::collections::HashMap;
 
 use crate::api::{ErrorCode, Failure};
 
-/// The server's limit for one booking.
-pub(crate) const MAX_TICKETS_PER_BOOKING: i32 = 10;
-
 /// The outcome of an attempt to book.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BookingOutcome {

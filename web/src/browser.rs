@@ -12,6 +12,9 @@ use web_sys::{FocusOptions, HtmlElement};
 
 use crate::{language::english_variant, money::Amount};
 
+/// The price of a ticket that costs nothing.
+pub(crate) const FREE: &str = "Free";
+
 thread_local! {
     // Kept, because creating a formatter takes a browser longer than rendering a card.
     static DATE_AND_TIME: Function = date_format(&[
@@ -69,7 +72,7 @@ pub(crate) fn price(one: &Money, tickets: u8) -> String {
         return format!("{} {}", one.amount.0, one.currency);
     };
     if amount.is_free() {
-        return "Free".to_owned();
+        return FREE.to_owned();
     }
     // A string, because a JavaScript number could be rounded.
     let decimal = amount.times(tickets).to_decimal();
@@ -148,9 +151,12 @@ pub(crate) fn focus_on(element: &HtmlElement) {
 
 /// The page's address without its origin.
 pub(crate) fn path_and_query() -> String {
-    let location = window().location();
-    let path = location.pathname().unwrap_or_default();
-    path + &location.search().unwrap_or_default()
+    path() + &window().location().search().unwrap_or_default()
+}
+
+/// The page's address without its origin and its query.
+pub(crate) fn path() -> String {
+    window().location().pathname().unwrap_or_default()
 }
 
 fn object(entries: &[(&str, &str)]) -> Object {

@@ -10,8 +10,8 @@
 //! 6. `session`: who is signed in; `booking`: outcomes and retries of a booking
 //! 7. `api`: HTTP and the live socket
 //! 8. `browser`: the browser's clock, formats, random numbers and focus
-//! 9. `backoff`, `event_list`, `language`, `money`, `return_path`, `ticket_count`, `timestamp`,
-//!    `validation`: rules that need no browser
+//! 9. `backoff`, `event_list`, `event_path`, `language`, `money`, `return_path`, `ticket_count`,
+//!    `timestamp`, `validation`: rules that need no browser
 
 #![expect(unreachable_pub, reason = "the component macro makes public what it generates")]
 
@@ -22,6 +22,7 @@ mod booking;
 mod browser;
 mod components;
 mod event_list;
+mod event_path;
 mod language;
 mod last_list;
 mod money;

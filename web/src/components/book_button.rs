@@ -1,4 +1,4 @@
-//! The button that books an event and shows the state of the user's booking.
+//! What a visitor can do about an event, and the button for it.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use super::icons::Check;
 use crate::{
     api::live::LiveCounts,
     browser,
+    event_path::event_path,
     my_bookings::{BookingState, MyBookings},
     return_path::sign_in_path,
     session::{Session, Viewer},
@@ -17,70 +18,103 @@ use crate::{
     toasts::{Toasts, Tone},
 };
 
+/// What a visitor can do about an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    Bookable,
+    /// The user may have booked already. Nobody can book until the viewer is known.
+    ViewerUnknown,
+    Pending,
+    Booked,
+    SoldOut,
+    Closed,
+}
+
+impl Offer {
+    /// The offer of this event, as it changes with the count, the time and the user's booking.
+    pub(crate) fn of(event: &Event) -> Memo<Self> {
+        let session = Session::from_context();
+        let booking_state = MyBookings::from_context().state_of(&event.id);
+        let tickets = LiveCounts::from_context().count_of(&event.id);
+        let started = started(&event.starts_at.0);
+        Memo::new(move |_| {
+            let booking_state = booking_state.get();
+            let sold_out = tickets.get().remaining() <= 0;
+            match booking_state {
+                BookingState::Pending => Self::Pending,
+                BookingState::Booked { .. } => Self::Booked,
+                BookingState::Closed => Self::Closed,
+                BookingState::NotBooked if started.get() => Self::Closed,
+                BookingState::NotBooked if sold_out => Self::SoldOut,
+                BookingState::NotBooked if session.viewer() == Viewer::Unknown => {
+                    Self::ViewerUnknown
+                }
+                BookingState::NotBooked => Self::Bookable,
+            }
+        })
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Bookable | Self::ViewerUnknown => "Book",
+            Self::Pending => "Booking…",
+            Self::Booked => "Booked",
+            Self::SoldOut => "Sold out",
+            Self::Closed => "Closed",
+        }
+    }
+}
+
 #[component]
 pub(crate) fn BookButton(
     event: Event,
+    offer: Memo<Offer>,
     /// How many tickets it books.
     #[prop(into, default = 1.into())]
     quantity: Signal<i32>,
 ) -> impl IntoView {
-    let Event { id, title, starts_at, .. } = event;
     let my_bookings = MyBookings::from_context();
     let session = Session::from_context();
-    let booking_state = my_bookings.state_of(&id);
-    let tickets = LiveCounts::from_context().count_of(&id);
     let toasts = Toasts::from_context();
     let navigate = use_navigate();
-    let name = title.clone();
+    let name = event.title.clone();
 
     let book = move || match session.viewer_untracked() {
         Viewer::SignedIn(_) => {
-            my_bookings.book(id.clone(), title.clone(), quantity.get_untracked());
+            my_bookings.book(event.id.clone(), event.title.clone(), quantity.get_untracked());
         }
         Viewer::SignedOut => {
-            toasts.show(Tone::Info, format!("Sign in to book {title}."));
-            navigate(&sign_in_path(&browser::path_and_query()), Default::default());
+            let (id, text) = (event.id.inner(), format!("Sign in to book {}.", event.title));
+            toasts.show(Tone::Info, text);
+            // The page's address may not have the number of tickets yet.
+            let return_to = match browser::path() == event_path(id, 1) {
+                true => event_path(id, quantity.get_untracked()),
+                false => browser::path_and_query(),
+            };
+            navigate(&sign_in_path(&return_to), Default::default());
         }
         Viewer::Unknown => {}
     };
-    let started = started(&starts_at.0);
-    let state = Memo::new(move |_| {
-        let booking_state = booking_state.get();
-        let sold_out = tickets.get().remaining() <= 0;
-        match booking_state {
-            BookingState::Pending => ButtonState::Pending,
-            BookingState::Booked { .. } => ButtonState::Booked,
-            BookingState::Closed => ButtonState::Closed,
-            BookingState::NotBooked if started.get() => ButtonState::Closed,
-            BookingState::NotBooked if sold_out => ButtonState::SoldOut,
-            // The user may have booked already. The button stays inactive until the viewer is
-            // known.
-            BookingState::NotBooked if session.viewer() == Viewer::Unknown => {
-                ButtonState::ViewerUnknown
-            }
-            BookingState::NotBooked => ButtonState::Bookable,
-        }
-    });
+    let press = move || match offer.get_untracked() {
+        Offer::Bookable => book(),
+        Offer::ViewerUnknown | Offer::Pending | Offer::Booked | Offer::SoldOut | Offer::Closed => {}
+    };
     // `aria-disabled`, because `disabled` would take the focus from the button that was just
     // pressed.
     view! {
         <button
             type="button"
             class="button book"
-            class:booked=move || state.get() == ButtonState::Booked
-            aria-disabled=move || (state.get() != ButtonState::Bookable).to_string()
-            aria-label=move || match state.get() {
-                ButtonState::Bookable | ButtonState::ViewerUnknown => format!("Book {name}"),
-                state => format!("{}: {name}", state.label()),
+            class:booked=move || offer.get() == Offer::Booked
+            aria-disabled=move || (offer.get() != Offer::Bookable).to_string()
+            aria-label=move || match offer.get() {
+                Offer::Bookable | Offer::ViewerUnknown => format!("Book {name}"),
+                offer => format!("{}: {name}", offer.label()),
             }
-            on:click=move |_| {
-                if state.get_untracked() == ButtonState::Bookable {
-                    book();
-                }
-            }
+            on:click=move |_| press()
         >
-            {move || (state.get() == ButtonState::Booked).then(Check)}
-            {move || state.get().label()}
+            {move || (offer.get() == Offer::Booked).then(Check)}
+            {move || offer.get().label()}
         </button>
     }
 }
@@ -98,27 +132,4 @@ fn started(starts_at: &str) -> RwSignal<bool> {
         }
     }
     started
-}
-
-/// The button's state: its label, and whether it books.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ButtonState {
-    Bookable,
-    ViewerUnknown,
-    Pending,
-    Booked,
-    SoldOut,
-    Closed,
-}
-
-impl ButtonState {
-    fn label(self) -> &'static str {
-        match self {
-            Self::Bookable | Self::ViewerUnknown => "Book",
-            Self::Pending => "Booking…",
-            Self::Booked => "Booked",
-            Self::SoldOut => "Sold out",
-            Self::Closed => "Closed",
-        }
-    }
 }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use rowlock_web_operations::events::Event;
 
 use super::{
-    book_button::BookButton,
+    book_button::{BookButton, Offer},
     icons::{Calendar, Place},
     ticket_badge::{TicketBadge, TicketBar},
 };
@@ -15,6 +15,7 @@ pub(crate) fn EventCard(event: Event) -> impl IntoView {
     let tickets = LiveCounts::from_context().count_of(&event.id);
     let path = format!("/events/{}", event.id.inner());
     let price = browser::price(&event.price, 1);
+    let offer = Offer::of(&event);
     view! {
         <article class="card">
             <div class="card-head">
@@ -34,7 +35,7 @@ pub(crate) fn EventCard(event: Event) -> impl IntoView {
             </div>
             <div class="card-foot">
                 <span class="price">{price}</span>
-                <BookButton event />
+                <BookButton event offer />
             </div>
         </article>
     }

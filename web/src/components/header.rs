@@ -1,21 +1,36 @@
 //! The header of every page: navigation and the signed-in user.
 
 use leptos::prelude::*;
-use leptos_router::components::A;
+use leptos_router::{components::A, hooks::use_location, location::Location};
 
 use super::sign_out_button::SignOutButton;
-use crate::session::{Session, SessionUser, Viewer};
+use crate::{
+    return_path::path_with_next,
+    session::{Session, SessionUser, Viewer},
+};
 
 #[component]
 pub(crate) fn Header() -> impl IntoView {
     let session = Session::from_context();
+    let Location { pathname, search, query, .. } = use_location();
+    // Signing in leads back to the current page. The forms already know where to.
+    let next = Memo::new(move |_| match pathname.get().as_str() {
+        "/sign-in" | "/register" => query.with(|query| query.get("next").unwrap_or_default()),
+        path => match search.get().as_str() {
+            "" => path.to_owned(),
+            search => format!("{path}?{search}"),
+        },
+    });
     let account = move || match session.viewer() {
         Viewer::Unknown => {
             view! { <span class="line line-name" aria-hidden="true"></span> }.into_any()
         }
         Viewer::SignedOut => view! {
-            <A href="/sign-in">"Sign in"</A>
-            <A href="/register" attr:class="button button-small">
+            <A href=move || path_with_next("/sign-in", &next.get())>"Sign in"</A>
+            <A
+                href=move || path_with_next("/register", &next.get())
+                attr:class="button button-small"
+            >
                 "Register"
             </A>
         }

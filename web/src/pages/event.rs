@@ -1,21 +1,25 @@
 //! One event: its description, its remaining tickets, and booking.
 
+use cynic::Id;
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
-use rowlock_web_operations::events::{EventWithDescription, one_event};
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_params_map, use_query_map},
+};
+use rowlock_web_operations::events::{EventWithDescription, Money, one_event};
 
 use crate::{
     api::{ErrorCode, Failure, live::LiveCounts},
-    booking::MAX_TICKETS_PER_BOOKING,
     browser,
     components::{
-        book_button::BookButton,
+        book_button::{BookButton, Offer},
         event_card::{DateTile, EventFacts},
         live_status::LiveStatus,
         notice::FailureNotice,
         page_heading::PageHeading,
         ticket_badge::{TicketBadge, TicketBar},
     },
+    event_path::{MAX_TICKETS_PER_BOOKING, QUANTITY, chosen_quantity, event_path},
     last_list::LastListPath,
     my_bookings::{BookingState, MyBookings},
     pages::not_found::NotFound,
@@ -132,20 +136,17 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
     let EventWithDescription { description, event } = found;
     let tickets = LiveCounts::from_context().count_of(&event.id);
     let booking_state = MyBookings::from_context().state_of(&event.id);
-    let quantity = RwSignal::new(1);
-    let price = event.price.clone();
-    let total = move || browser::price(&price, u8::try_from(quantity.get()).unwrap_or(1));
+    let offer = Offer::of(&event);
+    let address = use_query_map();
     // At most as many as are left. One can always be requested, because the count may be out of
     // date.
     let max_quantity = {
         let tickets = tickets.clone();
         Memo::new(move |_| tickets.get().remaining().clamp(1, MAX_TICKETS_PER_BOOKING))
     };
-    Effect::new(move || {
-        let max_quantity = max_quantity.get();
-        if quantity.get_untracked() > max_quantity {
-            quantity.set(max_quantity);
-        }
+    let quantity = Memo::new(move |_| {
+        let chosen = address.with(|query| chosen_quantity(query.get(QUANTITY).as_deref()));
+        chosen.min(max_quantity.get())
     });
     let of_total = {
         let tickets = tickets.clone();
@@ -154,6 +155,11 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
             (tickets.remaining() > 0).then(|| format!("of {}", browser::number(tickets.total())))
         }
     };
+    let one_price = match browser::price(&event.price, 1) {
+        free if free == browser::FREE => free,
+        price => format!("{price} per ticket"),
+    };
+    let (id, price) = (event.id.clone(), event.price.clone());
     view! {
         <div class="event">
             <section class="panel" aria-label="About the event">
@@ -174,61 +180,88 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
                     <span class="of-all">{of_total}</span>
                 </div>
                 <TicketBar tickets />
-                {
-                    move || match booking_state.get() {
-                        BookingState::Booked { quantity } => {
-                            view! { <Booked quantity /> }.into_any()
-                        }
-                        BookingState::NotBooked | BookingState::Pending | BookingState::Closed => {
-                            view! {
-                                <div class="order-row">
-                                    <label class="quantity">
-                                        <span>"Tickets"</span>
-                                        <select
-                                            id="quantity"
-                                            on:change=move |event| {
-                                                let chosen = event_target_value(&event);
-                                                quantity.set(chosen.parse().unwrap_or(1));
-                                            }
-                                        >
-                                            {move || (1..=max_quantity.get())
-                                                .map(|count| {
-                                                    let selected =
-                                                        count == quantity.get_untracked();
-                                                    view! {
-                                                        <option value=count selected=selected>
-                                                            {count}
-                                                        </option>
-                                                    }
-                                                })
-                                                .collect_view()}
-                                        </select>
-                                    </label>
-                                    <p class="total">
-                                        <span>"Total"</span>
-                                        <strong class="price">{total.clone()}</strong>
-                                    </p>
-                                </div>
-                            }
-                                .into_any()
-                        }
+                <p class="one-price">{one_price}</p>
+                {move || match offer.get() {
+                    Offer::Bookable | Offer::ViewerUnknown | Offer::Pending => {
+                        let (id, price) = (id.clone(), price.clone());
+                        view! { <Order id price offer quantity max_quantity /> }.into_any()
                     }
-                }
-                <BookButton event quantity />
+                    Offer::Booked => {
+                        let state = booking_state.clone();
+                        (move || outcome(state.get())).into_any()
+                    }
+                    Offer::SoldOut | Offer::Closed => ().into_any(),
+                }}
+                <BookButton event offer quantity />
             </section>
         </div>
     }
 }
 
+/// The number of tickets and their price. The address holds the number.
 #[component]
-fn Booked(quantity: i32) -> impl IntoView {
-    let label = match quantity {
-        1 => "You have 1 ticket.".to_owned(),
-        count => format!("You have {count} tickets."),
+fn Order(
+    id: Id,
+    price: Money,
+    offer: Memo<Offer>,
+    quantity: Memo<i32>,
+    max_quantity: Memo<i32>,
+) -> impl IntoView {
+    let navigate = use_navigate();
+    let choose = move |quantity: i32| {
+        let options = NavigateOptions { replace: true, scroll: false, ..Default::default() };
+        navigate(&event_path(id.inner(), quantity), options);
     };
+    let is_sent = move || offer.get() == Offer::Pending;
+    let total = move || browser::price(&price, u8::try_from(quantity.get()).unwrap_or(1));
     view! {
-        <p class="yours">
-            {label} " " <a href="/bookings">"See my bookings"</a>
-        </p>
+        <div class="order-row">
+            <label class="quantity">
+                <span>"Tickets"</span>
+                <select
+                    id="quantity"
+                    disabled=is_sent
+                    prop:value=move || quantity.get().to_string()
+                    on:change=move |event| choose(chosen_quantity(Some(&event_target_value(&event))))
+                >
+                    {move || (1..=max_quantity.get())
+                        .map(|count| {
+                            let selected = count == quantity.get_untracked();
+                            view! {
+                                <option value=count selected=selected>
+                                    {count}
+                                </option>
+                            }
+                        })
+                        .collect_view()}
+                </select>
+            </label>
+            <p class="total">
+                <span>"Total"</span>
+                <strong class="price">{total}</strong>
+            </p>
+        </div>
+    }
+}
+
+/// What is known about the user's tickets.
+fn outcome(state: BookingState) -> Option<AnyView> {
+    let tickets = |quantity| match quantity {
+        1 => "1 ticket".to_owned(),
+        count => format!("{count} tickets"),
+    };
+    match state {
+        BookingState::Booked { quantity } => {
+            let text = format!("You have {}.", tickets(quantity));
+            Some(
+                view! {
+                    <p class="yours">
+                        {text} " " <a href="/bookings">"See my bookings"</a>
+                    </p>
+                }
+                .into_any(),
+            )
+        }
+        BookingState::NotBooked | BookingState::Pending | BookingState::Closed => None,
     }
 }

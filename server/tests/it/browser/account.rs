@@ -1,7 +1,11 @@
 //! Registering, signing in, and staying signed in across reloads, tabs and expired tokens.
 
 use super::driver::{Browser, ENTER, TAB};
-use crate::{app::App, database::Engine, demo::LIMITED_CONCERT};
+use crate::{
+    app::App,
+    database::Engine,
+    demo::{JAZZ_NIGHT, LIMITED_CONCERT},
+};
 use chrono::Duration;
 
 /// The number of refreshes that the server has answered.
@@ -257,4 +261,82 @@ async fn signing_out_everywhere_ends_the_session_of_another_browser() {
     second_browser.expect_text(".account", "Sign in").await;
     second_browser.close().await;
     first_browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_chosen_number_of_tickets_survives_the_sign_in() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    let chosen = "return document.querySelector('#quantity')?.value ?? null";
+    let page = format!("/events/{JAZZ_NIGHT}?quantity=3");
+    let next = format!("?next=%2Fevents%2F{JAZZ_NIGHT}%3Fquantity%3D3");
+
+    browser.open(&format!("{}/events/{JAZZ_NIGHT}", app.url)).await;
+    browser.expect_text(".badge", "80 tickets left").await;
+    browser.choose("#quantity", "3").await;
+    browser.click_label("Book").await;
+    browser.expect_path(&format!("/sign-in{next}")).await;
+    browser.click_label("Create an account").await;
+    browser.expect_path(&format!("/register{next}")).await;
+    browser.click_label("Sign in").await;
+    browser.expect_path(&format!("/sign-in{next}")).await;
+    // The links in the header keep the way back, too.
+    browser.click(".account [href^='/register']").await;
+    browser.expect_path(&format!("/register{next}")).await;
+    for (field, text) in [
+        ("name", "Nadia"),
+        ("email", "nadia@example.org"),
+        ("password", "passw0rd"),
+        ("passwordAgain", "passw0rd"),
+    ] {
+        browser.fill(field, text).await;
+    }
+    browser.press(ENTER).await;
+    browser.expect_text(".who", "Nadia").await;
+    browser.expect_path(&page).await;
+    browser.wait_for(chosen, |quantity| *quantity == "3").await;
+    browser.expect_text(".total", "$105.00").await;
+    browser.click_label("Book").await;
+    browser.expect_text(".yours", "You have 3 tickets.").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_in_through_the_header_leads_back_to_the_event() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    let page = format!("/events/{JAZZ_NIGHT}?quantity=2");
+    browser.open(&format!("{}{page}", app.url)).await;
+    browser.expect_text(".total", "$70.00").await;
+    browser.click(".account [href^='/sign-in']").await;
+    browser.submit_sign_in("Ada").await;
+    browser.expect_path(&page).await;
+    browser.expect_text(".total", "$70.00").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_of_tickets_that_makes_no_sense_counts_as_absent() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(768, 900).await;
+    let chosen = "return document.querySelector('#quantity')?.value ?? null";
+    for (query, quantity) in [
+        ("quantity=4", "4"),
+        ("quantity=0", "1"),
+        ("quantity=-2", "1"),
+        ("quantity=11", "1"),
+        ("quantity=2.5", "1"),
+        ("quantity=%3Cscript%3E", "1"),
+        ("quantity", "1"),
+    ] {
+        browser.open(&format!("{}/events/{JAZZ_NIGHT}?{query}", app.url)).await;
+        let found = browser.wait_for(chosen, |found| found.is_string()).await;
+        assert_eq!(found, quantity, "{query}");
+    }
+    // No more are chosen than are left.
+    browser.open(&format!("{}/events/{LIMITED_CONCERT}?quantity=3", app.url)).await;
+    browser.expect_text(".badge", "2 tickets left").await;
+    browser.wait_for(chosen, |quantity| *quantity == "2").await;
+    assert_eq!(browser.console_messages().await, Vec::<String>::new());
+    browser.close().await;
 }

@@ -8,6 +8,7 @@ mod allowed_operations;
 mod booking;
 mod client_libraries;
 mod driver;
+mod event_page;
 mod graphiql;
 mod list;
 mod live;
