@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
     components::{FlatRoutes, Redirect, Route, Router},
-    hooks::use_navigate,
+    hooks::{use_location, use_navigate},
     path,
 };
 
@@ -23,8 +23,8 @@ use crate::{
     },
     return_path::sign_in_path,
     scroll::ScrollPositions,
-    session::Session,
-    toasts::{Toasts, Tone},
+    session::{Session, Viewer},
+    toasts::{Toast, Toasts, Tone},
 };
 
 #[component]
@@ -39,6 +39,7 @@ pub(crate) fn App() -> impl IntoView {
     view! {
         <Router>
             <SessionEffects />
+            <PageMessages />
             <Header />
             <main id="content" tabindex="-1">
                 <Deferred>
@@ -103,7 +104,9 @@ fn SessionEffects() -> impl IntoView {
     Effect::watch(
         move || session.times_expired(),
         move |_, _, _| {
-            toasts.show(Tone::Error, Failure::SessionEnded.message());
+            let is_signed_out = move || session.viewer() == Viewer::SignedOut;
+            let text = Failure::SessionEnded.message();
+            toasts.show(Toast::new(Tone::Error, text).while_true(is_signed_out));
             let here = path_and_query();
             if !here.starts_with("/sign-in") {
                 navigate(&sign_in_path(&here), Default::default());
@@ -111,4 +114,12 @@ fn SessionEffects() -> impl IntoView {
         },
         false,
     );
+}
+
+/// Removes the messages of a page when the user leaves it.
+#[component]
+fn PageMessages() -> impl IntoView {
+    let toasts = Toasts::from_context();
+    let path = use_location().pathname;
+    Effect::watch(move || path.get(), move |path, _, _| toasts.dismiss_of_other_pages(path), false);
 }

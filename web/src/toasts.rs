@@ -1,8 +1,11 @@
-//! Short messages about the outcome of an action.
+//! Short messages about the outcome of an action. A message goes away after some seconds, and earlier
+//! when it no longer holds.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use leptos::{html, prelude::*};
+
+use crate::browser;
 
 /// How long a message stays. It stays longer while the pointer or the focus is on the messages.
 const TOAST_DURATION: Duration = Duration::from_secs(7);
@@ -18,11 +21,50 @@ pub(crate) enum Tone {
     Error,
 }
 
-#[derive(Clone, Debug)]
+/// Says whether a message still holds. It is called in an effect, so it can follow signals.
+type Condition = Arc<dyn Fn() -> bool + Send + Sync>;
+
+#[derive(Clone)]
 pub(crate) struct Toast {
     pub(crate) id: u32,
     pub(crate) tone: Tone,
     pub(crate) text: String,
+    /// The event that the message is about. It replaces an earlier one about the same event.
+    event_id: Option<String>,
+    /// The message goes away when this is false.
+    holds: Option<Condition>,
+    /// The page that the message belongs to.
+    page: Option<String>,
+}
+
+impl Toast {
+    pub(crate) fn new(tone: Tone, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { id: 0, tone, text, event_id: None, holds: None, page: None }
+    }
+
+    pub(crate) fn about_event(self, event_id: &str) -> Self {
+        Self { event_id: Some(event_id.to_owned()), ..self }
+    }
+
+    pub(crate) fn while_true(self, holds: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self { holds: Some(Arc::new(holds)), ..self }
+    }
+
+    /// The message goes away when the user leaves the current page.
+    pub(crate) fn on_this_page(self) -> Self {
+        Self { page: Some(browser::path()), ..self }
+    }
+
+    pub(crate) fn still_holds(&self) -> bool {
+        self.holds.as_ref().is_none_or(|holds| holds())
+    }
+}
+
+impl fmt::Debug for Toast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Toast").field("tone", &self.tone).field("text", &self.text).finish()
+    }
 }
 
 /// A `Copy` handle to the messages.
@@ -53,12 +95,15 @@ impl Toasts {
         self.shown.get()
     }
 
-    pub(crate) fn show(self, tone: Tone, text: impl Into<String>) {
-        let (id, text) = (self.next_id.get_value(), text.into());
+    pub(crate) fn show(self, toast: Toast) {
+        let id = self.next_id.get_value();
         self.next_id.set_value(id.wrapping_add(1));
         self.shown.update(|shown| {
-            shown.retain(|toast| toast.text != text);
-            shown.push(Toast { id, tone, text });
+            shown.retain(|before| {
+                let same_event = before.event_id.is_some() && before.event_id == toast.event_id;
+                !same_event && before.text != toast.text
+            });
+            shown.push(Toast { id, ..toast });
             let too_many = shown.len().saturating_sub(MAX_TOASTS);
             shown.drain(..too_many);
         });
@@ -77,6 +122,21 @@ impl Toasts {
     }
 
     pub(crate) fn dismiss(self, id: u32) {
-        self.shown.update(|shown| shown.retain(|toast| toast.id != id));
+        self.dismiss_if(|toast| toast.id == id);
+    }
+
+    pub(crate) fn dismiss_about_event(self, event_id: &str) {
+        self.dismiss_if(|toast| toast.event_id.as_deref() == Some(event_id));
+    }
+
+    /// Removes the messages that belong to other pages than this one.
+    pub(crate) fn dismiss_of_other_pages(self, path: &str) {
+        self.dismiss_if(|toast| toast.page.as_ref().is_some_and(|page| page != path));
+    }
+
+    fn dismiss_if(self, is_over: impl Fn(&Toast) -> bool) {
+        if self.shown.with_untracked(|shown| shown.iter().any(&is_over)) {
+            self.shown.update(|shown| shown.retain(|toast| !is_over(toast)));
+        }
     }
 }

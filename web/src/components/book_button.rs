@@ -15,7 +15,7 @@ use crate::{
     return_path::sign_in_path,
     session::{Session, Viewer},
     timestamp::has_started,
-    toasts::{Toasts, Tone},
+    toasts::{Toast, Toasts, Tone},
 };
 
 /// What a visitor can do about an event.
@@ -84,8 +84,9 @@ pub(crate) fn BookButton(
             my_bookings.book(event.id.clone(), event.title.clone(), quantity.get_untracked());
         }
         Viewer::SignedOut => {
+            let is_signed_out = move || session.viewer() == Viewer::SignedOut;
             let (id, text) = (event.id.inner(), format!("Sign in to book {}.", event.title));
-            toasts.show(Tone::Info, text);
+            toasts.show(Toast::new(Tone::Info, text).while_true(is_signed_out));
             // The page's address may not have the number of tickets yet.
             let return_to = match browser::path() == event_path(id, 1) {
                 true => event_path(id, quantity.get_untracked()),

@@ -5,8 +5,8 @@ use leptos_router::hooks::use_navigate;
 
 use crate::{
     browser::{focus, path_and_query},
-    session::Session,
-    toasts::{Toasts, Tone},
+    session::{Session, Viewer},
+    toasts::{Toast, Toasts, Tone},
 };
 
 #[component]
@@ -36,13 +36,16 @@ pub(crate) fn SignOutButton(#[prop(optional)] everywhere: bool) -> impl IntoView
                     if path_and_query().starts_with("/bookings") {
                         navigate("/events", Default::default());
                     }
-                    toasts.show(Tone::Info, done);
+                    let is_signed_out = move || session.viewer() == Viewer::SignedOut;
+                    toasts.show(Toast::new(Tone::Info, done).while_true(is_signed_out));
                     focus("content");
                 }
                 Err(failure) => {
                     busy.set(false);
                     let why = failure.message();
-                    toasts.show(Tone::Error, format!("You are still signed in. {why}"));
+                    let is_signed_in = move || session.viewer() != Viewer::SignedOut;
+                    let text = format!("You are still signed in. {why}");
+                    toasts.show(Toast::new(Tone::Error, text).while_true(is_signed_in));
                 }
             }
         });

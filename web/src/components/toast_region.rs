@@ -22,15 +22,21 @@ pub(crate) fn ToastRegion() -> impl IntoView {
                         Tone::Info => ("toast toast-plain", Check().into_any()),
                         Tone::Error => ("toast toast-bad", Warning().into_any()),
                     };
+                    let (id, text) = (toast.id, toast.text.clone());
+                    Effect::new(move || {
+                        if !toast.still_holds() {
+                            toasts.dismiss(id);
+                        }
+                    });
                     view! {
                         <div class=class>
-                            {icon} <p>{toast.text}</p>
+                            {icon} <p>{text}</p>
                             <button
                                 type="button"
                                 class="icon-button"
                                 aria-label="Dismiss"
                                 on:click=move |_| {
-                                    toasts.dismiss(toast.id);
+                                    toasts.dismiss(id);
                                     // The focus was on this button, which is gone now.
                                     focus("content");
                                 }

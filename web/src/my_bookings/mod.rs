@@ -16,7 +16,7 @@ use crate::{
     booking::{BookingOutcome, IdempotencyKeys},
     browser::random_key,
     session::{Session, Viewer},
-    toasts::{Toasts, Tone},
+    toasts::{Toast, Toasts, Tone},
 };
 
 /// The state of the user's booking of one event.
@@ -121,6 +121,7 @@ impl MyBookings {
 
     /// Books for the signed-in user and shows the outcome.
     pub(crate) fn book(self, event_id: Id, title: String, quantity: i32) {
+        self.toasts.dismiss_about_event(event_id.inner());
         self.set_state(&event_id, BookingState::Pending);
         let viewer = self.session.viewer_untracked();
         spawn_local(async move {
@@ -158,7 +159,18 @@ impl MyBookings {
                 | BookingOutcome::RateLimited(_)
                 | BookingOutcome::Unknown => Tone::Error,
             };
-            self.toasts.show(tone, outcome.message(&title));
+            let toast = Toast::new(tone, outcome.message(&title)).about_event(event_id.inner());
+            self.toasts.show(match outcome {
+                BookingOutcome::Booked { .. } | BookingOutcome::AlreadyBooked { .. } => {
+                    let state = self.state_of(&event_id);
+                    toast.while_true(move || matches!(state.get(), BookingState::Booked { .. }))
+                }
+                BookingOutcome::SoldOut { left } => {
+                    let count = self.live.count_of(&event_id);
+                    toast.while_true(move || count.get().remaining() <= left).on_this_page()
+                }
+                _ => toast.on_this_page(),
+            });
         });
     }
 

@@ -12,5 +12,6 @@ mod event_page;
 mod graphiql;
 mod list;
 mod live;
+mod messages;
 mod page_load;
 mod playground;

@@ -9,10 +9,10 @@ use super::booking_row::row_id;
 use crate::{
     browser,
     components::confirm_dialog::ConfirmDialog,
-    my_bookings::MyBookings,
+    my_bookings::{BookingState, MyBookings},
     query::Query,
     session::Session,
-    toasts::{Toasts, Tone},
+    toasts::{Toast, Toasts, Tone},
 };
 
 /// Asks whether to cancel a booking, and cancels it.
@@ -47,11 +47,14 @@ pub(super) fn CancelDialog(
             busy.try_set(false);
             to_cancel.try_set(None);
             let event = &booking.event;
+            let toast = |tone, text| Toast::new(tone, text).about_event(event.id.inner());
             match answer.map(|data| data.cancel_booking) {
                 Ok(CancelBookingResult::CancelBookingSuccess(success)) => {
                     my_bookings.set_cancelled(&event.id);
                     let message = format!("Your booking for {} is cancelled.", event.title);
-                    toasts.show(Tone::Success, message);
+                    let state = my_bookings.state_of(&event.id);
+                    let holds = move || !matches!(state.get(), BookingState::Booked { .. });
+                    toasts.show(toast(Tone::Success, message).while_true(holds));
                     let cancelled = success.booking;
                     bookings.update(|shown| {
                         for booking in &mut shown.nodes {
@@ -63,15 +66,16 @@ pub(super) fn CancelDialog(
                     focus_row(booking.id.inner().to_owned());
                 }
                 Ok(CancelBookingResult::BookingClosed(refusal)) => {
-                    toasts.show(Tone::Error, refusal.message);
+                    toasts.show(toast(Tone::Error, refusal.message).on_this_page());
                 }
                 Ok(CancelBookingResult::Other) => {
-                    toasts.show(Tone::Error, "Failed to cancel the booking. Please try again.");
+                    let text = "Failed to cancel the booking. Please try again.".to_owned();
+                    toasts.show(toast(Tone::Error, text).on_this_page());
                 }
-                Err(failure) => toasts.show(
-                    Tone::Error,
-                    format!("Failed to cancel the booking. {}", failure.message()),
-                ),
+                Err(failure) => {
+                    let text = format!("Failed to cancel the booking. {}", failure.message());
+                    toasts.show(toast(Tone::Error, text).on_this_page());
+                }
             }
         });
     };

@@ -20,7 +20,7 @@ use crate::{
     return_path::sign_in_path,
     scroll::ScrollPositions,
     session::{Session, Viewer},
-    toasts::{Toasts, Tone},
+    toasts::{Toast, Toasts, Tone},
 };
 use booking_row::{BookingRow, BookingsSkeleton};
 use cancel_dialog::CancelDialog;
@@ -176,7 +176,9 @@ fn ShowMore(bookings: Query<BookingConnection>) -> impl IntoView {
                         shown.page_info = next.page_info;
                     }
                 }),
-                Err(failure) => toasts.show(Tone::Error, failure.message()),
+                Err(failure) => {
+                    toasts.show(Toast::new(Tone::Error, failure.message()).on_this_page());
+                }
             }
             busy.try_set(false);
         });

@@ -1,0 +1,111 @@
+//! Messages that go away when they no longer hold.
+
+use super::driver::Browser;
+use crate::{
+    app::App,
+    database::Engine,
+    demo::{JAZZ_NIGHT, LIMITED_CONCERT},
+};
+
+/// Keeps messages from going away after some seconds.
+async fn keep_messages(browser: &Browser) {
+    let keep = "const set = window.setTimeout;
+        window.setTimeout = (f, ms, ...rest) => ms === 7_000 ? 0 : set(f, ms, ...rest)";
+    browser.evaluate(keep).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sold_out_goes_away_when_tickets_come_back() {
+    // The delay lets both book before the first booking is made.
+    let app = App::start_with(Engine::Sqlite, &["--booking-delay-ms", "1500"]).await;
+    let browser = Browser::start(768, 900).await;
+    browser.sign_in(&app.url, "Ada").await;
+    browser.click_label("Limited Concert").await;
+    browser.expect_text(".live", "Live counts").await;
+    keep_messages(&browser).await;
+    let buyer = app.user().await;
+    let (booked, ()) =
+        tokio::join!(app.book(&buyer, LIMITED_CONCERT, 2), browser.click_label("Book"));
+    browser
+        .expect_text(".toast", "Sorry, tickets for Limited Concert are no longer available.")
+        .await;
+    app.cancel(&buyer, booked["booking"]["id"].as_str().unwrap()).await;
+    browser.expect_text(".badge", "2 tickets left").await;
+    browser.expect_none(".toast").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn booked_goes_away_when_the_booking_is_cancelled_elsewhere() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.sign_in(&app.url, "Ada").await;
+    browser.click_label("Jazz Night").await;
+    keep_messages(&browser).await;
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", "Successfully booked Jazz Night!").await;
+    let event_page = browser.new_tab().await;
+    browser.open(&format!("{}/bookings", app.url)).await;
+    keep_messages(&browser).await;
+    browser.click_label("Cancel booking").await;
+    browser.click("dialog[open] .button-danger").await;
+    browser.expect_text(".toast", "Your booking for Jazz Night is cancelled.").await;
+    let bookings = browser.page.window().await.unwrap();
+    browser.switch_to(&event_page).await;
+    browser.expect_none(".toast").await;
+
+    // The same holds for "cancelled" when it is booked again.
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", "Successfully booked Jazz Night!").await;
+    browser.switch_to(&bookings).await;
+    browser.click_label("Events").await;
+    browser.expect_text(".found", "12 events").await;
+    browser.expect_none(".toast").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_goes_away_when_the_next_attempt_succeeds_or_the_page_is_left() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.sign_in(&app.url, "Ada").await;
+    browser.click_label("Jazz Night").await;
+    keep_messages(&browser).await;
+    let refuse = "const send = window.fetch; window.fetch = async (request, ...rest) => {
+        if (!(await request.clone().text()).includes('bookEvent')) return send(request, ...rest);
+        window.fetch = send;
+        const error = { message: 'No.', extensions: { code: 'RATE_LIMITED' } };
+        return new Response(JSON.stringify({ data: null, errors: [error] })); }";
+    browser.evaluate(refuse).await;
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", "No.").await;
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", "Successfully booked Jazz Night!").await;
+    browser.expect_none(".toast-bad").await;
+
+    browser.click_label("Events").await;
+    browser.click_label("Limited Concert").await;
+    browser.expect_text("h1", "Limited Concert").await;
+    browser.evaluate(refuse).await;
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", "No.").await;
+    browser.click_label("Events").await;
+    browser.expect_text("h1", "Events").await;
+    browser.expect_none(".toast-bad").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_advice_to_sign_in_goes_away_after_the_sign_in() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&format!("{}/events/{JAZZ_NIGHT}", app.url)).await;
+    browser.expect_text(".book", "Book").await;
+    keep_messages(&browser).await;
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", "Sign in to book Jazz Night.").await;
+    browser.submit_sign_in("Ada").await;
+    browser.expect_text(".who", "Ada").await;
+    browser.expect_none(".toast").await;
+    browser.close().await;
+}
