@@ -100,7 +100,11 @@ fn SessionEffects() -> impl IntoView {
     let toasts = Toasts::from_context();
     let my_bookings = MyBookings::from_context();
     let navigate = use_navigate();
-    Effect::watch(move || session.viewer(), move |_, _, _| my_bookings.clear(), false);
+    Effect::watch(
+        move || session.viewer(),
+        move |viewer, _, _| my_bookings.change_viewer(viewer),
+        false,
+    );
     Effect::watch(
         move || session.times_expired(),
         move |_, _, _| {

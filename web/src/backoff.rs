@@ -1,4 +1,4 @@
-//! How long to wait before connecting again.
+//! How long to wait before connecting or asking again.
 
 use std::time::Duration;
 
@@ -9,6 +9,24 @@ pub(crate) fn pause_before_retry(failures: u32, random: f64) -> Duration {
     const MAX_MILLIS: u64 = 30_000;
     let millis = 250_u64.saturating_mul(1 << failures.min(10)).min(MAX_MILLIS);
     Duration::from_millis(millis).mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
+}
+
+/// The pause before an operation is repeated whose answer is missing, after this many attempts. The
+/// first repetition follows at once. `None` when it has been tried for long enough.
+pub(crate) fn pause_before_repetition(
+    attempts: u32,
+    elapsed: Duration,
+    random: f64,
+) -> Option<Duration> {
+    const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
+    const MAX_PAUSE: Duration = Duration::from_secs(8);
+    if elapsed >= GIVE_UP_AFTER {
+        return None;
+    }
+    match attempts {
+        0 | 1 => Some(Duration::ZERO),
+        more => Some(pause_before_retry(more - 1, random).min(MAX_PAUSE)),
+    }
 }
 
 /// The new count of failures after a connection that lasted for `uptime`. A connection that breaks
@@ -27,6 +45,17 @@ mod tests {
         assert_eq!(failures_after_attempt(5, Duration::from_secs(60)), 0);
         assert_eq!(failures_after_attempt(5, Duration::from_secs(1)), 6);
         assert_eq!(failures_after_attempt(u32::MAX, Duration::ZERO), u32::MAX);
+    }
+
+    #[test]
+    fn an_operation_is_repeated_at_once_then_with_pauses_and_not_for_ever() {
+        let pause =
+            |attempts, secs| pause_before_repetition(attempts, Duration::from_secs(secs), 1.0);
+        assert_eq!(pause(1, 0), Some(Duration::ZERO));
+        assert_eq!(pause(2, 0), Some(Duration::from_millis(500)));
+        assert_eq!(pause(3, 1), Some(Duration::from_secs(1)));
+        assert_eq!(pause(20, 59), Some(Duration::from_secs(8)));
+        assert_eq!(pause(1, 60), None);
     }
 
     #[test]

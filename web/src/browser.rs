@@ -1,5 +1,5 @@
 //! Wrappers around the browser's own functions: formatting in English and in the visitor's time
-//! zone, the clock, random numbers, focus and address.
+//! zone, the clock, random numbers, focus, address and storage.
 
 use std::{cell::RefCell, collections::HashMap, time::Duration};
 
@@ -8,7 +8,7 @@ use js_sys::{Array, Date, Function, Intl, Object, Reflect};
 use leptos::prelude::{document, window};
 use rowlock_web_operations::events::Money;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{FocusOptions, HtmlElement};
+use web_sys::{FocusOptions, HtmlElement, Storage};
 
 use crate::{language::english_variant, money::Amount};
 
@@ -157,6 +157,11 @@ pub(crate) fn path_and_query() -> String {
 /// The page's address without its origin and its query.
 pub(crate) fn path() -> String {
     window().location().pathname().unwrap_or_default()
+}
+
+/// What survives a reload of the tab. `None` where storage is forbidden.
+pub(crate) fn session_storage() -> Option<Storage> {
+    window().session_storage().ok().flatten()
 }
 
 fn object(entries: &[(&str, &str)]) -> Object {

@@ -7,9 +7,10 @@
 //! 3. `components`: what pages are built from
 //! 4. `my_bookings`: the user's booking of each event, and booking
 //! 5. `query`, `toasts`, `scroll`, `last_list`, `redirect`: what else pages share
-//! 6. `session`: who is signed in; `booking`: outcomes and retries of a booking
+//! 6. `session`: who is signed in; `booking`: outcomes of a booking; `repetition`: repeating an
+//!    operation whose answer is missing
 //! 7. `api`: HTTP and the live socket
-//! 8. `browser`: the browser's clock, formats, random numbers and focus
+//! 8. `browser`: the browser's clock, formats, random numbers, focus and storage
 //! 9. `backoff`, `event_list`, `event_path`, `language`, `money`, `return_path`, `ticket_count`,
 //!    `timestamp`, `validation`: rules that need no browser
 
@@ -30,6 +31,7 @@ mod my_bookings;
 mod pages;
 mod query;
 mod redirect;
+mod repetition;
 mod return_path;
 mod scroll;
 mod session;

@@ -5,9 +5,9 @@ use std::{cell::RefCell, collections::HashMap};
 
 use js_sys::Date;
 use leptos::{ev, prelude::*};
-use web_sys::{PerformanceNavigation, ScrollRestoration, Storage};
+use web_sys::{PerformanceNavigation, ScrollRestoration};
 
-use crate::browser::path_and_query;
+use crate::browser::{path_and_query, session_storage};
 
 /// Holds the position of a page while it is reloaded.
 const STORAGE_KEY: &str = "rowlock.scroll";
@@ -79,8 +79,4 @@ fn current_position() -> i32 {
 
 fn stored_position() -> Option<i32> {
     session_storage()?.get_item(STORAGE_KEY).ok()??.parse().ok()
-}
-
-fn session_storage() -> Option<Storage> {
-    window().session_storage().ok().flatten()
 }

@@ -18,6 +18,8 @@ const MAX_TOASTS: usize = 2;
 pub(crate) enum Tone {
     Success,
     Info,
+    /// The outcome is not known yet.
+    Waiting,
     Error,
 }
 
@@ -35,12 +37,25 @@ pub(crate) struct Toast {
     holds: Option<Condition>,
     /// The page that the message belongs to.
     page: Option<String>,
+    /// Whether it stays until something replaces it.
+    is_lasting: bool,
+    /// The label of a button in the message, and what it does.
+    pub(crate) action: Option<(&'static str, Callback<()>)>,
 }
 
 impl Toast {
     pub(crate) fn new(tone: Tone, text: impl Into<String>) -> Self {
         let text = text.into();
-        Self { id: 0, tone, text, event_id: None, holds: None, page: None }
+        Self {
+            id: 0,
+            tone,
+            text,
+            event_id: None,
+            holds: None,
+            page: None,
+            is_lasting: false,
+            action: None,
+        }
     }
 
     pub(crate) fn about_event(self, event_id: &str) -> Self {
@@ -54,6 +69,14 @@ impl Toast {
     /// The message goes away when the user leaves the current page.
     pub(crate) fn on_this_page(self) -> Self {
         Self { page: Some(browser::path()), ..self }
+    }
+
+    pub(crate) fn until_replaced(self) -> Self {
+        Self { is_lasting: true, ..self }
+    }
+
+    pub(crate) fn with_action(self, label: &'static str, action: Callback<()>) -> Self {
+        Self { action: Some((label, action)), ..self }
     }
 
     pub(crate) fn still_holds(&self) -> bool {
@@ -96,18 +119,30 @@ impl Toasts {
     }
 
     pub(crate) fn show(self, toast: Toast) {
+        // Otherwise, screen readers would read it out once more.
+        let is_shown = |shown: &Toast| {
+            shown.is_lasting && shown.text == toast.text && shown.event_id == toast.event_id
+        };
+        if self.shown.with_untracked(|shown| shown.iter().any(is_shown)) {
+            return;
+        }
         let id = self.next_id.get_value();
         self.next_id.set_value(id.wrapping_add(1));
+        let is_lasting = toast.is_lasting;
         self.shown.update(|shown| {
             shown.retain(|before| {
                 let same_event = before.event_id.is_some() && before.event_id == toast.event_id;
                 !same_event && before.text != toast.text
             });
             shown.push(Toast { id, ..toast });
-            let too_many = shown.len().saturating_sub(MAX_TOASTS);
-            shown.drain(..too_many);
+            if shown.len() > MAX_TOASTS {
+                let oldest = shown.iter().position(|toast| !toast.is_lasting).unwrap_or_default();
+                shown.remove(oldest);
+            }
         });
-        set_timeout(move || self.dismiss_unless_in_use(id), TOAST_DURATION);
+        if !is_lasting {
+            set_timeout(move || self.dismiss_unless_in_use(id), TOAST_DURATION);
+        }
     }
 
     /// Removes the message, unless the pointer or the focus is on the messages.

@@ -21,8 +21,8 @@ pub(crate) struct Proxy {
     fault: Arc<Mutex<NetworkFault>>,
 }
 
-/// The fault of a connection on which the client sends certain bytes. All faults but
-/// `CutEach` happen once and then leave `None`.
+/// The fault of a connection on which the client sends certain bytes. Unless its name has `Each`, it
+/// happens once and then leaves `None`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NetworkFault {
     None,
@@ -30,6 +30,9 @@ pub(crate) enum NetworkFault {
     CutOnce(&'static [u8]),
     /// Like `CutOnce`, for every connection.
     CutEach(&'static [u8]),
+    /// The server gets the bytes, and for every such connection the client gets this text instead of
+    /// the server's answer.
+    AnswerEach(&'static [u8], &'static str),
     /// The connection is cut, and the server gets the bytes only after the delay.
     CutAndDeliverLate(&'static [u8], Duration),
     /// The bytes get lost, and the connection stays open without another answer.
@@ -126,6 +129,9 @@ async fn relay(
                 if fault != NetworkFault::None {
                     // The server's answer shows that the bytes arrived. The client never gets it.
                     let _ = server.read(&mut answer).await;
+                    if let NetworkFault::AnswerEach(_, text) = fault {
+                        let _ = client.write_all(text.as_bytes()).await;
+                    }
                     return;
                 }
             }
@@ -150,6 +156,7 @@ fn take_fault(fault: &Mutex<NetworkFault>, sent: &[u8]) -> NetworkFault {
         NetworkFault::None => return NetworkFault::None,
         NetworkFault::CutOnce(bytes)
         | NetworkFault::CutEach(bytes)
+        | NetworkFault::AnswerEach(bytes, _)
         | NetworkFault::CutAndDeliverLate(bytes, _)
         | NetworkFault::Silence(bytes) => bytes,
     };
@@ -157,7 +164,7 @@ fn take_fault(fault: &Mutex<NetworkFault>, sent: &[u8]) -> NetworkFault {
         return NetworkFault::None;
     }
     match *fault {
-        NetworkFault::CutEach(_) => *fault,
+        NetworkFault::CutEach(_) | NetworkFault::AnswerEach(..) => *fault,
         _ => std::mem::replace(&mut *fault, NetworkFault::None),
     }
 }

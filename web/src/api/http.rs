@@ -5,8 +5,11 @@ use gloo_net::http::Request;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-/// How long to wait for an answer, in milliseconds. The server gives up on a booking earlier.
+/// How long to wait for an answer, in milliseconds. Passwords may wait in a queue.
 pub(crate) const REQUEST_TIMEOUT_MILLIS: u32 = 45_000;
+/// The same for a mutation that is repeated if its answer does not arrive. The server does not let
+/// a booking wait for longer than ten seconds before it begins.
+pub(crate) const REPEATABLE_TIMEOUT_MILLIS: u32 = 12_000;
 
 /// Why an operation gave no data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +29,12 @@ pub(crate) struct ApiError {
     /// For the user.
     pub(crate) message: String,
     pub(crate) fields: Vec<FieldProblem>,
+    /// The earliest time for another attempt, in seconds from now.
+    pub(crate) retry_after: Option<u32>,
 }
 
 /// The error codes that the client acts on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum ErrorCode {
     Unauthenticated,
@@ -37,6 +42,9 @@ pub(crate) enum ErrorCode {
     EmailTaken,
     BadUserInput,
     RateLimited,
+    Unavailable,
+    Internal,
+    #[default]
     #[serde(other)]
     Other,
 }
@@ -60,6 +68,15 @@ impl Failure {
         }
     }
 
+    /// Whether the operation may have been carried out all the same.
+    pub(crate) fn is_inconclusive(&self) -> bool {
+        match self {
+            Self::NoAnswer => true,
+            Self::SessionEnded => false,
+            Self::Api(error) => matches!(error.code, ErrorCode::Unavailable | ErrorCode::Internal),
+        }
+    }
+
     pub(crate) fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Api(error) => Some(error.code),
@@ -71,12 +88,22 @@ impl Failure {
 /// An operation in JSON. Its type is dropped here and comes back in [`ResponseData::parse`], so the
 /// code in between is compiled once instead of once for each operation.
 #[derive(Clone, Debug)]
-pub(crate) struct RequestBody(String);
+pub(crate) struct RequestBody {
+    text: String,
+    timeout_millis: u32,
+}
 
 impl RequestBody {
     pub(crate) fn new<Q, V: Serialize>(operation: &Operation<Q, V>) -> Self {
         // Strings, numbers and objects can always be serialized.
-        Self(serde_json::to_string(operation).unwrap_or_default())
+        Self {
+            text: serde_json::to_string(operation).unwrap_or_default(),
+            timeout_millis: REQUEST_TIMEOUT_MILLIS,
+        }
+    }
+
+    pub(crate) fn with_timeout(self, timeout_millis: u32) -> Self {
+        Self { timeout_millis, ..self }
     }
 }
 
@@ -113,11 +140,11 @@ pub(crate) async fn post(
     let mut request = Request::post("/graphql")
         .header("accept", "application/graphql-response+json")
         .header("content-type", "application/json")
-        .abort_signal(Some(&web_sys::AbortSignal::timeout_with_u32(REQUEST_TIMEOUT_MILLIS)));
+        .abort_signal(Some(&web_sys::AbortSignal::timeout_with_u32(body.timeout_millis)));
     if let Some(token) = access_token {
         request = request.header("authorization", &format!("Bearer {token}"));
     }
-    let request = request.body(body.0).map_err(|_| Failure::NoAnswer)?;
+    let request = request.body(body.text).map_err(|_| Failure::NoAnswer)?;
     let answer = request.send().await.map_err(|_| Failure::NoAnswer)?;
     parse_response(&answer.text().await.map_err(|_| Failure::NoAnswer)?)
 }
@@ -136,11 +163,13 @@ struct ResponseError {
     extensions: Option<Extensions>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Extensions {
     code: ErrorCode,
     #[serde(default)]
     fields: Vec<FieldProblem>,
+    retry_after: Option<u32>,
 }
 
 /// The data of an answer without errors. An answer with data and errors is a failure, so a field
@@ -148,11 +177,8 @@ struct Extensions {
 pub(super) fn parse_response(answer: &str) -> Result<ResponseData, Failure> {
     let answer: Response<'_> = serde_json::from_str(answer).map_err(|_| Failure::NoAnswer)?;
     if let Some(ResponseError { message, extensions }) = answer.errors.into_iter().next() {
-        let (code, fields) = match extensions {
-            Some(Extensions { code, fields }) => (code, fields),
-            None => (ErrorCode::Other, Vec::new()),
-        };
-        return Err(Failure::Api(ApiError { code, message, fields }));
+        let Extensions { code, fields, retry_after } = extensions.unwrap_or_default();
+        return Err(Failure::Api(ApiError { code, message, fields, retry_after }));
     }
     answer.data.map(|data| ResponseData(data.get().to_owned())).ok_or(Failure::NoAnswer)
 }
@@ -180,6 +206,15 @@ mod tests {
         assert_eq!(found.code, ErrorCode::BadUserInput);
         assert_eq!(found.message, "Wrong.");
         assert_eq!(found.fields[0].field, "email");
+    }
+
+    #[test]
+    fn an_error_says_when_to_try_again() {
+        let extensions = json!({ "code": "UNAVAILABLE", "retryAfter": 2 });
+        let found = api_error(&json!({ "errors": [{ "message": "", "extensions": extensions }] }));
+        assert_eq!(found.code, ErrorCode::Unavailable);
+        assert_eq!(found.retry_after, Some(2));
+        assert!(Failure::Api(found).is_inconclusive());
     }
 
     #[test]

@@ -1,22 +1,19 @@
 //! Live counts. One socket watches the events on the page, and is opened again whenever it breaks.
 
-use std::{cell::Cell, collections::HashMap, pin::pin, time::Duration};
+use std::{collections::HashMap, pin::pin, time::Duration};
 
 use cynic::Id;
-use futures_channel::{
-    mpsc::{UnboundedReceiver, UnboundedSender, unbounded},
-    oneshot,
-};
+use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_timer::Delay;
 use futures_util::{
     StreamExt,
     future::{self, Either},
 };
 use js_sys::{Date, Math};
-use leptos::{ev, prelude::*, task::spawn_local};
+use leptos::{prelude::*, task::spawn_local};
 use rowlock_web_operations::live::{RemainingTicketsOperation, TicketUpdate, remaining_tickets};
 
-use super::socket::Socket;
+use super::{online::until_online, socket::Socket};
 use crate::{
     backoff::{failures_after_attempt, pause_before_retry},
     ticket_count::TicketCount,
@@ -168,24 +165,4 @@ impl LiveCounts {
 
 fn subscription(ids: &[Id]) -> Option<RemainingTicketsOperation> {
     (!ids.is_empty()).then(|| remaining_tickets(ids.to_vec()))
-}
-
-/// Waits until the browser reports that it is online again.
-async fn until_online() {
-    struct Listener(Option<WindowListenerHandle>);
-    impl Drop for Listener {
-        fn drop(&mut self) {
-            if let Some(listener) = self.0.take() {
-                listener.remove();
-            }
-        }
-    }
-    let (sender, is_online) = oneshot::channel();
-    let sender = Cell::new(Some(sender));
-    let _listener = Listener(Some(window_event_listener(ev::online, move |_| {
-        if let Some(sender) = sender.take() {
-            let _ = sender.send(());
-        }
-    })));
-    let _ = is_online.await;
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod http;
 pub(crate) mod live;
+pub(crate) mod online;
 mod socket;
 
 pub(crate) use http::{ErrorCode, Failure};

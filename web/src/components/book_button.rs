@@ -25,6 +25,9 @@ pub(crate) enum Offer {
     /// The user may have booked already. Nobody can book until the viewer is known.
     ViewerUnknown,
     Pending,
+    Checking,
+    /// It is not known whether the last attempt has booked.
+    TryAgain,
     Booked,
     SoldOut,
     Closed,
@@ -42,6 +45,8 @@ impl Offer {
             let sold_out = tickets.get().remaining() <= 0;
             match booking_state {
                 BookingState::Pending => Self::Pending,
+                BookingState::Checking => Self::Checking,
+                BookingState::Unknown { .. } => Self::TryAgain,
                 BookingState::Booked { .. } => Self::Booked,
                 BookingState::Closed => Self::Closed,
                 BookingState::NotBooked if started.get() => Self::Closed,
@@ -58,6 +63,8 @@ impl Offer {
         match self {
             Self::Bookable | Self::ViewerUnknown => "Book",
             Self::Pending => "Booking…",
+            Self::Checking => "Checking…",
+            Self::TryAgain => "Try again",
             Self::Booked => "Booked",
             Self::SoldOut => "Sold out",
             Self::Closed => "Closed",
@@ -77,12 +84,10 @@ pub(crate) fn BookButton(
     let session = Session::from_context();
     let toasts = Toasts::from_context();
     let navigate = use_navigate();
-    let name = event.title.clone();
+    let (id, name) = (event.id.clone(), event.title.clone());
 
     let book = move || match session.viewer_untracked() {
-        Viewer::SignedIn(_) => {
-            my_bookings.book(event.id.clone(), event.title.clone(), quantity.get_untracked());
-        }
+        Viewer::SignedIn(_) => my_bookings.book(event.clone(), quantity.get_untracked()),
         Viewer::SignedOut => {
             let is_signed_out = move || session.viewer() == Viewer::SignedOut;
             let (id, text) = (event.id.inner(), format!("Sign in to book {}.", event.title));
@@ -98,8 +103,15 @@ pub(crate) fn BookButton(
     };
     let press = move || match offer.get_untracked() {
         Offer::Bookable => book(),
-        Offer::ViewerUnknown | Offer::Pending | Offer::Booked | Offer::SoldOut | Offer::Closed => {}
+        Offer::TryAgain => my_bookings.try_again(&id),
+        Offer::ViewerUnknown
+        | Offer::Pending
+        | Offer::Checking
+        | Offer::Booked
+        | Offer::SoldOut
+        | Offer::Closed => {}
     };
+    let is_active = move || matches!(offer.get(), Offer::Bookable | Offer::TryAgain);
     // `aria-disabled`, because `disabled` would take the focus from the button that was just
     // pressed.
     view! {
@@ -107,7 +119,7 @@ pub(crate) fn BookButton(
             type="button"
             class="button book"
             class:booked=move || offer.get() == Offer::Booked
-            aria-disabled=move || (offer.get() != Offer::Bookable).to_string()
+            aria-disabled=move || (!is_active()).to_string()
             aria-label=move || match offer.get() {
                 Offer::Bookable | Offer::ViewerUnknown => format!("Book {name}"),
                 offer => format!("{}: {name}", offer.label()),

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::icons::{Check, Close, Warning};
+use super::icons::{Check, Clock, Close, Warning};
 use crate::{
     browser::focus,
     toasts::{Toasts, Tone},
@@ -20,9 +20,10 @@ pub(crate) fn ToastRegion() -> impl IntoView {
                     let (class, icon) = match toast.tone {
                         Tone::Success => ("toast toast-good", Check().into_any()),
                         Tone::Info => ("toast toast-plain", Check().into_any()),
+                        Tone::Waiting => ("toast toast-plain", Clock().into_any()),
                         Tone::Error => ("toast toast-bad", Warning().into_any()),
                     };
-                    let (id, text) = (toast.id, toast.text.clone());
+                    let (id, text, action) = (toast.id, toast.text.clone(), toast.action);
                     Effect::new(move || {
                         if !toast.still_holds() {
                             toasts.dismiss(id);
@@ -31,6 +32,18 @@ pub(crate) fn ToastRegion() -> impl IntoView {
                     view! {
                         <div class=class>
                             {icon} <p>{text}</p>
+                            {action
+                                .map(|(label, act)| {
+                                    view! {
+                                        <button
+                                            type="button"
+                                            class="link-button"
+                                            on:click=move |_| act.run(())
+                                        >
+                                            {label}
+                                        </button>
+                                    }
+                                })}
                             <button
                                 type="button"
                                 class="icon-button"

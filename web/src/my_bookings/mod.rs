@@ -1,23 +1,28 @@
 //! The state of the user's booking of each event, and booking.
 //!
 //! It outlives pages, so the outcome of a booking is shown even after the user has left the page.
+//! Attempts whose outcome is not known also outlive a reload of the tab.
+
+mod attempts;
+mod booking;
 
 use std::collections::HashMap;
 
 use cynic::Id;
+use js_sys::Date;
 use leptos::{prelude::*, task::spawn_local};
-use rowlock_web_operations::{
-    bookings::{BookEventInput, BookEventResult, book_event},
-    events::Event,
-};
+use rowlock_web_operations::events::Event;
 
 use crate::{
     api::live::LiveCounts,
-    booking::{BookingOutcome, IdempotencyKeys},
-    browser::random_key,
-    session::{Session, Viewer},
+    browser::session_storage,
+    session::{Session, SessionUser, Viewer},
     toasts::{Toast, Toasts, Tone},
 };
+use attempts::Attempts;
+
+/// Holds the attempts whose outcome is not known, for a reload of the tab.
+const STORAGE_KEY: &str = "rowlock.attempts";
 
 /// The state of the user's booking of one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +30,12 @@ pub(crate) enum BookingState {
     NotBooked,
     /// The request has been sent.
     Pending,
+    /// The answer was lost, and the server is being asked again.
+    Checking,
+    /// No answer came in time, so the tickets may be booked.
+    Unknown {
+        quantity: i32,
+    },
     Booked {
         quantity: i32,
     },
@@ -32,15 +43,16 @@ pub(crate) enum BookingState {
     Closed,
 }
 
-/// The number of state changes at the time when a read began. An event that changed later keeps its
-/// state, because the read's answer may be older.
+/// The time at which a read began, in changes of state: an event that changed later keeps its state,
+/// because the read's answer may be older.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReadStamp(u32);
 
-/// An event's state, and the number of its last change by the user.
+/// What is known about one event.
 #[derive(Clone)]
 struct Entry {
     state: ArcRwSignal<BookingState>,
+    /// The number of the user's last change of the state.
     last_change: u32,
 }
 
@@ -53,20 +65,27 @@ pub(crate) struct MyBookings {
     entries: StoredValue<HashMap<Id, Entry>>,
     state_changes: StoredValue<u32>,
     bookings_made: RwSignal<u32>,
-    keys: StoredValue<IdempotencyKeys>,
+    attempts: StoredValue<Attempts>,
 }
 
 impl MyBookings {
     pub(crate) fn provide(session: Session, live: LiveCounts, toasts: Toasts) {
-        provide_context(Self {
+        let my_bookings = Self {
             session,
             live,
             toasts,
             entries: StoredValue::default(),
             state_changes: StoredValue::default(),
             bookings_made: RwSignal::new(0),
-            keys: StoredValue::default(),
-        });
+            attempts: StoredValue::default(),
+        };
+        provide_context(my_bookings);
+        // Without a session there is nobody to book for, and opening the storage takes a browser
+        // some time.
+        if session.viewer_untracked() == Viewer::Unknown {
+            my_bookings.restore_attempts();
+            my_bookings.show_attempts();
+        }
     }
 
     pub(crate) fn from_context() -> Self {
@@ -91,110 +110,85 @@ impl MyBookings {
     /// Takes the state of an event from a query that was sent at `read_stamp`.
     pub(crate) fn update_from_read(self, event: &Event, read_stamp: ReadStamp) {
         let entry = self.entry(&event.id);
-        if entry.state.get_untracked() == BookingState::Pending || entry.last_change > read_stamp.0
-        {
+        if entry.last_change > read_stamp.0 {
             return;
         }
-        if event.my_booking.is_some() {
-            self.keys.write_value().forget(event.id.inner());
+        match (entry.state.get_untracked(), &event.my_booking) {
+            // The answer is about to arrive.
+            (BookingState::Pending, _) => {}
+            // The attempt may still arrive at the server.
+            (BookingState::Checking | BookingState::Unknown { .. }, None) => {}
+            (BookingState::Checking | BookingState::Unknown { .. }, Some(booking)) => {
+                self.settle(&event.id, BookingState::Booked { quantity: booking.quantity });
+                self.show_booked(&event.id, Tone::Success, format!("{} is booked.", event.title));
+            }
+            (_, None) => entry.state.set(BookingState::NotBooked),
+            (_, Some(booking)) => {
+                entry.state.set(BookingState::Booked { quantity: booking.quantity });
+            }
         }
-        entry.state.set(match &event.my_booking {
-            Some(booking) => BookingState::Booked { quantity: booking.quantity },
-            None => BookingState::NotBooked,
-        });
     }
 
     pub(crate) fn set_cancelled(self, event_id: &Id) {
-        self.keys.write_value().forget(event_id.inner());
-        self.set_state(event_id, BookingState::NotBooked);
+        self.settle(event_id, BookingState::NotBooked);
         self.session.tell_tabs_bookings_changed();
     }
 
-    /// Forgets everything, because the user has changed. Queries drop answers for the previous user
-    /// themselves.
-    pub(crate) fn clear(self) {
-        self.keys.set_value(IdempotencyKeys::default());
+    /// Forgets everything that belongs to the user before. Queries drop answers for that user
+    /// themselves. Open attempts of the new user go on.
+    pub(crate) fn change_viewer(self, viewer: &Viewer) {
         for entry in self.entries.read_value().values() {
             entry.state.set(BookingState::NotBooked);
         }
+        for attempt in self.attempts.read_value().all() {
+            self.toasts.dismiss_about_event(&attempt.event_id);
+        }
+        let Viewer::SignedIn(SessionUser { id, .. }) = viewer else { return };
+        self.restore_attempts();
+        self.attempts.write_value().keep_only_those_of(id);
+        self.store_attempts();
+        self.show_attempts();
+        for attempt in self.attempts.get_value().all() {
+            spawn_local(self.carry_out(attempt.clone(), viewer.clone()));
+        }
     }
 
-    /// Books for the signed-in user and shows the outcome.
-    pub(crate) fn book(self, event_id: Id, title: String, quantity: i32) {
-        self.toasts.dismiss_about_event(event_id.inner());
-        self.set_state(&event_id, BookingState::Pending);
-        let viewer = self.session.viewer_untracked();
-        spawn_local(async move {
-            let mut outcome = self.attempt(&event_id, quantity, &viewer).await;
-            if outcome == BookingOutcome::StaleKey {
-                // The stale key is forgotten, so this attempt gets a new one.
-                outcome = self.attempt(&event_id, quantity, &viewer).await;
-            }
-            if self.session.viewer_untracked() == viewer {
-                let state = match &outcome {
-                    BookingOutcome::Booked { quantity }
-                    | BookingOutcome::AlreadyBooked { quantity } => {
-                        BookingState::Booked { quantity: *quantity }
-                    }
-                    BookingOutcome::Closed(_) => BookingState::Closed,
-                    BookingOutcome::StaleKey
-                    | BookingOutcome::SoldOut { .. }
-                    | BookingOutcome::SignedOut
-                    | BookingOutcome::RateLimited(_)
-                    | BookingOutcome::Unknown => BookingState::NotBooked,
-                };
-                self.set_state(&event_id, state);
-                if let BookingOutcome::Booked { .. } = outcome {
-                    self.bookings_made.update(|count| *count += 1);
-                    self.session.tell_tabs_bookings_changed();
-                }
-            }
-            let tone = match outcome {
-                BookingOutcome::Booked { .. } => Tone::Success,
-                BookingOutcome::AlreadyBooked { .. } => Tone::Info,
-                BookingOutcome::StaleKey
-                | BookingOutcome::SoldOut { .. }
-                | BookingOutcome::Closed(_)
-                | BookingOutcome::SignedOut
-                | BookingOutcome::RateLimited(_)
-                | BookingOutcome::Unknown => Tone::Error,
-            };
-            let toast = Toast::new(tone, outcome.message(&title)).about_event(event_id.inner());
-            self.toasts.show(match outcome {
-                BookingOutcome::Booked { .. } | BookingOutcome::AlreadyBooked { .. } => {
-                    let state = self.state_of(&event_id);
-                    toast.while_true(move || matches!(state.get(), BookingState::Booked { .. }))
-                }
-                BookingOutcome::SoldOut { left } => {
-                    let count = self.live.count_of(&event_id);
-                    toast.while_true(move || count.get().remaining() <= left).on_this_page()
-                }
-                _ => toast.on_this_page(),
-            });
-        });
+    /// Reads the attempts that were open when the tab was reloaded, or when the user's session
+    /// ended.
+    fn restore_attempts(self) {
+        let stored = session_storage().and_then(|storage| storage.get_item(STORAGE_KEY).ok()?);
+        if let Some(stored) = stored {
+            self.attempts.set_value(Attempts::from_json(&stored, Date::now()));
+        }
     }
 
-    async fn attempt(self, event_id: &Id, quantity: i32, viewer: &Viewer) -> BookingOutcome {
-        let key = self.keys.write_value().key_for(event_id.inner(), quantity, random_key);
-        let input =
-            BookEventInput { event_id: event_id.clone(), quantity, idempotency_key: Some(key) };
-        let answer = self.session.run(&book_event(input)).await.map(|data| data.book_event);
-        // While the socket is up, live counts say the same.
-        let count = match &answer {
-            Ok(BookEventResult::BookEventSuccess(success)) => Some(&success.booking.event),
-            Ok(BookEventResult::AlreadyBooked(refusal)) => Some(&refusal.booking.event),
-            Ok(BookEventResult::SoldOut(refusal)) => Some(&refusal.event),
-            Ok(BookEventResult::BookingClosed(_) | BookEventResult::Other) | Err(_) => None,
+    fn show_attempts(self) {
+        for attempt in self.attempts.get_value().all() {
+            self.show_checking(attempt);
+        }
+    }
+
+    fn store_attempts(self) {
+        let json = self.attempts.with_value(Attempts::to_json);
+        let Some(storage) = session_storage() else { return };
+        // It fails where storage is forbidden or full. The attempts then end with the page.
+        let _ = match json {
+            Some(json) => storage.set_item(STORAGE_KEY, &json),
+            None => storage.remove_item(STORAGE_KEY),
         };
-        if let Some(count) = count {
-            self.live.set_from_query(event_id, count.remaining_tickets, count.total_tickets);
+    }
+
+    /// The outcome of the event's attempt is known, or what was booked has changed since.
+    fn settle(self, event_id: &Id, state: BookingState) {
+        self.forget_attempt(event_id.inner());
+        self.set_state(event_id, state);
+    }
+
+    fn forget_attempt(self, event_id: &str) {
+        if self.attempts.with_value(|open| open.of_event(event_id).is_some()) {
+            self.attempts.write_value().forget(event_id);
+            self.store_attempts();
         }
-        let outcome = BookingOutcome::from(answer);
-        // After a change of user, the keys belong to somebody else.
-        if self.session.viewer_untracked() == *viewer {
-            self.keys.write_value().forget_if_settled(event_id.inner(), &outcome);
-        }
-        outcome
     }
 
     fn set_state(self, event_id: &Id, state: BookingState) {
@@ -203,6 +197,14 @@ impl MyBookings {
         let entry = Entry { last_change, ..self.entry(event_id) };
         self.entries.write_value().insert(event_id.clone(), entry.clone());
         entry.state.set(state);
+    }
+
+    /// Shows a message that holds as long as the event is booked.
+    fn show_booked(self, event_id: &Id, tone: Tone, text: String) {
+        let state = self.state_of(event_id);
+        let is_booked = move || matches!(state.get(), BookingState::Booked { .. });
+        self.toasts
+            .show(Toast::new(tone, text).about_event(event_id.inner()).while_true(is_booked));
     }
 
     fn entry(self, event_id: &Id) -> Entry {

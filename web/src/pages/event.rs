@@ -182,11 +182,11 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
                 <TicketBar tickets />
                 <p class="one-price">{one_price}</p>
                 {move || match offer.get() {
-                    Offer::Bookable | Offer::ViewerUnknown | Offer::Pending => {
+                    Offer::Bookable | Offer::ViewerUnknown | Offer::Pending | Offer::Checking => {
                         let (id, price) = (id.clone(), price.clone());
                         view! { <Order id price offer quantity max_quantity /> }.into_any()
                     }
-                    Offer::Booked => {
+                    Offer::Booked | Offer::TryAgain => {
                         let state = booking_state.clone();
                         (move || outcome(state.get())).into_any()
                     }
@@ -212,7 +212,7 @@ fn Order(
         let options = NavigateOptions { replace: true, scroll: false, ..Default::default() };
         navigate(&event_path(id.inner(), quantity), options);
     };
-    let is_sent = move || offer.get() == Offer::Pending;
+    let is_sent = move || matches!(offer.get(), Offer::Pending | Offer::Checking);
     let total = move || browser::price(&price, u8::try_from(quantity.get()).unwrap_or(1));
     view! {
         <div class="order-row">
@@ -262,6 +262,17 @@ fn outcome(state: BookingState) -> Option<AnyView> {
                 .into_any(),
             )
         }
-        BookingState::NotBooked | BookingState::Pending | BookingState::Closed => None,
+        BookingState::Unknown { quantity } => {
+            let text = format!(
+                "We couldn't find out whether your booking of {} went through. Trying again can't \
+                 book twice.",
+                tickets(quantity)
+            );
+            Some(view! { <p class="unknown">{text}</p> }.into_any())
+        }
+        BookingState::NotBooked
+        | BookingState::Pending
+        | BookingState::Checking
+        | BookingState::Closed => None,
     }
 }

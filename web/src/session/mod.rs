@@ -19,7 +19,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     api::{
         ErrorCode, Failure,
-        http::{self, RequestBody, ResponseData},
+        http::{self, REPEATABLE_TIMEOUT_MILLIS, RequestBody, ResponseData},
     },
     backoff::pause_before_retry,
 };
@@ -127,6 +127,19 @@ impl Session {
         V: Serialize,
     {
         self.post(RequestBody::new(operation)).await?.parse()
+    }
+
+    /// Does the same for a mutation that the caller repeats if its answer does not arrive.
+    pub(crate) async fn run_repeatable<Q, V>(
+        self,
+        operation: &Operation<Q, V>,
+    ) -> Result<Q, Failure>
+    where
+        Q: DeserializeOwned,
+        V: Serialize,
+    {
+        let body = RequestBody::new(operation).with_timeout(REPEATABLE_TIMEOUT_MILLIS);
+        self.post(body).await?.parse()
     }
 
     async fn post(self, body: RequestBody) -> Result<ResponseData, Failure> {

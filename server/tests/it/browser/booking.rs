@@ -9,15 +9,14 @@ use crate::{
     app::App,
     database::Engine,
     demo::{LIMITED_CONCERT, LOG_IN_AS_ADA},
-    proxy::{NetworkFault, Proxy},
 };
 
-async fn count_bookings(app: &App) -> u64 {
+pub(super) async fn count_bookings(app: &App) -> u64 {
     booking::Entity::find().count(app.db()).await.unwrap()
 }
 
 /// An access token of Ada, from a sign-in outside the browser.
-async fn token_of_ada(app: &App) -> String {
+pub(super) async fn token_of_ada(app: &App) -> String {
     let data = app.data(None, LOG_IN_AS_ADA, json!({})).await;
     data["login"]["accessToken"].as_str().unwrap().to_owned()
 }
@@ -101,53 +100,6 @@ async fn the_last_ticket_goes_to_one_of_two_users_who_click_at_once() {
     grace.screenshot("last-ticket-grace").await;
     ada.close().await;
     grace.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn retrying_a_booking_whose_answer_was_lost_books_once() {
-    let app = App::start(Engine::Sqlite).await;
-    let proxy = Proxy::to(app.address()).await;
-    let browser = Browser::start(375, 800).await;
-    browser.sign_in(&proxy.url(), "Ada").await;
-    browser.click_label("Limited Concert").await;
-    browser.expect_text(".badge", "2 tickets left").await;
-
-    proxy.set_fault(NetworkFault::CutEach(b"bookEvent"));
-    browser.click_label("Book").await;
-    browser.expect_text(".toast", "Failed to complete booking. Please try again.").await;
-    assert_eq!(
-        count_bookings(&app).await,
-        1,
-        "the tickets are booked although the answer was lost"
-    );
-    proxy.set_fault(NetworkFault::None);
-    browser.click_label("Book").await;
-    browser.expect_text(".toast", "Successfully booked Limited Concert!").await;
-    assert_eq!(count_bookings(&app).await, 1);
-    browser.expect_text(".badge", "1 ticket left").await;
-    browser.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn retrying_a_lost_booking_that_was_cancelled_since_books_again() {
-    let app = App::start(Engine::Sqlite).await;
-    let proxy = Proxy::to(app.address()).await;
-    let browser = Browser::start(768, 900).await;
-    browser.sign_in(&proxy.url(), "Ada").await;
-    browser.click_label("Limited Concert").await;
-    proxy.set_fault(NetworkFault::CutEach(b"bookEvent"));
-    browser.click_label("Book").await;
-    browser.expect_text(".toast", "Failed to complete booking. Please try again.").await;
-    proxy.set_fault(NetworkFault::None);
-    let token = token_of_ada(&app).await;
-    let bookings = app.data(Some(&token), "{ me { bookings { nodes { id } } } }", json!({})).await;
-    app.cancel(&token, bookings["me"]["bookings"]["nodes"][0]["id"].as_str().unwrap()).await;
-
-    browser.click_label("Book").await;
-    browser.expect_text(".toast", "Successfully booked Limited Concert!").await;
-    assert_eq!(count_bookings(&app).await, 2);
-    assert_eq!(app.remaining_tickets(LIMITED_CONCERT).await, 1);
-    browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -115,6 +115,14 @@ impl Browser {
         self.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": zone })).await;
     }
 
+    /// Takes the browser's network away, or gives it back.
+    pub(super) async fn set_online(&self, is_online: bool) {
+        self.devtools("Network.enable", json!({})).await;
+        let conditions = json!({ "offline": !is_online, "latency": 0, "downloadThroughput": -1,
+            "uploadThroughput": -1 });
+        self.devtools("Network.emulateNetworkConditions", conditions).await;
+    }
+
     pub(super) async fn open(&self, url: &str) {
         self.page.goto(url).await.unwrap();
     }

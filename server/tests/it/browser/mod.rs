@@ -12,6 +12,7 @@ mod event_page;
 mod graphiql;
 mod list;
 mod live;
+mod lost_answers;
 mod messages;
 mod page_load;
 mod playground;

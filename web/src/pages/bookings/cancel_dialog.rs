@@ -11,6 +11,7 @@ use crate::{
     components::confirm_dialog::ConfirmDialog,
     my_bookings::{BookingState, MyBookings},
     query::Query,
+    repetition::{Repeated, repeat_until_answered},
     session::Session,
     toasts::{Toast, Toasts, Tone},
 };
@@ -42,41 +43,44 @@ pub(super) fn CancelDialog(
     let cancel = move |()| {
         let Some(booking) = to_cancel.get_untracked() else { return };
         busy.set(true);
+        let viewer = session.viewer_untracked();
         spawn_local(async move {
-            let answer = session.run(&cancel_booking(booking.id.clone())).await;
+            let (id, event) = (&booking.id, &booking.event);
+            let toast = |tone, text| Toast::new(tone, text).about_event(event.id.inner());
+            let send = async || session.run_repeatable(&cancel_booking(id.clone())).await;
+            let is_wanted = || session.viewer_untracked() == viewer;
+            let on_missing = |_| {
+                let text = format!("We are checking whether {} was cancelled…", event.title);
+                toasts.show(toast(Tone::Waiting, text).until_replaced());
+            };
+            let answer = repeat_until_answered(send, is_wanted, on_missing).await;
             busy.try_set(false);
             to_cancel.try_set(None);
-            let event = &booking.event;
-            let toast = |tone, text| Toast::new(tone, text).about_event(event.id.inner());
-            match answer.map(|data| data.cancel_booking) {
-                Ok(CancelBookingResult::CancelBookingSuccess(success)) => {
-                    my_bookings.set_cancelled(&event.id);
-                    let message = format!("Your booking for {} is cancelled.", event.title);
-                    let state = my_bookings.state_of(&event.id);
-                    let holds = move || !matches!(state.get(), BookingState::Booked { .. });
-                    toasts.show(toast(Tone::Success, message).while_true(holds));
-                    let cancelled = success.booking;
-                    bookings.update(|shown| {
-                        for booking in &mut shown.nodes {
-                            if booking.id == cancelled.id {
-                                *booking = cancelled.clone();
-                            }
-                        }
-                    });
-                    focus_row(booking.id.inner().to_owned());
+            let problem = match answer {
+                Repeated::Unwanted => return toasts.dismiss_about_event(event.id.inner()),
+                Repeated::Unknown => format!(
+                    "We couldn't find out whether your booking for {} was cancelled. You can \
+                     cancel it again.",
+                    event.title
+                ),
+                Repeated::Answered(Err(failure)) => {
+                    format!("Failed to cancel the booking. {}", failure.message())
                 }
-                Ok(CancelBookingResult::BookingClosed(refusal)) => {
-                    toasts.show(toast(Tone::Error, refusal.message).on_this_page());
-                }
-                Ok(CancelBookingResult::Other) => {
-                    let text = "Failed to cancel the booking. Please try again.".to_owned();
-                    toasts.show(toast(Tone::Error, text).on_this_page());
-                }
-                Err(failure) => {
-                    let text = format!("Failed to cancel the booking. {}", failure.message());
-                    toasts.show(toast(Tone::Error, text).on_this_page());
-                }
-            }
+                Repeated::Answered(Ok(data)) => match data.cancel_booking {
+                    CancelBookingResult::CancelBookingSuccess(success) => {
+                        my_bookings.set_cancelled(&event.id);
+                        let state = my_bookings.state_of(&event.id);
+                        let holds = move || !matches!(state.get(), BookingState::Booked { .. });
+                        let text = format!("Your booking for {} is cancelled.", event.title);
+                        toasts.show(toast(Tone::Success, text).while_true(holds));
+                        show_cancelled(bookings, &success.booking);
+                        return focus_row(booking.id.inner().to_owned());
+                    }
+                    CancelBookingResult::BookingClosed(refusal) => refusal.message,
+                    CancelBookingResult::Other => "This booking can't be cancelled.".to_owned(),
+                },
+            };
+            toasts.show(toast(Tone::Error, problem).on_this_page());
         });
     };
     view! {
@@ -91,6 +95,16 @@ pub(super) fn CancelDialog(
             on_close=move |()| to_cancel.set(None)
         />
     }
+}
+
+fn show_cancelled(bookings: Query<BookingConnection>, cancelled: &Booking) {
+    bookings.update(|shown| {
+        for booking in &mut shown.nodes {
+            if booking.id == cancelled.id {
+                *booking = cancelled.clone();
+            }
+        }
+    });
 }
 
 /// Focuses the row after it was rendered anew. The focus was on its button, which is gone.

@@ -1,0 +1,258 @@
+//! Bookings and cancellations whose answer does not arrive: the page asks again until it knows.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{
+    booking::{count_bookings, token_of_ada},
+    driver::Browser,
+};
+use crate::{
+    app::App,
+    database::Engine,
+    demo::{JAZZ_NIGHT, LIMITED_CONCERT},
+    proxy::{NetworkFault, Proxy},
+};
+
+const CHECKING: &str = "We are checking whether your booking for Limited Concert went through…";
+const BOOKED: &str = "Successfully booked Limited Concert!";
+
+/// Opens the event's page as Ada, through a network that a test can break.
+async fn open_limited_concert(app: &App) -> (Proxy, Browser) {
+    let proxy = Proxy::to(app.address()).await;
+    let browser = Browser::start(768, 900).await;
+    browser.sign_in(&proxy.url(), "Ada").await;
+    browser.click_label("Limited Concert").await;
+    browser.expect_text(".badge", "2 tickets left").await;
+    browser.expect_text(".live", "Live counts").await;
+    (proxy, browser)
+}
+
+async fn expect_booked_once(app: &App, browser: &Browser) {
+    browser.expect_text(".toast", BOOKED).await;
+    browser.expect_text(".yours", "You have 1 ticket.").await;
+    browser.expect_text(".book", "Booked").await;
+    assert_eq!(count_bookings(app).await, 1);
+    assert_eq!(app.remaining_tickets(LIMITED_CONCERT).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_whose_answer_is_lost_once_is_shown_as_booked() {
+    let app = App::start(Engine::Sqlite).await;
+    let (proxy, browser) = open_limited_concert(&app).await;
+    proxy.set_fault(NetworkFault::CutOnce(b"bookEvent"));
+    browser.click_label("Book").await;
+    expect_booked_once(&app, &browser).await;
+    assert_eq!(proxy.fault(), NetworkFault::None, "the answer was lost");
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_says_that_it_is_checking_until_a_gateway_lets_an_answer_through() {
+    let app = App::start(Engine::Sqlite).await;
+    let (proxy, browser) = open_limited_concert(&app).await;
+    for (number, answer) in [
+        "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 3\r\nconnection: close\r\n\r\nbad",
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+        "HTTP/1.1 504 Gateway Timeout\r\ncontent-type: application/json\r\ncontent-length: 21\r\n\
+         connection: close\r\n\r\n{\"message\":\"timeout\"}",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        proxy.set_fault(NetworkFault::AnswerEach(b"bookEvent", answer));
+        if number == 0 {
+            browser.click_label("Book").await;
+        }
+        browser.expect_text(".toast", CHECKING).await;
+        browser.expect_text(".book", "Checking…").await;
+    }
+    browser.screenshot("checking-768").await;
+    proxy.set_fault(NetworkFault::None);
+    expect_booked_once(&app, &browser).await;
+    browser.expect_none(".toast + .toast").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_that_never_reached_the_server_is_made_by_the_repetition() {
+    let app = App::start(Engine::Sqlite).await;
+    let (proxy, browser) = open_limited_concert(&app).await;
+    // The connection stays open, and nothing comes back.
+    proxy.set_fault(NetworkFault::Silence(b"bookEvent"));
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", "takes longer than usual").await;
+    expect_booked_once(&app, &browser).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_arrives_after_its_repetition_books_nothing_more() {
+    let app = App::start(Engine::Sqlite).await;
+    let (proxy, browser) = open_limited_concert(&app).await;
+    let late = Duration::from_secs(1);
+    proxy.set_fault(NetworkFault::CutAndDeliverLate(b"bookEvent", late));
+    browser.click_label("Book").await;
+    expect_booked_once(&app, &browser).await;
+    let attempts = async || {
+        let metrics = app.metrics().await;
+        let booked = metrics.lines().filter(|line| line.starts_with("rowlock_requests_total{"));
+        booked.filter(|line| line.contains("operation=\"bookEvent\"")).map(str::to_owned).collect()
+    };
+    // The late attempt is counted when the server has answered it.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    loop {
+        let counts: Vec<String> = attempts().await;
+        if counts.iter().any(|line| line.ends_with(" 2")) {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{counts:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(count_bookings(&app).await, 1);
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_without_a_network_goes_on_when_the_network_is_back() {
+    let app = App::start(Engine::Sqlite).await;
+    let (_proxy, browser) = open_limited_concert(&app).await;
+    browser.set_online(false).await;
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", CHECKING).await;
+    assert_eq!(count_bookings(&app).await, 0);
+    browser.set_online(true).await;
+    expect_booked_once(&app, &browser).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_goes_on_after_a_reload_with_the_same_key() {
+    let app = App::start(Engine::Sqlite).await;
+    let (proxy, browser) = open_limited_concert(&app).await;
+    proxy.set_fault(NetworkFault::CutEach(b"bookEvent"));
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", CHECKING).await;
+    browser.page.refresh().await.unwrap();
+    browser.expect_text("h1", "Limited Concert").await;
+    // The page's own reading shows the booking, although the answer to the attempt is still lost.
+    browser.expect_text(".yours", "You have 1 ticket.").await;
+    browser.expect_text(".toast", "Limited Concert is booked.").await;
+    proxy.set_fault(NetworkFault::None);
+    let stored = "return sessionStorage.getItem('rowlock.attempts')";
+    browser.wait_for(stored, |stored| stored.is_null()).await;
+    assert_eq!(count_bookings(&app).await, 1);
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_did_not_arrive_before_a_reload_books_after_it() {
+    let app = App::start(Engine::Sqlite).await;
+    let (proxy, browser) = open_limited_concert(&app).await;
+    browser.set_online(false).await;
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", CHECKING).await;
+    proxy.set_fault(NetworkFault::Silence(b"bookEvent"));
+    browser.set_online(true).await;
+    browser.page.refresh().await.unwrap();
+    expect_booked_once(&app, &browser).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repetition_that_is_refused_says_so() {
+    let app = App::start(Engine::Sqlite).await;
+    let (_proxy, browser) = open_limited_concert(&app).await;
+    browser.set_online(false).await;
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", CHECKING).await;
+    app.book(&app.user().await, LIMITED_CONCERT, 2).await;
+    browser.set_online(true).await;
+    browser
+        .expect_text(".toast", "Sorry, tickets for Limited Concert are no longer available.")
+        .await;
+    browser.expect_text(".book", "Sold out").await;
+    assert_eq!(count_bookings(&app).await, 1);
+    browser.close().await;
+}
+
+/// Makes a minute pass by the browser's clock.
+const LET_A_MINUTE_PASS: &str = "const now = Date.now; Date.now = () => now() + 61_000";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_minute_without_an_answer_the_user_can_try_again_and_is_booked_once() {
+    let app = App::start(Engine::Sqlite).await;
+    let (proxy, browser) = open_limited_concert(&app).await;
+    proxy.set_fault(NetworkFault::CutEach(b"bookEvent"));
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", CHECKING).await;
+    browser.evaluate(LET_A_MINUTE_PASS).await;
+    browser.expect_text(".toast", "We couldn't find out whether your booking").await;
+    browser.expect_text(".unknown", "Trying again can't book twice.").await;
+    browser.expect_text(".book", "Try again").await;
+    browser.screenshot("unknown-768").await;
+    proxy.set_fault(NetworkFault::None);
+    browser.click(".book").await;
+    expect_booked_once(&app, &browser).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_message_about_a_missing_answer_can_try_again_from_another_page() {
+    let app = App::start(Engine::Sqlite).await;
+    let (_proxy, browser) = open_limited_concert(&app).await;
+    browser.set_online(false).await;
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", CHECKING).await;
+    browser.evaluate(LET_A_MINUTE_PASS).await;
+    browser.expect_text(".toast", "We couldn't find out whether your booking").await;
+    browser.click_label("Events").await;
+    browser.expect_text(".notice", "The booking system can't be reached.").await;
+    browser.set_online(true).await;
+    browser.click(".toast .link-button").await;
+    browser.expect_text(".toast", BOOKED).await;
+    assert_eq!(count_bookings(&app).await, 1);
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_booking_that_was_cancelled_since_is_not_made_again() {
+    let app = App::start(Engine::Sqlite).await;
+    let (proxy, browser) = open_limited_concert(&app).await;
+    proxy.set_fault(NetworkFault::CutEach(b"bookEvent"));
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", CHECKING).await;
+    let token = token_of_ada(&app).await;
+    let bookings = app.data(Some(&token), "{ me { bookings { nodes { id } } } }", json!({})).await;
+    app.cancel(&token, bookings["me"]["bookings"]["nodes"][0]["id"].as_str().unwrap()).await;
+    proxy.set_fault(NetworkFault::None);
+    browser
+        .expect_text(".toast", "Your booking for Limited Concert was made and then cancelled.")
+        .await;
+    assert_eq!(app.remaining_tickets(LIMITED_CONCERT).await, 2);
+
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", BOOKED).await;
+    assert_eq!(count_bookings(&app).await, 2);
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancellation_whose_answer_is_lost_is_shown_as_cancelled() {
+    let app = App::start(Engine::Sqlite).await;
+    app.book(&token_of_ada(&app).await, JAZZ_NIGHT, 2).await;
+    let proxy = Proxy::to(app.address()).await;
+    let browser = Browser::start(768, 900).await;
+    browser.sign_in(&proxy.url(), "Ada").await;
+    browser.click_label("My bookings").await;
+    browser.click_label("Cancel booking").await;
+    proxy.set_fault(NetworkFault::CutEach(b"cancelBooking"));
+    browser.click("dialog[open] .button-danger").await;
+    browser.expect_text(".toast", "We are checking whether Jazz Night was cancelled…").await;
+    proxy.set_fault(NetworkFault::None);
+    browser.expect_text(".toast", "Your booking for Jazz Night is cancelled.").await;
+    browser.expect_text(".booking .badge", "Cancelled").await;
+    assert_eq!(app.remaining_tickets(JAZZ_NIGHT).await, 80);
+    browser.close().await;
+}

@@ -1,0 +1,158 @@
+//! Booking: one attempt from the click to its outcome, however often its answer is lost.
+
+use cynic::Id;
+use js_sys::Date;
+use leptos::{prelude::*, task::spawn_local};
+use rowlock_web_operations::{
+    bookings::{BookEventInput, BookEventResult, book_event},
+    events::Event,
+};
+
+use super::{BookingState, MyBookings, attempts::Attempt};
+use crate::{
+    booking::BookingOutcome,
+    browser::random_key,
+    repetition::{Missing, Repeated, repeat_until_answered},
+    session::Viewer,
+    toasts::{Toast, Tone},
+};
+
+impl MyBookings {
+    /// Books for the signed-in user and shows the outcome. The event is as the page shows it.
+    pub(crate) fn book(self, event: Event, quantity: i32) {
+        self.toasts.dismiss_about_event(event.id.inner());
+        self.set_state(&event.id, BookingState::Pending);
+        let viewer = self.session.viewer_untracked();
+        spawn_local(async move {
+            let attempt = Attempt {
+                event_id: event.id.into_inner(),
+                title: event.title,
+                quantity,
+                key: random_key(),
+                began_at: Date::now(),
+            };
+            self.attempts.write_value().add(attempt.clone());
+            self.store_attempts();
+            self.carry_out(attempt, viewer).await;
+        });
+    }
+
+    /// Goes on with the event's attempt after no answer came in time.
+    pub(crate) fn try_again(self, event_id: &Id) {
+        let open = self.attempts.with_value(|open| open.of_event(event_id.inner()).cloned());
+        let Some(attempt) = open else { return };
+        self.show_checking(&attempt);
+        spawn_local(self.carry_out(attempt, self.session.viewer_untracked()));
+    }
+
+    /// Asks the server until it answers, and shows the outcome.
+    pub(super) async fn carry_out(self, attempt: Attempt, viewer: Viewer) {
+        let event_id = Id::new(&attempt.event_id);
+        let send = async || {
+            let input = BookEventInput {
+                event_id: event_id.clone(),
+                quantity: attempt.quantity,
+                idempotency_key: Some(attempt.key.clone()),
+            };
+            let answer = self.session.run_repeatable(&book_event(input)).await;
+            answer.map(|data| data.book_event)
+        };
+        // A read may have shown the booking.
+        let is_open = || {
+            self.attempts.with_value(|open| {
+                open.of_event(&attempt.event_id).is_some_and(|open| open.key == attempt.key)
+            })
+        };
+        let is_wanted = || is_open() && self.session.viewer_untracked() == viewer;
+        let on_missing = |missing| match missing {
+            Missing::Late => self.show_late(&event_id, &attempt.title),
+            Missing::Lost => self.show_checking(&attempt),
+        };
+        let outcome = match repeat_until_answered(send, is_wanted, on_missing).await {
+            Repeated::Unwanted => return,
+            Repeated::Answered(_) if !is_open() => return,
+            // Meanwhile the session has ended, or another user has signed in.
+            Repeated::Answered(_) if !is_wanted() => {
+                return self.forget_attempt(&attempt.event_id);
+            }
+            Repeated::Unknown => BookingOutcome::Unknown,
+            Repeated::Answered(answer) => {
+                if let Ok(answer) = &answer {
+                    self.take_count(&event_id, answer);
+                }
+                BookingOutcome::from(answer)
+            }
+        };
+        self.show_outcome(&attempt, &event_id, outcome);
+    }
+
+    /// While the socket is up, live counts say the same.
+    fn take_count(self, event_id: &Id, answer: &BookEventResult) {
+        let count = match answer {
+            BookEventResult::BookEventSuccess(success) => &success.booking.event,
+            BookEventResult::AlreadyBooked(refusal) => &refusal.booking.event,
+            BookEventResult::SoldOut(refusal) => &refusal.event,
+            BookEventResult::BookingClosed(_) | BookEventResult::Other => return,
+        };
+        self.live.set_from_query(event_id, count.remaining_tickets, count.total_tickets);
+    }
+
+    fn show_late(self, event_id: &Id, title: &str) {
+        let text = format!("Your booking for {title} takes longer than usual. Please wait…");
+        let toast = Toast::new(Tone::Waiting, text);
+        self.toasts.show(toast.about_event(event_id.inner()).until_replaced());
+    }
+
+    pub(super) fn show_checking(self, attempt: &Attempt) {
+        let event_id = Id::new(&attempt.event_id);
+        self.set_state(&event_id, BookingState::Checking);
+        let title = &attempt.title;
+        let text = format!("We are checking whether your booking for {title} went through…");
+        let toast = Toast::new(Tone::Waiting, text);
+        self.toasts.show(toast.about_event(&attempt.event_id).until_replaced());
+    }
+
+    fn show_outcome(self, attempt: &Attempt, event_id: &Id, outcome: BookingOutcome) {
+        let text = outcome.message(&attempt.title);
+        let toast = |tone| Toast::new(tone, text.clone()).about_event(event_id.inner());
+        match outcome {
+            BookingOutcome::Booked { quantity } => {
+                self.settle(event_id, BookingState::Booked { quantity });
+                self.bookings_made.update(|count| *count = count.wrapping_add(1));
+                self.session.tell_tabs_bookings_changed();
+                self.show_booked(event_id, Tone::Success, text);
+            }
+            BookingOutcome::AlreadyBooked { quantity } => {
+                self.settle(event_id, BookingState::Booked { quantity });
+                self.show_booked(event_id, Tone::Info, text);
+            }
+            BookingOutcome::SoldOut { left } => {
+                self.settle(event_id, BookingState::NotBooked);
+                let count = self.live.count_of(event_id);
+                let holds = move || count.get().remaining() <= left;
+                self.toasts.show(toast(Tone::Error).while_true(holds).on_this_page());
+            }
+            BookingOutcome::Closed(_) => {
+                self.settle(event_id, BookingState::Closed);
+                self.toasts.show(toast(Tone::Error).on_this_page());
+            }
+            BookingOutcome::CancelledSince => {
+                self.settle(event_id, BookingState::NotBooked);
+                self.toasts.show(toast(Tone::Info));
+            }
+            BookingOutcome::SignedOut
+            | BookingOutcome::Refused(_)
+            | BookingOutcome::OtherRefusal => {
+                self.settle(event_id, BookingState::NotBooked);
+                self.toasts.show(toast(Tone::Error).on_this_page());
+            }
+            BookingOutcome::Unknown => {
+                self.set_state(event_id, BookingState::Unknown { quantity: attempt.quantity });
+                let event_id = event_id.clone();
+                let try_again = Callback::new(move |()| self.try_again(&event_id));
+                self.toasts
+                    .show(toast(Tone::Error).until_replaced().with_action("Try again", try_again));
+            }
+        }
+    }
+}
