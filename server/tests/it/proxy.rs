@@ -37,6 +37,8 @@ pub(crate) enum NetworkFault {
     CutAndDeliverLate(&'static [u8], Duration),
     /// The bytes get lost, and the connection stays open without another answer.
     Silence(&'static [u8]),
+    /// The same for every connection, whatever the bytes are.
+    SilenceEach,
 }
 
 impl Proxy {
@@ -116,7 +118,9 @@ async fn relay(
                 let Ok(count @ 1..) = read else { return };
                 let fault = take_fault(&fault, &request[..count]);
                 match fault {
-                    NetworkFault::Silence(_) => return wait_until_closed(&mut is_open).await,
+                    NetworkFault::Silence(_) | NetworkFault::SilenceEach => {
+                        return wait_until_closed(&mut is_open).await;
+                    }
                     NetworkFault::CutAndDeliverLate(_, delay) => {
                         let _ = client.shutdown().await;
                         sleep(delay).await;
@@ -153,7 +157,7 @@ async fn wait_until_closed(is_open: &mut watch::Receiver<bool>) {
 fn take_fault(fault: &Mutex<NetworkFault>, sent: &[u8]) -> NetworkFault {
     let mut fault = fault.lock().unwrap();
     let bytes = match *fault {
-        NetworkFault::None => return NetworkFault::None,
+        NetworkFault::None | NetworkFault::SilenceEach => return *fault,
         NetworkFault::CutOnce(bytes)
         | NetworkFault::CutEach(bytes)
         | NetworkFault::AnswerEach(bytes, _)

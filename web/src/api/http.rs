@@ -5,8 +5,11 @@ use gloo_net::http::Request;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-/// How long to wait for an answer, in milliseconds. Passwords may wait in a queue.
-pub(crate) const REQUEST_TIMEOUT_MILLIS: u32 = 45_000;
+/// How long to wait for the answer to a mutation, in milliseconds. Passwords may wait in a queue.
+pub(crate) const MUTATION_TIMEOUT_MILLIS: u32 = 45_000;
+/// How long to wait for the answer to a query, in milliseconds. The server gives up on reads after
+/// ten seconds, and people want to know earlier that it does not answer.
+pub(crate) const QUERY_TIMEOUT_MILLIS: u32 = 8_000;
 /// The same for a mutation that is repeated if its answer does not arrive. The server does not let
 /// a booking wait for longer than ten seconds before it begins.
 pub(crate) const REPEATABLE_TIMEOUT_MILLIS: u32 = 12_000;
@@ -95,11 +98,12 @@ pub(crate) struct RequestBody {
 
 impl RequestBody {
     pub(crate) fn new<Q, V: Serialize>(operation: &Operation<Q, V>) -> Self {
+        let timeout_millis = match operation.query.starts_with("mutation") {
+            true => MUTATION_TIMEOUT_MILLIS,
+            false => QUERY_TIMEOUT_MILLIS,
+        };
         // Strings, numbers and objects can always be serialized.
-        Self {
-            text: serde_json::to_string(operation).unwrap_or_default(),
-            timeout_millis: REQUEST_TIMEOUT_MILLIS,
-        }
+        Self { text: serde_json::to_string(operation).unwrap_or_default(), timeout_millis }
     }
 
     pub(crate) fn with_timeout(self, timeout_millis: u32) -> Self {

@@ -13,11 +13,17 @@ use js_sys::{Date, Math};
 use leptos::{prelude::*, task::spawn_local};
 use rowlock_web_operations::live::{RemainingTicketsOperation, TicketUpdate, remaining_tickets};
 
-use super::{online::until_online, socket::Socket};
+use super::{
+    online::until_online,
+    socket::{News, Socket},
+};
 use crate::{
     backoff::{failures_after_attempt, pause_before_retry},
     ticket_count::TicketCount,
 };
+
+/// After this long without a connection, people are told.
+const PATIENCE: Duration = Duration::from_secs(7);
 
 /// Whether the counts on the page are live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,25 +135,51 @@ impl LiveCounts {
     ) -> Duration {
         // In a later task: the page has counts from its query, and its own work comes first.
         Delay::new(Duration::ZERO).await;
-        let Some(mut socket) = Socket::open().await else { return Duration::ZERO };
+        let Some(mut socket) = self.open().await else { return Duration::ZERO };
         let mut live_since = None;
         // A subscription begins with the current counts, so no change in between is missed.
         socket.subscribe(subscription(ids).as_ref());
         loop {
-            match future::select(ids_to_watch.next(), pin!(socket.next())).await {
-                Either::Left((Some(new_ids), _)) => *ids = new_ids,
-                Either::Right((Some(update), _)) => {
+            let next = match future::select(ids_to_watch.next(), pin!(socket.next())).await {
+                Either::Left((command, _)) => Either::Left(command),
+                Either::Right((news, _)) => Either::Right(news),
+            };
+            match next {
+                Either::Left(Some(new_ids)) => *ids = new_ids,
+                Either::Right(News::Update(update)) => {
                     self.apply(&update);
                     live_since.get_or_insert_with(Date::now);
                     self.mark_live();
                     continue;
                 }
-                Either::Left((None, _)) | Either::Right((None, _)) => {
+                Either::Right(News::Overdue) => {
+                    self.connection.set(Connection::Lost);
+                    continue;
+                }
+                Either::Right(News::Answering) => {
+                    // Before the first update, only that says that the counts are live.
+                    if live_since.is_some() {
+                        self.connection.set(Connection::Live);
+                    }
+                    continue;
+                }
+                Either::Left(None) | Either::Right(News::Ended) => {
                     let millis = live_since.map_or(0.0, |since| Date::now() - since);
                     return Duration::from_millis(millis.max(0.0) as u64);
                 }
             }
             socket.subscribe(subscription(ids).as_ref());
+        }
+    }
+
+    /// Opens a socket, and tells people if that takes long.
+    async fn open(self) -> Option<Socket> {
+        match future::select(pin!(Socket::open()), Delay::new(PATIENCE)).await {
+            Either::Left((socket, _)) => socket,
+            Either::Right(((), opening)) => {
+                self.connection.set(Connection::Lost);
+                opening.await
+            }
         }
     }
 

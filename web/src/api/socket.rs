@@ -10,7 +10,7 @@ use futures_util::{
     StreamExt,
     future::{self, Either},
 };
-use leptos::prelude::location;
+use leptos::prelude::{document, location};
 use rowlock_web_operations::live::{RemainingTickets, RemainingTicketsOperation, TicketUpdate};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -19,10 +19,17 @@ use web_sys::{MessageEvent, WebSocket};
 
 use super::http::parse_response;
 
-/// How long a socket may take to open, and to send any message after a ping.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a socket may take to open.
+const OPENING_TIMEOUT: Duration = Duration::from_secs(10);
 /// After this silence the client sends a ping, to notice a connection that was lost without a word.
-const PING_AFTER_SILENCE: Duration = Duration::from_secs(15);
+const PING_AFTER_SILENCE: Duration = Duration::from_secs(4);
+/// The same while nobody sees the page.
+const PING_AFTER_SILENCE_IF_HIDDEN: Duration = Duration::from_secs(25);
+/// How long the server may take to send any message after a ping, until people are told.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// How much longer it may then take until the connection is given up. It would be opened again, and
+/// a busy server should not have that work, too.
+const MORE_PATIENCE: Duration = Duration::from_secs(6);
 
 /// An open socket. Dropping it closes the connection.
 pub(super) struct Socket {
@@ -32,6 +39,28 @@ pub(super) struct Socket {
     is_subscribed: bool,
     /// The current subscription. Messages for earlier ones may still arrive.
     subscription_id: u32,
+    silence: Silence,
+}
+
+/// What the server has not sent yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    Normal,
+    /// Any message since the ping.
+    SincePing,
+    /// Any message for so long that people were told.
+    Overdue,
+}
+
+/// What the socket reports.
+pub(super) enum News {
+    Update(TicketUpdate),
+    /// The server does not answer; the connection may be lost.
+    Overdue,
+    /// The server answers again.
+    Answering,
+    /// The subscription or the socket has ended.
+    Ended,
 }
 
 enum SocketEvent {
@@ -82,8 +111,9 @@ impl Socket {
             _listeners: listeners,
             is_subscribed: false,
             subscription_id: 0,
+            silence: Silence::Normal,
         };
-        let timeout = Delay::new(RESPONSE_TIMEOUT);
+        let timeout = Delay::new(OPENING_TIMEOUT);
         let acknowledged = match future::select(pin!(opening.acknowledged()), timeout).await {
             Either::Left((acknowledged, _)) => acknowledged,
             Either::Right(_) => false,
@@ -118,35 +148,64 @@ impl Socket {
         }
     }
 
-    /// The subscription's next update. `None` when the subscription or the socket has ended.
-    pub(super) async fn next(&mut self) -> Option<TicketUpdate> {
-        let mut is_pinged = false;
+    /// Asks the server for a sign of life.
+    fn ping(&mut self) {
+        self.send(&ClientMessage::Ping);
+        if self.silence == Silence::Normal {
+            self.silence = Silence::SincePing;
+        }
+    }
+
+    /// Waits for news of the subscription and of the connection.
+    pub(super) async fn next(&mut self) -> News {
         loop {
-            let timeout = Delay::new(if is_pinged { RESPONSE_TIMEOUT } else { PING_AFTER_SILENCE });
+            let timeout = Delay::new(match self.silence {
+                Silence::Normal if document().hidden() => PING_AFTER_SILENCE_IF_HIDDEN,
+                Silence::Normal => PING_AFTER_SILENCE,
+                Silence::SincePing => PATIENCE,
+                Silence::Overdue => MORE_PATIENCE,
+            });
             let text = match future::select(self.events.next(), timeout).await {
                 Either::Left((Some(SocketEvent::Message(text)), _)) => text,
                 Either::Left((Some(SocketEvent::Opened), _)) => continue,
-                Either::Left((Some(SocketEvent::Closed) | None, _)) => return None,
-                Either::Right(_) if is_pinged => return None,
-                Either::Right(_) => {
-                    self.send(&ClientMessage::Ping);
-                    is_pinged = true;
-                    continue;
-                }
+                Either::Left((Some(SocketEvent::Closed) | None, _)) => return News::Ended,
+                Either::Right(_) => match self.silence {
+                    Silence::Normal => {
+                        self.ping();
+                        continue;
+                    }
+                    Silence::SincePing => {
+                        self.silence = Silence::Overdue;
+                        return News::Overdue;
+                    }
+                    Silence::Overdue => return News::Ended,
+                },
             };
-            is_pinged = false;
-            let message: ServerMessage<'_> = serde_json::from_str(&text).ok()?;
-            let is_current = message.id.is_some_and(|id| *id == *self.subscription_id.to_string());
-            match &*message.r#type {
-                "ping" => self.send(&ClientMessage::Pong),
-                "next" if is_current => {
-                    let data = parse_response(message.payload?.get()).ok()?;
-                    return Some(data.parse::<RemainingTickets>().ok()?.remaining_tickets);
-                }
-                "error" | "complete" if is_current => return None,
-                _ => {}
+            let was_overdue =
+                std::mem::replace(&mut self.silence, Silence::Normal) == Silence::Overdue;
+            match self.news_in(&text) {
+                Some(news) => return news,
+                None if was_overdue => return News::Answering,
+                None => {}
             }
         }
+    }
+
+    /// What a message says about the subscription, if anything.
+    fn news_in(&self, text: &str) -> Option<News> {
+        let Ok(message) = serde_json::from_str::<ServerMessage<'_>>(text) else {
+            return Some(News::Ended);
+        };
+        let is_current = message.id.is_some_and(|id| *id == *self.subscription_id.to_string());
+        match &*message.r#type {
+            "ping" => self.send(&ClientMessage::Pong),
+            "next" if is_current => {
+                return Some(message.payload.and_then(update_in).map_or(News::Ended, News::Update));
+            }
+            "error" | "complete" if is_current => return Some(News::Ended),
+            _ => {}
+        }
+        None
     }
 
     fn send(&self, message: &ClientMessage<'_>) {
@@ -177,6 +236,11 @@ fn listener(
             let _ = sender.unbounded_send(event);
         }
     })
+}
+
+fn update_in(payload: &RawValue) -> Option<TicketUpdate> {
+    let data = parse_response(payload.get()).ok()?;
+    Some(data.parse::<RemainingTickets>().ok()?.remaining_tickets)
 }
 
 fn url() -> String {

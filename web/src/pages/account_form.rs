@@ -1,5 +1,9 @@
 //! The form that signing in and registering share.
 
+use std::{pin::pin, time::Duration};
+
+use futures_timer::Delay;
+use futures_util::future::{self, Either};
 use leptos::{prelude::*, task::spawn_local};
 use leptos_router::hooks::use_query_map;
 
@@ -10,6 +14,10 @@ use crate::{
     return_path::allowed_next_page,
     session::{Session, Viewer},
 };
+
+/// After this long without an answer, the user is told.
+const PATIENCE: Duration = Duration::from_secs(7);
+const STILL_WAITING: &str = "The booking system takes long to answer. We are still waiting…";
 
 /// A form that signs the user in. A signed-in user is redirected to the next page.
 #[component]
@@ -43,9 +51,17 @@ where
         form_problem.set(None);
         let answer = send(values);
         spawn_local(async move {
-            let Err(failure) = answer.await else { return };
+            let answer = match future::select(pin!(answer), Delay::new(PATIENCE)).await {
+                Either::Left((answer, _)) => answer,
+                Either::Right(((), answer)) => {
+                    form_problem.try_set(Some(STILL_WAITING.to_owned()));
+                    answer.await
+                }
+            };
+            let Err(failure) = answer else { return };
             // The page may be gone by now.
             busy.try_set(false);
+            form_problem.try_set(None);
             let (code, field) = error_field;
             if failure.code() == Some(code) {
                 field.show_server_problem(failure.message());

@@ -13,13 +13,15 @@ use std::time::Duration;
 use cynic::Operation;
 use futures_timer::Delay;
 use leptos::{prelude::*, task::spawn_local};
-use rowlock_web_operations::accounts::{self, LoginInput, LogoutEverywhere, RegisterInput};
+use rowlock_web_operations::accounts::{
+    self, LoginInput, LogoutEverywhere, Refresh, RegisterInput,
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     api::{
         ErrorCode, Failure,
-        http::{self, REPEATABLE_TIMEOUT_MILLIS, RequestBody, ResponseData},
+        http::{self, QUERY_TIMEOUT_MILLIS, REPEATABLE_TIMEOUT_MILLIS, RequestBody, ResponseData},
     },
     backoff::pause_before_retry,
 };
@@ -259,7 +261,11 @@ impl Session {
                     | SessionState::SignedOut
                     | SessionState::Restoring => {}
                 }
-                match http::send(&accounts::refresh()).await {
+                // If this answer is lost, the cookie can be exchanged once more.
+                let body =
+                    RequestBody::new(&accounts::refresh()).with_timeout(QUERY_TIMEOUT_MILLIS);
+                let answer = http::post(body, None).await;
+                match answer.and_then(|answer| answer.parse::<Refresh>()) {
                     Ok(answer) => {
                         let signed_in = SignedIn::from(answer.refresh);
                         self.set_signed_in(signed_in.clone());

@@ -13,7 +13,7 @@ use wasm_bindgen_futures::future_to_promise;
 use web_sys::{BroadcastChannel, MessageEvent, Storage};
 
 use super::state::SignedIn;
-use crate::api::http::REQUEST_TIMEOUT_MILLIS;
+use crate::api::http::MUTATION_TIMEOUT_MILLIS;
 
 /// The name of the channel and of the lock.
 const CHANNEL_AND_LOCK: &str = "rowlock.session";
@@ -22,7 +22,7 @@ const CHANNEL_AND_LOCK: &str = "rowlock.session";
 const STORAGE_KEY: &str = "rowlock.user";
 
 /// How long to wait for another tab: as long as its request may take.
-const LOCK_TIMEOUT: Duration = Duration::from_millis(REQUEST_TIMEOUT_MILLIS as u64);
+const LOCK_TIMEOUT: Duration = Duration::from_millis(MUTATION_TIMEOUT_MILLIS as u64);
 
 /// A message to the other tabs.
 #[derive(Serialize, Deserialize)]

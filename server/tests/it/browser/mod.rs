@@ -10,6 +10,7 @@ mod client_libraries;
 mod driver;
 mod event_page;
 mod graphiql;
+mod hung_server;
 mod list;
 mod live;
 mod lost_answers;
