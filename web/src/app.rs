@@ -25,6 +25,7 @@ use crate::{
     scroll::ScrollPositions,
     session::{Session, Viewer},
     toasts::{Toast, Toasts, Tone},
+    visibility::PageVisibility,
 };
 
 #[component]
@@ -32,7 +33,13 @@ pub(crate) fn App() -> impl IntoView {
     let session = Session::provide();
     let toasts = Toasts::provide();
     let live = LiveCounts::provide();
-    MyBookings::provide(session, live, toasts);
+    let visibility = PageVisibility::provide();
+    MyBookings::provide(session, live, toasts, visibility);
+    Effect::watch(
+        move || visibility.times_shown_again(),
+        move |_, _, _| live.check_connection(),
+        false,
+    );
     FirstPageShown::provide();
     LastListPath::provide();
     ScrollPositions::provide();

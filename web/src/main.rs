@@ -10,7 +10,8 @@
 //! 6. `session`: who is signed in; `booking`: outcomes of a booking; `repetition`: repeating an
 //!    operation whose answer is missing
 //! 7. `api`: HTTP and the live socket
-//! 8. `browser`: the browser's clock, formats, random numbers, focus and storage
+//! 8. `browser`: the browser's clock, formats, random numbers, focus and storage; `visibility`:
+//!    whether the page is seen
 //! 9. `backoff`, `event_list`, `event_path`, `language`, `money`, `return_path`, `ticket_count`,
 //!    `timestamp`, `validation`: rules that need no browser
 
@@ -39,6 +40,7 @@ mod ticket_count;
 mod timestamp;
 mod toasts;
 mod validation;
+mod visibility;
 
 fn main() {
     // The static page that was visible while the program loaded.

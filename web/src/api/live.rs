@@ -35,11 +35,18 @@ pub(crate) enum Connection {
     Lost,
 }
 
+/// What the task that has the socket is told.
+enum Command {
+    /// Watch these events instead of those before.
+    Watch(Vec<Id>),
+    CheckConnection,
+}
+
 /// A `Copy` handle to the counts that the page knows.
 #[derive(Clone, Copy)]
 pub(crate) struct LiveCounts {
     counts: StoredValue<HashMap<Id, ArcRwSignal<TicketCount>>>,
-    watched_ids: StoredValue<UnboundedSender<Vec<Id>>>,
+    commands: StoredValue<UnboundedSender<Command>>,
     connection: RwSignal<Connection>,
     is_watching: RwSignal<bool>,
     reconnect_count: RwSignal<u32>,
@@ -48,16 +55,16 @@ pub(crate) struct LiveCounts {
 impl LiveCounts {
     /// Provides the handle to all components. The socket opens when an event is first watched.
     pub(crate) fn provide() -> Self {
-        let (watched_ids, ids_to_watch) = unbounded();
+        let (sender, commands) = unbounded();
         let live = Self {
             counts: StoredValue::default(),
-            watched_ids: StoredValue::new(watched_ids),
+            commands: StoredValue::new(sender),
             connection: RwSignal::new(Connection::Connecting),
             is_watching: RwSignal::new(false),
             reconnect_count: RwSignal::new(0),
         };
         provide_context(live);
-        spawn_local(live.run(ids_to_watch));
+        spawn_local(live.run(commands));
         live
     }
 
@@ -80,8 +87,17 @@ impl LiveCounts {
     pub(crate) fn watch_only(self, ids: Vec<Id>) {
         self.counts.write_value().retain(|id, _| ids.contains(id));
         self.is_watching.set(!ids.is_empty());
+        self.send(Command::Watch(ids));
+    }
+
+    /// Makes sure soon that the connection is not lost, for example after a phone was woken up.
+    pub(crate) fn check_connection(self) {
+        self.send(Command::CheckConnection);
+    }
+
+    fn send(self, command: Command) {
         // The receiver is never dropped, so sending can't fail.
-        let _ = self.watched_ids.with_value(|sender| sender.unbounded_send(ids));
+        let _ = self.commands.with_value(|sender| sender.unbounded_send(command));
     }
 
     /// Stores a count that a query has read. While the socket is up, a live count is newer and
@@ -108,15 +124,18 @@ impl LiveCounts {
         }
     }
 
-    async fn run(self, mut ids_to_watch: UnboundedReceiver<Vec<Id>>) {
+    async fn run(self, mut commands: UnboundedReceiver<Command>) {
         let mut ids = Vec::new();
         let mut failures = 0;
         loop {
             while ids.is_empty() {
-                let Some(new_ids) = ids_to_watch.next().await else { return };
-                ids = new_ids;
+                match commands.next().await {
+                    Some(Command::Watch(new_ids)) => ids = new_ids,
+                    Some(Command::CheckConnection) => {}
+                    None => return,
+                }
             }
-            let uptime = self.connect_once(&mut ids, &mut ids_to_watch).await;
+            let uptime = self.connect_once(&mut ids, &mut commands).await;
             failures = failures_after_attempt(failures, uptime);
             // At the start, one failed attempt is not reported.
             if self.connection.get_untracked() == Connection::Live || failures > 1 {
@@ -131,7 +150,7 @@ impl LiveCounts {
     async fn connect_once(
         self,
         ids: &mut Vec<Id>,
-        ids_to_watch: &mut UnboundedReceiver<Vec<Id>>,
+        commands: &mut UnboundedReceiver<Command>,
     ) -> Duration {
         // In a later task: the page has counts from its query, and its own work comes first.
         Delay::new(Duration::ZERO).await;
@@ -140,12 +159,16 @@ impl LiveCounts {
         // A subscription begins with the current counts, so no change in between is missed.
         socket.subscribe(subscription(ids).as_ref());
         loop {
-            let next = match future::select(ids_to_watch.next(), pin!(socket.next())).await {
+            let next = match future::select(commands.next(), pin!(socket.next())).await {
                 Either::Left((command, _)) => Either::Left(command),
                 Either::Right((news, _)) => Either::Right(news),
             };
             match next {
-                Either::Left(Some(new_ids)) => *ids = new_ids,
+                Either::Left(Some(Command::Watch(new_ids))) => *ids = new_ids,
+                Either::Left(Some(Command::CheckConnection)) => {
+                    socket.ping();
+                    continue;
+                }
                 Either::Right(News::Update(update)) => {
                     self.apply(&update);
                     live_since.get_or_insert_with(Date::now);

@@ -149,7 +149,7 @@ impl Socket {
     }
 
     /// Asks the server for a sign of life.
-    fn ping(&mut self) {
+    pub(super) fn ping(&mut self) {
         self.send(&ClientMessage::Ping);
         if self.silence == Silence::Normal {
             self.silence = Silence::SincePing;

@@ -5,13 +5,14 @@ use js_sys::Date;
 use leptos::{prelude::*, task::spawn_local};
 use rowlock_web_operations::{
     bookings::{BookEventInput, BookEventResult, book_event},
-    events::Event,
+    events::{Event, one_event},
 };
 
 use super::{BookingState, MyBookings, attempts::Attempt};
 use crate::{
+    api::Failure,
     booking::BookingOutcome,
-    browser::random_key,
+    browser::{self, random_key},
     repetition::{Missing, Repeated, repeat_until_answered},
     session::Viewer,
     toasts::{Toast, Tone},
@@ -24,6 +25,9 @@ impl MyBookings {
         self.set_state(&event.id, BookingState::Pending);
         let viewer = self.session.viewer_untracked();
         spawn_local(async move {
+            if self.is_out_of_date(&event.id) && !self.has_shown_price(&event, &viewer).await {
+                return;
+            }
             let attempt = Attempt {
                 event_id: event.id.into_inner(),
                 title: event.title,
@@ -43,6 +47,43 @@ impl MyBookings {
         let Some(attempt) = open else { return };
         self.show_checking(&attempt);
         spawn_local(self.carry_out(attempt, self.session.viewer_untracked()));
+    }
+
+    /// Whether the event still has the price that the page shows. Otherwise nothing is booked, and
+    /// the user is told.
+    async fn has_shown_price(self, shown: &Event, viewer: &Viewer) -> bool {
+        let send = async || self.session.run(&one_event(shown.id.inner().to_owned())).await;
+        let is_wanted = || self.session.viewer_untracked() == *viewer;
+        let show_late = || self.show_late(&shown.id, &shown.title);
+        let found = match repeat_until_answered(send, is_wanted, |_| show_late()).await {
+            Repeated::Answered(Ok(data)) => data.event,
+            Repeated::Answered(Err(failure)) => {
+                self.show_not_booked(&shown.id, failure.message());
+                return false;
+            }
+            Repeated::Unknown => {
+                self.show_not_booked(&shown.id, Failure::NoAnswer.message());
+                return false;
+            }
+            Repeated::Unwanted => {
+                self.toasts.dismiss_about_event(shown.id.inner());
+                return false;
+            }
+        };
+        let price = found.map(|found| found.event.price);
+        if price.as_ref().is_none_or(|price| *price == shown.price) {
+            return is_wanted();
+        }
+        let price = price.map(|price| browser::price(&price, 1)).unwrap_or_default();
+        let title = &shown.title;
+        self.show_not_booked(&shown.id, format!("{title} now costs {price}. Nothing was booked."));
+        self.prices_changed.update(|count| *count = count.wrapping_add(1));
+        false
+    }
+
+    fn show_not_booked(self, event_id: &Id, why: String) {
+        self.set_state(event_id, BookingState::NotBooked);
+        self.toasts.show(Toast::new(Tone::Error, why).about_event(event_id.inner()));
     }
 
     /// Asks the server until it answers, and shows the outcome.

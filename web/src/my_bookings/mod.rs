@@ -18,6 +18,7 @@ use crate::{
     browser::session_storage,
     session::{Session, SessionUser, Viewer},
     toasts::{Toast, Toasts, Tone},
+    visibility::PageVisibility,
 };
 use attempts::Attempts;
 
@@ -46,7 +47,10 @@ pub(crate) enum BookingState {
 /// The time at which a read began, in changes of state: an event that changed later keeps its state,
 /// because the read's answer may be older.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ReadStamp(u32);
+pub(crate) struct ReadStamp {
+    state_changes: u32,
+    times_hidden: u32,
+}
 
 /// What is known about one event.
 #[derive(Clone)]
@@ -54,6 +58,8 @@ struct Entry {
     state: ArcRwSignal<BookingState>,
     /// The number of the user's last change of the state.
     last_change: u32,
+    /// How often the page had been hidden when the event was last read.
+    read_after_hidden: u32,
 }
 
 /// A `Copy` handle to the states of all events.
@@ -62,21 +68,30 @@ pub(crate) struct MyBookings {
     session: Session,
     live: LiveCounts,
     toasts: Toasts,
+    visibility: PageVisibility,
     entries: StoredValue<HashMap<Id, Entry>>,
     state_changes: StoredValue<u32>,
     bookings_made: RwSignal<u32>,
+    prices_changed: RwSignal<u32>,
     attempts: StoredValue<Attempts>,
 }
 
 impl MyBookings {
-    pub(crate) fn provide(session: Session, live: LiveCounts, toasts: Toasts) {
+    pub(crate) fn provide(
+        session: Session,
+        live: LiveCounts,
+        toasts: Toasts,
+        visibility: PageVisibility,
+    ) {
         let my_bookings = Self {
             session,
             live,
             toasts,
+            visibility,
             entries: StoredValue::default(),
             state_changes: StoredValue::default(),
             bookings_made: RwSignal::new(0),
+            prices_changed: RwSignal::new(0),
             attempts: StoredValue::default(),
         };
         provide_context(my_bookings);
@@ -98,9 +113,17 @@ impl MyBookings {
         self.bookings_made.get().wrapping_add(self.session.changes_in_other_tabs())
     }
 
+    /// How often a price turned out to be out of date.
+    pub(crate) fn prices_changed(self) -> u32 {
+        self.prices_changed.get()
+    }
+
     /// Take it before sending a query, for [`Self::update_from_read`].
     pub(crate) fn read_stamp(self) -> ReadStamp {
-        ReadStamp(self.state_changes.get_value())
+        ReadStamp {
+            state_changes: self.state_changes.get_value(),
+            times_hidden: self.visibility.times_hidden(),
+        }
     }
 
     pub(crate) fn state_of(self, event_id: &Id) -> ArcRwSignal<BookingState> {
@@ -110,7 +133,11 @@ impl MyBookings {
     /// Takes the state of an event from a query that was sent at `read_stamp`.
     pub(crate) fn update_from_read(self, event: &Event, read_stamp: ReadStamp) {
         let entry = self.entry(&event.id);
-        if entry.last_change > read_stamp.0 {
+        let read_after_hidden = read_stamp.times_hidden;
+        self.entries
+            .write_value()
+            .insert(event.id.clone(), Entry { read_after_hidden, ..entry.clone() });
+        if entry.last_change > read_stamp.state_changes {
             return;
         }
         match (entry.state.get_untracked(), &event.my_booking) {
@@ -132,6 +159,12 @@ impl MyBookings {
     pub(crate) fn set_cancelled(self, event_id: &Id) {
         self.settle(event_id, BookingState::NotBooked);
         self.session.tell_tabs_bookings_changed();
+    }
+
+    /// Whether the page was hidden since the event was last read, so that its price may have
+    /// changed.
+    fn is_out_of_date(self, event_id: &Id) -> bool {
+        self.entry(event_id).read_after_hidden != self.visibility.times_hidden()
     }
 
     /// Forgets everything that belongs to the user before. Queries drop answers for that user
@@ -208,7 +241,11 @@ impl MyBookings {
     }
 
     fn entry(self, event_id: &Id) -> Entry {
-        let new = || Entry { state: ArcRwSignal::new(BookingState::NotBooked), last_change: 0 };
+        let new = || Entry {
+            state: ArcRwSignal::new(BookingState::NotBooked),
+            last_change: 0,
+            read_after_hidden: self.visibility.times_hidden(),
+        };
         self.entries.write_value().entry(event_id.clone()).or_insert_with(new).clone()
     }
 }

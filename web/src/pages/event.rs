@@ -26,6 +26,7 @@ use crate::{
     query::{Query, QueryState},
     scroll::ScrollPositions,
     session::Session,
+    visibility::PageVisibility,
 };
 
 #[component]
@@ -34,6 +35,7 @@ pub(crate) fn EventPage() -> impl IntoView {
     let live = LiveCounts::from_context();
     let my_bookings = MyBookings::from_context();
     let scroll = ScrollPositions::from_context();
+    let visibility = PageVisibility::from_context();
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
     let event = Query::new(
@@ -59,6 +61,8 @@ pub(crate) fn EventPage() -> impl IntoView {
         },
     )
     .refetch_when(move || live.reconnect_count())
+    .refetch_when(move || visibility.times_shown_again())
+    .refetch_when(move || my_bookings.prices_changed())
     .refetch_when(move || session.changes_in_other_tabs());
     let LastListPath(list) = expect_context();
     on_cleanup(move || live.watch_only(Vec::new()));

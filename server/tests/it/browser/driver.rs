@@ -115,6 +115,20 @@ impl Browser {
         self.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": zone })).await;
     }
 
+    /// Hides the page as if its tab were in the background, or shows it again.
+    pub(super) async fn set_visible(&self, is_visible: bool) {
+        let state = if is_visible { "visible" } else { "hidden" };
+        let change = format!(
+            "Object.defineProperty(document, 'visibilityState',
+                 {{ value: '{state}', configurable: true }});
+             Object.defineProperty(document, 'hidden',
+                 {{ value: {}, configurable: true }});
+             document.dispatchEvent(new Event('visibilitychange', {{ bubbles: true }}))",
+            !is_visible
+        );
+        self.evaluate(&change).await;
+    }
+
     /// Takes the browser's network away, or gives it back.
     pub(super) async fn set_online(&self, is_online: bool) {
         self.devtools("Network.enable", json!({})).await;

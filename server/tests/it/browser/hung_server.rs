@@ -8,6 +8,7 @@ use super::driver::Browser;
 use crate::{
     app::App,
     database::Engine,
+    demo::JAZZ_NIGHT,
     proxy::{NetworkFault, Proxy},
 };
 
@@ -54,5 +55,21 @@ async fn a_page_that_is_opened_while_the_server_hangs_shows_it_within_ten_second
     proxy.set_fault(NetworkFault::None);
     browser.click_label("Try again").await;
     browser.expect_text(".found", "12 events").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_seen_again_checks_its_connection_at_once() {
+    let app = App::start(Engine::Sqlite).await;
+    let proxy = Proxy::to(app.address()).await;
+    let browser = Browser::start(768, 900).await;
+    browser.open(&format!("{}/events/{JAZZ_NIGHT}", proxy.url())).await;
+    browser.expect_text(".live", "Live counts").await;
+    browser.set_visible(false).await;
+    proxy.set_fault(NetworkFault::SilenceEach);
+    browser.set_visible(true).await;
+    let shown_at = Instant::now();
+    browser.expect_text(".live", "Reconnecting; counts may be out of date").await;
+    assert!(shown_at.elapsed() < LIMIT, "{:?}", shown_at.elapsed());
     browser.close().await;
 }

@@ -9,6 +9,7 @@ mod booking;
 mod client_libraries;
 mod driver;
 mod event_page;
+mod freshness;
 mod graphiql;
 mod hung_server;
 mod list;

@@ -21,6 +21,7 @@ use crate::{
     scroll::ScrollPositions,
     session::{Session, Viewer},
     toasts::{Toast, Toasts, Tone},
+    visibility::PageVisibility,
 };
 use booking_row::{BookingRow, BookingsSkeleton};
 use cancel_dialog::CancelDialog;
@@ -60,6 +61,7 @@ fn Bookings() -> impl IntoView {
     let live = LiveCounts::from_context();
     let my_bookings = MyBookings::from_context();
     let scroll = ScrollPositions::from_context();
+    let visibility = PageVisibility::from_context();
     let rows_shown = StoredValue::new(0);
     let bookings = Query::new(
         move || session.viewer(),
@@ -72,6 +74,7 @@ fn Bookings() -> impl IntoView {
         },
     )
     .refetch_when(move || live.reconnect_count())
+    .refetch_when(move || visibility.times_shown_again())
     .refetch_when(move || my_bookings.change_count());
     on_cleanup(move || live.watch_only(Vec::new()));
     // A refetch loads as many bookings as are shown.

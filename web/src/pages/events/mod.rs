@@ -18,6 +18,7 @@ use crate::{
     query::Query,
     scroll::ScrollPositions,
     session::Session,
+    visibility::PageVisibility,
 };
 use controls::Controls;
 use list_page::ListPage;
@@ -29,6 +30,7 @@ pub(crate) fn EventsPage() -> impl IntoView {
     let live = LiveCounts::from_context();
     let my_bookings = MyBookings::from_context();
     let scroll = ScrollPositions::from_context();
+    let visibility = PageVisibility::from_context();
     let address = use_query_map();
     let params =
         Memo::new(move |_| address.with(|query| ListParams::from_query(|name| query.get(name))));
@@ -50,6 +52,8 @@ pub(crate) fn EventsPage() -> impl IntoView {
         },
     )
     .refetch_when(move || live.reconnect_count())
+    .refetch_when(move || visibility.times_shown_again())
+    .refetch_when(move || my_bookings.prices_changed())
     .refetch_when(move || session.changes_in_other_tabs());
     let LastListPath(last_path) = expect_context();
     Effect::new(move || last_path.set(params.with(ListParams::path)));
