@@ -82,6 +82,8 @@ fn assemble_playground(playground: &Path) -> Result<()> {
         let entry = entry?;
         fs::copy(entry.path(), playground.join(entry.file_name()))?;
     }
+    // Both IDEs open with the same tabs.
+    fs::copy("ide/graphiql/first-tabs.js", playground.join("first-tabs.js"))?;
     for file in ["static/js/middleware.js", "static/css/middleware.css", "favicon.png"] {
         let from = package.join("build").join(file);
         let name = Path::new(file).file_name().context("the file has no name")?;

@@ -194,7 +194,12 @@ impl Browser {
     /// Clicks the button or link with this label.
     pub(super) async fn click_label(&self, label: &str) {
         let path = format!("//*[self::a or self::button][normalize-space()='{label}']");
-        self.retry_on_element(Locator::XPath(&path), async |element| element.click().await).await;
+        self.click_path(&path).await;
+    }
+
+    /// Clicks the element at this XPath.
+    pub(super) async fn click_path(&self, path: &str) {
+        self.retry_on_element(Locator::XPath(path), async |element| element.click().await).await;
     }
 
     /// Clicks the button with this label on the card of that event.
@@ -203,7 +208,7 @@ impl Browser {
             "//*[@class='card' or starts-with(@class, 'card ')][.//h2[normalize-space()='{title}']]\
              //button[normalize-space()='{label}']"
         );
-        self.retry_on_element(Locator::XPath(&path), async |element| element.click().await).await;
+        self.click_path(&path).await;
     }
 
     /// Replaces the text of a form's field.
