@@ -83,8 +83,8 @@ impl BookingOutcome {
             }
             Self::OtherRefusal => format!("Sorry, {event} couldn't be booked."),
             Self::Unknown => format!(
-                "We couldn't find out whether your booking for {event} went through. Please try \
-                 again: it can't be booked twice."
+                "We couldn't find out whether your booking for {event} went through. Trying again \
+                 can't book twice."
             ),
         }
     }
@@ -121,8 +121,8 @@ mod tests {
         );
         assert_eq!(
             message(BookingOutcome::Unknown),
-            "We couldn't find out whether your booking for Jazz Night went through. Please try \
-             again: it can't be booked twice."
+            "We couldn't find out whether your booking for Jazz Night went through. Trying again \
+             can't book twice."
         );
         assert_eq!(
             message(BookingOutcome::SignedOut),

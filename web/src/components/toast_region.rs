@@ -31,19 +31,24 @@ pub(crate) fn ToastRegion() -> impl IntoView {
                     });
                     view! {
                         <div class=class>
-                            {icon} <p>{text}</p>
-                            {action
-                                .map(|(label, act)| {
-                                    view! {
-                                        <button
-                                            type="button"
-                                            class="link-button"
-                                            on:click=move |_| act.run(())
-                                        >
-                                            {label}
-                                        </button>
-                                    }
-                                })}
+                            {icon} <div class="toast-text">
+                                <p>{text}</p>
+                                {action
+                                    .map(|(label, act)| {
+                                        view! {
+                                            <button
+                                                type="button"
+                                                class="link-button"
+                                                on:click=move |_| {
+                                                    act.run(());
+                                                    focus("content");
+                                                }
+                                            >
+                                                {label}
+                                            </button>
+                                        }
+                                    })}
+                            </div>
                             <button
                                 type="button"
                                 class="icon-button"

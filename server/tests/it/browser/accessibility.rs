@@ -1,6 +1,9 @@
 //! The pages fit every screen, and people can use them with a keyboard or a screen reader.
 
-use super::driver::{Browser, ENTER, TAB};
+use super::{
+    driver::{Browser, ENTER, TAB},
+    lost_answers::LET_A_MINUTE_PASS,
+};
 use crate::{
     app::App,
     database::Engine,
@@ -47,10 +50,12 @@ async fn every_page_fits_every_screen_and_is_accessible() {
     let browser = Browser::start(1280, 900).await;
     let encore = format!("/events/{encore}");
     let jazz_night = format!("/events/{JAZZ_NIGHT}");
+    let sold_out = format!("/events/{LIMITED_CONCERT}");
     let pages = [
         ("events", "/events", ".card h2"),
         ("wide-event", &encore, ".book"),
         ("event", &jazz_night, ".book"),
+        ("sold-out-event", &sold_out, ".book"),
         ("no-events", "/events?search=nothing", ".notice"),
         ("not-found", "/nowhere", ".notice"),
         ("sign-in", "/sign-in", "form"),
@@ -74,7 +79,16 @@ async fn every_page_fits_every_screen_and_is_accessible() {
     browser.click("dialog[open] .button-danger").await;
     browser.expect_text(".toast", "Your booking for Jazz Night is cancelled.").await;
     check_view(&browser, "toast").await;
+    browser.click_label("Events").await;
+    browser.click_label("Chess Masterclass").await;
+    browser.expect_text(".badge", "5 tickets left").await;
     browser.evaluate("window.fetch = () => Promise.reject(new TypeError('offline'))").await;
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", "We are checking whether your booking").await;
+    check_view(&browser, "checking").await;
+    browser.evaluate(LET_A_MINUTE_PASS).await;
+    browser.expect_text(".toast", "We couldn't find out whether your booking").await;
+    check_view(&browser, "unknown").await;
     browser.click_label("Events").await;
     browser.expect_text(".notice", "The booking system can't be reached.").await;
     check_view(&browser, "unreachable").await;

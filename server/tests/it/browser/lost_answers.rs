@@ -68,7 +68,6 @@ async fn a_page_says_that_it_is_checking_until_a_gateway_lets_an_answer_through(
         browser.expect_text(".toast", CHECKING).await;
         browser.expect_text(".book", "Checking…").await;
     }
-    browser.screenshot("checking-768").await;
     proxy.set_fault(NetworkFault::None);
     expect_booked_once(&app, &browser).await;
     browser.expect_none(".toast + .toast").await;
@@ -178,7 +177,7 @@ async fn a_repetition_that_is_refused_says_so() {
 }
 
 /// Makes a minute pass by the browser's clock.
-const LET_A_MINUTE_PASS: &str = "const now = Date.now; Date.now = () => now() + 61_000";
+pub(super) const LET_A_MINUTE_PASS: &str = "const now = Date.now; Date.now = () => now() + 61_000";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_minute_without_an_answer_the_user_can_try_again_and_is_booked_once() {
@@ -191,7 +190,6 @@ async fn after_a_minute_without_an_answer_the_user_can_try_again_and_is_booked_o
     browser.expect_text(".toast", "We couldn't find out whether your booking").await;
     browser.expect_text(".unknown", "Trying again can't book twice.").await;
     browser.expect_text(".book", "Try again").await;
-    browser.screenshot("unknown-768").await;
     proxy.set_fault(NetworkFault::None);
     browser.click(".book").await;
     expect_booked_once(&app, &browser).await;
