@@ -46,8 +46,10 @@ pub(crate) enum ErrorCode {
     BadUserInput,
     RateLimited,
     Unavailable,
-    Internal,
+    /// Also an error without a code: it comes from something in between, because the server's own
+    /// have one.
     #[default]
+    Internal,
     #[serde(other)]
     Other,
 }
@@ -232,13 +234,17 @@ mod tests {
 
     #[test]
     fn an_error_with_an_unknown_code_keeps_its_message() {
-        for extensions in [json!({ "code": "NEW_ONE" }), Value::Null] {
-            let found = api_error(&json!({ "errors": [
-                { "message": "Something new.", "extensions": extensions },
-            ] }));
-            assert_eq!(found.code, ErrorCode::Other);
-            assert_eq!(found.message, "Something new.");
-        }
+        let error = json!({ "message": "Something new.", "extensions": { "code": "NEW_ONE" } });
+        let found = api_error(&json!({ "errors": [error] }));
+        assert_eq!(found.code, ErrorCode::Other);
+        assert_eq!(found.message, "Something new.");
+    }
+
+    #[test]
+    fn an_error_without_a_code_says_nothing_about_the_operation() {
+        let found = api_error(&json!({ "errors": [{ "message": "upstream timed out" }] }));
+        assert_eq!(found.message, "upstream timed out");
+        assert!(Failure::Api(found).is_inconclusive());
     }
 
     #[test]

@@ -11,7 +11,10 @@ use std::collections::HashMap;
 use cynic::Id;
 use js_sys::Date;
 use leptos::{prelude::*, task::spawn_local};
-use rowlock_web_operations::events::Event;
+use rowlock_web_operations::{
+    bookings::{Booking, BookingStatus},
+    events::Event,
+};
 
 use crate::{
     api::live::LiveCounts,
@@ -146,14 +149,33 @@ impl MyBookings {
             // The attempt may still arrive at the server.
             (BookingState::Checking | BookingState::Unknown { .. }, None) => {}
             (BookingState::Checking | BookingState::Unknown { .. }, Some(booking)) => {
-                self.settle(&event.id, BookingState::Booked { quantity: booking.quantity });
-                self.show_booked(&event.id, Tone::Success, format!("{} is booked.", event.title));
+                self.settle_as_booked(&event.id, &event.title, booking.quantity);
             }
             (_, None) => entry.state.set(BookingState::NotBooked),
             (_, Some(booking)) => {
                 entry.state.set(BookingState::Booked { quantity: booking.quantity });
             }
         }
+    }
+
+    /// Ends an open attempt of this event if a list that was requested at `read_stamp` has its
+    /// booking.
+    pub(crate) fn update_from_list(self, booking: &Booking, read_stamp: ReadStamp) {
+        let Booking { event, quantity, status, .. } = booking;
+        let entry = self.entry(&event.id);
+        let is_open = matches!(
+            entry.state.get_untracked(),
+            BookingState::Checking | BookingState::Unknown { .. }
+        );
+        let is_newer = entry.last_change <= read_stamp.state_changes;
+        if is_open && is_newer && *status == BookingStatus::Confirmed {
+            self.settle_as_booked(&event.id, &event.title, *quantity);
+        }
+    }
+
+    fn settle_as_booked(self, event_id: &Id, title: &str, quantity: i32) {
+        self.settle(event_id, BookingState::Booked { quantity });
+        self.show_booked(event_id, Tone::Success, format!("{title} is booked."));
     }
 
     pub(crate) fn set_cancelled(self, event_id: &Id) {

@@ -48,28 +48,67 @@ async fn a_booking_whose_answer_is_lost_once_is_shown_as_booked() {
     browser.close().await;
 }
 
+/// What proxies answer in place of a server, and an answer that breaks off.
+const ANSWERS_OF_PROXIES: [&str; 6] = [
+    "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 3\r\nconnection: close\r\n\r\nbad",
+    "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+    "HTTP/1.1 504 Gateway Timeout\r\ncontent-type: application/json\r\ncontent-length: 21\r\n\
+     connection: close\r\n\r\n{\"message\":\"timeout\"}",
+    "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\nconnection: close\r\n\r\n\
+     <html>",
+    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{\"data\":",
+    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 35\r\nconnection: \
+     close\r\n\r\n{\"errors\":[{\"message\":\"upstream\"}]}",
+];
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_says_that_it_is_checking_until_a_gateway_lets_an_answer_through() {
+async fn a_page_says_that_it_is_checking_until_a_proxy_lets_the_answer_through() {
+    let app = App::start(Engine::Sqlite).await;
+    let proxy = Proxy::to(app.address()).await;
+    let browser = Browser::start(768, 900).await;
+    browser.sign_in(&proxy.url(), "Ada").await;
+    for (number, answer) in ANSWERS_OF_PROXIES.into_iter().enumerate() {
+        let title = format!("Reading {number}");
+        let event = app.event(&title, 5).await;
+        browser.open(&format!("{}/events/{event}", proxy.url())).await;
+        browser.expect_text(".who", "Ada").await;
+        browser.expect_text(".badge", "5 tickets left").await;
+        proxy.set_fault(NetworkFault::AnswerEach(b"bookEvent", answer));
+        browser.click_label("Book").await;
+        let checking = format!("We are checking whether your booking for {title} went through…");
+        browser.expect_text(".toast", &checking).await;
+        browser.expect_text(".book", "Checking…").await;
+        proxy.set_fault(NetworkFault::None);
+        browser.expect_text(".toast", &format!("Successfully booked {title}!")).await;
+        browser.expect_none(".toast + .toast").await;
+        assert_eq!(app.remaining_tickets(&event).await, 4, "{answer}");
+    }
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_goes_on_when_a_server_that_was_down_is_back() {
     let app = App::start(Engine::Sqlite).await;
     let (proxy, browser) = open_limited_concert(&app).await;
-    for (number, answer) in [
-        "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 3\r\nconnection: close\r\n\r\nbad",
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
-        "HTTP/1.1 504 Gateway Timeout\r\ncontent-type: application/json\r\ncontent-length: 21\r\n\
-         connection: close\r\n\r\n{\"message\":\"timeout\"}",
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        proxy.set_fault(NetworkFault::AnswerEach(b"bookEvent", answer));
-        if number == 0 {
-            browser.click_label("Book").await;
-        }
-        browser.expect_text(".toast", CHECKING).await;
-        browser.expect_text(".book", "Checking…").await;
-    }
-    proxy.set_fault(NetworkFault::None);
+    proxy.set_open(false);
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", CHECKING).await;
+    browser.expect_text(".live", "Reconnecting; counts may be out of date").await;
+    proxy.set_open(true);
     expect_booked_once(&app, &browser).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_of_bookings_tells_that_a_lost_booking_was_made() {
+    let app = App::start(Engine::Sqlite).await;
+    let (proxy, browser) = open_limited_concert(&app).await;
+    proxy.set_fault(NetworkFault::CutEach(b"bookEvent"));
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", CHECKING).await;
+    browser.click_label("My bookings").await;
+    browser.expect_text(".booking", "Limited Concert").await;
+    browser.expect_text(".toast", "Limited Concert is booked.").await;
     browser.expect_none(".toast + .toast").await;
     browser.close().await;
 }

@@ -63,10 +63,18 @@ fn Bookings() -> impl IntoView {
     let scroll = ScrollPositions::from_context();
     let visibility = PageVisibility::from_context();
     let rows_shown = StoredValue::new(0);
+    // Of the latest request. Answers to earlier ones are dropped.
+    let read_stamp = StoredValue::new(my_bookings.read_stamp());
     let bookings = Query::new(
         move || session.viewer(),
-        move |_| read_page(session, rows_shown.get_value(), None),
+        move |_| {
+            read_stamp.set_value(my_bookings.read_stamp());
+            read_page(session, rows_shown.get_value(), None)
+        },
         move |found: &BookingConnection| {
+            for booking in &found.nodes {
+                my_bookings.update_from_list(booking, read_stamp.get_value());
+            }
             // The list shows no counts, but the open socket notices when the network is lost.
             let events = found.nodes.iter().map(|booking| booking.event.id.clone());
             scroll.restore();
