@@ -23,7 +23,7 @@ struct Args {
     /// The client that cargo compiled for wasm32-unknown-unknown
     #[arg(long, value_name = "FILE")]
     wasm: PathBuf,
-    /// Folder with index.html, start.js and style.css
+    /// Folder with index.html and the files beside it
     #[arg(long, value_name = "DIR")]
     pages: PathBuf,
     /// Folder to copy to `ide/` under its own names
@@ -58,10 +58,18 @@ fn main() -> Result<()> {
     bundle.add("app.wasm", &wasm)?;
     bundle.add("app.js", bindings.js().as_bytes())?;
 
+    let favicon = fs::read(args.pages.join("favicon.png")).context("reading favicon.png")?;
+    bundle.add("favicon.png", &favicon)?;
     // Ordered so that each file refers only to those before it.
     for name in ["favicon.svg", "style.css", "start.js"] {
         let text = read(&args.pages.join(name))?;
         bundle.add(name, bundle.with_asset_paths(&text).as_bytes())?;
+    }
+    // Crawlers and devices ask for these under fixed names.
+    for name in ["robots.txt", "apple-touch-icon.png"] {
+        let file = args.pages.join(name);
+        fs::copy(&file, args.out.join(name))
+            .with_context(|| format!("copying {}", file.display()))?;
     }
     let page = read(&args.pages.join("index.html"))?;
     let page = bundle.with_asset_paths(&page);
