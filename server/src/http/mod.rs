@@ -102,7 +102,7 @@ pub(crate) fn router(
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(probes::metrics))
-        .merge(site::routes(&settings.web_dir, has_ides))
+        .merge(site::routes(settings, has_ides))
         // These are one layer, because each layer of a router costs a box around every route and a
         // future for each request.
         .layer(

@@ -17,7 +17,7 @@ use crate::{
     waiting::wait_until,
 };
 
-async fn start_behind_proxy(is_open: bool, flags: &[&str]) -> (App, Proxy) {
+pub(crate) async fn start_behind_proxy(is_open: bool, flags: &[&str]) -> (App, Proxy) {
     let folder = TempDir::new().unwrap();
     let mut url = Url::parse(&new_database(Engine::Postgres, &folder).await).unwrap();
     let proxy = Proxy::to(&format!("{}:{}", url.host().unwrap(), url.port().unwrap())).await;

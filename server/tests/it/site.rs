@@ -9,7 +9,7 @@ async fn every_page_has_a_content_security_policy() {
     let app = App::start(Engine::Sqlite).await;
     for (path, scripts) in [
         ("/", "script-src 'self' 'wasm-unsafe-eval';"),
-        ("/events/anything", "script-src 'self' 'wasm-unsafe-eval';"),
+        ("/anything", "script-src 'self' 'wasm-unsafe-eval';"),
         ("/playground", "script-src 'self';"),
         ("/ide/playground/index.html", "script-src 'self';"),
         ("/assets/missing.js", "default-src 'none';"),
@@ -67,14 +67,6 @@ async fn the_web_client_is_served_compressed_and_cached_forever_under_hashed_nam
         assert_eq!(answer.headers()[header::CONTENT_ENCODING], "br");
         assert_eq!(answer.headers()[header::CACHE_CONTROL], "public, max-age=31536000, immutable");
     }
-    let page = app.get("/events/anything");
-    let page = page.header(header::ACCEPT, "text/html,*/*").send().await.unwrap();
-    assert_eq!(page.status(), 200, "the client handles its own paths");
-    assert_eq!(
-        get("/status").await.status(),
-        404,
-        "a request that does not accept HTML gets no page"
-    );
     assert_eq!(get("/assets/missing.js").await.status(), 404);
     for path in [
         "/assets/../../Cargo.toml",
@@ -84,4 +76,25 @@ async fn the_web_client_is_served_compressed_and_cached_forever_under_hashed_nam
         let answer = get(path).await;
         assert!(!answer.text().await.unwrap().contains("[package]"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn files_that_are_asked_for_by_name_are_there() {
+    let app = App::start(Engine::Sqlite).await;
+    for (path, content_type) in
+        [("/robots.txt", "text/plain"), ("/apple-touch-icon.png", "image/png")]
+    {
+        let answer = app.get(path).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        assert_eq!(answer.headers()[header::CONTENT_TYPE], content_type);
+        assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-cache");
+        let etag = answer.headers()[header::ETAG].clone();
+        let again = app.get(path).header(header::IF_NONE_MATCH, etag).send().await.unwrap();
+        assert_eq!(again.status(), 304, "{path}");
+    }
+    let robots = app.get("/robots.txt").send().await.unwrap().text().await.unwrap();
+    assert!(
+        robots.contains("Disallow: /graphql\n") && !robots.contains("Disallow: /\n"),
+        "{robots}"
+    );
 }

@@ -1,21 +1,32 @@
 //! The files that browsers load, as `cargo xtask web` builds them: the web client and the IDEs.
 
+mod event_data;
+mod head;
+mod pages;
+mod public_origin;
+
 use std::path::Path;
 
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, Uri, header},
     middleware::{self, Next},
     response::{Html, IntoResponse, Response},
     routing::get,
 };
+use tower::util::MapRequest;
 use tower_http::{
-    services::{ServeDir, ServeFile},
+    services::{ServeDir, fs::TokioBackend},
     set_header::SetResponseHeaderLayer,
 };
 
-use super::{negotiation::Accept, state::App};
+use super::{settings::HttpArgs, state::App};
+
+/// The file from which the client draws all its pages.
+const INDEX: &str = "index.html";
+/// The same file without the link to the IDEs.
+const INDEX_WITHOUT_IDES: &str = "index-without-ides.html";
 
 /// File names under this path contain a hash of their content, so browsers may keep them forever.
 const HASHED: &str = "/assets/";
@@ -41,14 +52,9 @@ const CHUNK_BYTES: usize = 16_384;
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-opener-policy");
 
-/// The client's page, which links to the IDEs.
-const PAGE: &str = "index.html";
-/// The client's page without that link.
-const PAGE_WITHOUT_IDES: &str = "index-without-ides.html";
-
 /// Whether `dir` has a web client.
 pub(crate) fn has_web_client(dir: &Path) -> bool {
-    dir.join(PAGE).is_file()
+    dir.join(INDEX).is_file()
 }
 
 /// Whether `dir` has the IDEs.
@@ -56,12 +62,12 @@ pub(super) fn has_ides(dir: &Path) -> bool {
     has_web_client(dir) && dir.join("ide/playground/index.html").is_file()
 }
 
-/// Serves files from `dir`, and their compressed versions to browsers that accept these. The client
-/// draws its own pages, so a browser gets the client's one page for any other path. Other programs
-/// get a 404.
+/// Serves the files in the configured folder, and their compressed versions to browsers that accept
+/// these. All addresses that no file has belong to the client's pages.
 ///
 /// The IDEs are served only if `has_ides`.
-pub(super) fn routes(dir: &Path, has_ides: bool) -> Router<App> {
+pub(super) fn routes(settings: &HttpArgs, has_ides: bool) -> Router<App> {
+    let dir = &settings.web_dir;
     if !has_web_client(dir) {
         tracing::info!(
             "serving the API alone: there is no web client in {}; `cargo xtask web` builds it, and \
@@ -70,46 +76,50 @@ pub(super) fn routes(dir: &Path, has_ides: bool) -> Router<App> {
         );
         return Router::new().fallback(missing);
     }
-    let files =
-        |path| ServeDir::new(dir.join(path)).with_buf_chunk_size(CHUNK_BYTES).precompressed_br();
-    let file =
-        |path| ServeFile::new(dir.join(path)).with_buf_chunk_size(CHUNK_BYTES).precompressed_br();
-    let page = if has_ides { PAGE } else { PAGE_WITHOUT_IDES };
-    let client = Router::<()>::new()
-        .fallback_service(file(page))
-        .layer(header_of(header::CONTENT_SECURITY_POLICY, CLIENT_POLICY))
-        .layer(middleware::from_fn(only_for_browsers));
+    let client = pages::Client {
+        backend: TokioBackend,
+        index: dir.join(if has_ides { INDEX } else { INDEX_WITHOUT_IDES }),
+        has_proxy: settings.client_address_header.is_some(),
+    };
+    let files = |path: &str| {
+        ServeDir::with_backend(dir.join(path), TokioBackend)
+            .with_buf_chunk_size(CHUNK_BYTES)
+            .precompressed_br()
+    };
     let ides = match has_ides {
         true => Router::new()
             .nest_service("/ide", files("ide"))
-            .route_service("/playground", file("ide/playground/index.html"))
-            .route_service("/graphiql", file("ide/graphiql/index.html")),
+            .route_service("/playground", index_of(files("ide/playground")))
+            .route_service("/graphiql", index_of(files("ide/graphiql"))),
         false => ["/ide/{*path}", "/playground", "/graphiql"]
             .into_iter()
             .fold(Router::new(), |router, path| router.route(path, get(StatusCode::NOT_FOUND))),
     };
-    let ides = ides.layer(header_of(header::CONTENT_SECURITY_POLICY, IDE_POLICY));
     Router::new()
         .nest_service("/assets", files("assets"))
-        .merge(ides)
-        .fallback_service(client)
+        .route_service("/robots.txt", files(""))
+        .route_service("/apple-touch-icon.png", files(""))
+        .merge(ides.layer(header_of(header::CONTENT_SECURITY_POLICY, IDE_POLICY)))
+        .merge(
+            pages::routes(client).layer(header_of(header::CONTENT_SECURITY_POLICY, CLIENT_POLICY)),
+        )
         .layer(header_of(header::CONTENT_SECURITY_POLICY, FILE_POLICY))
         .layer(header_of(header::REFERRER_POLICY, "same-origin"))
         .layer(header_of(CROSS_ORIGIN_OPENER_POLICY, "same-origin"))
         .layer(middleware::from_fn(cache))
 }
 
+/// Serves a folder's page under another address.
+fn index_of<S>(folder: S) -> MapRequest<S, fn(Request) -> Request> {
+    MapRequest::new(folder, |mut request| {
+        *request.uri_mut() = Uri::from_static("/");
+        request
+    })
+}
+
 /// Sets a header if no inner layer has set it.
 fn header_of(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
-}
-
-/// Lets only browsers through, so that a monitor that asks for a wrong path does not get a page.
-async fn only_for_browsers(request: Request, next: Next) -> Response {
-    if request.uri().path() == "/" || Accept::of(request.headers()).prefers_html() {
-        return next.run(request).await;
-    }
-    StatusCode::NOT_FOUND.into_response()
 }
 
 async fn cache(request: Request, next: Next) -> Response {
@@ -119,7 +129,7 @@ async fn cache(request: Request, next: Next) -> Response {
         status if is_hashed && status.is_success() => "public, max-age=31536000, immutable",
         _ => "no-cache",
     };
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(rule));
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(rule));
     response
 }
 

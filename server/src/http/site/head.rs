@@ -1,0 +1,173 @@
+//! What a page says about itself in its head: for crawlers, for previews of shared links, and for
+//! the browser's tab while the client loads.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+/// What the site is for.
+pub(super) const TAGLINE: &str =
+    "Find an event, book your tickets, and watch live how many are left.";
+
+/// Longest description, in characters. Search engines and previews show less.
+const MAX_DESCRIPTION_CHARS: usize = 300;
+
+/// The picture that previews show beside a link.
+const IMAGE_PATH: &str = "/apple-touch-icon.png";
+
+/// What a page says about itself.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    pub(super) title: String,
+    pub(super) description: String,
+    /// The origin of the page and its path, if it should be found and shared.
+    pub(super) address: Option<(String, String)>,
+    /// What it is about, as schema.org describes things.
+    pub(super) structured_data: Option<Value>,
+}
+
+impl Head {
+    /// The head of a page that nobody needs to find or share.
+    pub(super) fn unlisted(title: &str) -> Self {
+        Self {
+            title: title.to_owned(),
+            description: TAGLINE.to_owned(),
+            address: None,
+            structured_data: None,
+        }
+    }
+
+    pub(super) fn to_html(&self) -> String {
+        let title = escaped(&without_direction(&self.title));
+        let description = escaped(&shortened(&without_direction(&self.description)));
+        let mut html = format!(
+            "<title>{title} · Rowlock</title>\n    \
+             <meta name=\"description\" content=\"{description}\" />"
+        );
+        let mut line = |text: &str| html.extend(["\n    ", text]);
+        if let Some((origin, path)) = &self.address {
+            let (origin, path) = (escaped(origin), escaped(path));
+            line(&format!("<link rel=\"canonical\" href=\"{origin}{path}\" />"));
+            for (property, content) in [
+                ("og:type", "website"),
+                ("og:site_name", "Rowlock"),
+                ("og:title", &title),
+                ("og:description", &description),
+                ("og:url", &format!("{origin}{path}")),
+                ("og:image", &format!("{origin}{IMAGE_PATH}")),
+            ] {
+                line(&format!("<meta property=\"{property}\" content=\"{content}\" />"));
+            }
+            line("<meta name=\"twitter:card\" content=\"summary\" />");
+        }
+        if let Some(data) = &self.structured_data {
+            let data = script_safe(&data.to_string());
+            line(&format!("<script type=\"application/ld+json\">{data}</script>"));
+        }
+        html
+    }
+}
+
+/// The text for HTML, between tags and in quoted attributes.
+fn escaped(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            char => html.push(char),
+        }
+    }
+    html
+}
+
+/// JSON that a script element can hold: nothing in it ends the element, begins a comment, or breaks
+/// a line of JavaScript. Outside of its strings, JSON has none of these characters.
+fn script_safe(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for char in json.chars() {
+        match char {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                // Writing to a string does not fail.
+                let _ = write!(safe, "\\u{:04x}", u32::from(char));
+            }
+            char => safe.push(char),
+        }
+    }
+    safe
+}
+
+/// The text in one line, without the characters that change the direction of the text after them.
+fn without_direction(text: &str) -> String {
+    let is_direction =
+        |char: char| matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let plain: String = text.chars().filter(|char| !is_direction(*char)).collect();
+    let words = plain.split(|char: char| char.is_whitespace() || char.is_control());
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// The text, or its first words and an ellipsis.
+fn shortened(text: &str) -> String {
+    let Some((end, _)) = text.char_indices().nth(MAX_DESCRIPTION_CHARS) else {
+        return text.to_owned();
+    };
+    // A text without spaces is cut within a word.
+    let end = text[..end].rfind(' ').filter(|space| *space > 0).unwrap_or(end);
+    format!("{}…", &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_text_ends_its_element() {
+        for text in
+            ["</script><script>alert(1)</script>", "</title><b>", "\"'><img>", "a & b", "<!--"]
+        {
+            let head = Head {
+                title: text.to_owned(),
+                description: text.to_owned(),
+                address: Some(("http://a.example".to_owned(), "/".to_owned())),
+                structured_data: Some(json!({ "name": text })),
+            };
+            let html = head.to_html();
+            assert_eq!(html.matches("<script").count(), 1, "{html}");
+            assert_eq!(html.matches("</script").count(), 1, "{html}");
+            assert_eq!(html.matches("</title").count(), 1, "{html}");
+            assert!(!html.contains(text), "{html}");
+            let data = html.split("ld+json\">").nth(1).unwrap().split("</script>").next().unwrap();
+            let data: Value = serde_json::from_str(data).unwrap();
+            assert_eq!(data["name"], text);
+        }
+    }
+
+    #[test]
+    fn structured_data_keeps_every_character() {
+        let name = "a\u{2028}b\u{2029}c\u{202e}d🎟 \\ \" \u{1}";
+        let html = script_safe(&json!(name).to_string());
+        assert!(!html.contains(['\u{2028}', '\u{2029}']), "{html}");
+        assert_eq!(serde_json::from_str::<Value>(&html).unwrap(), name);
+    }
+
+    #[test]
+    fn a_title_can_t_reverse_what_follows_it() {
+        let head = Head::unlisted("a\u{202e}b\u{2066}c\nd\u{0}e 🎟");
+        assert!(head.to_html().starts_with("<title>abc d e 🎟 · Rowlock</title>"));
+    }
+
+    #[test]
+    fn a_long_description_is_cut_between_words() {
+        let long = "word ".repeat(100);
+        let short = shortened(&long);
+        assert!(short.ends_with("word…"), "{short}");
+        assert!(short.chars().count() <= MAX_DESCRIPTION_CHARS + 1);
+        assert_eq!(shortened("short"), "short");
+        assert_eq!(shortened(&"🎟".repeat(400)), format!("{}…", "🎟".repeat(300)));
+    }
+}
