@@ -122,6 +122,16 @@ pub(crate) fn set_title(page: &str) {
     document().set_title(&format!("{page} · Rowlock"));
 }
 
+/// Removes what the server wrote about the page that was loaded, because it is not true of others. A
+/// browser would share the wrong address.
+pub(crate) fn remove_description_of_loaded_page() {
+    const WRITTEN: &str =
+        "link[rel=canonical], meta[property^='og:'], script[type='application/ld+json']";
+    while let Ok(Some(element)) = document().query_selector(WRITTEN) {
+        element.remove();
+    }
+}
+
 /// Milliseconds from now until the time; negative if it has passed.
 pub(crate) fn millis_until(rfc3339: &str) -> f64 {
     Date::new(&JsValue::from_str(rfc3339)).get_time() - Date::now()

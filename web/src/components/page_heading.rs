@@ -1,5 +1,5 @@
 //! A page's heading. It also sets the document's title. After a link was followed it takes the
-//! focus, so screen readers announce the new page.
+//! focus, so screen readers announce the new page, and removes what described the one before.
 
 use leptos::{html, prelude::*};
 
@@ -38,6 +38,7 @@ pub(crate) fn PageHeading(
         }
         if shown.get_value() {
             browser::focus_on(&heading);
+            browser::remove_description_of_loaded_page();
         }
         shown.set_value(true);
         true

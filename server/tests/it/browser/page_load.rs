@@ -56,3 +56,33 @@ async fn an_injected_script_does_not_run() {
     assert!(complaints.contains("Content Security Policy"), "{complaints}");
     browser.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_description_of_the_first_page_is_allowed_and_does_not_outlive_it() {
+    let app = App::start(Engine::Sqlite).await;
+    let title = "</script><script>window.injected = true</script>";
+    let event = app
+        .event_with(|event| {
+            event.title = title.to_owned();
+            event.title_key = title.to_owned();
+        })
+        .await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&format!("{}/events/{event}", app.url)).await;
+    browser.expect_text("h1", title).await;
+    let described = "return [
+        JSON.parse(document.querySelector('[type=\"application/ld+json\"]').textContent).name,
+        document.querySelector('[property=\"og:title\"]').content,
+        document.querySelector('[rel=canonical]').href,
+        window.injected ?? null,
+    ]";
+    let address = format!("{}/events/{event}", app.url);
+    assert_eq!(browser.evaluate(described).await, json!([title, title, address, null]));
+    // The policy forbids scripts within pages, but data is none.
+    assert_eq!(browser.console_messages().await, Vec::<String>::new());
+
+    browser.click_label("All events").await;
+    browser.expect_text("h1", "Events").await;
+    browser.expect_none("[type='application/ld+json'], [property], [rel=canonical]").await;
+    browser.close().await;
+}
