@@ -11,10 +11,9 @@ use std::{
 };
 
 use clap::{
-    ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand,
+    Args, CommandFactory, FromArgMatches, Parser, Subcommand,
     builder::Resettable,
     error::{ContextKind, ErrorKind},
-    parser::ValueSource,
 };
 
 use super::seed::Size;
@@ -50,37 +49,31 @@ pub struct Cli {
 /// A message in one line. It leaves out the value of a setting that can hold a secret.
 pub fn from_command_line() -> Result<Cli, String> {
     let command = without_empty_variables(Cli::command());
-    let parsed = command.try_get_matches().and_then(|matches| {
-        let cli = Cli::from_arg_matches(&matches)?;
-        Ok((matches, cli))
-    });
-    let (matches, cli) = parsed.map_err(|error| {
+    let parsed = command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = parsed.map_err(|error| {
         if !error.use_stderr() {
             error.exit();
         }
         one_line(&error)
     })?;
-    check_web_dir(&matches, &cli)?;
+    check_web_dir(&cli)?;
     Ok(cli)
 }
 
-/// Checks that the folder with the web client has one, if the server is to start and the folder is
-/// not the default.
-fn check_web_dir(matches: &ArgMatches, cli: &Cli) -> Result<(), String> {
-    let (matches, args) = match (matches.subcommand(), &cli.command) {
-        (None, None) => (matches, &cli.serve),
-        (Some((_, matches)), Some(Command::Serve(args))) => (matches, &**args),
-        _ => return Ok(()),
+/// Checks that a folder that is named for the web client has one, if the server is to start.
+fn check_web_dir(cli: &Cli) -> Result<(), String> {
+    let args = match &cli.command {
+        None => &cli.serve,
+        Some(Command::Serve(args)) => args,
+        Some(_) => return Ok(()),
     };
-    let dir = &args.http.web_dir;
-    let is_default = matches.value_source("web_dir") == Some(ValueSource::DefaultValue);
-    if is_default || has_web_client(dir) {
-        return Ok(());
+    match &args.http.web_dir {
+        Some(dir) if !has_web_client(dir) => Err(format!(
+            "--web-dir {dir:?}: it is not a folder with the web client's index.html; `cargo xtask \
+             web` builds the client into web/dist"
+        )),
+        _ => Ok(()),
     }
-    Err(format!(
-        "--web-dir {dir:?}: it is not a folder with the web client's index.html; `cargo xtask web` \
-         builds the client into web/dist"
-    ))
 }
 
 fn without_empty_variables(command: clap::Command) -> clap::Command {

@@ -81,7 +81,7 @@ pub(crate) fn router(
     clients: Clients,
     has_ides: bool,
 ) -> (Router, Shutdown) {
-    let has_ides = has_ides && site::has_ides(&settings.web_dir);
+    let has_ides = has_ides && site::has_ides(settings);
     let shutdown = Shutdown { stopping: CancellationToken::new(), sockets: OpenSockets::default() };
     let app: App = Arc::new(AppState::new(
         services.clone(),

@@ -30,10 +30,10 @@ pub struct HttpArgs {
     #[arg(long, env, value_enum, default_value_t = CookieSameSite::Strict)]
     pub refresh_cookie_same_site: CookieSameSite,
 
-    /// Folder with the built web client. If the default has none, the API is served alone; any other
-    /// folder must have one
-    #[arg(long, env, default_value = "web/dist", value_name = "DIR")]
-    pub web_dir: PathBuf,
+    /// Folder with the built web client, in place of the one in the program. A program without one
+    /// looks in web/dist, and serves the API alone if there is none either
+    #[arg(long, env, value_name = "DIR")]
+    pub web_dir: Option<PathBuf>,
 
     /// Largest request body, and largest message on a WebSocket, in bytes
     #[arg(

@@ -1,5 +1,7 @@
 //! The files that browsers load, as `cargo xtask web` builds them: the web client and the IDEs.
 
+#[cfg(feature = "site")]
+mod embedded;
 mod event_data;
 mod head;
 mod pages;
@@ -17,16 +19,24 @@ use axum::{
 };
 use tower::util::MapRequest;
 use tower_http::{
-    services::{ServeDir, fs::TokioBackend},
+    services::{
+        ServeDir,
+        fs::{Backend, TokioBackend},
+    },
     set_header::SetResponseHeaderLayer,
 };
 
 use super::{settings::HttpArgs, state::App};
 
+/// The folder in which a checkout has the site.
+const DEFAULT_DIR: &str = "web/dist";
+
 /// The file from which the client draws all its pages.
 const INDEX: &str = "index.html";
 /// The same file without the link to the IDEs.
 const INDEX_WITHOUT_IDES: &str = "index-without-ides.html";
+/// The page of GraphQL Playground.
+const PLAYGROUND: &str = "ide/playground/index.html";
 
 /// File names under this path contain a hash of their content, so browsers may keep them forever.
 const HASHED: &str = "/assets/";
@@ -57,32 +67,45 @@ pub(crate) fn has_web_client(dir: &Path) -> bool {
     dir.join(INDEX).is_file()
 }
 
-/// Whether `dir` has the IDEs.
-pub(super) fn has_ides(dir: &Path) -> bool {
-    has_web_client(dir) && dir.join("ide/playground/index.html").is_file()
+/// Whether the site that is served has the IDEs.
+pub(super) fn has_ides(settings: &HttpArgs) -> bool {
+    #[cfg(feature = "site")]
+    if settings.web_dir.is_none() {
+        return embedded::has_file(Path::new(PLAYGROUND));
+    }
+    let dir = settings.web_dir.as_deref().unwrap_or(Path::new(DEFAULT_DIR));
+    has_web_client(dir) && dir.join(PLAYGROUND).is_file()
 }
 
-/// Serves the files in the configured folder, and their compressed versions to browsers that accept
-/// these. All addresses that no file has belong to the client's pages.
+/// Serves the files in the configured folder; without one, those in the program; and without these,
+/// those in the default folder, where a checkout builds them. If there are none, it says so.
 ///
 /// The IDEs are served only if `has_ides`.
 pub(super) fn routes(settings: &HttpArgs, has_ides: bool) -> Router<App> {
-    let dir = &settings.web_dir;
-    if !has_web_client(dir) {
-        tracing::info!(
-            "serving the API alone: there is no web client in {}; `cargo xtask web` builds it, and \
-             WEB_DIR names another folder",
-            dir.display()
-        );
-        return Router::new().fallback(missing);
+    let has_proxy = settings.client_address_header.is_some();
+    #[cfg(feature = "site")]
+    if settings.web_dir.is_none() {
+        return routes_to(Path::new(""), embedded::EmbeddedFiles, has_proxy, has_ides);
     }
-    let client = pages::Client {
-        backend: TokioBackend,
-        index: dir.join(if has_ides { INDEX } else { INDEX_WITHOUT_IDES }),
-        has_proxy: settings.client_address_header.is_some(),
-    };
+    let dir = settings.web_dir.as_deref().unwrap_or(Path::new(DEFAULT_DIR));
+    if has_web_client(dir) {
+        return routes_to(dir, TokioBackend, has_proxy, has_ides);
+    }
+    tracing::info!(
+        "serving the API alone: there is no web client in {}; `cargo xtask web` builds it, and \
+         WEB_DIR names another folder",
+        dir.display()
+    );
+    Router::new().fallback(missing)
+}
+
+/// Serves files, and their compressed versions to browsers that accept these. All addresses that no
+/// file has belong to the client's pages.
+fn routes_to<B: Backend>(dir: &Path, backend: B, has_proxy: bool, has_ides: bool) -> Router<App> {
+    let index = dir.join(if has_ides { INDEX } else { INDEX_WITHOUT_IDES });
+    let client = pages::Client { backend: backend.clone(), index, has_proxy };
     let files = |path: &str| {
-        ServeDir::with_backend(dir.join(path), TokioBackend)
+        ServeDir::with_backend(dir.join(path), backend.clone())
             .with_buf_chunk_size(CHUNK_BYTES)
             .precompressed_br()
     };
