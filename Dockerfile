@@ -10,6 +10,9 @@ RUN rustup target add wasm32-unknown-unknown \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /rowlock
 COPY . .
+# What `rowlock --version` names, because git's folder is not copied:
+# docker build --build-arg ROWLOCK_COMMIT=$(git rev-parse --short=12 HEAD) .
+ARG ROWLOCK_COMMIT=
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/rowlock/target \
     cargo xtask web \

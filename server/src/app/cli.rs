@@ -33,7 +33,13 @@ const SECRET_SETTINGS: [&str; 4] =
 
 /// Event booking that never oversells.
 #[derive(Debug, Parser)]
-#[command(name = "rowlock", version, args_conflicts_with_subcommands = true)]
+/// The version, with the commit if the build knows it.
+const VERSION: &str = match option_env!("ROWLOCK_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};
+
+#[command(name = "rowlock", version = VERSION, args_conflicts_with_subcommands = true)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
