@@ -16,6 +16,8 @@ use clap::{
     error::{ContextKind, ErrorKind},
 };
 
+use clap_complete::Shell;
+
 use super::seed::Size;
 use crate::{
     accounts::SecretArgs,
@@ -31,14 +33,14 @@ use crate::{
 const SECRET_SETTINGS: [&str; 4] =
     ["--jwt-secret", "--jwt-accepted-secret", "--database-url", "--database-replica-url"];
 
-/// Event booking that never oversells.
-#[derive(Debug, Parser)]
 /// The version, with the commit if the build knows it.
 const VERSION: &str = match option_env!("ROWLOCK_VERSION") {
     Some(version) => version,
     None => env!("CARGO_PKG_VERSION"),
 };
 
+/// Event booking that never oversells.
+#[derive(Debug, Parser)]
 #[command(name = "rowlock", version = VERSION, args_conflicts_with_subcommands = true)]
 pub struct Cli {
     #[command(subcommand)]
@@ -132,6 +134,17 @@ pub enum Command {
     /// Manage users
     #[command(subcommand)]
     Users(UsersCommand),
+    /// Print completions for a shell
+    Completions {
+        /// The shell that completes
+        shell: Shell,
+    },
+    /// Write the manual's pages into a folder, one for each command
+    Man {
+        /// The folder, which must exist
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -9,6 +9,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use clap::CommandFactory;
+use clap_complete::Shell;
 
 use super::{
     cli::{Cli, Command, CreateUsersArgs, MigrateArgs, SeedArgs, ServeArgs, UsersCommand},
@@ -38,6 +40,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Schema) => print(&graphql::sdl()),
         Some(Command::Audit(args)) => audit(args).await,
         Some(Command::Users(UsersCommand::Create(args))) => create_users(args).await,
+        Some(Command::Completions { shell }) => print(&completions(shell)?),
+        Some(Command::Man { dir }) => write_manual(&dir),
     }
 }
 
@@ -197,6 +201,20 @@ async fn create_users(args: CreateUsersArgs) -> Result<ExitCode> {
         ACCESS_TOKEN_LIFETIME.num_minutes(),
         args.tokens.display()
     ))
+}
+
+fn completions(shell: Shell) -> Result<String> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "rowlock", &mut script);
+    Ok(String::from_utf8(script)?)
+}
+
+fn write_manual(dir: &Path) -> Result<ExitCode> {
+    // `help` repeats the other commands, and would have a page for each of them.
+    let command = Cli::command().disable_help_subcommand(true);
+    clap_mangen::generate_to(command, dir)
+        .with_context(|| format!("writing to {}", dir.display()))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Creates or empties a file that its owner alone may read.
