@@ -3,6 +3,7 @@
 mod bench;
 mod chaos;
 mod deny;
+mod dist;
 mod failover;
 mod layers;
 mod lighthouse;
@@ -45,6 +46,8 @@ enum Task {
     Chaos(chaos::Args),
     /// Check licences, sources and known advisories of all dependencies against deny.toml
     Deny(deny::Args),
+    /// Build a program that has the site in it, and package it as a tarball and for Debian
+    Dist,
     /// Check that no modules import each other in a circle, and print the layers of every crate
     Layers(layers::Args),
     /// Write schema.graphql from the server's code
@@ -73,6 +76,7 @@ fn task(task: Task) -> Result<()> {
         Task::Bench(args) => bench::bench(&args),
         Task::Chaos(args) => chaos::chaos(&args),
         Task::Deny(args) => deny::deny(&args),
+        Task::Dist => dist::dist(),
         Task::Layers(args) => layers::layers(&args),
         Task::Schema => {
             let sdl =

@@ -7,11 +7,14 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use crate::{
     paths::target_folder,
     shell::{call, call_command, heading, is_installed, output_of},
 };
+
+const LOCK: &str = "package-lock.json";
 
 /// # Errors
 /// If npm is not installed.
@@ -24,7 +27,6 @@ pub(crate) fn ensure_npm() -> Result<()> {
 
 /// Copies a folder, and installs what its package-lock.json lists. Returns the copy.
 pub(crate) fn install(folder: &Path) -> Result<PathBuf> {
-    const LOCK: &str = "package-lock.json";
     let name = folder.file_name().context("the folder has no name")?;
     let copy = std::path::absolute(target_folder())?.join(name);
     let is_installed = fs::read(copy.join(LOCK)).ok() == fs::read(folder.join(LOCK)).ok()
@@ -41,6 +43,16 @@ pub(crate) fn install(folder: &Path) -> Result<PathBuf> {
         call_command(Command::new("npm").args(flags).current_dir(&copy))?;
     }
     Ok(copy)
+}
+
+/// The folders of the packages that were installed into a folder, without those that only build it.
+pub(crate) fn shipped_packages(folder: &Path) -> Result<Vec<PathBuf>> {
+    let lock: Value = serde_json::from_str(&fs::read_to_string(folder.join(LOCK))?)?;
+    let packages = lock["packages"].as_object().context("the lock file lists no packages")?;
+    let is_shipped =
+        |entry: &Value| entry["dev"] != Value::Bool(true) && entry["optional"] != Value::Bool(true);
+    let shipped = packages.iter().filter(|(path, entry)| !path.is_empty() && is_shipped(entry));
+    Ok(shipped.map(|(path, _)| folder.join(path)).collect())
 }
 
 /// A version of a package without dependencies.

@@ -1,12 +1,17 @@
 //! Runs everything that CI runs.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Result, ensure};
 
 use crate::{
-    chaos, layers,
+    chaos, dist, layers,
     npm::{self, Package},
+    paths::target_folder,
     postgres::{Durability, Postgres},
     race,
     shell::{call, call_command, heading, is_installed, output_of},
@@ -25,10 +30,12 @@ const AXE: Package = Package {
     integrity: "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
 };
 
-/// Modules of server/tests/it whose tests need the web client and the IDEs, a browser, clients from
-/// npm, or PgBouncer.
-const NEED_SITE: &[&str] = &["accepted_operations::", "browser::", "site::"];
+/// Modules of server/tests/it whose tests need the web client and the IDEs, a browser, the packages
+/// of `cargo xtask dist`, clients from npm, or PgBouncer.
+const NEED_SITE: &[&str] =
+    &["accepted_operations::", "browser::", "packages::", "pages::", "site::"];
 const NEED_BROWSER: &[&str] = &["browser::"];
+const NEED_PACKAGES: &[&str] = &["packages::", "browser::packages::"];
 const NEED_POOLER: &[&str] = &["pooler::"];
 const NEED_CLIENTS: &[&str] =
     &["clients::", "documentation_examples::", "browser::client_libraries::"];
@@ -67,6 +74,11 @@ pub(crate) fn test(args: &Args) -> Result<()> {
     if need(NEED_SITE) {
         web::build(Ides::Required)?;
     }
+    if need(NEED_PACKAGES) {
+        let out = std::path::absolute(target_folder().join("dist-for-tests"))?;
+        dist::package(&program_with_site()?, &out)?;
+        tests.env("TEST_PACKAGES", out);
+    }
     if need(NEED_BROWSER) {
         let browser = is_installed("chromium") && is_installed("chromedriver");
         ensure_package(browser, "Chromium with its driver", &["chromium", "chromium-driver"])?;
@@ -90,6 +102,17 @@ pub(crate) fn test(args: &Args) -> Result<()> {
         chaos::short_form()?;
     }
     Ok(())
+}
+
+/// Builds the program with the site, without optimisations. The next build replaces it.
+fn program_with_site() -> Result<PathBuf> {
+    heading("Building the program with the site");
+    let mut build = Command::new("cargo");
+    build.args(["build", "--bin", "rowlock", "--features", "rowlock/site"]);
+    // There are no examples. With them, cargo chooses the features of dependencies as for tests, and
+    // compiles none of them again.
+    call_command(build.args(["--workspace", "--exclude", "rowlock-web-bundler", "--examples"]))?;
+    Ok(target_folder().join("debug/rowlock"))
 }
 
 /// The full names of all tests whose names contain `filter`.

@@ -64,6 +64,14 @@ pub(crate) fn build(wanted: Ides) -> Result<()> {
     call("cargo", &args)
 }
 
+/// The folders of the packages that the IDEs consist of. They must have been built.
+pub(crate) fn ide_packages() -> Result<Vec<PathBuf>> {
+    let graphiql = target_folder().join("graphiql");
+    let mut folders = npm::shipped_packages(&graphiql)?;
+    folders.push(PLAYGROUND.fetch()?);
+    Ok(folders)
+}
+
 /// Collects the IDEs' pages and the files of their packages.
 fn assemble_ide() -> Result<PathBuf> {
     let ide = std::path::absolute(target_folder())?.join("ide");

@@ -37,6 +37,7 @@ mod live;
 mod logs;
 mod model;
 mod node;
+mod packages;
 mod pages;
 mod plans;
 mod pooler;

@@ -56,10 +56,19 @@ pub(crate) struct Program {
 impl Program {
     /// Starts a server in an empty folder with these environment variables.
     pub(crate) async fn serve(settings: &[(&str, &str)]) -> Self {
-        let address = format!("127.0.0.1:{}", free_port());
         let folder = TempDir::new().unwrap();
+        Self::start(rowlock_command(folder.path()), folder, settings).await
+    }
+
+    /// Starts a server by a command with these environment variables. The folder gets its log.
+    pub(crate) async fn start(
+        mut command: Command,
+        folder: TempDir,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let address = format!("127.0.0.1:{}", free_port());
         let log = fs::File::create(folder.path().join(LOG_FILE)).unwrap();
-        let process = rowlock_command(folder.path())
+        let process = command
             .env("LISTEN_ADDR", &address)
             .envs(settings.iter().copied())
             .stderr(log)

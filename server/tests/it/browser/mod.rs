@@ -16,5 +16,6 @@ mod list;
 mod live;
 mod lost_answers;
 mod messages;
+mod packages;
 mod page_load;
 mod playground;
