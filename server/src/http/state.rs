@@ -111,7 +111,7 @@ impl AppState {
     }
 
     /// The scheme that the proxy in front names.
-    fn scheme(&self, headers: &HeaderMap) -> Option<Scheme> {
+    pub(super) fn scheme(&self, headers: &HeaderMap) -> Option<Scheme> {
         forwarded_scheme(headers, self.client_addresses.proxy_header())
     }
 }

@@ -303,7 +303,9 @@ async fn thousands_of_errors_in_one_text_are_neither_made_nor_kept() {
 #[tokio::test(flavor = "multi_thread")]
 async fn introspection_counts_each_item_of_its_lists() {
     let app = start_app(&[]).await;
-    let fields = "fields { name args { name type { name } } type { fields { name } } }";
+    let inner = "name fields { name args { name type { name } } type { name } }";
+    let fields =
+        format!("fields {{ type {{ {inner} ofType {{ {inner} ofType {{ {inner} }} }} }} }}");
     let types = (0..20).map(|number| format!("a{number}: types {{ {fields} }} "));
     let query = format!("{{ __schema {{ {} }} }}", types.collect::<String>());
     let answer = app.send(None, &query, json!({})).await;

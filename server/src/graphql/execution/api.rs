@@ -11,7 +11,7 @@ use std::{
 };
 
 use async_graphql::{
-    Data, Positioned, Request, Response, Schema, ServerError, ServerResult, ValidationMode,
+    Data, Request, Response, Schema, ServerError, ValidationMode,
     parser::{
         parse_schema,
         types::{
@@ -29,8 +29,10 @@ use super::{
     answer_shape,
     coded_errors::{RequestErrors, code_of, field_error, limit_errors},
     documents::{Document, Documents, TextLimits, too_complex},
+    forbidden_nulls::find_forbidden_null,
     introspection_size::{Introspection, WHOLE_SCHEMA},
-    merged_selection::{MergedOperation, merge},
+    merged_selection::MergedOperation,
+    operations::Operations,
     raw_variables::RawVariables,
     variable_values::coerce,
 };
@@ -151,7 +153,7 @@ impl Api {
 
     /// The operation of a document that has this name.
     pub(super) fn operation(&self, document: &Document, name: Option<&str>) -> Operation {
-        let Some(operation) = find_operation(&document.parsed, name) else {
+        let Some(operation) = find_operation(&document.operations, name) else {
             return Operation::invalid();
         };
         let label = match &*operation.selection_set.node.items {
@@ -177,7 +179,7 @@ impl Api {
         variables: &RawVariables,
     ) -> Response {
         // They were parsed before.
-        let declared = variables.declared_in(&document.parsed, self.0.max_variable_values);
+        let declared = variables.declared_in(&document.operations, self.0.max_variable_values);
         request.variables = declared.unwrap_or_default();
         self.run(&document, request).await
     }
@@ -203,13 +205,14 @@ impl Api {
         document: &Document,
         mut request: Request,
     ) -> Result<Prepared, RequestErrors> {
-        let written = select_operation(&document.parsed, request.operation_name.as_deref())?;
+        let operations = &document.operations;
+        let written = operations.select(request.operation_name.as_deref())?;
         let (schema, disclosure) = (&self.0.schema_types, self.0.documents.disclosure());
-        coerce(schema, &document.parsed, written, &mut request.variables, disclosure)?;
-        let operation = match &document.merged {
-            Some(merged) => Arc::clone(merged),
-            None => Arc::new(merge(schema, &document.parsed, written, &request.variables)?),
-        };
+        coerce(schema, operations, written, &mut request.variables, disclosure)?;
+        let operation = operations.merged(schema, written, &request.variables)?;
+        if let Some(error) = find_forbidden_null(schema, &operation, &request.variables) {
+            return Err(error.into());
+        }
         let mut executed = MergedOperation::clone(&operation);
         remove_absent_variables(&mut executed.node, &request.variables);
         request.operation_name = None;
@@ -275,28 +278,6 @@ pub(super) struct Prepared {
     pub(super) operation: Arc<MergedOperation>,
 }
 
-/// The operation with this name, or the only one.
-fn select_operation<'a>(
-    document: &'a ExecutableDocument,
-    name: Option<&str>,
-) -> ServerResult<&'a Positioned<OperationDefinition>> {
-    let mut operations = document.operations.iter();
-    let (found, problem) = match name {
-        Some(name) => (
-            operations.find(|(own, _)| own.is_some_and(|own| own == name)),
-            format!("The query has no operation named \"{name}\"."),
-        ),
-        None => (
-            operations.next().filter(|_| operations.next().is_none()),
-            "The query has several operations. Name one in \"operationName\".".to_owned(),
-        ),
-    };
-    match found {
-        Some((_, operation)) => Ok(operation),
-        None => Err(field_error(ServerError::new(problem, None), "operationName".to_owned())),
-    }
-}
-
 /// The schema as introspection shows it.
 fn whole_schema() -> Value {
     // Introspection waits for nothing.
@@ -305,12 +286,12 @@ fn whole_schema() -> Value {
 }
 
 fn find_operation<'a>(
-    document: &'a ExecutableDocument,
+    operations: &'a Operations,
     name: Option<&str>,
 ) -> Option<&'a OperationDefinition> {
     let candidates = || {
-        let operations = document.operations.iter();
         operations
+            .iter()
             .filter(|(own, _)| match (name, own) {
                 (Some(name), Some(own)) => own.as_str() == name,
                 _ => true,

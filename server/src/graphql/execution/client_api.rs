@@ -140,7 +140,7 @@ impl ClientApi {
             return Err(unreadable(reason));
         }
         let mut declared = variables
-            .declared_in(&document.parsed, max_values)
+            .declared_in(&document.operations, max_values)
             .map_err(|error| unreadable(error.to_string()))?;
         request.variables.append(&mut declared);
         // The parsed query is all that execution needs.

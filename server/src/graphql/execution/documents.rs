@@ -9,16 +9,14 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use async_graphql::{ServerError, ServerResult, Variables, parser::types::ExecutableDocument};
+use async_graphql::{ServerError, ServerResult};
 use quick_cache::{Weighter, sync::Cache};
 
 use super::{
     coded_errors::{RequestErrors, coded, invalid},
     introspection_size::Introspection,
-    kept_bytes,
-    merged_selection::{MergedOperation, has_conditions, merge},
+    operations::Operations,
     query_size::QuerySize,
-    raw_variables::declares,
     text_size,
 };
 use crate::graphql::{
@@ -43,30 +41,15 @@ const NOT_LISTED: &str = "This server runs only the operations on its operator's
 /// A valid query.
 #[derive(Debug)]
 pub(crate) struct Document {
-    pub(super) parsed: ExecutableDocument,
-    /// The only operation as it is executed, unless that depends on variables.
-    pub(super) merged: Option<Arc<MergedOperation>>,
-    /// The memory that the document takes, in bytes.
+    pub(super) operations: Operations,
+    /// The memory that they take, in bytes.
     pub(super) bytes: usize,
     has_large_answers: AtomicBool,
 }
 
 impl Document {
-    fn new(schema: &Schema, parsed: ExecutableDocument) -> ServerResult<Self> {
-        let merged = match &parsed.operations {
-            operations if operations.iter().len() > 1 || has_conditions(&parsed) => None,
-            operations => match operations.iter().next() {
-                Some((_, only)) => Some(merge(schema, &parsed, only, &Variables::default())?),
-                None => None,
-            },
-        };
-        let of_merged = merged.as_ref().map_or(0, kept_bytes::of_operation);
-        Ok(Self {
-            bytes: kept_bytes::of_document(&parsed) + of_merged,
-            merged: merged.map(Arc::new),
-            has_large_answers: AtomicBool::new(false),
-            parsed,
-        })
+    fn new(operations: Operations) -> Self {
+        Self { bytes: operations.bytes(), operations, has_large_answers: AtomicBool::new(false) }
     }
 
     /// Whether an answer was so large that its cost counts.
@@ -80,7 +63,7 @@ impl Document {
 
     /// Whether some operation of the document declares this variable. Nothing can refer to others.
     pub(crate) fn declares(&self, variable: &str) -> bool {
-        declares(&self.parsed, variable)
+        self.operations.declare(variable)
     }
 }
 
@@ -186,7 +169,7 @@ impl Documents {
             )
             .into());
         }
-        Ok(Document::new(schema, parsed)?)
+        Ok(Document::new(Operations::of(schema, parsed)?))
     }
 
     /// How much of the schema messages may tell.

@@ -3,12 +3,14 @@
 
 use std::fmt;
 
-use async_graphql::{Name, Value, Variables, parser::types::ExecutableDocument};
+use async_graphql::{Name, Value, Variables};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
+
+use super::operations::Operations;
 
 /// The JSON of variables: an object, or null.
 #[derive(Debug, Default)]
@@ -37,32 +39,23 @@ impl RawVariables {
         self.0.as_ref().map_or(0, |raw| raw.get().len())
     }
 
-    /// Parses the variables that some operation of the document declares. Nothing can refer to
-    /// others.
+    /// Parses the variables that some operation declares. Nothing can refer to others.
     ///
     /// # Errors
     /// When the text is not an object, or when a variable may have more than `max_values` values in
     /// it.
     pub(super) fn declared_in(
         &self,
-        document: &ExecutableDocument,
+        operations: &Operations,
         max_values: usize,
     ) -> Result<Variables, serde_json::Error> {
         let Some(raw) = &self.0 else { return Ok(Variables::default()) };
         if raw.get() == "null" {
             return Ok(Variables::default());
         }
-        Declared { document, max_values }
+        Declared { operations, max_values }
             .deserialize(&mut serde_json::Deserializer::from_str(raw.get()))
     }
-}
-
-/// Whether some operation of the document declares this variable.
-pub(super) fn declares(document: &ExecutableDocument, name: &str) -> bool {
-    document.operations.iter().any(|(_, operation)| {
-        let mut definitions = operation.node.variable_definitions.iter();
-        definitions.any(|definition| definition.node.name.node == name)
-    })
 }
 
 /// The largest number of values that a JSON text can have in it: one more than its separators.
@@ -101,7 +94,7 @@ fn too_many(name: &str, max: usize) -> String {
 
 /// Reads an object's entries with declared names.
 struct Declared<'a> {
-    document: &'a ExecutableDocument,
+    operations: &'a Operations,
     max_values: usize,
 }
 
@@ -123,7 +116,7 @@ impl<'de> Visitor<'de> for Declared<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Variables, A::Error> {
         let mut variables = Variables::default();
         while let Some(name) = entries.next_key::<String>()? {
-            if declares(self.document, &name) {
+            if self.operations.declare(&name) {
                 let raw = entries.next_value::<Box<RawValue>>()?;
                 let max = self.max_values;
                 if raw.get().len() > max && max_values_in(raw.get()) > max {
@@ -147,7 +140,7 @@ mod tests {
 
     fn declared(query: &str, variables: &str) -> Result<String, serde_json::Error> {
         let raw: RawVariables = serde_json::from_str(variables)?;
-        let declared = raw.declared_in(&parse_query(query).unwrap(), 5)?;
+        let declared = raw.declared_in(&Operations::Written(parse_query(query).unwrap()), 5)?;
         serde_json::to_string(&declared)
     }
 

@@ -3,14 +3,12 @@
 
 use async_graphql::{
     Name, Positioned, ServerError, Value, Variables,
-    parser::types::{
-        BaseType, ExecutableDocument, OperationDefinition, Selection, Type, VariableDefinition,
-    },
+    parser::types::{BaseType, OperationDefinition, Selection, Type, VariableDefinition},
 };
 use async_graphql_value::Value as Written;
 use serde_json::Number;
 
-use super::coded_errors::field_error;
+use super::{coded_errors::field_error, operations::Operations};
 use crate::graphql::validation::{
     Disclosure,
     schema::{Input, NamedType, Schema},
@@ -22,7 +20,7 @@ use crate::graphql::validation::{
 /// When a value is missing, or is not of its type.
 pub(super) fn coerce(
     schema: &Schema,
-    document: &ExecutableDocument,
+    operations: &Operations,
     operation: &Positioned<OperationDefinition>,
     variables: &mut Variables,
     disclosure: Disclosure,
@@ -38,7 +36,7 @@ pub(super) fn coerce(
         };
         if let Err(wrong) = result {
             let error = ServerError::new(path.describe(&wrong, disclosure), Some(definition.pos));
-            errors.push(field_error(error, path.field(document)));
+            errors.push(field_error(error, path.field(operations)));
         }
     }
     if errors.is_empty() { Ok(()) } else { Err(errors) }
@@ -63,8 +61,8 @@ struct Path<'a> {
 impl Path<'_> {
     /// The argument or the field that a client should show the problem at, such as `quantity` or
     /// `orderBy.field`.
-    fn field(&self, document: &ExecutableDocument) -> String {
-        let argument = find_argument(document, self.variable).unwrap_or(self.variable);
+    fn field(&self, operations: &Operations) -> String {
+        let argument = find_argument(operations, self.variable).unwrap_or(self.variable);
         let mut names = vec![argument];
         names.extend(&self.inner);
         // Mutations have one argument, whose name says nothing.
@@ -103,10 +101,8 @@ impl Path<'_> {
 }
 
 /// The argument that a variable stands for.
-fn find_argument<'a>(document: &'a ExecutableDocument, variable: &Name) -> Option<&'a Name> {
-    let operations = document.operations.iter().map(|(_, of)| &of.node.selection_set.node);
-    let fragments = document.fragments.values().map(|of| &of.node.selection_set.node);
-    let mut unvisited = operations.chain(fragments).collect::<Vec<_>>();
+fn find_argument<'a>(operations: &'a Operations, variable: &Name) -> Option<&'a Name> {
+    let mut unvisited = operations.selection_sets();
     while let Some(set) = unvisited.pop() {
         for selection in &set.items {
             match &selection.node {

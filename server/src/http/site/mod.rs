@@ -82,14 +82,13 @@ pub(super) fn has_ides(settings: &HttpArgs) -> bool {
 ///
 /// The IDEs are served only if `has_ides`.
 pub(super) fn routes(settings: &HttpArgs, has_ides: bool) -> Router<App> {
-    let has_proxy = settings.client_address_header.is_some();
     #[cfg(feature = "site")]
     if settings.web_dir.is_none() {
-        return routes_to(Path::new(""), embedded::EmbeddedFiles, has_proxy, has_ides);
+        return routes_to(Path::new(""), embedded::EmbeddedFiles, has_ides);
     }
     let dir = settings.web_dir.as_deref().unwrap_or(Path::new(DEFAULT_DIR));
     if has_web_client(dir) {
-        return routes_to(dir, TokioBackend, has_proxy, has_ides);
+        return routes_to(dir, TokioBackend, has_ides);
     }
     tracing::info!(
         "serving the API alone: there is no web client in {}; `cargo xtask web` builds it, and \
@@ -101,9 +100,9 @@ pub(super) fn routes(settings: &HttpArgs, has_ides: bool) -> Router<App> {
 
 /// Serves files, and their compressed versions to browsers that accept these. All addresses that no
 /// file has belong to the client's pages.
-fn routes_to<B: Backend>(dir: &Path, backend: B, has_proxy: bool, has_ides: bool) -> Router<App> {
+fn routes_to<B: Backend>(dir: &Path, backend: B, has_ides: bool) -> Router<App> {
     let index = dir.join(if has_ides { INDEX } else { INDEX_WITHOUT_IDES });
-    let client = pages::Client { backend: backend.clone(), index, has_proxy };
+    let client = pages::Client { backend: backend.clone(), index };
     let files = |path: &str| {
         ServeDir::with_backend(dir.join(path), backend.clone())
             .with_buf_chunk_size(CHUNK_BYTES)

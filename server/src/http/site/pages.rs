@@ -36,12 +36,11 @@ const HEAD_END: &str = "<!-- /about this page -->";
 /// Longest wait for an event. After that, the page is sent without it.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The client's file, and whether a proxy is in front.
+/// The client's file.
 #[derive(Clone)]
 pub(super) struct Client<B> {
     pub(super) backend: B,
     pub(super) index: PathBuf,
-    pub(super) has_proxy: bool,
 }
 
 /// The routes to all pages. Other addresses get the client's page, too, which says that there is
@@ -62,11 +61,16 @@ pub(super) fn routes<B: Backend>(client: Client<B>) -> Router<App> {
     router.fallback(get(not_found::<B>)).layer(Extension(client))
 }
 
-async fn list<B: Backend>(Extension(client): Extension<Client<B>>, headers: HeaderMap) -> Response {
+async fn list<B: Backend>(
+    State(app): State<App>,
+    Extension(client): Extension<Client<B>>,
+    headers: HeaderMap,
+) -> Response {
     let head = Head {
         title: "Events".to_owned(),
         description: TAGLINE.to_owned(),
-        address: client.origin(&headers).map(|origin| (origin, "/events".to_owned())),
+        address: public_origin(&headers, app.scheme(&headers))
+            .map(|origin| (origin, "/events".to_owned())),
         structured_data: None,
     };
     client.page(StatusCode::OK, &head).await
@@ -82,7 +86,7 @@ async fn event<B: Backend>(
     let Some(id) = id else { return not_found(Extension(client)).await };
     match timeout(READ_TIMEOUT, app.services.events.find(id)).await {
         Ok(Ok(Some(event))) => {
-            let origin = client.origin(&headers);
+            let origin = public_origin(&headers, app.scheme(&headers));
             let head = event_head(&event, origin, &app);
             client.page(StatusCode::OK, &head).await
         }
@@ -118,10 +122,6 @@ fn event_head(event: &event::Model, origin: Option<String>, app: &App) -> Head {
 }
 
 impl<B: Backend> Client<B> {
-    fn origin(&self, headers: &HeaderMap) -> Option<String> {
-        public_origin(headers, self.has_proxy)
-    }
-
     async fn page(&self, status: StatusCode, head: &Head) -> Response {
         match self.read().await {
             Ok(file) => {

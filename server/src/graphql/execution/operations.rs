@@ -1,0 +1,115 @@
+//! The operations of a valid document.
+
+use std::sync::Arc;
+
+use async_graphql::{
+    Name, Positioned, ServerError, ServerResult, Variables,
+    parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, SelectionSet},
+};
+
+use super::{
+    coded_errors::field_error,
+    kept_bytes,
+    merged_selection::{MergedOperation, has_conditions, merge},
+};
+use crate::graphql::validation::schema::Schema;
+
+#[derive(Debug)]
+pub(super) enum Operations {
+    /// The only operation, as it is executed.
+    Merged { name: Option<Name>, operation: Arc<MergedOperation> },
+    /// Operations as they are written. There are several, or what is selected depends on variables.
+    Written(ExecutableDocument),
+}
+
+impl Operations {
+    pub(super) fn of(schema: &Schema, document: ExecutableDocument) -> ServerResult<Self> {
+        let (name, only) = match &document.operations {
+            DocumentOperations::Single(only) => (None, only),
+            DocumentOperations::Multiple(operations) => {
+                let mut operations = operations.iter();
+                match (operations.next(), operations.next()) {
+                    (Some((name, only)), None) => (Some(name.clone()), only),
+                    _ => return Ok(Self::Written(document)),
+                }
+            }
+        };
+        if has_conditions(&document) {
+            return Ok(Self::Written(document));
+        }
+        let operation = Arc::new(merge(schema, &document, only, &Variables::default())?);
+        Ok(Self::Merged { name, operation })
+    }
+
+    /// The memory that they take, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Merged { operation, .. } => kept_bytes::of_operation(operation),
+            Self::Written(document) => kept_bytes::of_document(document),
+        }
+    }
+
+    pub(super) fn iter(
+        &self,
+    ) -> impl Iterator<Item = (Option<&Name>, &Positioned<OperationDefinition>)> {
+        let (one, several) = match self {
+            Self::Merged { name, operation } => (Some((name.as_ref(), &**operation)), None),
+            Self::Written(document) => (None, Some(document.operations.iter())),
+        };
+        one.into_iter().chain(several.into_iter().flatten())
+    }
+
+    /// The selections of all operations and fragments.
+    pub(super) fn selection_sets(&self) -> Vec<&SelectionSet> {
+        let fragments = match self {
+            Self::Merged { .. } => None,
+            Self::Written(document) => Some(document.fragments.values()),
+        };
+        let of_fragments = fragments.into_iter().flatten();
+        let of_fragments = of_fragments.map(|of| &of.node.selection_set.node);
+        self.iter().map(|(_, of)| &of.node.selection_set.node).chain(of_fragments).collect()
+    }
+
+    /// Whether some operation declares this variable. Nothing can refer to others.
+    pub(super) fn declare(&self, variable: &str) -> bool {
+        self.iter().any(|(_, operation)| {
+            let mut definitions = operation.node.variable_definitions.iter();
+            definitions.any(|definition| definition.node.name.node == variable)
+        })
+    }
+
+    /// The operation with this name, or the only one.
+    pub(super) fn select(
+        &self,
+        name: Option<&str>,
+    ) -> ServerResult<&Positioned<OperationDefinition>> {
+        let mut operations = self.iter();
+        let (found, problem) = match name {
+            Some(name) => (
+                operations.find(|(own, _)| own.is_some_and(|own| own == name)),
+                format!("The query has no operation named \"{name}\"."),
+            ),
+            None => (
+                operations.next().filter(|_| operations.next().is_none()),
+                "The query has several operations. Name one in \"operationName\".".to_owned(),
+            ),
+        };
+        match found {
+            Some((_, operation)) => Ok(operation),
+            None => Err(field_error(ServerError::new(problem, None), "operationName".to_owned())),
+        }
+    }
+
+    /// Writes an operation of these out as it is executed with the variables.
+    pub(super) fn merged(
+        &self,
+        schema: &Schema,
+        operation: &Positioned<OperationDefinition>,
+        variables: &Variables,
+    ) -> ServerResult<Arc<MergedOperation>> {
+        match self {
+            Self::Merged { operation, .. } => Ok(Arc::clone(operation)),
+            Self::Written(document) => merge(schema, document, operation, variables).map(Arc::new),
+        }
+    }
+}
