@@ -201,7 +201,14 @@ async fn answer(
             return streaming::answer(app, api, *address, admitted, viewer, format).await;
         }
         None => {
-            let error = format!("Accept {GRAPHQL_JSON} or {JSON}.");
+            let error = match operation.kind {
+                Some(OperationType::Subscription) => {
+                    "Accept text/event-stream or multipart/mixed for a subscription, or open a \
+                     WebSocket."
+                        .to_owned()
+                }
+                _ => format!("Accept {GRAPHQL_JSON} or {JSON}."),
+            };
             return refuse(StatusCode::NOT_ACCEPTABLE, ApiError::field("query", error));
         }
     };

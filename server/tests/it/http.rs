@@ -194,6 +194,13 @@ async fn the_answer_has_the_requested_media_type(app: App) {
         "a field error is no request error"
     );
     assert_eq!(send("text/html", "{ __typename }").await.0, 406);
+    for accept in ["application/json", "*/*"] {
+        let subscription = "subscription { remainingTickets { version } }";
+        let (status, _, answer) = send(accept, subscription).await;
+        assert_eq!(status, 406, "one answer can't hold its results");
+        let message = answer["errors"][0]["message"].as_str().unwrap();
+        assert!(message.contains("text/event-stream"), "{message}");
+    }
 }
 
 async fn a_client_that_also_accepts_streams_can_sign_in(app: App) {
