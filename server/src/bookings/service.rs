@@ -67,10 +67,10 @@ impl Bookings {
         user_id: UserId,
         booking_id: BookingId,
     ) -> Result<CancelOutcome, BookingsError> {
-        // This only finds the event's lane. The command checks there whose booking it is and
-        // whether it can be cancelled.
-        let booking = store::find_booking(self.db.reads(), booking_id).await?;
-        let event_id = booking.ok_or(Rejection::NoSuchBooking)?.event_id;
+        // The command checks again whose booking it is. This look refuses another user's booking in
+        // the time that an unknown id takes, so nobody can tell the two apart.
+        let booking = self.find(user_id, booking_id).await?.ok_or(Rejection::NoSuchBooking)?;
+        let event_id = booking.event_id;
         let command = Cancel { booking_id, event_id, user_id, even_if_started: false };
         Ok(self.inventory.carry_out(command).await?)
     }

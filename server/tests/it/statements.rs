@@ -3,15 +3,18 @@
 use std::{
     fmt::Debug,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-use serde_json::json;
-use tracing::{Event, Metadata, Subscriber, field::Field, span};
+use serde_json::{Value, json};
+use tracing::{Dispatch, Event, Metadata, Subscriber, field::Field, span};
 
-use crate::{app::App, database::Engine};
+use crate::{
+    app::{App, CANCEL},
+    database::Engine,
+};
 
 /// Counts the SELECTs that sqlx logs on this thread, where all tasks of the test run. The server's
 /// background tasks log none.
@@ -38,11 +41,24 @@ impl Subscriber for SelectCounter {
     fn exit(&self, _: &span::Id) {}
 }
 
-async fn count_selects(app: &App, token: Option<&str>, query: &str) -> usize {
+/// A subscriber that stays. While there is none, as between two tests, tracing may note that nobody
+/// is interested in sqlx's log, and a counter that comes at that moment would count nothing.
+static INTERESTED: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(SelectCounter::default()));
+
+/// The number of SELECTs that are logged while `work` runs.
+async fn selects_during(work: impl Future<Output = ()>) -> usize {
+    LazyLock::force(&INTERESTED);
     let counter = SelectCounter::default();
     let _subscriber = tracing::subscriber::set_default(counter.clone());
-    app.data(token, query, json!({})).await;
+    work.await;
     counter.0.load(Ordering::Relaxed)
+}
+
+async fn count_selects(app: &App, token: Option<&str>, query: &str) -> usize {
+    selects_during(async {
+        app.data(token, query, json!({})).await;
+    })
+    .await
 }
 
 #[tokio::test]
@@ -80,4 +96,23 @@ async fn the_events_of_many_bookings_are_read_by_one_statement() {
     let query = "{ me { bookings { nodes { event { title } } } } }";
     count_selects(&app, Some(&token), query).await; // The first request connects.
     assert_eq!(count_selects(&app, Some(&token), query).await, 3);
+}
+
+#[tokio::test]
+async fn cancelling_somebody_elses_booking_runs_what_an_unknown_id_runs() {
+    let app = App::start(Engine::Postgres).await;
+    let tokens = app.users(2).await;
+    let event = app.event("Concert", 5).await;
+    let booking = app.book(&tokens[0], &event, 1).await["booking"]["id"].take();
+    let refused = async |id: &Value| {
+        let input = json!({ "input": { "bookingId": id } });
+        let error = app.error(Some(&tokens[1]), CANCEL, input).await;
+        assert_eq!(error["extensions"]["code"], "NOT_FOUND");
+    };
+    refused(&json!(event)).await; // The first request connects.
+    assert_eq!(selects_during(refused(&json!(event))).await, 1);
+    // It does not wait for the event's lock either.
+    let lock = app.lock_event(&event).await;
+    assert_eq!(selects_during(refused(&booking)).await, 1);
+    lock.rollback().await.unwrap();
 }
