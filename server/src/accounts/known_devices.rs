@@ -9,8 +9,8 @@ use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
 use super::{
+    emails::{MAX_EMAIL_BYTES, normalised_email},
     purpose_key::PurposeKey,
-    rules::{MAX_EMAIL_BYTES, normalised_email},
     settings::JwtSecrets,
 };
 use crate::clock::Clock;

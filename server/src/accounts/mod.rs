@@ -1,9 +1,11 @@
 //! People: registering, signing in, and sessions that last by rotating a refresh token.
 
 mod access_tokens;
+mod emails;
 mod hs256;
 mod known_devices;
 mod password;
+mod password_forms;
 mod purpose_key;
 mod refresh_token;
 mod rotation;
@@ -17,6 +19,7 @@ mod test_accounts;
 
 pub(crate) use access_tokens::ACCESS_TOKEN_LIFETIME;
 pub use access_tokens::{AccessToken, AccessTokens, Viewer};
+pub(crate) use emails::normalised_email;
 pub(crate) use known_devices::DEVICE_LIFETIME;
 pub(crate) use password::Caller;
 pub use password::PasswordError;

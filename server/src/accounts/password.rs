@@ -15,6 +15,8 @@ use argon2::{
 use rowlock_entities::user::PasswordHash;
 use tokio::{sync::Semaphore, time::timeout};
 
+use super::password_forms::{hashed_forms, prepared};
+
 /// Longest wait for a turn.
 const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum number of callers that wait for a turn in each queue. A hash takes tens of milliseconds,
@@ -51,6 +53,16 @@ pub(crate) enum Caller {
     KnownDevice,
     /// Anybody.
     Stranger,
+}
+
+/// Whether a password is right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verified {
+    No,
+    Yes,
+    /// The hash was made by an earlier version, from another form of the password. This one replaces
+    /// it.
+    YesInOldForm(PasswordHash),
 }
 
 /// Callers that wait. Only the first one of each queue waits for a turn, so the queues take turns,
@@ -108,25 +120,32 @@ impl Passwords {
     }
 
     pub(crate) async fn hash(&self, password: String) -> Result<PasswordHash, PasswordError> {
-        self.in_turn(Caller::Stranger, move || hash_now(&password)).await
+        self.in_turn(Caller::Stranger, move || hash_now(&prepared(&password))).await
     }
 
-    /// Whether `stored` was made from `password`. Without `stored`, the answer is no, after the
-    /// same work.
+    /// Whether `stored` was made from `password`, in any form. Without `stored`, the answer is no,
+    /// after the same work.
     pub(crate) async fn verify(
         &self,
         password: String,
         stored: Option<PasswordHash>,
         caller: Caller,
-    ) -> Result<bool, PasswordError> {
-        self.in_turn(caller, move || match stored {
-            Some(hash) => verify_now(&password, &hash),
-            None => {
-                if let Some(hash) = NOBODYS_HASH.as_ref() {
-                    verify_now(&password, hash)?;
+    ) -> Result<Verified, PasswordError> {
+        self.in_turn(caller, move || {
+            let (is_known, hash) = match &stored {
+                Some(hash) => (true, Some(hash)),
+                None => (false, NOBODYS_HASH.as_ref()),
+            };
+            let Some(hash) = hash else { return Ok(Verified::No) };
+            for (number, form) in hashed_forms(&password).iter().enumerate() {
+                if verify_now(form, hash)? && is_known {
+                    return match number {
+                        0 => Ok(Verified::Yes),
+                        _ => Ok(Verified::YesInOldForm(hash_now(&prepared(&password))?)),
+                    };
                 }
-                Ok(false)
             }
+            Ok(Verified::No)
         })
         .await
     }
@@ -189,9 +208,9 @@ mod tests {
         let verify = async |password: &str, stored| {
             passwords.verify(password.to_owned(), stored, Caller::Stranger).await.unwrap()
         };
-        assert!(verify("correct horse 1", Some(hash.clone())).await);
-        assert!(!verify("correct horse 2", Some(hash)).await);
-        assert!(!verify("no account has this password", None).await);
+        assert_eq!(verify("correct horse 1", Some(hash.clone())).await, Verified::Yes);
+        assert_eq!(verify("correct horse 2", Some(hash)).await, Verified::No);
+        assert_eq!(verify("no account has this password", None).await, Verified::No);
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -207,11 +226,11 @@ mod tests {
             tokio::task::yield_now().await;
         }
         for remaining in [MAX_WAITING / 5, MAX_WAITING / 6] {
-            assert!(!guess(Caller::KnownDevice).await.unwrap());
+            assert_eq!(guess(Caller::KnownDevice).await.unwrap(), Verified::No);
             assert!(passwords.waiting() > remaining, "{}", passwords.waiting());
         }
         for stranger in strangers {
-            assert!(!stranger.await.unwrap().unwrap());
+            assert_eq!(stranger.await.unwrap().unwrap(), Verified::No);
         }
         assert_eq!(passwords.waiting(), 0);
     }

@@ -4,20 +4,20 @@ use rowlock_entities::{UserId, user};
 use sea_orm::{DbErr, SqlErr};
 
 use super::{
+    emails::{MAX_EMAIL_BYTES, normalised_email, stored_forms},
     known_devices::KnownDevices,
-    password::{Caller, PasswordError, Passwords},
-    rules::{
-        MAX_EMAIL_BYTES, MAX_PASSWORD_CHARS, email_problem, name_problem, normalised_email,
-        password_problem,
-    },
+    password::{Caller, PasswordError, Passwords, Verified},
+    password_forms::prepared,
+    rules::{MAX_PASSWORD_CHARS, email_problem, name_problem, password_problem},
     sessions::{MayBeDatabaseError, Sessions, SessionsError, SignedIn, within_transaction_timeout},
     settings::JwtSecrets,
     store,
 };
 use crate::{clock::Clock, database::Database, field_problem::FieldProblem};
 
-/// Longest UTF-8 encoding of a character, in bytes.
-const MAX_CHAR_BYTES: usize = 4;
+/// Longest password that is checked, in bytes: each character has up to four, and up to three times
+/// as many if its accents are typed apart.
+const MAX_PASSWORD_BYTES: usize = 12 * MAX_PASSWORD_CHARS;
 
 /// The reason why nobody was registered or signed in.
 #[derive(Debug, thiserror::Error)]
@@ -84,10 +84,16 @@ impl Accounts {
         password: &str,
         name: &str,
     ) -> Result<SignedIn, AccountsError> {
+        let forms = stored_forms(email);
         let email = normalised_email(email);
         let name = name.trim();
+        let password = match password.len() <= MAX_PASSWORD_BYTES {
+            true => prepared(password),
+            // The rules refuse it as it is.
+            false => password.to_owned(),
+        };
         let problems: Vec<FieldProblem> =
-            [email_problem(&email), password_problem(password), name_problem(name)]
+            [email_problem(&email), password_problem(&password), name_problem(name)]
                 .into_iter()
                 .flatten()
                 .collect();
@@ -95,14 +101,14 @@ impl Accounts {
             return Err(AccountsError::Invalid(problems));
         }
         // This saves the costly hash. In the end, the unique index decides.
-        if store::find_user_by_email(self.db.reads(), &email).await?.is_some() {
+        if store::find_user_by_email(self.db.reads(), &forms).await?.is_some() {
             return Err(AccountsError::EmailTaken);
         }
         let user = user::Model {
             id: UserId::new(),
             email,
             name: name.to_owned(),
-            password_hash: self.passwords.hash(password.to_owned()).await?,
+            password_hash: self.passwords.hash(password).await?,
             created_at: self.clock.now(),
         };
         within_transaction_timeout(&self.db, || async {
@@ -128,22 +134,25 @@ impl Accounts {
         password: &str,
         caller: Caller,
     ) -> Result<SignedIn, AccountsError> {
-        let email = normalised_email(email);
         // An email or password that no account can have is not looked up, but costs the same time.
-        let is_possible = email.len() <= MAX_EMAIL_BYTES
+        let is_possible = normalised_email(email).len() <= MAX_EMAIL_BYTES
             && !email.contains('\0')
-            && password.len() <= MAX_CHAR_BYTES * MAX_PASSWORD_CHARS;
+            && password.len() <= MAX_PASSWORD_BYTES;
         let user = match is_possible {
-            true => store::find_user_by_email(self.db.reads(), &email).await?,
+            true => store::find_user_by_email(self.db.reads(), &stored_forms(email)).await?,
             false => None,
         };
         let password = if is_possible { password.to_owned() } else { String::new() };
         let stored = user.as_ref().map(|user| user.password_hash.clone());
-        let is_right = self.passwords.verify(password, stored, caller).await?;
-        let user = user.filter(|_| is_right).ok_or(AccountsError::InvalidCredentials)?;
+        let verified = self.passwords.verify(password, stored, caller).await?;
+        let user = user.filter(|_| verified != Verified::No);
+        let user = user.ok_or(AccountsError::InvalidCredentials)?;
 
         within_transaction_timeout(&self.db, || async {
             let tx = self.db.begin().await?;
+            if let Verified::YesInOldForm(hash) = &verified {
+                store::replace_password_hash(&tx, &user, hash).await?;
+            }
             let signed_in = self.sessions.begin(&tx, user.clone()).await?;
             tx.commit().await?;
             Ok(signed_in)

@@ -19,11 +19,30 @@ pub(crate) async fn find_user(
     user::Entity::find_by_id(id).one(db).await
 }
 
+/// The user whose email is stored in one of these forms. If there are several, the first form
+/// decides.
 pub(crate) async fn find_user_by_email(
     db: &impl ConnectionTrait,
-    email: &str,
+    forms: &[String],
 ) -> Result<Option<user::Model>, DbErr> {
-    user::Entity::find().filter(user::Column::Email.eq(email)).one(db).await
+    let users = user::Entity::find().filter(user::Column::Email.is_in(forms)).all(db).await?;
+    let place = |user: &user::Model| forms.iter().position(|form| *form == user.email);
+    Ok(users.into_iter().min_by_key(place))
+}
+
+/// Replaces a user's password hash, unless somebody else has replaced it by now.
+pub(crate) async fn replace_password_hash(
+    db: &impl ConnectionTrait,
+    user: &user::Model,
+    hash: &user::PasswordHash,
+) -> Result<(), DbErr> {
+    user::Entity::update_many()
+        .col_expr(user::Column::PasswordHash, Expr::val(hash.clone()))
+        .filter(user::Column::Id.eq(user.id))
+        .filter(user::Column::PasswordHash.eq(user.password_hash.clone()))
+        .exec(db)
+        .await
+        .map(drop)
 }
 
 pub(crate) async fn insert_user(db: &impl ConnectionTrait, user: user::Model) -> Result<(), DbErr> {

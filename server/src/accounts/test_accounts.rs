@@ -2,7 +2,7 @@
 
 use rowlock_entities::{UserId, user};
 
-use super::{Accounts, AccountsError, store};
+use super::{Accounts, AccountsError, emails::stored_forms, store};
 use crate::database::{Fault, insert_missing};
 
 impl Accounts {
@@ -57,7 +57,7 @@ impl Accounts {
         password: &str,
         name: &str,
     ) -> Result<bool, AccountsError> {
-        if store::find_user_by_email(self.db.reads(), email).await?.is_some() {
+        if store::find_user_by_email(self.db.reads(), &stored_forms(email)).await?.is_some() {
             return Ok(false);
         }
         let password_hash = self.passwords.hash(password.to_owned()).await?;

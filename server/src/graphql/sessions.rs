@@ -13,7 +13,9 @@ use super::{
     viewer::ViewerExt,
 };
 use crate::{
-    accounts::{Accounts, Caller, DEVICE_LIFETIME, SESSION_LIFETIME, Sessions, SignedIn},
+    accounts::{
+        Accounts, Caller, DEVICE_LIFETIME, SESSION_LIFETIME, Sessions, SignedIn, normalised_email,
+    },
     limits::RateLimits,
 };
 
@@ -50,7 +52,7 @@ impl SessionsMutation {
         let limits = ctx.data_unchecked::<Arc<RateLimits>>();
         let accounts = ctx.data_unchecked::<Accounts>();
         let device = known_device(ctx, &input.email).map(|(_, device)| device);
-        limits.check_login(ctx.client_address(), &input.email, device)?;
+        limits.check_login(ctx.client_address(), &normalised_email(&input.email), device)?;
         let caller = if device.is_some() { Caller::KnownDevice } else { Caller::Stranger };
         let signed_in = accounts.login(&input.email, &input.password, caller).await?;
         Ok(first_payload(ctx, signed_in))
@@ -124,7 +126,7 @@ fn first_payload(ctx: &Context<'_>, signed_in: SignedIn) -> AuthPayload {
     let sent = sent.or(cookie.devices.first().map(String::as_str));
     let device = known_devices.remember(sent, email);
     let limits = ctx.data_unchecked::<Arc<RateLimits>>();
-    limits.signed_in(ctx.client_address(), email);
+    limits.signed_in(ctx.client_address(), &normalised_email(email));
     let payload = payload(ctx, signed_in);
     cookie.set_device(ctx, &device, DEVICE_LIFETIME);
     payload
@@ -144,9 +146,11 @@ fn payload(ctx: &Context<'_>, signed_in: SignedIn) -> AuthPayload {
 /// The new account.
 #[derive(InputObject)]
 pub(super) struct RegisterInput {
-    /// Email address. Its case does not matter.
+    /// Email address. Its case does not matter, nor whether its domain is in its own letters or in
+    /// punycode.
     email: String,
-    /// 8 to 128 characters with at least one letter and one digit.
+    /// 8 to 128 characters with at least one letter and one digit. An accent that is typed apart
+    /// from its letter counts with it.
     password: String,
     /// The name to address the person by, with 2 to 100 characters.
     name: String,
@@ -155,7 +159,7 @@ pub(super) struct RegisterInput {
 /// The account to sign in to.
 #[derive(InputObject)]
 pub(super) struct LoginInput {
-    /// The account's email address. Its case does not matter.
+    /// The account's email address, in any case.
     email: String,
     /// The account's password.
     password: String,

@@ -2,9 +2,13 @@
 
 use std::time::{Duration as StdDuration, Instant};
 
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher, phc},
+};
 use chrono::Duration;
 use reqwest::{Response, header};
-use rowlock_entities::{refresh_token, session};
+use rowlock_entities::{refresh_token, session, user};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
 
@@ -55,6 +59,13 @@ on_both_engines! {
     refresh_tokens_are_stored_hashed
     session_mutations_are_forbidden_on_a_socket
     logins_for_one_email_are_rate_limited
+    a_password_is_the_same_in_every_composition ["--sign-ins-per-minute-per-address", "1000000", "--logins-per-minute-per-email", "1000000"]
+    the_length_of_a_password_is_counted_in_composed_characters ["--sign-ins-per-minute-per-address", "1000000", "--logins-per-minute-per-email", "1000000"]
+    a_password_that_was_stored_as_it_was_typed_still_opens_its_account ["--sign-ins-per-minute-per-address", "1000000", "--logins-per-minute-per-email", "1000000"]
+    an_email_is_the_same_in_every_composition_and_form_of_its_domain ["--sign-ins-per-minute-per-address", "1000000", "--logins-per-minute-per-email", "1000000"]
+    an_email_that_was_stored_in_another_form_still_signs_in ["--sign-ins-per-minute-per-address", "1000000", "--logins-per-minute-per-email", "1000000"]
+    two_accounts_whose_emails_are_the_same_by_now_both_sign_in ["--sign-ins-per-minute-per-address", "1000000", "--logins-per-minute-per-email", "1000000"]
+    logins_for_one_email_in_many_forms_are_rate_limited ["--sign-ins-per-minute-per-address", "1000000"]
 }
 
 async fn register(app: &App, email: &str) -> Response {
@@ -739,4 +750,190 @@ async fn the_device_cookie_is_out_of_reach_of_scripts_and_stays_after_a_sign_out
     assert!(both.ends_with(device.strip_prefix("rowlock_device=").unwrap()));
     let is_secure = |cookie: &header::HeaderValue| cookie.to_str().unwrap().contains("; Secure");
     assert!(login.headers().get_all(header::SET_COOKIE).iter().all(is_secure));
+}
+
+/// Registers an account with this password.
+async fn register_with_password(app: &App, email: &str, password: &str) -> Value {
+    let input = json!({ "email": email, "password": password, "name": "Ann" });
+    let answer = app.send(None, REGISTER, json!({ "input": input })).await;
+    match answer.get("errors") {
+        None => Value::Null,
+        Some(errors) => errors[0]["extensions"]["code"].clone(),
+    }
+}
+
+/// The name of the account that a sign-in opens, or the code of its error.
+async fn name_or_code(app: &App, email: &str, password: &str) -> Value {
+    let input = json!({ "email": email, "password": password });
+    let mut answer = app.send(None, LOGIN, json!({ "input": input })).await;
+    match answer.get("errors") {
+        None => answer["data"]["login"]["user"]["name"].take(),
+        Some(errors) => errors[0]["extensions"]["code"].clone(),
+    }
+}
+
+/// Stores a password as a server did that did not prepare it.
+async fn store_password_as_typed(app: &App, email: &str, password: &str) {
+    let hash: phc::PasswordHash = Argon2::default().hash_password(password.as_bytes()).unwrap();
+    app.execute_sql(&format!("UPDATE users SET password_hash = '{hash}' WHERE email = '{email}'"))
+        .await;
+}
+
+async fn password_hash(app: &App, email: &str) -> String {
+    let user =
+        user::Entity::find().filter(user::Column::Email.eq(email)).one(app.db()).await.unwrap();
+    user.unwrap().password_hash.0
+}
+
+const COMPOSED: &str = "p\u{e4}ssw\u{f6}rter1";
+const DECOMPOSED: &str = "pa\u{308}sswo\u{308}rter1";
+
+async fn a_password_is_the_same_in_every_composition(app: App) {
+    for (number, (first, second)) in [
+        (COMPOSED, DECOMPOSED),
+        (DECOMPOSED, COMPOSED),
+        (COMPOSED, "p\u{e4}sswo\u{308}rter1"),
+        ("\u{212b}ngstr\u{f6}m 1", "A\u{30a}ngstro\u{308}m 1"),
+        (
+            "\u{ac00}\u{b098}\u{b2e4}\u{b77c}\u{b9c8}\u{bc14}\u{c0ac}1",
+            "\u{1100}\u{1161}\u{b098}\u{b2e4}\u{b77c}\u{b9c8}\u{bc14}\u{c0ac}1",
+        ),
+        ("two words 1", "two\u{a0}words\u{3000}1"),
+        ("two\u{2003}words 1", "two words 1"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let email = format!("ann{number}@example.org");
+        assert_eq!(register_with_password(&app, &email, first).await, Value::Null, "{first}");
+        assert_eq!(name_or_code(&app, &email, second).await, "Ann", "{second}");
+        assert_eq!(name_or_code(&app, &email, first).await, "Ann", "{first}");
+    }
+    // Case and width stay different.
+    register_with_password(&app, "wide@example.org", "pass word 1").await;
+    for other in ["Pass word 1", "\u{ff50}ass word 1", "pass word \u{ff11}", "password1"] {
+        let code = name_or_code(&app, "wide@example.org", other).await;
+        assert_eq!(code, "INVALID_CREDENTIALS", "{other}");
+    }
+}
+
+async fn the_length_of_a_password_is_counted_in_composed_characters(app: App) {
+    // Seven characters, however they are typed.
+    let short = "a\u{308}o\u{308}u\u{308}bcd1";
+    assert_eq!(register_with_password(&app, "a@example.org", short).await, "BAD_USER_INPUT");
+    let long = format!("{}1", "u\u{308}\u{304}".repeat(127));
+    assert_eq!(register_with_password(&app, "b@example.org", &long).await, Value::Null);
+    assert_eq!(name_or_code(&app, "b@example.org", &long).await, "Ann");
+    let composed = format!("{}1", "\u{1d6}".repeat(127));
+    assert_eq!(name_or_code(&app, "b@example.org", &composed).await, "Ann");
+    let too_long = format!("{}1", "u\u{308}".repeat(128));
+    assert_eq!(register_with_password(&app, "c@example.org", &too_long).await, "BAD_USER_INPUT");
+}
+
+async fn a_password_that_was_stored_as_it_was_typed_still_opens_its_account(app: App) {
+    let mixed = "p\u{e4}sswo\u{308}rter1";
+    for (number, (stored, typed)) in [
+        (DECOMPOSED, DECOMPOSED),
+        (DECOMPOSED, COMPOSED),
+        (COMPOSED, DECOMPOSED),
+        (mixed, mixed),
+        ("two\u{a0}words 1", "two\u{a0}words 1"),
+        ("two\u{3000}w\u{f6}rter 1", "two\u{3000}w\u{f6}rter 1"),
+        ("abcd\u{308}1\u{308}", "abcd\u{308}1\u{308}"),
+        ("\u{958}\u{958}\u{958}1", "\u{958}\u{958}\u{958}1"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let email = format!("ann{number}@example.org");
+        register_with_password(&app, &email, "passw0rd").await;
+        store_password_as_typed(&app, &email, stored).await;
+        let old = password_hash(&app, &email).await;
+        assert_eq!(name_or_code(&app, &email, "wr\u{f6}ng pass 1").await, "INVALID_CREDENTIALS");
+        assert_eq!(password_hash(&app, &email).await, old, "a wrong password changes nothing");
+        assert_eq!(name_or_code(&app, &email, typed).await, "Ann", "{stored:?} {typed:?}");
+        // From then on, each form is enough.
+        assert_eq!(name_or_code(&app, &email, typed).await, "Ann", "{stored:?} {typed:?}");
+        if [DECOMPOSED, mixed].contains(&stored) {
+            assert_ne!(password_hash(&app, &email).await, old);
+            assert_eq!(name_or_code(&app, &email, COMPOSED).await, "Ann");
+        }
+    }
+}
+
+async fn an_email_is_the_same_in_every_composition_and_form_of_its_domain(app: App) {
+    let forms = [
+        "m\u{fc}ller@b\u{fc}cher.example",
+        "mu\u{308}ller@bu\u{308}cher.example",
+        "m\u{fc}ller@xn--bcher-kva.example",
+        "mu\u{308}ller@XN--BCHER-KVA.example",
+        "M\u{dc}LLER@B\u{dc}CHER.EXAMPLE",
+        " MU\u{308}LLER@b\u{fc}cher.example ",
+    ];
+    for registered in forms {
+        assert_eq!(register_with_password(&app, registered, "passw0rd").await, Value::Null);
+        for other in forms {
+            assert_eq!(name_or_code(&app, other, "passw0rd").await, "Ann", "{other}");
+            let again = register_with_password(&app, other, "passw0rd").await;
+            assert_eq!(again, "EMAIL_TAKEN", "{other}");
+        }
+        app.execute_sql("DELETE FROM users WHERE name = 'Ann'").await;
+    }
+    register_with_password(&app, forms[3], "passw0rd").await;
+    for other in ["muller@b\u{fc}cher.example", "m\u{fc}ller@bucher.example"] {
+        assert_eq!(name_or_code(&app, other, "passw0rd").await, "INVALID_CREDENTIALS", "{other}");
+    }
+}
+
+async fn an_email_that_was_stored_in_another_form_still_signs_in(app: App) {
+    let forms = [
+        "m\u{fc}ller@b\u{fc}cher.example",
+        "mu\u{308}ller@bu\u{308}cher.example",
+        "m\u{fc}ller@xn--bcher-kva.example",
+        "mu\u{308}ller@xn--bcher-kva.example",
+        "mu\u{308}ller@b\u{fc}cher.example",
+        "m\u{fc}ller@bu\u{308}cher.example",
+    ];
+    register_with_password(&app, "ann@example.org", "passw0rd").await;
+    let mut stored = "ann@example.org";
+    for form in forms {
+        app.execute_sql(&format!("UPDATE users SET email = '{form}' WHERE email = '{stored}'"))
+            .await;
+        stored = form;
+        for typed in forms {
+            assert_eq!(name_or_code(&app, typed, "passw0rd").await, "Ann", "{stored} {typed}");
+            let again = register_with_password(&app, typed, "passw0rd").await;
+            assert_eq!(again, "EMAIL_TAKEN", "{stored} {typed}");
+        }
+    }
+}
+
+async fn two_accounts_whose_emails_are_the_same_by_now_both_sign_in(app: App) {
+    let forms = ["m\u{fc}ller@example.org", "mu\u{308}ller@example.org"];
+    for (number, form) in forms.iter().enumerate() {
+        let email = format!("{number}@example.org");
+        register_with_password(&app, &email, &format!("passw0rd {number}")).await;
+        app.execute_sql(&format!(
+            "UPDATE users SET email = '{form}', name = 'Number {number}' WHERE email = '{email}'"
+        ))
+        .await;
+    }
+    for (number, form) in forms.iter().enumerate() {
+        let password = format!("passw0rd {number}");
+        assert_eq!(name_or_code(&app, form, &password).await, format!("Number {number}"));
+    }
+}
+
+async fn logins_for_one_email_in_many_forms_are_rate_limited(app: App) {
+    let forms = [
+        "m\u{fc}ller@b\u{fc}cher.example",
+        "mu\u{308}ller@b\u{fc}cher.example",
+        "m\u{fc}ller@xn--bcher-kva.example",
+    ];
+    let mut codes = Vec::new();
+    for number in 0..60 {
+        codes.push(name_or_code(&app, forms[number % 3], "wrong pass 1").await);
+    }
+    let checked = codes.iter().filter(|code| *code == "INVALID_CREDENTIALS").count();
+    assert!(checked <= 25, "{checked} passwords were checked");
 }
