@@ -62,13 +62,13 @@ pub(super) fn Controls(params: Memo<ListParams>) -> impl IntoView {
                 }
             >
                 <label for="search" class="hidden">
-                    "Search events by title"
+                    "Search events by title or venue"
                 </label>
                 <Search />
                 <input
                     id="search"
                     type="search"
-                    placeholder="Search events by title"
+                    placeholder="Search events by title or venue"
                     autocomplete="off"
                     maxlength=MAX_SEARCH_CHARS.to_string()
                     node_ref=input
