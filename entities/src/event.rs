@@ -11,7 +11,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: EventId,
     pub title: String,
-    /// The title in lower case. Search and the order by title compare it, alike on both engines.
+    /// The title in lower case. The order by title compares it, alike on both engines.
     pub title_key: String,
     pub description: String,
     pub venue: String,

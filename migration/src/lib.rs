@@ -16,6 +16,7 @@ mod m20261126_000007_price_key;
 mod m20261126_000008_readable_rows;
 mod m20261126_000009_token_series;
 mod m20261126_000010_validated_rows;
+mod m20261126_000011_search_key;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000008_readable_rows::Migration),
             Box::new(m20261126_000009_token_series::Migration),
             Box::new(m20261126_000010_validated_rows::Migration),
+            Box::new(m20261126_000011_search_key::Migration),
         ]
     }
 }

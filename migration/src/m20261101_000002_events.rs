@@ -112,7 +112,7 @@ impl MigrationTrait for Migration {
 
 /// Creates the extension pg_trgm unless it is there. Returns its schema, quoted: somebody else may
 /// have created it in one that is not in the `search_path`.
-async fn ensure_trigrams(db: &impl ConnectionTrait) -> Result<String, DbErr> {
+pub(crate) async fn ensure_trigrams(db: &impl ConnectionTrait) -> Result<String, DbErr> {
     if let Some(schema) = schema_of_trigrams(db).await? {
         return Ok(schema);
     }

@@ -13,7 +13,7 @@ use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 pub(crate) struct Migration;
 
 /// Holds if the session leaves counts to the database.
-const IS_OTHER_PROGRAM: &str =
+pub(crate) const IS_OTHER_PROGRAM: &str =
     "current_setting('rowlock.keeps_counts', true) IS DISTINCT FROM 'on'";
 
 const POSTGRES_EVENTS: &str = "

@@ -21,6 +21,7 @@ use crate::{
     accounts::{ACCESS_TOKEN_LIFETIME, JwtSecret},
     clock::Clock,
     database::{Availability, Database, DatabaseArgs, DatabaseUrl},
+    events::renew_search_keys,
     graphql,
     inventory::{BookingArgs, audit},
     services::Services,
@@ -62,6 +63,7 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     if is_embedded {
         // An embedded database has no operator who would migrate it.
         db.migrate(None).await.context("migrating the database")?;
+        renew_search_keys(&db).await.context("making the search keys of events")?;
     }
     let listener = server::listen(args.listen_addr).with_context(|| {
         format!("listening on {} (--listen-addr chooses another)", args.listen_addr)
@@ -93,6 +95,7 @@ async fn migrate(args: MigrateArgs) -> Result<ExitCode> {
     let done = match args.down {
         None => {
             db.migrate(None).await?;
+            renew_search_keys(&db).await?;
             "the schema is up to date".to_owned()
         }
         Some(_) => {

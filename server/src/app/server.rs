@@ -151,9 +151,11 @@ impl Server {
             let (db, hub) = (db.clone(), hub.clone());
             move || run_feed(db.clone(), hub.clone(), metrics.clone())
         });
+        let searched_events = events.clone();
         tasks.run("live-reread", move || {
             reread_watched_events(db.clone(), hub.clone(), events.clone())
         });
+        tasks.run("search-keys", move || searched_events.clone().keep_search_keys());
         tasks.run("expired-sessions", move || sessions.clone().remove_expired_sessions());
         let rate_limits = Arc::clone(&self.rate_limits);
         let clients = self.clients.clone();

@@ -4,13 +4,17 @@ mod loader;
 mod order;
 mod price;
 mod search;
+mod search_key;
 mod service;
+mod stale_keys;
 mod store;
 mod title_key;
 
 pub(crate) use order::{EventFilter, Position, SortKey};
 pub(crate) use price::decimals;
-pub(crate) use service::MAX_SEARCH_CHARS;
+pub(crate) use search_key::search_words;
 pub use service::{Events, EventsError};
+pub(crate) use service::{MAX_SEARCH_CHARS, MAX_SEARCH_WORDS};
+pub(crate) use stale_keys::renew_all as renew_search_keys;
 pub(crate) use store::move_if_over_and_unbooked;
 pub(crate) use title_key::title_key;

@@ -1,12 +1,14 @@
 //! The events that a list has, and their order.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Datelike, Utc};
 use rowlock_entities::event;
 use sea_orm::sea_query::Expr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{price::price_key, title_key::title_key};
+use super::price::price_key;
 
 /// The key that a list of events is sorted by. The id breaks ties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,21 +93,26 @@ impl SortValue {
 /// The events that a list has, and their order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct EventFilter {
-    /// In the form of [`title_key`]; empty matches all events.
-    pub(super) search: String,
+    /// Each of these is in the title or the venue. They are in the form of [`super::search_words`].
+    pub(super) words: BTreeSet<String>,
     pub(crate) key: SortKey,
     pub(super) is_descending: bool,
 }
 
 impl EventFilter {
-    /// Events with `search` anywhere in their title, in any case; all events without it.
-    pub(crate) fn new(search: Option<&str>, key: SortKey, is_descending: bool) -> Self {
-        Self { search: title_key(search.unwrap_or_default()), key, is_descending }
+    /// Events with all of these [`super::search_words`] in their title or venue; all events without any.
+    pub(crate) fn new(words: BTreeSet<String>, key: SortKey, is_descending: bool) -> Self {
+        Self { words, key, is_descending }
+    }
+
+    /// Whether the list depends on keys that an event may lack for a moment.
+    pub(super) fn needs_keys(&self) -> bool {
+        !self.words.is_empty() || self.key == SortKey::Title
     }
 
     /// The same events in one fixed order, so that counts of the list in any order are equal reads.
     pub(super) fn unordered(&self) -> Self {
-        Self { search: self.search.clone(), key: SortKey::Date, is_descending: false }
+        Self { words: self.words.clone(), key: SortKey::Date, is_descending: false }
     }
 }
 

@@ -1,72 +1,56 @@
 //! Pages, searches and counts of lists of events.
 //!
-//! A search takes one of two ways. If many titles match, reading the list in its order soon fills a
-//! page. If few match, the index over the parts of titles finds them.
+//! A search takes one of two ways. If many events match, reading the list in its order soon fills a
+//! page. If few match, the index over the pieces of their texts finds them. No planner can tell
+//! which it is, and a wrong guess takes a hundred times as long. So the start of the list is read
+//! first, and all matches only if that does not fill the page.
 
 use rowlock_entities::{EventId, event};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, Order,
-    PaginatorTrait, QueryFilter, QueryTrait,
-    sea_query::{Asterisk, Expr, LikeExpr, Query, SelectStatement},
+    Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, Order, QueryTrait,
+    sea_query::{Asterisk, Expr, LikeExpr, Query, SelectStatement, extension::postgres::PgBinOper},
 };
 
-use super::order::{EventFilter, Position, SortKey};
+use super::{
+    order::{EventFilter, Position, SortKey},
+    search_key::{pieces_query, short_pieces},
+};
 use crate::{
     database::{ReadRow, read_each},
     pagination::PageRequest,
 };
 
-/// The shortest text that an index over the parts of titles finds, in characters.
-const MIN_INDEXED_CHARS: usize = 3;
-/// With more matches than this, reading the list in its order soon fills a page.
-const MAX_RARE_MATCHES: u64 = 1_000;
-/// Number of events that are read in the list's order before the index over the parts of titles is
+/// Number of events that are read in the list's order before the index over the pieces of texts is
 /// used.
 const MAX_EVENTS_BEFORE_INDEX: u64 = 1_000;
 
+/// The column with the texts that are searched.
+const SEARCH_KEY: &str = "search_key";
+
 impl EventFilter {
-    fn condition(&self) -> Condition {
-        let matches =
-            (!self.search.is_empty()).then(|| event::Column::TitleKey.like(contains(&self.search)));
-        Condition::all().add_option(matches)
+    /// Looks in the text of each event that it is asked about.
+    fn has_words(&self) -> Condition {
+        let has_word = |word: &String| Expr::col(SEARCH_KEY).like(contains(word));
+        self.words.iter().map(has_word).fold(Condition::all(), Condition::add)
     }
 
-    /// Whether the index over the parts of titles can find these events.
-    fn has_index(&self) -> bool {
-        self.search.chars().count() >= MIN_INDEXED_CHARS
-    }
-
-    /// The same condition through the index, if there is one. SQLite has the index as a table of
-    /// its own.
-    fn condition_by_index(&self, backend: DbBackend) -> Condition {
-        if backend == DbBackend::Postgres || !self.has_index() {
-            return self.condition();
+    /// The same condition through the engine's index over pieces of texts.
+    fn has_words_by_index(&self, backend: DbBackend) -> Condition {
+        if backend == DbBackend::Postgres {
+            let short: Vec<String> = self.words.iter().flat_map(|w| short_pieces(w)).collect();
+            let by_short_piece = (!short.is_empty()).then(|| {
+                Expr::cust("events_short_pieces(search_key)")
+                    .binary(PgBinOper::Contains, Expr::val(short))
+            });
+            return self.has_words().add_option(by_short_piece);
         }
-        let found = self.found_on_sqlite(Expr::col("event_id"));
-        Condition::all().add(event::Column::Id.in_subquery(found))
+        let found = Query::select()
+            .expr(Expr::col("rowid"))
+            .from("event_pieces")
+            .and_where(Expr::cust_with_values("event_pieces MATCH ?", [pieces_query(&self.words)]))
+            .take();
+        self.has_words().add(Expr::col("search_row").in_subquery(found))
     }
-
-    /// Selects `column` of each title that SQLite's index finds.
-    fn found_on_sqlite(&self, column: Expr) -> SelectStatement {
-        let matches = Expr::cust_with_values("event_titles MATCH ?", [phrase(&self.search)]);
-        Query::select().expr(column).from("event_titles").and_where(matches).take()
-    }
-
-    /// Whether SQLite's index finds so few events that sorting them is faster than reading the list
-    /// in its order.
-    async fn is_rare_on_sqlite(&self, db: &impl ConnectionTrait) -> Result<bool, DbErr> {
-        let few = self.found_on_sqlite(Expr::val(1)).limit(MAX_RARE_MATCHES + 1).take();
-        let count =
-            Query::select().expr(Expr::col(Asterisk).count()).from_subquery(few, "few").take();
-        let row = db.query_one(&count).await?;
-        let count: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
-        Ok(count <= MAX_RARE_MATCHES as i64)
-    }
-}
-
-/// Quotes a text for SQLite's index, whatever characters it has.
-fn phrase(text: &str) -> String {
-    format!("\"{}\"", text.replace('"', "\"\""))
 }
 
 /// The `LIKE` pattern for texts that contain `part`, whatever characters it has.
@@ -113,37 +97,44 @@ pub(super) async fn find_page(
     let read = async |select: SelectStatement| {
         read_each(db, db.get_database_backend().build(&select)).await
     };
-    // The queries around these sort by the key, which the entity may lack.
+    // The queries around these sort by the key and look for words, and the entity may lack both.
     let events = || {
         let mut select = event::Entity::find().into_query();
-        match filter.key {
-            SortKey::Price => select.column(column).take(),
-            SortKey::Date | SortKey::Title => select,
+        if filter.key == SortKey::Price {
+            select.column(column);
         }
+        if !filter.words.is_empty() {
+            select.column(SEARCH_KEY);
+        }
+        select
     };
     let list = || events().cond_where(bounds.clone()).take();
+    if filter.words.is_empty() {
+        return read(of_page(in_order(list()))).await;
+    }
+    let first = in_order(list()).limit(MAX_EVENTS_BEFORE_INDEX).take();
+    let first = all_of(first).cond_where(filter.has_words()).take();
+    let rows = read(of_page(in_order(first))).await?;
+    if rows.len() as u64 > page.size {
+        return Ok(rows);
+    }
+    let found = all_of(found_by_index(events(), filter, db.get_database_backend()));
+    read(of_page(in_order(found.clone().cond_where(bounds).take()))).await
+}
 
-    let backend = db.get_database_backend();
-    let matching = match backend {
-        _ if !filter.has_index() => list().cond_where(filter.condition()).take(),
-        // PostgreSQL's planner can't tell how many titles match, and a wrong guess takes a hundred
-        // times as long. So this reads the start of the list first, and only then all matches.
-        DbBackend::Postgres => {
-            let first = in_order(list()).limit(MAX_EVENTS_BEFORE_INDEX).take();
-            let rows = read(of_page(in_order(all_of(first).cond_where(filter.condition()).take())))
-                .await?;
-            if rows.len() as u64 > page.size {
-                return Ok(rows);
-            }
-            let all = events().cond_where(filter.condition()).offset(0).take();
-            all_of(all).cond_where(bounds.clone()).take()
-        }
-        _ => match filter.is_rare_on_sqlite(db).await? {
-            true => list().cond_where(filter.condition_by_index(backend)).take(),
-            false => list().cond_where(filter.condition()).take(),
-        },
-    };
-    read(of_page(in_order(matching))).await
+/// Selects the events with the words of a search through the index, whatever else the query around
+/// it asks for.
+fn found_by_index(
+    mut events: SelectStatement,
+    filter: &EventFilter,
+    backend: DbBackend,
+) -> SelectStatement {
+    events.cond_where(filter.has_words_by_index(backend));
+    match backend {
+        DbBackend::Postgres => events.offset(0).take(),
+        // SQLite has no offset without a limit.
+        _ => events.limit(i64::MAX as u64).take(),
+    }
 }
 
 /// Selects from a subquery of events as if it were the table. A subquery with a limit or an offset
@@ -153,6 +144,15 @@ fn all_of(events: SelectStatement) -> SelectStatement {
 }
 
 pub(super) async fn count(db: &impl ConnectionTrait, filter: &EventFilter) -> Result<u64, DbErr> {
-    let condition = filter.condition_by_index(db.get_database_backend());
-    event::Entity::find().filter(condition).count(db).await
+    let mut events = Query::select().expr(Expr::val(1)).from(event::Entity).take();
+    if !filter.words.is_empty() {
+        events = found_by_index(events, filter, db.get_database_backend());
+    }
+    let count = Query::select()
+        .expr(Expr::col(Asterisk).count())
+        .from_subquery(events, event::Entity)
+        .take();
+    let row = db.query_one(&count).await?;
+    let count: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
+    Ok(count.unsigned_abs())
 }

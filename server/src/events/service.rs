@@ -10,6 +10,7 @@ use super::{
     loader::EventsById,
     order::{EventFilter, Position},
     search,
+    stale_keys::StaleKeys,
 };
 use crate::{
     coalescing::{Batcher, Bounds, Read, ReadPanicked, Refusal, SharedReads},
@@ -20,6 +21,8 @@ use crate::{
 
 /// Longest text to search for, in characters.
 pub(crate) const MAX_SEARCH_CHARS: usize = 200;
+/// Maximum number of words in it. Each costs a look into an index.
+pub(crate) const MAX_SEARCH_WORDS: usize = 20;
 
 /// The reason why events could not be read.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -38,6 +41,29 @@ pub struct Events {
     by_id: Batcher<EventsById>,
     pages: SharedReads<PageOfEvents>,
     counts: SharedReads<CountOfEvents>,
+    stale_keys: StaleKeys,
+}
+
+/// What pages and counts are read with.
+#[derive(Clone)]
+struct Lists {
+    db: Database,
+    stale_keys: StaleKeys,
+}
+
+impl Lists {
+    /// Runs `read`, and once more if some events had lost the keys that it depends on and have new
+    /// ones now.
+    async fn read<F: Future>(&self, filter: &EventFilter, read: impl Fn() -> F) -> F::Output {
+        if !filter.needs_keys() {
+            return read().await;
+        }
+        let (found, is_stale) = tokio::join!(read(), self.stale_keys.exist());
+        if is_stale && self.stale_keys.renew_some().await {
+            return read().await;
+        }
+        found
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -47,11 +73,13 @@ struct PageOfEvents {
 }
 
 impl Read for PageOfEvents {
-    type Source = Database;
+    type Source = Lists;
     type Found = Result<Arc<Page<Arc<event::Model>>>, DbErr>;
 
-    async fn run(&self, db: &Database) -> Self::Found {
-        let rows = search::find_page(db.lists(), &self.filter, &self.request).await?;
+    async fn run(&self, lists: &Lists) -> Self::Found {
+        let db = lists.db.lists();
+        let read = || search::find_page(db, &self.filter, &self.request);
+        let rows = lists.read(&self.filter, read).await?;
         let page = Page::of(rows, &self.request).map_rows(only_readable);
         Ok(Arc::new(page.map_rows(|rows| rows.into_iter().map(Arc::new).collect())))
     }
@@ -61,22 +89,30 @@ impl Read for PageOfEvents {
 struct CountOfEvents(EventFilter);
 
 impl Read for CountOfEvents {
-    type Source = Database;
+    type Source = Lists;
     type Found = Result<u64, DbErr>;
 
-    async fn run(&self, db: &Database) -> Self::Found {
-        search::count(db.lists(), &self.0).await
+    async fn run(&self, lists: &Lists) -> Self::Found {
+        lists.read(&self.0, || search::count(lists.db.lists(), &self.0)).await
     }
 }
 
 impl Events {
     pub(crate) fn new(db: Database, metrics: &Metrics) -> Self {
         let by_id = EventsById(db.clone());
+        let stale_keys = StaleKeys::new(db.clone());
+        let lists = Lists { db, stale_keys: stale_keys.clone() };
         Self {
             by_id: Batcher::new(by_id, Bounds::FOR_LOOKUPS, metrics.queue("events-by-id")),
-            pages: SharedReads::new(db.clone()),
-            counts: SharedReads::new(db),
+            pages: SharedReads::new(lists.clone()),
+            counts: SharedReads::new(lists),
+            stale_keys,
         }
+    }
+
+    /// Gives search keys to events that another program wrote, for as long as the server runs.
+    pub(crate) async fn keep_search_keys(self) {
+        self.stale_keys.renew_whenever_many().await;
     }
 
     pub(crate) async fn find(&self, id: EventId) -> Result<Option<Arc<event::Model>>, EventsError> {

@@ -1,7 +1,6 @@
-//! The form of a title that is searched and sorted by.
+//! The form of a title that is sorted by.
 
-/// Trims a title and maps it to lower case, so that search, order and cursors are the same on both
-/// engines.
+/// Trims a title and maps it to lower case, so that order and cursors are the same on both engines.
 pub(crate) fn title_key(title: &str) -> String {
     // This maps each character by itself. In a whole word, a final Σ would become a different
     // letter than one inside.

@@ -10,7 +10,9 @@ use super::{
     input::{self, Int},
     pagination::{Connection, Listing, PageArgs, decode_cursor, encode_cursor, page_complexity},
 };
-use crate::events::{EventFilter, Events, MAX_SEARCH_CHARS, Position, SortKey};
+use crate::events::{
+    EventFilter, Events, MAX_SEARCH_CHARS, MAX_SEARCH_WORDS, Position, SortKey, search_words,
+};
 
 /// The field that a list of events is ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -69,7 +71,7 @@ impl EventsQuery {
     /// Lists events in pages. Use cursors to go in both directions, or `offset` for numbered pages.
     ///
     /// Errors: `BAD_USER_INPUT` for wrong page sizes or cursors, and for a search of more than 200
-    /// characters.
+    /// characters or 20 different words.
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     #[graphql(complexity = "page_complexity(first, last, child_complexity) \
                       + search_and_offset_complexity(search.as_deref(), offset)")]
@@ -85,13 +87,21 @@ impl EventsQuery {
         #[graphql(desc = "Only events before this cursor.")] before: Option<String>,
         #[graphql(desc = "Number of events to skip, for numbered pages. Use it with `first`.")]
         offset: Option<Int>,
-        #[graphql(desc = "Only events with this text anywhere in their title, in any case.")]
+        #[graphql(
+            desc = "Only events that have each of these words, or a word with it inside, in their \
+                    title or venue, in any case and order."
+        )]
         search: Option<String>,
         #[graphql(desc = "The order of the list.", default)] order_by: EventOrder,
     ) -> Result<EventConnection, ApiError> {
         input::text("search", search.as_deref().unwrap_or_default(), MAX_SEARCH_CHARS)?;
         let is_descending = order_by.direction == OrderDirection::Desc;
-        let filter = EventFilter::new(search.as_deref(), order_by.field.into(), is_descending);
+        let words = search_words(search.as_deref().unwrap_or_default());
+        if words.len() > MAX_SEARCH_WORDS {
+            let message = format!("search can have at most {MAX_SEARCH_WORDS} different words.");
+            return Err(ApiError::field("search", message));
+        }
+        let filter = EventFilter::new(words, order_by.field.into(), is_descending);
         let page = PageArgs { first, after, last, before, offset }.check(|raw| {
             decode_cursor(raw).filter(|position: &Position| filter.key.accepts(position))
         })?;

@@ -14,7 +14,7 @@ use crate::{
     accounts::AccountsError,
     bookings::BookingsError,
     database::insert_missing,
-    events::title_key,
+    events::{renew_search_keys, title_key},
     inventory::{BookOutcome, BookingArgs},
     services::Services,
 };
@@ -148,6 +148,7 @@ pub async fn fill(
             progress(format!("{last} of {} events", size.events));
         }
     }
+    renew_search_keys(&services.db).await?;
     let names = (0..users).map(|number| (user_id(number), format!("Generated user {number}")));
     filled.users = services.accounts.ensure_generated_users(names.collect()).await?;
 

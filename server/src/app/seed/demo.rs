@@ -12,7 +12,7 @@ use crate::{
     accounts::{Accounts, AccountsError},
     clock::Clock,
     database::{Database, insert_missing},
-    events::{move_if_over_and_unbooked, title_key},
+    events::{move_if_over_and_unbooked, renew_search_keys, title_key},
     services::Services,
 };
 
@@ -209,6 +209,7 @@ pub async fn add_demo_events(db: &Database, clock: &Clock) -> Result<Seeded, DbE
         seeded.events += insert_missing::<event::Entity>(&tx, vec![row]).await?;
     }
     tx.commit().await?;
+    renew_search_keys(db).await?;
     Ok(seeded)
 }
 
