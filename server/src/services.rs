@@ -41,7 +41,7 @@ impl Services {
         let inventory = Inventory::new(&db, &clock, &hub, &metrics, booking);
         Self {
             accounts: Accounts::new(db.clone(), clock.clone(), sessions.clone(), secrets),
-            events: Events::new(db.clone(), &metrics),
+            events: Events::new(db.clone(), clock.clone(), &metrics),
             bookings: Bookings::new(db.clone(), inventory, &metrics),
             sessions,
             db,

@@ -3,6 +3,7 @@
 mod loader;
 mod order;
 mod price;
+mod scope;
 mod search;
 mod search_key;
 mod service;
@@ -12,6 +13,7 @@ mod title_key;
 
 pub(crate) use order::{EventFilter, Position, SortKey};
 pub(crate) use price::decimals;
+pub(crate) use scope::EventScope;
 pub(crate) use search_key::search_words;
 pub use service::{Events, EventsError};
 pub(crate) use service::{MAX_SEARCH_CHARS, MAX_SEARCH_WORDS};

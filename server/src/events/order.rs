@@ -8,7 +8,7 @@ use sea_orm::sea_query::Expr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::price::price_key;
+use super::{price::price_key, scope::EventScope};
 
 /// The key that a list of events is sorted by. The id breaks ties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,14 +95,20 @@ impl SortValue {
 pub(crate) struct EventFilter {
     /// Each of these is in the title or the venue. They are in the form of [`super::search_words`].
     pub(super) words: BTreeSet<String>,
+    pub(super) scope: EventScope,
     pub(crate) key: SortKey,
     pub(super) is_descending: bool,
 }
 
 impl EventFilter {
-    /// Events with all of these [`super::search_words`] in their title or venue; all events without any.
-    pub(crate) fn new(words: BTreeSet<String>, key: SortKey, is_descending: bool) -> Self {
-        Self { words, key, is_descending }
+    /// Events of this scope with all of these [`super::search_words`] in their title or venue.
+    pub(crate) fn new(
+        words: BTreeSet<String>,
+        scope: EventScope,
+        key: SortKey,
+        is_descending: bool,
+    ) -> Self {
+        Self { words, scope, key, is_descending }
     }
 
     /// Whether the list depends on keys that an event may lack for a moment.
@@ -112,7 +118,12 @@ impl EventFilter {
 
     /// The same events in one fixed order, so that counts of the list in any order are equal reads.
     pub(super) fn unordered(&self) -> Self {
-        Self { words: self.words.clone(), key: SortKey::Date, is_descending: false }
+        Self {
+            words: self.words.clone(),
+            scope: self.scope,
+            key: SortKey::Date,
+            is_descending: false,
+        }
     }
 }
 

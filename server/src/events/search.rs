@@ -3,8 +3,10 @@
 //! A search takes one of two ways. If many events match, reading the list in its order soon fills a
 //! page. If few match, the index over the pieces of their texts finds them. No planner can tell
 //! which it is, and a wrong guess takes a hundred times as long. So the start of the list is read
-//! first, and all matches only if that does not fill the page.
+//! first, and all matches only if that does not fill the page. The same goes for the events of some
+//! time in another order.
 
+use chrono::{DateTime, Utc};
 use rowlock_entities::{EventId, event};
 use sea_orm::{
     Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, Order, QueryTrait,
@@ -20,8 +22,7 @@ use crate::{
     pagination::PageRequest,
 };
 
-/// Number of events that are read in the list's order before the index over the pieces of texts is
-/// used.
+/// Number of events that are read in the list's order before another index is used.
 const MAX_EVENTS_BEFORE_INDEX: u64 = 1_000;
 
 /// The column with the texts that are searched.
@@ -72,6 +73,7 @@ pub(super) async fn find_page(
     db: &impl ConnectionTrait,
     filter: &EventFilter,
     page: &PageRequest<Position>,
+    now: DateTime<Utc>,
 ) -> Result<Vec<ReadRow<event::Model>>, DbErr> {
     let column = filter.key.column();
     let beyond = |position: &Position, is_descending: bool| {
@@ -109,17 +111,60 @@ pub(super) async fn find_page(
         select
     };
     let list = || events().cond_where(bounds.clone()).take();
-    if filter.words.is_empty() {
-        return read(of_page(in_order(list()))).await;
+    let in_scope = || filter.scope.condition(now);
+    let is_by_date = filter.key == SortKey::Date;
+    let plain = || list().cond_where(in_scope()).take();
+    if filter.words.is_empty() && (is_by_date || filter.scope.has_all_times()) {
+        return read(of_page(in_order(plain()))).await;
     }
-    let first = in_order(list()).limit(MAX_EVENTS_BEFORE_INDEX).take();
-    let first = all_of(first).cond_where(filter.has_words()).take();
+
+    // In the order by date, the same index bounds the times.
+    let of_times = match is_by_date {
+        true => list().cond_where(filter.scope.time_condition(now)).take(),
+        false => list(),
+    };
+    let size = MAX_EVENTS_BEFORE_INDEX + 2 * page.offset;
+    let first = all_of(in_order(of_times).limit(size).take());
+    let first = first.clone().cond_where(in_scope()).cond_where(filter.has_words()).take();
     let rows = read(of_page(in_order(first))).await?;
     if rows.len() as u64 > page.size {
         return Ok(rows);
     }
-    let found = all_of(found_by_index(events(), filter, db.get_database_backend()));
-    read(of_page(in_order(found.clone().cond_where(bounds).take()))).await
+    let found = if !filter.words.is_empty() {
+        found_by_index(events(), filter, db.get_database_backend())
+    } else if has_few_times(db, filter, now).await? {
+        let of_times = events().cond_where(filter.scope.time_condition(now)).take();
+        as_it_is(of_times, db.get_database_backend())
+    } else {
+        return read(of_page(in_order(plain()))).await;
+    };
+    let found = all_of(found).cond_where(bounds).cond_where(in_scope()).take();
+    read(of_page(in_order(found))).await
+}
+
+/// Whether so few events have the times of a list that sorting them is faster than reading the list
+/// in its order.
+async fn has_few_times(
+    db: &impl ConnectionTrait,
+    filter: &EventFilter,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let of_times = Query::select()
+        .column(event::Column::StartsAt)
+        .from(event::Entity)
+        .cond_where(filter.scope.time_condition(now))
+        .limit(MAX_EVENTS_BEFORE_INDEX + 1)
+        .take();
+    Ok(count_rows(db, of_times, Condition::all()).await? <= MAX_EVENTS_BEFORE_INDEX)
+}
+
+/// Makes the planner run a subquery as it is.
+fn as_it_is(mut events: SelectStatement, backend: DbBackend) -> SelectStatement {
+    match backend {
+        DbBackend::Postgres => events.offset(0).take(),
+        // SQLite has no offset without a limit.
+        _ => events.limit(i64::MAX as u64).take(),
+    }
 }
 
 /// Selects the events with the words of a search through the index, whatever else the query around
@@ -129,12 +174,7 @@ fn found_by_index(
     filter: &EventFilter,
     backend: DbBackend,
 ) -> SelectStatement {
-    events.cond_where(filter.has_words_by_index(backend));
-    match backend {
-        DbBackend::Postgres => events.offset(0).take(),
-        // SQLite has no offset without a limit.
-        _ => events.limit(i64::MAX as u64).take(),
-    }
+    as_it_is(events.cond_where(filter.has_words_by_index(backend)).take(), backend)
 }
 
 /// Selects from a subquery of events as if it were the table. A subquery with a limit or an offset
@@ -143,14 +183,30 @@ fn all_of(events: SelectStatement) -> SelectStatement {
     Query::select().column(Asterisk).from_subquery(events, event::Entity).take()
 }
 
-pub(super) async fn count(db: &impl ConnectionTrait, filter: &EventFilter) -> Result<u64, DbErr> {
-    let mut events = Query::select().expr(Expr::val(1)).from(event::Entity).take();
+pub(super) async fn count(
+    db: &impl ConnectionTrait,
+    filter: &EventFilter,
+    now: DateTime<Utc>,
+) -> Result<u64, DbErr> {
+    let mut events = Query::select()
+        .columns([event::Column::StartsAt, event::Column::RemainingTickets])
+        .from(event::Entity)
+        .take();
     if !filter.words.is_empty() {
         events = found_by_index(events, filter, db.get_database_backend());
     }
+    count_rows(db, events, filter.scope.condition(now)).await
+}
+
+async fn count_rows(
+    db: &impl ConnectionTrait,
+    events: SelectStatement,
+    condition: Condition,
+) -> Result<u64, DbErr> {
     let count = Query::select()
         .expr(Expr::col(Asterisk).count())
         .from_subquery(events, event::Entity)
+        .cond_where(condition)
         .take();
     let row = db.query_one(&count).await?;
     let count: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();

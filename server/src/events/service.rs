@@ -13,6 +13,7 @@ use super::{
     stale_keys::StaleKeys,
 };
 use crate::{
+    clock::Clock,
     coalescing::{Batcher, Bounds, Read, ReadPanicked, Refusal, SharedReads},
     database::{Database, Fault, only_readable},
     metrics::Metrics,
@@ -48,6 +49,7 @@ pub struct Events {
 #[derive(Clone)]
 struct Lists {
     db: Database,
+    clock: Clock,
     stale_keys: StaleKeys,
 }
 
@@ -78,7 +80,7 @@ impl Read for PageOfEvents {
 
     async fn run(&self, lists: &Lists) -> Self::Found {
         let db = lists.db.lists();
-        let read = || search::find_page(db, &self.filter, &self.request);
+        let read = || search::find_page(db, &self.filter, &self.request, lists.clock.now());
         let rows = lists.read(&self.filter, read).await?;
         let page = Page::of(rows, &self.request).map_rows(only_readable);
         Ok(Arc::new(page.map_rows(|rows| rows.into_iter().map(Arc::new).collect())))
@@ -93,15 +95,15 @@ impl Read for CountOfEvents {
     type Found = Result<u64, DbErr>;
 
     async fn run(&self, lists: &Lists) -> Self::Found {
-        lists.read(&self.0, || search::count(lists.db.lists(), &self.0)).await
+        lists.read(&self.0, || search::count(lists.db.lists(), &self.0, lists.clock.now())).await
     }
 }
 
 impl Events {
-    pub(crate) fn new(db: Database, metrics: &Metrics) -> Self {
+    pub(crate) fn new(db: Database, clock: Clock, metrics: &Metrics) -> Self {
         let by_id = EventsById(db.clone());
         let stale_keys = StaleKeys::new(db.clone());
-        let lists = Lists { db, stale_keys: stale_keys.clone() };
+        let lists = Lists { db, clock, stale_keys: stale_keys.clone() };
         Self {
             by_id: Batcher::new(by_id, Bounds::FOR_LOOKUPS, metrics.queue("events-by-id")),
             pages: SharedReads::new(lists.clone()),

@@ -7,11 +7,12 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 use super::{
     errors::ApiError,
     event::Event,
-    input::{self, Int},
+    input::{self, Int, Time},
     pagination::{Connection, Listing, PageArgs, decode_cursor, encode_cursor, page_complexity},
 };
 use crate::events::{
-    EventFilter, Events, MAX_SEARCH_CHARS, MAX_SEARCH_WORDS, Position, SortKey, search_words,
+    EventFilter, EventScope, Events, MAX_SEARCH_CHARS, MAX_SEARCH_WORDS, Position, SortKey,
+    search_words,
 };
 
 /// The field that a list of events is ordered by.
@@ -53,14 +54,47 @@ impl Default for EventOrder {
     }
 }
 
-/// The additional complexity of a page: for a search, which may read many titles, and for an
-/// offset, which reads all rows that it skips. The deepest page by itself stays below the default
-/// limit.
-fn search_and_offset_complexity(search: Option<&str>, offset: Option<Int>) -> usize {
-    let search_complexity =
-        if search.is_some_and(|search| !search.trim().is_empty()) { 80 } else { 0 };
+/// What the events of a list have in common. What is left out does not matter, except that events
+/// which have begun are listed only if this asks for them.
+#[derive(Clone, Copy, Debug, Default, InputObject)]
+#[graphql(name = "EventFilter")]
+pub(super) struct FilterInput {
+    /// Only events that start at this time or later. This may be in the past; events that have begun
+    /// since then are listed, too.
+    starts_after: Option<Time>,
+    /// Only events that start before this time.
+    starts_before: Option<Time>,
+    /// True: only events that can be booked, because they have tickets left and have not begun.
+    /// False: only those that can't.
+    available: Option<bool>,
+    /// True: events that have begun, too. False: none of them, whatever `startsAfter` says.
+    include_past: Option<bool>,
+}
+
+impl FilterInput {
+    fn check(self) -> Result<EventScope, ApiError> {
+        let time = |field: &str, time: Option<Time>| time.map(|time| time.check(field)).transpose();
+        Ok(EventScope::new(
+            time("filter.startsAfter", self.starts_after)?,
+            time("filter.startsBefore", self.starts_before)?,
+            self.include_past,
+            self.available,
+        ))
+    }
+}
+
+/// The additional complexity of a page: for a search and for a filter by what is available, which
+/// may read many events, and for an offset, which reads all rows that it skips. The deepest page by
+/// itself stays below the default limit.
+fn reading_complexity(
+    search: Option<&str>,
+    filter: Option<&FilterInput>,
+    offset: Option<Int>,
+) -> usize {
+    let is_search = search.is_some_and(|search| !search.trim().is_empty());
+    let has_available = filter.is_some_and(|filter| filter.available.is_some());
     let skipped = offset.map_or(0, |Int(offset)| offset.max(0).unsigned_abs() as usize);
-    search_complexity + (skipped / 500).min(1_000)
+    80 * (usize::from(is_search) + usize::from(has_available)) + (skipped / 500).min(1_000)
 }
 
 #[derive(Default)]
@@ -68,13 +102,14 @@ pub(super) struct EventsQuery;
 
 #[Object]
 impl EventsQuery {
-    /// Lists events in pages. Use cursors to go in both directions, or `offset` for numbered pages.
+    /// Lists events in pages, by default those that have not begun. Use cursors to go in both
+    /// directions, or `offset` for numbered pages.
     ///
-    /// Errors: `BAD_USER_INPUT` for wrong page sizes or cursors, and for a search of more than 200
-    /// characters or 20 different words.
+    /// Errors: `BAD_USER_INPUT` for wrong page sizes, cursors or times, and for a search of more than
+    /// 200 characters or 20 different words.
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     #[graphql(complexity = "page_complexity(first, last, child_complexity) \
-                      + search_and_offset_complexity(search.as_deref(), offset)")]
+                      + reading_complexity(search.as_deref(), filter.as_ref(), offset)")]
     async fn events(
         &self,
         ctx: &Context<'_>,
@@ -92,6 +127,8 @@ impl EventsQuery {
                     title or venue, in any case and order."
         )]
         search: Option<String>,
+        #[graphql(desc = "Which events to list. Without it, those that have not begun.")]
+        filter: Option<FilterInput>,
         #[graphql(desc = "The order of the list.", default)] order_by: EventOrder,
     ) -> Result<EventConnection, ApiError> {
         input::text("search", search.as_deref().unwrap_or_default(), MAX_SEARCH_CHARS)?;
@@ -101,7 +138,8 @@ impl EventsQuery {
             let message = format!("search can have at most {MAX_SEARCH_WORDS} different words.");
             return Err(ApiError::field("search", message));
         }
-        let filter = EventFilter::new(words, order_by.field.into(), is_descending);
+        let scope = filter.unwrap_or_default().check()?;
+        let filter = EventFilter::new(words, scope, order_by.field.into(), is_descending);
         let page = PageArgs { first, after, last, before, offset }.check(|raw| {
             decode_cursor(raw).filter(|position: &Position| filter.key.accepts(position))
         })?;

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use async_graphql::{ID, InputType, InputValueError, InputValueResult, Value, registry::Registry};
+use chrono::Utc;
 use uuid::Uuid;
 
-use super::errors::ApiError;
+use super::{errors::ApiError, scalars::DateTime};
 
 /// Parses an id.
 ///
@@ -67,6 +68,52 @@ impl InputType for Int {
 
     fn to_value(&self) -> Value {
         self.0.into()
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+}
+
+/// A `DateTime` argument that takes any value, so that the resolver can name the argument if it is
+/// no time. async-graphql's error names none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Time(Option<chrono::DateTime<Utc>>);
+
+impl Time {
+    /// The time in UTC.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` for `field` when it is no time.
+    pub(crate) fn check(self, field: &str) -> Result<chrono::DateTime<Utc>, ApiError> {
+        self.0.ok_or_else(|| {
+            let message = format!("{field} must be a time, such as 2026-03-15T10:00:00Z.");
+            ApiError::field(field, message)
+        })
+    }
+}
+
+impl InputType for Time {
+    type RawValueType = Self;
+
+    fn type_name() -> Cow<'static, str> {
+        <DateTime as InputType>::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <DateTime as InputType>::create_type_info(registry)
+    }
+
+    fn parse(value: Option<Value>) -> InputValueResult<Self> {
+        let time = match value.unwrap_or_default() {
+            Value::String(text) => chrono::DateTime::parse_from_rfc3339(&text).ok(),
+            _ => None,
+        };
+        Ok(Self(time.map(|time| time.to_utc())))
+    }
+
+    fn to_value(&self) -> Value {
+        self.0.map_or(Value::Null, |time| DateTime(time).to_value())
     }
 
     fn as_raw_value(&self) -> Option<&Self> {

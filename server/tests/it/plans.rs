@@ -92,8 +92,9 @@ async fn run_every_operation(app: &App, server: &Program) {
         assert_eq!(answer.get("errors"), None, "{field}");
     }
 
-    let list = "query($sort: EventOrder, $search: String, $page: Boolean!, $after: String) {
-        events(first: 3, orderBy: $sort, search: $search, after: $after) {
+    let list = "query($sort: EventOrder, $search: String, $page: Boolean!, $after: String,
+        $filter: EventFilter) {
+        events(first: 3, orderBy: $sort, search: $search, after: $after, filter: $filter) {
             totalCount @skip(if: $page) nodes { id myBooking { id } } pageInfo { endCursor } } }";
     let backwards = "query($sort: EventOrder, $before: String) {
         events(last: 3, orderBy: $sort, before: $before) { nodes { title } } }";
@@ -111,6 +112,16 @@ async fn run_every_operation(app: &App, server: &Program) {
                 variables["after"] = end.clone();
                 variables["page"] = json!(true);
                 send(list, variables).await;
+                for filter in [
+                    json!({ "includePast": true }),
+                    json!({ "startsAfter": "9000-01-01T00:00:00Z" }),
+                    json!({ "available": true, "startsBefore": "9000-01-01T00:00:00Z" }),
+                    json!({ "available": false }),
+                ] {
+                    let variables =
+                        json!({ "sort": sort, "search": search, "page": false, "filter": filter });
+                    send(list, variables).await;
+                }
                 send(backwards, json!({ "sort": sort, "before": end })).await;
             }
         }
