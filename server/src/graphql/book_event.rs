@@ -7,7 +7,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject, Union};
 use super::{
     booking::Booking,
     errors::ApiError,
-    input::{self, Int},
+    input,
     problem::{AlreadyBooked, BookingClosed, SoldOut},
     viewer::ViewerExt,
 };
@@ -31,7 +31,7 @@ impl BookEventMutation {
     ) -> Result<BookEventResult, ApiError> {
         let user = ctx.signed_in_user()?;
         let event = input::id("eventId", &input.event_id)?;
-        let Int(quantity) = input.quantity;
+        let quantity = input.quantity;
         if !(1..=MAX_TICKETS).contains(&quantity) {
             let message = format!("quantity must be between 1 and {MAX_TICKETS}.");
             return Err(ApiError::field("quantity", message));
@@ -55,8 +55,8 @@ pub(super) struct BookEventInput {
     /// The event's id.
     event_id: ID,
     /// The number of tickets, from 1 to 10.
-    #[graphql(default_with = "Int(1)")]
-    quantity: Int,
+    #[graphql(default = 1)]
+    quantity: i32,
     /// A text of your choice with 1 to 128 characters, such as a UUID. A retry with the same key
     /// returns the first attempt's booking and books nothing more.
     idempotency_key: Option<String>,

@@ -7,7 +7,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 use super::{
     errors::ApiError,
     event::Event,
-    input::{self, Int, Time},
+    input::{self, Time},
     pagination::{Connection, Listing, PageArgs, decode_cursor, encode_cursor, page_complexity},
 };
 use crate::events::{
@@ -89,11 +89,11 @@ impl FilterInput {
 fn reading_complexity(
     search: Option<&str>,
     filter: Option<&FilterInput>,
-    offset: Option<Int>,
+    offset: Option<i32>,
 ) -> usize {
     let is_search = search.is_some_and(|search| !search.trim().is_empty());
     let has_available = filter.is_some_and(|filter| filter.available.is_some());
-    let skipped = offset.map_or(0, |Int(offset)| offset.max(0).unsigned_abs() as usize);
+    let skipped = offset.map_or(0, |offset| offset.max(0).unsigned_abs() as usize);
     80 * (usize::from(is_search) + usize::from(has_available)) + (skipped / 500).min(1_000)
 }
 
@@ -116,12 +116,12 @@ impl EventsQuery {
         #[graphql(
             desc = "Page size, from the start or `after`; 1 to 50. 10 without `first` and `last`."
         )]
-        first: Option<Int>,
+        first: Option<i32>,
         #[graphql(desc = "Only events after this cursor.")] after: Option<String>,
-        #[graphql(desc = "Page size, from the end or `before`; 1 to 50.")] last: Option<Int>,
+        #[graphql(desc = "Page size, from the end or `before`; 1 to 50.")] last: Option<i32>,
         #[graphql(desc = "Only events before this cursor.")] before: Option<String>,
         #[graphql(desc = "Number of events to skip, for numbered pages. Use it with `first`.")]
-        offset: Option<Int>,
+        offset: Option<i32>,
         #[graphql(
             desc = "Only events that have each of these words, or a word with it inside, in their \
                     title or venue, in any case and order."

@@ -1,8 +1,8 @@
-//! Checks the ids, texts and numbers that callers send. An error names the field.
+//! Checks the ids, texts and times that callers send. An error names the field.
 
 use std::borrow::Cow;
 
-use async_graphql::{ID, InputType, InputValueError, InputValueResult, Value, registry::Registry};
+use async_graphql::{ID, InputType, InputValueResult, Value, registry::Registry};
 use chrono::Utc;
 use uuid::Uuid;
 
@@ -34,45 +34,6 @@ pub(crate) fn text(field: &str, raw: &str, max_chars: usize) -> Result<(), ApiEr
         return Err(ApiError::field(field, format!("{field} contains a NUL character.")));
     }
     Ok(())
-}
-
-/// An `Int` argument that takes any integer and clamps it to the range of an `Int`.
-///
-/// async-graphql's own `i32` refuses a larger number without naming the argument. With this type,
-/// the resolver's own range check refuses it and names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Int(pub(crate) i32);
-
-impl InputType for Int {
-    type RawValueType = Self;
-
-    fn type_name() -> Cow<'static, str> {
-        <i32 as InputType>::type_name()
-    }
-
-    fn create_type_info(registry: &mut Registry) -> String {
-        <i32 as InputType>::create_type_info(registry)
-    }
-
-    fn parse(value: Option<Value>) -> InputValueResult<Self> {
-        match value.unwrap_or_default() {
-            Value::Number(number) if !number.is_f64() => {
-                // An integer that doesn't fit into an i64 is a larger positive one.
-                let wide = number.as_i64().unwrap_or(i64::MAX);
-                let bounded = wide.clamp(i32::MIN.into(), i32::MAX.into());
-                Ok(Self(i32::try_from(bounded).unwrap_or(i32::MAX)))
-            }
-            other => Err(InputValueError::expected_type(other)),
-        }
-    }
-
-    fn to_value(&self) -> Value {
-        self.0.into()
-    }
-
-    fn as_raw_value(&self) -> Option<&Self> {
-        Some(self)
-    }
 }
 
 /// A `DateTime` argument that takes any value, so that the resolver can name the argument if it is
@@ -118,21 +79,5 @@ impl InputType for Time {
 
     fn as_raw_value(&self) -> Option<&Self> {
         Some(self)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_integer_of_any_size_is_read_and_a_fraction_is_not() {
-        let parse =
-            |json: serde_json::Value| Int::parse(Value::from_json(json).ok()).map(|int| int.0).ok();
-        assert_eq!(parse(7.into()), Some(7));
-        assert_eq!(parse(i64::MIN.into()), Some(i32::MIN));
-        assert_eq!(parse(u64::MAX.into()), Some(i32::MAX));
-        assert_eq!(parse(serde_json::json!(1.5)), None);
-        assert_eq!(parse("7".into()), None);
     }
 }

@@ -7,14 +7,14 @@ use async_graphql::{Context, Object, OutputType, SimpleObject, TypeName};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{errors::ApiError, input::Int};
+use super::errors::ApiError;
 use crate::{
     field_problem::FieldProblem,
     pagination::{Page, PageRequest},
 };
 
 /// Page size if the caller gives none.
-const DEFAULT_PAGE_SIZE: Int = Int(10);
+const DEFAULT_PAGE_SIZE: i32 = 10;
 /// Complexity of a statement that reads a page or counts a list.
 const STATEMENT_COMPLEXITY: usize = 20;
 /// Maximum page size.
@@ -25,11 +25,11 @@ const MAX_CURSOR_BYTES: usize = 4_096;
 /// The paging arguments before they are checked.
 #[derive(Debug, Default)]
 pub(super) struct PageArgs {
-    pub(super) first: Option<Int>,
+    pub(super) first: Option<i32>,
     pub(super) after: Option<String>,
-    pub(super) last: Option<Int>,
+    pub(super) last: Option<i32>,
     pub(super) before: Option<String>,
-    pub(super) offset: Option<Int>,
+    pub(super) offset: Option<i32>,
 }
 
 impl PageArgs {
@@ -48,14 +48,14 @@ impl PageArgs {
         };
 
         for (field, size) in [("first", self.first), ("last", self.last)] {
-            if size.is_some_and(|Int(size)| !(1..=MAX_PAGE_SIZE).contains(&size)) {
+            if size.is_some_and(|size| !(1..=MAX_PAGE_SIZE).contains(&size)) {
                 problem(field, format!("{field} must be between 1 and {MAX_PAGE_SIZE}."));
             }
         }
         if self.first.is_some() && self.last.is_some() {
             problem("last", "Use first or last, not both.".to_owned());
         }
-        if self.offset.is_some_and(|Int(offset)| offset < 0) {
+        if self.offset.is_some_and(|offset| offset < 0) {
             problem("offset", "offset must be 0 or more.".to_owned());
         }
         if self.offset.is_some()
@@ -77,13 +77,13 @@ impl PageArgs {
         if !problems.is_empty() {
             return Err(ApiError::BadUserInput(problems));
         }
-        let Int(size) = self.first.or(self.last).unwrap_or(DEFAULT_PAGE_SIZE);
+        let size = self.first.or(self.last).unwrap_or(DEFAULT_PAGE_SIZE);
         Ok(PageRequest {
             size: size.unsigned_abs().into(),
             is_backwards: self.last.is_some(),
             after,
             before,
-            offset: self.offset.map_or(0, |Int(offset)| offset.unsigned_abs().into()),
+            offset: self.offset.map_or(0, |offset| offset.unsigned_abs().into()),
         })
     }
 }
@@ -91,11 +91,11 @@ impl PageArgs {
 /// The complexity of a page: its nodes, and the statement that reads them. The arguments have not
 /// been checked when this is called.
 pub(super) fn page_complexity(
-    first: Option<Int>,
-    last: Option<Int>,
+    first: Option<i32>,
+    last: Option<i32>,
     node_complexity: usize,
 ) -> usize {
-    let size = first.or(last).unwrap_or(DEFAULT_PAGE_SIZE).0.clamp(1, MAX_PAGE_SIZE);
+    let size = first.or(last).unwrap_or(DEFAULT_PAGE_SIZE).clamp(1, MAX_PAGE_SIZE);
     STATEMENT_COMPLEXITY
         .saturating_add((size.unsigned_abs() as usize).saturating_mul(node_complexity))
 }
@@ -229,9 +229,9 @@ mod tests {
     #[test]
     fn each_wrong_argument_is_named() {
         let args = |first: Option<i32>, last: Option<i32>, offset: Option<i32>| PageArgs {
-            first: first.map(Int),
-            last: last.map(Int),
-            offset: offset.map(Int),
+            first,
+            last,
+            offset,
             ..PageArgs::default()
         };
         for size in [0, -1, 51, i32::MIN, i32::MAX] {

@@ -6,7 +6,6 @@ use rowlock_entities::user;
 use super::{
     booking::{BookingConnection, BookingStatus},
     errors::ApiError,
-    input::Int,
     pagination::{PageArgs, page_complexity},
     viewer::ViewerExt,
 };
@@ -60,9 +59,9 @@ impl User {
         #[graphql(
             desc = "Page size, from the start or `after`; 1 to 50. 10 without `first` and `last`."
         )]
-        first: Option<Int>,
+        first: Option<i32>,
         #[graphql(desc = "Only bookings after this cursor.")] after: Option<String>,
-        #[graphql(desc = "Page size, from the end or `before`; 1 to 50.")] last: Option<Int>,
+        #[graphql(desc = "Page size, from the end or `before`; 1 to 50.")] last: Option<i32>,
         #[graphql(desc = "Only bookings before this cursor.")] before: Option<String>,
         #[graphql(desc = "Only bookings of this status.")] status: Option<BookingStatus>,
     ) -> Result<BookingConnection, ApiError> {
