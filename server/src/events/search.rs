@@ -10,7 +10,9 @@ use chrono::{DateTime, Utc};
 use rowlock_entities::{EventId, event};
 use sea_orm::{
     Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, Order, QueryTrait,
-    sea_query::{Asterisk, Expr, LikeExpr, Query, SelectStatement, extension::postgres::PgBinOper},
+    sea_query::{
+        Asterisk, Expr, Func, LikeExpr, Query, SelectStatement, extension::postgres::PgBinOper,
+    },
 };
 
 use super::{
@@ -38,12 +40,7 @@ impl EventFilter {
     /// The same condition through the engine's index over pieces of texts.
     fn has_words_by_index(&self, backend: DbBackend) -> Condition {
         if backend == DbBackend::Postgres {
-            let short: Vec<String> = self.words.iter().flat_map(|w| short_pieces(w)).collect();
-            let by_short_piece = (!short.is_empty()).then(|| {
-                Expr::cust("events_short_pieces(search_key)")
-                    .binary(PgBinOper::Contains, Expr::val(short))
-            });
-            return self.has_words().add_option(by_short_piece);
+            return self.has_words_on_postgres();
         }
         let found = Query::select()
             .expr(Expr::col("rowid"))
@@ -51,6 +48,26 @@ impl EventFilter {
             .and_where(Expr::cust_with_values("event_pieces MATCH ?", [pieces_query(&self.words)]))
             .take();
         self.has_words().add(Expr::col("search_row").in_subquery(found))
+    }
+
+    /// Words without trigrams get no `LIKE`: the planner would read the whole index over trigrams for
+    /// it.
+    fn has_words_on_postgres(&self) -> Condition {
+        let (mut condition, mut short) = (Condition::all(), Vec::new());
+        for word in &self.words {
+            let pieces = short_pieces(word);
+            if pieces.is_empty() {
+                condition = condition.add(Expr::col(SEARCH_KEY).like(contains(word)));
+            } else if pieces.len() > 1 {
+                let place = Func::cust("strpos").arg(Expr::col(SEARCH_KEY)).arg(word.as_str());
+                condition = condition.add(Expr::from(place).gt(0));
+            }
+            short.extend(pieces);
+        }
+        condition.add_option((!short.is_empty()).then(|| {
+            Expr::cust("events_short_pieces(search_key)")
+                .binary(PgBinOper::Contains, Expr::val(short))
+        }))
     }
 }
 
