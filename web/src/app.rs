@@ -63,7 +63,7 @@ pub(crate) fn App() -> impl IntoView {
 
 #[component]
 fn Footer() -> impl IntoView {
-    // The server's page has this link only if the server has IDEs.
+    // The server writes this link only if it has IDEs.
     let has_ides = document().query_selector("link[rel=help]").is_ok_and(|link| link.is_some());
     let link = has_ides.then(|| {
         view! {

@@ -35,7 +35,7 @@ async fn nothing_links_to_ides_that_are_not_served() {
         };
         for path in ["/", "/events/anything"] {
             let page = get(path).await.text().await.unwrap();
-            assert!(page.contains("<title>Rowlock</title>"), "{page}");
+            assert!(page.contains(" · Rowlock</title>"), "{page}");
             assert_eq!(page.contains("/playground"), has_ides, "{page}");
         }
         let api = get("/graphql").await;

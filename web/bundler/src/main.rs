@@ -9,13 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::Parser;
 use sha2::{Digest, Sha256};
 use wasm_bindgen_cli_support::Bindgen;
-
-/// The line of the page by which the client knows that the server has IDEs.
-const LINK_TO_IDES: &str = "    <link rel=\"help\" href=\"/playground\" />\n";
 
 /// Turn the compiled web client into the files that a browser loads.
 #[derive(Parser)]
@@ -73,12 +70,7 @@ fn main() -> Result<()> {
     }
     let page = read(&args.pages.join("index.html"))?;
     let page = bundle.with_asset_paths(&page);
-    ensure!(page.contains(LINK_TO_IDES), "index.html does not link to the IDEs");
-    let without_ides = page.replace(LINK_TO_IDES, "");
-    let page = if args.ide.is_some() { &page } else { &without_ides };
-    for (name, page) in [("index.html", page), ("index-without-ides.html", &without_ides)] {
-        write_compressed(&args.out.join(name), page.as_bytes(), Quality::Best)?;
-    }
+    write_compressed(&args.out.join("index.html"), page.as_bytes(), Quality::Best)?;
 
     let operations: BTreeMap<String, String> = rowlock_web_operations::texts()
         .into_iter()

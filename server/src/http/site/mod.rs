@@ -33,8 +33,6 @@ const DEFAULT_DIR: &str = "web/dist";
 
 /// The file from which the client draws all its pages.
 const INDEX: &str = "index.html";
-/// The same file without the link to the IDEs.
-const INDEX_WITHOUT_IDES: &str = "index-without-ides.html";
 /// The page of GraphQL Playground.
 const PLAYGROUND: &str = "ide/playground/index.html";
 
@@ -101,8 +99,7 @@ pub(super) fn routes(settings: &HttpArgs, has_ides: bool) -> Router<App> {
 /// Serves files, and their compressed versions to browsers that accept these. All addresses that no
 /// file has belong to the client's pages.
 fn routes_to<B: Backend>(dir: &Path, backend: B, has_ides: bool) -> Router<App> {
-    let index = dir.join(if has_ides { INDEX } else { INDEX_WITHOUT_IDES });
-    let client = pages::Client { backend: backend.clone(), index };
+    let client = pages::Client { backend: backend.clone(), index: dir.join(INDEX), has_ides };
     let files = |path: &str| {
         ServeDir::with_backend(dir.join(path), backend.clone())
             .with_buf_chunk_size(CHUNK_BYTES)

@@ -36,11 +36,15 @@ const HEAD_END: &str = "<!-- /about this page -->";
 /// Longest wait for an event. After that, the page is sent without it.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The client's file.
+/// The line by which the client knows that the server has IDEs.
+const LINK_TO_IDES: &str = "\n    <link rel=\"help\" href=\"/playground\" />";
+
+/// The client's file, and whether its pages link to the IDEs.
 #[derive(Clone)]
 pub(super) struct Client<B> {
     pub(super) backend: B,
     pub(super) index: PathBuf,
+    pub(super) has_ides: bool,
 }
 
 /// The routes to all pages. Other addresses get the client's page, too, which says that there is
@@ -126,7 +130,9 @@ impl<B: Backend> Client<B> {
         match self.read().await {
             Ok(file) => {
                 let vary = [(header::VARY, HeaderValue::from_static(DEPENDS_ON))];
-                (status, vary, Html(with_head(&file, head))).into_response()
+                let link = if self.has_ides { LINK_TO_IDES } else { "" };
+                let page = with_lines(&file, &(head.to_html() + link));
+                (status, vary, Html(page)).into_response()
             }
             Err(error) => {
                 tracing::error!(%error, "the web client's page can't be read");
@@ -144,11 +150,11 @@ impl<B: Backend> Client<B> {
 }
 
 /// The client's file with a page's own lines.
-fn with_head(file: &str, head: &Head) -> String {
+fn with_lines(file: &str, lines: &str) -> String {
     let replaced = || {
         let (before, rest) = file.split_once(HEAD_START)?;
         let (_, after) = rest.split_once(HEAD_END)?;
-        Some([before, &head.to_html(), after].concat())
+        Some([before, lines, after].concat())
     };
     // Another client than Rowlock's own may lack the two comments.
     replaced().unwrap_or_else(|| file.to_owned())

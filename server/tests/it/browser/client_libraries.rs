@@ -23,9 +23,7 @@ async fn build_page(folder: &Path) {
     let output = esbuild.arg("--log-level=warning").output().await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let page = r#"<!doctype html><script type="module" src="/assets/page.js"></script>"#;
-    for name in ["index.html", "index-without-ides.html"] {
-        fs::write(folder.join(name), page).unwrap();
-    }
+    fs::write(folder.join("index.html"), page).unwrap();
 }
 
 /// Walks through everything with each library, in a page at `page`.
