@@ -69,9 +69,14 @@ impl<'a> Check<'a> {
     }
 
     fn add(&mut self, problem: Problem) {
-        if self.problems.len() < MAX_PROBLEMS {
+        if !self.is_full() {
             self.problems.push(problem);
         }
+    }
+
+    /// Whether nothing more will be reported. Finding names to suggest takes time.
+    pub(super) fn is_full(&self) -> bool {
+        self.problems.len() >= MAX_PROBLEMS
     }
 
     /// A text about the schema, if messages may tell it.

@@ -69,6 +69,9 @@ fn unknown_type(check: &Check<'_>, name: &str) -> String {
 
 fn check_set<'a>(check: &mut Check<'a>, selections: &'a [Selection<'a>], parent: &'a str) {
     for selection in selections {
+        if check.is_full() {
+            return;
+        }
         match selection {
             Selection::Field(field) => check_field(check, field, parent),
             Selection::Spread(spread) => check_spread(check, spread, parent),
@@ -192,6 +195,9 @@ fn check_arguments(
 ) {
     let mut seen = HashSet::new();
     for Argument { pos, name, value } in arguments {
+        if check.is_full() {
+            return;
+        }
         if !seen.insert(name) {
             check.refuse_argument(
                 *pos,

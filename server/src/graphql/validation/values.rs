@@ -36,6 +36,9 @@ impl Values<'_> {
     }
 
     fn check(&self, check: &mut Check<'_>, value: &Value<'_>, of: Option<&Type>) {
+        if check.is_full() {
+            return;
+        }
         match &value.literal {
             // Its type is compared where the variable is declared.
             Literal::Variable(_) => {}
@@ -103,6 +106,9 @@ impl Values<'_> {
             }
         });
         for Argument { pos, name, value } in fields {
+            if check.is_full() {
+                return;
+            }
             let mut of_field = None;
             if let Some(definitions) = definitions {
                 of_field = definitions.iter().find(|definition| definition.name == *name);
