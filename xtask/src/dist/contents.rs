@@ -13,7 +13,7 @@ pub(super) const COMPLETIONS: [(&str, &str); 3] =
 
 /// Puts everything that the tarball has into a folder.
 pub(super) fn collect(program: &Path, target: &str, folder: &Path) -> Result<()> {
-    for subfolder in ["completions", "man", "systemd", "docs/benchmarks"] {
+    for subfolder in ["completions", "man", "systemd", "deploy", "docs/benchmarks"] {
         fs::create_dir_all(folder.join(subfolder))?;
     }
     let own_program = folder.join("rowlock");
@@ -29,6 +29,10 @@ pub(super) fn collect(program: &Path, target: &str, folder: &Path) -> Result<()>
     copy(Path::new("deploy/rowlock.env"), &folder.join("systemd/rowlock.env"))?;
     copy(Path::new("web/dist/operations.json"), &folder.join("operations.json"))?;
     copy(Path::new("LICENSE"), &folder.join("LICENSE"))?;
+    // The pages link to these.
+    for file in ["schema.graphql", "deploy/alerts.yml", "deploy/grafana.json", "deploy/update.sh"] {
+        copy(Path::new(file), &folder.join(file))?;
+    }
     // The pages refer to each other.
     for pages in [".", "docs", "docs/benchmarks"] {
         for page in fs::read_dir(pages)? {

@@ -24,6 +24,7 @@ const COMPLETION_FOLDERS: [&str; 3] = [
 
 const DOCUMENTATION: &str = "usr/share/doc/rowlock";
 const SETTINGS: &str = "etc/rowlock/rowlock.env";
+const UNIT: &str = "usr/lib/systemd/system/rowlock.service";
 
 /// Makes a package from the tarball's folder. Returns its file in `out`.
 pub(super) fn package(folder: &Path, version: &str, out: &Path) -> Result<PathBuf> {
@@ -51,7 +52,10 @@ fn install(folder: &Path, root: &Path) -> Result<()> {
     };
     install("rowlock", "usr/bin/rowlock")?;
     install("operations.json", "usr/share/rowlock/operations.json")?;
-    install("systemd/rowlock.service", "usr/lib/systemd/system/rowlock.service")?;
+    install("systemd/rowlock.service", UNIT)?;
+    // A program that somebody put into /usr/local/bin must not take its place.
+    let unit = fs::read_to_string(root.join(UNIT))?;
+    fs::write(root.join(UNIT), unit.replace("=rowlock ", "=/usr/bin/rowlock "))?;
     install("systemd/rowlock.env", SETTINGS)?;
     // It may hold secrets.
     fs::set_permissions(root.join(SETTINGS), fs::Permissions::from_mode(0o600))?;

@@ -32,8 +32,11 @@ pub(super) fn third_party_licences(target: &str) -> Result<String> {
     let mut texts: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut list = "Rowlock contains these works, under their own licences.\n\n".to_owned();
     for work in &works {
-        writeln!(list, "{}: {}", work.name, work.licence)?;
-        for text in licence_texts(&work.folder)? {
+        let own = licence_texts(&work.folder)?;
+        // The declared licence then stands for the text.
+        let remark = if own.is_empty() { ", of which its package has no copy" } else { "" };
+        writeln!(list, "{}: {}{remark}", work.name, work.licence)?;
+        for text in own {
             texts.entry(text).or_default().push(&work.name);
         }
     }
@@ -45,7 +48,8 @@ pub(super) fn third_party_licences(target: &str) -> Result<String> {
 
 /// The crates that a package of the workspace is made of.
 fn crates(package: &str, target: &str) -> Result<BTreeSet<Work>> {
-    let args = ["metadata", "--format-version", "1", "--locked", "--filter-platform", target];
+    let mut args = vec!["metadata", "--format-version", "1", "--locked"];
+    args.extend(["--features", "rowlock/site", "--filter-platform", target]);
     let metadata: Value = serde_json::from_str(&output_of("cargo", &args)?)?;
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -100,16 +104,27 @@ fn npm_package(folder: PathBuf) -> Result<Work> {
 
 /// The licences' texts in a folder.
 fn licence_texts(folder: &Path) -> Result<Vec<String>> {
-    const STARTS: [&str; 4] = ["licence", "license", "copying", "notice"];
+    const STARTS: [&str; 5] = ["licence", "license", "copying", "notice", "thirdparty"];
     let mut texts = Vec::new();
     let files = fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
     for file in files {
         let file = file?;
         let name = file.file_name().to_string_lossy().to_lowercase();
-        if file.file_type()?.is_file() && STARTS.iter().any(|start| name.starts_with(start)) {
-            let text = String::from_utf8_lossy(&fs::read(file.path())?).replace('\r', "");
-            texts.push(text.trim_matches('\n').to_owned());
+        if !STARTS.iter().any(|start| name.starts_with(start)) {
+            continue;
+        }
+        if file.file_type()?.is_dir() {
+            for file in fs::read_dir(file.path())? {
+                texts.push(licence_text(&file?.path())?);
+            }
+        } else {
+            texts.push(licence_text(&file.path())?);
         }
     }
     Ok(texts)
+}
+
+fn licence_text(file: &Path) -> Result<String> {
+    let text = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+    Ok(String::from_utf8_lossy(&text).replace('\r', "").trim_matches('\n').to_owned())
 }
