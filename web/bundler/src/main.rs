@@ -70,7 +70,8 @@ fn main() -> Result<()> {
     }
     let page = read(&args.pages.join("index.html"))?;
     let page = bundle.with_asset_paths(&page);
-    write_compressed(&args.out.join("index.html"), page.as_bytes(), Quality::Best)?;
+    // The server writes lines of its own into it, so a compressed copy would be of no use.
+    fs::write(args.out.join("index.html"), page).context("writing index.html")?;
 
     let operations: BTreeMap<String, String> = rowlock_web_operations::texts()
         .into_iter()

@@ -79,10 +79,10 @@ fn resident_mib(pid: u32) -> Result<f64> {
     Ok(kib.context("there is no VmRSS in /proc")? / 1_024.0)
 }
 
-/// The size of the page and its assets, as the bundler compressed them.
+/// The size of the page, and of its assets as the bundler compressed them.
 pub(super) fn page() -> Result<Vec<Row>> {
     web::build(Ides::Optional)?;
-    let mut bytes = fs::metadata("web/dist/index.html.br")?.len();
+    let mut bytes = fs::metadata("web/dist/index.html")?.len();
     for file in fs::read_dir(Path::new("web/dist/assets"))? {
         let file = file?;
         if file.path().extension().is_some_and(|extension| extension == "br") {
