@@ -99,6 +99,8 @@ async function refusalsOf(query) {
     body: JSON.stringify({ query, operationName: 'Absent' }),
   });
   const { errors } = await answer.json();
+  // A valid subscription is asked to accept a stream.
+  if (answer.status === 406) return [];
   assert.equal(answer.status, 400, query);
   return errors.filter(({ message }) => !message.includes('no operation named "Absent"')).map(({ message }) => message);
 }
