@@ -3,7 +3,7 @@
 
 import {
   getNamedType, getNullableType, isCompositeType, isEnumType, isInputObjectType, isListType, isNonNullType,
-  isObjectType, isUnionType, Lexer, Source, TokenKind,
+  isObjectType, isSpecifiedScalarType, isUnionType, Lexer, Source, TokenKind,
 } from 'graphql';
 
 const BROKEN_TOKENS = [
@@ -228,6 +228,10 @@ export class Documents {
       const fields = this.inputs(Object.values(of.getFields()), valueOf);
       if (this.chance(this.fault)) fields.push(this.one(['nothing: 1', 'quantity: 1', ...fields]));
       return `{ ${fields.join(' ')} }`;
+    }
+    if (!isSpecifiedScalarType(of) && this.chance(0.1)) {
+      const inner = this.value(of, depth - 1, false);
+      return this.chance(0.5) ? `[${inner}]` : `{ x: ${inner} }`;
     }
     switch (of.name) {
       case 'Int': return String(this.below(60));

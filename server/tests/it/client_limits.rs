@@ -126,6 +126,29 @@ async fn streams_and_sockets_of_one_address_share_its_limit() {
     .await;
 }
 
+/// Fragments whose use depends on a variable are written out for each operation.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_out_for_one_operation_counts() {
+    let app = start_app(&["--max-held-bytes-per-address", "5000000"]).await;
+    let uses = (0..8).map(|number| format!("e{number}: event {{ ...F }} ")).collect::<String>();
+    let aliases = (0..200).map(|number| format!("a{number}: title ")).collect::<String>();
+    let query = format!(
+        "subscription($x: Boolean!) {{ remainingTickets {{ version @include(if: $x) {uses} }} }} \
+         fragment F on Event {{ {aliases} }}"
+    );
+    let mut open_streams = Vec::new();
+    loop {
+        let request = app.request(None, &query, json!({ "x": true }));
+        let answer = request.header("accept", "text/event-stream").send().await.unwrap();
+        if answer.status() == 429 {
+            break;
+        }
+        assert_eq!(answer.status(), 200);
+        open_streams.push(answer);
+        assert!(open_streams.len() < 10, "each takes more than half a megabyte");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_reads_no_pongs_may_send_no_more_pings() {
     let app = start_app(&["--request-seconds", "60"]).await;

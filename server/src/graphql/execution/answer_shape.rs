@@ -12,7 +12,7 @@ use async_graphql::{
 use super::merged_selection::TYPE_MARKER;
 use crate::graphql::validation::schema::Schema;
 
-/// Completes the answer to an operation that was written out by [`merge`](super::merged_selection::merge).
+/// Completes the answer to an operation that was [written out](super::merged_selection::merge).
 pub(super) fn complete(schema: &Schema, operation: &OperationDefinition, response: &mut Response) {
     let set = &operation.selection_set.node;
     let paths = response.errors.iter().map(|error| &*error.path);
@@ -147,8 +147,8 @@ fn arrange(set: &SelectionSet, value: &mut Value) {
             Some((key.clone(), found.swap_remove(key)?))
         }));
     }
-    for (field, value) in fields().zip(object.values_mut()) {
-        if !field.selection_set.node.items.is_empty() {
+    for field in fields().filter(|field| !field.selection_set.node.items.is_empty()) {
+        if let Some(value) = object.get_mut(&field.response_key().node) {
             arrange(&field.selection_set.node, value);
         }
     }

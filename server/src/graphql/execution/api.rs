@@ -12,12 +12,8 @@ use std::{
 
 use async_graphql::{
     Data, Request, Response, Schema, ServerError, ValidationMode,
-    parser::{
-        parse_schema,
-        types::{
-            DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
-            TypeKind, TypeSystemDefinition,
-        },
+    parser::types::{
+        DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
     },
 };
 use futures_util::FutureExt;
@@ -124,7 +120,6 @@ impl Api {
             .data(Arc::clone(rate_limits))
             .finish();
         let schema_types = Arc::new(SchemaTypes::of_server());
-        let sdl = schema::sdl();
         let limits = TextLimits {
             max_tokens: settings.max_query_tokens,
             max_selections: settings.max_query_selections,
@@ -135,7 +130,7 @@ impl Api {
         };
         let allowed = settings.allowed_operations.clone();
         Self(Arc::new(Shared {
-            root_fields: root_fields(&sdl),
+            root_fields: schema_types.root_field_names().map(Arc::from).collect(),
             schema,
             documents: Documents::new(allowed, limits, Arc::clone(&schema_types)),
             schema_types,
@@ -260,11 +255,8 @@ impl Api {
             "Query is too complex." => too_much("complexity", self.0.max_complexity),
             "Query is nested too deep." => too_much("depth", self.0.max_depth),
             // These messages name types.
-            message
-                if message.starts_with("Failed to parse")
-                    && self.0.documents.disclosure() == Disclosure::Nothing =>
-            {
-                let message = "A value has another form than it must have.".to_owned();
+            _ if self.0.documents.disclosure() == Disclosure::Nothing => {
+                let message = "The query has a value that is not right here.".to_owned();
                 field_error(ServerError { message, ..error }, "query".to_owned())
             }
             _ => field_error(error, "query".to_owned()),
@@ -304,19 +296,4 @@ fn find_operation<'a>(
     changes_something
         .or_else(|| candidates().find(|found| found.ty != OperationType::Query))
         .or_else(|| candidates().next())
-}
-
-/// The names of all root fields.
-fn root_fields(sdl: &str) -> HashSet<Arc<str>> {
-    let definitions = parse_schema(sdl).map(|schema| schema.definitions).unwrap_or_default();
-    let mut names = HashSet::new();
-    for definition in definitions {
-        if let TypeSystemDefinition::Type(definition) = definition
-            && ["Query", "Mutation", "Subscription"].contains(&definition.node.name.node.as_str())
-            && let TypeKind::Object(root) = definition.node.kind
-        {
-            names.extend(root.fields.iter().map(|field| Arc::from(field.node.name.node.as_str())));
-        }
-    }
-    names
 }

@@ -14,6 +14,7 @@ use super::{
     coded_errors::{RequestErrors, code_of_first, coded, field_error},
     documents::Document,
     kept_bytes,
+    operations::Operations,
     raw_variables::{RawVariables, find_too_large},
 };
 use crate::{
@@ -174,9 +175,19 @@ impl ClientApi {
         }
     }
 
+    /// Counts what it costs to write an operation out, if that is done for each request.
+    fn count_writing_out(&self, document: &Document) {
+        if let Operations::Written { largest, .. } = document.operations
+            && self.client.work.spend_on_answer(largest)
+        {
+            document.set_has_large_answers();
+        }
+    }
+
     /// Executes a query or a mutation.
     pub(crate) async fn run(&self, admitted: Admitted) -> Response {
         let Admitted { document, request, hold: _hold, .. } = admitted;
+        self.count_writing_out(&document);
         let response = self.api.run(&document, request).await;
         count_answer(&self.client, &document, &response);
         response
@@ -193,6 +204,7 @@ impl ClientApi {
         let id = RequestId::find_in(&session);
         let span = tracing::debug_span!("operation", name = &*label);
         let begun = Instant::now();
+        self.count_writing_out(&document);
         let (client, api) = (Arc::clone(&self.client), self.api.clone());
         let responses = match api.prepare(&document, request) {
             Ok(Prepared { request, operation }) => {

@@ -22,7 +22,8 @@ pub(crate) struct RequestErrors(Vec<ServerError>);
 impl RequestErrors {
     /// The memory that they take, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.0.iter().map(|error| 2 * error.message.len() + size_of::<ServerError>()).sum()
+        // The message stands in the extensions, too, with the name of a field.
+        self.0.iter().map(|error| 3 * error.message.len() + size_of::<ServerError>()).sum()
     }
 
     pub(crate) fn into_response(self) -> Response {
@@ -103,8 +104,9 @@ fn limit_message(message: &mut String) {
 
 /// Turns an error into `BAD_USER_INPUT` for one field. It keeps its message and its place in the
 /// query.
-pub(super) fn field_error(mut error: ServerError, field: String) -> ServerError {
+pub(super) fn field_error(mut error: ServerError, mut field: String) -> ServerError {
     limit_message(&mut error.message);
+    limit_message(&mut field);
     let problem = FieldProblem::new(field, error.message.clone());
     let api_error = async_graphql::Error::from(ApiError::BadUserInput(vec![problem]));
     ServerError { extensions: api_error.extensions, ..error }

@@ -1,6 +1,6 @@
-//! Parses and validates queries, and refuses those that are too large. Remembers both by their texts: parsing
-//! takes longer than everything else that a small request needs, and clients send the same few
-//! texts over and over.
+//! Parses and validates queries, and refuses those that are too large. Remembers both by their
+//! texts: parsing takes longer than everything else that a small request needs, and clients send
+//! the same few texts over and over.
 //!
 //! A text always means the same document, so what is remembered is never wrong.
 
@@ -31,10 +31,10 @@ const MAX_RECURSION: usize = 32;
 /// Maximum number of texts that are remembered.
 const MAX_REMEMBERED: usize = 1_000;
 /// Maximum memory that they take together, in bytes.
-const MAX_REMEMBERED_BYTES: u64 = 8 << 20;
+const MAX_REMEMBERED_BYTES: u64 = 16 << 20;
 
 /// Larger texts are not remembered, so that a few of them do not push out all others. In bytes.
-const MAX_REMEMBERED_TEXT_BYTES: u64 = 256 << 10;
+const MAX_REMEMBERED_TEXT_BYTES: u64 = 1 << 20;
 
 const NOT_LISTED: &str = "This server runs only the operations on its operator's list.";
 

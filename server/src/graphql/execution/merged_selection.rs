@@ -18,7 +18,7 @@ use async_graphql::{
 };
 use async_graphql_value::Value as Written;
 
-use super::coded_errors::field_error;
+use super::{coded_errors::field_error, kept_bytes};
 use crate::graphql::validation::schema::{NamedType, Schema, name_of};
 
 /// The name of the field that tells an object's type. No field of a document can have it.
@@ -54,13 +54,32 @@ pub(super) fn merge(
     operation: &Positioned<OperationDefinition>,
     variables: &Variables,
 ) -> ServerResult<MergedOperation> {
-    let OperationDefinition { ty, variable_definitions, selection_set, .. } = &operation.node;
-    let defaults = variable_definitions.iter().filter_map(|definition| {
+    let defaults = operation.node.variable_definitions.iter().filter_map(|definition| {
         let default = definition.node.default_value.as_ref()?;
         Some((&definition.node.name.node, &default.node))
     });
-    let merge =
-        Merge { schema, fragments: &document.fragments, variables, defaults: defaults.collect() };
+    let conditions = Conditions::Variables { values: variables, defaults: defaults.collect() };
+    merge_with(schema, document, operation, conditions)
+}
+
+/// The memory that an operation takes at most when it is written out, in bytes.
+pub(super) fn largest_size(
+    schema: &Schema,
+    document: &ExecutableDocument,
+    operation: &Positioned<OperationDefinition>,
+) -> usize {
+    let merged = merge_with(schema, document, operation, Conditions::Ignored);
+    merged.map_or(0, |merged| kept_bytes::of_operation(&merged))
+}
+
+fn merge_with(
+    schema: &Schema,
+    document: &ExecutableDocument,
+    operation: &Positioned<OperationDefinition>,
+    conditions: Conditions<'_>,
+) -> ServerResult<MergedOperation> {
+    let OperationDefinition { ty, variable_definitions, selection_set, .. } = &operation.node;
+    let merge = Merge { schema, fragments: &document.fragments, conditions };
     let root = schema.find_root(*ty).unwrap_or_default();
     let selection_set = merge.sets(&[selection_set], root)?;
     if *ty == OperationType::Subscription && is_marker_only(&selection_set.node) {
@@ -79,8 +98,17 @@ pub(super) fn merge(
 struct Merge<'a> {
     schema: &'a Schema,
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
-    variables: &'a Variables,
-    defaults: HashMap<&'a Name, &'a Value>,
+    conditions: Conditions<'a>,
+}
+
+/// What `@skip` and `@include` with variables do.
+enum Conditions<'a> {
+    Variables {
+        values: &'a Variables,
+        defaults: HashMap<&'a Name, &'a Value>,
+    },
+    /// Nothing, so that everything that can be selected is.
+    Ignored,
 }
 
 /// Fields by their names in the answer.
@@ -206,9 +234,15 @@ impl<'a> Merge<'a> {
     fn is_left_out(&self, directives: &[Positioned<Directive>]) -> ServerResult<bool> {
         for directive in directives {
             let Some((kept, written)) = condition(directive) else { continue };
-            let value = match written {
-                Written::Boolean(value) => Some(*value),
-                Written::Variable(name) => self.boolean(name),
+            let value = match (written, &self.conditions) {
+                (Written::Boolean(value), _) => Some(*value),
+                (Written::Variable(_), Conditions::Ignored) => Some(kept),
+                (Written::Variable(name), Conditions::Variables { values, defaults }) => {
+                    match values.get(name).or_else(|| defaults.get(name).copied()) {
+                        Some(Value::Boolean(value)) => Some(*value),
+                        _ => None,
+                    }
+                }
                 _ => None,
             };
             match value {
@@ -222,13 +256,6 @@ impl<'a> Merge<'a> {
             }
         }
         Ok(false)
-    }
-
-    fn boolean(&self, name: &Name) -> Option<bool> {
-        match self.variables.get(name).or_else(|| self.defaults.get(name).copied())? {
-            Value::Boolean(value) => Some(*value),
-            _ => None,
-        }
     }
 }
 

@@ -10,7 +10,7 @@ use async_graphql::{
 use super::{
     coded_errors::field_error,
     kept_bytes,
-    merged_selection::{MergedOperation, has_conditions, merge},
+    merged_selection::{MergedOperation, has_conditions, largest_size, merge},
 };
 use crate::graphql::validation::schema::Schema;
 
@@ -19,7 +19,11 @@ pub(super) enum Operations {
     /// The only operation, as it is executed.
     Merged { name: Option<Name>, operation: Arc<MergedOperation> },
     /// Operations as they are written. There are several, or what is selected depends on variables.
-    Written(ExecutableDocument),
+    Written {
+        document: ExecutableDocument,
+        /// The memory that one of them takes at most when it is written out, in bytes.
+        largest: usize,
+    },
 }
 
 impl Operations {
@@ -30,22 +34,29 @@ impl Operations {
                 let mut operations = operations.iter();
                 match (operations.next(), operations.next()) {
                     (Some((name, only)), None) => (Some(name.clone()), only),
-                    _ => return Ok(Self::Written(document)),
+                    _ => return Ok(Self::written(schema, document)),
                 }
             }
         };
         if has_conditions(&document) {
-            return Ok(Self::Written(document));
+            return Ok(Self::written(schema, document));
         }
         let operation = Arc::new(merge(schema, &document, only, &Variables::default())?);
         Ok(Self::Merged { name, operation })
     }
 
-    /// The memory that they take, in bytes.
+    pub(super) fn written(schema: &Schema, document: ExecutableDocument) -> Self {
+        let operations = document.operations.iter().map(|(_, operation)| operation);
+        let sizes = operations.map(|operation| largest_size(schema, &document, operation));
+        Self::Written { largest: sizes.max().unwrap_or(0), document }
+    }
+
+    /// The memory that they take, with one of them that runs, in bytes.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Merged { operation, .. } => kept_bytes::of_operation(operation),
-            Self::Written(document) => kept_bytes::of_document(document),
+            // Each that runs is written out twice: as it is executed, and as its answer is arranged.
+            Self::Written { document, largest } => kept_bytes::of_document(document) + 2 * largest,
         }
     }
 
@@ -54,7 +65,7 @@ impl Operations {
     ) -> impl Iterator<Item = (Option<&Name>, &Positioned<OperationDefinition>)> {
         let (one, several) = match self {
             Self::Merged { name, operation } => (Some((name.as_ref(), &**operation)), None),
-            Self::Written(document) => (None, Some(document.operations.iter())),
+            Self::Written { document, .. } => (None, Some(document.operations.iter())),
         };
         one.into_iter().chain(several.into_iter().flatten())
     }
@@ -63,7 +74,7 @@ impl Operations {
     pub(super) fn selection_sets(&self) -> Vec<&SelectionSet> {
         let fragments = match self {
             Self::Merged { .. } => None,
-            Self::Written(document) => Some(document.fragments.values()),
+            Self::Written { document, .. } => Some(document.fragments.values()),
         };
         let of_fragments = fragments.into_iter().flatten();
         let of_fragments = of_fragments.map(|of| &of.node.selection_set.node);
@@ -109,7 +120,9 @@ impl Operations {
     ) -> ServerResult<Arc<MergedOperation>> {
         match self {
             Self::Merged { operation, .. } => Ok(Arc::clone(operation)),
-            Self::Written(document) => merge(schema, document, operation, variables).map(Arc::new),
+            Self::Written { document, .. } => {
+                merge(schema, document, operation, variables).map(Arc::new)
+            }
         }
     }
 }

@@ -134,13 +134,18 @@ impl<'de> Visitor<'de> for Declared<'_> {
 
 #[cfg(test)]
 mod tests {
-    use async_graphql::parser::parse_query;
-
     use super::*;
+    use crate::graphql::{
+        language::{executable::executable, parse},
+        validation::schema::Schema,
+    };
 
     fn declared(query: &str, variables: &str) -> Result<String, serde_json::Error> {
         let raw: RawVariables = serde_json::from_str(variables)?;
-        let declared = raw.declared_in(&Operations::Written(parse_query(query).unwrap()), 5)?;
+        let declared = raw.declared_in(
+            &Operations::written(&Schema::of_server(), executable(&parse(query).unwrap())),
+            5,
+        )?;
         serde_json::to_string(&declared)
     }
 

@@ -140,9 +140,11 @@ fn constant(of: &ast::Value<'_>) -> ConstValue {
 /// Longer whole numbers have no number that equals them. They are valid only as ids and as custom
 /// scalars, which take strings as well.
 fn number(text: &str) -> Option<Number> {
-    let number = text.parse::<Number>().ok()?;
-    let is_rounded = number.is_f64() && !text.contains(['.', 'e', 'E']);
-    (!is_rounded).then_some(number)
+    if text.contains(['.', 'e', 'E']) {
+        return text.parse().ok();
+    }
+    let whole = text.parse::<i64>().map(Number::from);
+    whole.or_else(|_| text.parse::<u64>().map(Number::from)).ok()
 }
 
 #[cfg(test)]
@@ -173,6 +175,7 @@ mod tests {
     fn numbers_keep_their_digits() {
         assert_eq!(number("18446744073709551615").unwrap().to_string(), "18446744073709551615");
         assert_eq!(number("99999999999999999999"), None);
+        assert_eq!(number("-0").unwrap().as_i64(), Some(0));
         assert_eq!(number("1e3").unwrap().as_f64(), Some(1000.0));
     }
 }

@@ -98,7 +98,7 @@ impl<'a> Lexer<'a> {
 
     fn number(&mut self) -> Result<Token<'a>, SyntaxError> {
         let bytes = self.rest.as_bytes();
-        let byte = |at: usize| bytes.get(at).copied();
+        let byte = |place: usize| bytes.get(place).copied();
         let digits = |from: usize| {
             bytes[from.min(bytes.len())..].iter().take_while(|byte| byte.is_ascii_digit()).count()
         };
@@ -108,41 +108,41 @@ impl<'a> Lexer<'a> {
             SyntaxError::new(self.pos, format!("\"{shown}\" is not a number."))
         };
 
-        let mut at = usize::from(byte(0) == Some(b'-'));
-        let whole = digits(at);
-        if whole == 0 || whole > 1 && byte(at) == Some(b'0') {
+        let mut end = usize::from(byte(0) == Some(b'-'));
+        let whole = digits(end);
+        if whole == 0 || whole > 1 && byte(end) == Some(b'0') {
             return Err(wrong());
         }
-        at += whole;
+        end += whole;
         let mut is_float = false;
-        if byte(at) == Some(b'.') {
+        if byte(end) == Some(b'.') {
             is_float = true;
-            let fraction = digits(at + 1);
+            let fraction = digits(end + 1);
             if fraction == 0 {
                 return Err(wrong());
             }
-            at += 1 + fraction;
+            end += 1 + fraction;
         }
-        if matches!(byte(at), Some(b'e' | b'E')) {
+        if matches!(byte(end), Some(b'e' | b'E')) {
             is_float = true;
-            at += 1 + usize::from(matches!(byte(at + 1), Some(b'+' | b'-')));
-            let exponent = digits(at);
+            end += 1 + usize::from(matches!(byte(end + 1), Some(b'+' | b'-')));
+            let exponent = digits(end);
             if exponent == 0 {
                 return Err(wrong());
             }
-            at += exponent;
+            end += exponent;
         }
-        if byte(at).is_some_and(|byte| byte == b'.' || is_name_start(char::from(byte))) {
+        if byte(end).is_some_and(|byte| byte == b'.' || is_name_start(char::from(byte))) {
             return Err(wrong());
         }
-        let text = self.take(at);
+        let text = self.take(end);
         Ok(if is_float { Token::Float(text) } else { Token::Int(text) })
     }
 
-    /// Takes a part of the text of this many bytes.
+    /// Takes this many bytes of the text.
     fn take(&mut self, length: usize) -> &'a str {
-        let (part, rest) = self.rest.split_at(length);
-        let mut chars = part.chars().peekable();
+        let (taken, rest) = self.rest.split_at(length);
+        let mut chars = taken.chars().peekable();
         while let Some(char) = chars.next() {
             match char {
                 // These two end one line.
@@ -153,7 +153,7 @@ impl<'a> Lexer<'a> {
             }
         }
         self.rest = rest;
-        part
+        taken
     }
 }
 

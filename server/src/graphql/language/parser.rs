@@ -19,13 +19,13 @@ use super::{
     syntax_error::SyntaxError,
 };
 
-type Parsed<T> = Result<T, SyntaxError>;
+type Result<T> = std::result::Result<T, SyntaxError>;
 
 /// Parses a document of operations and fragments.
 ///
 /// # Errors
 /// When the text is not such a document.
-pub(in crate::graphql) fn parse(text: &str) -> Result<Document<'_>, SyntaxError> {
+pub(in crate::graphql) fn parse(text: &str) -> Result<Document<'_>> {
     let mut lexer = Lexer::new(text);
     let (pos, next) = lexer.next()?;
     let mut parser = Parser { lexer, pos, next };
@@ -46,7 +46,7 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn definition(&mut self, document: &mut Document<'a>) -> Parsed<()> {
+    fn definition(&mut self, document: &mut Document<'a>) -> Result<()> {
         let pos = self.pos;
         if self.next == Token::Sign('{') {
             document.operations.push(Operation {
@@ -86,14 +86,14 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn skip_description(&mut self) -> Parsed<()> {
+    fn skip_description(&mut self) -> Result<()> {
         if matches!(self.next, Token::String(_) | Token::BlockString(_)) {
             self.advance()?;
         }
         Ok(())
     }
 
-    fn fragment(&mut self, pos: Pos) -> Parsed<Fragment<'a>> {
+    fn fragment(&mut self, pos: Pos) -> Result<Fragment<'a>> {
         self.advance()?;
         if self.next == Token::Name("on") {
             return Err(self.unexpected("the fragment's name"));
@@ -112,7 +112,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    fn variable(&mut self) -> Parsed<Variable<'a>> {
+    fn variable(&mut self) -> Result<Variable<'a>> {
         self.skip_description()?;
         let pos = self.pos;
         self.sign('$')?;
@@ -127,7 +127,7 @@ impl<'a> Parser<'a> {
         Ok(Variable { pos, name, of, default, directives })
     }
 
-    fn type_reference(&mut self) -> Parsed<Type> {
+    fn type_reference(&mut self) -> Result<Type> {
         let base = if self.skip_sign('[')? {
             let item = self.type_reference()?;
             self.sign(']')?;
@@ -138,11 +138,11 @@ impl<'a> Parser<'a> {
         Ok(Type { base, nullable: !self.skip_sign('!')? })
     }
 
-    fn selections(&mut self) -> Parsed<Vec<Selection<'a>>> {
+    fn selections(&mut self) -> Result<Vec<Selection<'a>>> {
         self.list('{', '}', Self::selection)
     }
 
-    fn selection(&mut self) -> Parsed<Selection<'a>> {
+    fn selection(&mut self) -> Result<Selection<'a>> {
         let pos = self.pos;
         if self.next != Token::Dots {
             return self.field(pos).map(Selection::Field);
@@ -164,7 +164,7 @@ impl<'a> Parser<'a> {
         Ok(Selection::Inline(Inline { pos, on, directives, selections: self.selections()? }))
     }
 
-    fn field(&mut self, pos: Pos) -> Parsed<Field<'a>> {
+    fn field(&mut self, pos: Pos) -> Result<Field<'a>> {
         let first = self.name()?;
         let (alias, name) = match self.skip_sign(':')? {
             true => (Some(first), self.name()?),
@@ -177,7 +177,7 @@ impl<'a> Parser<'a> {
         Ok(Field { pos, alias, name, arguments, directives, selections })
     }
 
-    fn directives(&mut self, variables: Variables) -> Parsed<Vec<Directive<'a>>> {
+    fn directives(&mut self, variables: Variables) -> Result<Vec<Directive<'a>>> {
         let mut directives = Vec::new();
         loop {
             let pos = self.pos;
@@ -190,14 +190,14 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn argument(&mut self, variables: Variables) -> Parsed<Argument<'a>> {
+    fn argument(&mut self, variables: Variables) -> Result<Argument<'a>> {
         let pos = self.pos;
         let name = self.name()?;
         self.sign(':')?;
         Ok(Argument { pos, name, value: self.value(variables)? })
     }
 
-    fn value(&mut self, variables: Variables) -> Parsed<Value<'a>> {
+    fn value(&mut self, variables: Variables) -> Result<Value<'a>> {
         let pos = self.pos;
         let literal = match &mut self.next {
             Token::Sign('[') => {
@@ -232,8 +232,8 @@ impl<'a> Parser<'a> {
         &mut self,
         open: char,
         close: char,
-        mut item: impl FnMut(&mut Self) -> Parsed<T>,
-    ) -> Parsed<Vec<T>> {
+        mut item: impl FnMut(&mut Self) -> Result<T>,
+    ) -> Result<Vec<T>> {
         self.sign(open)?;
         let mut items = Vec::new();
         loop {
@@ -249,8 +249,8 @@ impl<'a> Parser<'a> {
         &mut self,
         open: char,
         close: char,
-        item: impl FnMut(&mut Self) -> Parsed<T>,
-    ) -> Parsed<Vec<T>> {
+        item: impl FnMut(&mut Self) -> Result<T>,
+    ) -> Result<Vec<T>> {
         match self.next == Token::Sign(open) {
             true => self.list(open, close, item),
             false => Ok(Vec::new()),
@@ -262,8 +262,8 @@ impl<'a> Parser<'a> {
         &mut self,
         open: char,
         close: char,
-        mut item: impl FnMut(&mut Self) -> Parsed<T>,
-    ) -> Parsed<Vec<T>> {
+        mut item: impl FnMut(&mut Self) -> Result<T>,
+    ) -> Result<Vec<T>> {
         self.sign(open)?;
         let mut items = Vec::new();
         while !self.skip_sign(close)? {
@@ -272,7 +272,7 @@ impl<'a> Parser<'a> {
         Ok(items)
     }
 
-    fn name(&mut self) -> Parsed<&'a str> {
+    fn name(&mut self) -> Result<&'a str> {
         match self.next {
             Token::Name(name) => {
                 self.advance()?;
@@ -282,14 +282,14 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn sign(&mut self, sign: char) -> Parsed<()> {
+    fn sign(&mut self, sign: char) -> Result<()> {
         match self.skip_sign(sign)? {
             true => Ok(()),
             false => Err(self.unexpected(&format!("\"{sign}\""))),
         }
     }
 
-    fn skip_sign(&mut self, sign: char) -> Parsed<bool> {
+    fn skip_sign(&mut self, sign: char) -> Result<bool> {
         let is_next = self.next == Token::Sign(sign);
         if is_next {
             self.advance()?;
@@ -298,7 +298,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Takes the next token.
-    fn advance(&mut self) -> Parsed<()> {
+    fn advance(&mut self) -> Result<()> {
         (self.pos, self.next) = self.lexer.next()?;
         Ok(())
     }

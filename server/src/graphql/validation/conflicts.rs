@@ -63,10 +63,18 @@ fn collect<'a>(
 }
 
 fn by_response_key<'a>(fields: &[Selected<'a>]) -> Vec<Vec<Selected<'a>>> {
+    grouped(fields, |selected| selected.field.response_key())
+}
+
+/// Groups fields by a name, in the order in which the names appear.
+fn grouped<'a>(
+    fields: &[Selected<'a>],
+    name: impl Fn(&Selected<'a>) -> &'a str,
+) -> Vec<Vec<Selected<'a>>> {
     let mut places = HashMap::new();
     let mut groups = Vec::<Vec<Selected<'a>>>::new();
     for selected in fields {
-        let place = *places.entry(selected.field.response_key()).or_insert(groups.len());
+        let place = *places.entry(name(selected)).or_insert(groups.len());
         match groups.get_mut(place) {
             Some(group) => group.push(*selected),
             None => groups.push(vec![*selected]),
@@ -158,18 +166,12 @@ fn by_object<'a>(schema: &Schema, fields: Vec<Selected<'a>>) -> Vec<Vec<Selected
         return vec![fields];
     }
     let (on_objects, on_any): (Vec<_>, Vec<_>) = fields.into_iter().partition(is_on_object);
-    let mut groups = HashMap::<_, Vec<_>>::new();
-    for selected in on_objects {
-        groups.entry(selected.parent).or_default().push(selected);
-    }
-    if groups.is_empty() {
+    if on_objects.is_empty() {
         return vec![on_any];
     }
-    let with_any = |mut group: Vec<_>| {
-        group.extend(&on_any);
-        group
-    };
-    groups.into_values().map(with_any).collect()
+    let mut groups = grouped(&on_objects, |selected| selected.parent);
+    groups.iter_mut().for_each(|group| group.extend(&on_any));
+    groups
 }
 
 fn have_same_shape(schema: &Schema, one: &Type, other: &Type) -> bool {

@@ -126,8 +126,12 @@ impl Schema {
             |name: &str, nullable| Type { base: BaseType::Named(Name::new(name)), nullable };
         let type_name =
             Input { name: "name".into(), of: named("String", false), has_default: false };
+        let mut types = by_name(&schema["types"], named_type);
+        // async-graphql lists built-in scalars that nothing refers to. No document can name them.
+        let used = used_types(&types);
+        types.retain(|name, of| !matches!(of, NamedType::BuiltInScalar) || used.contains(name));
         Self {
-            types: by_name(&schema["types"], named_type),
+            types,
             directives: by_name(&schema["directives"], directive),
             roots: [root("queryType"), root("mutationType"), root("subscriptionType")],
             typename: Field { of: named("String", false), arguments: Vec::new() },
@@ -179,6 +183,11 @@ impl Schema {
             _ => None,
         };
         fields.into_iter().flatten().map(|(name, _)| name.as_str())
+    }
+
+    /// The names of the fields at the roots of operations.
+    pub(in crate::graphql) fn root_field_names(&self) -> impl Iterator<Item = &str> {
+        self.roots.iter().flatten().flat_map(|root| self.field_names(root))
     }
 
     /// The names of all types.
@@ -250,6 +259,26 @@ fn named_type(of: &Value) -> NamedType {
     }
 }
 
+/// The names of all types of fields and arguments.
+fn used_types(types: &HashMap<String, NamedType>) -> HashSet<String> {
+    let mut used = HashSet::new();
+    for of in types.values() {
+        match of {
+            NamedType::InputObject(fields) => {
+                used.extend(fields.iter().map(|field| name_of(&field.of).to_owned()));
+            }
+            NamedType::Object(fields) | NamedType::Interface { fields, .. } => {
+                for field in fields.values() {
+                    used.insert(name_of(&field.of).to_owned());
+                    used.extend(field.arguments.iter().map(|of| name_of(&of.of).to_owned()));
+                }
+            }
+            _ => {}
+        }
+    }
+    used
+}
+
 fn inputs(list: &Value) -> Vec<Input> {
     let items = list.as_array().into_iter().flatten();
     let read = |of: &Value| Input {
@@ -292,5 +321,6 @@ mod tests {
         assert!(schema.possible_types("Problem").contains(&"SoldOut"));
         assert!(schema.find_directive("skip").unwrap().locations.contains("FIELD"));
         assert!(matches!(schema.find_type("Decimal"), Some(NamedType::CustomScalar)));
+        assert!(schema.find_type("Int").is_some() && schema.find_type("Float").is_none());
     }
 }

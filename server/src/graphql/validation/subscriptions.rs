@@ -1,5 +1,7 @@
 //! A subscription selects one field, so that each of its answers has one reason.
 
+use std::collections::HashSet;
+
 use async_graphql::parser::types::OperationType;
 
 use super::check::Check;
@@ -34,7 +36,7 @@ struct Roots<'a> {
     fields: Vec<&'a Field<'a>>,
     /// Whether some field's condition is a variable.
     has_open_condition: bool,
-    spread: Vec<&'a str>,
+    spread: HashSet<&'a str>,
 }
 
 impl<'a> Roots<'a> {
@@ -50,10 +52,9 @@ impl<'a> Roots<'a> {
                 Selection::Field(field) => self.fields.push(field),
                 Selection::Inline(inline) => self.collect(check, &inline.selections),
                 Selection::Spread(spread) => {
-                    if !self.spread.contains(&spread.name)
+                    if self.spread.insert(spread.name)
                         && let Some(fragment) = check.fragments.get(spread.name)
                     {
-                        self.spread.push(spread.name);
                         self.collect(check, &fragment.selections);
                     }
                 }

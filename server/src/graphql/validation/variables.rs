@@ -17,11 +17,11 @@ use crate::graphql::language::ast::{
 
 pub(super) fn check(check: &mut Check<'_>) {
     let mut of_fragments = HashMap::new();
-    for (name, fragment) in &check.fragments {
+    for fragment in &check.document.fragments {
         let mut uses = Uses::new(check);
         uses.in_directives(&fragment.directives);
         uses.in_selections(&fragment.selections, fragment.on);
-        of_fragments.insert(*name, uses);
+        of_fragments.insert(fragment.name, uses);
     }
     for operation in &check.document.operations {
         let mut own = Uses::new(check);
@@ -166,19 +166,20 @@ impl<'a> Uses<'a> {
         }
     }
 
-    fn in_value(&mut self, value: &'a Value<'a>, expected: Option<&'a Type>, has_default: bool) {
+    fn in_value(&mut self, value: &'a Value<'a>, expected: Option<&Type>, has_default: bool) {
         match &value.literal {
             Literal::Variable(name) => {
                 let expected = expected.cloned();
                 self.variables.push(Use { pos: value.pos, name, expected, has_default });
             }
             Literal::List(items) => {
-                let item = expected.and_then(|of| match &of.base {
-                    BaseType::List(item) => Some(&**item),
-                    BaseType::Named(_) => None,
+                let item = expected.map(|of| match &of.base {
+                    BaseType::List(item) => Type::clone(item),
+                    // graphql-js expects the same of an item as of a value that stands for a list.
+                    BaseType::Named(_) => Type { nullable: true, ..of.clone() },
                 });
                 for value in items {
-                    self.in_value(value, item, false);
+                    self.in_value(value, item.as_ref(), false);
                 }
             }
             Literal::Object(fields) => {
