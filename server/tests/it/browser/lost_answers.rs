@@ -13,6 +13,7 @@ use crate::{
     database::Engine,
     demo::{JAZZ_NIGHT, LIMITED_CONCERT},
     proxy::{NetworkFault, Proxy},
+    waiting::wait_until,
 };
 
 const CHECKING: &str = "We are checking whether your booking for Limited Concert went through…";
@@ -133,21 +134,14 @@ async fn an_attempt_that_arrives_after_its_repetition_books_nothing_more() {
     proxy.set_fault(NetworkFault::CutAndDeliverLate(b"bookEvent", late));
     browser.click_label("Book").await;
     expect_booked_once(&app, &browser).await;
-    let attempts = async || {
-        let metrics = app.metrics().await;
-        let booked = metrics.lines().filter(|line| line.starts_with("rowlock_requests_total{"));
-        booked.filter(|line| line.contains("operation=\"bookEvent\"")).map(str::to_owned).collect()
-    };
     // The late attempt is counted when the server has answered it.
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
-    loop {
-        let counts: Vec<String> = attempts().await;
-        if counts.iter().any(|line| line.ends_with(" 2")) {
-            break;
-        }
-        assert!(tokio::time::Instant::now() < deadline, "{counts:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    wait_until(Duration::from_secs(10), "both attempts are answered", async || {
+        let metrics = app.metrics().await;
+        let mut requests =
+            metrics.lines().filter(|line| line.starts_with("rowlock_requests_total{"));
+        requests.any(|line| line.contains("operation=\"bookEvent\"") && line.ends_with(" 2"))
+    })
+    .await;
     assert_eq!(count_bookings(&app).await, 1);
     browser.close().await;
 }

@@ -7,11 +7,22 @@ use crate::{
     demo::{JAZZ_NIGHT, LIMITED_CONCERT},
 };
 
-/// Keeps messages from going away after some seconds.
+/// Keeps messages from going away after some seconds. [`expect_kept`] checks that it does.
 async fn keep_messages(browser: &Browser) {
-    let keep = "const set = window.setTimeout;
-        window.setTimeout = (f, ms, ...rest) => ms === 7_000 ? 0 : set(f, ms, ...rest)";
+    let keep = "const set = window.setTimeout; window.keptMessages = 0;
+        window.setTimeout = (f, ms, ...rest) => {
+            if (ms !== 7_000) return set(f, ms, ...rest);
+            window.keptMessages += 1;
+            return 0;
+        }";
     browser.evaluate(keep).await;
+}
+
+/// Waits for a message that [`keep_messages`] keeps.
+async fn expect_kept(browser: &Browser, text: &str) {
+    browser.expect_text(".toast", text).await;
+    let kept = browser.evaluate("return window.keptMessages").await;
+    assert!(kept.as_i64() > Some(0), "the message would go away by itself: {text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,9 +37,7 @@ async fn sold_out_goes_away_when_tickets_come_back() {
     let buyer = app.user().await;
     let (booked, ()) =
         tokio::join!(app.book(&buyer, LIMITED_CONCERT, 2), browser.click_label("Book"));
-    browser
-        .expect_text(".toast", "Sorry, tickets for Limited Concert are no longer available.")
-        .await;
+    expect_kept(&browser, "Sorry, tickets for Limited Concert are no longer available.").await;
     app.cancel(&buyer, booked["booking"]["id"].as_str().unwrap()).await;
     browser.expect_text(".badge", "2 tickets left").await;
     browser.expect_none(".toast").await;
@@ -43,13 +52,13 @@ async fn booked_goes_away_when_the_booking_is_cancelled_elsewhere() {
     browser.click_label("Jazz Night").await;
     keep_messages(&browser).await;
     browser.click_label("Book").await;
-    browser.expect_text(".toast", "Successfully booked Jazz Night!").await;
+    expect_kept(&browser, "Successfully booked Jazz Night!").await;
     let event_page = browser.new_tab().await;
     browser.open(&format!("{}/bookings", app.url)).await;
     keep_messages(&browser).await;
     browser.click_label("Cancel booking").await;
     browser.click("dialog[open] .button-danger").await;
-    browser.expect_text(".toast", "Your booking for Jazz Night is cancelled.").await;
+    expect_kept(&browser, "Your booking for Jazz Night is cancelled.").await;
     let bookings = browser.page.window().await.unwrap();
     browser.switch_to(&event_page).await;
     browser.expect_none(".toast").await;
@@ -78,7 +87,7 @@ async fn an_error_goes_away_when_the_next_attempt_succeeds_or_the_page_is_left()
         return new Response(JSON.stringify({ data: null, errors: [error] })); }";
     browser.evaluate(refuse).await;
     browser.click_label("Book").await;
-    browser.expect_text(".toast", "No.").await;
+    expect_kept(&browser, "No.").await;
     browser.click_label("Book").await;
     browser.expect_text(".toast", "Successfully booked Jazz Night!").await;
     browser.expect_none(".toast-bad").await;
@@ -103,7 +112,7 @@ async fn the_advice_to_sign_in_goes_away_after_the_sign_in() {
     browser.expect_text(".book", "Book").await;
     keep_messages(&browser).await;
     browser.click_label("Book").await;
-    browser.expect_text(".toast", "Sign in to book Jazz Night.").await;
+    expect_kept(&browser, "Sign in to book Jazz Night.").await;
     browser.submit_sign_in("Ada").await;
     browser.expect_text(".who", "Ada").await;
     browser.expect_none(".toast").await;
