@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// After this long without an answer, the user is told.
-const PATIENCE: Duration = Duration::from_secs(5);
+const LATE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The result of repeating an operation.
 pub(crate) enum Repeated<T> {
@@ -51,7 +51,7 @@ pub(crate) async fn repeat_until_answered<T>(
         }
     };
     for attempts in 1.. {
-        let answer = match future::select(pin!(send()), Delay::new(PATIENCE)).await {
+        let answer = match future::select(pin!(send()), Delay::new(LATE_TIMEOUT)).await {
             Either::Left((answer, _)) => answer,
             Either::Right(((), answer)) => {
                 if is_wanted() {

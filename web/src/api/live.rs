@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// After this long without a connection, people are told.
-const PATIENCE: Duration = Duration::from_secs(7);
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(7);
 
 /// Whether the counts on the page are live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,7 +197,7 @@ impl LiveCounts {
 
     /// Opens a socket, and tells people if that takes long.
     async fn open(self) -> Option<Socket> {
-        match future::select(pin!(Socket::open()), Delay::new(PATIENCE)).await {
+        match future::select(pin!(Socket::open()), Delay::new(CONNECTION_TIMEOUT)).await {
             Either::Left((socket, _)) => socket,
             Either::Right(((), opening)) => {
                 self.connection.set(Connection::Lost);

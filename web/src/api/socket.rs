@@ -26,10 +26,10 @@ const PING_AFTER_SILENCE: Duration = Duration::from_secs(4);
 /// The same while nobody sees the page.
 const PING_AFTER_SILENCE_IF_HIDDEN: Duration = Duration::from_secs(25);
 /// How long the server may take to send any message after a ping, until people are told.
-const PATIENCE: Duration = Duration::from_secs(4);
+const PONG_TIMEOUT: Duration = Duration::from_secs(4);
 /// How much longer it may then take until the connection is given up. It would be opened again, and
 /// a busy server should not have that work, too.
-const MORE_PATIENCE: Duration = Duration::from_secs(6);
+const OVERDUE_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// An open socket. Dropping it closes the connection.
 pub(super) struct Socket {
@@ -42,13 +42,14 @@ pub(super) struct Socket {
     silence: Silence,
 }
 
-/// What the server has not sent yet.
+/// How far the client has noticed that the server sends nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Silence {
+    /// The client has sent no ping since the last message.
     Normal,
-    /// Any message since the ping.
+    /// The client has sent a ping, and the server has sent nothing since.
     SincePing,
-    /// Any message for so long that people were told.
+    /// The server has sent nothing since a ping, for so long that people were told.
     Overdue,
 }
 
@@ -162,8 +163,8 @@ impl Socket {
             let timeout = Delay::new(match self.silence {
                 Silence::Normal if document().hidden() => PING_AFTER_SILENCE_IF_HIDDEN,
                 Silence::Normal => PING_AFTER_SILENCE,
-                Silence::SincePing => PATIENCE,
-                Silence::Overdue => MORE_PATIENCE,
+                Silence::SincePing => PONG_TIMEOUT,
+                Silence::Overdue => OVERDUE_TIMEOUT,
             });
             let text = match future::select(self.events.next(), timeout).await {
                 Either::Left((Some(SocketEvent::Message(text)), _)) => text,

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// After this long without an answer, the user is told.
-const PATIENCE: Duration = Duration::from_secs(7);
+const STILL_WAITING_TIMEOUT: Duration = Duration::from_secs(7);
 const STILL_WAITING: &str = "The booking system takes long to answer. We are still waiting…";
 
 /// A form that signs the user in. A signed-in user is redirected to the next page.
@@ -51,7 +51,8 @@ where
         form_problem.set(None);
         let answer = send(values);
         spawn_local(async move {
-            let answer = match future::select(pin!(answer), Delay::new(PATIENCE)).await {
+            let answer = match future::select(pin!(answer), Delay::new(STILL_WAITING_TIMEOUT)).await
+            {
                 Either::Left((answer, _)) => answer,
                 Either::Right(((), answer)) => {
                     form_problem.try_set(Some(STILL_WAITING.to_owned()));
