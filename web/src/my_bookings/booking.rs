@@ -139,7 +139,7 @@ impl MyBookings {
     }
 
     fn show_late(self, event_id: &Id, title: &str) {
-        let text = format!("Your booking for {title} takes longer than usual. Please wait…");
+        let text = format!("Your booking for {title} is taking longer than usual. Please wait…");
         let toast = Toast::new(Tone::Waiting, text);
         self.toasts.show(toast.about_event(event_id.inner()).until_replaced());
     }

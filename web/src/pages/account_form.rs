@@ -17,7 +17,8 @@ use crate::{
 
 /// After this long without an answer, the user is told.
 const STILL_WAITING_TIMEOUT: Duration = Duration::from_secs(7);
-const STILL_WAITING: &str = "The booking system takes long to answer. We are still waiting…";
+const STILL_WAITING: &str =
+    "The booking system is taking a long time to answer. We are still waiting…";
 
 /// A form that signs the user in. A signed-in user is redirected to the next page.
 #[component]

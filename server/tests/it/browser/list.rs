@@ -39,7 +39,7 @@ async fn a_search_narrows_the_list_and_going_back_shows_all_events() {
     assert_eq!(browser.evaluate(input).await, "");
 
     browser.fill("search", "no such event").await;
-    browser.expect_text(".notice", "No event is found by “no such event”.").await;
+    browser.expect_text(".notice", "No events match “no such event”.").await;
     browser.click_label("Show all events").await;
     browser.expect_text(".found", "12 events").await;
     browser.close().await;

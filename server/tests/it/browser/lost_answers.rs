@@ -121,7 +121,7 @@ async fn a_booking_that_never_reached_the_server_is_made_by_the_repetition() {
     // The connection stays open, and nothing comes back.
     proxy.set_fault(NetworkFault::Silence(b"bookEvent"));
     browser.click_label("Book").await;
-    browser.expect_text(".toast", "takes longer than usual").await;
+    browser.expect_text(".toast", "is taking longer than usual").await;
     expect_booked_once(&app, &browser).await;
     browser.close().await;
 }
@@ -280,7 +280,8 @@ async fn a_cancellation_whose_answer_is_lost_is_shown_as_cancelled() {
     browser.click_label("Cancel booking").await;
     proxy.set_fault(NetworkFault::CutEach(b"cancelBooking"));
     browser.click("dialog[open] .button-danger").await;
-    browser.expect_text(".toast", "We are checking whether Jazz Night was cancelled…").await;
+    let checking = "We are checking whether your booking for Jazz Night was cancelled…";
+    browser.expect_text(".toast", checking).await;
     proxy.set_fault(NetworkFault::None);
     browser.expect_text(".toast", "Your booking for Jazz Night is cancelled.").await;
     browser.expect_text(".booking .badge", "Cancelled").await;

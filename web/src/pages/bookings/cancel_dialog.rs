@@ -50,7 +50,9 @@ pub(super) fn CancelDialog(
             let send = async || session.run_repeatable(&cancel_booking(id.clone())).await;
             let is_wanted = || session.viewer_untracked() == viewer;
             let on_missing = |_| {
-                let text = format!("We are checking whether {} was cancelled…", event.title);
+                let title = &event.title;
+                let text =
+                    format!("We are checking whether your booking for {title} was cancelled…");
                 toasts.show(toast(Tone::Waiting, text).until_replaced());
             };
             let answer = repeat_until_answered(send, is_wanted, on_missing).await;

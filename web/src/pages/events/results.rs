@@ -115,7 +115,7 @@ pub(super) fn Results(events: Query<ListPage>) -> impl IntoView {
                     view! {
                         <Notice
                             icon=Search
-                            title=format!("No event is found by “{}”.", params.search)
+                            title=format!("No events match “{}”.", params.search)
                             text="Try fewer or different words."
                         >
                             <a class="button" href=params.with_search("").path()>
