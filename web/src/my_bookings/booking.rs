@@ -8,7 +8,7 @@ use rowlock_web_operations::{
     events::{Event, one_event},
 };
 
-use super::{BookingState, MyBookings, attempts::Attempt};
+use super::{BookingState, MyBookings, attempts::Attempt, shortage::Shortage};
 use crate::{
     api::Failure,
     booking::BookingOutcome,
@@ -170,7 +170,8 @@ impl MyBookings {
             BookingOutcome::SoldOut { left } => {
                 self.settle(event_id, BookingState::NotBooked);
                 let count = self.live.count_of(event_id);
-                let holds = move || count.get().remaining() <= left;
+                let shortage = Shortage::new(left, count.get_untracked().remaining());
+                let holds = move || shortage.holds_at(count.get().remaining());
                 self.toasts.show(toast(Tone::Error).while_true(holds).on_this_page());
             }
             BookingOutcome::Closed(_) => {

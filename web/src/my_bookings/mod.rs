@@ -5,6 +5,7 @@
 
 mod attempts;
 mod booking;
+mod shortage;
 
 use std::collections::HashMap;
 

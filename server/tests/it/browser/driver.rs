@@ -281,6 +281,32 @@ impl Browser {
         self.page.execute_async(frame, vec![]).await.unwrap();
     }
 
+    /// Lets [`Self::hold_socket_messages`] work on pages that are opened from now on.
+    pub(super) async fn let_tests_hold_socket_messages(&self) {
+        let source = "window.heldMessages = null;
+            const listener = Object.getOwnPropertyDescriptor(WebSocket.prototype, 'onmessage');
+            Object.defineProperty(WebSocket.prototype, 'onmessage', { set(handle) {
+                listener.set.call(this, handle && (event => {
+                    if (window.heldMessages) window.heldMessages.push(() => handle(event));
+                    else handle(event);
+                }));
+            } });";
+        let parameters = json!({ "source": source });
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", parameters).await;
+    }
+
+    /// Holds what the server sends over sockets, as a slow network would.
+    pub(super) async fn hold_socket_messages(&self) {
+        self.evaluate("window.heldMessages = []").await;
+    }
+
+    /// Delivers the messages that were held.
+    pub(super) async fn release_socket_messages(&self) {
+        let release = "const held = window.heldMessages; window.heldMessages = null;
+            held.forEach(deliver => deliver())";
+        self.evaluate(release).await;
+    }
+
     /// Opens a tab and switches to it. Returns the previous one.
     pub(super) async fn new_tab(&self) -> WindowHandle {
         let previous = self.page.window().await.unwrap();

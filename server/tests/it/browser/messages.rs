@@ -45,6 +45,30 @@ async fn sold_out_goes_away_when_tickets_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sold_out_stays_until_a_count_that_lags_behind_has_caught_up() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(768, 900).await;
+    browser.let_tests_hold_socket_messages().await;
+    browser.sign_in(&app.url, "Ada").await;
+    browser.click_label("Limited Concert").await;
+    browser.expect_text(".live", "Live counts").await;
+    keep_messages(&browser).await;
+    browser.hold_socket_messages().await;
+    let buyer = app.user().await;
+    let booked = app.book(&buyer, LIMITED_CONCERT, 2).await;
+    browser.click_label("Book").await;
+    expect_kept(&browser, "Sorry, tickets for Limited Concert are no longer available.").await;
+    browser.expect_text(".badge", "2 tickets left").await;
+    browser.release_socket_messages().await;
+    browser.expect_text(".badge", "Sold Out").await;
+    browser.expect_text(".toast", "no longer available").await;
+    app.cancel(&buyer, booked["booking"]["id"].as_str().unwrap()).await;
+    browser.expect_text(".badge", "2 tickets left").await;
+    browser.expect_none(".toast").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn booked_goes_away_when_the_booking_is_cancelled_elsewhere() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(1280, 900).await;
