@@ -156,6 +156,8 @@ impl LiveCounts {
         Delay::new(Duration::ZERO).await;
         let Some(mut socket) = self.open().await else { return Duration::ZERO };
         let mut live_since = None;
+        // The state before this socket was silent for too long.
+        let mut before_silence = None;
         // A subscription begins with the current counts, so no change in between is missed.
         socket.subscribe(subscription(ids).as_ref());
         loop {
@@ -172,16 +174,19 @@ impl LiveCounts {
                 Either::Right(News::Update(update)) => {
                     self.apply(&update);
                     live_since.get_or_insert_with(Date::now);
-                    self.mark_live();
+                    let before = before_silence.take();
+                    self.mark_live(before.unwrap_or_else(|| self.connection.get_untracked()));
                     continue;
                 }
                 Either::Right(News::Overdue) => {
+                    before_silence.get_or_insert_with(|| self.connection.get_untracked());
                     self.connection.set(Connection::Lost);
                     continue;
                 }
                 Either::Right(News::Answering) => {
                     // Before the first update, only that says that the counts are live.
                     if live_since.is_some() {
+                        before_silence = None;
                         self.connection.set(Connection::Live);
                     }
                     continue;
@@ -206,14 +211,14 @@ impl LiveCounts {
         }
     }
 
-    fn mark_live(self) {
-        match self.connection.get_untracked() {
-            Connection::Live => {}
-            Connection::Connecting => self.connection.set(Connection::Live),
-            Connection::Lost => {
-                self.connection.set(Connection::Live);
-                self.reconnect_count.update(|count| *count += 1);
-            }
+    /// The counts are live. After a silence on a socket that did not break, nothing was missed, so
+    /// `before` is the state before the silence.
+    fn mark_live(self, before: Connection) {
+        if self.connection.get_untracked() != Connection::Live {
+            self.connection.set(Connection::Live);
+        }
+        if before == Connection::Lost {
+            self.reconnect_count.update(|count| *count += 1);
         }
     }
 }

@@ -76,6 +76,26 @@ async fn a_page_shows_that_it_is_reconnecting_and_then_reads_everything_again() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_silence_on_a_socket_that_does_not_break_lets_the_page_read_nothing_again() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.let_tests_hold_socket_messages().await;
+    browser.open(&format!("{}/events", app.url)).await;
+    browser.expect_text(".live", "Live counts").await;
+    let count_requests = "const send = window.fetch; window.requests = 0;
+        window.fetch = (...request) => { window.requests += 1; return send(...request); }";
+    browser.evaluate(count_requests).await;
+    browser.hold_socket_messages().await;
+    app.book(&app.user().await, LIMITED_CONCERT, 1).await;
+    browser.expect_text(".live", "Reconnecting; counts may be out of date").await;
+    browser.release_socket_messages().await;
+    browser.expect_text(".live", "Live counts").await;
+    browser.wait_for(&badge_script("Limited Concert"), |words| *words == "1 ticket left").await;
+    assert_eq!(browser.evaluate("return window.requests").await, 0);
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_late_answer_for_the_previous_page_does_not_stop_live_counts() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(1280, 900).await;
