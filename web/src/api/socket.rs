@@ -22,11 +22,12 @@ use super::http::parse_response;
 /// How long a socket may take to open.
 const OPENING_TIMEOUT: Duration = Duration::from_secs(10);
 /// After this silence the client sends a ping, to notice a connection that was lost without a word.
-const PING_AFTER_SILENCE: Duration = Duration::from_secs(4);
+const PING_AFTER_SILENCE: Duration = Duration::from_secs(6);
 /// The same while nobody sees the page.
 const PING_AFTER_SILENCE_IF_HIDDEN: Duration = Duration::from_secs(25);
-/// How long the server may take to send any message after a ping, until people are told.
-const PONG_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long the server may take to send any message after a ping, until people are told. They should
+/// see within ten seconds that a server hangs.
+const PONG_TIMEOUT: Duration = Duration::from_secs(3);
 /// How much longer it may then take until the connection is given up. It would be opened again, and
 /// a busy server should not have that work, too.
 const OVERDUE_TIMEOUT: Duration = Duration::from_secs(6);
