@@ -28,7 +28,13 @@ pub(crate) fn PageHeading(
 ) -> impl IntoView {
     let heading = NodeRef::<html::H1>::new();
     let FirstPageShown(shown) = expect_context();
-    Effect::new(move || browser::set_title(&title.get()));
+    Effect::new(move || {
+        let title = title.get();
+        // The server has written the first page's title, which is better than a placeholder.
+        if is_final.get() || shown.get_value() {
+            browser::set_title(&title);
+        }
+    });
     Effect::new(move |focused: Option<bool>| {
         let (Some(heading), false) = (heading.get(), focused.unwrap_or_default()) else {
             return focused.unwrap_or_default();

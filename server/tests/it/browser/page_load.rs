@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::driver::Browser;
-use crate::{app::App, database::Engine};
+use crate::{app::App, database::Engine, demo::JAZZ_NIGHT};
 
 /// Maximum size of all compressed downloads of a first visit.
 const MAX_DOWNLOAD_BYTES: i64 = 300_000;
@@ -84,5 +84,23 @@ async fn the_description_of_the_first_page_is_allowed_and_does_not_outlive_it() 
     browser.click_label("All events").await;
     browser.expect_text("h1", "Events").await;
     browser.expect_none("[type='application/ld+json'], [property], [rel=canonical]").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_title_of_the_first_page_is_never_a_placeholder() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    let source = "window.titles = new Set();
+        const note = () => document.title && window.titles.add(document.title);
+        new MutationObserver(note).observe(document, { subtree: true, childList: true });";
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": source })).await;
+    browser.open(&format!("{}/events/{JAZZ_NIGHT}", app.url)).await;
+    browser.expect_text("h1", "Jazz Night").await;
+    browser.expect_text(".live", "Live counts").await;
+    let titles = "return [...window.titles]";
+    assert_eq!(browser.evaluate(titles).await, json!(["Jazz Night · Rowlock"]));
+    browser.click_label("All events").await;
+    browser.wait_for("return document.title", |title| *title == "Events · Rowlock").await;
     browser.close().await;
 }
