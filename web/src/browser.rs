@@ -125,8 +125,8 @@ pub(crate) fn set_title(page: &str) {
 /// Removes what the server wrote about the page that was loaded, because it is not true of others. A
 /// browser would share the wrong address.
 pub(crate) fn remove_description_of_loaded_page() {
-    const WRITTEN: &str =
-        "link[rel=canonical], meta[property^='og:'], script[type='application/ld+json']";
+    const WRITTEN: &str = "link[rel=canonical], meta[name=description], meta[property^='og:'], \
+                           meta[name^='twitter:'], script[type='application/ld+json']";
     while let Ok(Some(element)) = document().query_selector(WRITTEN) {
         element.remove();
     }
