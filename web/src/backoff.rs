@@ -12,21 +12,22 @@ pub(crate) fn pause_before_retry(failures: u32, random: f64) -> Duration {
 }
 
 /// The pause before an operation is repeated whose answer is missing, after this many attempts. The
-/// first repetition follows at once. `None` when it has been tried for long enough.
+/// first repetition follows at once, unless the server `wanted` a pause. `None` when it has been tried
+/// for long enough. No pause is longer than what is left of that time.
 pub(crate) fn pause_before_repetition(
     attempts: u32,
     elapsed: Duration,
+    wanted: Duration,
     random: f64,
 ) -> Option<Duration> {
     const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
     const MAX_PAUSE: Duration = Duration::from_secs(8);
-    if elapsed >= GIVE_UP_AFTER {
-        return None;
-    }
-    match attempts {
-        0 | 1 => Some(Duration::ZERO),
-        more => Some(pause_before_retry(more - 1, random).min(MAX_PAUSE)),
-    }
+    let left = GIVE_UP_AFTER.checked_sub(elapsed).filter(|left| !left.is_zero())?;
+    let pause = match attempts {
+        0 | 1 => Duration::ZERO,
+        more => pause_before_retry(more - 1, random).min(MAX_PAUSE),
+    };
+    Some(pause.max(wanted).min(left))
 }
 
 /// The new count of failures after a connection that lasted for `uptime`. A connection that breaks
@@ -49,13 +50,25 @@ mod tests {
 
     #[test]
     fn an_operation_is_repeated_at_once_then_with_pauses_and_not_for_ever() {
-        let pause =
-            |attempts, secs| pause_before_repetition(attempts, Duration::from_secs(secs), 1.0);
+        let pause = |attempts, secs| {
+            pause_before_repetition(attempts, Duration::from_secs(secs), Duration::ZERO, 1.0)
+        };
         assert_eq!(pause(1, 0), Some(Duration::ZERO));
         assert_eq!(pause(2, 0), Some(Duration::from_millis(500)));
         assert_eq!(pause(3, 1), Some(Duration::from_secs(1)));
-        assert_eq!(pause(20, 59), Some(Duration::from_secs(8)));
+        assert_eq!(pause(20, 50), Some(Duration::from_secs(8)));
         assert_eq!(pause(1, 60), None);
+    }
+
+    #[test]
+    fn the_pause_that_the_server_wants_ends_when_the_client_gives_up() {
+        let pause = |elapsed, wanted| {
+            let (elapsed, wanted) = (Duration::from_secs(elapsed), Duration::from_secs(wanted));
+            pause_before_repetition(1, elapsed, wanted, 1.0)
+        };
+        assert_eq!(pause(10, 30), Some(Duration::from_secs(30)));
+        assert_eq!(pause(10, 3_600), Some(Duration::from_secs(50)));
+        assert_eq!(pause(60, 3_600), None);
     }
 
     #[test]

@@ -70,9 +70,10 @@ pub(crate) async fn repeat_until_answered<T>(
         }
         tell(Missing::Lost);
         let elapsed = Duration::from_millis((Date::now() - began_at).max(0.0) as u64);
-        let Some(pause) = pause_before_repetition(attempts, elapsed, Math::random()) else { break };
-        let pause = Delay::new(pause.max(wanted_pause(&failure)));
-        future::select(pause, pin!(until_online())).await;
+        let wanted = wanted_pause(&failure);
+        let pause = pause_before_repetition(attempts, elapsed, wanted, Math::random());
+        let Some(pause) = pause else { break };
+        future::select(Delay::new(pause), pin!(until_online())).await;
         if !is_wanted() {
             return Repeated::Unwanted;
         }
