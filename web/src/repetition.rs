@@ -17,6 +17,15 @@ use crate::{
 /// After this long without an answer, the user is told.
 const LATE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Whether the operation may have been carried out before it is sent for the first time here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum History {
+    /// It has never been sent.
+    New,
+    /// It was sent before, and no answer came.
+    MayBeDone,
+}
+
 /// The result of repeating an operation.
 pub(crate) enum Repeated<T> {
     Answered(Result<T, Failure>),
@@ -39,11 +48,12 @@ pub(crate) enum Missing {
 /// repetition. `on_missing` is called when there is no answer, and when the reason for that changes.
 pub(crate) async fn repeat_until_answered<T>(
     send: impl AsyncFn() -> Result<T, Failure>,
+    history: History,
     is_wanted: impl Fn() -> bool,
     on_missing: impl Fn(Missing),
 ) -> Repeated<T> {
     let began_at = Date::now();
-    let mut may_be_done = false;
+    let mut may_be_done = history == History::MayBeDone;
     let told = Cell::new(None);
     let tell = |missing| {
         if told.replace(Some(missing)) != Some(missing) {

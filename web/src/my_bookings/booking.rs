@@ -13,7 +13,7 @@ use crate::{
     api::Failure,
     booking::BookingOutcome,
     browser::{self, random_key},
-    repetition::{Missing, Repeated, repeat_until_answered},
+    repetition::{History, Missing, Repeated, repeat_until_answered},
     session::Viewer,
     toasts::{Toast, Tone},
 };
@@ -37,7 +37,7 @@ impl MyBookings {
             };
             self.attempts.write_value().add(attempt.clone());
             self.store_attempts();
-            self.carry_out(attempt, viewer).await;
+            self.carry_out(attempt, History::New, viewer).await;
         });
     }
 
@@ -46,7 +46,8 @@ impl MyBookings {
         let open = self.attempts.with_value(|open| open.of_event(event_id.inner()).cloned());
         let Some(attempt) = open else { return };
         self.show_checking(&attempt);
-        spawn_local(self.carry_out(attempt, self.session.viewer_untracked()));
+        let viewer = self.session.viewer_untracked();
+        spawn_local(self.carry_out(attempt, History::MayBeDone, viewer));
     }
 
     /// Whether the event still has the price that the page shows. Otherwise nothing is booked, and
@@ -55,21 +56,22 @@ impl MyBookings {
         let send = async || self.session.run(&one_event(shown.id.inner().to_owned())).await;
         let is_wanted = || self.session.viewer_untracked() == *viewer;
         let show_late = || self.show_late(&shown.id, &shown.title);
-        let found = match repeat_until_answered(send, is_wanted, |_| show_late()).await {
-            Repeated::Answered(Ok(data)) => data.event,
-            Repeated::Answered(Err(failure)) => {
-                self.show_not_booked(&shown.id, failure.message());
-                return false;
-            }
-            Repeated::Unknown => {
-                self.show_not_booked(&shown.id, Failure::NoAnswer.message());
-                return false;
-            }
-            Repeated::Unwanted => {
-                self.toasts.dismiss_about_event(shown.id.inner());
-                return false;
-            }
-        };
+        let found =
+            match repeat_until_answered(send, History::New, is_wanted, |_| show_late()).await {
+                Repeated::Answered(Ok(data)) => data.event,
+                Repeated::Answered(Err(failure)) => {
+                    self.show_not_booked(&shown.id, failure.message());
+                    return false;
+                }
+                Repeated::Unknown => {
+                    self.show_not_booked(&shown.id, Failure::NoAnswer.message());
+                    return false;
+                }
+                Repeated::Unwanted => {
+                    self.toasts.dismiss_about_event(shown.id.inner());
+                    return false;
+                }
+            };
         let price = found.map(|found| found.event.price);
         if price.as_ref().is_none_or(|price| *price == shown.price) {
             return is_wanted();
@@ -87,7 +89,7 @@ impl MyBookings {
     }
 
     /// Asks the server until it answers, and shows the outcome.
-    pub(super) async fn carry_out(self, attempt: Attempt, viewer: Viewer) {
+    pub(super) async fn carry_out(self, attempt: Attempt, history: History, viewer: Viewer) {
         let event_id = Id::new(&attempt.event_id);
         let send = async || {
             let input = BookEventInput {
@@ -109,7 +111,7 @@ impl MyBookings {
             Missing::Late => self.show_late(&event_id, &attempt.title),
             Missing::Lost => self.show_checking(&attempt),
         };
-        let outcome = match repeat_until_answered(send, is_wanted, on_missing).await {
+        let outcome = match repeat_until_answered(send, history, is_wanted, on_missing).await {
             Repeated::Unwanted => return,
             Repeated::Answered(_) if !is_open() => return,
             // Meanwhile the session has ended, or another user has signed in.

@@ -20,6 +20,7 @@ use rowlock_web_operations::{
 use crate::{
     api::live::LiveCounts,
     browser::session_storage,
+    repetition::History,
     session::{Session, SessionUser, Viewer},
     toasts::{Toast, Toasts, Tone},
     visibility::PageVisibility,
@@ -205,7 +206,7 @@ impl MyBookings {
         self.store_attempts();
         self.show_attempts();
         for attempt in self.attempts.get_value().all() {
-            spawn_local(self.carry_out(attempt.clone(), viewer.clone()));
+            spawn_local(self.carry_out(attempt.clone(), History::MayBeDone, viewer.clone()));
         }
     }
 

@@ -248,6 +248,31 @@ async fn the_message_about_a_missing_answer_can_try_again_from_another_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn too_many_requests_do_not_settle_an_attempt_that_the_user_tries_again() {
+    let app = App::start(Engine::Sqlite).await;
+    let (proxy, browser) = open_limited_concert(&app).await;
+    proxy.set_fault(NetworkFault::CutEach(b"bookEvent"));
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", CHECKING).await;
+    browser.evaluate(LET_A_MINUTE_PASS).await;
+    browser.expect_text(".book", "Try again").await;
+    let refuse = "const send = window.fetch; window.refused = 0;
+        window.fetch = async (request, ...rest) => {
+            const isBooking = (await request.clone().text()).includes('bookEvent');
+            if (!isBooking || window.refused > 0) return send(request, ...rest);
+            window.refused += 1;
+            const error = { message: 'Too many.', extensions: { code: 'RATE_LIMITED' } };
+            return new Response(JSON.stringify({ data: null, errors: [error] }));
+        }";
+    browser.evaluate(refuse).await;
+    proxy.set_fault(NetworkFault::None);
+    browser.click(".book").await;
+    expect_booked_once(&app, &browser).await;
+    assert_eq!(browser.evaluate("return window.refused").await, 1);
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lost_booking_that_was_cancelled_since_is_not_made_again() {
     let app = App::start(Engine::Sqlite).await;
     let (proxy, browser) = open_limited_concert(&app).await;

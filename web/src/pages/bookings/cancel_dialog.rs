@@ -11,7 +11,7 @@ use crate::{
     components::confirm_dialog::ConfirmDialog,
     my_bookings::{BookingState, MyBookings},
     query::Query,
-    repetition::{Repeated, repeat_until_answered},
+    repetition::{History, Repeated, repeat_until_answered},
     session::Session,
     toasts::{Toast, Toasts, Tone},
 };
@@ -55,7 +55,7 @@ pub(super) fn CancelDialog(
                     format!("We are checking whether your booking for {title} was cancelled…");
                 toasts.show(toast(Tone::Waiting, text).until_replaced());
             };
-            let answer = repeat_until_answered(send, is_wanted, on_missing).await;
+            let answer = repeat_until_answered(send, History::New, is_wanted, on_missing).await;
             busy.try_set(false);
             to_cancel.try_set(None);
             let problem = match answer {
