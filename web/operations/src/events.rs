@@ -27,7 +27,7 @@ pub struct MyBooking {
     pub quantity: i32,
 }
 
-#[derive(cynic::QueryFragment, Clone, Debug, PartialEq, Eq)]
+#[derive(cynic::QueryFragment, serde::Serialize, Clone, Debug, PartialEq, Eq)]
 pub struct Money {
     pub amount: Decimal,
     pub currency: String,

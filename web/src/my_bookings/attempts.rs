@@ -1,5 +1,6 @@
 //! Attempts to book whose outcome is not known yet, with their idempotency keys.
 
+use rowlock_web_operations::events::Money;
 use serde::{Deserialize, Serialize};
 
 /// How long after its beginning, in milliseconds, an attempt goes on when the tab is loaded again.
@@ -12,9 +13,13 @@ pub(super) struct Attempt {
     pub(super) event_id: String,
     pub(super) title: String,
     pub(super) quantity: i32,
+    /// The price of one ticket that the user has seen.
+    pub(super) price: Money,
     pub(super) key: String,
     /// By the browser's clock, in milliseconds.
     pub(super) began_at: f64,
+    /// Whether no answer came in time. It is sent again only if the user asks for that.
+    pub(super) is_given_up: bool,
 }
 
 /// The attempts of one user. There is at most one for each event, because a user has at most one
@@ -60,6 +65,12 @@ impl Attempts {
         self.open.iter().find(|attempt| attempt.event_id == event_id)
     }
 
+    pub(super) fn set_given_up(&mut self, event_id: &str, is_given_up: bool) {
+        for attempt in self.open.iter_mut().filter(|attempt| attempt.event_id == event_id) {
+            attempt.is_given_up = is_given_up;
+        }
+    }
+
     /// Forgets the event's attempt, because its outcome is known. With the old key, the server would
     /// return the old booking, even if it has been cancelled.
     pub(super) fn forget(&mut self, event_id: &str) {
@@ -69,11 +80,15 @@ impl Attempts {
 
 #[cfg(test)]
 mod tests {
+    use rowlock_web_operations::Decimal;
+
     use super::*;
 
     fn attempt(event_id: &str, key: &str, began_at: f64) -> Attempt {
         let (event_id, title) = (event_id.to_owned(), "Jazz Night".to_owned());
-        Attempt { event_id, title, quantity: 3, key: key.to_owned(), began_at }
+        let price = Money { amount: Decimal("35.00".to_owned()), currency: "USD".to_owned() };
+        let key = key.to_owned();
+        Attempt { event_id, title, quantity: 3, price, key, began_at, is_given_up: false }
     }
 
     fn of_ada(open: &[Attempt]) -> Attempts {
@@ -103,6 +118,15 @@ mod tests {
         for text in ["", "null", "{}", "[1]"] {
             assert_eq!(Attempts::from_json(text, 0.0), Attempts::default(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_attempt_that_was_given_up_is_still_given_up_after_a_reload() {
+        let mut attempts = of_ada(&[attempt("a", "first", 0.0), attempt("b", "second", 0.0)]);
+        attempts.set_given_up("a", true);
+        let restored = Attempts::from_json(&attempts.to_json().unwrap(), 1_000.0);
+        assert!(restored.of_event("a").unwrap().is_given_up);
+        assert!(!restored.of_event("b").unwrap().is_given_up);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use js_sys::Date;
 use leptos::{prelude::*, task::spawn_local};
 use rowlock_web_operations::{
     bookings::{BookEventInput, BookEventResult, book_event},
-    events::{Event, one_event},
+    events::{Event, Money, one_event},
 };
 
 use super::{BookingState, MyBookings, attempts::Attempt, shortage::Shortage};
@@ -18,6 +18,16 @@ use crate::{
     toasts::{Toast, Tone},
 };
 
+/// What a look at the event says about the price that the user has seen.
+enum PriceCheck {
+    /// It is still the price, or a booking would not be new.
+    Unchanged,
+    Changed(Money),
+    Failed(Failure),
+    /// The attempt is over, or its user is gone.
+    Unwanted,
+}
+
 impl MyBookings {
     /// Books for the signed-in user and shows the outcome. The event is as the page shows it.
     pub(crate) fn book(self, event: Event, quantity: i32) {
@@ -25,15 +35,17 @@ impl MyBookings {
         self.set_state(&event.id, BookingState::Pending);
         let viewer = self.session.viewer_untracked();
         spawn_local(async move {
-            if self.is_out_of_date(&event.id) && !self.has_shown_price(&event, &viewer).await {
+            if self.is_out_of_date(&event.id) && !self.is_at_shown_price(&event, &viewer).await {
                 return;
             }
             let attempt = Attempt {
                 event_id: event.id.into_inner(),
                 title: event.title,
                 quantity,
+                price: event.price,
                 key: random_key(),
                 began_at: Date::now(),
+                is_given_up: false,
             };
             self.attempts.write_value().add(attempt.clone());
             self.store_attempts();
@@ -45,42 +57,69 @@ impl MyBookings {
     pub(crate) fn try_again(self, event_id: &Id) {
         let open = self.attempts.with_value(|open| open.of_event(event_id.inner()).cloned());
         let Some(attempt) = open else { return };
+        self.set_given_up(event_id, false);
         self.show_checking(&attempt);
-        let viewer = self.session.viewer_untracked();
-        spawn_local(self.carry_out(attempt, History::MayBeDone, viewer));
+        spawn_local(self.resume(attempt, self.session.viewer_untracked()));
+    }
+
+    /// Sends an attempt again that was sent some time ago, unless the price has changed since.
+    pub(super) async fn resume(self, attempt: Attempt, viewer: Viewer) {
+        let event_id = Id::new(&attempt.event_id);
+        let is_wanted = || self.is_open(&attempt) && self.session.viewer_untracked() == viewer;
+        match self.check_price(&event_id, &attempt.price, is_wanted, |_| {}).await {
+            PriceCheck::Unchanged => self.carry_out(attempt, History::MayBeDone, viewer).await,
+            PriceCheck::Changed(price) => {
+                self.forget_attempt(&attempt.event_id);
+                self.show_changed_price(&event_id, &attempt.title, &price);
+            }
+            PriceCheck::Failed(_) => {
+                self.show_outcome(&attempt, &event_id, BookingOutcome::Unknown);
+            }
+            PriceCheck::Unwanted => {}
+        }
     }
 
     /// Whether the event still has the price that the page shows. Otherwise nothing is booked, and
     /// the user is told.
-    async fn has_shown_price(self, shown: &Event, viewer: &Viewer) -> bool {
-        let send = async || self.session.run(&one_event(shown.id.inner().to_owned())).await;
+    async fn is_at_shown_price(self, shown: &Event, viewer: &Viewer) -> bool {
         let is_wanted = || self.session.viewer_untracked() == *viewer;
-        let show_late = || self.show_late(&shown.id, &shown.title);
-        let found =
-            match repeat_until_answered(send, History::New, is_wanted, |_| show_late()).await {
-                Repeated::Answered(Ok(data)) => data.event,
-                Repeated::Answered(Err(failure)) => {
-                    self.show_not_booked(&shown.id, failure.message());
-                    return false;
-                }
-                Repeated::Unknown => {
-                    self.show_not_booked(&shown.id, Failure::NoAnswer.message());
-                    return false;
-                }
-                Repeated::Unwanted => {
-                    self.toasts.dismiss_about_event(shown.id.inner());
-                    return false;
-                }
-            };
-        let price = found.map(|found| found.event.price);
-        if price.as_ref().is_none_or(|price| *price == shown.price) {
-            return is_wanted();
+        let show_late = |_| self.show_late(&shown.id, &shown.title);
+        match self.check_price(&shown.id, &shown.price, is_wanted, show_late).await {
+            PriceCheck::Unchanged => return true,
+            PriceCheck::Changed(price) => self.show_changed_price(&shown.id, &shown.title, &price),
+            PriceCheck::Failed(failure) => self.show_not_booked(&shown.id, failure.message()),
+            PriceCheck::Unwanted => self.toasts.dismiss_about_event(shown.id.inner()),
         }
-        let price = price.map(|price| browser::price(&price, 1)).unwrap_or_default();
-        let title = &shown.title;
-        self.show_not_booked(&shown.id, format!("{title} now costs {price}. Nothing was booked."));
-        self.prices_changed.update(|count| *count = count.wrapping_add(1));
         false
+    }
+
+    /// Reads the event and compares its price with the one that the user has seen.
+    async fn check_price(
+        self,
+        event_id: &Id,
+        seen: &Money,
+        is_wanted: impl Fn() -> bool,
+        on_missing: impl Fn(Missing),
+    ) -> PriceCheck {
+        let send = async || self.session.run(&one_event(event_id.inner().to_owned())).await;
+        match repeat_until_answered(send, History::New, &is_wanted, on_missing).await {
+            Repeated::Unwanted => PriceCheck::Unwanted,
+            _ if !is_wanted() => PriceCheck::Unwanted,
+            Repeated::Unknown => PriceCheck::Failed(Failure::NoAnswer),
+            Repeated::Answered(Err(failure)) => PriceCheck::Failed(failure),
+            Repeated::Answered(Ok(data)) => match data.event.map(|found| found.event) {
+                Some(found) if found.my_booking.is_none() && found.price != *seen => {
+                    PriceCheck::Changed(found.price)
+                }
+                Some(_) | None => PriceCheck::Unchanged,
+            },
+        }
+    }
+
+    fn show_changed_price(self, event_id: &Id, title: &str, price: &Money) {
+        let price = browser::price(price, 1);
+        self.show_not_booked(event_id, format!("{title} now costs {price}. Nothing was booked."));
+        self.prices_changed.update(|count| *count = count.wrapping_add(1));
     }
 
     fn show_not_booked(self, event_id: &Id, why: String) {
@@ -89,7 +128,7 @@ impl MyBookings {
     }
 
     /// Asks the server until it answers, and shows the outcome.
-    pub(super) async fn carry_out(self, attempt: Attempt, history: History, viewer: Viewer) {
+    async fn carry_out(self, attempt: Attempt, history: History, viewer: Viewer) {
         let event_id = Id::new(&attempt.event_id);
         let send = async || {
             let input = BookEventInput {
@@ -100,20 +139,14 @@ impl MyBookings {
             let answer = self.session.run_repeatable(&book_event(input)).await;
             answer.map(|data| data.book_event)
         };
-        // A read may have shown the booking.
-        let is_open = || {
-            self.attempts.with_value(|open| {
-                open.of_event(&attempt.event_id).is_some_and(|open| open.key == attempt.key)
-            })
-        };
-        let is_wanted = || is_open() && self.session.viewer_untracked() == viewer;
+        let is_wanted = || self.is_open(&attempt) && self.session.viewer_untracked() == viewer;
         let on_missing = |missing| match missing {
             Missing::Late => self.show_late(&event_id, &attempt.title),
             Missing::Lost => self.show_checking(&attempt),
         };
         let outcome = match repeat_until_answered(send, history, is_wanted, on_missing).await {
             Repeated::Unwanted => return,
-            Repeated::Answered(_) if !is_open() => return,
+            Repeated::Answered(_) if !self.is_open(&attempt) => return,
             // Meanwhile the session has ended, or another user has signed in.
             Repeated::Answered(_) if !is_wanted() => {
                 return self.forget_attempt(&attempt.event_id);
@@ -127,6 +160,13 @@ impl MyBookings {
             }
         };
         self.show_outcome(&attempt, &event_id, outcome);
+    }
+
+    /// Whether the outcome of the attempt is still unknown. A read may have shown the booking.
+    fn is_open(self, attempt: &Attempt) -> bool {
+        self.attempts.with_value(|open| {
+            open.of_event(&attempt.event_id).is_some_and(|open| open.key == attempt.key)
+        })
     }
 
     /// While the socket is up, live counts say the same.
@@ -155,7 +195,7 @@ impl MyBookings {
         self.toasts.show(toast.about_event(&attempt.event_id).until_replaced());
     }
 
-    fn show_outcome(self, attempt: &Attempt, event_id: &Id, outcome: BookingOutcome) {
+    pub(super) fn show_outcome(self, attempt: &Attempt, event_id: &Id, outcome: BookingOutcome) {
         let text = outcome.message(&attempt.title);
         let toast = |tone| Toast::new(tone, text.clone()).about_event(event_id.inner());
         match outcome {
@@ -191,6 +231,7 @@ impl MyBookings {
                 self.toasts.show(toast(Tone::Error).on_this_page());
             }
             BookingOutcome::Unknown => {
+                self.set_given_up(event_id, true);
                 self.set_state(event_id, BookingState::Unknown { quantity: attempt.quantity });
                 let event_id = event_id.clone();
                 let try_again = Callback::new(move |()| self.try_again(&event_id));

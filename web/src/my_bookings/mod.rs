@@ -19,8 +19,8 @@ use rowlock_web_operations::{
 
 use crate::{
     api::live::LiveCounts,
+    booking::BookingOutcome,
     browser::session_storage,
-    repetition::History,
     session::{Session, SessionUser, Viewer},
     toasts::{Toast, Toasts, Tone},
     visibility::PageVisibility,
@@ -192,7 +192,7 @@ impl MyBookings {
     }
 
     /// Forgets everything that belongs to the user before. Queries drop answers for that user
-    /// themselves. Open attempts of the new user go on.
+    /// themselves. Open attempts of the new user go on, except for those that were given up.
     pub(crate) fn change_viewer(self, viewer: &Viewer) {
         for entry in self.entries.read_value().values() {
             entry.state.set(BookingState::NotBooked);
@@ -206,7 +206,13 @@ impl MyBookings {
         self.store_attempts();
         self.show_attempts();
         for attempt in self.attempts.get_value().all() {
-            spawn_local(self.carry_out(attempt.clone(), History::MayBeDone, viewer.clone()));
+            match attempt.is_given_up {
+                true => {
+                    let event_id = Id::new(&attempt.event_id);
+                    self.show_outcome(attempt, &event_id, BookingOutcome::Unknown);
+                }
+                false => spawn_local(self.resume(attempt.clone(), viewer.clone())),
+            }
         }
     }
 
@@ -219,8 +225,10 @@ impl MyBookings {
         }
     }
 
+    /// Shows the attempts that go on without the user.
     fn show_attempts(self) {
-        for attempt in self.attempts.get_value().all() {
+        let attempts = self.attempts.get_value();
+        for attempt in attempts.all().iter().filter(|attempt| !attempt.is_given_up) {
             self.show_checking(attempt);
         }
     }
@@ -233,6 +241,11 @@ impl MyBookings {
             Some(json) => storage.set_item(STORAGE_KEY, &json),
             None => storage.remove_item(STORAGE_KEY),
         };
+    }
+
+    fn set_given_up(self, event_id: &Id, is_given_up: bool) {
+        self.attempts.write_value().set_given_up(event_id.inner(), is_given_up);
+        self.store_attempts();
     }
 
     /// The outcome of the event's attempt is known, or what was booked has changed since.

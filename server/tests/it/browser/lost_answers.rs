@@ -248,6 +248,47 @@ async fn the_message_about_a_missing_answer_can_try_again_from_another_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_was_given_up_books_after_a_reload_only_if_the_user_tries_again() {
+    let app = App::start(Engine::Sqlite).await;
+    let (_proxy, browser) = open_limited_concert(&app).await;
+    give_up_an_attempt(&browser).await;
+    browser.set_online(true).await;
+    browser.page.refresh().await.unwrap();
+    browser.expect_text(".toast", "We couldn't find out whether your booking").await;
+    browser.expect_text(".live", "Live counts").await;
+    browser.expect_text(".book", "Try again").await;
+    assert_eq!(count_bookings(&app).await, 0);
+    browser.click(".book").await;
+    expect_booked_once(&app, &browser).await;
+    browser.close().await;
+}
+
+/// Books without a network until the page gives up, so the attempt never arrives.
+async fn give_up_an_attempt(browser: &Browser) {
+    browser.set_online(false).await;
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", CHECKING).await;
+    browser.evaluate(LET_A_MINUTE_PASS).await;
+    browser.expect_text(".book", "Try again").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_is_not_sent_again_at_another_price() {
+    let app = App::start(Engine::Sqlite).await;
+    let (_proxy, browser) = open_limited_concert(&app).await;
+    give_up_an_attempt(&browser).await;
+    app.execute_sql("UPDATE events SET price_minor = 9900 WHERE title = 'Limited Concert'").await;
+    browser.set_online(true).await;
+    browser.click(".book").await;
+    browser.expect_text(".toast", "Limited Concert now costs").await;
+    browser.expect_text(".toast", "99.00. Nothing was booked.").await;
+    browser.expect_text(".total", "99.00").await;
+    browser.expect_text(".book", "Book").await;
+    assert_eq!(count_bookings(&app).await, 0);
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn too_many_requests_do_not_settle_an_attempt_that_the_user_tries_again() {
     let app = App::start(Engine::Sqlite).await;
     let (proxy, browser) = open_limited_concert(&app).await;
