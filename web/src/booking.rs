@@ -2,7 +2,7 @@
 
 use rowlock_web_operations::bookings::{BookEventResult, BookingStatus};
 
-use crate::api::{ErrorCode, Failure};
+use crate::api::Failure;
 
 /// The outcome of an attempt to book.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,9 +21,7 @@ pub(crate) enum BookingOutcome {
     },
     /// The event takes no more bookings; the server's message says why.
     Closed(String),
-    /// The session had ended, so nothing was booked.
-    SignedOut,
-    /// Nothing was booked; the server's message says why.
+    /// Nothing was booked; the message says why.
     Refused(String),
     /// A refusal that this client does not know. Nothing was booked.
     OtherRefusal,
@@ -50,17 +48,8 @@ impl From<Result<BookEventResult, Failure>> for BookingOutcome {
             }
             Ok(BookEventResult::BookingClosed(refusal)) => Self::Closed(refusal.message),
             Ok(BookEventResult::Other) => Self::OtherRefusal,
-            Err(Failure::SessionEnded) => Self::SignedOut,
-            Err(Failure::NoAnswer) => Self::Unknown,
-            Err(Failure::Api(error)) => match error.code {
-                ErrorCode::Unauthenticated => Self::SignedOut,
-                ErrorCode::Unavailable | ErrorCode::Internal => Self::Unknown,
-                ErrorCode::InvalidCredentials
-                | ErrorCode::EmailTaken
-                | ErrorCode::BadUserInput
-                | ErrorCode::RateLimited
-                | ErrorCode::Other => Self::Refused(error.message),
-            },
+            Err(failure) if failure.is_inconclusive() => Self::Unknown,
+            Err(failure) => Self::Refused(failure.message()),
         }
     }
 }
@@ -76,7 +65,6 @@ impl BookingOutcome {
             }
             Self::SoldOut { left: 1 } => format!("Sorry, only 1 ticket for {event} is left."),
             Self::SoldOut { left } => format!("Sorry, only {left} tickets for {event} are left."),
-            Self::SignedOut => Failure::SessionEnded.message(),
             Self::Closed(message) | Self::Refused(message) => message.clone(),
             Self::CancelledSince => {
                 format!("Your booking for {event} was made and then cancelled.")
@@ -93,7 +81,7 @@ impl BookingOutcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::http::ApiError;
+    use crate::api::{ErrorCode, http::ApiError};
 
     fn api_error(code: ErrorCode) -> Failure {
         let message = "Wait 3 s.".to_owned();
@@ -124,10 +112,6 @@ mod tests {
             "We couldn't find out whether your booking for Jazz Night went through. Trying again \
              can't book twice."
         );
-        assert_eq!(
-            message(BookingOutcome::SignedOut),
-            "Your session has ended. Please sign in again."
-        );
     }
 
     #[test]
@@ -138,8 +122,6 @@ mod tests {
         {
             assert_eq!(outcome(failure), BookingOutcome::Unknown);
         }
-        assert_eq!(outcome(Failure::SessionEnded), BookingOutcome::SignedOut);
-        assert_eq!(outcome(api_error(ErrorCode::Unauthenticated)), BookingOutcome::SignedOut);
         for code in [ErrorCode::RateLimited, ErrorCode::BadUserInput, ErrorCode::Other] {
             let refused = BookingOutcome::Refused("Wait 3 s.".to_owned());
             assert_eq!(outcome(api_error(code)), refused);

@@ -10,7 +10,7 @@ use rowlock_web_operations::{
 
 use super::{BookingState, MyBookings, attempts::Attempt, shortage::Shortage};
 use crate::{
-    api::Failure,
+    api::{ErrorCode, Failure},
     booking::BookingOutcome,
     browser::{self, random_key},
     repetition::{History, Missing, Repeated, repeat_until_answered},
@@ -148,8 +148,9 @@ impl MyBookings {
             Repeated::Unwanted => return,
             Repeated::Answered(_) if !self.is_open(&attempt) => return,
             // Meanwhile the session has ended, or another user has signed in.
-            Repeated::Answered(_) if !is_wanted() => {
-                return self.forget_attempt(&attempt.event_id);
+            Repeated::Answered(answer) if !is_wanted() => {
+                self.forget_attempt(&attempt.event_id);
+                return self.show_session_ended(answer.err());
             }
             Repeated::Unknown => BookingOutcome::Unknown,
             Repeated::Answered(answer) => {
@@ -167,6 +168,19 @@ impl MyBookings {
         self.attempts.with_value(|open| {
             open.of_event(&attempt.event_id).is_some_and(|open| open.key == attempt.key)
         })
+    }
+
+    /// Tells a user who is signed out why nothing was booked.
+    fn show_session_ended(self, failure: Option<Failure>) {
+        let is_refused_for_that = failure.is_some_and(|failure| {
+            failure == Failure::SessionEnded || failure.code() == Some(ErrorCode::Unauthenticated)
+        });
+        if is_refused_for_that {
+            let session = self.session;
+            let is_signed_out = move || session.viewer() == Viewer::SignedOut;
+            let text = Failure::SessionEnded.message();
+            self.toasts.show(Toast::new(Tone::Error, text).while_true(is_signed_out));
+        }
     }
 
     /// While the socket is up, live counts say the same.
@@ -224,9 +238,7 @@ impl MyBookings {
                 self.settle(event_id, BookingState::NotBooked);
                 self.toasts.show(toast(Tone::Info));
             }
-            BookingOutcome::SignedOut
-            | BookingOutcome::Refused(_)
-            | BookingOutcome::OtherRefusal => {
+            BookingOutcome::Refused(_) | BookingOutcome::OtherRefusal => {
                 self.settle(event_id, BookingState::NotBooked);
                 self.toasts.show(toast(Tone::Error).on_this_page());
             }
