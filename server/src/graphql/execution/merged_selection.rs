@@ -7,7 +7,10 @@
 //! if there were none. So each selection that can be empty gets a field of its own, [`TYPE_MARKER`],
 //! which [`answer_shape`](super::answer_shape) takes out of the answer.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    ptr,
+};
 
 use async_graphql::{
     Name, Pos, Positioned, ServerError, ServerResult, Value, Variables,
@@ -111,10 +114,13 @@ enum Conditions<'a> {
     Ignored,
 }
 
+/// Fields with one name in the answer.
+type Group<'a> = Vec<&'a Positioned<Field>>;
+
 /// Fields by their names in the answer.
 #[derive(Default)]
 struct Collected<'a> {
-    fields: Vec<Vec<&'a Positioned<Field>>>,
+    fields: Vec<Group<'a>>,
     places: HashMap<&'a Name, usize>,
     fragments: HashSet<&'a Name>,
 }
@@ -133,35 +139,53 @@ impl<'a> Merge<'a> {
         let is_object = self.schema.find_type(parent).is_some_and(NamedType::is_object);
         let mut items = Vec::new();
         if is_object || !has_fragments {
-            items = self.fields(sets, parent)?;
+            items = self.fields(&self.groups(sets, parent)?, parent)?;
             if items.is_empty() {
                 items.push(type_marker(pos));
             }
         } else {
             items.push(type_marker(pos));
+            let mut of_objects = Vec::new();
             for object in self.schema.possible_types(parent) {
-                let fields = self.fields(sets, object)?;
-                if !fields.is_empty() {
-                    items.push(fragment_on(object, pos, fields));
+                of_objects.push((object, self.groups(sets, object)?));
+            }
+            // Fields such as `__typename` often come first, and are the same for all objects.
+            let common = common_at_the_start(&of_objects);
+            for (object, groups) in of_objects {
+                let (first, others) = groups.split_at(common);
+                if items.len() == 1 {
+                    items.extend(self.fields(first, object)?);
+                }
+                if !others.is_empty() {
+                    items.push(fragment_on(object, pos, self.fields(others, object)?));
                 }
             }
         }
         Ok(Positioned::new(SelectionSet { items }, pos))
     }
 
-    /// Merges what is selected of objects of this type.
-    fn fields(
+    /// Collects what is selected of objects of this type, by the names in the answer.
+    fn groups(
         &self,
         sets: &[&'a Positioned<SelectionSet>],
         object: &str,
-    ) -> ServerResult<Vec<Positioned<Selection>>> {
+    ) -> ServerResult<Vec<Group<'a>>> {
         let mut collected = Collected::default();
         for set in sets {
             self.collect(&set.node, object, &mut collected)?;
         }
-        let fields = collected.fields.into_iter().filter_map(|group| {
+        Ok(collected.fields)
+    }
+
+    /// Merges each group into one field.
+    fn fields(
+        &self,
+        groups: &[Group<'a>],
+        object: &str,
+    ) -> ServerResult<Vec<Positioned<Selection>>> {
+        let fields = groups.iter().filter_map(|group| {
             let (first, _) = group.split_first()?;
-            Some(self.field(object, first, &group))
+            Some(self.field(object, first, group))
         });
         fields.collect()
     }
@@ -269,6 +293,21 @@ fn condition(directive: &Positioned<Directive>) -> Option<(bool, &Written)> {
     Some((kept, &directive.node.get_argument("if")?.node))
 }
 
+/// The number of fields without a selection at the start that are the same for all objects.
+fn common_at_the_start(of_objects: &[(&str, Vec<Group<'_>>)]) -> usize {
+    let Some(((_, first), others)) = of_objects.split_first() else { return 0 };
+    let is_common = |place: usize, group: &Group<'_>| match &**group {
+        [field] if field.node.selection_set.node.items.is_empty() => {
+            others.iter().all(|(_, groups)| match groups.get(place).map(|group| &**group) {
+                Some([other]) => ptr::eq(*field, *other),
+                _ => false,
+            })
+        }
+        _ => false,
+    };
+    first.iter().enumerate().take_while(|(place, group)| is_common(*place, group)).count()
+}
+
 fn is_marker_only(set: &SelectionSet) -> bool {
     set.items.iter().all(|selection| {
         matches!(&selection.node, Selection::Field(of) if of.node.response_key().node == TYPE_MARKER)
@@ -359,6 +398,14 @@ mod tests {
         let found = merged(text, json!({})).unwrap();
         assert!(
             found.starts_with("{node{? ...Booking{id a quantity} ...Event{title id a}"),
+            "{found}"
+        );
+        let text = "{ node(id: 1) { __typename id ... on Event { title } } }";
+        assert_eq!(merged(text, json!({})).unwrap(), "{node{? __typename id ...Event{title}}}");
+        let text = "{ node(id: 1) { __typename id ... on Event { id title } ... on User { __typename } } }";
+        let found = merged(text, json!({})).unwrap();
+        assert!(
+            found.starts_with("{node{? ...Booking{__typename id} ...Event{__typename id title}"),
             "{found}"
         );
         let text = "{ node(id: 1) { id id } }";
