@@ -2,8 +2,8 @@
 //! composition make no difference, and an index over its pieces.
 //!
 //! No function folds alike on both engines, so Rowlock does it. The database takes the text away
-//! whenever another program writes a title or a venue, and Rowlock then makes it anew. The indexes over
-//! titles alone stay, because servers of the previous version still use them.
+//! whenever another program writes a title or a venue, and Rowlock then makes it anew. The indexes
+//! over titles alone stay, because servers of the previous version still use them.
 
 use sea_orm_migration::{
     prelude::*,

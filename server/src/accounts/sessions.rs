@@ -191,7 +191,8 @@ impl Sessions {
         let (series, hash) = (token.series(), token.hash());
         let sent = tokens.iter().find(|known| known.token_hash == hash);
         let decision = match sent {
-            // Whoever has signed in with this version can only have planted the cookie.
+            // This version never sets a cookie of the earlier name, so somebody else has put its
+            // token there.
             Some(sent)
                 if name == CookieName::Earlier && !is_of_earlier_version(sent.nonce.as_deref()) =>
             {

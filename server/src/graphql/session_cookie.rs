@@ -112,7 +112,7 @@ impl SessionCookie {
 
     /// Sets the refresh cookie in the answer.
     pub(super) fn set(&self, ctx: &Context<'_>, refresh_token: &str, lifetime: TimeDelta) {
-        self.remove_twins(ctx);
+        self.remove_other_partition(ctx);
         self.append(ctx, REFRESH, refresh_token, lifetime);
         self.remove_earlier(ctx, REFRESH);
     }
@@ -120,7 +120,7 @@ impl SessionCookie {
     /// Removes the refresh cookie from the browser.
     pub(super) fn clear(&self, ctx: &Context<'_>) {
         self.append(ctx, REFRESH, "", TimeDelta::zero());
-        self.remove_twins(ctx);
+        self.remove_other_partition(ctx);
         self.remove_earlier(ctx, REFRESH);
     }
 
@@ -156,13 +156,13 @@ impl SessionCookie {
 
     /// Removes the cookie that was set while the setting for cross-site pages was another one.
     /// Browsers keep a partitioned cookie and one that is not partitioned beside each other.
-    fn remove_twins(&self, ctx: &Context<'_>) {
+    fn remove_other_partition(&self, ctx: &Context<'_>) {
         let is_partitioned = self.scope.same_site == CookieSameSite::None;
         if self.refresh_cookies > usize::from(!is_partitioned) {
-            let mut twin = self.cookie(self.name(REFRESH), "", TimeDelta::zero());
-            twin.set_partitioned(!is_partitioned);
-            twin.set_secure(true);
-            ctx.append_http_header(SET_COOKIE, twin.to_string());
+            let mut other = self.cookie(self.name(REFRESH), "", TimeDelta::zero());
+            other.set_partitioned(!is_partitioned);
+            other.set_secure(true);
+            ctx.append_http_header(SET_COOKIE, other.to_string());
         }
     }
 

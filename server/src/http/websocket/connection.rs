@@ -104,8 +104,8 @@ impl<S: Socket> Connection<S> {
         Poll::Ready(result)
     }
 
-    /// The messages that async-graphql may process, some of them made smaller. The stream ends when the socket ends, or at the
-    /// first message that is not admitted.
+    /// The messages that async-graphql may process, some of them made smaller. The stream ends when
+    /// the socket ends, or at the first message that is not admitted.
     pub(super) fn incoming<'a>(
         &'a self,
         state: &'a SocketState,
