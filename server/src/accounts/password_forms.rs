@@ -15,9 +15,11 @@ pub(super) fn prepared(password: &str) -> String {
 /// The forms that a hash may have been made from, each once: the prepared one, and those of earlier
 /// versions. Their number depends on what was typed and on nothing else.
 pub(super) fn hashed_forms(password: &str) -> Vec<String> {
+    let composed = ComposingNormalizerBorrowed::new_nfc().normalize(password);
     let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(password);
     let mut forms = vec![prepared(password)];
-    for old in [password, &decomposed] {
+    // Both letters and spaces may have been typed on another keyboard then.
+    for old in [password, &composed, &decomposed] {
         if !forms.iter().any(|form| form == old) {
             forms.push(old.to_owned());
         }
@@ -51,13 +53,25 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_password_is_hashed_once_and_no_other_more_than_three_times() {
+    fn a_plain_password_is_hashed_once_and_no_other_more_than_four_times() {
         assert_eq!(hashed_forms("passw0rd"), ["passw0rd"]);
         assert_eq!(hashed_forms("p\u{e4}ss"), ["p\u{e4}ss", "pa\u{308}ss"]);
-        let forms = hashed_forms("p\u{e4}ss\u{a0}wo\u{308}rd");
+        let own_space = ["p\u{e4}ss\u{a0}w\u{f6}rd", "pa\u{308}ss\u{a0}wo\u{308}rd"];
+        for typed in own_space {
+            let mut forms = hashed_forms(typed);
+            forms[1..].sort_by_key(String::len);
+            assert_eq!(forms, ["p\u{e4}ss w\u{f6}rd", own_space[0], own_space[1]], "{typed:?}");
+        }
+        let mixed = "p\u{e4}ss\u{3000}wo\u{308}rd";
+        let forms = hashed_forms(mixed);
         assert_eq!(
             forms,
-            ["p\u{e4}ss w\u{f6}rd", "p\u{e4}ss\u{a0}wo\u{308}rd", "pa\u{308}ss\u{a0}wo\u{308}rd"]
+            [
+                "p\u{e4}ss w\u{f6}rd",
+                mixed,
+                "p\u{e4}ss\u{3000}w\u{f6}rd",
+                "pa\u{308}ss\u{3000}wo\u{308}rd"
+            ]
         );
     }
 }
