@@ -5,8 +5,9 @@
 
 use super::refresh_token::RefreshToken;
 
-/// Most tokens of a request that are looked up.
-const MAX_TOKENS: usize = 8;
+/// Most tokens of each name that are looked up. A browser has two of its own, if the setting for
+/// cross-site pages has changed, and each may cost a transaction.
+const MAX_TOKENS: usize = 3;
 
 /// The name of the cookie that a token came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,5 +49,24 @@ impl SentTokens {
     /// The tokens by the name of their cookie; those of the current name come first.
     pub(super) fn by_name(&self) -> [(CookieName, &[RefreshToken]); 2] {
         [(CookieName::Current, &self.current), (CookieName::Earlier, &self.earlier)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+    use super::*;
+
+    #[test]
+    fn a_request_with_many_cookies_costs_six_look_ups_at_most() {
+        let mut sent = SentTokens::default();
+        for number in 0..20 {
+            let cookie = URL_SAFE_NO_PAD.encode([number; 32]);
+            sent.add(CookieName::Earlier, &cookie);
+            sent.add(CookieName::Current, &cookie);
+        }
+        assert_eq!(sent.by_name().map(|(_, tokens)| tokens.len()), [3, 3]);
+        assert_eq!(sent.all().count(), 6);
     }
 }
