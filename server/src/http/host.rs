@@ -13,26 +13,38 @@ use crate::graphql::ApiError;
 /// The answer to a request that names no host, or several, or none that can be one. In any other
 /// request, the host of its target, if it has one, takes the place of the header.
 pub(crate) fn refuse_bad_host<B>(request: &mut Request<B>) -> Option<Response> {
-    let mut hosts = request.headers().get_all(header::HOST).iter();
-    let problem = match (hosts.next(), hosts.next()) {
-        (_, Some(_)) => "The request has several Host headers.",
-        (Some(host), None) if !is_host(host.as_bytes()) => {
-            "The Host header is not a host with an optional port."
-        }
-        (None, None) if request.version() == Version::HTTP_11 => "The request has no Host header.",
-        _ => {
-            use_host_of_target(request);
-            return None;
-        }
+    let problem = match problem_of_header(request) {
+        None if use_host_of_target(request) => return None,
+        None => "The address of the request has no host with an optional port.",
+        Some(problem) => problem,
     };
     Some(refuse(StatusCode::BAD_REQUEST, ApiError::field("host", problem)))
 }
 
-fn use_host_of_target<B>(request: &mut Request<B>) {
-    let Some(authority) = request.uri().authority() else { return };
+fn problem_of_header<B>(request: &Request<B>) -> Option<&'static str> {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (_, Some(_)) => Some("The request has several Host headers."),
+        (Some(host), None) if !is_host(host.as_bytes()) => {
+            Some("The Host header is not a host with an optional port.")
+        }
+        (None, None) if request.version() == Version::HTTP_11 => {
+            Some("The request has no Host header.")
+        }
+        _ => None,
+    }
+}
+
+/// Puts the target's host into the header. Returns false if it has one that can't be a host.
+fn use_host_of_target<B>(request: &mut Request<B>) -> bool {
+    let Some(authority) = request.uri().authority() else { return true };
     let host = authority.as_str().rsplit('@').next().unwrap_or_default();
-    if let Ok(host) = HeaderValue::from_str(host) {
-        request.headers_mut().insert(header::HOST, host);
+    match HeaderValue::from_str(host) {
+        Ok(value) if is_host(host.as_bytes()) => {
+            request.headers_mut().insert(header::HOST, value);
+            true
+        }
+        _ => false,
     }
 }
 
@@ -126,5 +138,14 @@ mod tests {
             .unwrap();
         assert!(refuse_bad_host(&mut request).is_none());
         assert_eq!(request.headers()[header::HOST], "b.example:81");
+    }
+
+    #[test]
+    fn a_target_whose_host_is_none_is_refused() {
+        for target in ["http://u:p@b.example:99999/events", "http://b.example:port/"] {
+            let mut request = Request::get(target).header(header::HOST, "a").body(()).unwrap();
+            let answer = refuse_bad_host(&mut request);
+            assert_eq!(answer.map(|answer| answer.status()), Some(StatusCode::BAD_REQUEST));
+        }
     }
 }
