@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use reqwest::StatusCode;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
 
 use crate::{
-    app::{BOOK, JWT_SECRET, refresh_cookie},
+    app::{BOOK, JWT_SECRET, WEB_DIR, refresh_cookie},
     database::{Engine, new_database},
-    demo::{LIMITED_CONCERT, LOG_IN_AS_ADA},
+    demo::{JAZZ_NIGHT, LIMITED_CONCERT, LOG_IN_AS_ADA},
     program::Program,
     socket::{MODERN_PROTOCOL, Socket, WATCH_COUNTS},
 };
@@ -90,6 +91,23 @@ async fn the_log_has_the_cause_of_an_internal_error_under_its_request_id_on_ever
         let is_cause = |line: &&str| line.contains(id) && line.contains("does not exist");
         assert!(log.lines().any(|line| is_cause(&line)), "{answer}\n{log}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_has_the_cause_when_a_page_lacks_its_event() {
+    let folder = TempDir::new().unwrap();
+    let url = new_database(Engine::Postgres, &folder).await;
+    let web_dir = std::fs::canonicalize(WEB_DIR).unwrap();
+    let settings = [("LOG_LEVEL", "warn"), ("WEB_DIR", web_dir.to_str().unwrap())];
+    let server = Program::serve_database(&url, &settings).await;
+    let database = sea_orm::Database::connect(&url).await.unwrap();
+    database.execute_unprepared("ALTER TABLE events RENAME venue TO place").await.unwrap();
+    let page = server.get(&format!("/events/{JAZZ_NIGHT}")).send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::SERVICE_UNAVAILABLE);
+    server.terminate();
+    let (_, log) = server.wait();
+    let is_cause = |line: &&str| line.contains(JAZZ_NIGHT) && line.contains("does not exist");
+    assert!(log.lines().any(|line| is_cause(&line)), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

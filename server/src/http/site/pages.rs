@@ -23,7 +23,7 @@ use super::{
     head::{Head, TAGLINE},
     public_origin::{DEPENDS_ON, public_origin},
 };
-use crate::http::state::App;
+use crate::{database::Fault, events::EventsError, http::state::App};
 
 /// The client's pages besides the lists and the events, and their titles.
 const OTHER_PAGES: [(&str, &str); 3] =
@@ -95,16 +95,32 @@ async fn event<B: Backend>(
             client.page(StatusCode::OK, &head).await
         }
         Ok(Ok(None)) => not_found(Extension(client)).await,
-        // The client asks again, and says what is wrong.
-        Ok(Err(_)) | Err(_) => {
-            let mut page =
-                client.page(StatusCode::SERVICE_UNAVAILABLE, &Head::unlisted("Event")).await;
-            let headers = page.headers_mut();
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-            page
+        Ok(Err(error)) => {
+            log_unread(id, &error);
+            unavailable(&client).await
         }
+        Err(_) => unavailable(&client).await,
     }
+}
+
+fn log_unread(id: EventId, error: &EventsError) {
+    match error {
+        // Nobody would hear of it otherwise, since the page is 503 whatever the cause.
+        EventsError::Database(cause) if Fault::of(cause) == Fault::Other => {
+            tracing::error!(%error, event = %id, "an event can't be read for its page");
+        }
+        // Probes log that the database is away.
+        _ => tracing::debug!(%error, event = %id, "an event could not be read for its page"),
+    }
+}
+
+/// The page of an event that can't be read now. The client asks again, and says what is wrong.
+async fn unavailable<B: Backend>(client: &Client<B>) -> Response {
+    let mut page = client.page(StatusCode::SERVICE_UNAVAILABLE, &Head::unlisted("Event")).await;
+    let headers = page.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    page
 }
 
 async fn not_found<B: Backend>(Extension(client): Extension<Client<B>>) -> Response {
