@@ -54,17 +54,12 @@ struct Lists {
 }
 
 impl Lists {
-    /// Runs `read`, and once more if some events had lost the keys that it depends on and have new
-    /// ones now.
-    async fn read<F: Future>(&self, filter: &EventFilter, read: impl Fn() -> F) -> F::Output {
-        if !filter.needs_keys() {
-            return read().await;
+    /// Runs `read` once the events have the keys that it depends on.
+    async fn read<F: Future>(&self, filter: &EventFilter, read: impl FnOnce() -> F) -> F::Output {
+        if filter.needs_keys() {
+            self.stale_keys.renew_some().await;
         }
-        let (found, is_stale) = tokio::join!(read(), self.stale_keys.exist());
-        if is_stale && self.stale_keys.renew_some().await {
-            return read().await;
-        }
-        found
+        read().await
     }
 }
 

@@ -1,20 +1,21 @@
 //! Gives events the keys that searches and the order by title compare.
 //!
 //! The database takes the search key of an event away when its title or venue is written, whoever
-//! does that. So each search looks for such events at the same time. If there are some, it gives
-//! them their keys and searches again. If there are very many, a background task goes on.
+//! does that. So each search first looks for such events. If there are some, it waits until they
+//! have keys, but not for long: events that take longer are left to a background task.
 
 use std::{sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use rowlock_entities::{EventId, event};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, FromQueryResult,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Statement,
-    sea_query::{Expr, LockBehavior, LockType, Query},
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement,
+    sea_query::{Expr, LockBehavior, LockType},
 };
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 use uuid::Uuid;
 
@@ -29,52 +30,66 @@ use crate::{
 
 /// Number of events that one transaction gives keys to. Their bookings wait for it.
 const BATCH: u64 = 500;
-/// A search that finds events without keys begins no further batch after this time.
-const MAX_SEARCH_DELAY: Duration = Duration::from_millis(300);
+/// Number of events that a look reads. There is usually none.
+const LOOK: u64 = 20;
+/// A renewal that searches wait for begins no further batch after this time.
+const MAX_RENEWAL_TIME: Duration = Duration::from_millis(300);
+/// Longest wait of a search for a renewal, which may itself wait for the writer.
+const MAX_SEARCH_DELAY: Duration = Duration::from_secs(1);
+/// After a search has waited in vain, no other one waits for this long.
+const PAUSE: Duration = Duration::from_secs(2);
+/// Time between two attempts to lock events that another transaction holds.
+const LOCK_INTERVAL: Duration = Duration::from_millis(20);
+/// Longest time for a batch that searches or the background task begin, until it is committed.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
+/// Shortest time between two passes of the background task.
+const PASS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Renews the keys of events. Clones share everything.
 #[derive(Clone, Debug)]
 pub(super) struct StaleKeys {
     db: Database,
     looks: SharedReads<AnyStale>,
+    renewals: SharedReads<Renewal>,
     more: Arc<Notify>,
+    /// Until when no search waits for a renewal.
+    paused_until: Arc<Mutex<Option<Instant>>>,
 }
 
 impl StaleKeys {
     pub(super) fn new(db: Database) -> Self {
-        Self { looks: SharedReads::new(db.clone()), db, more: Arc::default() }
+        Self {
+            looks: SharedReads::new(db.clone()),
+            renewals: SharedReads::new(db.clone()),
+            db,
+            more: Arc::default(),
+            paused_until: Arc::default(),
+        }
     }
 
-    /// Whether an event has no search key. False also if that can't be read: then the search that
-    /// asks will fail by itself.
-    pub(super) async fn exist(&self) -> bool {
-        matches!(self.looks.find(AnyStale).await, Ok(Ok(true)))
-    }
-
-    /// Gives keys to events that have none, as many as a search can wait for; returns whether there
-    /// were any. A search goes on without them if the database takes no writes.
-    pub(super) async fn renew_some(&self) -> bool {
-        let (start, mut renewed, mut after) = (Instant::now(), 0, None);
-        while start.elapsed() < MAX_SEARCH_DELAY {
-            match renew_batch(&self.db, after).await {
-                Ok(batch) => {
-                    renewed += batch.renewed;
-                    after = batch.last;
-                    if !batch.is_full() {
-                        return renewed > 0;
-                    }
-                }
-                Err(error) => {
+    /// Gives keys to events that have none, or waits until others have done so. What takes too long
+    /// is left to the background task.
+    pub(super) async fn renew_some(&self) {
+        // If the look fails, so will the search that asks.
+        if !matches!(self.looks.find(AnyStale).await, Ok(Ok(true))) {
+            return;
+        }
+        if self.paused_until.lock().is_none_or(|end| end <= Instant::now()) {
+            // The renewal goes on if nobody waits for it any more.
+            let renewal = timeout(MAX_SEARCH_DELAY, self.renewals.find(Renewal)).await;
+            match renewal {
+                Ok(Ok(Ok(Rest::None))) => return,
+                Ok(Ok(Err(error))) => {
                     tracing::debug!(%error, "could not renew the search keys of some events");
-                    return renewed > 0;
                 }
+                _ => {}
             }
+            *self.paused_until.lock() = Some(Instant::now() + PAUSE);
         }
         self.more.notify_one();
-        renewed > 0
     }
 
-    /// Gives keys to all events whenever a search has found many without, for as long as the server
+    /// Gives keys to all events whenever a search has left some without, for as long as the server
     /// runs. At least half of the time is left to other work.
     pub(super) async fn renew_whenever_many(self) {
         loop {
@@ -82,17 +97,18 @@ impl StaleKeys {
             let mut after = None;
             loop {
                 let start = Instant::now();
-                match renew_batch(&self.db, after).await {
+                match renew_within_timeout(&self.db, after).await {
                     Ok(batch) if batch.is_full() => after = batch.last,
                     Ok(_) => break,
                     Err(error) => {
-                        // The next search wakes this task again.
+                        // A search wakes this task again.
                         tracing::debug!(%error, "could not renew the search keys of all events");
                         break;
                     }
                 }
                 sleep(start.elapsed()).await;
             }
+            sleep(PASS_INTERVAL).await;
         }
     }
 }
@@ -113,6 +129,7 @@ pub(crate) async fn renew_all(db: &Database) -> Result<u64, DbErr> {
     }
 }
 
+/// Whether there is an event that could have keys and has none.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct AnyStale;
 
@@ -121,13 +138,47 @@ impl Read for AnyStale {
     type Found = Result<bool, DbErr>;
 
     async fn run(&self, db: &Database) -> Self::Found {
-        let stale = Query::select()
-            .expr(Expr::val(1))
-            .from(event::Entity)
-            .and_where(Expr::col("search_key").is_null())
-            .limit(1)
-            .take();
-        Ok(db.lists().query_one(&stale).await?.is_some())
+        any_stale(db.lists()).await
+    }
+}
+
+/// Whether there is an event that could have keys and has none. An event whose texts can't be read
+/// does not count: it stays without keys, and would send every search to the writer. Only if the
+/// look is full of such events, others may follow.
+async fn any_stale(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    let rows = read_each::<Texts>(db, stale_events(LOOK).build(db.get_database_backend())).await?;
+    Ok(rows.len() as u64 >= LOOK || rows.iter().any(|row| row.read.is_ok()))
+}
+
+/// Gives keys to as many events as searches can wait for. A search that needs keys while another
+/// one's renewal runs shares the next, which begins after the first was committed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Renewal;
+
+/// The events that a renewal has left without keys.
+#[derive(Clone, Copy, Debug)]
+enum Rest {
+    None,
+    Some,
+}
+
+impl Read for Renewal {
+    type Source = Database;
+    type Found = Result<Rest, DbErr>;
+
+    async fn run(&self, db: &Database) -> Self::Found {
+        let start = Instant::now();
+        // The look needs no writer, and events that another server gave keys to need none.
+        while any_stale(db.reads()).await? {
+            if start.elapsed() >= MAX_RENEWAL_TIME {
+                return Ok(Rest::Some);
+            }
+            if renew_within_timeout(db, None).await?.renewed == 0 {
+                // Another transaction holds the events, perhaps one that gives them keys.
+                sleep(LOCK_INTERVAL).await;
+            }
+        }
+        Ok(Rest::None)
     }
 }
 
@@ -137,6 +188,16 @@ struct Texts {
     id: EventId,
     title: String,
     venue: String,
+}
+
+/// The first events without keys in the order of their ids.
+fn stale_events(limit: u64) -> Select<event::Entity> {
+    event::Entity::find()
+        .select_only()
+        .columns([event::Column::Id, event::Column::Title, event::Column::Venue])
+        .filter(Expr::col("search_key").is_null())
+        .order_by_asc(event::Column::Id)
+        .limit(limit)
 }
 
 /// Events without keys, as one transaction found them in the order of their ids.
@@ -154,17 +215,17 @@ impl Batch {
     }
 }
 
+/// A connection that falls silent keeps nobody for longer.
+async fn renew_within_timeout(db: &Database, after: Option<EventId>) -> Result<Batch, DbErr> {
+    db.with_deadline(Instant::now() + BATCH_TIMEOUT, renew_batch(db, after)).await
+}
+
 async fn renew_batch(db: &Database, after: Option<EventId>) -> Result<Batch, DbErr> {
     let tx = db.begin().await?;
     let backend = tx.get_database_backend();
-    let mut stale = event::Entity::find()
-        .select_only()
-        .columns([event::Column::Id, event::Column::Title, event::Column::Venue])
-        .filter(Expr::col("search_key").is_null())
-        .order_by_asc(event::Column::Id)
-        .limit(BATCH)
-        // Nobody waits for an event that another program holds.
-        .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked);
+    // Nobody waits for an event that another program holds.
+    let mut stale =
+        stale_events(BATCH).lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked);
     if let Some(after) = after {
         stale = stale.filter(event::Column::Id.gt(after));
     }

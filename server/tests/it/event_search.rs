@@ -1,8 +1,14 @@
 //! Searching events: words in any form, in the title and the venue.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::{
     app::{App, code_and_fields},
@@ -22,6 +28,9 @@ on_both_engines! {
     a_search_has_a_largest_number_of_words
     rows_that_another_program_writes_are_found_at_once
     a_title_that_another_program_writes_is_sorted_by
+    searches_at_the_same_time_find_what_another_program_writes
+    lists_at_the_same_time_sort_by_what_another_program_writes
+    a_search_waits_only_shortly_for_a_program_that_writes
     many_rows_that_another_program_writes_are_found_soon
 }
 
@@ -212,6 +221,91 @@ async fn a_title_that_another_program_writes_is_sorted_by(app: App) {
     let order = json!({ "orderBy": { "field": "TITLE" } });
     let nodes = app.data(None, SEARCH, order).await["events"]["nodes"].take();
     assert_eq!(nodes, json!([{ "title": "ALPHA" }, { "title": "Beta" }]));
+}
+
+/// Number of different searches that are sent at the same time, so that none shares another's read.
+const SEARCHES: usize = 12;
+
+async fn searches_at_the_same_time_find_what_another_program_writes(app: App) {
+    app.execute_sql("DELETE FROM events").await;
+    let words: Vec<String> = (0..SEARCHES).map(|number| format!("w{number}")).collect();
+    event_at(&app, "Zebra", &words.join(" ")).await;
+    for round in 0..20 {
+        let title = format!("Yak{round}");
+        app.execute_sql(&format!("UPDATE events SET title = '{title}'")).await;
+        let queries: Vec<String> = words.iter().map(|word| format!("{title} {word}")).collect();
+        for found in join_all(queries.iter().map(|query| search(&app, query))).await {
+            assert_eq!(found, [title.as_str()]);
+        }
+    }
+}
+
+async fn lists_at_the_same_time_sort_by_what_another_program_writes(app: App) {
+    app.execute_sql("DELETE FROM events").await;
+    app.event("Middle", 5).await;
+    app.event("First", 5).await;
+    let query = "query($first: Int!) { events(first: $first, orderBy: { field: TITLE }) {
+        nodes { title } } }";
+    for (from, to) in [("First", "Next"), ("Next", "First")].repeat(10) {
+        app.execute_sql(&format!("UPDATE events SET title = '{to}' WHERE title = '{from}'")).await;
+        let mut sorted = ["Middle", to];
+        sorted.sort_unstable();
+        let lists = (2..2 + SEARCHES).map(|first| app.data(None, query, json!({ "first": first })));
+        for data in join_all(lists).await {
+            let nodes = &data["events"]["nodes"];
+            assert_eq!(*nodes, json!([{ "title": sorted[0] }, { "title": sorted[1] }]));
+        }
+    }
+}
+
+/// Begins a transaction of another program that lets nobody else write events.
+async fn lock_events(app: &App) -> DatabaseTransaction {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let transaction = app.db().begin_with_options(options).await.unwrap();
+    if app.engine() == Engine::Postgres {
+        transaction.execute_unprepared("LOCK TABLE events IN EXCLUSIVE MODE").await.unwrap();
+    }
+    transaction
+}
+
+async fn a_search_waits_only_shortly_for_a_program_that_writes(app: App) {
+    app.execute_sql("DELETE FROM events").await;
+    app.event("Concert", 5).await;
+    app.execute_sql("UPDATE events SET title = 'Yak' WHERE title = 'Concert'").await;
+    let other_program = lock_events(&app).await;
+    for query in ["hall", "yak"] {
+        let found = timeout(Duration::from_secs(3), search(&app, query)).await;
+        assert_eq!(found.expect("a search answers soon"), [""; 0]);
+    }
+    other_program.rollback().await.unwrap();
+    // While it is given its keys, an answer's list and its total may differ.
+    let total = "{ events(search: \"yak\") { totalCount } }";
+    wait_until(Duration::from_secs(10), "the event is found", async || {
+        app.data(None, total, json!({})).await["events"]["totalCount"] == 1
+    })
+    .await;
+    assert_eq!(search(&app, "yak").await, ["Yak"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_title_that_is_no_text_makes_no_search_wait_for_the_writer() {
+    let app = App::start(Engine::Sqlite).await;
+    app.event("Concert", 5).await;
+    app.execute_sql("UPDATE events SET title = CAST(X'ff41' AS TEXT) WHERE title = 'Jazz Night'")
+        .await;
+    assert_eq!(search(&app, "concert hall").await, ["Concert"]);
+    let other_program = lock_events(&app).await;
+    let start = Instant::now();
+    assert_eq!(search(&app, "hall concert").await, ["Concert"]);
+    let time = start.elapsed();
+    assert!(time < Duration::from_millis(900), "{time:?}");
+    other_program.rollback().await.unwrap();
+    // The other events get their keys all the same.
+    app.execute_sql("UPDATE events SET title = 'Yak' WHERE title = 'Concert'").await;
+    assert_eq!(search(&app, "yak").await, ["Yak"]);
 }
 
 async fn many_rows_that_another_program_writes_are_found_soon(app: App) {
