@@ -98,7 +98,7 @@ impl StaleKeys {
             loop {
                 let start = Instant::now();
                 match renew_within_timeout(&self.db, after).await {
-                    Ok(batch) if batch.is_full() => after = batch.last,
+                    Ok(batch) if batch.may_have_successor() => after = batch.last,
                     Ok(_) => break,
                     Err(error) => {
                         // A search wakes this task again.
@@ -122,7 +122,7 @@ pub(crate) async fn renew_all(db: &Database) -> Result<u64, DbErr> {
     loop {
         let batch = renew_batch(db, after).await?;
         renewed += batch.renewed;
-        if !batch.is_full() {
+        if !batch.may_have_successor() {
             return Ok(renewed);
         }
         after = batch.last;
@@ -205,13 +205,14 @@ fn stale_events(limit: u64) -> Select<event::Entity> {
 struct Batch {
     found: u64,
     renewed: u64,
+    /// The last id that can be read.
     last: Option<EventId>,
 }
 
 impl Batch {
-    /// Whether more may follow.
-    fn is_full(&self) -> bool {
-        self.found >= BATCH
+    /// Whether more events may follow. Without an id, there is no telling where they begin.
+    fn may_have_successor(&self) -> bool {
+        self.found >= BATCH && self.last.is_some()
     }
 }
 
@@ -231,7 +232,7 @@ async fn renew_batch(db: &Database, after: Option<EventId>) -> Result<Batch, DbE
     }
     let rows = read_each::<Texts>(&tx, stale.build(backend)).await?;
     let found = rows.len() as u64;
-    let last = rows.last().and_then(|row| row.value("id")).map(EventId);
+    let last = rows.iter().rev().find_map(|row| row.value("id")).map(EventId);
     let readable: Vec<Texts> = rows.into_iter().filter_map(|row| row.read.ok()).collect();
     let renewed = readable.len() as u64;
     match backend {

@@ -8,12 +8,14 @@ use sea_orm::{
     TransactionTrait,
 };
 use serde_json::json;
-use tokio::time::timeout;
+use tempfile::TempDir;
+use tokio::{process::Command, time::timeout};
 
 use crate::{
     app::{App, code_and_fields},
     database::Engine,
     on_both_engines,
+    program::rowlock_command,
     waiting::wait_until,
 };
 
@@ -306,6 +308,27 @@ async fn a_title_that_is_no_text_makes_no_search_wait_for_the_writer() {
     // The other events get their keys all the same.
     app.execute_sql("UPDATE events SET title = 'Yak' WHERE title = 'Concert'").await;
     assert_eq!(search(&app, "yak").await, ["Yak"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrating_ends_although_many_events_have_no_id_that_can_be_read() {
+    let app = App::start(Engine::Sqlite).await;
+    app.event("Concert", 5).await;
+    let columns = "title, title_key, description, venue, starts_at, total_tickets, \
+                   remaining_tickets, count_version, price_minor, currency, created_at";
+    app.execute_sql(&format!(
+        "DROP TRIGGER events_types_insert; \
+         INSERT INTO events (id, {columns}) \
+         WITH RECURSIVE n (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n \
+         WHERE value < 600) \
+         SELECT 'event ' || value, {columns} FROM events, n WHERE title = 'Concert'"
+    ))
+    .await;
+    let folder = TempDir::new().unwrap();
+    let mut migrate = Command::from(rowlock_command(folder.path()));
+    migrate.arg("migrate").env("DATABASE_URL", &app.database_url).kill_on_drop(true);
+    let ended = timeout(Duration::from_secs(30), migrate.status()).await;
+    assert!(ended.expect("the program ends").unwrap().success());
 }
 
 async fn many_rows_that_another_program_writes_are_found_soon(app: App) {
