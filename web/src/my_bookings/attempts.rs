@@ -18,7 +18,7 @@ pub(super) struct Attempt {
     pub(super) key: String,
     /// By the browser's clock, in milliseconds.
     pub(super) began_at: f64,
-    /// Whether no answer came in time. It is sent again only if the user asks for that.
+    /// Whether no answer came in time, or while the user was signed in. It is sent again only if the user asks for that.
     pub(super) is_given_up: bool,
 }
 
@@ -69,6 +69,10 @@ impl Attempts {
         for attempt in self.open.iter_mut().filter(|attempt| attempt.event_id == event_id) {
             attempt.is_given_up = is_given_up;
         }
+    }
+
+    pub(super) fn give_up_all(&mut self) {
+        self.open.iter_mut().for_each(|attempt| attempt.is_given_up = true);
     }
 
     /// Forgets the event's attempt, because its outcome is known. With the old key, the server would

@@ -192,7 +192,8 @@ impl MyBookings {
     }
 
     /// Forgets everything that belongs to the user before. Queries drop answers for that user
-    /// themselves. Open attempts of the new user go on, except for those that were given up.
+    /// themselves. Open attempts of the new user go on, except for those that were given up. Nobody
+    /// who signs in expects that to book, so a session's end gives up all of them.
     pub(crate) fn change_viewer(self, viewer: &Viewer) {
         for entry in self.entries.read_value().values() {
             entry.state.set(BookingState::NotBooked);
@@ -200,7 +201,16 @@ impl MyBookings {
         for attempt in self.attempts.read_value().all() {
             self.toasts.dismiss_about_event(&attempt.event_id);
         }
-        let Viewer::SignedIn(SessionUser { id, .. }) = viewer else { return };
+        let id = match viewer {
+            Viewer::Unknown => return,
+            Viewer::SignedOut => {
+                self.restore_attempts();
+                self.attempts.write_value().give_up_all();
+                self.store_attempts();
+                return;
+            }
+            Viewer::SignedIn(SessionUser { id, .. }) => id,
+        };
         self.restore_attempts();
         self.attempts.write_value().keep_only_those_of(id);
         self.store_attempts();
@@ -216,8 +226,7 @@ impl MyBookings {
         }
     }
 
-    /// Reads the attempts that were open when the tab was reloaded, or when the user's session
-    /// ended.
+    /// Reads the attempts that were open when the tab was reloaded.
     fn restore_attempts(self) {
         let stored = session_storage().and_then(|storage| storage.get_item(STORAGE_KEY).ok()?);
         if let Some(stored) = stored {

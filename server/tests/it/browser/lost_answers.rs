@@ -263,6 +263,34 @@ async fn an_attempt_that_was_given_up_books_after_a_reload_only_if_the_user_trie
     browser.close().await;
 }
 
+/// Keeps the page from sending bookings, as if the network had lost them.
+const LOSE_BOOKINGS: &str = "window.networkFetch = window.fetch; \
+    window.fetch = async (...parameters) => { \
+        const request = new Request(...parameters); \
+        const text = await request.clone().text(); \
+        if (text.includes('bookEvent')) throw new TypeError('Failed to fetch'); \
+        return window.networkFetch(request); }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_sends_no_attempt_of_the_session_before() {
+    let app = App::start(Engine::Sqlite).await;
+    let (_proxy, browser) = open_limited_concert(&app).await;
+    browser.evaluate(LOSE_BOOKINGS).await;
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", CHECKING).await;
+    browser.click_label("Sign out").await;
+    browser.expect_text(".toast", "You are signed out.").await;
+    browser.evaluate("window.fetch = window.networkFetch").await;
+    browser.click_label("Sign in").await;
+    browser.submit_sign_in("Ada").await;
+    browser.expect_text(".who", "Ada").await;
+    browser.expect_text(".book", "Try again").await;
+    assert_eq!(count_bookings(&app).await, 0);
+    browser.click(".book").await;
+    expect_booked_once(&app, &browser).await;
+    browser.close().await;
+}
+
 /// Books without a network until the page gives up, so the attempt never arrives.
 async fn give_up_an_attempt(browser: &Browser) {
     browser.set_online(false).await;
