@@ -26,7 +26,7 @@ pub(super) fn complete(schema: &Schema, operation: &OperationDefinition, respons
     arrange(set, &mut response.data);
 }
 
-/// What becomes of a value in which something failed.
+/// The effect of a failure on the value around it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Stays,

@@ -104,7 +104,7 @@ struct Merge<'a> {
     conditions: Conditions<'a>,
 }
 
-/// What `@skip` and `@include` with variables do.
+/// The effect of `@skip` and `@include` with variables.
 enum Conditions<'a> {
     Variables {
         values: &'a Variables,
@@ -283,7 +283,7 @@ impl<'a> Merge<'a> {
     }
 }
 
-/// What `@skip` and `@include` depend on, and the value with which the selection is kept.
+/// The value that `@skip` or `@include` depends on, and the one with which the selection is kept.
 fn condition(directive: &Positioned<Directive>) -> Option<(bool, &Written)> {
     let kept = match directive.node.name.node.as_str() {
         "include" => true,

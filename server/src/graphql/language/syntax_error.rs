@@ -1,4 +1,4 @@
-//! What the parser says of a text that it can't read.
+//! The error for a text that is not a document.
 
 use async_graphql::Pos;
 

@@ -1,7 +1,7 @@
 //! Checks documents against the schema before anything of them is executed.
 //! <https://spec.graphql.org/September2025/#sec-Validation>
 //!
-//! What is valid depends on the text alone, never on variables, so a document is validated once. The
+//! A document's validity depends on its text alone, never on variables, so it is found out once. The
 //! rules are those of graphql-js, which is their reference implementation: a test compares the two
 //! for thousands of documents. async-graphql's own rules accept more (input fields that are given
 //! twice, strings for enums, fields of `__typename`), and take longer.
