@@ -1,7 +1,8 @@
 //! Turns tokens into a tree.
 //! <https://spec.graphql.org/September2025/#sec-Appendix-Grammar-Summary.Document-Syntax>
 //!
-//! Each bracket is a nested call. The text's nesting must have been limited before.
+//! Each bracket is a nested call, so the text must have passed
+//! [`check_size`](super::check_size).
 
 use std::mem;
 
@@ -201,11 +202,13 @@ impl<'a> Parser<'a> {
         let pos = self.pos;
         let literal = match &mut self.next {
             Token::Sign('[') => {
-                let items = self.any_number('[', ']', |parser| parser.value(variables))?;
+                self.advance()?;
+                let items = self.items_until(']', |parser| parser.value(variables))?;
                 return Ok(Value { pos, literal: Literal::List(items) });
             }
             Token::Sign('{') => {
-                let fields = self.any_number('{', '}', |parser| parser.argument(variables))?;
+                self.advance()?;
+                let fields = self.items_until('}', |parser| parser.argument(variables))?;
                 return Ok(Value { pos, literal: Literal::Object(fields) });
             }
             Token::Sign('$') if variables == Variables::Allowed => {
@@ -235,13 +238,9 @@ impl<'a> Parser<'a> {
         mut item: impl FnMut(&mut Self) -> Result<T>,
     ) -> Result<Vec<T>> {
         self.sign(open)?;
-        let mut items = Vec::new();
-        loop {
-            items.push(item(self)?);
-            if self.skip_sign(close)? {
-                return Ok(items);
-            }
-        }
+        let mut items = vec![item(self)?];
+        items.extend(self.items_until(close, item)?);
+        Ok(items)
     }
 
     /// Parses at least one item between two signs, or nothing.
@@ -257,14 +256,12 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Parses items between two signs.
-    fn any_number<T>(
+    /// Parses items until the sign that closes them, after the one that opens them.
+    fn items_until<T>(
         &mut self,
-        open: char,
         close: char,
         mut item: impl FnMut(&mut Self) -> Result<T>,
     ) -> Result<Vec<T>> {
-        self.sign(open)?;
         let mut items = Vec::new();
         while !self.skip_sign(close)? {
             items.push(item(self)?);
