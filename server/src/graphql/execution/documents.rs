@@ -17,12 +17,11 @@ use super::{
     introspection_size::Introspection,
     operations::Operations,
     query_size::QuerySize,
-    text_size,
 };
 use crate::graphql::{
     allowed_operations::AllowedOperations,
     errors::ApiError,
-    language::{self, SyntaxError, executable::executable},
+    language::{self, SyntaxError, TooLarge, check_size, executable::executable},
     validation::{self, Disclosure, schema::Schema},
 };
 
@@ -137,12 +136,12 @@ impl Documents {
             return Err(coded(ApiError::Forbidden(NOT_LISTED)));
         }
         let max = self.limits.max_tokens;
-        text_size::check(text, max).map_err(|too_large| {
+        check_size(text, max).map_err(|too_large| {
             too_complex(match too_large {
-                text_size::TooLarge::Tokens => {
+                TooLarge::Tokens => {
                     format!("The query has more than {max} words and signs. Ask for less at once.")
                 }
-                text_size::TooLarge::Nesting => "The query is nested too deep.".to_owned(),
+                TooLarge::Nesting => "The query is nested too deep.".to_owned(),
             })
         })
     }

@@ -13,7 +13,6 @@ mod merged_selection;
 mod operations;
 mod query_size;
 mod raw_variables;
-mod text_size;
 mod variable_values;
 
 pub(crate) use api::{Api, Operation, RequestId};

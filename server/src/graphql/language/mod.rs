@@ -10,8 +10,10 @@ pub(in crate::graphql) mod ast;
 pub(in crate::graphql) mod executable;
 mod lexer;
 mod parser;
+mod size;
 mod strings;
 mod syntax_error;
 
 pub(in crate::graphql) use parser::parse;
+pub(in crate::graphql) use size::{TooLarge, check_size};
 pub(in crate::graphql) use syntax_error::SyntaxError;
