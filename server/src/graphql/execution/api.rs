@@ -16,8 +16,6 @@ use async_graphql::{
         DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
     },
 };
-use futures_util::FutureExt;
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
@@ -26,7 +24,7 @@ use super::{
     coded_errors::{RequestErrors, code_of, field_error, limit_errors},
     documents::{Document, Documents, TextLimits, too_complex},
     forbidden_nulls::find_forbidden_null,
-    introspection_size::{Introspection, WHOLE_SCHEMA},
+    introspection_size::Introspection,
     merged_selection::MergedOperation,
     operations::Operations,
     raw_variables::RawVariables,
@@ -38,7 +36,10 @@ use crate::{
         errors::code,
         schema::{self, Mutation, Query, Subscription},
         settings::OperationArgs,
-        validation::{Disclosure, schema::Schema as SchemaTypes},
+        validation::{
+            Disclosure,
+            schema::{Schema as SchemaTypes, introspected_schema},
+        },
     },
     limits::RateLimits,
     metrics::Metrics,
@@ -119,13 +120,14 @@ impl Api {
             .data(services.clock.clone())
             .data(Arc::clone(rate_limits))
             .finish();
-        let schema_types = Arc::new(SchemaTypes::of_server());
+        let introspected = introspected_schema();
+        let schema_types = Arc::new(SchemaTypes::read(&introspected));
         let limits = TextLimits {
             max_tokens: settings.max_query_tokens,
             max_selections: settings.max_query_selections,
             introspection: settings.introspection.then(|| {
                 let max_fields = settings.max_query_complexity * INTROSPECTION_DISCOUNT;
-                Introspection::new(whole_schema(), max_fields)
+                Introspection::new(introspected, max_fields)
             }),
         };
         let allowed = settings.allowed_operations.clone();
@@ -268,13 +270,6 @@ impl Api {
 pub(super) struct Prepared {
     pub(super) request: Request,
     pub(super) operation: Arc<MergedOperation>,
-}
-
-/// The schema as introspection shows it.
-fn whole_schema() -> Value {
-    // Introspection waits for nothing.
-    let answer = schema::builder().finish().execute(WHOLE_SCHEMA).now_or_never();
-    answer.and_then(|answer| answer.data.into_json().ok()).unwrap_or_default()
 }
 
 fn find_operation<'a>(

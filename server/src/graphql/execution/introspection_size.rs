@@ -13,28 +13,6 @@ use async_graphql::{
 use async_graphql_value::Value as Written;
 use serde_json::Value;
 
-/// The query whose answer holds everything that other queries can ask for.
-pub(super) const WHOLE_SCHEMA: &str = "{
-  __schema {
-    types {
-      kind name
-      fields(includeDeprecated: true) { name args { ...Input } type { ...Reference } }
-      inputFields { ...Input }
-      interfaces { ...Reference }
-      enumValues(includeDeprecated: true) { name }
-      possibleTypes { ...Reference }
-    }
-    queryType { ...Reference }
-    mutationType { ...Reference }
-    subscriptionType { ...Reference }
-    directives { name locations args { ...Input } }
-  }
-}
-fragment Input on __InputValue { name type { ...Reference } }
-fragment Reference on __Type {
-  kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } }
-}";
-
 /// The schema as introspection shows it.
 #[derive(Debug)]
 pub(super) struct Introspection {
@@ -44,9 +22,10 @@ pub(super) struct Introspection {
 }
 
 impl Introspection {
-    /// Reads the answer to [`WHOLE_SCHEMA`]. Counting stops at `max_fields`.
-    pub(super) fn new(mut whole_schema: Value, max_fields: usize) -> Self {
-        let schema = whole_schema["__schema"].take();
+    /// Reads the answer to [`SCHEMA_QUERY`](crate::graphql::validation::schema::SCHEMA_QUERY). Counting
+    /// stops at `max_fields`.
+    pub(super) fn new(mut introspected: Value, max_fields: usize) -> Self {
+        let schema = introspected["__schema"].take();
         let types = schema["types"].as_array().into_iter().flatten();
         let named = types.filter_map(|of| Some((of["name"].as_str()?.to_owned(), of.clone())));
         Self { types: named.collect(), schema, max_fields }
@@ -160,17 +139,16 @@ impl<'a> Count<'a> {
 
 #[cfg(test)]
 mod tests {
-    use async_graphql::parser::parse_query;
-    use futures_util::FutureExt;
-
     use super::*;
-    use crate::graphql::schema;
+    use crate::graphql::{
+        language::{executable::executable, parse},
+        validation::schema::{SCHEMA_QUERY, introspected_schema},
+    };
 
     /// The number of fields in the answer.
     fn fields(query: &str) -> usize {
-        let whole = schema::builder().finish().execute(WHOLE_SCHEMA).now_or_never().unwrap();
-        let mut introspection = Introspection::new(whole.data.into_json().unwrap(), 1 << 20);
-        let document = parse_query(query).unwrap();
+        let mut introspection = Introspection::new(introspected_schema(), 1 << 20);
+        let document = executable(&parse(query).unwrap());
         let (mut least, mut most) = (0, introspection.max_fields);
         while least < most {
             introspection.max_fields = usize::midpoint(least, most);
@@ -217,7 +195,7 @@ mod tests {
 
     #[test]
     fn what_tools_ask_for_at_the_start_is_far_below_the_limit() {
-        let whole = fields(WHOLE_SCHEMA);
+        let whole = fields(SCHEMA_QUERY);
         assert!((1_000..10_000).contains(&whole), "{whole}");
     }
 }

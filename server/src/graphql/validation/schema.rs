@@ -12,19 +12,22 @@ use serde_json::Value;
 
 use crate::graphql::schema;
 
-/// The query whose answer says all that validation needs to know.
-const SCHEMA_QUERY: &str = "{
+/// The query whose answer holds everything that validation and the counting of introspection need.
+pub(in crate::graphql) const SCHEMA_QUERY: &str = "{
   __schema {
-    queryType { name }
-    mutationType { name }
-    subscriptionType { name }
     types {
       kind name
-      fields(includeDeprecated: true) { name args(includeDeprecated: true) { ...Input } type { ...Reference } }
+      fields(includeDeprecated: true) {
+        name args(includeDeprecated: true) { ...Input } type { ...Reference }
+      }
       inputFields(includeDeprecated: true) { ...Input }
+      interfaces { ...Reference }
       enumValues(includeDeprecated: true) { name }
-      possibleTypes { name }
+      possibleTypes { ...Reference }
     }
+    queryType { ...Reference }
+    mutationType { ...Reference }
+    subscriptionType { ...Reference }
     directives { name locations isRepeatable args(includeDeprecated: true) { ...Input } }
   }
 }
@@ -32,6 +35,13 @@ fragment Input on __InputValue { name defaultValue type { ...Reference } }
 fragment Reference on __Type {
   kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } }
 }";
+
+/// The answer to [`SCHEMA_QUERY`].
+pub(in crate::graphql) fn introspected_schema() -> Value {
+    // Introspection waits for nothing.
+    let answer = schema::builder().finish().execute(SCHEMA_QUERY).now_or_never();
+    answer.and_then(|answer| answer.data.into_json().ok()).unwrap_or_default()
+}
 
 /// Scalars whose literals have one kind. All others take any literal.
 const BUILT_IN_SCALARS: [&str; 5] = ["Int", "Float", "String", "Boolean", "ID"];
@@ -107,15 +117,14 @@ pub(in crate::graphql) struct Directive {
 }
 
 impl Schema {
-    /// The schema of this server.
+    #[cfg(test)]
     pub(in crate::graphql) fn of_server() -> Self {
-        // Introspection waits for nothing.
-        let answer = schema::builder().finish().execute(SCHEMA_QUERY).now_or_never();
-        let answer = answer.and_then(|answer| answer.data.into_json().ok()).unwrap_or_default();
-        Self::read(&answer["__schema"])
+        Self::read(&introspected_schema())
     }
 
-    fn read(schema: &Value) -> Self {
+    /// Reads the answer to [`SCHEMA_QUERY`].
+    pub(in crate::graphql) fn read(introspected: &Value) -> Self {
+        let schema = &introspected["__schema"];
         let root = |field: &str| schema[field]["name"].as_str().map(str::to_owned);
         let directive = |of: &Value| Directive {
             locations: names(&of["locations"]),
