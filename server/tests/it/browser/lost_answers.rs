@@ -30,6 +30,18 @@ async fn open_limited_concert(app: &App) -> (Proxy, Browser) {
     (proxy, browser)
 }
 
+/// Books while the request can't be sent.
+async fn book_without_a_network(browser: &Browser) {
+    browser.set_online(false).await;
+    book_without_an_answer(browser).await;
+}
+
+/// Books when no answer will come, and waits until the page says so.
+async fn book_without_an_answer(browser: &Browser) {
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", CHECKING).await;
+}
+
 async fn expect_booked_once(app: &App, browser: &Browser) {
     browser.expect_text(".toast", BOOKED).await;
     browser.expect_text(".yours", "You have 1 ticket.").await;
@@ -92,8 +104,7 @@ async fn a_booking_goes_on_when_a_server_that_was_down_is_back() {
     let app = App::start(Engine::Sqlite).await;
     let (proxy, browser) = open_limited_concert(&app).await;
     proxy.set_open(false);
-    browser.click_label("Book").await;
-    browser.expect_text(".toast", CHECKING).await;
+    book_without_an_answer(&browser).await;
     browser.expect_text(".live", "Reconnecting; counts may be out of date").await;
     proxy.set_open(true);
     expect_booked_once(&app, &browser).await;
@@ -105,8 +116,7 @@ async fn the_list_of_bookings_tells_that_a_lost_booking_was_made() {
     let app = App::start(Engine::Sqlite).await;
     let (proxy, browser) = open_limited_concert(&app).await;
     proxy.set_fault(NetworkFault::CutEach(b"bookEvent"));
-    browser.click_label("Book").await;
-    browser.expect_text(".toast", CHECKING).await;
+    book_without_an_answer(&browser).await;
     browser.click_label("My bookings").await;
     browser.expect_text(".booking", "Limited Concert").await;
     browser.expect_text(".toast", "Limited Concert is booked.").await;
@@ -150,9 +160,7 @@ async fn an_attempt_that_arrives_after_its_repetition_books_nothing_more() {
 async fn a_booking_without_a_network_goes_on_when_the_network_is_back() {
     let app = App::start(Engine::Sqlite).await;
     let (_proxy, browser) = open_limited_concert(&app).await;
-    browser.set_online(false).await;
-    browser.click_label("Book").await;
-    browser.expect_text(".toast", CHECKING).await;
+    book_without_a_network(&browser).await;
     assert_eq!(count_bookings(&app).await, 0);
     browser.set_online(true).await;
     expect_booked_once(&app, &browser).await;
@@ -164,8 +172,7 @@ async fn an_attempt_goes_on_after_a_reload_with_the_same_key() {
     let app = App::start(Engine::Sqlite).await;
     let (proxy, browser) = open_limited_concert(&app).await;
     proxy.set_fault(NetworkFault::CutEach(b"bookEvent"));
-    browser.click_label("Book").await;
-    browser.expect_text(".toast", CHECKING).await;
+    book_without_an_answer(&browser).await;
     browser.page.refresh().await.unwrap();
     browser.expect_text("h1", "Limited Concert").await;
     // The page's own reading shows the booking, although the answer to the attempt is still lost.
@@ -182,9 +189,7 @@ async fn an_attempt_goes_on_after_a_reload_with_the_same_key() {
 async fn an_attempt_that_did_not_arrive_before_a_reload_books_after_it() {
     let app = App::start(Engine::Sqlite).await;
     let (proxy, browser) = open_limited_concert(&app).await;
-    browser.set_online(false).await;
-    browser.click_label("Book").await;
-    browser.expect_text(".toast", CHECKING).await;
+    book_without_a_network(&browser).await;
     proxy.set_fault(NetworkFault::Silence(b"bookEvent"));
     browser.set_online(true).await;
     browser.page.refresh().await.unwrap();
@@ -196,9 +201,7 @@ async fn an_attempt_that_did_not_arrive_before_a_reload_books_after_it() {
 async fn a_repetition_that_is_refused_says_so() {
     let app = App::start(Engine::Sqlite).await;
     let (_proxy, browser) = open_limited_concert(&app).await;
-    browser.set_online(false).await;
-    browser.click_label("Book").await;
-    browser.expect_text(".toast", CHECKING).await;
+    book_without_a_network(&browser).await;
     app.book(&app.user().await, LIMITED_CONCERT, 2).await;
     browser.set_online(true).await;
     browser
@@ -217,8 +220,7 @@ async fn after_a_minute_without_an_answer_the_user_can_try_again_and_is_booked_o
     let app = App::start(Engine::Sqlite).await;
     let (proxy, browser) = open_limited_concert(&app).await;
     proxy.set_fault(NetworkFault::CutEach(b"bookEvent"));
-    browser.click_label("Book").await;
-    browser.expect_text(".toast", CHECKING).await;
+    book_without_an_answer(&browser).await;
     browser.evaluate(LET_A_MINUTE_PASS).await;
     browser.expect_text(".toast", "We couldn't find out whether your booking").await;
     browser.expect_text(".unknown", "Trying again can't book twice.").await;
@@ -233,9 +235,7 @@ async fn after_a_minute_without_an_answer_the_user_can_try_again_and_is_booked_o
 async fn the_message_about_a_missing_answer_can_try_again_from_another_page() {
     let app = App::start(Engine::Sqlite).await;
     let (_proxy, browser) = open_limited_concert(&app).await;
-    browser.set_online(false).await;
-    browser.click_label("Book").await;
-    browser.expect_text(".toast", CHECKING).await;
+    book_without_a_network(&browser).await;
     browser.evaluate(LET_A_MINUTE_PASS).await;
     browser.expect_text(".toast", "We couldn't find out whether your booking").await;
     browser.click_label("Events").await;
@@ -276,8 +276,7 @@ async fn a_sign_in_sends_no_attempt_of_the_session_before() {
     let app = App::start(Engine::Sqlite).await;
     let (_proxy, browser) = open_limited_concert(&app).await;
     browser.evaluate(LOSE_BOOKINGS).await;
-    browser.click_label("Book").await;
-    browser.expect_text(".toast", CHECKING).await;
+    book_without_an_answer(&browser).await;
     browser.click_label("Sign out").await;
     browser.expect_text(".toast", "You are signed out.").await;
     browser.evaluate("window.fetch = window.networkFetch").await;
@@ -293,9 +292,7 @@ async fn a_sign_in_sends_no_attempt_of_the_session_before() {
 
 /// Books without a network until the page gives up, so the attempt never arrives.
 async fn give_up_an_attempt(browser: &Browser) {
-    browser.set_online(false).await;
-    browser.click_label("Book").await;
-    browser.expect_text(".toast", CHECKING).await;
+    book_without_a_network(browser).await;
     browser.evaluate(LET_A_MINUTE_PASS).await;
     browser.expect_text(".book", "Try again").await;
 }
@@ -321,8 +318,7 @@ async fn too_many_requests_do_not_settle_an_attempt_that_the_user_tries_again() 
     let app = App::start(Engine::Sqlite).await;
     let (proxy, browser) = open_limited_concert(&app).await;
     proxy.set_fault(NetworkFault::CutEach(b"bookEvent"));
-    browser.click_label("Book").await;
-    browser.expect_text(".toast", CHECKING).await;
+    book_without_an_answer(&browser).await;
     browser.evaluate(LET_A_MINUTE_PASS).await;
     browser.expect_text(".book", "Try again").await;
     let refuse = "const send = window.fetch; window.refused = 0;
@@ -346,8 +342,7 @@ async fn a_lost_booking_that_was_cancelled_since_is_not_made_again() {
     let app = App::start(Engine::Sqlite).await;
     let (proxy, browser) = open_limited_concert(&app).await;
     proxy.set_fault(NetworkFault::CutEach(b"bookEvent"));
-    browser.click_label("Book").await;
-    browser.expect_text(".toast", CHECKING).await;
+    book_without_an_answer(&browser).await;
     let token = token_of_ada(&app).await;
     let bookings = app.data(Some(&token), "{ me { bookings { nodes { id } } } }", json!({})).await;
     app.cancel(&token, bookings["me"]["bookings"]["nodes"][0]["id"].as_str().unwrap()).await;
