@@ -169,7 +169,7 @@ pub(crate) fn path() -> String {
     window().location().pathname().unwrap_or_default()
 }
 
-/// What survives a reload of the tab. `None` where storage is forbidden.
+/// The storage that survives a reload of the tab. `None` where storage is forbidden.
 pub(crate) fn session_storage() -> Option<Storage> {
     window().session_storage().ok().flatten()
 }

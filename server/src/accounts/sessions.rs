@@ -50,7 +50,7 @@ pub struct SignedIn {
     pub(crate) refresh_token: RefreshToken,
 }
 
-/// What becomes of a session when one of its void tokens is sent.
+/// The effect on a session of sending one of its void tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OnTheft {
     /// It goes on, because the request may have a better token.

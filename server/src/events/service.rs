@@ -45,7 +45,7 @@ pub struct Events {
     stale_keys: StaleKeys,
 }
 
-/// What pages and counts are read with.
+/// The sources of pages and counts.
 #[derive(Clone)]
 struct Lists {
     db: Database,

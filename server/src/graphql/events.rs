@@ -54,8 +54,8 @@ impl Default for EventOrder {
     }
 }
 
-/// What the events of a list have in common. What is left out does not matter, except that events
-/// which have begun are listed only if this asks for them.
+/// Narrows a list of events. Each part that is left out narrows nothing, except that events which
+/// have begun are listed only if this asks for them.
 #[derive(Clone, Copy, Debug, Default, InputObject)]
 #[graphql(name = "EventFilter")]
 pub(super) struct FilterInput {

@@ -1,12 +1,12 @@
-//! What the layers above a connection and the connection itself tell each other.
+//! The receiving side of a connection, which the connection shares with the layers above it.
 
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-/// Counts the bytes that have arrived on a connection. An unfinished message of a WebSocket is seen
-/// by nobody else. Clones share the count.
+/// Counts the bytes that have arrived on a connection, because an unfinished message of a WebSocket is
+/// seen by nobody else, and keeps whether the rest is discarded. Clones share both.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Arrived(Arc<Shared>);
 

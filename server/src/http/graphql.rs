@@ -90,7 +90,7 @@ pub(super) async fn get_or_upgrade(
     }
 }
 
-/// Who sent a request, and the answers that they accept.
+/// The sender of a request, and the answers that they accept.
 struct Caller {
     address: ClientAddress,
     accept: Accept,

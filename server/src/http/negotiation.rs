@@ -91,7 +91,7 @@ impl Preference {
     }
 }
 
-/// What a request's `Accept` says, as RFC 9110 (section 12.5.1) defines it.
+/// The preferences in a request's `Accept`, as RFC 9110 (section 12.5.1) defines them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Accept {
     json: Preference,

@@ -54,7 +54,7 @@ enum Silence {
     Overdue,
 }
 
-/// What the socket reports.
+/// A report of the socket.
 pub(super) enum News {
     Update(TicketUpdate),
     /// The server does not answer; the connection may be lost.

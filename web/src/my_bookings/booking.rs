@@ -18,7 +18,7 @@ use crate::{
     toasts::{Toast, Tone},
 };
 
-/// What a look at the event says about the price that the user has seen.
+/// The price of an event compared with the one that the user has seen.
 enum PriceCheck {
     /// It is still the price, or a booking would not be new.
     Unchanged,

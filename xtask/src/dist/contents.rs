@@ -1,4 +1,5 @@
-//! What the packages have: the program, and what is made of it or kept for it.
+//! Collects the files of the packages: the program, those that it writes, and those that the
+//! repository keeps for it.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 

@@ -25,7 +25,7 @@ use crate::{
 
 /// The memory that an answer takes for each byte of its JSON, as measured with lists of events.
 const MEMORY_PER_BYTE: usize = 6;
-/// What a running operation holds besides its query and its variables, in bytes.
+/// The memory that a running operation takes besides its query and its variables, in bytes.
 const OPERATION_BYTES: usize = 4_096;
 
 /// A request that may be executed: its query was parsed, and the client does not hold too much.
@@ -61,7 +61,7 @@ pub(crate) struct ClientApi {
 }
 
 impl ClientApi {
-    /// What the client's operations hold is counted on `held`.
+    /// Counts the memory of the client's operations on `held`.
     pub(crate) fn new(api: &Api, client: Arc<Client>, held: HeldBytes) -> Self {
         Self { api: api.clone(), client, held }
     }

@@ -1,11 +1,11 @@
-//! What a page says about itself in its head: for crawlers, for previews of shared links, and for
+//! The lines in a page's head that describe it: for crawlers, for previews of shared links, and for
 //! the browser's tab while the client loads.
 
 use std::fmt::Write;
 
 use serde_json::Value;
 
-/// What the site is for.
+/// The purpose of the site, in one sentence.
 pub(super) const TAGLINE: &str =
     "Find an event, book your tickets, and watch live how many are left.";
 
@@ -15,14 +15,14 @@ const MAX_DESCRIPTION_CHARS: usize = 300;
 /// The picture that previews show beside a link.
 const IMAGE_PATH: &str = "/apple-touch-icon.png";
 
-/// What a page says about itself.
+/// The description of a page.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     pub(super) title: String,
     pub(super) description: String,
     /// The origin of the page and its path, if it should be found and shared.
     pub(super) address: Option<(String, String)>,
-    /// What it is about, as schema.org describes things.
+    /// The page's subject, as schema.org describes things.
     pub(super) structured_data: Option<Value>,
 }
 

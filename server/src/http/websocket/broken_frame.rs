@@ -1,4 +1,4 @@
-//! What is wrong with a frame that can't be read, in the close codes of RFC 6455.
+//! Names the fault of a frame that can't be read, in the close codes of RFC 6455.
 
 use axum::{Error, extract::ws::CloseFrame};
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error as FrameError, ProtocolError};

@@ -1,4 +1,4 @@
-//! What is wrong with a message that is not part of the subprotocol, in plain words.
+//! Says in plain words why a message is not part of the subprotocol.
 
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
