@@ -14,6 +14,16 @@ pub enum Status {
     Cancelled,
 }
 
+/// Who cancelled a booking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum CancelledBy {
+    #[sea_orm(string_value = "BUYER")]
+    Buyer,
+    #[sea_orm(string_value = "ORGANIZER")]
+    Organizer,
+}
+
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "bookings")]
@@ -24,10 +34,19 @@ pub struct Model {
     pub user_id: UserId,
     pub quantity: i32,
     pub status: Status,
+    /// What one ticket cost when it was booked, in the currency's minor unit.
+    pub unit_price_minor: i64,
+    /// The ISO 4217 code of the price's currency.
+    pub currency: String,
     /// A key that the caller chose. The same key from the same user never books twice.
     pub idempotency_key: Option<String>,
     pub created_at: DateTimeUtc,
     pub cancelled_at: Option<DateTimeUtc>,
+    /// `None` while it is confirmed, and if another program cancelled it without saying who did.
+    pub cancelled_by: Option<CancelledBy>,
+    /// The organizer's words to the buyer. `None` if the whole event was cancelled, which has a
+    /// reason of its own.
+    pub cancellation_reason: Option<String>,
     #[sea_orm(belongs_to, from = "event_id", to = "id")]
     pub event: BelongsTo<super::event::Entity>,
     #[sea_orm(belongs_to, from = "user_id", to = "id")]

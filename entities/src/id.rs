@@ -52,4 +52,6 @@ ids! {
     EventId
     /// Id of a row in `bookings`.
     BookingId
+    /// Id of a row in `organizers`.
+    OrganizerId
 }

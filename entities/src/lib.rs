@@ -6,8 +6,10 @@
 pub mod booking;
 pub mod event;
 mod id;
+pub mod organizer;
+pub mod organizer_member;
 pub mod refresh_token;
 pub mod session;
 pub mod user;
 
-pub use id::{BookingId, EventId, RefreshTokenId, SessionId, UserId};
+pub use id::{BookingId, EventId, OrganizerId, RefreshTokenId, SessionId, UserId};

@@ -30,6 +30,8 @@ pub struct Model {
     pub bookings: HasMany<super::booking::Entity>,
     #[sea_orm(has_many)]
     pub sessions: HasMany<super::session::Entity>,
+    #[sea_orm(has_many)]
+    pub memberships: HasMany<super::organizer_member::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

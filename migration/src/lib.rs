@@ -17,6 +17,9 @@ mod m20261126_000008_readable_rows;
 mod m20261126_000009_token_series;
 mod m20261126_000010_validated_rows;
 mod m20261126_000011_search_key;
+mod m20261127_000012_organizers;
+mod m20261127_000013_booking_prices;
+mod m20261127_000015_bookings_of_events;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -37,6 +40,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000009_token_series::Migration),
             Box::new(m20261126_000010_validated_rows::Migration),
             Box::new(m20261126_000011_search_key::Migration),
+            Box::new(m20261127_000012_organizers::Migration),
+            Box::new(m20261127_000013_booking_prices::Migration),
+            Box::new(m20261127_000015_bookings_of_events::Migration),
         ]
     }
 }

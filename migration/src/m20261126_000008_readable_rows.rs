@@ -14,14 +14,14 @@ use sea_orm_migration::{
 pub(crate) struct Migration;
 
 /// A condition that each row of a table must satisfy. `@` stands before each column.
-struct Rule {
-    name: &'static str,
-    table: &'static str,
+pub(crate) struct Rule {
+    pub(crate) name: &'static str,
+    pub(crate) table: &'static str,
     /// The columns, for the triggers of SQLite.
-    columns: &'static str,
-    condition: &'static str,
+    pub(crate) columns: &'static str,
+    pub(crate) condition: &'static str,
     /// The message for a row that breaks it.
-    problem: &'static str,
+    pub(crate) problem: &'static str,
 }
 
 const ON_BOTH: [Rule; 3] = [
@@ -155,47 +155,60 @@ fn unless_by_rowlock(table: &str) -> &'static str {
     }
 }
 
-fn up_on_sqlite() -> Vec<String> {
-    let mut statements = Vec::new();
-    for Rule { name, table, columns, condition, problem } in ON_BOTH.iter().chain(&ON_SQLITE) {
+impl Rule {
+    /// The triggers that refuse rows which break the rule.
+    pub(crate) fn triggers_on_sqlite(&self) -> [String; 2] {
+        let Self { name, table, columns, condition, problem } = self;
         let broken =
             format!("{}({}) IS NOT TRUE", unless_by_rowlock(table), condition.replace('@', "new."));
-        for (when, event) in
-            [("insert", "INSERT".to_owned()), ("update", format!("UPDATE OF {columns}"))]
-        {
-            statements.push(format!(
-                "CREATE TRIGGER {name}_{when} AFTER {event} ON {table} WHEN {broken} BEGIN \
-                 SELECT RAISE(ABORT, '{table}: {problem}'); END"
-            ));
-        }
+        [("insert", "INSERT".to_owned()), ("update", format!("UPDATE OF {columns}"))].map(
+            |(when, event)| {
+                format!(
+                    "CREATE TRIGGER {name}_{when} AFTER {event} ON {table} WHEN {broken} BEGIN \
+                     SELECT RAISE(ABORT, '{table}: {problem}'); END"
+                )
+            },
+        )
+    }
+}
+
+/// The triggers that refuse what is no time, and convert times to Rowlock's form.
+pub(crate) fn time_triggers_on_sqlite(table: &str, column: &str) -> [String; 2] {
+    let new = |text: &str| text.replace('@', &format!("new.{column}"));
+    let is_other = format!(
+        "{}new.{column} IS NOT NULL AND {} IS NOT TRUE",
+        unless_by_rowlock(table),
+        new(CANONICAL)
+    );
+    [("insert", "INSERT".to_owned()), ("update", format!("UPDATE OF {column}"))].map(
+        |(when, event)| {
+            format!(
+                "CREATE TRIGGER {table}_{column}_{when} AFTER {event} ON {table} \
+                 WHEN {is_other} BEGIN \
+                 SELECT RAISE(ABORT, '{table}: {column} {TIME_PROBLEM}, such as \
+                 2026-12-01T10:00:00Z') WHERE {} IS NOT TRUE; \
+                 UPDATE {table} SET {column} = {} WHERE id = new.id; END",
+                new(TIME_ON_SQLITE),
+                new(CONVERTED)
+            )
+        },
+    )
+}
+
+fn up_on_sqlite() -> Vec<String> {
+    let mut statements = Vec::new();
+    for rule in ON_BOTH.iter().chain(&ON_SQLITE) {
+        statements.extend(rule.triggers_on_sqlite());
     }
     for (table, columns) in TIMES {
         for column in columns {
-            let new = |text: &str| text.replace('@', &format!("new.{column}"));
             let old = |text: &str| text.replace('@', column);
             statements.push(format!(
                 "UPDATE {table} SET {column} = {} WHERE {column} IS NOT NULL AND {} IS NOT TRUE",
                 old(CONVERTED),
                 old(CANONICAL)
             ));
-            let is_other = format!(
-                "{}new.{column} IS NOT NULL AND {} IS NOT TRUE",
-                unless_by_rowlock(table),
-                new(CANONICAL)
-            );
-            for (when, event) in
-                [("insert", "INSERT".to_owned()), ("update", format!("UPDATE OF {column}"))]
-            {
-                statements.push(format!(
-                    "CREATE TRIGGER {table}_{column}_{when} AFTER {event} ON {table} \
-                     WHEN {is_other} BEGIN \
-                     SELECT RAISE(ABORT, '{table}: {column} {TIME_PROBLEM}, such as \
-                     2026-12-01T10:00:00Z') WHERE {} IS NOT TRUE; \
-                     UPDATE {table} SET {column} = {} WHERE id = new.id; END",
-                    new(TIME_ON_SQLITE),
-                    new(CONVERTED)
-                ));
-            }
+            statements.extend(time_triggers_on_sqlite(table, column));
         }
     }
     statements
@@ -213,7 +226,7 @@ fn down_on_sqlite() -> Vec<String> {
 }
 
 /// The constraint for the times of a table.
-fn times_on_postgres(columns: &[&str]) -> String {
+pub(crate) fn times_on_postgres(columns: &[&str]) -> String {
     let conditions: Vec<String> =
         columns.iter().map(|column| TIME_ON_POSTGRES.replace('@', column)).collect();
     conditions.join(" AND ")

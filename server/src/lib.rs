@@ -15,6 +15,7 @@ pub mod bookings;
 pub mod events;
 pub mod inventory;
 pub mod live;
+pub mod organizers;
 
 pub mod coalescing;
 pub mod database;

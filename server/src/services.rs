@@ -11,6 +11,7 @@ use crate::{
     inventory::{BookingArgs, Inventory},
     live::Hub,
     metrics::Metrics,
+    organizers::Organizers,
 };
 
 /// The services that resolvers and commands use. Clones share everything.
@@ -25,6 +26,7 @@ pub struct Services {
     pub sessions: Sessions,
     pub events: Events,
     pub bookings: Bookings,
+    pub organizers: Organizers,
 }
 
 impl Services {
@@ -43,6 +45,7 @@ impl Services {
             accounts: Accounts::new(db.clone(), clock.clone(), sessions.clone(), secrets),
             events: Events::new(db.clone(), clock.clone(), &metrics),
             bookings: Bookings::new(db.clone(), inventory, &metrics),
+            organizers: Organizers::new(db.clone(), &metrics),
             sessions,
             db,
             clock,

@@ -10,7 +10,10 @@ use super::{
 use crate::{
     coalescing::{Batcher, Bounds, Refusal},
     database::Database,
-    inventory::{Book, BookOutcome, Cancel, CancelOutcome, Inventory, InventoryError, Rejection},
+    events::Price,
+    inventory::{
+        Book, BookOutcome, Cancel, CancelOutcome, Canceller, Inventory, InventoryError, Rejection,
+    },
     metrics::Metrics,
     pagination::{Page, PageRequest},
 };
@@ -48,16 +51,19 @@ impl Bookings {
         Self { db, inventory, confirmed }
     }
 
-    /// Books `quantity` tickets: all of them or none.
+    /// Books `quantity` tickets: all of them or none, and only at the expected price if there is
+    /// one.
     pub(crate) async fn book(
         &self,
         user_id: UserId,
         event_id: EventId,
         quantity: i32,
+        expected_price: Option<Price>,
         idempotency_key: Option<String>,
     ) -> Result<BookOutcome, BookingsError> {
         let booking_id = BookingId::new();
-        let command = Book { booking_id, user_id, event_id, quantity, idempotency_key };
+        let command =
+            Book { booking_id, user_id, event_id, quantity, expected_price, idempotency_key };
         Ok(self.inventory.carry_out(command).await?)
     }
 
@@ -71,7 +77,7 @@ impl Bookings {
         // the time that an unknown id takes, so nobody can tell the two apart.
         let booking = self.find(user_id, booking_id).await?.ok_or(Rejection::NoSuchBooking)?;
         let event_id = booking.event_id;
-        let command = Cancel { booking_id, event_id, user_id, even_if_started: false };
+        let command = Cancel { booking_id, event_id, by: Canceller::Buyer(user_id) };
         Ok(self.inventory.carry_out(command).await?)
     }
 
@@ -80,7 +86,7 @@ impl Bookings {
     pub(crate) async fn remove_all_of(&self, user_id: UserId) -> Result<u64, BookingsError> {
         for booking in store::find_confirmed_of(self.db.reads(), user_id).await? {
             let booking::Model { id: booking_id, event_id, .. } = booking;
-            let command = Cancel { booking_id, event_id, user_id, even_if_started: true };
+            let command = Cancel { booking_id, event_id, by: Canceller::RemovedBuyer(user_id) };
             self.inventory.carry_out(command).await?;
         }
         Ok(store::delete_cancelled_of(self.db.writer()?, user_id).await?)

@@ -1,8 +1,10 @@
 //! Events: finding, searching and listing them. Only `inventory` changes their counts.
 
+mod changes;
 mod loader;
 mod order;
 mod price;
+mod sale;
 mod scope;
 mod search;
 mod search_key;
@@ -11,8 +13,13 @@ mod stale_keys;
 mod store;
 mod title_key;
 
+pub(crate) use changes::{
+    EventChanges, EventProblem, MAX_TICKETS_PER_BOOKING, Price, draft, external_id_problem,
+    problems, published,
+};
 pub(crate) use order::{EventFilter, Position, SortKey};
 pub(crate) use price::decimals;
+pub(crate) use sale::{ClosedReason, closed_reason, has_started};
 pub(crate) use scope::EventScope;
 pub(crate) use search_key::search_words;
 pub use service::{Events, EventsError};

@@ -8,12 +8,14 @@ use super::{
     booking::Booking,
     errors::ApiError,
     input,
-    problem::{AlreadyBooked, BookingClosed, SoldOut},
+    money::MoneyInput,
+    problem::{AlreadyBooked, BookingClosed, PriceChanged, SoldOut},
     viewer::ViewerExt,
 };
-use crate::{bookings::Bookings, inventory::BookOutcome, limits::RateLimits};
+use crate::{
+    bookings::Bookings, events::MAX_TICKETS_PER_BOOKING, inventory::BookOutcome, limits::RateLimits,
+};
 
-const MAX_TICKETS: i32 = 10;
 const MAX_KEY_CHARS: usize = 128;
 
 #[derive(Default)]
@@ -32,8 +34,8 @@ impl BookEventMutation {
         let user = ctx.signed_in_user()?;
         let event = input::id("eventId", &input.event_id)?;
         let quantity = input.quantity;
-        if !(1..=MAX_TICKETS).contains(&quantity) {
-            let message = format!("quantity must be between 1 and {MAX_TICKETS}.");
+        if !(1..=MAX_TICKETS_PER_BOOKING).contains(&quantity) {
+            let message = format!("quantity must be between 1 and {MAX_TICKETS_PER_BOOKING}.");
             return Err(ApiError::field("quantity", message));
         }
         if let Some(key) = &input.idempotency_key {
@@ -45,7 +47,9 @@ impl BookEventMutation {
         }
         ctx.data_unchecked::<Arc<RateLimits>>().check_booking(user)?;
         let bookings = ctx.data_unchecked::<Bookings>();
-        Ok(bookings.book(user, event, quantity, input.idempotency_key).await?.into())
+        let expected = input.expected_unit_price;
+        let expected = expected.map(|price| price.check("expectedUnitPrice")).transpose()?;
+        Ok(bookings.book(user, event, quantity, expected, input.idempotency_key).await?.into())
     }
 }
 
@@ -54,12 +58,15 @@ impl BookEventMutation {
 pub(super) struct BookEventInput {
     /// The event's id.
     event_id: ID,
-    /// The number of tickets, from 1 to 10.
+    /// The number of tickets, from 1 to the event's `maxPerBooking`.
     #[graphql(default = 1)]
     quantity: i32,
     /// A text of your choice with 1 to 128 characters, such as a UUID. A retry with the same key
     /// returns the first attempt's booking and books nothing more.
     idempotency_key: Option<String>,
+    /// The price of one ticket that the person has seen. If it is another one now, nothing is booked
+    /// and the answer is `PriceChanged`.
+    expected_unit_price: Option<MoneyInput>,
 }
 
 /// The outcome of an attempt to book.
@@ -69,6 +76,7 @@ pub(super) enum BookEventResult {
     SoldOut(SoldOut),
     AlreadyBooked(AlreadyBooked),
     Closed(BookingClosed),
+    PriceChanged(PriceChanged),
 }
 
 /// The tickets are booked.
@@ -86,7 +94,10 @@ impl From<BookOutcome> for BookEventResult {
             }
             BookOutcome::SoldOut(event) => Self::SoldOut(SoldOut::new(event)),
             BookOutcome::AlreadyBooked(booking) => Self::AlreadyBooked(AlreadyBooked::new(booking)),
-            BookOutcome::Closed(event) => Self::Closed(BookingClosed::for_booking(event)),
+            BookOutcome::Closed(event, reason) => {
+                Self::Closed(BookingClosed::for_booking(event, reason))
+            }
+            BookOutcome::PriceChanged(event) => Self::PriceChanged(PriceChanged::new(event)),
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     field_problem::FieldProblem,
     inventory::{InventoryError, Rejection},
     limits::{HoldsTooMuch, TooManyRequests},
+    organizers::OrganizersError,
 };
 
 /// Declares the values of `extensions.code`, and a list of all of them.
@@ -277,6 +278,15 @@ impl From<EventsError> for ApiError {
     }
 }
 
+impl From<OrganizersError> for ApiError {
+    fn from(error: OrganizersError) -> Self {
+        match error {
+            OrganizersError::LookupRefused(refusal) => refusal.into(),
+            OrganizersError::Database(error) => error.into(),
+        }
+    }
+}
+
 impl From<BookingsError> for ApiError {
     fn from(error: BookingsError) -> Self {
         match error {
@@ -293,6 +303,13 @@ impl From<InventoryError> for ApiError {
             InventoryError::Rejected(Rejection::NoSuchEvent) => Self::NotFound("event"),
             InventoryError::Rejected(Rejection::NoSuchBooking) => Self::NotFound("booking"),
             InventoryError::Rejected(Rejection::NoSuchUser) => Self::no_such_account(),
+            InventoryError::Rejected(Rejection::TooManyTickets { max: 1 }) => {
+                Self::field("quantity", "One booking of this event has only 1 ticket.")
+            }
+            InventoryError::Rejected(Rejection::TooManyTickets { max }) => {
+                let message = format!("One booking of this event has at most {max} tickets.");
+                Self::field("quantity", message)
+            }
             InventoryError::Rejected(Rejection::IdempotencyKeyReused) => Self::field(
                 "idempotencyKey",
                 "This idempotencyKey was used for another event or quantity. Use a new one for \

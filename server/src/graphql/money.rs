@@ -1,9 +1,11 @@
 //! Prices: integer minor units in the database, exact decimals in the schema.
 
-use async_graphql::SimpleObject;
+use std::fmt;
 
-use super::scalars::Decimal;
-use crate::events::decimals;
+use async_graphql::{InputObject, SimpleObject};
+
+use super::{errors::ApiError, scalars::Decimal};
+use crate::events::{Price, decimals};
 
 /// An amount of money in one currency.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
@@ -22,6 +24,32 @@ impl Money {
             amount: Decimal(rust_decimal::Decimal::new(minor, decimals(currency).into())),
             currency: currency.to_owned(),
         }
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.amount.0, self.currency)
+    }
+}
+
+/// An amount of money in one currency.
+#[derive(Clone, Debug, InputObject)]
+pub(super) struct MoneyInput {
+    /// With no more decimals than the currency has: "49.90" in EUR, "5000" in JPY.
+    amount: Decimal,
+    /// ISO 4217 code in capital letters, such as EUR.
+    currency: String,
+}
+
+impl MoneyInput {
+    /// Reads a price.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT` for `field` when there is no such price.
+    pub(super) fn check(self, field: &str) -> Result<Price, ApiError> {
+        Price::parse(self.amount.0, &self.currency)
+            .map_err(|message| ApiError::field(field, message))
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Interface, SimpleObject};
+use async_graphql::{Enum, Interface, SimpleObject};
 use rowlock_entities::{booking, event};
 
-use super::{booking::Booking, event::Event};
+use super::{booking::Booking, event::Event, money::Money, scalars::DateTime};
+use crate::events;
 
 /// An expected refusal, with the data that a client needs to react.
 #[derive(Interface)]
@@ -14,6 +15,10 @@ pub(super) enum Problem {
     SoldOut(SoldOut),
     AlreadyBooked(AlreadyBooked),
     BookingClosed(BookingClosed),
+    PriceChanged(PriceChanged),
+    EventChanged(EventChanged),
+    CapacityTooLow(CapacityTooLow),
+    EventCancelled(EventCancelled),
 }
 
 /// Fewer tickets are left than were requested.
@@ -58,26 +63,130 @@ impl AlreadyBooked {
     }
 }
 
-/// The event has started.
+/// The event is not on sale, or its bookings can't be cancelled any more.
 #[derive(SimpleObject)]
 pub(super) struct BookingClosed {
     /// One sentence to show to the person.
     message: String,
     /// The event.
     event: Event,
+    /// Why the event can't be booked, or a booking can't be cancelled.
+    reason: ClosedReason,
+    /// The time when the sale starts; null unless `reason` is `NOT_YET_ON_SALE`.
+    opens_at: Option<DateTime>,
+}
+
+/// The reason why nobody can book an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "events::ClosedReason")]
+pub(super) enum ClosedReason {
+    /// The sale starts later.
+    NotYetOnSale,
+    /// The sale has ended.
+    SaleEnded,
+    /// The event has started.
+    Started,
+    /// The event was cancelled.
+    Cancelled,
 }
 
 impl BookingClosed {
-    /// The event can no longer be booked.
-    pub(super) fn for_booking(event: Arc<event::Model>) -> Self {
-        let message = format!("{} has started and can no longer be booked.", event.title);
-        Self { message, event: Event(event) }
+    /// The event can't be booked.
+    pub(super) fn for_booking(event: Arc<event::Model>, reason: events::ClosedReason) -> Self {
+        let title = &event.title;
+        let message = match reason {
+            events::ClosedReason::NotYetOnSale => format!("{title} is not on sale yet."),
+            events::ClosedReason::SaleEnded => format!("The sale of {title} has ended."),
+            events::ClosedReason::Started => {
+                format!("{title} has started and can no longer be booked.")
+            }
+            events::ClosedReason::Cancelled => format!("{title} was cancelled."),
+        };
+        let opens_at = (reason == events::ClosedReason::NotYetOnSale)
+            .then_some(event.sales_start_at)
+            .flatten()
+            .map(DateTime);
+        Self { message, event: Event(event), reason: reason.into(), opens_at }
     }
 
     /// A booking of the event can no longer be cancelled.
     pub(super) fn for_cancelling(event: Arc<event::Model>) -> Self {
         let message =
             format!("{} has started, so its bookings can no longer be cancelled.", event.title);
+        Self { message, event: Event(event), reason: ClosedReason::Started, opens_at: None }
+    }
+}
+
+/// A ticket has another price than the one that was expected. Nothing was booked.
+#[derive(SimpleObject)]
+pub(super) struct PriceChanged {
+    /// One sentence to show to the person.
+    message: String,
+    /// The price of one ticket now.
+    price: Money,
+    /// The event.
+    event: Event,
+}
+
+impl PriceChanged {
+    pub(super) fn new(event: Arc<event::Model>) -> Self {
+        let price = Money::from_minor(event.price_minor, &event.currency);
+        let message = format!("A ticket costs {price} now. Nothing was booked.");
+        Self { message, price, event: Event(event) }
+    }
+}
+
+/// Somebody else has edited the event since the revision that the edit was made from.
+#[derive(SimpleObject)]
+pub(super) struct EventChanged {
+    /// One sentence to show to the person.
+    message: String,
+    /// The event as it is now.
+    event: Event,
+}
+
+impl EventChanged {
+    pub(super) fn new(event: Arc<event::Model>) -> Self {
+        let message = "Somebody else has changed this event in the meantime. Nothing was saved: \
+                       look at the changes and try again.";
+        Self { message: message.to_owned(), event: Event(event) }
+    }
+}
+
+/// More tickets are taken than the event would have.
+#[derive(SimpleObject)]
+pub(super) struct CapacityTooLow {
+    /// One sentence to show to the person.
+    message: String,
+    /// The number of tickets that are taken. The event must have at least as many.
+    taken: i32,
+    /// The event.
+    event: Event,
+}
+
+impl CapacityTooLow {
+    pub(super) fn new(event: Arc<event::Model>) -> Self {
+        let taken = event.total_tickets - event.remaining_tickets;
+        let message = match taken {
+            1 => "1 ticket is taken, so the event needs at least 1.".to_owned(),
+            _ => format!("{taken} tickets are taken, so the event needs at least as many."),
+        };
+        Self { message, taken, event: Event(event) }
+    }
+}
+
+/// The event was cancelled, and stays so.
+#[derive(SimpleObject)]
+pub(super) struct EventCancelled {
+    /// One sentence to show to the person.
+    message: String,
+    /// The event.
+    event: Event,
+}
+
+impl EventCancelled {
+    pub(super) fn new(event: Arc<event::Model>) -> Self {
+        let message = format!("{} was cancelled and can't be changed any more.", event.title);
         Self { message, event: Event(event) }
     }
 }

@@ -8,6 +8,7 @@ use super::{
     command::{Command, CommandScope, NeededBookings, Rejection},
     ledger::Ledger,
 };
+use crate::events::{ClosedReason, Price, closed_reason};
 
 /// Books `quantity` tickets: all of them or none.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Book {
     pub(crate) user_id: UserId,
     pub(crate) event_id: EventId,
     pub(crate) quantity: i32,
+    /// The price of one ticket that the user has seen. `None` accepts any.
+    pub(crate) expected_price: Option<Price>,
     pub(crate) idempotency_key: Option<String>,
 }
 
@@ -30,8 +33,10 @@ pub(crate) enum BookOutcome {
     SoldOut(Arc<event::Model>),
     /// The user's confirmed booking of this event.
     AlreadyBooked(booking::Model),
-    /// The event has started.
-    Closed(Arc<event::Model>),
+    /// The event is not on sale.
+    Closed(Arc<event::Model>, ClosedReason),
+    /// A ticket has another price than the one that was expected.
+    PriceChanged(Arc<event::Model>),
 }
 
 impl CommandScope for Book {
@@ -62,7 +67,8 @@ impl Command for Book {
     type Outcome = BookOutcome;
 
     /// The order of the checks is part of the API: a repeated request gets its booking even after
-    /// the event started, and a second booking is reported before a sold-out event.
+    /// the event started, and a second booking is reported before a sold-out event. Whoever can't
+    /// have the tickets anyway need not learn of another price.
     fn decide(&self, ledger: &mut Ledger) -> Result<BookOutcome, Rejection> {
         if !ledger.user_exists(self.user_id) {
             return Err(Rejection::NoSuchUser);
@@ -81,14 +87,23 @@ impl Command for Book {
             };
         }
         let event = ledger.event(self.event_id).ok_or(Rejection::NoSuchEvent)?;
-        if ledger.has_started(event) {
-            return Ok(BookOutcome::Closed(Arc::clone(event)));
+        if event.status == event::Status::Draft {
+            return Err(Rejection::NoSuchEvent);
+        }
+        if let Some(reason) = closed_reason(event, ledger.now()) {
+            return Ok(BookOutcome::Closed(Arc::clone(event), reason));
         }
         if let Some(booking) = ledger.confirmed_booking(self.user_id, self.event_id) {
             return Ok(BookOutcome::AlreadyBooked(booking.clone()));
         }
+        if self.quantity > event.max_per_booking {
+            return Err(Rejection::TooManyTickets { max: event.max_per_booking });
+        }
         if event.remaining_tickets < self.quantity {
             return Ok(BookOutcome::SoldOut(Arc::clone(event)));
+        }
+        if self.expected_price.as_ref().is_some_and(|expected| !expected.is_price_of(event)) {
+            return Ok(BookOutcome::PriceChanged(Arc::clone(event)));
         }
         let booking = booking::Model {
             id: self.booking_id,
@@ -96,9 +111,13 @@ impl Command for Book {
             user_id: self.user_id,
             quantity: self.quantity,
             status: booking::Status::Confirmed,
+            unit_price_minor: event.price_minor,
+            currency: event.currency.clone(),
             idempotency_key: self.idempotency_key.clone(),
             created_at: ledger.now(),
             cancelled_at: None,
+            cancelled_by: None,
+            cancellation_reason: None,
         };
         ledger.add_booking(booking.clone());
         Ok(BookOutcome::Booked(booking))
@@ -106,9 +125,16 @@ impl Command for Book {
 
     fn only_refuses(decision: &Result<BookOutcome, Rejection>) -> bool {
         match decision {
-            Ok(BookOutcome::SoldOut(_) | BookOutcome::Closed(_)) => true,
+            Ok(
+                BookOutcome::SoldOut(_) | BookOutcome::Closed(..) | BookOutcome::PriceChanged(_),
+            ) => true,
             Ok(BookOutcome::Booked(_) | BookOutcome::AlreadyBooked(_)) => false,
-            Err(Rejection::NoSuchEvent | Rejection::NoSuchBooking | Rejection::NoSuchUser) => true,
+            Err(
+                Rejection::NoSuchEvent
+                | Rejection::NoSuchBooking
+                | Rejection::NoSuchUser
+                | Rejection::TooManyTickets { .. },
+            ) => true,
             // The first use of the key may be a command behind the lock.
             Err(Rejection::IdempotencyKeyReused) => false,
         }
@@ -119,7 +145,8 @@ impl Command for Book {
             BookOutcome::Booked(_) => "booked",
             BookOutcome::SoldOut(_) => "sold_out",
             BookOutcome::AlreadyBooked(_) => "already_booked",
-            BookOutcome::Closed(_) => "closed",
+            BookOutcome::Closed(..) => "closed",
+            BookOutcome::PriceChanged(_) => "price_changed",
         }
     }
 }

@@ -8,16 +8,29 @@ use super::{
     command::{Command, CommandScope, NeededBookings, Rejection},
     ledger::Ledger,
 };
+use crate::events::has_started;
 
-/// Cancels a booking of `user_id`.
+/// Cancels a booking.
 #[derive(Clone, Debug)]
 pub(crate) struct Cancel {
     pub(crate) booking_id: BookingId,
     /// The booking's event, which never changes.
     pub(crate) event_id: EventId,
-    pub(crate) user_id: UserId,
-    /// Whether the booking of an event that has started may be cancelled, too.
-    pub(crate) even_if_started: bool,
+    pub(crate) by: Canceller,
+}
+
+/// Who cancels a booking.
+#[derive(Clone, Debug)]
+pub(crate) enum Canceller {
+    /// The person who booked, until the event starts.
+    Buyer(UserId),
+    /// The same, because the person's account is removed: whenever that is.
+    RemovedBuyer(UserId),
+    /// A member of the event's organizer, whose permission the caller has checked, whenever that is.
+    Organizer {
+        /// What the buyer is told.
+        reason: String,
+    },
 }
 
 /// The outcome of an attempt to cancel.
@@ -35,7 +48,10 @@ impl CommandScope for Cancel {
     }
 
     fn user_id(&self) -> Option<UserId> {
-        Some(self.user_id)
+        match self.by {
+            Canceller::Buyer(user_id) | Canceller::RemovedBuyer(user_id) => Some(user_id),
+            Canceller::Organizer { .. } => None,
+        }
     }
 
     fn add_needed_bookings(&self, needed: &mut NeededBookings, _is_retry: bool) {
@@ -51,23 +67,30 @@ impl Command for Cancel {
     type Outcome = CancelOutcome;
 
     fn decide(&self, ledger: &mut Ledger) -> Result<CancelOutcome, Rejection> {
-        if !ledger.user_exists(self.user_id) {
+        let user_id = self.user_id();
+        if user_id.is_some_and(|user_id| !ledger.user_exists(user_id)) {
             return Err(Rejection::NoSuchUser);
         }
         // Another user's booking looks like one that does not exist.
         let booking = ledger
             .booking(self.booking_id)
-            .filter(|booking| booking.user_id == self.user_id)
+            .filter(|booking| user_id.is_none_or(|user_id| booking.user_id == user_id))
             .ok_or(Rejection::NoSuchBooking)?
             .clone();
         if booking.status == booking::Status::Cancelled {
             return Ok(CancelOutcome::Cancelled(booking));
         }
         let event = ledger.event(booking.event_id).ok_or(Rejection::NoSuchEvent)?;
-        if ledger.has_started(event) && !self.even_if_started {
-            return Ok(CancelOutcome::Closed(Arc::clone(event)));
-        }
-        Ok(CancelOutcome::Cancelled(ledger.cancel_booking(booking)))
+        let (by, reason) = match &self.by {
+            Canceller::Buyer(_) if has_started(event, ledger.now()) => {
+                return Ok(CancelOutcome::Closed(Arc::clone(event)));
+            }
+            Canceller::Buyer(_) | Canceller::RemovedBuyer(_) => (booking::CancelledBy::Buyer, None),
+            Canceller::Organizer { reason } => {
+                (booking::CancelledBy::Organizer, Some(reason.clone()))
+            }
+        };
+        Ok(CancelOutcome::Cancelled(ledger.cancel_booking(booking, by, reason)))
     }
 
     fn only_refuses(decision: &Result<CancelOutcome, Rejection>) -> bool {

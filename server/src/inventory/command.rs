@@ -29,8 +29,13 @@ pub(crate) trait Command: CommandScope {
 
 /// The rows that a command locks and reads.
 pub(crate) trait CommandScope: Send + Sync + 'static {
-    /// The event whose row is locked for the command.
+    /// The event whose lane carries the command out, and whose row is locked.
     fn event_id(&self) -> EventId;
+
+    /// Adds the events whose rows are locked for the command.
+    fn add_events(&self, ids: &mut Vec<EventId>) {
+        ids.push(self.event_id());
+    }
 
     /// The user who requests this and must exist. `None` if nobody does, as when a time is over.
     fn user_id(&self) -> Option<UserId>;
@@ -52,6 +57,17 @@ pub(crate) struct NeededBookings {
     /// Bookings of a user with an idempotency key.
     pub(super) by_idempotency_key: Vec<(UserId, String)>,
     pub(super) by_id: Vec<BookingId>,
+    /// The first confirmed bookings of events.
+    pub(super) of_events: Vec<ConfirmedOfEvent>,
+}
+
+/// The first `limit` confirmed bookings of an event, in the order of their ids.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ConfirmedOfEvent {
+    pub(super) event_id: EventId,
+    /// Only bookings with larger ids.
+    pub(super) after: Option<BookingId>,
+    pub(super) limit: u32,
 }
 
 /// The reason why a command can't be carried out, whatever the event's count is.
@@ -63,6 +79,11 @@ pub enum Rejection {
     NoSuchUser,
     /// The idempotency key belongs to a booking of another event or quantity.
     IdempotencyKeyReused,
+    /// One booking of the event can't have so many tickets.
+    TooManyTickets {
+        /// The largest number that it can have.
+        max: i32,
+    },
 }
 
 /// The reason why a command has no outcome.
@@ -88,6 +109,7 @@ impl InventoryError {
                 Rejection::NoSuchEvent | Rejection::NoSuchBooking | Rejection::NoSuchUser,
             ) => "not_found",
             Self::Rejected(Rejection::IdempotencyKeyReused) => "key_reused",
+            Self::Rejected(Rejection::TooManyTickets { .. }) => "too_many_tickets",
             Self::InDoubt => "in_doubt",
             Self::Crowded => "crowded",
             Self::Database(_) | Self::BatchPanicked => "failed",

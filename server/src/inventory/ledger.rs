@@ -12,8 +12,10 @@ use std::{
 use chrono::{DateTime, Utc};
 use rowlock_entities::{BookingId, EventId, UserId, booking, event};
 
+use super::command::ConfirmedOfEvent;
+
 /// Events, bookings and users as they are after the decisions so far.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ledger {
     now: DateTime<Utc>,
     /// The users that exist. `None` if they were not read: then every user counts as existing, and
@@ -26,6 +28,11 @@ pub(crate) struct Ledger {
     added: Vec<BookingId>,
     cancelled: Vec<BookingId>,
     changed_events: HashSet<EventId>,
+    edited_events: HashSet<EventId>,
+    retitled_events: HashSet<EventId>,
+    added_events: Vec<event::Model>,
+    /// The events whose bookings a job must cancel.
+    cancelled_events: Vec<EventId>,
 }
 
 /// The changes that a batch's decisions make.
@@ -33,8 +40,22 @@ pub(crate) struct Ledger {
 pub(super) struct Changes {
     pub(super) added: Vec<booking::Model>,
     pub(super) cancelled: Vec<booking::Model>,
-    /// The events with their new counts and versions, in the order of their ids.
+    /// The events whose counts or versions changed, in the order of their ids.
     pub(super) events: Vec<Arc<event::Model>>,
+    /// Those of them with other values, too.
+    pub(super) edited_events: Vec<Arc<event::Model>>,
+    /// Those with another text that searches look in.
+    pub(super) retitled_events: Vec<EventId>,
+    pub(super) added_events: Vec<event::Model>,
+    /// The events whose bookings a job must cancel.
+    pub(super) cancelled_events: Vec<EventId>,
+}
+
+impl Changes {
+    pub(super) fn is_empty(&self) -> bool {
+        // A booking that is added or cancelled changes a count.
+        self.events.is_empty() && self.added_events.is_empty()
+    }
 }
 
 impl Ledger {
@@ -56,6 +77,10 @@ impl Ledger {
             added: Vec::new(),
             cancelled: Vec::new(),
             changed_events: HashSet::new(),
+            edited_events: HashSet::new(),
+            retitled_events: HashSet::new(),
+            added_events: Vec::new(),
+            cancelled_events: Vec::new(),
         };
         for booking in bookings {
             ledger.index(booking);
@@ -70,10 +95,6 @@ impl Ledger {
 
     pub(super) fn user_exists(&self, user_id: UserId) -> bool {
         self.users.as_ref().is_none_or(|users| users.contains(&user_id))
-    }
-
-    pub(super) fn has_started(&self, event: &event::Model) -> bool {
-        event.starts_at <= self.now
     }
 
     pub(super) fn events(&self) -> impl Iterator<Item = &event::Model> {
@@ -100,7 +121,21 @@ impl Ledger {
         self.booking(*self.by_idempotency_key.get(&(user_id, key.to_owned()))?)
     }
 
-    /// Whether any decision so far has changed this event's count.
+    /// The first `limit` confirmed bookings of an event after a given one, in the order of their ids,
+    /// among those that were read.
+    pub(super) fn confirmed_of_event(&self, asked: ConfirmedOfEvent) -> Vec<booking::Model> {
+        let ConfirmedOfEvent { event_id, after, limit } = asked;
+        let mut found: Vec<&booking::Model> = self
+            .bookings
+            .values()
+            .filter(|booking| booking.event_id == event_id && Some(booking.id) > after)
+            .filter(|booking| booking.status == booking::Status::Confirmed)
+            .collect();
+        found.sort_unstable_by_key(|booking| booking.id);
+        found.into_iter().take(limit as usize).cloned().collect()
+    }
+
+    /// Whether any decision so far has changed this event or its count.
     pub(super) fn has_changed(&self, event_id: EventId) -> bool {
         self.changed_events.contains(&event_id)
     }
@@ -114,13 +149,20 @@ impl Ledger {
 
     /// Cancels a booking if it is confirmed, and gives its tickets back to its event. Returns the
     /// booking as it is then.
-    pub(super) fn cancel_booking(&mut self, mut booking: booking::Model) -> booking::Model {
+    pub(super) fn cancel_booking(
+        &mut self,
+        mut booking: booking::Model,
+        by: booking::CancelledBy,
+        reason: Option<String>,
+    ) -> booking::Model {
         match booking.status {
             booking::Status::Confirmed => {}
             booking::Status::Cancelled => return booking,
         }
         booking.status = booking::Status::Cancelled;
         booking.cancelled_at = Some(self.now);
+        booking.cancelled_by = Some(by);
+        booking.cancellation_reason = reason;
         self.change_remaining(booking.event_id, booking.quantity);
         self.confirmed.remove(&(booking.user_id, booking.event_id));
         self.bookings.insert(booking.id, booking.clone());
@@ -131,18 +173,53 @@ impl Ledger {
         booking
     }
 
+    /// Adds an event, which has no bookings.
+    pub(super) fn add_event(&mut self, event: event::Model) {
+        self.added_events.push(event);
+    }
+
+    /// Replaces the values of an event, and counts the edit. The count follows the total. Returns
+    /// the event as it is then.
+    pub(super) fn edit_event(&mut self, values: event::Model) -> Arc<event::Model> {
+        let id = values.id;
+        let Some(known) = self.events.get_mut(&id) else { return Arc::new(values) };
+        let event = Arc::make_mut(known);
+        if (&values.title, &values.venue, &values.city) != (&event.title, &event.venue, &event.city)
+        {
+            self.retitled_events.insert(id);
+        }
+        let is_cancelled_now =
+            values.status == event::Status::Cancelled && event.status != event::Status::Cancelled;
+        *event = event::Model {
+            remaining_tickets: event.remaining_tickets + values.total_tickets - event.total_tickets,
+            count_version: event.count_version,
+            revision: event.revision + 1,
+            ..values
+        };
+        self.edited_events.insert(id);
+        if is_cancelled_now {
+            self.cancelled_events.push(id);
+        }
+        self.change_remaining(id, 0);
+        Arc::clone(&self.events[&id])
+    }
+
     pub(super) fn into_changes(self) -> Changes {
-        let Self { bookings, events, changed_events, .. } = self;
+        let Self { bookings, events, changed_events, edited_events, .. } = self;
         let rows = |ids: Vec<BookingId>| -> Vec<booking::Model> {
             ids.iter().filter_map(|id| bookings.get(id).cloned()).collect()
+        };
+        let of = |ids: &HashSet<EventId>| -> Vec<Arc<event::Model>> {
+            events.values().filter(|event| ids.contains(&event.id)).map(Arc::clone).collect()
         };
         Changes {
             added: rows(self.added),
             cancelled: rows(self.cancelled),
-            events: events
-                .into_values()
-                .filter(|event| changed_events.contains(&event.id))
-                .collect(),
+            events: of(&changed_events),
+            edited_events: of(&edited_events),
+            retitled_events: self.retitled_events.into_iter().collect(),
+            added_events: self.added_events,
+            cancelled_events: self.cancelled_events,
         }
     }
 
@@ -170,20 +247,32 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use chrono::Duration;
+    use rowlock_entities::OrganizerId;
 
     use super::{
         super::{
             book::{Book, BookOutcome},
-            cancel::{Cancel, CancelOutcome},
+            cancel::{Cancel, CancelOutcome, Canceller},
             command::{Command, Rejection},
         },
         *,
     };
+    use crate::events::{ClosedReason, EventChanges, EventProblem, Price, draft};
 
     struct World {
         now: DateTime<Utc>,
         users: Vec<UserId>,
         event: event::Model,
+    }
+
+    fn values(tickets: i32) -> EventChanges {
+        EventChanges {
+            title: Some("Concert".into()),
+            venue: Some("Hall".into()),
+            starts_at: Some(DateTime::UNIX_EPOCH + Duration::days(1)),
+            total_tickets: Some(tickets),
+            ..EventChanges::default()
+        }
     }
 
     fn world(tickets: i32) -> World {
@@ -192,18 +281,10 @@ mod tests {
             now,
             users: (0..4).map(|_| UserId::new()).collect(),
             event: event::Model {
-                id: EventId::new(),
-                title: "Concert".into(),
-                title_key: "concert".into(),
-                description: String::new(),
-                venue: String::new(),
-                starts_at: now + Duration::days(1),
-                total_tickets: tickets,
-                remaining_tickets: tickets,
                 count_version: 7,
-                price_minor: 0,
-                currency: "EUR".into(),
-                created_at: now,
+                status: event::Status::Published,
+                is_public: true,
+                ..draft(OrganizerId::new(), None, &values(tickets), now)
             },
         }
     }
@@ -220,6 +301,7 @@ mod tests {
                 user_id: self.users[user],
                 event_id: self.event.id,
                 quantity,
+                expected_price: None,
                 idempotency_key: key.map(str::to_owned),
             }
         }
@@ -228,8 +310,7 @@ mod tests {
             Cancel {
                 booking_id: booking.id,
                 event_id: booking.event_id,
-                user_id: self.users[user],
-                even_if_started: false,
+                by: Canceller::Buyer(self.users[user]),
             }
         }
     }
@@ -278,7 +359,10 @@ mod tests {
         let mut world = world(5);
         world.event.starts_at = world.now;
         let mut ledger = world.ledger(vec![]);
-        assert!(matches!(ledger.decide(&world.book(0, 1, None)), Ok(BookOutcome::Closed(_))));
+        assert!(matches!(
+            ledger.decide(&world.book(0, 1, None)),
+            Ok(BookOutcome::Closed(_, ClosedReason::Started))
+        ));
         let changes = ledger.into_changes();
         assert!(changes.added.is_empty() && changes.events.is_empty());
     }
@@ -316,8 +400,9 @@ mod tests {
         let world = world(5);
         let booking = booked(world.ledger(vec![]).decide(&world.book(0, 3, None)));
         let mut ledger = world.ledger(vec![booking.clone()]);
-        let cancelled = ledger.cancel_booking(booking);
-        assert_eq!(ledger.cancel_booking(cancelled.clone()), cancelled);
+        let by = booking::CancelledBy::Organizer;
+        let cancelled = ledger.cancel_booking(booking, by, None);
+        assert_eq!(ledger.cancel_booking(cancelled.clone(), by, None), cancelled);
         assert_eq!(ledger.into_changes().events[0].remaining_tickets, 8);
     }
 

@@ -1,7 +1,8 @@
 //! The only place where ticket counts change.
 //!
 //! A caller gives the [`Inventory`] a command. Each [`Command`] is a type of its own with its own
-//! outcome: [`Book`], [`Cancel`]. It waits in its event's lane (`lanes`) until the transaction
+//! outcome: [`Book`] and [`Cancel`] for buyers, [`EditEvent`], [`CancelEvent`],
+//! [`CancelBookingsOfEvent`] and [`ImportEvents`] for organizers. It waits in its event's lane (`lanes`) until the transaction
 //! before it is done. Then the settler (`settler`) runs one row-locked transaction for all commands
 //! that wait: it locks their events, reads the rows that they depend on, lets the pure [`ledger`]
 //! decide each of them, writes, and commits. `retry_policy` decides what happens when that fails.
@@ -9,19 +10,25 @@
 pub mod audit;
 mod book;
 mod cancel;
+mod cancel_event;
 mod command;
+mod edit_event;
+mod import_events;
 mod lanes;
 mod ledger;
 mod pending;
 mod retry_policy;
 mod settings;
 mod settler;
-mod sold_out_memory;
 mod store;
 mod sub_batch;
+mod unavailable_events;
 
 pub(crate) use book::{Book, BookOutcome};
-pub(crate) use cancel::{Cancel, CancelOutcome};
+pub(crate) use cancel::{Cancel, CancelOutcome, Canceller};
+pub(crate) use cancel_event::{BookingsCancelled, CancelBookingsOfEvent, CancelEvent};
 pub use command::{InventoryError, Rejection};
+pub(crate) use edit_event::{Edit, EditEvent, EditOutcome};
+pub(crate) use import_events::{ImportEvents, ImportOutcome, ImportedEvent};
 pub(crate) use lanes::Inventory;
 pub use settings::BookingArgs;

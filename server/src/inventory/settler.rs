@@ -4,10 +4,10 @@
 //! decide on the [`Ledger`], writes, and commits. Counts are published after the commit, never
 //! before. If a transaction lost against another one, or if its connection broke during COMMIT, it
 //! runs again from the start. Booking ids are chosen in advance, so the next attempt finds the
-//! bookings that an earlier one committed. Bookings of sold-out events are refused without a
+//! bookings that an earlier one committed. Bookings of unavailable events are refused without a
 //! transaction.
 
-use std::{iter::zip, sync::Arc, time::Duration};
+use std::{collections::HashSet, iter::zip, sync::Arc, time::Duration};
 
 use rowlock_entities::{EventId, event};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
@@ -18,9 +18,9 @@ use super::{
     ledger::{Changes, Ledger},
     pending::PendingCommand,
     retry_policy::{Backoff, FailedAttempt, NextStep},
-    sold_out_memory::SoldOutMemory,
     store,
     sub_batch::{LockWait, Progress, SubBatch, event_ids, needed_bookings},
+    unavailable_events::UnavailableEvents,
 };
 use crate::{
     clock::Clock,
@@ -31,8 +31,8 @@ use crate::{
 
 /// Longest time for a batch: all its sub-batches and attempts together.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest time for the read of sold-out events before that.
-const SOLD_OUT_LOOK_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest time for the read of unavailable events before that.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest time for which the server tries to read counts in doubt.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 const PUBLISH_RETRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -45,14 +45,14 @@ pub(super) struct Settler {
     hub: Hub,
     /// The extra time for which each transaction holds its locks, to make races visible.
     lock_delay: Duration,
-    sold_out: SoldOutMemory,
+    unavailable: UnavailableEvents,
 }
 
 impl Runner for Settler {
     type Call = PendingCommand;
 
     async fn run(&self, commands: Vec<PendingCommand>) {
-        let commands = self.refuse_sold_out(commands).await;
+        let commands = self.refuse_unavailable(commands).await;
         let deadline = Instant::now() + BATCH_TIMEOUT;
         let mut sub_batches = vec![SubBatch::new(commands)];
         while let Some(sub_batch) = sub_batches.pop() {
@@ -68,16 +68,16 @@ impl Runner for Settler {
 
 impl Settler {
     pub(super) fn new(db: Database, clock: Clock, hub: Hub, lock_delay: Duration) -> Self {
-        Self { db, clock, hub, lock_delay, sold_out: SoldOutMemory::default() }
+        Self { db, clock, hub, lock_delay, unavailable: UnavailableEvents::default() }
     }
 
-    /// Refuses bookings of sold-out events without a lock. It reads the events that were sold out
-    /// when last seen. The read starts now, after all these commands have arrived. Returns the
+    /// Refuses bookings of unavailable events without a lock. It reads the events that were sold out
+    /// or not on sale when last seen. The read starts now, after all these commands have arrived. Returns the
     /// commands that need the lock.
-    async fn refuse_sold_out(&self, commands: Vec<PendingCommand>) -> Vec<PendingCommand> {
+    async fn refuse_unavailable(&self, commands: Vec<PendingCommand>) -> Vec<PendingCommand> {
         let is_candidate = |command: &PendingCommand| {
             command.scope().only_takes_tickets()
-                && self.sold_out.contains(command.scope().event_id())
+                && self.unavailable.contains(command.scope().event_id())
         };
         let is_candidate: Vec<bool> = commands.iter().map(is_candidate).collect();
         let candidates: Vec<&PendingCommand> = zip(&commands, &is_candidate)
@@ -87,17 +87,17 @@ impl Settler {
         if candidates.is_empty() {
             return commands;
         }
-        let deadline = Instant::now() + SOLD_OUT_LOOK_TIMEOUT;
+        let deadline = Instant::now() + LOOK_TIMEOUT;
         let read = self.db.with_deadline(deadline, self.read_without_lock(&candidates)).await;
         let mut ledger = match read {
             Ok(ledger) => ledger,
             Err(error) => {
                 // The transaction will meet the same error, and the retry policy handles it there.
-                tracing::debug!(%error, "sold-out events could not be read");
+                tracing::debug!(%error, "unavailable events could not be read");
                 return commands;
             }
         };
-        self.sold_out.update(ledger.events());
+        self.unavailable.update(ledger.events(), self.clock.now());
         let mut others = Vec::new();
         for (mut command, is_candidate) in zip(commands, is_candidate) {
             if is_candidate {
@@ -209,7 +209,7 @@ impl Settler {
         let (tx, decided) = self.db.with_deadline(deadline, self.prepare(sub_batch)).await?;
         match self.db.commit(tx, deadline).await {
             Ok(()) => {
-                self.sold_out.update(decided.changed.iter().map(Arc::as_ref));
+                self.unavailable.update(decided.changed.iter().map(Arc::as_ref), self.clock.now());
                 Ok(decided)
             }
             Err(error) => Err(AttemptError::AtCommit(error, decided)),
@@ -242,18 +242,13 @@ impl Settler {
         let counts_before: Vec<TicketCount> = ledger.events().map(TicketCount::of).collect();
         let progress = sub_batch.decide_all(&mut ledger);
         // Unchanged counts are certain now, and changed ones only after the commit.
-        self.sold_out.update(ledger.events().filter(|event| !ledger.has_changed(event.id)));
-        let Changes { added, cancelled, events: changed } = ledger.into_changes();
-
-        if !changed.is_empty() {
-            store::begin_keeping_counts(&tx).await?;
-            // Cancel first: a user who cancels and books again must not have two confirmed
-            // bookings.
-            store::cancel_bookings(&tx, &cancelled).await?;
-            store::insert_bookings(&tx, added).await?;
-            store::update_counts(&tx, &changed).await?;
-            store::end_keeping_counts(&tx).await?;
-        }
+        let unchanged = ledger.events().filter(|event| !ledger.has_changed(event.id));
+        self.unavailable.update(unchanged, ledger.now());
+        let changes = ledger.into_changes();
+        let changed = match changes.is_empty() {
+            true => Vec::new(),
+            false => write(&tx, changes).await?,
+        };
         Ok((tx, Decided { progress, changed, counts_before }))
     }
 
@@ -264,6 +259,32 @@ impl Settler {
             self.hub.publish(decided.counts_before.iter().copied());
         }
     }
+}
+
+/// Writes what the decisions changed. Returns the events whose counts or versions changed.
+async fn write(
+    tx: &impl ConnectionTrait,
+    changes: Changes,
+) -> Result<Vec<Arc<event::Model>>, DbErr> {
+    store::begin_keeping_counts(tx).await?;
+    // Edit first: a lower count may not fit the total that the event had, nor the other way round.
+    store::update_events(tx, &changes.edited_events).await?;
+    store::forget_search_keys(tx, changes.retitled_events).await?;
+    store::insert_events(tx, changes.added_events).await?;
+    // Cancel before inserting: a user who cancels and books again must not have two confirmed
+    // bookings.
+    store::cancel_bookings(tx, &changes.cancelled).await?;
+    store::insert_bookings(tx, changes.added).await?;
+    let edited: HashSet<EventId> = changes.edited_events.iter().map(|event| event.id).collect();
+    let only_counts: Vec<&event::Model> = changes
+        .events
+        .iter()
+        .filter(|event| !edited.contains(&event.id))
+        .map(Arc::as_ref)
+        .collect();
+    store::update_counts(tx, &only_counts).await?;
+    store::end_keeping_counts(tx).await?;
+    Ok(changes.events)
 }
 
 /// Publishes the counts of events in doubt as soon as they can be read, so that no open page is

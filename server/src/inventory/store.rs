@@ -3,18 +3,18 @@
 //! A statement has the same text whatever the batch's size, so that it is prepared only once. Its
 //! rows come as arrays on PostgreSQL and as JSON on SQLite.
 
-use std::{collections::HashSet, iter::zip, sync::Arc};
+use std::{collections::HashSet, iter::zip, mem, sync::Arc};
 
 use rowlock_entities::{EventId, UserId, booking, event, user};
 use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Statement,
-    sea_query::{Expr, LockBehavior, LockType},
+    ActiveEnum, ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Statement,
+    sea_query::{Alias, Expr, LockBehavior, LockType},
 };
 use uuid::Uuid;
 
-use super::command::NeededBookings;
-use crate::database::{any_of, hex, json};
+use super::command::{ConfirmedOfEvent, NeededBookings};
+use crate::database::{any_of, hex, insert_missing, json};
 
 /// Locks events until the transaction ends. It locks them in the order of their ids, so that two
 /// transactions never wait for each other. The lock is weaker than `FOR UPDATE`, which would also
@@ -73,11 +73,19 @@ macro_rules! booking_columns {
             $table,
             ".status, ",
             $table,
+            ".unit_price_minor, ",
+            $table,
+            ".currency, ",
+            $table,
             ".idempotency_key, ",
             $table,
             ".created_at, ",
             $table,
-            ".cancelled_at"
+            ".cancelled_at, ",
+            $table,
+            ".cancelled_by, ",
+            $table,
+            ".cancellation_reason"
         )
     };
 }
@@ -131,7 +139,7 @@ pub(super) async fn find_bookings(
     db: &impl ConnectionTrait,
     needed: NeededBookings,
 ) -> Result<Vec<booking::Model>, DbErr> {
-    let NeededBookings { confirmed, by_idempotency_key, by_id } = needed;
+    let NeededBookings { confirmed, by_idempotency_key, by_id, of_events } = needed;
     let (users, events): (Vec<Uuid>, Vec<Uuid>) =
         confirmed.into_iter().map(|(user, event)| (user.0, event.0)).unzip();
     let (key_users, keys): (Vec<Uuid>, Vec<String>) =
@@ -154,7 +162,32 @@ pub(super) async fn find_bookings(
             ],
         ),
     };
-    booking::Entity::find().from_raw_sql(statement).all(db).await
+    let mut bookings = booking::Entity::find().from_raw_sql(statement).all(db).await?;
+    for asked in of_events {
+        bookings.extend(find_confirmed_of_event(db, asked).await?);
+    }
+    Ok(bookings)
+}
+
+async fn find_confirmed_of_event(
+    db: &impl ConnectionTrait,
+    asked: ConfirmedOfEvent,
+) -> Result<Vec<booking::Model>, DbErr> {
+    use booking::Column::{EventId, Id, Quantity, Status};
+    let ConfirmedOfEvent { event_id, after, limit } = asked;
+    let select = booking::Entity::find()
+        .filter(EventId.eq(event_id))
+        // This is true for all, and the index over the bookings of events asks for it.
+        .filter(Quantity.gt(0))
+        .filter(Status.eq(booking::Status::Confirmed))
+        .order_by_asc(Id)
+        .limit(u64::from(limit));
+    match after {
+        Some(after) => select.filter(Id.gt(after)),
+        None => select,
+    }
+    .all(db)
+    .await
 }
 
 /// Inserts a batch's new bookings. All of them have the same time.
@@ -172,30 +205,39 @@ pub(super) async fn insert_bookings(
             let events: Vec<Uuid> = bookings.iter().map(|booking| booking.event_id.0).collect();
             let users: Vec<Uuid> = bookings.iter().map(|booking| booking.user_id.0).collect();
             let quantities: Vec<i32> = bookings.iter().map(|booking| booking.quantity).collect();
-            let cancelled: Vec<bool> =
-                bookings.iter().map(|booking| booking.cancelled_at.is_some()).collect();
-            // These arrays can't hold nulls. An empty text stands for a missing key, because no key
-            // is empty.
+            let prices: Vec<i64> =
+                bookings.iter().map(|booking| booking.unit_price_minor).collect();
+            // These arrays can't hold nulls. An empty text stands for a booking that nobody
+            // cancelled, and for a missing key, because no key is empty.
+            let cancelled_by: Vec<String> =
+                bookings.iter().map(|booking| cancelled_by(booking).unwrap_or_default()).collect();
+            let (currencies, bookings): (Vec<String>, Vec<booking::Model>) = bookings
+                .into_iter()
+                .map(|mut booking| (mem::take(&mut booking.currency), booking))
+                .unzip();
             let keys: Vec<String> = bookings
                 .into_iter()
                 .map(|booking| booking.idempotency_key.unwrap_or_default())
                 .collect();
             Statement::from_sql_and_values(
                 backend,
-                "INSERT INTO bookings (id, event_id, user_id, quantity, idempotency_key, \
-                 created_at, status, cancelled_at) \
-                 SELECT id, event_id, user_id, quantity, nullif(idempotency_key, ''), \
-                 $7::timestamptz, \
-                 CASE WHEN cancelled THEN 'CANCELLED' ELSE 'CONFIRMED' END, \
-                 CASE WHEN cancelled THEN $7::timestamptz END \
-                 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::bool[], \
-                 $6::text[]) AS new (id, event_id, user_id, quantity, cancelled, idempotency_key)",
+                "INSERT INTO bookings (id, event_id, user_id, quantity, unit_price_minor, \
+                 currency, idempotency_key, created_at, status, cancelled_at, cancelled_by) \
+                 SELECT id, event_id, user_id, quantity, unit_price_minor, currency, \
+                 nullif(idempotency_key, ''), $9::timestamptz, \
+                 CASE cancelled_by WHEN '' THEN 'CONFIRMED' ELSE 'CANCELLED' END, \
+                 CASE WHEN cancelled_by <> '' THEN $9::timestamptz END, nullif(cancelled_by, '') \
+                 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::bigint[], \
+                 $6::text[], $7::text[], $8::text[]) AS new (id, event_id, user_id, quantity, \
+                 unit_price_minor, currency, cancelled_by, idempotency_key)",
                 [
                     ids.into(),
                     events.into(),
                     users.into(),
                     quantities.into(),
-                    cancelled.into(),
+                    prices.into(),
+                    currencies.into(),
+                    cancelled_by.into(),
                     keys.into(),
                     created_at.into(),
                 ],
@@ -203,19 +245,19 @@ pub(super) async fn insert_bookings(
         }
         _ => {
             let rows = bookings.iter().map(|booking| {
-                let booking::Model { id, event_id, user_id, quantity, .. } = booking;
-                let is_cancelled = booking.cancelled_at.is_some();
-                let key = &booking.idempotency_key;
-                (hex(&id.0), hex(&event_id.0), hex(&user_id.0), quantity, is_cancelled, key)
+                let booking::Model { id, event_id, user_id, quantity, currency, .. } = booking;
+                let (price, key) = (booking.unit_price_minor, &booking.idempotency_key);
+                let (id, event_id, user_id) = (hex(&id.0), hex(&event_id.0), hex(&user_id.0));
+                (id, event_id, user_id, quantity, price, currency, cancelled_by(booking), key)
             });
             Statement::from_sql_and_values(
                 backend,
-                "INSERT INTO bookings (id, event_id, user_id, quantity, idempotency_key, \
-                 created_at, status, cancelled_at) \
+                "INSERT INTO bookings (id, event_id, user_id, quantity, unit_price_minor, \
+                 currency, idempotency_key, created_at, status, cancelled_at, cancelled_by) \
                  SELECT unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), value ->> 3, \
-                 value ->> 5, $2, \
-                 CASE WHEN value ->> 4 THEN 'CANCELLED' ELSE 'CONFIRMED' END, \
-                 CASE WHEN value ->> 4 THEN $2 END FROM json_each($1)",
+                 value ->> 4, value ->> 5, value ->> 7, $2, \
+                 CASE WHEN value ->> 6 IS NULL THEN 'CONFIRMED' ELSE 'CANCELLED' END, \
+                 CASE WHEN value ->> 6 IS NOT NULL THEN $2 END, value ->> 6 FROM json_each($1)",
                 [json(rows).into(), created_at.into()],
             )
         }
@@ -242,17 +284,72 @@ async fn on_sqlite(tx: &impl ConnectionTrait, sql: &str) -> Result<(), DbErr> {
     }
 }
 
+/// How the database writes who cancelled a booking.
+fn cancelled_by(booking: &booking::Model) -> Option<String> {
+    booking.cancelled_by.map(|by| by.to_value())
+}
+
 /// Marks confirmed bookings as cancelled. All of them have the same time.
 pub(super) async fn cancel_bookings(
     tx: &impl ConnectionTrait,
     bookings: &[booking::Model],
 ) -> Result<(), DbErr> {
-    let Some(first) = bookings.first() else { return Ok(()) };
-    let ids = bookings.iter().map(|booking| booking.id.0);
-    booking::Entity::update_many()
-        .col_expr(booking::Column::Status, Expr::val(booking::Status::Cancelled))
-        .col_expr(booking::Column::CancelledAt, Expr::val(first.cancelled_at))
-        .filter(any_of(tx.get_database_backend(), booking::Column::Id, ids))
+    use booking::Column::{CancellationReason, CancelledAt, CancelledBy, Id, Status};
+    // Nearly always, all of them have the same reason.
+    let mut rest: Vec<&booking::Model> = bookings.iter().collect();
+    while let Some(first) = rest.first().copied() {
+        let is_alike = |booking: &&booking::Model| {
+            booking.cancelled_by == first.cancelled_by
+                && booking.cancellation_reason == first.cancellation_reason
+        };
+        let (alike, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(is_alike);
+        let ids = alike.iter().map(|booking| booking.id.0);
+        booking::Entity::update_many()
+            .col_expr(Status, Expr::val(booking::Status::Cancelled))
+            .col_expr(CancelledAt, Expr::val(first.cancelled_at))
+            .col_expr(CancelledBy, Expr::val(first.cancelled_by))
+            .col_expr(CancellationReason, Expr::val(first.cancellation_reason.clone()))
+            .filter(any_of(tx.get_database_backend(), Id, ids))
+            .exec(tx)
+            .await?;
+        rest = others;
+    }
+    Ok(())
+}
+
+/// Adds events, which have no bookings.
+pub(super) async fn insert_events(
+    tx: &impl ConnectionTrait,
+    events: Vec<event::Model>,
+) -> Result<(), DbErr> {
+    insert_missing::<event::Entity>(tx, events).await.map(drop)
+}
+
+/// Stores all values of events that are locked, with their counts.
+pub(super) async fn update_events(
+    tx: &impl ConnectionTrait,
+    events: &[Arc<event::Model>],
+) -> Result<(), DbErr> {
+    for event in events {
+        let values = event.as_ref().clone().into_active_model().reset_all();
+        event::Entity::update(values).exec(tx).await?;
+    }
+    Ok(())
+}
+
+/// Takes the keys of searches away from events with other texts, as the database does when another
+/// program writes them.
+pub(super) async fn forget_search_keys(
+    tx: &impl ConnectionTrait,
+    events: Vec<EventId>,
+) -> Result<(), DbErr> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let ids = events.into_iter().map(|id| id.0);
+    event::Entity::update_many()
+        .col_expr(Alias::new("search_key"), Expr::val(None::<String>))
+        .filter(any_of(tx.get_database_backend(), event::Column::Id, ids))
         .exec(tx)
         .await
         .map(drop)
@@ -261,7 +358,7 @@ pub(super) async fn cancel_bookings(
 /// Stores the counts of events that are locked.
 pub(super) async fn update_counts(
     tx: &impl ConnectionTrait,
-    events: &[Arc<event::Model>],
+    events: &[&event::Model],
 ) -> Result<(), DbErr> {
     if events.is_empty() {
         return Ok(());

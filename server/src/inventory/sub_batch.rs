@@ -148,7 +148,10 @@ impl SubBatch {
 
 /// The ids of the commands' events, each once, in the order in which they are locked.
 pub(super) fn event_ids<'a>(commands: impl Iterator<Item = &'a PendingCommand>) -> Vec<EventId> {
-    let mut ids: Vec<EventId> = commands.map(|command| command.scope().event_id()).collect();
+    let mut ids = Vec::new();
+    for command in commands {
+        command.scope().add_events(&mut ids);
+    }
     ids.sort_unstable();
     ids.dedup();
     ids
@@ -183,6 +186,7 @@ mod tests {
             user_id: UserId::new(),
             event_id,
             quantity: 1,
+            expected_price: None,
             idempotency_key: None,
         };
         pending(command, caller)

@@ -155,10 +155,14 @@ impl Heartbeat {
 fn encode<'a>(counts: impl IntoIterator<Item = &'a TicketCount>) -> Vec<String> {
     let mut messages = vec![String::new()];
     let mut line = String::new();
-    for TicketCount { event_id, remaining, total, version } in counts {
+    for TicketCount { event_id, remaining, total, version, revision, is_public } in counts {
         line.clear();
-        // Writing to a string succeeds.
-        let _ = writeln!(line, "{} {remaining} {total} {version}", event_id.0.simple());
+        // Writing to a string succeeds. A server of an earlier version reads the first four words.
+        let _ = writeln!(
+            line,
+            "{} {remaining} {total} {version} {revision} {is_public}",
+            event_id.0.simple()
+        );
         match messages.last_mut() {
             Some(last) if last.len() + line.len() <= MAX_MESSAGE_BYTES => last.push_str(&line),
             _ => messages.push(line.clone()),
@@ -177,6 +181,8 @@ fn decode(message: &str) -> Vec<TicketCount> {
             remaining: words.next()?.parse().ok()?,
             total: words.next()?.parse().ok()?,
             version: words.next()?.parse().ok()?,
+            revision: words.next()?.parse().ok()?,
+            is_public: words.next()?.parse().ok()?,
         })
     };
     message.lines().filter_map(count).collect()
@@ -187,7 +193,14 @@ mod tests {
     use super::*;
 
     fn count(version: i64) -> TicketCount {
-        TicketCount { event_id: EventId::new(), remaining: 3, total: i32::MAX, version }
+        TicketCount {
+            event_id: EventId::new(),
+            remaining: 3,
+            total: i32::MAX,
+            version,
+            revision: 1,
+            is_public: true,
+        }
     }
 
     #[test]

@@ -139,7 +139,7 @@ impl Hub {
         let mut state = self.0.state.lock();
         for count in counts {
             self.update_topic(&mut state, count);
-            if state.all_events_subscribers > 0 {
+            if state.all_events_subscribers > 0 && count.is_public {
                 state.log.record(count);
             }
         }
@@ -250,7 +250,7 @@ impl Hub {
                 // A first count is what a new watcher has yet to read, and no change.
                 is_change |= before.is_some() && topic.latest() != before;
             }
-            if is_change && state.all_events_subscribers > 0 {
+            if is_change && count.is_public && state.all_events_subscribers > 0 {
                 if reread.is_in_doubt {
                     state.log.forget_older(&count, reread.last_change);
                 }
@@ -467,6 +467,8 @@ mod tests {
             remaining: 10 - i32::try_from(version).unwrap(),
             total: 10,
             version,
+            revision: 1,
+            is_public: true,
         }
     }
 

@@ -82,6 +82,8 @@ mod tests {
             remaining: 3,
             total: 10,
             version,
+            revision: 1,
+            is_public: true,
         };
         outbox.put([count(2), count(1)]);
         outbox.put([count(1)]);

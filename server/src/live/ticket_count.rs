@@ -8,8 +8,14 @@ pub struct TicketCount {
     pub event_id: EventId,
     pub remaining: i32,
     pub total: i32,
-    /// Grows with every change of the event's count. A count with a lower version is older.
+    /// Grows with every change of the event's count, and with every edit. A count with a lower
+    /// version is older.
     pub version: i64,
+    /// The event's revision, which grows with every edit.
+    pub revision: i32,
+    /// Whether the event has ever been published. If not, only members of its organizer may know of
+    /// it.
+    pub is_public: bool,
 }
 
 impl TicketCount {
@@ -20,6 +26,8 @@ impl TicketCount {
             remaining: event.remaining_tickets,
             total: event.total_tickets,
             version: event.count_version,
+            revision: event.revision,
+            is_public: event.is_public,
         }
     }
 }

@@ -13,7 +13,7 @@ use rowlock::{
     inventory::audit::{self, Audit},
     services::Services,
 };
-use rowlock_entities::{EventId, event};
+use rowlock_entities::{EventId, event, organizer::FIRST_ORGANIZER};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait,
     IntoActiveModel, TransactionTrait,
@@ -172,16 +172,28 @@ impl App {
     pub(crate) async fn event_with(&self, change: impl FnOnce(&mut event::Model)) -> String {
         let mut event = event::Model {
             id: EventId::new(),
+            organizer_id: FIRST_ORGANIZER,
+            status: event::Status::Published,
+            is_public: true,
+            revision: 1,
             title: "Concert".to_owned(),
             title_key: "concert".to_owned(),
             description: "Music.".to_owned(),
             venue: "Hall".to_owned(),
+            city: String::new(),
+            time_zone: "UTC".to_owned(),
+            ends_at: None,
+            sales_start_at: None,
+            sales_end_at: None,
+            max_per_booking: 10,
             starts_at: Utc::now() + chrono::Duration::days(7),
             total_tickets: 10,
             remaining_tickets: 10,
             count_version: 0,
             price_minor: 1_000,
             currency: "EUR".to_owned(),
+            external_id: None,
+            cancellation_reason: None,
             created_at: Utc::now(),
         };
         change(&mut event);

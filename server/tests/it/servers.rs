@@ -257,10 +257,17 @@ async fn many_changes_are_sent_in_few_messages() {
     listener.listen(&channel).await.unwrap();
     let events: Vec<EventId> = (0..200).map(|_| EventId::new()).collect();
     for version in 1..=20 {
-        let count = |event_id| TicketCount { event_id, remaining: 1, total: 20, version };
+        let count = |event_id| TicketCount {
+            event_id,
+            remaining: 1,
+            total: 20,
+            version,
+            revision: 1,
+            is_public: true,
+        };
         app.services.hub.publish(events.iter().copied().map(count));
     }
-    let last = format!("{} 1 20 20", events[199].0.simple());
+    let last = format!("{} 1 20 20 1 true", events[199].0.simple());
     let (mut messages, mut has_last) = (0, false);
     while !has_last || messages == 0 {
         let message = timeout(Duration::from_secs(10), listener.recv()).await;

@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
-use rowlock_entities::{EventId, UserId, event};
+use rowlock_entities::{EventId, UserId, event, organizer::FIRST_ORGANIZER};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::{
     accounts::AccountsError,
     bookings::BookingsError,
     database::insert_missing,
-    events::{renew_search_keys, title_key},
+    events::{EventChanges, Price, published, renew_search_keys},
     inventory::{BookOutcome, BookingArgs},
     services::Services,
 };
@@ -154,14 +154,16 @@ pub async fn fill(
 
     let pairs = (0..size.bookings).map(|number| user_and_event(number, size.events, users));
     let mut booking = stream::iter(pairs)
-        .map(|(user, event)| services.bookings.book(user, event, 1, None))
+        .map(|(user, event)| services.bookings.book(user, event, 1, None, None))
         .buffer_unordered(CONCURRENT_BOOKINGS);
     let mut done: u64 = 0;
     while let Some(outcome) = booking.next().await {
         match outcome? {
             BookOutcome::Booked(_) => filled.bookings += 1,
             BookOutcome::AlreadyBooked(_) => {}
-            BookOutcome::SoldOut(_) | BookOutcome::Closed(_) => filled.unbooked += 1,
+            BookOutcome::SoldOut(_) | BookOutcome::Closed(..) | BookOutcome::PriceChanged(_) => {
+                filled.unbooked += 1
+            }
         }
         done += 1;
         if done.is_multiple_of(PROGRESS_EVERY) {
@@ -207,20 +209,19 @@ fn generated(number: u32, rounds: u32, now: DateTime<Utc>) -> event::Model {
     let day = Days::new(u64::from(2 + mixed % 728));
     let spare = 20 + (mixed >> 4) % 480;
     let total_tickets = i32::try_from(rounds.saturating_add(spare)).unwrap_or(i32::MAX);
-    event::Model {
-        id: event_id(number),
-        title_key: title_key(&title),
-        title,
-        description: format!("A generated event of the kind that {place} is known for."),
-        venue: format!("Hall {}, {place}", 1 + mixed % 9),
-        starts_at: now + day + TimeDelta::minutes(i64::from(mixed >> 7) % 1_440),
-        total_tickets,
-        remaining_tickets: total_tickets,
-        count_version: 0,
-        price_minor: i64::from(500 + (mixed >> 3) % 20_000),
-        currency: "EUR".to_owned(),
-        created_at: now,
-    }
+    let values = EventChanges {
+        title: Some(title),
+        description: Some(format!("A generated event of the kind that {place} is known for.")),
+        venue: Some(format!("Hall {}, {place}", 1 + mixed % 9)),
+        starts_at: Some(now + day + TimeDelta::minutes(i64::from(mixed >> 7) % 1_440)),
+        price: Some(Price {
+            minor: i64::from(500 + (mixed >> 3) % 20_000),
+            currency: "EUR".to_owned(),
+        }),
+        total_tickets: Some(total_tickets),
+        ..EventChanges::default()
+    };
+    event::Model { id: event_id(number), ..published(FIRST_ORGANIZER, &values, now) }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Days, NaiveTime, Utc};
-use rowlock_entities::{EventId, UserId, event};
+use rowlock_entities::{EventId, UserId, event, organizer::FIRST_ORGANIZER};
 use sea_orm::DbErr;
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ use crate::{
     accounts::{Accounts, AccountsError},
     clock::Clock,
     database::{Database, insert_missing},
-    events::{move_if_over_and_unbooked, renew_search_keys, title_key},
+    events::{EventChanges, Price, move_if_over_and_unbooked, published, renew_search_keys},
     services::Services,
 };
 
@@ -256,19 +256,15 @@ impl DemoEvent {
     fn row(&self, now: DateTime<Utc>) -> event::Model {
         let day = now.date_naive() + Days::new(self.in_days);
         let time = NaiveTime::from_hms_opt(self.time.0, self.time.1, 0).unwrap_or_default();
-        event::Model {
-            id: EventId(self.id),
-            title: self.title.to_owned(),
-            title_key: title_key(self.title),
-            description: self.description.to_owned(),
-            venue: self.venue.to_owned(),
-            starts_at: day.and_time(time).and_utc(),
-            total_tickets: self.tickets,
-            remaining_tickets: self.tickets,
-            count_version: 0,
-            price_minor: self.price_minor,
-            currency: self.currency.to_owned(),
-            created_at: now,
-        }
+        let values = EventChanges {
+            title: Some(self.title.to_owned()),
+            description: Some(self.description.to_owned()),
+            venue: Some(self.venue.to_owned()),
+            starts_at: Some(day.and_time(time).and_utc()),
+            price: Some(Price { minor: self.price_minor, currency: self.currency.to_owned() }),
+            total_tickets: Some(self.tickets),
+            ..EventChanges::default()
+        };
+        event::Model { id: EventId(self.id), ..published(FIRST_ORGANIZER, &values, now) }
     }
 }

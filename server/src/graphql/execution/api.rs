@@ -116,6 +116,7 @@ impl Api {
             .data(services.sessions.clone())
             .data(services.events.clone())
             .data(services.bookings.clone())
+            .data(services.organizers.clone())
             .data(services.hub.clone())
             .data(services.clock.clone())
             .data(Arc::clone(rate_limits))

@@ -1,0 +1,135 @@
+//! Adds and edits many events of one organizer: all of them or none.
+
+use std::sync::Arc;
+
+use rowlock_entities::{EventId, UserId, event};
+
+use super::{
+    command::{Command, CommandScope, NeededBookings, Rejection},
+    edit_event::{Edit, EditOutcome, carry_out},
+    ledger::Ledger,
+};
+use crate::events::{EventChanges, EventProblem, problems};
+
+/// Adds and edits events. The caller has checked the permission and each value by itself.
+#[derive(Clone, Debug)]
+pub(crate) struct ImportEvents {
+    /// At least one.
+    pub(crate) events: Vec<ImportedEvent>,
+}
+
+/// One event of an import.
+#[derive(Clone, Debug)]
+pub(crate) enum ImportedEvent {
+    /// A new event.
+    New(Box<event::Model>),
+    /// New values for an event, which must be there.
+    Changed { event_id: EventId, changes: Box<EventChanges>, is_published: bool },
+}
+
+/// The outcome of an import.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum ImportOutcome {
+    Imported {
+        created: usize,
+        updated: usize,
+        unchanged: usize,
+    },
+    /// Nothing was changed. Each event that was refused, by its place in the import.
+    Refused(Vec<(usize, EditOutcome)>),
+}
+
+impl ImportedEvent {
+    fn event_id(&self) -> EventId {
+        match self {
+            Self::New(event) => event.id,
+            Self::Changed { event_id, .. } => *event_id,
+        }
+    }
+}
+
+impl CommandScope for ImportEvents {
+    fn event_id(&self) -> EventId {
+        self.events.first().map(ImportedEvent::event_id).unwrap_or(EventId(uuid::Uuid::nil()))
+    }
+
+    fn add_events(&self, ids: &mut Vec<EventId>) {
+        ids.extend(self.events.iter().map(ImportedEvent::event_id));
+    }
+
+    fn user_id(&self) -> Option<UserId> {
+        None
+    }
+
+    fn add_needed_bookings(&self, _: &mut NeededBookings, _is_retry: bool) {}
+
+    fn only_takes_tickets(&self) -> bool {
+        false
+    }
+}
+
+impl Command for ImportEvents {
+    type Outcome = ImportOutcome;
+
+    fn decide(&self, ledger: &mut Ledger) -> Result<ImportOutcome, Rejection> {
+        let mut refused = Vec::new();
+        let (mut created, mut updated, mut unchanged) = (0, 0, 0);
+        // Nothing in the ledger changes until all are known to be possible.
+        let mut trial = ledger.clone();
+        for (place, imported) in self.events.iter().enumerate() {
+            match imported {
+                // An earlier attempt may have added it.
+                ImportedEvent::New(event) if trial.event(event.id).is_some() => created += 1,
+                ImportedEvent::New(event) => {
+                    let problems: Vec<EventProblem> = problems(None, event, trial.now());
+                    if problems.is_empty() {
+                        trial.add_event(event.as_ref().clone());
+                        created += 1;
+                    } else {
+                        refused.push((place, EditOutcome::Invalid(problems)));
+                    }
+                }
+                ImportedEvent::Changed { event_id, changes, is_published } => {
+                    let before = Arc::clone(trial.event(*event_id).ok_or(Rejection::NoSuchEvent)?);
+                    let mut edits = vec![Edit::Values(changes.as_ref().clone())];
+                    if *is_published && before.status == event::Status::Draft {
+                        edits.push(Edit::Publish);
+                    }
+                    let mut now = Arc::clone(&before);
+                    for edit in &edits {
+                        match carry_out(&mut trial, &now, edit) {
+                            EditOutcome::Edited(event) => now = event,
+                            other => {
+                                refused.push((place, other));
+                                break;
+                            }
+                        }
+                    }
+                    match now.revision == before.revision {
+                        true => unchanged += 1,
+                        false => updated += 1,
+                    }
+                }
+            }
+        }
+        if !refused.is_empty() {
+            return Ok(ImportOutcome::Refused(refused));
+        }
+        *ledger = trial;
+        Ok(ImportOutcome::Imported { created, updated, unchanged })
+    }
+
+    fn only_refuses(decision: &Result<ImportOutcome, Rejection>) -> bool {
+        match decision {
+            Ok(ImportOutcome::Imported { .. }) => false,
+            Ok(ImportOutcome::Refused(_)) | Err(_) => true,
+        }
+    }
+
+    fn label(outcome: &ImportOutcome) -> &'static str {
+        match outcome {
+            ImportOutcome::Imported { .. } => "imported",
+            ImportOutcome::Refused(_) => "import_refused",
+        }
+    }
+}

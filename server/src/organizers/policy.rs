@@ -1,0 +1,41 @@
+//! What each role may do: the one place where permissions are decided.
+
+use rowlock_entities::organizer_member::Role;
+
+/// What only members of an organizer may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// See events that were never published.
+    SeeDrafts,
+    /// See who the members are.
+    SeeMembers,
+    /// See and download who holds tickets, and what was sold.
+    SeeAttendees,
+    /// Cancel the booking of a buyer.
+    CancelBookings,
+    /// Create, edit, publish, cancel, import and export events.
+    ManageEvents,
+    /// Change the organizer's name and slug.
+    EditOrganizer,
+    /// Add and remove members, and change their roles. Everybody may leave.
+    ManageMembers,
+}
+
+impl Action {
+    /// Whether a member with this role may do it.
+    pub(crate) fn is_allowed_to(self, role: Role) -> bool {
+        match self {
+            Self::SeeDrafts | Self::SeeMembers | Self::SeeAttendees => match role {
+                Role::Owner | Role::Manager | Role::Door => true,
+            },
+            Self::CancelBookings | Self::ManageEvents => match role {
+                Role::Owner | Role::Manager => true,
+                Role::Door => false,
+            },
+            Self::EditOrganizer | Self::ManageMembers => match role {
+                Role::Owner => true,
+                Role::Manager | Role::Door => false,
+            },
+        }
+    }
+}
