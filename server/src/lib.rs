@@ -15,6 +15,7 @@ pub mod bookings;
 pub mod events;
 pub mod inventory;
 pub mod live;
+pub mod managed_events;
 pub mod organizers;
 
 pub mod coalescing;

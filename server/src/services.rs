@@ -10,6 +10,7 @@ use crate::{
     events::Events,
     inventory::{BookingArgs, Inventory},
     live::Hub,
+    managed_events::ManagedEvents,
     metrics::Metrics,
     organizers::Organizers,
 };
@@ -27,6 +28,7 @@ pub struct Services {
     pub events: Events,
     pub bookings: Bookings,
     pub organizers: Organizers,
+    pub managed_events: ManagedEvents,
 }
 
 impl Services {
@@ -44,7 +46,8 @@ impl Services {
         Self {
             accounts: Accounts::new(db.clone(), clock.clone(), sessions.clone(), secrets),
             events: Events::new(db.clone(), clock.clone(), &metrics),
-            bookings: Bookings::new(db.clone(), inventory, &metrics),
+            bookings: Bookings::new(db.clone(), inventory.clone(), &metrics),
+            managed_events: ManagedEvents::new(db.clone(), clock.clone(), inventory),
             organizers: Organizers::new(db.clone(), &metrics),
             sessions,
             db,

@@ -1,9 +1,13 @@
 //! Bookings as people see them: making, cancelling and listing them. Only `inventory` changes the
 //! counts behind them.
 
+mod attendees;
 mod loader;
+mod reference;
 mod service;
 mod store;
 
+pub(crate) use attendees::{Attendee, AttendeeFilter, Sales};
+pub(crate) use reference::Reference;
 pub use service::{Bookings, BookingsError};
 pub(crate) use store::{BookingFilter, UserAtEvent};

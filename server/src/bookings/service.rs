@@ -4,6 +4,7 @@ use rowlock_entities::{BookingId, EventId, UserId, booking};
 use sea_orm::DbErr;
 
 use super::{
+    attendees::{self, Attendee, AttendeeFilter, Sales},
     loader::ConfirmedBookings,
     store::{self, BookingFilter, UserAtEvent},
 };
@@ -90,6 +91,47 @@ impl Bookings {
             self.inventory.carry_out(command).await?;
         }
         Ok(store::delete_cancelled_of(self.db.writer()?, user_id).await?)
+    }
+
+    /// Cancels a buyer's booking for the event's organizer. The caller has checked the permission.
+    pub(crate) async fn cancel_for_organizer(
+        &self,
+        booking: &booking::Model,
+        reason: String,
+    ) -> Result<CancelOutcome, BookingsError> {
+        let by = Canceller::Organizer { reason };
+        let command = Cancel { booking_id: booking.id, event_id: booking.event_id, by };
+        Ok(self.inventory.carry_out(command).await?)
+    }
+
+    /// The booking with this id, whoever made it.
+    pub(crate) async fn find_of_anybody(
+        &self,
+        id: BookingId,
+    ) -> Result<Option<booking::Model>, BookingsError> {
+        Ok(store::find_booking(self.db.reads(), id).await?)
+    }
+
+    /// A page of an event's attendees. The caller has checked the permission, here and below.
+    pub(crate) async fn attendees(
+        &self,
+        filter: &AttendeeFilter,
+        request: &PageRequest<BookingId>,
+    ) -> Result<Page<Attendee>, BookingsError> {
+        let rows = attendees::find_page(self.db.reads(), filter, request).await?;
+        Ok(Page::of(rows, request))
+    }
+
+    pub(crate) async fn count_attendees(
+        &self,
+        filter: &AttendeeFilter,
+    ) -> Result<u64, BookingsError> {
+        Ok(attendees::count(self.db.reads(), filter).await?)
+    }
+
+    /// Sums up an event's bookings.
+    pub(crate) async fn sales(&self, event: EventId) -> Result<Sales, BookingsError> {
+        Ok(attendees::sales(self.db.reads(), event).await?)
     }
 
     /// The user's booking with this id.

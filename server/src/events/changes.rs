@@ -32,10 +32,6 @@ pub(crate) struct Price {
 }
 
 impl Price {
-    pub(crate) fn of(event: &event::Model) -> Self {
-        Self { minor: event.price_minor, currency: event.currency.clone() }
-    }
-
     /// Whether the event has this price.
     pub(crate) fn is_price_of(&self, event: &event::Model) -> bool {
         self.minor == event.price_minor && self.currency == event.currency
@@ -212,17 +208,9 @@ pub(crate) fn draft(
     event::Model { remaining_tickets: draft.total_tickets, ..draft }
 }
 
-/// An event with these values, as [`draft`] has them, that everybody may see and book.
-pub(crate) fn published(
-    organizer_id: OrganizerId,
-    values: &EventChanges,
-    now: DateTime<Utc>,
-) -> event::Model {
-    event::Model {
-        status: event::Status::Published,
-        is_public: true,
-        ..draft(organizer_id, None, values, now)
-    }
+/// A draft as everybody may see and book it.
+pub(crate) fn published(draft: event::Model) -> event::Model {
+    event::Model { status: event::Status::Published, is_public: true, ..draft }
 }
 
 /// A rule that an event's values break together, or with what the event was before.

@@ -1,8 +1,8 @@
 //! Reads events: one by id, or pages of searched and ordered lists.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use rowlock_entities::{EventId, event};
 use sea_orm::DbErr;
 
@@ -114,15 +114,6 @@ impl Events {
 
     pub(crate) async fn find(&self, id: EventId) -> Result<Option<Arc<event::Model>>, EventsError> {
         Ok(self.by_id.ask(id).await??)
-    }
-
-    /// The events with these ids, without those that do not exist.
-    pub(crate) async fn find_all(
-        &self,
-        ids: impl IntoIterator<Item = EventId>,
-    ) -> Result<HashMap<EventId, Arc<event::Model>>, EventsError> {
-        let found = try_join_all(ids.into_iter().map(|id| self.find(id))).await?;
-        Ok(found.into_iter().flatten().map(|event| (event.id, event)).collect())
     }
 
     /// Those of these events that exist and can be read.

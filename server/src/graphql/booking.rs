@@ -6,10 +6,11 @@ use rowlock_entities::{BookingId, UserId, booking};
 use super::{
     errors::ApiError,
     event::Event,
+    money::Money,
     pagination::{Connection, Listing, PageArgs, decode_cursor, encode_cursor},
     scalars::DateTime,
 };
-use crate::bookings::{BookingFilter, Bookings};
+use crate::bookings::{BookingFilter, Bookings, Reference};
 
 /// Whether a booking holds its tickets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -19,6 +20,16 @@ pub(super) enum BookingStatus {
     Confirmed,
     /// The booking was cancelled and holds no tickets.
     Cancelled,
+}
+
+/// Who cancelled a booking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "booking::CancelledBy")]
+pub(super) enum CancelledBy {
+    /// The person who had booked.
+    Buyer,
+    /// A member of the event's organizer, or the cancellation of the whole event.
+    Organizer,
 }
 
 #[derive(Clone, Debug)]
@@ -55,6 +66,39 @@ impl Booking {
     /// The time when the booking was cancelled; null while it is confirmed.
     async fn cancelled_at(&self) -> Option<DateTime> {
         self.0.cancelled_at.map(DateTime)
+    }
+
+    /// Who cancelled the booking; null while it is confirmed.
+    async fn cancelled_by(&self) -> Option<CancelledBy> {
+        self.0.cancelled_by.map(Into::into)
+    }
+
+    /// The organizer's reason, if the organizer cancelled the booking or the event.
+    async fn cancellation_reason(&self, ctx: &Context<'_>) -> Result<Option<String>, ApiError> {
+        match self.0.cancelled_by {
+            Some(booking::CancelledBy::Organizer) if self.0.cancellation_reason.is_none() => {
+                let Event(event) = Event::load(ctx, self.0.event_id).await?;
+                Ok(event.cancellation_reason.clone())
+            }
+            _ => Ok(self.0.cancellation_reason.clone()),
+        }
+    }
+
+    /// Ten letters and digits that are short enough to be read out on the telephone, such as
+    /// 3QM72-XW43F. It names the booking to the organizer.
+    async fn reference(&self) -> String {
+        Reference::of(self.0.id).to_string()
+    }
+
+    /// What one ticket cost when it was booked.
+    async fn unit_price(&self) -> Money {
+        Money::from_minor(self.0.unit_price_minor, &self.0.currency)
+    }
+
+    /// What all tickets of the booking cost together.
+    async fn total_price(&self) -> Money {
+        let total = self.0.unit_price_minor.saturating_mul(self.0.quantity.into());
+        Money::from_minor(total, &self.0.currency)
     }
 }
 

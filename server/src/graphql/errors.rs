@@ -15,6 +15,7 @@ use crate::{
     field_problem::FieldProblem,
     inventory::{InventoryError, Rejection},
     limits::{HoldsTooMuch, TooManyRequests},
+    managed_events::{ImportProblem, ManagedEventsError},
     organizers::OrganizersError,
 };
 
@@ -283,6 +284,31 @@ impl From<OrganizersError> for ApiError {
         match error {
             OrganizersError::LookupRefused(refusal) => refusal.into(),
             OrganizersError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<ManagedEventsError> for ApiError {
+    fn from(error: ManagedEventsError) -> Self {
+        match error {
+            ManagedEventsError::Invalid(problems) => Self::BadUserInput(problems),
+            ManagedEventsError::TooManyEvents { max } => Self::field(
+                "organizerId",
+                format!("An organizer has at most {max} events, and this one would have more."),
+            ),
+            ManagedEventsError::ImportRefused(problems) => Self::BadUserInput(
+                problems
+                    .into_iter()
+                    .map(|ImportProblem { place, problem }| {
+                        FieldProblem::new(
+                            format!("events[{place}].{}", problem.field),
+                            problem.message,
+                        )
+                    })
+                    .collect(),
+            ),
+            ManagedEventsError::Inventory(error) => error.into(),
+            ManagedEventsError::Database(error) => error.into(),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{
     event::Event,
     input::{self, Time},
     pagination::{Connection, Listing, PageArgs, decode_cursor, encode_cursor, page_complexity},
+    permission::PermissionExt,
 };
 use crate::events::{
     EventFilter, EventScope, Events, MAX_SEARCH_CHARS, MAX_SEARCH_WORDS, Position, SortKey,
@@ -148,16 +149,18 @@ impl EventsQuery {
         Ok(Connection { listing: EventListing(filter), page })
     }
 
-    /// The event with this id, or null if there is none.
+    /// The event with this id, or null if there is none. Only members of its organizer see an event
+    /// that was never published.
     ///
-    /// Errors: `BAD_USER_INPUT` if `id` is not an id.
+    /// Errors: `BAD_USER_INPUT` if `id` is not an id; `UNAUTHENTICATED` if it is not that of a
+    /// published event and the access token is expired or not valid.
     async fn event(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The event's id.")] id: ID,
     ) -> Result<Option<Event>, ApiError> {
         let id = input::id("id", &id)?;
-        Ok(ctx.data_unchecked::<Events>().find(id).await?.map(Event))
+        Ok(ctx.visible_event(id).await?.map(Event))
     }
 }
 

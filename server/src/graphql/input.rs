@@ -36,6 +36,22 @@ pub(crate) fn text(field: &str, raw: &str, max_chars: usize) -> Result<(), ApiEr
     Ok(())
 }
 
+/// Longest reason for a cancellation, in characters.
+const MAX_REASON_CHARS: usize = 1_000;
+
+/// The reason for a cancellation, which people are told.
+///
+/// # Errors
+/// `BAD_USER_INPUT` for `reason` when it is empty or too long.
+pub(crate) fn reason(raw: String) -> Result<String, ApiError> {
+    let reason = raw.trim();
+    if reason.is_empty() {
+        return Err(ApiError::field("reason", "Say why, for those who booked."));
+    }
+    text("reason", reason, MAX_REASON_CHARS)?;
+    Ok(reason.to_owned())
+}
+
 /// A `DateTime` argument that takes any value, so that the resolver can name the argument if it is
 /// no time. async-graphql's error names none.
 #[derive(Clone, Copy, Debug)]

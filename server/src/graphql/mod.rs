@@ -5,18 +5,24 @@
 //! of them share.
 
 mod allowed_operations;
+mod attendee;
 mod book_event;
 mod booking;
+mod cancel_attendee_booking;
 mod cancel_booking;
+mod create_event;
 mod errors;
 mod event;
+mod event_updates;
 mod events;
 mod execution;
+mod import_events;
 mod input;
 mod language;
 mod money;
 mod node;
 mod pagination;
+mod permission;
 mod problem;
 mod remaining_tickets;
 mod scalars;
@@ -24,9 +30,11 @@ mod schema;
 mod session_cookie;
 mod sessions;
 mod settings;
+mod update_event;
 mod user;
 mod validation;
 mod viewer;
+mod watched_events;
 
 pub use allowed_operations::AllowedOperations;
 pub(crate) use allowed_operations::sha256_hex;
@@ -36,8 +44,8 @@ pub(crate) use execution::{
     Admitted, Api, ClientApi, Document, Operation, RawVariables, RequestErrors, RequestId,
     code_of_first, max_values_in, was_refused,
 };
-pub(crate) use remaining_tickets::SubscriptionAllowance;
 pub use schema::sdl;
 pub use session_cookie::CookieSameSite;
 pub(crate) use session_cookie::{CookieScope, SessionCookie};
 pub use settings::OperationArgs;
+pub(crate) use watched_events::SubscriptionAllowance;

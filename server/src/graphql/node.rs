@@ -3,9 +3,10 @@
 use async_graphql::{Context, ID, Interface, Object};
 
 use super::{
-    booking::Booking, errors::ApiError, event::Event, input, user::User, viewer::ViewerExt,
+    booking::Booking, errors::ApiError, event::Event, input, permission::PermissionExt, user::User,
+    viewer::ViewerExt,
 };
-use crate::{accounts::Accounts, bookings::Bookings, events::Events};
+use crate::{accounts::Accounts, bookings::Bookings};
 
 /// An object with an id that is unique among the objects of all types.
 #[derive(Interface)]
@@ -35,7 +36,7 @@ impl NodeQuery {
         #[graphql(desc = "The object's id.")] id: ID,
     ) -> Result<Option<Node>, ApiError> {
         let event = input::id("id", &id)?;
-        if let Some(event) = ctx.data_unchecked::<Events>().find(event).await? {
+        if let Some(event) = ctx.visible_event(event).await? {
             return Ok(Some(Node::Event(Event(event))));
         }
         let Some(viewer) = ctx.viewer()? else { return Ok(None) };

@@ -3,9 +3,12 @@
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
 
 use super::{
-    book_event::BookEventMutation, cancel_booking::CancelBookingMutation, events::EventsQuery,
-    node::NodeQuery, problem::Problem, remaining_tickets::RemainingTicketsSubscription,
-    sessions::SessionsMutation, user::MeQuery,
+    book_event::BookEventMutation, cancel_attendee_booking::CancelAttendeeBookingMutation,
+    cancel_booking::CancelBookingMutation, create_event::CreateEventMutation,
+    event_updates::EventUpdatesSubscription, events::EventsQuery,
+    import_events::ImportEventsMutation, node::NodeQuery, problem::Problem,
+    remaining_tickets::RemainingTicketsSubscription, sessions::SessionsMutation,
+    update_event::UpdateEventMutation, user::MeQuery,
 };
 
 /// Everything that can be read.
@@ -14,11 +17,19 @@ pub(super) struct Query(EventsQuery, MeQuery, NodeQuery);
 
 /// Everything that changes something.
 #[derive(Default, MergedObject)]
-pub(super) struct Mutation(SessionsMutation, BookEventMutation, CancelBookingMutation);
+pub(super) struct Mutation(
+    SessionsMutation,
+    BookEventMutation,
+    CancelBookingMutation,
+    CreateEventMutation,
+    UpdateEventMutation,
+    ImportEventsMutation,
+    CancelAttendeeBookingMutation,
+);
 
 /// Everything that can be watched.
 #[derive(Default, MergedSubscription)]
-pub(super) struct Subscription(RemainingTicketsSubscription);
+pub(super) struct Subscription(RemainingTicketsSubscription, EventUpdatesSubscription);
 
 pub(super) fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query::default(), Mutation::default(), Subscription::default())

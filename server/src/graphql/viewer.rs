@@ -21,8 +21,29 @@ pub(super) trait ViewerExt {
         self.viewer()?.ok_or(ApiError::Unauthenticated("Please sign in first."))
     }
 
+    /// The signed-in user, for a subscription that outlives its token.
+    fn viewer_until_token_expires(&self) -> ViewerUntil;
+
     /// The address that the request came from.
     fn client_address(&self) -> Option<ClientAddress>;
+}
+
+/// A user for as long as the token is valid.
+pub(super) struct ViewerUntil {
+    viewer: Viewer,
+    clock: Clock,
+}
+
+impl ViewerUntil {
+    /// The user, unless the token has expired.
+    pub(super) fn now(&self) -> Option<UserId> {
+        match self.viewer {
+            Viewer::User { id, expires_at } if expires_at > self.clock.now().timestamp() => {
+                Some(id)
+            }
+            Viewer::User { .. } | Viewer::Anonymous | Viewer::Rejected => None,
+        }
+    }
 }
 
 impl ViewerExt for Context<'_> {
@@ -34,6 +55,13 @@ impl ViewerExt for Context<'_> {
             Some(Viewer::User { .. } | Viewer::Rejected) => Err(ApiError::Unauthenticated(
                 "The access token is expired or not valid. Refresh it or sign in again.",
             )),
+        }
+    }
+
+    fn viewer_until_token_expires(&self) -> ViewerUntil {
+        ViewerUntil {
+            viewer: self.data_opt::<Viewer>().cloned().unwrap_or(Viewer::Anonymous),
+            clock: self.data_unchecked::<Clock>().clone(),
         }
     }
 

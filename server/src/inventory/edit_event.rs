@@ -8,7 +8,7 @@ use super::{
     command::{Command, CommandScope, NeededBookings, Rejection},
     ledger::Ledger,
 };
-use crate::events::{EventChanges, EventProblem, problems};
+use crate::events::{EventChanges, EventProblem, problems, published};
 
 /// Edits an event, whoever edits it: the caller has checked the permission.
 #[derive(Clone, Debug)]
@@ -49,9 +49,7 @@ impl Edit {
     pub(super) fn apply(&self, event: &event::Model) -> event::Model {
         match self {
             Self::Values(changes) => changes.apply(event),
-            Self::Publish => {
-                event::Model { status: event::Status::Published, is_public: true, ..event.clone() }
-            }
+            Self::Publish => published(event.clone()),
         }
     }
 }

@@ -10,5 +10,6 @@ mod topic;
 
 pub(crate) use feed::run_feed;
 pub use hub::Hub;
+pub(crate) use hub::Subscription;
 pub(crate) use reread::reread_watched_events;
 pub use ticket_count::TicketCount;

@@ -14,7 +14,7 @@ use crate::{
     accounts::AccountsError,
     bookings::BookingsError,
     database::insert_missing,
-    events::{EventChanges, Price, published, renew_search_keys},
+    events::{EventChanges, Price, draft, published, renew_search_keys},
     inventory::{BookOutcome, BookingArgs},
     services::Services,
 };
@@ -221,7 +221,7 @@ fn generated(number: u32, rounds: u32, now: DateTime<Utc>) -> event::Model {
         total_tickets: Some(total_tickets),
         ..EventChanges::default()
     };
-    event::Model { id: event_id(number), ..published(FIRST_ORGANIZER, &values, now) }
+    event::Model { id: event_id(number), ..published(draft(FIRST_ORGANIZER, None, &values, now)) }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::{
     accounts::{Accounts, AccountsError},
     clock::Clock,
     database::{Database, insert_missing},
-    events::{EventChanges, Price, move_if_over_and_unbooked, published, renew_search_keys},
+    events::{EventChanges, Price, draft, move_if_over_and_unbooked, published, renew_search_keys},
     services::Services,
 };
 
@@ -265,6 +265,9 @@ impl DemoEvent {
             total_tickets: Some(self.tickets),
             ..EventChanges::default()
         };
-        event::Model { id: EventId(self.id), ..published(FIRST_ORGANIZER, &values, now) }
+        event::Model {
+            id: EventId(self.id),
+            ..published(draft(FIRST_ORGANIZER, None, &values, now))
+        }
     }
 }

@@ -117,6 +117,7 @@ impl Api {
             .data(services.events.clone())
             .data(services.bookings.clone())
             .data(services.organizers.clone())
+            .data(services.managed_events.clone())
             .data(services.hub.clone())
             .data(services.clock.clone())
             .data(Arc::clone(rate_limits))

@@ -89,12 +89,13 @@ async fn event<B: Backend>(
     let id = id.ok().and_then(|Path(id)| Uuid::try_parse(&id).ok()).map(EventId::from);
     let Some(id) = id else { return not_found(Extension(client)).await };
     match timeout(READ_TIMEOUT, app.services.events.find(id)).await {
-        Ok(Ok(Some(event))) => {
+        Ok(Ok(Some(event))) if event.is_public => {
             let origin = public_origin(&headers, app.scheme(&headers));
             let head = event_head(&event, origin, &app);
             client.page(StatusCode::OK, &head).await
         }
-        Ok(Ok(None)) => not_found(Extension(client)).await,
+        // A page request says nothing about who sends it, so drafts are not found.
+        Ok(Ok(_)) => not_found(Extension(client)).await,
         Ok(Err(error)) => {
             log_unread(id, &error);
             unavailable(&client).await

@@ -1,0 +1,169 @@
+//! Imports many events of one organizer: all of them or none.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use rowlock_entities::{EventId, OrganizerId, event};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
+
+use super::service::{ManagedEventsError, is_unique_violation};
+use crate::{
+    database::Database,
+    events::{self, EventChanges, external_id_problem},
+    field_problem::FieldProblem,
+    inventory::{
+        EditOutcome, ImportEvents, ImportOutcome, ImportedEvent, Inventory, InventoryError,
+    },
+};
+
+/// Number of attempts, if others import or create the same events at the same time.
+const MAX_ATTEMPTS: u32 = 3;
+/// Number of names that one statement looks up.
+const NAMES_PER_READ: usize = 500;
+
+/// One event to import.
+#[derive(Clone, Debug)]
+pub(crate) struct ImportRow {
+    /// The organizer's own name for the event. An event that has it is edited.
+    pub(crate) external_id: String,
+    /// All values, or those to change: what is `None` gets a new event's default.
+    pub(crate) values: EventChanges,
+    /// Whether a draft is published.
+    pub(crate) is_published: bool,
+}
+
+/// What an import has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Imported {
+    pub(crate) created: usize,
+    pub(crate) updated: usize,
+    pub(crate) unchanged: usize,
+}
+
+/// A value that can't be imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportProblem {
+    /// The event's place in the import, from 0.
+    pub place: usize,
+    pub problem: FieldProblem,
+}
+
+pub(super) async fn import(
+    db: &Database,
+    inventory: &Inventory,
+    organizer: OrganizerId,
+    rows: Vec<ImportRow>,
+    now: DateTime<Utc>,
+) -> Result<Imported, ManagedEventsError> {
+    let rows = check(rows).map_err(ManagedEventsError::ImportRefused)?;
+    if rows.is_empty() {
+        return Ok(Imported::default());
+    }
+    let mut attempt = 1;
+    loop {
+        let known = find_known(db.reads(), organizer, &rows).await?;
+        let events = rows.iter().map(|row| imported_event(row, organizer, &known, now)).collect();
+        match inventory.carry_out(ImportEvents { events }).await {
+            Ok(ImportOutcome::Imported { created, updated, unchanged }) => {
+                return Ok(Imported { created, updated, unchanged });
+            }
+            Ok(ImportOutcome::Refused(refused)) => {
+                let problems = refused.into_iter().flat_map(|(place, outcome)| {
+                    let problems = problems_of(&outcome);
+                    problems.into_iter().map(move |problem| ImportProblem { place, problem })
+                });
+                return Err(ManagedEventsError::ImportRefused(problems.collect()));
+            }
+            // Somebody else has just created an event with one of these names.
+            Err(InventoryError::Database(error))
+                if is_unique_violation(&error) && attempt < MAX_ATTEMPTS =>
+            {
+                attempt += 1;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Checks each value by itself.
+fn check(rows: Vec<ImportRow>) -> Result<Vec<ImportRow>, Vec<ImportProblem>> {
+    let mut problems = Vec::new();
+    let mut checked = Vec::with_capacity(rows.len());
+    let mut names = HashSet::new();
+    for (place, row) in rows.into_iter().enumerate() {
+        let mut add = |problem| problems.push(ImportProblem { place, problem });
+        let external_id = row.external_id.trim().to_owned();
+        external_id_problem(&external_id).into_iter().for_each(&mut add);
+        if !names.insert(external_id.clone()) {
+            add(FieldProblem::new("externalId", "Another event before has the same externalId."));
+        }
+        match row.values.check() {
+            Ok(values) => checked.push(ImportRow { external_id, values, ..row }),
+            Err(of_values) => of_values.into_iter().for_each(&mut add),
+        }
+    }
+    if problems.is_empty() { Ok(checked) } else { Err(problems) }
+}
+
+/// The organizer's events that have the names of these rows.
+async fn find_known(
+    db: &impl ConnectionTrait,
+    organizer: OrganizerId,
+    rows: &[ImportRow],
+) -> Result<HashMap<String, EventId>, DbErr> {
+    use event::Column::{ExternalId, Id, OrganizerId};
+    let mut known = HashMap::new();
+    for rows in rows.chunks(NAMES_PER_READ) {
+        let found: Vec<(EventId, String)> = event::Entity::find()
+            .select_only()
+            .columns([Id, ExternalId])
+            .filter(OrganizerId.eq(organizer))
+            .filter(ExternalId.is_in(rows.iter().map(|row| row.external_id.as_str())))
+            .into_tuple()
+            .all(db)
+            .await?;
+        known.extend(found.into_iter().map(|(id, name)| (name, id)));
+    }
+    Ok(known)
+}
+
+fn imported_event(
+    row: &ImportRow,
+    organizer: OrganizerId,
+    known: &HashMap<String, EventId>,
+    now: DateTime<Utc>,
+) -> ImportedEvent {
+    let ImportRow { external_id, values, is_published } = row;
+    match known.get(external_id) {
+        Some(event_id) => ImportedEvent::Changed {
+            event_id: *event_id,
+            changes: Box::new(values.clone()),
+            is_published: *is_published,
+        },
+        None => {
+            let draft = events::draft(organizer, Some(external_id.clone()), values, now);
+            ImportedEvent::New(Box::new(match is_published {
+                true => events::published(draft),
+                false => draft,
+            }))
+        }
+    }
+}
+
+fn problems_of(outcome: &EditOutcome) -> Vec<FieldProblem> {
+    match outcome {
+        EditOutcome::Invalid(problems) => {
+            problems.iter().map(|problem| problem.to_field_problem()).collect()
+        }
+        EditOutcome::CapacityTooLow(event) => {
+            let taken = event.total_tickets - event.remaining_tickets;
+            let message = format!("{taken} tickets are taken, so there must be at least as many.");
+            vec![FieldProblem::new("totalTickets", message)]
+        }
+        EditOutcome::Cancelled(_) => {
+            vec![FieldProblem::new("externalId", "This event was cancelled and stays so.")]
+        }
+        // An import names no revision, so nothing is edited in between.
+        EditOutcome::Edited(_) | EditOutcome::EditedByAnother(_) => Vec::new(),
+    }
+}

@@ -1,0 +1,138 @@
+//! Creates, edits, publishes and cancels events.
+
+use rowlock_entities::{EventId, OrganizerId, event};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, SqlErr};
+
+use super::import::{ImportProblem, ImportRow, Imported};
+use crate::{
+    clock::Clock,
+    database::{Database, insert_missing},
+    events::{EventChanges, draft, external_id_problem, problems},
+    field_problem::FieldProblem,
+    inventory::{CancelEvent, Edit, EditEvent, EditOutcome, Inventory, InventoryError},
+};
+
+/// Maximum number of events of one organizer.
+const MAX_EVENTS: u32 = 10_000;
+
+/// The reason why an event was not created, edited or imported.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ManagedEventsError {
+    #[error("some values are not valid")]
+    Invalid(Vec<FieldProblem>),
+    #[error("the organizer has too many events")]
+    TooManyEvents { max: u32 },
+    #[error("some imported events are not valid")]
+    ImportRefused(Vec<ImportProblem>),
+    #[error(transparent)]
+    Inventory(#[from] InventoryError),
+    #[error(transparent)]
+    Database(#[from] DbErr),
+}
+
+impl From<FieldProblem> for ManagedEventsError {
+    fn from(problem: FieldProblem) -> Self {
+        Self::Invalid(vec![problem])
+    }
+}
+
+/// Events as their organizers manage them. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct ManagedEvents {
+    db: Database,
+    clock: Clock,
+    inventory: Inventory,
+}
+
+impl ManagedEvents {
+    pub(crate) fn new(db: Database, clock: Clock, inventory: Inventory) -> Self {
+        Self { db, clock, inventory }
+    }
+
+    /// Creates a draft.
+    pub(crate) async fn create(
+        &self,
+        organizer: OrganizerId,
+        values: EventChanges,
+        external_id: Option<String>,
+    ) -> Result<event::Model, ManagedEventsError> {
+        let values = values.check().map_err(ManagedEventsError::Invalid)?;
+        if let Some(problem) = external_id.as_deref().and_then(external_id_problem) {
+            return Err(problem.into());
+        }
+        let now = self.clock.now();
+        let draft = draft(organizer, external_id, &values, now);
+        let problems = problems(None, &draft, now);
+        if !problems.is_empty() {
+            let problems = problems.into_iter().map(|problem| problem.to_field_problem());
+            return Err(ManagedEventsError::Invalid(problems.collect()));
+        }
+        self.check_number(organizer, 1).await?;
+        let inserted =
+            insert_missing::<event::Entity>(self.db.writer()?, vec![draft.clone()]).await;
+        match inserted {
+            Ok(_) => Ok(draft),
+            Err(error) if is_unique_violation(&error) => {
+                Err(FieldProblem::new("externalId", "Another event has this externalId.").into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Edits or publishes an event.
+    pub(crate) async fn edit(
+        &self,
+        event_id: EventId,
+        revision: i32,
+        edit: Edit,
+    ) -> Result<EditOutcome, ManagedEventsError> {
+        let edit = match edit {
+            Edit::Values(changes) => {
+                Edit::Values(changes.check().map_err(ManagedEventsError::Invalid)?)
+            }
+            Edit::Publish => Edit::Publish,
+        };
+        let command = EditEvent { event_id, revision, edit };
+        Ok(self.inventory.carry_out(command).await?)
+    }
+
+    /// Cancels an event for good. Nobody can book it from then on, and a job cancels its bookings.
+    pub(crate) async fn cancel(
+        &self,
+        event_id: EventId,
+        reason: String,
+    ) -> Result<EditOutcome, ManagedEventsError> {
+        Ok(self.inventory.carry_out(CancelEvent { event_id, reason }).await?)
+    }
+
+    /// Adds and edits events by the organizer's own names for them: all or none.
+    pub(crate) async fn import(
+        &self,
+        organizer: OrganizerId,
+        rows: Vec<ImportRow>,
+    ) -> Result<Imported, ManagedEventsError> {
+        self.check_number(organizer, u32::try_from(rows.len()).unwrap_or(u32::MAX)).await?;
+        super::import::import(&self.db, &self.inventory, organizer, rows, self.clock.now()).await
+    }
+
+    /// Refuses `more` events if the organizer would have too many. Creations at the same moment may
+    /// exceed the limit by their number.
+    async fn check_number(
+        &self,
+        organizer: OrganizerId,
+        more: u32,
+    ) -> Result<(), ManagedEventsError> {
+        let number = event::Entity::find()
+            .filter(event::Column::OrganizerId.eq(organizer))
+            .count(self.db.reads())
+            .await?;
+        match number.saturating_add(more.into()) > MAX_EVENTS.into() {
+            true => Err(ManagedEventsError::TooManyEvents { max: MAX_EVENTS }),
+            false => Ok(()),
+        }
+    }
+}
+
+pub(super) fn is_unique_violation(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}
