@@ -37,6 +37,7 @@ mod http;
 mod lanes;
 mod live;
 mod logs;
+mod managed_events;
 mod model;
 mod node;
 mod packages;
