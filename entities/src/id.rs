@@ -54,4 +54,6 @@ ids! {
     BookingId
     /// Id of a row in `organizers`.
     OrganizerId
+    /// Id of a row in `jobs`.
+    JobId
 }

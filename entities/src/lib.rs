@@ -6,10 +6,11 @@
 pub mod booking;
 pub mod event;
 mod id;
+pub mod job;
 pub mod organizer;
 pub mod organizer_member;
 pub mod refresh_token;
 pub mod session;
 pub mod user;
 
-pub use id::{BookingId, EventId, OrganizerId, RefreshTokenId, SessionId, UserId};
+pub use id::{BookingId, EventId, JobId, OrganizerId, RefreshTokenId, SessionId, UserId};

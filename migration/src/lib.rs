@@ -19,6 +19,7 @@ mod m20261126_000010_validated_rows;
 mod m20261126_000011_search_key;
 mod m20261127_000012_organizers;
 mod m20261127_000013_booking_prices;
+mod m20261127_000014_jobs;
 mod m20261127_000015_bookings_of_events;
 
 /// Every migration, oldest first.
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000011_search_key::Migration),
             Box::new(m20261127_000012_organizers::Migration),
             Box::new(m20261127_000013_booking_prices::Migration),
+            Box::new(m20261127_000014_jobs::Migration),
             Box::new(m20261127_000015_bookings_of_events::Migration),
         ]
     }

@@ -124,7 +124,7 @@ const TIMES: [(&str, &[&str]); 5] = [
 const TIME_PROBLEM: &str = "must be a time in the years 1 to 9999";
 
 /// Infinity, and years that a client can't read, are outside of this.
-const TIME_ON_POSTGRES: &str = "@ >= timestamptz '0001-01-01 00:00:00+00' \
+pub(crate) const TIME_ON_POSTGRES: &str = "@ >= timestamptz '0001-01-01 00:00:00+00' \
     AND @ < timestamptz '9999-12-31 23:59:59.999999+00'";
 
 /// A time that SQLite can read, on a day that exists, before its end. SQLite takes the 30th of
