@@ -18,6 +18,8 @@ pub mod live;
 pub mod managed_events;
 pub mod organizers;
 
+pub mod jobs;
+
 pub mod coalescing;
 pub mod database;
 

@@ -3,7 +3,11 @@
 //! Counters and histograms are updated where things happen. Gauges are read when somebody asks: a
 //! [`Snapshot`] holds their values.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -29,6 +33,7 @@ struct Shared {
     commands: Family<OutcomeLabels, Counter>,
     feed_lag: Histogram,
     task_restarts: Family<TaskLabels, Counter>,
+    jobs: Family<JobLabels, Counter>,
     gauges: Gauges,
 }
 
@@ -42,6 +47,9 @@ struct Gauges {
     database_up: Gauge,
     standby_up: Gauge,
     connections: Family<PoolLabels, Gauge>,
+    jobs_to_do: Gauge,
+    jobs_dead: Gauge,
+    jobs_oldest_due: Gauge<f64, AtomicU64>,
 }
 
 /// The values of all gauges at one moment.
@@ -56,6 +64,18 @@ pub(crate) struct Snapshot {
     /// `None` without a standby.
     pub(crate) standby_is_up: Option<bool>,
     pub(crate) pools: Vec<PoolSize>,
+    pub(crate) jobs: Backlog,
+}
+
+/// The jobs of the database.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Backlog {
+    /// Jobs that are to be done, those that run included. They are counted up to 10,000.
+    pub(crate) to_do: usize,
+    /// Jobs that were given up. They are counted up to 10,000.
+    pub(crate) dead: usize,
+    /// For how long the job that has been due for longest has waited for a worker.
+    pub(crate) oldest_due: Duration,
 }
 
 /// The number of watched events and of watches.
@@ -89,6 +109,12 @@ struct OutcomeLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TaskLabels {
     task: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct JobLabels {
+    kind: &'static str,
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -198,6 +224,12 @@ impl Metrics {
             "Restarts of background tasks that ended or panicked",
             Family::clone(&task_restarts),
         );
+        let jobs = Family::default();
+        registry.register(
+            "jobs",
+            "Attempts at jobs, by the job's kind and the attempt's outcome",
+            Family::clone(&jobs),
+        );
         let gauges = Gauges::default();
         gauges.register(&mut registry);
         Self(Arc::new(Shared {
@@ -208,6 +240,7 @@ impl Metrics {
             commands,
             feed_lag,
             task_restarts,
+            jobs,
             gauges,
         }))
     }
@@ -240,6 +273,11 @@ impl Metrics {
     /// The counter of a background task's restarts. From now on, it is shown, starting with zero.
     pub(crate) fn task_restarts(&self, task: &'static str) -> Counter {
         self.0.task_restarts.get_or_create_owned(&TaskLabels { task })
+    }
+
+    /// Counts an attempt at a job.
+    pub(crate) fn job_attempted(&self, kind: &'static str, outcome: &'static str) {
+        self.0.jobs.get_or_create(&JobLabels { kind, outcome }).inc();
     }
 
     /// The metrics of the queue of this name.
@@ -291,10 +329,22 @@ impl Gauges {
                 "Whether the standby answers lists; also 0 without one",
                 &self.standby_up,
             ),
+            (
+                "jobs_to_do",
+                "Jobs of the database, without those that were given up",
+                &self.jobs_to_do,
+            ),
+            ("jobs_dead", "Jobs of the database that were given up", &self.jobs_dead),
         ];
         for (name, help, gauge) in gauges {
             registry.register(name, help, gauge.clone());
         }
+        registry.register_with_unit(
+            "jobs_oldest_due",
+            "For how long the job that has been due for longest has waited for a worker",
+            Unit::Seconds,
+            self.jobs_oldest_due.clone(),
+        );
         let help = "Connections to the database, by pool and state";
         registry.register("database_connections", help, self.connections.clone());
     }
@@ -307,6 +357,9 @@ impl Gauges {
         self.passwords_waiting.set(number(snapshot.passwords_waiting));
         self.database_up.set(snapshot.database_is_up.into());
         self.standby_up.set((snapshot.standby_is_up == Some(true)).into());
+        self.jobs_to_do.set(number(snapshot.jobs.to_do));
+        self.jobs_dead.set(number(snapshot.jobs.dead));
+        self.jobs_oldest_due.set(snapshot.jobs.oldest_due.as_secs_f64());
         for PoolSize { pool, idle, used } in &snapshot.pools {
             for (state, count) in [("idle", idle), ("used", used)] {
                 self.connections.get_or_create(&PoolLabels { pool, state }).set(number(*count));

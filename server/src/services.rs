@@ -9,6 +9,7 @@ use crate::{
     database::Database,
     events::Events,
     inventory::{BookingArgs, Inventory},
+    jobs::Queue,
     live::Hub,
     managed_events::ManagedEvents,
     metrics::Metrics,
@@ -29,6 +30,7 @@ pub struct Services {
     pub bookings: Bookings,
     pub organizers: Organizers,
     pub managed_events: ManagedEvents,
+    pub jobs: Queue,
 }
 
 impl Services {
@@ -49,6 +51,7 @@ impl Services {
             bookings: Bookings::new(db.clone(), inventory.clone(), &metrics),
             managed_events: ManagedEvents::new(db.clone(), clock.clone(), inventory),
             organizers: Organizers::new(db.clone(), &metrics),
+            jobs: Queue::new(db.clone()),
             sessions,
             db,
             clock,

@@ -26,6 +26,7 @@ use super::{
 use crate::{
     graphql::Api,
     http::{self, Arrived, Shutdown},
+    jobs::{Handlers, Workers},
     limits::{Clients, Count, Open, RateLimits},
     live::{reread_watched_events, run_feed},
     services::Services,
@@ -59,6 +60,7 @@ pub struct Server {
     shutdown: Shutdown,
     clients: Clients,
     rate_limits: Arc<RateLimits>,
+    workers: Workers,
     accepting: Accepting,
     /// The database's name, for the log.
     database: String,
@@ -89,12 +91,14 @@ impl Server {
             connections: Arc::new(Count::up_to(max_connections)),
             clients: counts_addresses.then(|| clients.clone()),
         };
+        let workers = Workers::new(&services.jobs, Handlers::default(), &services.metrics);
         Self {
             services,
             router,
             shutdown,
             clients,
             rate_limits,
+            workers,
             accepting,
             database: args.database.database_url.to_string(),
             stop_delay: Duration::from_millis(args.stop_delay_ms),
@@ -115,6 +119,7 @@ impl Server {
             stop.await;
             tracing::info!("stopping: the server reports that it is not ready");
             stopping.cancel();
+            self.workers.stop();
             sleep(self.stop_delay).await;
         };
         tokio::select! {
@@ -124,7 +129,11 @@ impl Server {
         drop(listener);
         tracing::info!("stopping: no new connections are accepted; open requests are finishing");
         let finished = async { tokio::join!(connections.finish(), self.shutdown.close_sockets()) };
-        if timeout(DRAIN_TIMEOUT, finished).await.is_err() {
+        let (finished, ()) = tokio::join!(
+            timeout(DRAIN_TIMEOUT, finished),
+            self.workers.stopped_within(DRAIN_TIMEOUT)
+        );
+        if finished.is_err() {
             tracing::warn!("requests were still open when the server stopped");
         }
         // Bookings continue without their callers.
@@ -156,6 +165,9 @@ impl Server {
             reread_watched_events(db.clone(), hub.clone(), events.clone())
         });
         tasks.run("search-keys", move || searched_events.clone().keep_search_keys());
+        let (workers, counter) = (self.workers.clone(), self.workers.clone());
+        tasks.run("jobs", move || workers.clone().run());
+        tasks.run("job-count", move || counter.clone().count_jobs());
         tasks.run("expired-sessions", move || sessions.clone().remove_expired_sessions());
         let rate_limits = Arc::clone(&self.rate_limits);
         let clients = self.clients.clone();

@@ -53,7 +53,7 @@ pub(super) async fn metrics(State(app): State<App>, peer: Peer, headers: HeaderM
 
 fn render_metrics(app: &App) -> Response {
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    let Services { db, hub, accounts, metrics, .. } = &app.services;
+    let Services { db, hub, accounts, jobs, metrics, .. } = &app.services;
     let snapshot = Snapshot {
         live: hub.size(),
         sockets: app.sockets.count(),
@@ -61,6 +61,7 @@ fn render_metrics(app: &App) -> Response {
         database_is_up: db.health().availability() == Availability::Full,
         standby_is_up: db.standby_is_healthy(),
         pools: db.pool_sizes(),
+        jobs: jobs.backlog(),
     };
     match metrics.render(&snapshot) {
         Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),

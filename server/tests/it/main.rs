@@ -34,6 +34,7 @@ mod faults;
 mod full_disk;
 mod fuzz;
 mod http;
+mod jobs;
 mod lanes;
 mod live;
 mod logs;

@@ -1,0 +1,62 @@
+//! What is done for each kind of job. The layers above say it, because they know the domains.
+
+use std::{collections::BTreeMap, error::Error, fmt, sync::Arc};
+
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, ready},
+};
+
+use super::Job;
+
+/// Why an attempt failed. Operators see its text, so it must not name or quote a person.
+pub type Failure = Box<dyn Error + Send + Sync>;
+
+/// How far an attempt came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The job is done.
+    Done,
+    /// A part is done. The rest is another attempt's, at once, on any server. Long work is done in
+    /// parts of some seconds, so that it keeps nobody waiting and is resumed where it was left.
+    More,
+}
+
+type Handler =
+    Arc<dyn Fn(&str) -> BoxFuture<'static, Result<Progress, Failure>> + Send + Sync + 'static>;
+
+/// The handlers, by the kind of their jobs.
+#[derive(Clone, Default)]
+pub struct Handlers(BTreeMap<&'static str, Handler>);
+
+impl Handlers {
+    /// Adds the handler of a kind. It may be called again for a job that it has finished.
+    #[must_use]
+    pub fn with<J, F>(mut self, run: impl Fn(J) -> F + Send + Sync + 'static) -> Self
+    where
+        J: Job,
+        F: Future<Output = Result<Progress, Failure>> + Send + 'static,
+    {
+        let handler: Handler = Arc::new(move |payload| match serde_json::from_str(payload) {
+            Ok(job) => run(job).boxed(),
+            // The error would quote the payload.
+            Err(_) => ready(Err("this version can't read what the job says".into())).boxed(),
+        });
+        self.0.insert(J::KIND, handler);
+        self
+    }
+
+    pub(super) fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.0.keys().copied()
+    }
+
+    pub(super) fn find(&self, kind: &str) -> Option<&Handler> {
+        self.0.get(kind)
+    }
+}
+
+impl fmt::Debug for Handlers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.kinds()).finish()
+    }
+}

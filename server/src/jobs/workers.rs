@@ -1,0 +1,144 @@
+//! The workers of one server.
+
+use std::{future::pending, sync::Arc, time::Duration};
+
+use sea_orm::DbErr;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Handlers, Queue,
+    attempt::{Attempts, LEASE},
+    store::{self, ClaimedJob},
+};
+use crate::metrics::Metrics;
+
+/// Largest number of jobs that one server runs at the same time.
+const MAX_RUNNING: usize = 4;
+/// Time between two looks for jobs that other servers wrote, or that were to run later.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Time between two counts of all jobs.
+const COUNT_INTERVAL: Duration = Duration::from_secs(5);
+/// Longest time in which attempts that were cut off give their jobs back.
+const GIVE_BACK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Runs the jobs of the kinds that it has handlers for. Clones are the same workers.
+#[derive(Clone, Debug)]
+pub struct Workers {
+    attempts: Attempts,
+    stopping: CancellationToken,
+    stopped: CancellationToken,
+}
+
+impl Workers {
+    #[must_use]
+    pub fn new(queue: &Queue, handlers: Handlers, metrics: &Metrics) -> Self {
+        Self {
+            attempts: Attempts {
+                queue: queue.clone(),
+                handlers: Arc::new(handlers),
+                metrics: metrics.clone(),
+                cut_off: CancellationToken::new(),
+            },
+            stopping: CancellationToken::new(),
+            stopped: CancellationToken::new(),
+        }
+    }
+
+    /// Runs jobs for as long as the server runs. If this is dropped, so are the attempts, and other
+    /// workers take their jobs when the leases are over.
+    pub async fn run(self) {
+        let mut running = JoinSet::new();
+        let mut turn = 0;
+        while !self.stopping.is_cancelled() {
+            let free = MAX_RUNNING - running.len();
+            let claimed_at = Instant::now();
+            let claimed = self.claim(free, turn).await;
+            turn += 1;
+            // After a failure, nobody can hurry a server on to a database that is away.
+            let may_be_woken = claimed.is_ok();
+            let jobs = claimed.unwrap_or_else(|error| {
+                tracing::debug!(%error, "could not look for jobs");
+                Vec::new()
+            });
+            let may_find_more = !jobs.is_empty() && jobs.len() < free;
+            for job in jobs {
+                running.spawn(self.attempts.clone().run(job, claimed_at));
+            }
+            if may_find_more {
+                continue;
+            }
+            let has_room = running.len() < MAX_RUNNING;
+            tokio::select! {
+                () = self.stopping.cancelled() => {}
+                Some(_) = running.join_next(), if may_be_woken => {}
+                () = self.attempts.queue.woken(), if may_be_woken && has_room => {}
+                () = sleep(LOOK_INTERVAL), if has_room => {}
+            }
+        }
+        while running.join_next().await.is_some() {}
+        self.stopped.cancel();
+        pending::<()>().await;
+    }
+
+    /// Claims up to `max` jobs, of each kind that has some equally many. `turn` decides which kind
+    /// comes first, so that none waits for all the others.
+    async fn claim(&self, max: usize, turn: usize) -> Result<Vec<ClaimedJob>, DbErr> {
+        let (db, kinds) = (&self.attempts.queue.db, self.attempts.handlers.kinds());
+        let due = store::find_due_kinds(db, kinds).await?;
+        let mut due: Vec<&'static str> =
+            self.attempts.handlers.kinds().filter(|kind| due.iter().any(|k| k == kind)).collect();
+        let mut claimed = Vec::new();
+        if due.is_empty() {
+            return Ok(claimed);
+        }
+        let first = turn % due.len();
+        due.rotate_left(first);
+        let share = max.div_ceil(due.len());
+        for kind in due {
+            let share = share.min(max - claimed.len());
+            if share == 0 {
+                break;
+            }
+            match store::claim(db, kind, share, LEASE).await {
+                Ok(jobs) => claimed.extend(jobs),
+                // What is claimed must run.
+                Err(_) if !claimed.is_empty() => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(claimed)
+    }
+
+    /// Counts the jobs every few seconds, for as long as the server runs.
+    pub async fn count_jobs(self) {
+        let Attempts { queue, handlers, .. } = self.attempts;
+        loop {
+            match store::read_backlog(&queue.db, handlers.kinds()).await {
+                Ok(backlog) => queue.set_backlog(backlog),
+                Err(error) => tracing::debug!(%error, "could not count jobs"),
+            }
+            sleep(COUNT_INTERVAL).await;
+        }
+    }
+
+    /// Begins to stop: no further job is begun. Those that run go on.
+    pub fn stop(&self) {
+        self.stopping.cancel();
+    }
+
+    /// Waits until the running attempts have ended. Those that have not after `longest` are cut off,
+    /// and give their jobs back.
+    pub async fn stopped_within(&self, longest: Duration) {
+        if timeout(longest, self.stopped.cancelled()).await.is_err() {
+            tracing::warn!(
+                "jobs were still running when the server stopped; others run them again"
+            );
+            self.attempts.cut_off.cancel();
+            let _ = timeout(GIVE_BACK_TIMEOUT, self.stopped.cancelled()).await;
+        }
+    }
+}
