@@ -44,14 +44,15 @@ impl Services {
         let metrics = Metrics::new();
         let access_tokens = AccessTokens::new(secrets, clock.clone());
         let sessions = Sessions::new(db.clone(), clock.clone(), access_tokens.clone(), secrets);
-        let inventory = Inventory::new(&db, &clock, &hub, &metrics, booking);
+        let jobs = Queue::new(db.clone());
+        let inventory = Inventory::new(&db, &clock, &hub, &jobs, &metrics, booking);
         Self {
             accounts: Accounts::new(db.clone(), clock.clone(), sessions.clone(), secrets),
             events: Events::new(db.clone(), clock.clone(), &metrics),
             bookings: Bookings::new(db.clone(), inventory.clone(), &metrics),
             managed_events: ManagedEvents::new(db.clone(), clock.clone(), inventory),
             organizers: Organizers::new(db.clone(), &metrics),
-            jobs: Queue::new(db.clone()),
+            jobs,
             sessions,
             db,
             clock,

@@ -26,6 +26,7 @@ use super::{
 use crate::{
     graphql::Api,
     http::{self, Arrived, Shutdown},
+    inventory::CancelBookingsJob,
     jobs::{Handlers, Workers},
     limits::{Clients, Count, Open, RateLimits},
     live::{reread_watched_events, run_feed},
@@ -91,7 +92,7 @@ impl Server {
             connections: Arc::new(Count::up_to(max_connections)),
             clients: counts_addresses.then(|| clients.clone()),
         };
-        let workers = Workers::new(&services.jobs, Handlers::default(), &services.metrics);
+        let workers = Workers::new(&services.jobs, job_handlers(&services), &services.metrics);
         Self {
             services,
             router,
@@ -175,6 +176,15 @@ impl Server {
         tasks.run("idle-rate-limits", move || Arc::clone(&rate_limits).forget_idle_callers());
         tasks
     }
+}
+
+/// What is done for each kind of job.
+fn job_handlers(services: &Services) -> Handlers {
+    let managed_events = services.managed_events.clone();
+    Handlers::default().with(move |job: CancelBookingsJob| {
+        let managed_events = managed_events.clone();
+        async move { Ok(managed_events.cancel_some_bookings(job).await?) }
+    })
 }
 
 /// The open connections.

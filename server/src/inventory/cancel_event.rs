@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use rowlock_entities::{BookingId, EventId, UserId, booking, event};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{
     command::{Command, CommandScope, ConfirmedOfEvent, NeededBookings, Rejection},
     edit_event::EditOutcome,
     ledger::Ledger,
 };
+use crate::jobs::Job;
 
 /// Cancels an event. Its transaction also stores the job that cancels the bookings. The caller has
 /// checked the permission.
@@ -58,6 +61,26 @@ impl Command for CancelEvent {
 
     fn label(outcome: &EditOutcome) -> &'static str {
         outcome.label()
+    }
+}
+
+/// The job that cancels the bookings of a cancelled event. It is written with the cancellation.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct CancelBookingsJob {
+    event_id: Uuid,
+}
+
+impl Job for CancelBookingsJob {
+    const KIND: &'static str = "cancel_bookings_of_event";
+}
+
+impl CancelBookingsJob {
+    pub(super) fn new(event_id: EventId) -> Self {
+        Self { event_id: event_id.0 }
+    }
+
+    pub(crate) fn event_id(self) -> EventId {
+        EventId(self.event_id)
     }
 }
 

@@ -15,7 +15,9 @@ use super::{
     settings::BookingArgs,
     settler::Settler,
 };
-use crate::{clock::Clock, coalescing::Batcher, database::Database, live::Hub, metrics::Metrics};
+use crate::{
+    clock::Clock, coalescing::Batcher, database::Database, jobs::Queue, live::Hub, metrics::Metrics,
+};
 
 /// Carries out commands and returns their outcomes. Clones share the lanes.
 #[derive(Clone, Debug)]
@@ -29,12 +31,13 @@ impl Inventory {
         db: &Database,
         clock: &Clock,
         hub: &Hub,
+        jobs: &Queue,
         metrics: &Metrics,
         settings: &BookingArgs,
     ) -> Self {
         let lane = |number| {
-            let settler =
-                Settler::new(db.clone(), clock.clone(), hub.clone(), settings.lock_delay());
+            let (db, clock, hub, jobs) = (db.clone(), clock.clone(), hub.clone(), jobs.clone());
+            let settler = Settler::new(db, clock, hub, jobs, settings.lock_delay());
             let queue = metrics.queue(&format!("lane-{number}"));
             Batcher::new(settler, settings.lane_bounds(), queue)
         };

@@ -257,7 +257,7 @@ mod tests {
         },
         *,
     };
-    use crate::events::{ClosedReason, EventChanges, EventProblem, Price, draft};
+    use crate::events::{ClosedReason, EventChanges, draft};
 
     struct World {
         now: DateTime<Utc>,

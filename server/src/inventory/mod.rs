@@ -26,7 +26,9 @@ mod unavailable_events;
 
 pub(crate) use book::{Book, BookOutcome};
 pub(crate) use cancel::{Cancel, CancelOutcome, Canceller};
-pub(crate) use cancel_event::{BookingsCancelled, CancelBookingsOfEvent, CancelEvent};
+pub(crate) use cancel_event::{
+    BookingsCancelled, CancelBookingsJob, CancelBookingsOfEvent, CancelEvent,
+};
 pub use command::{InventoryError, Rejection};
 pub(crate) use edit_event::{Edit, EditEvent, EditOutcome};
 pub(crate) use import_events::{ImportEvents, ImportOutcome, ImportedEvent};

@@ -14,6 +14,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use tokio::time::{Instant, sleep};
 
 use super::{
+    cancel_event::CancelBookingsJob,
     command::InventoryError,
     ledger::{Changes, Ledger},
     pending::PendingCommand,
@@ -26,6 +27,7 @@ use crate::{
     clock::Clock,
     coalescing::Runner,
     database::{Database, Fault, find_by_ids},
+    jobs::{self, NewJob, Queue},
     live::{Hub, TicketCount},
 };
 
@@ -43,6 +45,7 @@ pub(super) struct Settler {
     db: Database,
     clock: Clock,
     hub: Hub,
+    jobs: Queue,
     /// The extra time for which each transaction holds its locks, to make races visible.
     lock_delay: Duration,
     unavailable: UnavailableEvents,
@@ -67,8 +70,14 @@ impl Runner for Settler {
 }
 
 impl Settler {
-    pub(super) fn new(db: Database, clock: Clock, hub: Hub, lock_delay: Duration) -> Self {
-        Self { db, clock, hub, lock_delay, unavailable: UnavailableEvents::default() }
+    pub(super) fn new(
+        db: Database,
+        clock: Clock,
+        hub: Hub,
+        jobs: Queue,
+        lock_delay: Duration,
+    ) -> Self {
+        Self { db, clock, hub, jobs, lock_delay, unavailable: UnavailableEvents::default() }
     }
 
     /// Refuses bookings of unavailable events without a lock. It reads the events that were sold out
@@ -245,14 +254,18 @@ impl Settler {
         let unchanged = ledger.events().filter(|event| !ledger.has_changed(event.id));
         self.unavailable.update(unchanged, ledger.now());
         let changes = ledger.into_changes();
+        let has_jobs = !changes.cancelled_events.is_empty();
         let changed = match changes.is_empty() {
             true => Vec::new(),
             false => write(&tx, changes).await?,
         };
-        Ok((tx, Decided { progress, changed, counts_before }))
+        Ok((tx, Decided { progress, changed, counts_before, has_jobs }))
     }
 
     fn publish(&self, decided: &Decided, was_in_doubt: bool) {
+        if decided.has_jobs {
+            self.jobs.wake_workers();
+        }
         self.hub.publish(decided.changed.iter().map(|event| TicketCount::of(event)));
         if was_in_doubt {
             // The changes of the commit in doubt are not among those of this attempt.
@@ -284,6 +297,8 @@ async fn write(
         .collect();
     store::update_counts(tx, &only_counts).await?;
     store::end_keeping_counts(tx).await?;
+    let jobs = changes.cancelled_events.into_iter().map(CancelBookingsJob::new);
+    jobs::enqueue(tx, jobs.map(|job| NewJob::new(&job)).collect::<Result<_, _>>()?).await?;
     Ok(changes.events)
 }
 
@@ -315,6 +330,8 @@ struct Decided {
     changed: Vec<Arc<event::Model>>,
     /// The counts of all its events before its changes.
     counts_before: Vec<TicketCount>,
+    /// Whether it wrote jobs.
+    has_jobs: bool,
 }
 
 impl Decided {

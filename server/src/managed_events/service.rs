@@ -1,7 +1,10 @@
 //! Creates, edits, publishes and cancels events.
 
+use std::time::Duration;
+
 use rowlock_entities::{EventId, OrganizerId, event};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, SqlErr};
+use tokio::time::{Instant, sleep};
 
 use super::import::{ImportProblem, ImportRow, Imported};
 use crate::{
@@ -9,8 +12,19 @@ use crate::{
     database::{Database, insert_missing},
     events::{EventChanges, draft, external_id_problem, problems},
     field_problem::FieldProblem,
-    inventory::{CancelEvent, Edit, EditEvent, EditOutcome, Inventory, InventoryError},
+    inventory::{
+        BookingsCancelled, CancelBookingsJob, CancelBookingsOfEvent, CancelEvent, Edit, EditEvent,
+        EditOutcome, Inventory, InventoryError, Rejection,
+    },
+    jobs::Progress,
 };
+
+/// Number of bookings that one transaction cancels.
+const BOOKINGS_PER_PART: u32 = 500;
+/// After each part, this many times as long is left to others.
+const PAUSE_FACTOR: u32 = 3;
+/// No part begins after this time. Another server may go on then.
+const MAX_PART_TIME: Duration = Duration::from_secs(3);
 
 /// Maximum number of events of one organizer.
 const MAX_EVENTS: u32 = 10_000;
@@ -103,6 +117,32 @@ impl ManagedEvents {
         reason: String,
     ) -> Result<EditOutcome, ManagedEventsError> {
         Ok(self.inventory.carry_out(CancelEvent { event_id, reason }).await?)
+    }
+
+    /// Cancels bookings of an event that was cancelled, for some seconds. Others book meanwhile: most
+    /// of the time is left to them. It can be repeated, and then goes on where it was left.
+    pub(crate) async fn cancel_some_bookings(
+        &self,
+        job: CancelBookingsJob,
+    ) -> Result<Progress, InventoryError> {
+        let (began, mut after) = (Instant::now(), None);
+        while began.elapsed() < MAX_PART_TIME {
+            let part_began = Instant::now();
+            let event_id = job.event_id();
+            let command = CancelBookingsOfEvent { event_id, after, limit: BOOKINGS_PER_PART };
+            match self.inventory.carry_out(command).await {
+                Ok(BookingsCancelled { last: None, .. }) if after.is_none() => {
+                    return Ok(Progress::Done);
+                }
+                // One more look, from the start, finds none.
+                Ok(BookingsCancelled { last, .. }) => after = last,
+                // Somebody has deleted the event, which has no bookings then.
+                Err(InventoryError::Rejected(Rejection::NoSuchEvent)) => return Ok(Progress::Done),
+                Err(error) => return Err(error),
+            }
+            sleep(part_began.elapsed() * PAUSE_FACTOR).await;
+        }
+        Ok(Progress::More)
     }
 
     /// Adds and edits events by the organizer's own names for them: all or none.

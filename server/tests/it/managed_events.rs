@@ -2,16 +2,19 @@
 //! who comes.
 
 use chrono::{DateTime, Duration, SubsecRound, Utc};
+use futures_util::future::join_all;
 use rowlock::accounts::Viewer;
 use rowlock_entities::{OrganizerId, UserId, organizer, organizer_member, organizer_member::Role};
-use sea_orm::{EntityTrait, IntoActiveModel};
+use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel, Statement};
 use serde_json::{Value, json};
 
 use crate::{
     app::{App, code_and_fields, error_code},
+    database::Engine,
     demo::UNKNOWN_ID,
     on_both_engines,
     socket::{MODERN_PROTOCOL, Socket},
+    waiting::wait_until,
 };
 
 on_both_engines! {
@@ -29,6 +32,7 @@ on_both_engines! {
     attendees_are_searched_counted_and_seen_by_members_only
     a_manager_cancels_a_buyers_booking_with_a_reason
     an_import_creates_and_changes_all_or_nothing
+    the_bookings_of_a_cancelled_event_are_cancelled
 }
 
 const EVENT: &str = "id status revision title description venue city timeZone startsAt endsAt
@@ -564,5 +568,51 @@ async fn an_import_creates_and_changes_all_or_nothing(app: App) {
         [event("a", json!({ "totalTickets": 4 })), event("c", json!({})), event("b", json!({}))];
     assert_eq!(numbers(&good).await, [1, 1, 1]);
     assert_eq!(app.remaining_tickets(a).await, 0);
+    app.assert_nothing_oversold().await;
+}
+
+/// The number of an event's bookings with each status, in the order of the statuses.
+async fn bookings_by_status(app: &App, event: &str) -> [i64; 2] {
+    let host_query = format!(
+        "SELECT count(*) FROM bookings WHERE event_id = {} AND status = ",
+        match app.engine() {
+            Engine::Sqlite => format!("unhex('{}')", event.replace('-', "")),
+            Engine::Postgres => format!("'{event}'"),
+        }
+    );
+    let count = async |status: &str| {
+        let backend = app.db().get_database_backend();
+        let statement = Statement::from_string(backend, format!("{host_query}'{status}'"));
+        let row = app.db().query_one_raw(statement).await.unwrap().unwrap();
+        row.try_get_by_index::<i64>(0).unwrap()
+    };
+    [count("CANCELLED").await, count("CONFIRMED").await]
+}
+
+async fn the_bookings_of_a_cancelled_event_are_cancelled(app: App) {
+    let host = Host::found(&app).await;
+    let event = host.event(&app, json!({ "totalTickets": 2_000 })).await;
+    let other = host.event(&app, json!({})).await;
+    let buyers = app.users(1_200).await;
+    let booking =
+        buyers.chunks(200).map(|chunk| join_all(chunk.iter().map(|b| app.book(b, &event, 1))));
+    for chunk in booking {
+        chunk.await;
+    }
+    app.book(&buyers[0], &other, 1).await;
+    cancel_event(&app, &host.owner, &event, "Storm").await;
+    let minute = std::time::Duration::from_secs(60);
+    wait_until(minute, "all bookings are cancelled", async || {
+        bookings_by_status(&app, &event).await == [1_200, 0]
+    })
+    .await;
+    assert_eq!(bookings_by_status(&app, &other).await, [0, 1]);
+    let mine = "{ me { bookings(status: CANCELLED) { nodes {
+        cancelledBy cancellationReason event { status } } } } }";
+    let mine = app.data(Some(&buyers[0]), mine, json!({})).await;
+    let expected = json!([{ "cancelledBy": "ORGANIZER", "cancellationReason": "Storm",
+        "event": { "status": "CANCELLED" } }]);
+    assert_eq!(mine["me"]["bookings"]["nodes"], expected);
+    assert_eq!(app.remaining_tickets(&event).await, 2_000);
     app.assert_nothing_oversold().await;
 }
