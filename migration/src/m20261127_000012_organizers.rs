@@ -4,6 +4,9 @@
 //! Events that are there get the first organizer, which has no members until the operator adds one.
 //! So do events that a program inserts without an organizer, such as a server of the previous
 //! version: for it, every event is published.
+//!
+//! On PostgreSQL, this reads no row while it keeps everybody from the events. Migration 15 checks
+//! the rows that are there, and makes the indexes.
 
 use sea_orm_migration::{
     prelude::*,
@@ -129,7 +132,8 @@ const DOWN_ON_POSTGRES: [&str; 4] = [
     "DROP TABLE organizers",
 ];
 
-/// The search key of the migration before, without the city.
+/// Takes the key of searches away from an event with other texts, among which the city is from this
+/// migration on.
 const FORGET_SEARCH_KEY: &str = "\
 CREATE OR REPLACE FUNCTION events_forget_search_key() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -159,7 +163,7 @@ fn up_on_postgres() -> Vec<String> {
         // Each default is constant, so no row is written.
         format!(
             "ALTER TABLE events \
-             ADD COLUMN organizer_id uuid NOT NULL DEFAULT '{id}' REFERENCES organizers (id), \
+             ADD COLUMN organizer_id uuid NOT NULL DEFAULT '{id}', \
              ADD COLUMN status text NOT NULL DEFAULT 'PUBLISHED', \
              ADD COLUMN is_public boolean NOT NULL DEFAULT true, \
              ADD COLUMN revision integer NOT NULL DEFAULT 1, \
@@ -172,16 +176,25 @@ fn up_on_postgres() -> Vec<String> {
              ADD COLUMN external_id text, \
              ADD COLUMN cancellation_reason text"
         ),
+        "ALTER TABLE events ADD CONSTRAINT events_organizer FOREIGN KEY (organizer_id) \
+         REFERENCES organizers (id) NOT VALID"
+            .to_owned(),
+        "CREATE INDEX organizer_members_by_user ON organizer_members (user_id)".to_owned(),
     ];
     statements.extend(RULES.iter().map(|Rule { name, table, condition, .. }| {
         let condition = condition.replace('@', "");
-        format!("ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({condition})")
+        format!("ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({condition}) NOT VALID")
     }));
     statements.push(format!(
-        "ALTER TABLE events ADD CONSTRAINT events_sale_times CHECK ({})",
+        "ALTER TABLE events ADD CONSTRAINT events_sale_times CHECK ({}) NOT VALID",
         times_on_postgres(&EVENT_TIMES)
     ));
-    statements.extend(indexes());
+    let times = times_on_postgres(&["created_at"]);
+    statements.extend(
+        ["organizers", "organizer_members"].map(|table| {
+            format!("ALTER TABLE {table} ADD CONSTRAINT {table}_times CHECK ({times})")
+        }),
+    );
     let is_edit: Vec<String> = EDITED_COLUMNS
         .iter()
         .map(|column| format!("NEW.{column} IS DISTINCT FROM OLD.{column}"))
@@ -206,14 +219,23 @@ END $$",
     statements
 }
 
-fn indexes() -> [String; 3] {
-    [
-        "CREATE INDEX organizer_members_by_user ON organizer_members (user_id)".to_owned(),
-        "CREATE INDEX events_by_organizer ON events (organizer_id, starts_at, id)".to_owned(),
-        "CREATE UNIQUE INDEX events_external_id ON events (organizer_id, external_id) \
-         WHERE external_id IS NOT NULL"
-            .to_owned(),
-    ]
+/// The indexes of events, with what follows `CREATE` and `INDEX`.
+pub(crate) const EVENT_INDEXES: [(&str, &str, &str); 2] = [
+    ("", "events_by_organizer", "ON events (organizer_id, starts_at, id)"),
+    (
+        "UNIQUE",
+        "events_external_id",
+        "ON events (organizer_id, external_id) WHERE external_id IS NOT NULL",
+    ),
+];
+
+/// Statements that check the rows that were there before.
+pub(crate) fn validations_on_postgres() -> Vec<String> {
+    let rules = RULES.iter().map(|rule| (rule.table, rule.name));
+    rules
+        .chain([("events", "events_sale_times"), ("events", "events_organizer")])
+        .map(|(table, name)| format!("ALTER TABLE {table} VALIDATE CONSTRAINT {name}"))
+        .collect()
 }
 
 fn up_on_sqlite() -> Vec<String> {
@@ -251,7 +273,10 @@ fn up_on_sqlite() -> Vec<String> {
         "cancellation_reason text".to_owned(),
     ];
     statements.extend(columns.map(|column| format!("ALTER TABLE events ADD COLUMN {column}")));
-    statements.extend(indexes());
+    statements.push("CREATE INDEX organizer_members_by_user ON organizer_members (user_id)".into());
+    statements.extend(
+        EVENT_INDEXES.map(|(unique, name, on)| format!("CREATE {unique} INDEX {name} {on}")),
+    );
     for rule in RULES.iter().chain(&TYPES_ON_SQLITE) {
         statements.extend(rule.triggers_on_sqlite());
     }
@@ -298,9 +323,9 @@ fn down_on_sqlite() -> Vec<String> {
         ["events_edited", "events_other_city", "organizers_with_events"]
             .map(|trigger| format!("DROP TRIGGER {trigger}")),
     );
-    statements.extend(
-        ["events_by_organizer", "events_external_id"].map(|index| format!("DROP INDEX {index}")),
-    );
+    statements.extend(EVENT_INDEXES.map(|(_, name, _)| format!("DROP INDEX {name}")));
+    statements
+        .push("UPDATE events SET search_key = NULL, search_row = NULL WHERE city <> ''".to_owned());
     let columns = [
         "organizer_id",
         "status",

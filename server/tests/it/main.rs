@@ -45,6 +45,7 @@ mod packages;
 mod pages;
 mod plans;
 mod pooler;
+mod previous_version;
 mod program;
 mod proxy;
 mod query_limits;
