@@ -137,7 +137,7 @@ const TIME_ON_SQLITE: &str = "(@ IS NULL OR typeof(@) = 'text' AND instr(@, char
 
 /// A time in the form in which Rowlock writes it: UTC, with no, three or six digits after the
 /// second, as few as the time needs. Only in this form are texts in the order of the times.
-const CANONICAL: &str = "(substr(@, 1, 19) = strftime('%Y-%m-%dT%H:%M:%S', substr(@, 1, 19), '+0 days') \
+pub(crate) const CANONICAL: &str = "(substr(@, 1, 19) = strftime('%Y-%m-%dT%H:%M:%S', substr(@, 1, 19), '+0 days') \
     AND (substr(@, 20) = '+00:00' \
     OR substr(@, 20) GLOB '.[0-9][0-9][0-9]+00:00' AND substr(@, 20) NOT GLOB '.000*' \
     OR substr(@, 20) GLOB '.[0-9][0-9][0-9][0-9][0-9][0-9]+00:00' \

@@ -15,7 +15,7 @@ use sea_orm_migration::{
 
 use crate::{
     m20261126_000006_counts::IS_OTHER_PROGRAM,
-    m20261126_000008_readable_rows::{Rule, time_triggers_on_sqlite, times_on_postgres},
+    m20261126_000008_readable_rows::{CANONICAL, Rule, time_triggers_on_sqlite, times_on_postgres},
 };
 
 #[derive(DeriveMigrationName)]
@@ -284,6 +284,11 @@ fn up_on_sqlite() -> Vec<String> {
         statements.extend(time_triggers_on_sqlite("events", column));
     }
     statements.extend(time_triggers_on_sqlite("organizers", "created_at"));
+    statements.extend(
+        time_triggers_on_sqlite("organizer_members", "created_at")
+            // The table has no id.
+            .map(|trigger| trigger.replace("WHERE id = new.id", "WHERE rowid = new.rowid")),
+    );
     statements.push(
         "CREATE TRIGGER organizers_with_events BEFORE DELETE ON organizers \
          WHEN EXISTS (SELECT 1 FROM events WHERE organizer_id = old.id) BEGIN \
@@ -292,7 +297,7 @@ fn up_on_sqlite() -> Vec<String> {
     );
     // A statement of Rowlock raises the revision itself.
     let is_edit: Vec<String> =
-        EDITED_COLUMNS.iter().map(|column| format!("new.{column} IS NOT old.{column}")).collect();
+        EDITED_COLUMNS.iter().map(|column| is_edit_on_sqlite(column)).collect();
     statements.push(format!(
         "CREATE TRIGGER events_edited AFTER UPDATE OF {} ON events \
          WHEN new.revision <= old.revision AND ({}) BEGIN \
@@ -308,6 +313,16 @@ fn up_on_sqlite() -> Vec<String> {
             .to_owned(),
     );
     statements
+}
+
+/// Whether a statement edits a column. A trigger that gives a time Rowlock's form edits nothing.
+fn is_edit_on_sqlite(column: &str) -> String {
+    let differs = format!("new.{column} IS NOT old.{column}");
+    if column != "starts_at" && !EVENT_TIMES.contains(&column) {
+        return differs;
+    }
+    let old = format!("old.{column}");
+    format!("{differs} AND ({old} IS NULL OR {})", CANONICAL.replace('@', &old))
 }
 
 fn down_on_sqlite() -> Vec<String> {
@@ -381,8 +396,10 @@ impl MigrationTrait for Migration {
         }
         let statements = match backend {
             DbBackend::Postgres => {
-                let forget = FORGET_SEARCH_KEY.replace("{or_city}", "");
-                std::iter::once(forget).chain(DOWN_ON_POSTGRES.map(str::to_owned)).collect()
+                let function = FORGET_SEARCH_KEY.replace("{or_city}", "");
+                let keys = "UPDATE events SET search_key = NULL WHERE city <> ''".to_owned();
+                let rest = DOWN_ON_POSTGRES.map(str::to_owned);
+                [function, keys].into_iter().chain(rest).collect()
             }
             _ => down_on_sqlite(),
         };

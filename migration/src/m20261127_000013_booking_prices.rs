@@ -74,6 +74,13 @@ fn up_on_sqlite() -> Vec<String> {
          currency = (SELECT currency FROM events WHERE id = new.event_id) WHERE id = new.id; END"
             .to_owned(),
     );
+    // PostgreSQL refuses it by a constraint of migration 15.
+    statements.push(
+        "CREATE TRIGGER bookings_price AFTER UPDATE OF unit_price_minor, currency ON bookings \
+         WHEN new.unit_price_minor IS NULL OR new.currency IS NULL BEGIN \
+         SELECT RAISE(ABORT, 'bookings: unit_price_minor and currency are not null'); END"
+            .to_owned(),
+    );
     let types = Rule {
         name: "bookings_price_types",
         table: "bookings",
@@ -91,8 +98,9 @@ fn up_on_sqlite() -> Vec<String> {
     statements
 }
 
-const DOWN_ON_SQLITE: [&str; 9] = [
+const DOWN_ON_SQLITE: [&str; 10] = [
     "DROP TRIGGER bookings_without_price",
+    "DROP TRIGGER bookings_price",
     "DROP TRIGGER bookings_cancellation_insert",
     "DROP TRIGGER bookings_cancellation_update",
     "DROP TRIGGER bookings_price_types_insert",

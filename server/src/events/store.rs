@@ -13,9 +13,11 @@ pub(crate) async fn move_if_over_and_unbooked(
     event: &event::Model,
     now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
-    use event::Column::{Id, RemainingTickets, StartsAt, TotalTickets};
+    use event::Column::{CountVersion, Id, RemainingTickets, Revision, StartsAt, TotalTickets};
     let moved = event::Entity::update_many()
         .col_expr(StartsAt, Expr::val(event.starts_at))
+        .col_expr(Revision, Expr::col(Revision).add(1))
+        .col_expr(CountVersion, Expr::col(CountVersion).add(1))
         .filter(Id.eq(event.id))
         .filter(StartsAt.lte(now))
         .filter(Expr::col(RemainingTickets).eq(Expr::col(TotalTickets)))

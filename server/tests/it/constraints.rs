@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use rowlock_entities::{EventId, event};
-use sea_orm::{ConnectionTrait, EntityTrait};
+use rowlock_entities::{EventId, booking, event};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -21,6 +21,10 @@ on_both_engines! {
     a_count_that_fits_neither_total_nor_bookings_is_refused
     open_pages_learn_of_changes_by_another_program
     other_programs_and_buyers_together_never_oversell
+    values_that_make_no_sense_are_refused
+    a_booking_without_a_price_gets_that_of_its_event
+    an_edit_by_another_program_is_counted_and_open_pages_learn_of_it
+    counts_and_other_forms_of_times_are_no_edits
 }
 
 /// An event's total, what is left, and the version of its count.
@@ -37,6 +41,14 @@ async fn event_with_bookings(app: &App) -> String {
         app.book(user, &event, quantity).await;
     }
     event
+}
+
+/// An expression of SQL for the id of a new row.
+fn new_id(app: &App) -> &'static str {
+    match app.engine() {
+        Engine::Sqlite => "randomblob(16)",
+        Engine::Postgres => "gen_random_uuid()",
+    }
 }
 
 async fn is_refused(app: &App, sql: &str) -> bool {
@@ -81,10 +93,7 @@ async fn a_count_follows_bookings_that_another_program_changes(app: App) {
     app.users(3).await;
     let insert = |status: &str, quantity: i32| {
         let cancelled_at = if status == "CONFIRMED" { "NULL" } else { "created_at" };
-        let new_id = match app.engine() {
-            Engine::Sqlite => "randomblob(16)",
-            Engine::Postgres => "gen_random_uuid()",
-        };
+        let new_id = new_id(&app);
         format!(
             "INSERT INTO bookings (id, event_id, user_id, quantity, status, created_at, \
              cancelled_at) SELECT {new_id}, (SELECT id FROM events WHERE title = 'Concert'), id, \
@@ -146,14 +155,17 @@ async fn a_count_that_fits_neither_total_nor_bookings_is_refused(app: App) {
     ] {
         assert!(is_refused(&app, &format!("UPDATE events SET {set} {concert}")).await, "{set}");
     }
-    let inconsistent = "INSERT INTO events SELECT {id}, title, title_key, description, venue, \
-        starts_at, total_tickets, remaining_tickets, count_version, price_minor, currency, \
-        created_at FROM events WHERE title = 'Concert'";
-    let new_id = match app.engine() {
-        Engine::Sqlite => "randomblob(16)",
-        Engine::Postgres => "gen_random_uuid()",
+    let copy = |remaining: &str| {
+        format!(
+            "INSERT INTO events (id, title, title_key, description, venue, starts_at, \
+             total_tickets, remaining_tickets, count_version, price_minor, currency, created_at) \
+             SELECT {}, 'Copy', title_key, description, venue, starts_at, total_tickets, \
+             {remaining}, count_version, price_minor, currency, created_at FROM events {concert}",
+            new_id(&app)
+        )
     };
-    assert!(is_refused(&app, &inconsistent.replace("{id}", new_id)).await);
+    assert!(is_refused(&app, &copy("remaining_tickets")).await);
+    app.execute_sql(&copy("total_tickets")).await;
     assert_eq!(count_of(&app, &event).await, (8, 5, 2));
     // A wrong count can be corrected.
     app.execute_sql_keeping_counts(&format!("UPDATE events SET remaining_tickets = 7 {concert}"))
@@ -258,4 +270,156 @@ async fn the_database_refuses_changes_that_break_the_guarantee(app: App) {
         app.db().execute_unprepared(&cancelled).await.is_ok(),
         "cancelled bookings are accepted"
     );
+}
+
+async fn values_that_make_no_sense_are_refused(app: App) {
+    event_with_bookings(&app).await;
+    let long_city = format!("city = '{}'", "x".repeat(201));
+    let unknown = match app.engine() {
+        Engine::Sqlite => "x'01990000000070008000ffffffffffff'",
+        Engine::Postgres => "'01990000-0000-7000-8000-ffffffffffff'",
+    };
+    let unknown_organizer = format!("organizer_id = {unknown}");
+    let on_events = [
+        "status = 'SOLD'",
+        "status = ''",
+        "status = NULL",
+        // A draft that everybody may see, and a published event that nobody may.
+        "status = 'DRAFT'",
+        "is_public = {false}",
+        "status = 'CANCELLED', is_public = NULL",
+        "max_per_booking = 0",
+        "max_per_booking = 11",
+        "revision = 0",
+        "revision = 2000000000",
+        &long_city,
+        "time_zone = ''",
+        "external_id = ''",
+        "ends_at = '10000-01-01 00:00:00+00:00'",
+        "sales_start_at = '{no_time}'",
+        "sales_end_at = '{no_time}'",
+        "organizer_id = NULL",
+        &unknown_organizer,
+    ];
+    let on_bookings = [
+        "cancelled_by = 'BUYER'",
+        "status = 'CANCELLED', cancelled_at = created_at, cancelled_by = 'NOBODY'",
+        "status = 'CANCELLED', cancelled_at = created_at, cancelled_by = ''",
+        "unit_price_minor = -1",
+        "unit_price_minor = NULL",
+        "currency = NULL",
+        "currency = 'EURO'",
+    ];
+    let (no, no_time) = match app.engine() {
+        Engine::Sqlite => ("0", "soon"),
+        Engine::Postgres => ("false", "infinity"),
+    };
+    let of_organizers = [
+        "UPDATE organizers SET slug = 'Our Events'",
+        "UPDATE organizers SET slug = '-our'",
+        "UPDATE organizers SET slug = 'our--events'",
+        "UPDATE organizers SET slug = ''",
+        "UPDATE organizers SET name = ''",
+        "UPDATE organizers SET created_at = '{no_time}'",
+        "DELETE FROM organizers",
+        "INSERT INTO organizer_members SELECT o.id, u.id, 'BOSS', u.created_at \
+         FROM organizers o, users u LIMIT 1",
+        "INSERT INTO organizer_members SELECT o.id, u.id, 'OWNER', '{no_time}' \
+         FROM organizers o, users u LIMIT 1",
+    ];
+    let on_events = on_events.map(|set| format!("UPDATE events SET {set} WHERE title = 'Concert'"));
+    let on_bookings = on_bookings.map(|set| format!("UPDATE bookings SET {set}"));
+    let all = on_events.iter().chain(&on_bookings).map(String::as_str).chain(of_organizers);
+    for sql in all {
+        let sql = sql.replace("{false}", no).replace("{no_time}", no_time);
+        assert!(is_refused(&app, &sql).await, "{sql:.200}");
+    }
+    for sql in [
+        "UPDATE events SET status = 'CANCELLED', cancellation_reason = 'Rain.', city = 'Porto', \
+         time_zone = 'Europe/Lisbon', max_per_booking = 1, external_id = 'a-1', \
+         ends_at = '2099-01-01 00:00:00+00:00' WHERE title = 'Concert'",
+        "UPDATE bookings SET status = 'CANCELLED', cancelled_at = created_at, \
+         cancelled_by = 'ORGANIZER', cancellation_reason = 'Rain.'",
+        "INSERT INTO organizer_members SELECT o.id, u.id, 'OWNER', u.created_at \
+         FROM organizers o, users u LIMIT 1",
+    ] {
+        app.execute_sql(sql).await;
+    }
+    let same_external_id = "UPDATE events SET external_id = 'a-1' WHERE title = 'Jazz Night'";
+    assert!(is_refused(&app, same_external_id).await);
+}
+
+/// The prices of all bookings.
+async fn prices(app: &App) -> Vec<(i64, String)> {
+    let bookings = booking::Entity::find().order_by_asc(booking::Column::Quantity);
+    let bookings = bookings.all(app.db()).await.unwrap();
+    bookings.into_iter().map(|booking| (booking.unit_price_minor, booking.currency)).collect()
+}
+
+/// A server of the previous version inserts bookings without a price.
+async fn a_booking_without_a_price_gets_that_of_its_event(app: App) {
+    app.event("Concert", 8).await;
+    app.users(3).await;
+    let insert = |quantity: i32, columns: &str, values: &str| {
+        format!(
+            "INSERT INTO bookings (id, event_id, user_id, quantity, status, created_at{columns}) \
+             SELECT {}, (SELECT id FROM events WHERE title = 'Concert'), id, {quantity}, \
+             'CONFIRMED', created_at{values} FROM users WHERE email LIKE 'load-%' \
+             AND id NOT IN (SELECT user_id FROM bookings) LIMIT 1",
+            new_id(&app)
+        )
+    };
+    app.execute_sql(&insert(1, "", "")).await;
+    let price = |minor: i64, currency: &str| (minor, currency.to_owned());
+    assert_eq!(prices(&app).await, [price(1_000, "EUR")]);
+    app.execute_sql("UPDATE events SET price_minor = 700, currency = 'JPY'").await;
+    app.execute_sql_keeping_counts(&insert(2, ", unit_price_minor", ", 5")).await;
+    assert_eq!(prices(&app).await, [price(1_000, "EUR"), price(700, "JPY")]);
+    app.execute_sql(&insert(3, ", unit_price_minor, currency", ", 5, 'USD'")).await;
+    assert_eq!(prices(&app).await, [price(1_000, "EUR"), price(700, "JPY"), price(5, "USD")]);
+}
+
+async fn event_row(app: &App, event: &str) -> event::Model {
+    let id = EventId(event.parse().unwrap());
+    event::Entity::find_by_id(id).one(app.db()).await.unwrap().unwrap()
+}
+
+async fn an_edit_by_another_program_is_counted_and_open_pages_learn_of_it(app: App) {
+    let event = event_with_bookings(&app).await;
+    for set in [
+        "description = 'More music.'",
+        "city = 'Porto', time_zone = 'Europe/Lisbon'",
+        "starts_at = '2098-01-01 10:00:00+00:00', ends_at = '2098-01-01 12:00:00+00:00'",
+        "sales_start_at = '2097-01-01 10:00:00+00:00'",
+        "sales_start_at = NULL",
+        "price_minor = price_minor + 1",
+        "max_per_booking = 4",
+        "total_tickets = 8, description = 'Less music.'",
+        "total_tickets = 20, venue = 'Park'",
+        "status = 'CANCELLED', cancellation_reason = 'Rain.'",
+    ] {
+        let before = event_row(&app, &event).await;
+        app.execute_sql(&format!("UPDATE events SET {set} WHERE title = 'Concert'")).await;
+        let after = event_row(&app, &event).await;
+        assert_eq!(after.revision, before.revision + 1, "{set}");
+        assert!(after.count_version > before.count_version, "{set}");
+    }
+    let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
+    socket.start(WATCH_COUNTS, json!({ "ids": [event] })).await;
+    assert_eq!(socket.next_remaining_tickets().await, 17);
+    app.execute_sql("UPDATE events SET city = 'Lisbon' WHERE title = 'Concert'").await;
+    let count = socket.next_result().await["data"]["remainingTickets"].take();
+    let version = event_row(&app, &event).await.count_version;
+    assert_eq!((&count["version"], &count["remainingTickets"]), (&json!(version), &json!(17)));
+}
+
+async fn counts_and_other_forms_of_times_are_no_edits(app: App) {
+    // SQLite stores this time in another form.
+    let event = app.event_with(|event| event.starts_at += chrono::Duration::nanoseconds(7)).await;
+    app.book(&app.user().await, &event, 2).await;
+    app.execute_sql("UPDATE bookings SET quantity = 3 WHERE quantity = 2").await;
+    app.execute_sql("UPDATE events SET title = title, price_minor = 1000 WHERE title = 'Concert'")
+        .await;
+    let row = event_row(&app, &event).await;
+    assert_eq!((row.revision, row.remaining_tickets), (1, 7));
 }
