@@ -17,7 +17,7 @@ use crate::m20261127_000012_organizers::{EVENT_INDEXES, validations_on_postgres}
 pub(crate) struct Migration;
 
 /// Number of bookings that one statement gives prices to. Their cancellations wait for it.
-const BATCH: i64 = 5_000;
+const BATCH: i64 = 1_000;
 
 /// The condition holds for every booking. Only statements that repeat it use the index. So the
 /// search for the one booking that a user has of an event never reads all of the event's.
