@@ -29,3 +29,4 @@ mod limits;
 pub mod metrics;
 mod pagination;
 mod telemetry;
+mod visible_text;

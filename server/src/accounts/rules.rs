@@ -3,7 +3,7 @@
 use email_address::EmailAddress;
 
 use super::emails::MAX_EMAIL_BYTES;
-use crate::field_problem::FieldProblem;
+use crate::{field_problem::FieldProblem, visible_text::is_control};
 
 const MIN_NAME_CHARS: usize = 2;
 const MAX_NAME_CHARS: usize = 100;
@@ -46,7 +46,7 @@ pub(super) fn name_problem(name: &str) -> Option<FieldProblem> {
         format!("The name needs {MIN_NAME_CHARS} characters or more.")
     } else if length > MAX_NAME_CHARS {
         format!("The name has at most {MAX_NAME_CHARS} characters.")
-    } else if name.contains(|c: char| c.is_control() || is_bidi_control(c)) {
+    } else if name.contains(is_control) {
         "The name has a character that can't be shown.".to_owned()
     } else if !name.chars().any(char::is_alphabetic) {
         "The name needs a letter.".to_owned()
@@ -54,11 +54,6 @@ pub(super) fn name_problem(name: &str) -> Option<FieldProblem> {
         return None;
     };
     Some(FieldProblem::new("name", message))
-}
-
-/// Whether a character changes the direction in which the text around it is shown.
-fn is_bidi_control(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -9,7 +9,10 @@ use iso_currency::Currency;
 use rowlock_entities::{EventId, OrganizerId, event};
 
 use super::{decimals, sale::has_started, title_key};
-use crate::field_problem::FieldProblem;
+use crate::{
+    field_problem::FieldProblem,
+    visible_text::{is_bidi_control, is_control, is_visible},
+};
 
 const MAX_TITLE_CHARS: usize = 200;
 const MAX_DESCRIPTION_CHARS: usize = 20_000;
@@ -282,7 +285,7 @@ fn line_problem(field: &str, text: &str, min: usize, max: usize) -> Option<Field
         format!("{field} can't be empty.")
     } else if chars > max {
         format!("{field} can have at most {max} characters.")
-    } else if text.contains(|c: char| c.is_control() || is_bidi_control(c)) {
+    } else if text.contains(is_control) {
         format!("{field} has a character that can't be shown.")
     } else if min > 0 && !text.chars().any(is_visible) {
         format!("{field} needs a character that can be seen.")
@@ -309,17 +312,6 @@ fn time_zone_problem(name: &str) -> Option<FieldProblem> {
         let message = "timeZone must be a name of the IANA database, such as Europe/Berlin.";
         FieldProblem::new("timeZone", message)
     })
-}
-
-/// Whether a character changes the direction in which the text around it is shown.
-fn is_bidi_control(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// Whether a character leaves a mark. Those that are only in between or around others don't.
-fn is_visible(c: char) -> bool {
-    use icu_properties::{CodePointSetData, props::DefaultIgnorableCodePoint};
-    !c.is_whitespace() && !CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
 fn whole_microseconds(time: DateTime<Utc>) -> DateTime<Utc> {

@@ -5,6 +5,8 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use crate::visible_text::is_bidi_control;
+
 /// The purpose of the site, in one sentence.
 pub(super) const TAGLINE: &str =
     "Find an event, book your tickets, and watch live how many are left.";
@@ -102,9 +104,7 @@ fn script_safe(json: &str) -> String {
 
 /// The text in one line, without the characters that change the direction of the text after them.
 fn without_direction(text: &str) -> String {
-    let is_direction =
-        |char: char| matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let plain: String = text.chars().filter(|char| !is_direction(*char)).collect();
+    let plain: String = text.chars().filter(|char| !is_bidi_control(*char)).collect();
     let words = plain.split(|char: char| char.is_whitespace() || char.is_control());
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
