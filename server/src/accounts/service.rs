@@ -9,11 +9,15 @@ use super::{
     password::{Caller, PasswordError, Passwords, Verified},
     password_forms::prepared,
     rules::{MAX_PASSWORD_CHARS, email_problem, name_problem, password_problem},
-    sessions::{MayBeDatabaseError, Sessions, SessionsError, SignedIn, within_transaction_timeout},
+    sessions::{Sessions, SessionsError, SignedIn},
     settings::JwtSecrets,
     store,
 };
-use crate::{clock::Clock, database::Database, field_problem::FieldProblem};
+use crate::{
+    clock::Clock,
+    database::{Database, MayBeDatabaseError, within_transaction_timeout},
+    field_problem::FieldProblem,
+};
 
 /// Longest password that is checked, in bytes: each character has up to four, and up to three times
 /// as many if its accents are typed apart.

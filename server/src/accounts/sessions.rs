@@ -18,13 +18,11 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    database::{Database, Fault},
+    database::{Database, MayBeDatabaseError, within_transaction_timeout},
 };
 
 /// The time after which an unused session expires.
 pub(crate) const SESSION_LIFETIME: Duration = Duration::days(7);
-/// Longest time for a transaction, from its start until it is committed.
-const TRANSACTION_TIMEOUT: StdDuration = StdDuration::from_secs(10);
 /// Time between two removals of expired sessions.
 const REMOVAL_INTERVAL: StdDuration = StdDuration::from_secs(3_600);
 /// Most expired rows that one transaction removes.
@@ -39,6 +37,15 @@ pub enum SessionsError {
     Database(#[from] DbErr),
     #[error("signing an access token: {0}")]
     Signing(#[from] jsonwebtoken::errors::Error),
+}
+
+impl MayBeDatabaseError for SessionsError {
+    fn database_error(&self) -> Option<&DbErr> {
+        match self {
+            Self::Database(error) => Some(error),
+            Self::SessionEnded | Self::Signing(_) => None,
+        }
+    }
 }
 
 /// A new or continued session.
@@ -370,46 +377,4 @@ impl Sessions {
         let access_token = self.access_tokens.issue(user.id)?;
         Ok(SignedIn { user, access_token, refresh_token })
     }
-}
-
-/// An error that may come from the database.
-pub(super) trait MayBeDatabaseError: From<DbErr> {
-    fn database_error(&self) -> Option<&DbErr>;
-}
-
-impl MayBeDatabaseError for DbErr {
-    fn database_error(&self) -> Option<&DbErr> {
-        Some(self)
-    }
-}
-
-impl MayBeDatabaseError for SessionsError {
-    fn database_error(&self) -> Option<&DbErr> {
-        match self {
-            Self::Database(error) => Some(error),
-            Self::SessionEnded | Self::Signing(_) => None,
-        }
-    }
-}
-
-/// Runs a transaction, and once more if its connection had prepared a statement for columns that
-/// have changed. If it takes too long, it is given up together with its connection.
-pub(super) async fn within_transaction_timeout<T, E, F>(
-    db: &Database,
-    transaction: impl Fn() -> F,
-) -> Result<T, E>
-where
-    E: MayBeDatabaseError,
-    F: Future<Output = Result<T, E>>,
-{
-    db.with_deadline(Instant::now() + TRANSACTION_TIMEOUT, async {
-        let result = transaction().await;
-        let error = result.as_ref().err().and_then(E::database_error);
-        if error.is_some_and(|error| Fault::of(error) == Fault::SchemaChanged) {
-            db.schema_changed();
-            return transaction().await;
-        }
-        result
-    })
-    .await
 }

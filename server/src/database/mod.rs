@@ -18,6 +18,7 @@ mod reads;
 mod rows;
 mod session;
 mod settings;
+mod short_transaction;
 mod standby;
 mod url;
 
@@ -31,4 +32,5 @@ pub(crate) use rows::{
     read_each,
 };
 pub use settings::DatabaseArgs;
+pub(crate) use short_transaction::{MayBeDatabaseError, within_transaction_timeout};
 pub use url::DatabaseUrl;
