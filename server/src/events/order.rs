@@ -111,6 +111,11 @@ impl EventFilter {
         Self { words, scope, key, is_descending }
     }
 
+    /// Events of this scope, those first that start last.
+    pub(crate) fn latest_first(scope: EventScope) -> Self {
+        Self::new(BTreeSet::new(), scope, SortKey::Date, true)
+    }
+
     /// Whether the list depends on keys that an event may lack for a moment.
     pub(super) fn needs_keys(&self) -> bool {
         !self.words.is_empty() || self.key == SortKey::Title

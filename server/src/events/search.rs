@@ -4,7 +4,7 @@
 //! page. If few match, the index over the pieces of their texts finds them. No planner can tell
 //! which it is, and a wrong guess takes a hundred times as long. So the start of the list is read
 //! first, and all matches only if that does not fill the page. The same goes for the events of some
-//! time in another order.
+//! time or some organizer in another order.
 
 use chrono::{DateTime, Utc};
 use rowlock_entities::{EventId, event};
@@ -26,6 +26,15 @@ use crate::{
 
 /// Number of events that are read in the list's order before another index is used.
 const MAX_EVENTS_BEFORE_INDEX: u64 = 1_000;
+
+/// The columns that the condition of a scope compares.
+const SCOPE_COLUMNS: [event::Column; 5] = [
+    event::Column::OrganizerId,
+    event::Column::Status,
+    event::Column::IsPublic,
+    event::Column::StartsAt,
+    event::Column::RemainingTickets,
+];
 
 /// The column with the texts that are searched.
 const SEARCH_KEY: &str = "search_key";
@@ -131,17 +140,17 @@ pub(super) async fn find_page(
     let in_scope = || filter.scope.condition(now);
     let is_by_date = filter.key == SortKey::Date;
     let plain = || list().cond_where(in_scope()).take();
-    if filter.words.is_empty() && (is_by_date || filter.scope.has_all_times()) {
+    if filter.words.is_empty() && (is_by_date || filter.scope.is_unbounded()) {
         return read(of_page(in_order(plain()))).await;
     }
 
-    // In the order by date, the same index bounds the times.
-    let of_times = match is_by_date {
-        true => list().cond_where(filter.scope.time_condition(now)).take(),
+    // In the order by date, the same index bounds organizers and times.
+    let of_index = match is_by_date {
+        true => list().cond_where(filter.scope.indexed_condition(now)).take(),
         false => list(),
     };
     let size = MAX_EVENTS_BEFORE_INDEX + 2 * page.offset;
-    let first = all_of(in_order(of_times).limit(size).take());
+    let first = all_of(in_order(of_index).limit(size).take());
     let first = first.clone().cond_where(in_scope()).cond_where(filter.has_words()).take();
     let rows = read(of_page(in_order(first))).await?;
     if rows.len() as u64 > page.size {
@@ -149,9 +158,9 @@ pub(super) async fn find_page(
     }
     let found = if !filter.words.is_empty() {
         found_by_index(events(), filter, db.get_database_backend())
-    } else if has_few_times(db, filter, now).await? {
-        let of_times = events().cond_where(filter.scope.time_condition(now)).take();
-        as_it_is(of_times, db.get_database_backend())
+    } else if has_few_indexed(db, filter, now).await? {
+        let of_index = events().cond_where(filter.scope.indexed_condition(now)).take();
+        as_it_is(of_index, db.get_database_backend())
     } else {
         return read(of_page(in_order(plain()))).await;
     };
@@ -159,20 +168,20 @@ pub(super) async fn find_page(
     read(of_page(in_order(found))).await
 }
 
-/// Whether so few events have the times of a list that sorting them is faster than reading the list
-/// in its order.
-async fn has_few_times(
+/// Whether so few events have the organizer and the times of a list that sorting them is faster than
+/// reading the list in its order.
+async fn has_few_indexed(
     db: &impl ConnectionTrait,
     filter: &EventFilter,
     now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
-    let of_times = Query::select()
-        .column(event::Column::StartsAt)
+    let of_index = Query::select()
+        .columns(SCOPE_COLUMNS)
         .from(event::Entity)
-        .cond_where(filter.scope.time_condition(now))
+        .cond_where(filter.scope.indexed_condition(now))
         .limit(MAX_EVENTS_BEFORE_INDEX + 1)
         .take();
-    Ok(count_rows(db, of_times, Condition::all()).await? <= MAX_EVENTS_BEFORE_INDEX)
+    Ok(count_rows(db, of_index, Condition::all()).await? <= MAX_EVENTS_BEFORE_INDEX)
 }
 
 /// Makes the planner run a subquery as it is.
@@ -205,10 +214,7 @@ pub(super) async fn count(
     filter: &EventFilter,
     now: DateTime<Utc>,
 ) -> Result<u64, DbErr> {
-    let mut events = Query::select()
-        .columns([event::Column::StartsAt, event::Column::RemainingTickets])
-        .from(event::Entity)
-        .take();
+    let mut events = Query::select().columns(SCOPE_COLUMNS).from(event::Entity).take();
     if !filter.words.is_empty() {
         events = found_by_index(events, filter, db.get_database_backend());
     }

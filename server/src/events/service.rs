@@ -74,9 +74,15 @@ impl Read for PageOfEvents {
     type Found = Result<Arc<Page<Arc<event::Model>>>, DbErr>;
 
     async fn run(&self, lists: &Lists) -> Self::Found {
-        let db = lists.db.lists();
-        let read = || search::find_page(db, &self.filter, &self.request, lists.clock.now());
-        let rows = lists.read(&self.filter, read).await?;
+        let Self { filter, request } = self;
+        let now = lists.clock.now();
+        let (reads, lists_db) = (lists.db.reads(), lists.db.lists());
+        let rows = match filter.scope.is_for_members() {
+            true => lists.read(filter, || search::find_page(reads, filter, request, now)).await?,
+            false => {
+                lists.read(filter, || search::find_page(lists_db, filter, request, now)).await?
+            }
+        };
         let page = Page::of(rows, &self.request).map_rows(only_readable);
         Ok(Arc::new(page.map_rows(|rows| rows.into_iter().map(Arc::new).collect())))
     }
@@ -90,7 +96,12 @@ impl Read for CountOfEvents {
     type Found = Result<u64, DbErr>;
 
     async fn run(&self, lists: &Lists) -> Self::Found {
-        lists.read(&self.0, || search::count(lists.db.lists(), &self.0, lists.clock.now())).await
+        let Self(filter) = self;
+        let now = lists.clock.now();
+        match filter.scope.is_for_members() {
+            true => lists.read(filter, || search::count(lists.db.reads(), filter, now)).await,
+            false => lists.read(filter, || search::count(lists.db.lists(), filter, now)).await,
+        }
     }
 }
 

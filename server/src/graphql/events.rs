@@ -57,7 +57,7 @@ impl Default for EventOrder {
 
 /// Narrows a list of events. Each part that is left out narrows nothing, except that events which
 /// have begun are listed only if this asks for them.
-#[derive(Clone, Copy, Debug, Default, InputObject)]
+#[derive(Clone, Debug, Default, InputObject)]
 #[graphql(name = "EventFilter")]
 pub(super) struct FilterInput {
     /// Only events that start at this time or later. This may be in the past; events that have begun
@@ -68,6 +68,8 @@ pub(super) struct FilterInput {
     /// True: only events that can be booked, because they have tickets left and have not begun.
     /// False: only those that can't.
     available: Option<bool>,
+    /// Only events of the organizer with this id.
+    organizer_id: Option<ID>,
     /// True: events that have begun, too. False: none of them, whatever `startsAfter` says.
     include_past: Option<bool>,
 }
@@ -80,6 +82,7 @@ impl FilterInput {
             time("filter.startsBefore", self.starts_before)?,
             self.include_past,
             self.available,
+            self.organizer_id.map(|id| input::id("filter.organizerId", &id)).transpose()?,
         ))
     }
 }
@@ -103,7 +106,7 @@ pub(super) struct EventsQuery;
 
 #[Object]
 impl EventsQuery {
-    /// Lists events in pages, by default those that have not begun. Use cursors to go in both
+    /// Lists published events in pages, by default those that have not begun. Use cursors to go in both
     /// directions, or `offset` for numbered pages.
     ///
     /// Errors: `BAD_USER_INPUT` for wrong page sizes, cursors or times, and for a search of more than
@@ -141,12 +144,8 @@ impl EventsQuery {
         }
         let scope = filter.unwrap_or_default().check()?;
         let filter = EventFilter::new(words, scope, order_by.field.into(), is_descending);
-        let page = PageArgs { first, after, last, before, offset }.check(|raw| {
-            decode_cursor(raw).filter(|position: &Position| filter.key.accepts(position))
-        })?;
-        let page = ctx.data_unchecked::<Events>().page(filter.clone(), page).await?;
-        let page = page.map(|event| Event(Arc::clone(event)));
-        Ok(Connection { listing: EventListing(filter), page })
+        let page = PageArgs { first, after, last, before, offset };
+        EventConnection::read(ctx, filter, page).await
     }
 
     /// The event with this id, or null if there is none. Only members of its organizer see an event
@@ -169,6 +168,22 @@ impl EventsQuery {
 pub(super) struct EventListing(EventFilter);
 
 pub(super) type EventConnection = Connection<EventListing>;
+
+impl EventConnection {
+    /// Reads the page of a list that `args` request.
+    pub(super) async fn read(
+        ctx: &Context<'_>,
+        filter: EventFilter,
+        args: PageArgs,
+    ) -> Result<Self, ApiError> {
+        let page = args.check(|raw| {
+            decode_cursor(raw).filter(|position: &Position| filter.key.accepts(position))
+        })?;
+        let page = ctx.data_unchecked::<Events>().page(filter.clone(), page).await?;
+        let page = page.map(|event| Event(Arc::clone(event)));
+        Ok(Self { listing: EventListing(filter), page })
+    }
+}
 
 impl Listing for EventListing {
     type Node = Event;
