@@ -13,7 +13,7 @@ use crate::{
     live::Hub,
     managed_events::ManagedEvents,
     metrics::Metrics,
-    organizers::Organizers,
+    organizers::{OrganizerArgs, Organizers},
 };
 
 /// The services that resolvers and commands use. Clones share everything.
@@ -35,7 +35,13 @@ pub struct Services {
 
 impl Services {
     #[must_use]
-    pub fn new(db: Database, clock: Clock, secrets: &JwtSecrets, booking: &BookingArgs) -> Self {
+    pub fn new(
+        db: Database,
+        clock: Clock,
+        secrets: &JwtSecrets,
+        booking: &BookingArgs,
+        organizers: &OrganizerArgs,
+    ) -> Self {
         let hub = match db.backend() {
             DbBackend::Postgres => Hub::shared(),
             // Only one server uses an SQLite file.
@@ -46,12 +52,19 @@ impl Services {
         let sessions = Sessions::new(db.clone(), clock.clone(), access_tokens.clone(), secrets);
         let jobs = Queue::new(db.clone());
         let inventory = Inventory::new(&db, &clock, &hub, &jobs, &metrics, booking);
+        let accounts = Accounts::new(db.clone(), clock.clone(), sessions.clone(), secrets);
         Self {
-            accounts: Accounts::new(db.clone(), clock.clone(), sessions.clone(), secrets),
+            organizers: Organizers::new(
+                db.clone(),
+                clock.clone(),
+                accounts.clone(),
+                organizers.clone(),
+                &metrics,
+            ),
+            accounts,
             events: Events::new(db.clone(), clock.clone(), &metrics),
             bookings: Bookings::new(db.clone(), inventory.clone(), &metrics),
             managed_events: ManagedEvents::new(db.clone(), clock.clone(), inventory),
-            organizers: Organizers::new(db.clone(), &metrics),
             jobs,
             sessions,
             db,

@@ -164,6 +164,32 @@ impl Accounts {
         .await
     }
 
+    /// The user whose email this is, in whichever form it is typed.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub(crate) async fn find_user_by_email(
+        &self,
+        email: &str,
+    ) -> Result<Option<user::Model>, AccountsError> {
+        // PostgreSQL can't take NUL in a text.
+        if normalised_email(email).len() > MAX_EMAIL_BYTES || email.contains('\0') {
+            return Ok(None);
+        }
+        Ok(store::find_user_by_email(self.db.reads(), &stored_forms(email)).await?)
+    }
+
+    /// Those of these users that exist, in no order.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub(crate) async fn find_users(
+        &self,
+        ids: impl IntoIterator<Item = UserId>,
+    ) -> Result<Vec<user::Model>, AccountsError> {
+        Ok(store::find_users(self.db.reads(), ids).await?)
+    }
+
     /// The user with this id, if there still is one.
     ///
     /// # Errors

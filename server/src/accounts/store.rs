@@ -10,13 +10,26 @@ use sea_orm::{
     sea_query::{Expr, LockBehavior, LockType},
 };
 
-use crate::database::any_of;
+use crate::database::{any_of, find_by_ids};
 
 pub(crate) async fn find_user(
     db: &impl ConnectionTrait,
     id: UserId,
 ) -> Result<Option<user::Model>, DbErr> {
     user::Entity::find_by_id(id).one(db).await
+}
+
+pub(crate) async fn find_users(
+    db: &impl ConnectionTrait,
+    ids: impl IntoIterator<Item = UserId>,
+) -> Result<Vec<user::Model>, DbErr> {
+    find_by_ids::<user::Entity>(db, user::Column::Id, ids.into_iter().map(|id| id.0)).await
+}
+
+/// Locks a user's row until the transaction ends; returns whether there still is one. Bookings go
+/// on: they share the row.
+pub(crate) async fn lock_user(tx: &impl ConnectionTrait, id: UserId) -> Result<bool, DbErr> {
+    Ok(user::Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx).await?.is_some())
 }
 
 /// The user whose email is stored in one of these forms. If there are several, the first form

@@ -26,6 +26,7 @@ use crate::{
     http::{HttpArgs, has_web_client},
     inventory::BookingArgs,
     limits::{ClientArgs, RateLimitArgs},
+    organizers::OrganizerArgs,
     telemetry::TelemetryArgs,
 };
 
@@ -233,6 +234,8 @@ pub struct ServeArgs {
     pub rate_limits: RateLimitArgs,
     #[command(flatten)]
     pub booking: BookingArgs,
+    #[command(flatten)]
+    pub organizers: OrganizerArgs,
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
 

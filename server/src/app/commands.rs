@@ -18,12 +18,13 @@ use super::{
     server::{self, Server},
 };
 use crate::{
-    accounts::{ACCESS_TOKEN_LIFETIME, JwtSecret},
+    accounts::{ACCESS_TOKEN_LIFETIME, JwtSecret, JwtSecrets},
     clock::Clock,
     database::{Availability, Database, DatabaseArgs, DatabaseUrl},
     events::renew_search_keys,
     graphql,
     inventory::{BookingArgs, audit},
+    organizers::OrganizerArgs,
     services::Services,
     telemetry::Telemetry,
 };
@@ -68,7 +69,7 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     let listener = server::listen(args.listen_addr).with_context(|| {
         format!("listening on {} (--listen-addr chooses another)", args.listen_addr)
     })?;
-    let services = Services::new(db, Clock::default(), &secrets, &args.booking);
+    let services = Services::new(db, Clock::default(), &secrets, &args.booking, &args.organizers);
     let server = Server::new(services, &args);
     tracing::info!(
         database = %args.database.database_url,
@@ -117,8 +118,7 @@ fn count(number: u64, noun: &str) -> String {
 async fn seed(args: SeedArgs) -> Result<ExitCode> {
     let (database, size) = (&args.database, args.size());
     let db = migrated_database(database, Access::Write).await?;
-    let services =
-        Services::new(db, Clock::default(), &JwtSecret::random().into(), &seed::booking_settings());
+    let services = services_on(db, &JwtSecret::random().into(), &seed::booking_settings());
     let url = &database.database_url;
     if args.remove_demo_users {
         let removed = seed::remove_demo_users(&services).await?;
@@ -165,6 +165,11 @@ async fn seed(args: SeedArgs) -> Result<ExitCode> {
     print(&report)
 }
 
+/// The services of a command that serves nobody.
+fn services_on(db: Database, secrets: &JwtSecrets, booking: &BookingArgs) -> Services {
+    Services::new(db, Clock::default(), secrets, booking, &OrganizerArgs::default())
+}
+
 async fn audit(args: DatabaseArgs) -> Result<ExitCode> {
     let db = migrated_database(&args, Access::Read).await?;
     let audit = audit::audit(&db).await?;
@@ -190,7 +195,7 @@ async fn create_users(args: CreateUsersArgs) -> Result<ExitCode> {
     let file =
         private_file(&args.tokens).with_context(|| format!("writing {}", args.tokens.display()))?;
     let db = migrated_database(&args.database, Access::Write).await?;
-    let services = Services::new(db, Clock::default(), &secrets, &BookingArgs::default());
+    let services = services_on(db, &secrets, &BookingArgs::default());
     let users = services.accounts.create_load_users(args.count).await?;
     services.db.close().await;
     let mut file = BufWriter::new(file);

@@ -96,6 +96,11 @@ impl ApiError {
         Self::Unauthenticated("This account no longer exists. Please sign in with another.")
     }
 
+    /// The error for somebody whose role in an organizer does not allow what they want.
+    pub(crate) fn not_permitted() -> Self {
+        Self::Forbidden("You may not do this for this organizer. Ask one of its owners.")
+    }
+
     fn database_unreachable() -> Self {
         Self::Unavailable {
             message: "The booking system can't reach its database at the moment. Please try again \
@@ -282,6 +287,17 @@ impl From<EventsError> for ApiError {
 impl From<OrganizersError> for ApiError {
     fn from(error: OrganizersError) -> Self {
         match error {
+            OrganizersError::NoSuchOrganizer => Self::NotFound("organizer"),
+            OrganizersError::NoSuchUser => Self::no_such_account(),
+            OrganizersError::NotAllowed => Self::not_permitted(),
+            OrganizersError::OnlyByInvitation => Self::Forbidden(
+                "Only the operator of this server founds organizers. Ask them for an invitation.",
+            ),
+            OrganizersError::TooManyOrganizers => {
+                Self::Forbidden("You own as many organizers as one person may found.")
+            }
+            OrganizersError::Invalid(problems) => Self::BadUserInput(problems),
+            OrganizersError::Accounts(error) => error.into(),
             OrganizersError::LookupRefused(refusal) => refusal.into(),
             OrganizersError::Database(error) => error.into(),
         }

@@ -10,6 +10,7 @@ use super::{
     booking::{Booking, BookingStatus},
     errors::ApiError,
     money::Money,
+    organizer::Organizer,
     pagination::{PageArgs, page_complexity},
     permission::PermissionExt,
     scalars::DateTime,
@@ -85,6 +86,11 @@ impl Event {
         let Some(external_id) = self.0.external_id.as_deref() else { return Ok(None) };
         let is_member = ctx.may(self.0.organizer_id, Action::SeeDrafts).await?;
         Ok(is_member.then_some(external_id))
+    }
+
+    /// Who puts the event on sale.
+    async fn organizer(&self, ctx: &Context<'_>) -> Result<Organizer, ApiError> {
+        Organizer::load(ctx, self.0.organizer_id).await
     }
 
     /// The time when the event starts. Tickets can be booked and cancelled until then.

@@ -3,21 +3,22 @@
 use async_graphql::{Context, ID, Interface, Object};
 
 use super::{
-    booking::Booking, errors::ApiError, event::Event, input, permission::PermissionExt, user::User,
-    viewer::ViewerExt,
+    booking::Booking, errors::ApiError, event::Event, input, organizer::Organizer,
+    permission::PermissionExt, user::User, viewer::ViewerExt,
 };
-use crate::{accounts::Accounts, bookings::Bookings};
+use crate::{accounts::Accounts, bookings::Bookings, organizers::Organizers};
 
 /// An object with an id that is unique among the objects of all types.
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID", desc = "UUIDv7."))]
 pub(super) enum Node {
     Event(Event),
+    Organizer(Organizer),
     Booking(Booking),
     User(User),
 }
 
-/// A lookup may read a row from each of three tables.
+/// A lookup may read a row from each of four tables.
 const LOOKUP_COMPLEXITY: usize = 10;
 
 #[derive(Default)]
@@ -25,10 +26,11 @@ pub(super) struct NodeQuery;
 
 #[Object]
 impl NodeQuery {
-    /// The event, or the viewer's own booking or account, with this id; null if there is none.
+    /// The event, the organizer, or the viewer's own booking or account, with this id; null if there
+    /// is none.
     ///
-    /// Errors: `BAD_USER_INPUT` if `id` is not an id; `UNAUTHENTICATED` if it is not an event's and
-    /// the access token is expired or not valid.
+    /// Errors: `BAD_USER_INPUT` if `id` is not an id; `UNAUTHENTICATED` if it is not that of an
+    /// event or an organizer and the access token is expired or not valid.
     #[graphql(complexity = "LOOKUP_COMPLEXITY + child_complexity")]
     async fn node(
         &self,
@@ -38,6 +40,10 @@ impl NodeQuery {
         let event = input::id("id", &id)?;
         if let Some(event) = ctx.visible_event(event).await? {
             return Ok(Some(Node::Event(Event(event))));
+        }
+        let organizer = input::id("id", &id)?;
+        if let Some(organizer) = ctx.data_unchecked::<Organizers>().find(organizer).await? {
+            return Ok(Some(Node::Organizer(Organizer(organizer))));
         }
         let Some(viewer) = ctx.viewer()? else { return Ok(None) };
         let user = input::id("id", &id)?;

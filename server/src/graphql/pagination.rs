@@ -17,6 +17,8 @@ use crate::{
 const DEFAULT_PAGE_SIZE: i32 = 10;
 /// Complexity of a statement that reads a page or counts a list.
 const STATEMENT_COMPLEXITY: usize = 20;
+/// Number of entries that a list without pages counts as.
+const LIST_SIZE: usize = 20;
 /// Maximum page size.
 const MAX_PAGE_SIZE: i32 = 50;
 /// Maximum length of a cursor. All cursors that the server makes are shorter.
@@ -98,6 +100,11 @@ pub(super) fn page_complexity(
     let size = first.or(last).unwrap_or(DEFAULT_PAGE_SIZE).clamp(1, MAX_PAGE_SIZE);
     STATEMENT_COMPLEXITY
         .saturating_add((size.unsigned_abs() as usize).saturating_mul(node_complexity))
+}
+
+/// The complexity of a list without pages.
+pub(super) fn list_complexity(node_complexity: usize) -> usize {
+    STATEMENT_COMPLEXITY.saturating_add(LIST_SIZE.saturating_mul(node_complexity))
 }
 
 /// Encodes a cursor as a text that is opaque to callers.

@@ -5,15 +5,17 @@ use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, 
 use super::{
     book_event::BookEventMutation, cancel_attendee_booking::CancelAttendeeBookingMutation,
     cancel_booking::CancelBookingMutation, create_event::CreateEventMutation,
-    event_updates::EventUpdatesSubscription, events::EventsQuery,
-    import_events::ImportEventsMutation, node::NodeQuery, problem::Problem,
-    remaining_tickets::RemainingTicketsSubscription, sessions::SessionsMutation,
-    update_event::UpdateEventMutation, user::MeQuery,
+    create_organizer::CreateOrganizerMutation, event_updates::EventUpdatesSubscription,
+    events::EventsQuery, import_events::ImportEventsMutation, node::NodeQuery,
+    organizer::OrganizerQuery, problem::Problem, remaining_tickets::RemainingTicketsSubscription,
+    remove_organizer_member::RemoveOrganizerMemberMutation, sessions::SessionsMutation,
+    set_organizer_member::SetOrganizerMemberMutation, update_event::UpdateEventMutation,
+    update_organizer::UpdateOrganizerMutation, user::MeQuery,
 };
 
 /// Everything that can be read.
 #[derive(Default, MergedObject)]
-pub(super) struct Query(EventsQuery, MeQuery, NodeQuery);
+pub(super) struct Query(EventsQuery, OrganizerQuery, MeQuery, NodeQuery);
 
 /// Everything that changes something.
 #[derive(Default, MergedObject)]
@@ -25,6 +27,10 @@ pub(super) struct Mutation(
     UpdateEventMutation,
     ImportEventsMutation,
     CancelAttendeeBookingMutation,
+    CreateOrganizerMutation,
+    UpdateOrganizerMutation,
+    SetOrganizerMemberMutation,
+    RemoveOrganizerMemberMutation,
 );
 
 /// Everything that can be watched.

@@ -6,10 +6,11 @@ use rowlock_entities::user;
 use super::{
     booking::{BookingConnection, BookingStatus},
     errors::ApiError,
-    pagination::{PageArgs, page_complexity},
+    organizer::Organizer,
+    pagination::{PageArgs, list_complexity, page_complexity},
     viewer::ViewerExt,
 };
-use crate::accounts::Accounts;
+use crate::{accounts::Accounts, organizers::Organizers};
 
 #[derive(Default)]
 pub(super) struct MeQuery;
@@ -47,6 +48,13 @@ impl User {
     /// The name to address the person by.
     async fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// The organizers that the person is a member of, by their names.
+    #[graphql(complexity = "list_complexity(child_complexity)")]
+    async fn organizers(&self, ctx: &Context<'_>) -> Result<Vec<Organizer>, ApiError> {
+        let found = ctx.data_unchecked::<Organizers>().of_user(self.0.id).await?;
+        Ok(found.into_iter().map(Organizer).collect())
     }
 
     /// The person's bookings, newest first.

@@ -63,6 +63,16 @@ pub struct RateLimitArgs {
         value_parser = clap::value_parser!(u32).range(1..)
     )]
     pub bookings_per_minute_per_user: u32,
+
+    /// Changes of organizers, their members and their events per minute by one user
+    #[arg(
+        long,
+        env,
+        default_value_t = 120,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub organizer_changes_per_minute_per_user: u32,
 }
 
 /// The caller must wait before the next attempt.
@@ -82,6 +92,7 @@ pub(crate) struct RateLimits {
     /// Addresses from which somebody has signed in to the email's account, with the last time.
     known_addresses: Cache<(String, ClientAddress), Instant>,
     bookings: PerMinute<UserId>,
+    organizer_changes: PerMinute<UserId>,
 }
 
 impl RateLimits {
@@ -94,6 +105,7 @@ impl RateLimits {
             logins_from_known_devices: PerMinute::new(logins),
             known_addresses: Cache::new(MAX_KNOWN_ADDRESSES),
             bookings: PerMinute::new(settings.bookings_per_minute_per_user),
+            organizer_changes: PerMinute::new(settings.organizer_changes_per_minute_per_user),
         }
     }
 
@@ -146,6 +158,11 @@ impl RateLimits {
         self.bookings.check(&user)
     }
 
+    /// Counts a change by this user of an organizer, its members or its events.
+    pub(crate) fn check_organizer_change(&self, user: UserId) -> Result<(), TooManyRequests> {
+        self.organizer_changes.check(&user)
+    }
+
     /// Forgets callers that were not seen for a while. Does so every minute, for as long as the
     /// server runs.
     pub(crate) async fn forget_idle_callers(self: Arc<Self>) {
@@ -157,6 +174,7 @@ impl RateLimits {
             self.logins_from_all_addresses.limiter.retain_recent();
             self.logins_from_known_devices.limiter.retain_recent();
             self.bookings.limiter.retain_recent();
+            self.organizer_changes.limiter.retain_recent();
         }
     }
 }

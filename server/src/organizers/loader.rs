@@ -1,38 +1,38 @@
-//! Finds the roles of users, many in one query.
+//! Finds organizers by id, many in one query.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use rowlock_entities::{UserId, organizer_member::Role};
+use rowlock_entities::{OrganizerId, organizer};
 use sea_orm::DbErr;
 
-use super::store::{self, Membership};
+use super::store;
 use crate::{
     coalescing::{Question, Runner},
     database::Database,
 };
 
-/// Runs batches of lookups, and keeps nothing between them. So a role that was taken away is gone at
-/// the next request.
+/// Runs batches of lookups, and keeps nothing between them.
 #[derive(Debug)]
-pub(super) struct Roles(pub(super) Database);
+pub(super) struct OrganizersById(pub(super) Database);
 
-impl Runner for Roles {
-    type Call = Question<Membership, Result<Option<Role>, DbErr>>;
+impl Runner for OrganizersById {
+    type Call = Question<OrganizerId, Result<Option<Arc<organizer::Model>>, DbErr>>;
 
     async fn run(&self, questions: Vec<Self::Call>) {
-        let users: HashSet<UserId> = questions.iter().map(|question| question.key.user).collect();
-        let found = store::find_memberships(self.0.reads(), users).await.map(|rows| {
-            let by_key = rows.into_iter().map(|row| {
-                (Membership { organizer: row.organizer_id, user: row.user_id }, row.role)
-            });
-            by_key.collect::<HashMap<Membership, Role>>()
+        let ids: HashSet<OrganizerId> = questions.iter().map(|question| question.key).collect();
+        let found = store::find_organizers(self.0.reads(), ids).await.map(|rows| {
+            let by_id = rows.into_iter().map(|row| (row.id, Arc::new(row)));
+            by_id.collect::<HashMap<OrganizerId, Arc<organizer::Model>>>()
         });
         for question in questions {
-            let role = match &found {
-                Ok(roles) => Ok(roles.get(&question.key).copied()),
+            let organizer = match &found {
+                Ok(organizers) => Ok(organizers.get(&question.key).cloned()),
                 Err(error) => Err(error.clone()),
             };
-            question.answer(role);
+            question.answer(organizer);
         }
     }
 }

@@ -39,3 +39,28 @@ impl Action {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_may_do_everything_a_manager_manages_events_and_the_door_only_looks() {
+        use Action::{
+            CancelBookings, EditOrganizer, ManageEvents, ManageMembers, SeeAttendees, SeeDrafts,
+            SeeMembers,
+        };
+        for (action, manager, door) in [
+            (SeeDrafts, true, true),
+            (SeeMembers, true, true),
+            (SeeAttendees, true, true),
+            (CancelBookings, true, false),
+            (ManageEvents, true, false),
+            (EditOrganizer, false, false),
+            (ManageMembers, false, false),
+        ] {
+            let allowed = [Role::Owner, Role::Manager, Role::Door].map(|r| action.is_allowed_to(r));
+            assert_eq!(allowed, [true, manager, door], "{action:?}");
+        }
+    }
+}
