@@ -14,13 +14,14 @@ use clap_complete::Shell;
 
 use super::{
     cli::{Cli, Command, CreateUsersArgs, MigrateArgs, SeedArgs, ServeArgs, UsersCommand},
+    command_database::{Access, migrated_database, open_database, usable_database},
     seed,
     server::{self, Server},
 };
 use crate::{
     accounts::{ACCESS_TOKEN_LIFETIME, JwtSecret, JwtSecrets},
     clock::Clock,
-    database::{Availability, Database, DatabaseArgs, DatabaseUrl},
+    database::{Database, DatabaseArgs, DatabaseUrl},
     events::renew_search_keys,
     graphql,
     inventory::{BookingArgs, audit},
@@ -234,52 +235,6 @@ fn private_file(path: &Path) -> io::Result<fs::File> {
         file.set_permissions(Permissions::from_mode(0o600))?;
     }
     Ok(file)
-}
-
-async fn open_database(args: &DatabaseArgs) -> Result<Database> {
-    let url = &args.database_url;
-    Database::open(args).await.with_context(|| format!("opening the database {url}"))
-}
-
-/// The use that a command makes of the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Access {
-    Read,
-    Write,
-}
-
-/// Opens the database and probes it.
-async fn usable_database(args: &DatabaseArgs, access: Access) -> Result<Database> {
-    let db = open_database(args).await?;
-    let (availability, cause) = db.probe().await;
-    let is_enough = match availability {
-        Availability::Full => true,
-        Availability::ReadOnly | Availability::Standby => access == Access::Read,
-        Availability::WrongEncoding | Availability::NoSession | Availability::Unreachable => false,
-    };
-    if !is_enough && let Some(problem) = availability.problem() {
-        let cause = if cause.is_empty() { cause } else { format!(" ({cause})") };
-        bail!("the database {} {problem}{cause}", args.database_url);
-    }
-    Ok(db)
-}
-
-/// Opens the database and checks that its schema is up to date.
-async fn migrated_database(args: &DatabaseArgs, access: Access) -> Result<Database> {
-    if let DatabaseUrl::Sqlite(file) = &args.database_url
-        && !file.exists()
-    {
-        bail!("there is no database {}: run `rowlock migrate` first", args.database_url);
-    }
-    let db = usable_database(args, access).await?;
-    let pending = db.pending_migrations().await?;
-    if pending > 0 {
-        bail!(
-            "the database {} is missing {pending} migrations: run `rowlock migrate` first",
-            args.database_url
-        );
-    }
-    Ok(db)
 }
 
 /// Waits for Ctrl-C or SIGTERM.

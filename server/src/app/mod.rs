@@ -1,6 +1,7 @@
 //! The program: its command line, its commands, and the running server.
 
 pub mod cli;
+mod command_database;
 pub mod commands;
 mod connection_stream;
 mod open_files;

@@ -1,0 +1,52 @@
+//! The databases of commands: opened, probed, and up to date.
+
+use anyhow::{Context, Result, bail};
+
+use crate::database::{Availability, Database, DatabaseArgs, DatabaseUrl};
+
+/// Opens the database, which may be away.
+pub(super) async fn open_database(args: &DatabaseArgs) -> Result<Database> {
+    let url = &args.database_url;
+    Database::open(args).await.with_context(|| format!("opening the database {url}"))
+}
+
+/// The use that a command makes of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Write,
+}
+
+/// Opens the database and probes it.
+pub(super) async fn usable_database(args: &DatabaseArgs, access: Access) -> Result<Database> {
+    let db = open_database(args).await?;
+    let (availability, cause) = db.probe().await;
+    let is_enough = match availability {
+        Availability::Full => true,
+        Availability::ReadOnly | Availability::Standby => access == Access::Read,
+        Availability::WrongEncoding | Availability::NoSession | Availability::Unreachable => false,
+    };
+    if !is_enough && let Some(problem) = availability.problem() {
+        let cause = if cause.is_empty() { cause } else { format!(" ({cause})") };
+        bail!("the database {} {problem}{cause}", args.database_url);
+    }
+    Ok(db)
+}
+
+/// Opens the database and checks that its schema is up to date.
+pub(super) async fn migrated_database(args: &DatabaseArgs, access: Access) -> Result<Database> {
+    if let DatabaseUrl::Sqlite(file) = &args.database_url
+        && !file.exists()
+    {
+        bail!("there is no database {}: run `rowlock migrate` first", args.database_url);
+    }
+    let db = usable_database(args, access).await?;
+    let pending = db.pending_migrations().await?;
+    if pending > 0 {
+        bail!(
+            "the database {} is missing {pending} migrations: run `rowlock migrate` first",
+            args.database_url
+        );
+    }
+    Ok(db)
+}
