@@ -135,6 +135,9 @@ pub enum Command {
     /// Manage users
     #[command(subcommand)]
     Users(UsersCommand),
+    /// Manage organizers
+    #[command(subcommand)]
+    Organizers(OrganizersCommand),
     /// Print completions for a shell
     Completions {
         /// The shell that completes
@@ -152,6 +155,41 @@ pub enum Command {
 pub enum UsersCommand {
     /// Create users for load tests and write an access token for each
     Create(CreateUsersArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum OrganizersCommand {
+    /// Create an organizer for somebody who has an account
+    Create(CreateOrganizerArgs),
+    /// List all organizers with their owners
+    List(DatabaseArgs),
+    /// Make somebody who has an account an owner of an organizer, such as the one that has the
+    /// events from before there were organizers
+    AddOwner(AddOwnerArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct CreateOrganizerArgs {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// The organizer's name
+    pub name: String,
+    /// Email of the owner's account
+    #[arg(long, value_name = "EMAIL")]
+    pub owner: String,
+    /// The organizer's name in addresses; without it, one is made from the name
+    #[arg(long, value_name = "SLUG")]
+    pub slug: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct AddOwnerArgs {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// The organizer's name in addresses
+    pub slug: String,
+    /// Email of the person's account
+    pub email: String,
 }
 
 #[derive(Debug, Args)]

@@ -15,7 +15,7 @@ use clap_complete::Shell;
 use super::{
     cli::{Cli, Command, CreateUsersArgs, MigrateArgs, SeedArgs, ServeArgs, UsersCommand},
     command_database::{Access, migrated_database, open_database, usable_database},
-    seed,
+    organizer_commands, seed,
     server::{self, Server},
 };
 use crate::{
@@ -43,6 +43,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Schema) => print(&graphql::sdl()),
         Some(Command::Audit(args)) => audit(args).await,
         Some(Command::Users(UsersCommand::Create(args))) => create_users(args).await,
+        Some(Command::Organizers(command)) => print(&organizer_commands::run(command).await?),
         Some(Command::Completions { shell }) => print(&completions(shell)?),
         Some(Command::Man { dir }) => write_manual(&dir),
     }

@@ -5,6 +5,7 @@ mod command_database;
 pub mod commands;
 mod connection_stream;
 mod open_files;
+mod organizer_commands;
 pub mod seed;
 pub mod server;
 mod supervisor;

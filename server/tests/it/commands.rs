@@ -18,6 +18,7 @@ use crate::{
 on_both_engines! {
     the_audit_finds_a_count_that_disagrees_with_its_bookings
     seeding_again_moves_demo_events_that_are_over_and_have_no_bookings
+    the_operator_creates_organizers_and_names_owners
     demo_users_are_removed_with_their_bookings_even_while_they_book
         ["--bookings-per-minute-per-user", "1000000"]
 }
@@ -41,7 +42,7 @@ fn every_subcommand_and_setting_is_in_the_help() {
         utf8(&rowlock_command(folder.path()).args(args).arg("--help").output().unwrap().stdout)
     };
     let main_help = help(&[]);
-    for subcommand in ["serve", "migrate", "seed", "schema", "audit", "users"] {
+    for subcommand in ["serve", "migrate", "seed", "schema", "audit", "users", "organizers"] {
         assert!(
             main_help.contains(&format!("\n  {subcommand}")),
             "{subcommand} is not in\n{main_help}"
@@ -299,6 +300,60 @@ async fn seeding_again_moves_demo_events_that_are_over_and_have_no_bookings(app:
     assert_eq!((seeded.events, seeded.moved), (0, 4));
     let booked = app.book(&app.user().await, JAZZ_NIGHT, 1).await;
     assert_eq!(booked["__typename"], "BookEventSuccess");
+}
+
+async fn the_operator_creates_organizers_and_names_owners(app: App) {
+    let folder = TempDir::new().unwrap();
+    let organizers = |args: &[&str]| {
+        let mut command = rowlock_command(folder.path());
+        command.arg("organizers").args(args).env("DATABASE_URL", &app.database_url);
+        command.output().unwrap()
+    };
+    let output = organizers(&["list"]);
+    assert!(output.status.success(), "{}", utf8(&output.stderr));
+    let expected = "our-events (Our events): no owner; `rowlock organizers add-owner` adds one\n";
+    assert_eq!(utf8(&output.stdout), expected);
+
+    let create = ["create", "--owner", "Ada@Example.org", "Blue Door"];
+    for (slug, name) in [("blue-door", "Blue Door"), ("blue-door-2", "Blue Door")] {
+        let output = organizers(&create);
+        assert!(output.status.success(), "{}", utf8(&output.stderr));
+        let expected = format!("created {slug} ({name}); its owner is ada@example.org\n");
+        assert_eq!(utf8(&output.stdout), expected);
+    }
+    let output = organizers(&["create", "--owner", "ada@example.org", "--slug", "bd", "Blue Door"]);
+    assert!(utf8(&output.stdout).starts_with("created bd (Blue Door)"));
+    for (args, expected) in [
+        (&["create", "--owner", "x@example.org", "Jazz"][..], "\"x@example.org\""),
+        (&["create", "--owner", "ada@example.org", "J"], "The name needs 2 characters"),
+        (&["create", "--owner", "ada@example.org", "--slug", "B D", "Jazz"], "The slug has"),
+        (&["create", "--owner", "ada@example.org", "--slug", "bd", "Jazz"], "has this slug"),
+        (&["create", "Jazz"], "--owner"),
+        (&["add-owner", "nowhere", "ada@example.org"], "no organizer with the slug \"nowhere\""),
+        (&["add-owner", "our-events", "x@example.org"], "\"x@example.org\""),
+    ] {
+        let line = one_line_error(&organizers(args));
+        assert!(line.contains(expected), "{args:?}: {line}");
+    }
+
+    for _ in 0..2 {
+        let output = organizers(&["add-owner", "our-events", "grace@example.org"]);
+        let expected = "grace@example.org is an owner of our-events (Our events)\n";
+        assert_eq!(utf8(&output.stdout), expected, "{}", utf8(&output.stderr));
+    }
+    let list = utf8(&organizers(&["list"]).stdout);
+    assert!(list.contains("our-events (Our events): grace@example.org\n"), "{list}");
+    assert!(list.contains("blue-door-2 (Blue Door): ada@example.org\n"), "{list}");
+    let signed_in = app.data(None, LOG_IN_AS_ADA, json!({})).await;
+    let ada = signed_in["login"]["accessToken"].as_str().unwrap();
+    let mine = app.data(Some(ada), "{ me { organizers { slug viewerRole } } }", json!({})).await;
+    assert_eq!(mine["me"]["organizers"].as_array().unwrap().len(), 3, "{mine}");
+    // Without accounts, an organizer has no owner; the operator names another one.
+    let mut remove = rowlock_command(folder.path());
+    remove.args(["seed", "--remove-demo-users"]).env("DATABASE_URL", &app.database_url);
+    assert!(remove.output().unwrap().status.success());
+    let list = utf8(&organizers(&["list"]).stdout);
+    assert!(list.contains("blue-door-2 (Blue Door): no owner"), "{list}");
 }
 
 async fn demo_users_are_removed_with_their_bookings_even_while_they_book(app: App) {
