@@ -64,7 +64,12 @@ impl Services {
             accounts,
             events: Events::new(db.clone(), clock.clone(), &metrics),
             bookings: Bookings::new(db.clone(), inventory.clone(), &metrics),
-            managed_events: ManagedEvents::new(db.clone(), clock.clone(), inventory),
+            managed_events: ManagedEvents::new(
+                db.clone(),
+                clock.clone(),
+                inventory,
+                organizers.max_events_per_organizer,
+            ),
             jobs,
             sessions,
             db,

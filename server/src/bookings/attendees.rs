@@ -87,13 +87,31 @@ pub(super) async fn find_page(
         .add_option(page.after.map(|id| Id.lt(id)))
         .add_option(page.before.map(|id| Id.gt(id)));
     let order = if page.is_backwards { Order::Asc } else { Order::Desc };
-    let rows = filter
-        .select(db.get_database_backend())
+    let select = filter.select(db.get_database_backend()).filter(bounds).order_by(Id, order);
+    read(db, select.limit(page.size + 1)).await
+}
+
+/// Reads the next attendees of an event in the order in which they booked.
+pub(super) async fn find_after(
+    db: &impl ConnectionTrait,
+    event: EventId,
+    after: Option<BookingId>,
+    limit: u64,
+) -> Result<Vec<Attendee>, DbErr> {
+    use booking::Column::Id;
+    let filter = AttendeeFilter::new(event, None, "");
+    let bounds = Condition::all().add_option(after.map(|id| Id.gt(id)));
+    let select = filter.select(db.get_database_backend()).filter(bounds).order_by_asc(Id);
+    read(db, select.limit(limit)).await
+}
+
+async fn read(
+    db: &impl ConnectionTrait,
+    select: Select<booking::Entity>,
+) -> Result<Vec<Attendee>, DbErr> {
+    let rows = select
         .column_as(user::Column::Name, "attendee_name")
         .column_as(user::Column::Email, "attendee_email")
-        .filter(bounds)
-        .order_by(Id, order)
-        .limit(page.size + 1)
         .into_model::<AttendeeRow>()
         .all(db)
         .await?;

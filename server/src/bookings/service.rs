@@ -122,6 +122,16 @@ impl Bookings {
         Ok(Page::of(rows, request))
     }
 
+    /// The next attendees of an event in the order in which they booked.
+    pub(crate) async fn attendees_after(
+        &self,
+        event: EventId,
+        after: Option<BookingId>,
+        limit: u64,
+    ) -> Result<Vec<Attendee>, BookingsError> {
+        Ok(attendees::find_after(self.db.lists(), event, after, limit).await?)
+    }
+
     pub(crate) async fn count_attendees(
         &self,
         filter: &AttendeeFilter,

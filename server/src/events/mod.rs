@@ -18,7 +18,7 @@ pub(crate) use changes::{
     problems, published,
 };
 pub(crate) use order::{EventFilter, Position, SortKey};
-pub(crate) use price::decimals;
+pub(crate) use price::{amount, decimals};
 pub(crate) use sale::{ClosedReason, closed_reason, has_started};
 pub(crate) use scope::EventScope;
 pub(crate) use search_key::search_words;

@@ -2,6 +2,7 @@
 
 use iso_currency::Currency;
 use rowlock_entities::event;
+use rust_decimal::Decimal;
 
 /// The number of decimals of [`price_key`]. No currency has more.
 const KEY_DECIMALS: u16 = 4;
@@ -10,6 +11,12 @@ const KEY_DECIMALS: u16 = 4;
 /// two, as most currencies have.
 pub(crate) fn decimals(currency: &str) -> u16 {
     Currency::from_code(currency).and_then(Currency::exponent).unwrap_or(2)
+}
+
+/// An amount of money as an exact number with the currency's own number of decimals. `minor` is in
+/// the currency's minor unit.
+pub(crate) fn amount(minor: i64, currency: &str) -> Decimal {
+    Decimal::new(minor, decimals(currency).into())
 }
 
 /// The event's price in ten-thousandths, as the database has it in `price_key`.

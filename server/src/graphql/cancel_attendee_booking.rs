@@ -38,7 +38,7 @@ impl CancelAttendeeBookingMutation {
         let membership = Membership { organizer: event.organizer_id, user };
         // Who is no member must not learn that there is such a booking.
         ctx.data_unchecked::<Organizers>().role(membership).await?.ok_or_else(not_found)?;
-        ctx.permitted_user(event.organizer_id, Action::CancelBookings).await?;
+        ctx.check_permission(event.organizer_id, Action::CancelBookings).await?;
         Ok(bookings.cancel_for_organizer(&booking, reason).await?.into())
     }
 }

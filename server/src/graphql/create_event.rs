@@ -27,7 +27,7 @@ impl CreateEventMutation {
         #[graphql(desc = "The event.")] input: CreateEventInput,
     ) -> Result<Event, ApiError> {
         let organizer = input::id("organizerId", &input.organizer_id)?;
-        ctx.permitted_user(organizer, Action::ManageEvents).await?;
+        ctx.check_permission(organizer, Action::ManageEvents).await?;
         let external_id = input.external_id.clone();
         let managed = ctx.data_unchecked::<ManagedEvents>();
         let event = managed.create(organizer, input.check()?, external_id).await?;

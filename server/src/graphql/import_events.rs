@@ -33,7 +33,7 @@ impl ImportEventsMutation {
         #[graphql(desc = "The organizer and the events.")] input: ImportEventsInput,
     ) -> Result<ImportEventsPayload, ApiError> {
         let organizer = input::id("organizerId", &input.organizer_id)?;
-        ctx.permitted_user(organizer, Action::ManageEvents).await?;
+        ctx.check_permission(organizer, Action::ManageEvents).await?;
         if !(1..=MAX_EVENTS).contains(&input.events.len()) {
             let message = format!("events must have between 1 and {MAX_EVENTS} events.");
             return Err(ApiError::field("events", message));

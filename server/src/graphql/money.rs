@@ -5,7 +5,7 @@ use std::fmt;
 use async_graphql::{InputObject, SimpleObject};
 
 use super::{errors::ApiError, scalars::Decimal};
-use crate::events::{Price, decimals};
+use crate::events::{Price, amount};
 
 /// An amount of money in one currency.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
@@ -20,10 +20,7 @@ impl Money {
     /// Converts `minor` units of `currency`, an ISO 4217 code. An unknown code counts as having two
     /// decimals, as most currencies have.
     pub(super) fn from_minor(minor: i64, currency: &str) -> Self {
-        Self {
-            amount: Decimal(rust_decimal::Decimal::new(minor, decimals(currency).into())),
-            currency: currency.to_owned(),
-        }
+        Self { amount: Decimal(amount(minor, currency)), currency: currency.to_owned() }
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     events::EventConnection,
     organizer_member::{OrganizerMember, OrganizerRole},
     pagination::{PageArgs, list_complexity, page_complexity},
+    permission::PermissionExt,
     viewer::ViewerExt,
 };
 use crate::{
@@ -71,7 +72,7 @@ impl Organizer {
     /// Errors: `UNAUTHENTICATED` if the access token is expired or not valid.
     #[graphql(complexity = "list_complexity(child_complexity)")]
     async fn members(&self, ctx: &Context<'_>) -> Result<Option<Vec<OrganizerMember>>, ApiError> {
-        if !self.viewer_may(ctx, Action::SeeMembers).await? {
+        if !ctx.may(self.0.id, Action::SeeMembers).await? {
             return Ok(None);
         }
         let members = ctx.data_unchecked::<Organizers>().members(self.0.id).await?;
@@ -96,7 +97,7 @@ impl Organizer {
         #[graphql(desc = "Only events before this cursor.")] before: Option<String>,
         #[graphql(desc = "Only events of this status.")] status: Option<EventStatus>,
     ) -> Result<EventConnection, ApiError> {
-        let has_drafts = self.viewer_may(ctx, Action::SeeDrafts).await?;
+        let has_drafts = ctx.may(self.0.id, Action::SeeDrafts).await?;
         let scope = EventScope::of_organizer(self.0.id, has_drafts, status.map(Into::into));
         let page = PageArgs { first, after, last, before, offset: None };
         EventConnection::read(ctx, EventFilter::latest_first(scope), page).await
@@ -110,12 +111,6 @@ impl Organizer {
         organizer.map(Self).ok_or_else(|| {
             ApiError::Internal(format!("a row refers to organizer {id}, which does not exist"))
         })
-    }
-
-    async fn viewer_may(&self, ctx: &Context<'_>, action: Action) -> Result<bool, ApiError> {
-        let Some(user) = ctx.viewer()? else { return Ok(false) };
-        let membership = Membership { organizer: self.0.id, user };
-        Ok(ctx.data_unchecked::<Organizers>().may(membership, action).await?)
     }
 }
 

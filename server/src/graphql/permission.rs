@@ -4,27 +4,32 @@
 use std::sync::Arc;
 
 use async_graphql::Context;
-use rowlock_entities::{EventId, OrganizerId, UserId, event};
+use rowlock_entities::{EventId, OrganizerId, event};
 
 use super::{errors::ApiError, viewer::ViewerExt};
 use crate::{
     events::Events,
+    limits::RateLimits,
     organizers::{Action, Membership, Organizers},
 };
 
 pub(super) trait PermissionExt {
-    /// Whether the viewer may do this for the organizer now. Nobody may without a valid token.
-    async fn may(&self, organizer: OrganizerId, action: Action) -> Result<bool, ApiError>;
-
-    /// The signed-in user, who may do this for the organizer.
+    /// Whether the viewer may do this for the organizer now.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` if nobody is signed in, and `FORBIDDEN` if the user may not.
-    async fn permitted_user(
+    /// `UNAUTHENTICATED` if the access token is expired or not valid.
+    async fn may(&self, organizer: OrganizerId, action: Action) -> Result<bool, ApiError>;
+
+    /// Refuses what the signed-in user may not do for the organizer, and counts the attempt.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` if nobody is signed in, `FORBIDDEN` if the user may not, and `RATE_LIMITED`
+    /// after too many attempts.
+    async fn check_permission(
         &self,
         organizer: OrganizerId,
         action: Action,
-    ) -> Result<UserId, ApiError>;
+    ) -> Result<(), ApiError>;
 
     /// The event with this id, if the viewer may see it.
     ///
@@ -33,36 +38,31 @@ pub(super) trait PermissionExt {
     /// not valid. So nobody can tell a draft from nothing, and members renew their token.
     async fn visible_event(&self, id: EventId) -> Result<Option<Arc<event::Model>>, ApiError>;
 
-    /// The signed-in user and the event, for whose organizer the user may do this.
+    /// Refuses what the signed-in user may not do with the event, and counts the attempt.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` if nobody is signed in, `NOT_FOUND` if there is no event that the user may
-    /// see, and `FORBIDDEN` if the user may not do this.
-    async fn permitted_event(
-        &self,
-        id: EventId,
-        action: Action,
-    ) -> Result<Arc<event::Model>, ApiError>;
+    /// Those of [`Self::check_permission`], and `NOT_FOUND` if there is no event that the user may
+    /// see.
+    async fn check_event_permission(&self, id: EventId, action: Action) -> Result<(), ApiError>;
 }
 
 impl PermissionExt for Context<'_> {
     async fn may(&self, organizer: OrganizerId, action: Action) -> Result<bool, ApiError> {
-        let Ok(Some(user)) = self.viewer() else { return Ok(false) };
+        let Some(user) = self.viewer()? else { return Ok(false) };
         let organizers = self.data_unchecked::<Organizers>();
         Ok(organizers.may(Membership { organizer, user }, action).await?)
     }
 
-    async fn permitted_user(
+    async fn check_permission(
         &self,
         organizer: OrganizerId,
         action: Action,
-    ) -> Result<UserId, ApiError> {
+    ) -> Result<(), ApiError> {
         let user = self.signed_in_user()?;
+        self.data_unchecked::<Arc<RateLimits>>().check_organizer_change(user)?;
         match self.may(organizer, action).await? {
-            true => Ok(user),
-            false => Err(ApiError::Forbidden(
-                "You may not do this for this organizer. Ask one of its owners.",
-            )),
+            true => Ok(()),
+            false => Err(ApiError::not_permitted()),
         }
     }
 
@@ -77,14 +77,9 @@ impl PermissionExt for Context<'_> {
         }
     }
 
-    async fn permitted_event(
-        &self,
-        id: EventId,
-        action: Action,
-    ) -> Result<Arc<event::Model>, ApiError> {
+    async fn check_event_permission(&self, id: EventId, action: Action) -> Result<(), ApiError> {
         self.signed_in_user()?;
         let event = self.visible_event(id).await?.ok_or(ApiError::NotFound("event"))?;
-        self.permitted_user(event.organizer_id, action).await?;
-        Ok(event)
+        self.check_permission(event.organizer_id, action).await
     }
 }

@@ -34,7 +34,7 @@ impl UpdateEventMutation {
         #[graphql(desc = "The event and its new values.")] input: UpdateEventInput,
     ) -> Result<UpdateEventResult, ApiError> {
         let event = input::id("eventId", &input.event_id)?;
-        ctx.permitted_event(event, Action::ManageEvents).await?;
+        ctx.check_event_permission(event, Action::ManageEvents).await?;
         let (revision, changes) = (input.revision, input.check()?);
         let managed = ctx.data_unchecked::<ManagedEvents>();
         UpdateEventResult::of(managed.edit(event, revision, Edit::Values(changes)).await?)
@@ -51,7 +51,7 @@ impl UpdateEventMutation {
         #[graphql(desc = "The event to publish.")] input: PublishEventInput,
     ) -> Result<UpdateEventResult, ApiError> {
         let event = input::id("eventId", &input.event_id)?;
-        ctx.permitted_event(event, Action::ManageEvents).await?;
+        ctx.check_event_permission(event, Action::ManageEvents).await?;
         let managed = ctx.data_unchecked::<ManagedEvents>();
         UpdateEventResult::of(managed.edit(event, input.revision, Edit::Publish).await?)
     }
@@ -67,7 +67,7 @@ impl UpdateEventMutation {
         #[graphql(desc = "The event to cancel.")] input: CancelEventInput,
     ) -> Result<UpdateEventResult, ApiError> {
         let event = input::id("eventId", &input.event_id)?;
-        ctx.permitted_event(event, Action::ManageEvents).await?;
+        ctx.check_event_permission(event, Action::ManageEvents).await?;
         let reason = input::reason(input.reason)?;
         UpdateEventResult::of(ctx.data_unchecked::<ManagedEvents>().cancel(event, reason).await?)
     }

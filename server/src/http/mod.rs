@@ -3,6 +3,7 @@
 mod access_log;
 mod answer;
 mod arrived;
+mod attendees_csv;
 mod body;
 mod client_address;
 mod cors;
@@ -102,6 +103,7 @@ pub(crate) fn router(
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(probes::metrics))
+        .route("/events/{id}/attendees.csv", get(attendees_csv::get))
         .merge(site::routes(settings, has_ides))
         // These are one layer, because each layer of a router costs a box around every route and a
         // future for each request.

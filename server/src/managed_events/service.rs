@@ -26,9 +26,6 @@ const PAUSE_FACTOR: u32 = 3;
 /// No part begins after this time. Another server may go on then.
 const MAX_PART_TIME: Duration = Duration::from_secs(3);
 
-/// Maximum number of events of one organizer.
-const MAX_EVENTS: u32 = 10_000;
-
 /// The reason why an event was not created, edited or imported.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ManagedEventsError {
@@ -56,11 +53,13 @@ pub struct ManagedEvents {
     db: Database,
     clock: Clock,
     inventory: Inventory,
+    max_events: u32,
 }
 
 impl ManagedEvents {
-    pub(crate) fn new(db: Database, clock: Clock, inventory: Inventory) -> Self {
-        Self { db, clock, inventory }
+    /// `max_events` is the largest number of events of one organizer.
+    pub(crate) fn new(db: Database, clock: Clock, inventory: Inventory, max_events: u32) -> Self {
+        Self { db, clock, inventory, max_events }
     }
 
     /// Creates a draft.
@@ -166,8 +165,8 @@ impl ManagedEvents {
             .filter(event::Column::OrganizerId.eq(organizer))
             .count(self.db.reads())
             .await?;
-        match number.saturating_add(more.into()) > MAX_EVENTS.into() {
-            true => Err(ManagedEventsError::TooManyEvents { max: MAX_EVENTS }),
+        match number.saturating_add(more.into()) > self.max_events.into() {
+            true => Err(ManagedEventsError::TooManyEvents { max: self.max_events }),
             false => Ok(()),
         }
     }

@@ -29,6 +29,16 @@ pub struct OrganizerArgs {
         value_parser = clap::value_parser!(u32).range(1..=1_000)
     )]
     pub max_members_per_organizer: u32,
+
+    /// Maximum number of events of one organizer, past and cancelled ones included
+    #[arg(
+        long,
+        env,
+        default_value_t = Self::EVENTS_PER_ORGANIZER,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub max_events_per_organizer: u32,
 }
 
 /// Who may found organizers.
@@ -43,6 +53,7 @@ pub enum Founders {
 impl OrganizerArgs {
     const ORGANIZERS_PER_USER: u32 = 20;
     const MEMBERS_PER_ORGANIZER: u32 = 100;
+    const EVENTS_PER_ORGANIZER: u32 = 10_000;
 }
 
 impl Default for OrganizerArgs {
@@ -51,6 +62,7 @@ impl Default for OrganizerArgs {
             organizers: Founders::Anyone,
             max_organizers_per_user: Self::ORGANIZERS_PER_USER,
             max_members_per_organizer: Self::MEMBERS_PER_ORGANIZER,
+            max_events_per_organizer: Self::EVENTS_PER_ORGANIZER,
         }
     }
 }

@@ -1,0 +1,214 @@
+//! The download of an event's attendees as CSV.
+//!
+//! It is streamed, a page of the list at a time, so that its size does not matter. It reads each
+//! page anew, in the order in which the bookings were made, and is not of one moment: a booking that
+//! is cancelled while it runs may be in it as confirmed.
+
+use std::io;
+
+use axum::{
+    body::Body,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, SecondsFormat, Utc};
+use futures_util::stream;
+use rowlock_entities::{BookingId, EventId, booking};
+use uuid::Uuid;
+
+use super::{access_log::Line, answer::refuse, client_address::Peer, state::App};
+use crate::{
+    accounts::Viewer,
+    bookings::{Attendee, Bookings, Reference},
+    events::amount,
+    graphql::ApiError,
+    limits::Hold,
+    organizers::{Action, Membership},
+};
+
+/// Number of attendees that one statement reads.
+const PAGE: u64 = 1_000;
+/// What the server holds for a download, in bytes.
+const BYTES_PER_DOWNLOAD: usize = 512 * 1_024;
+/// With it, spreadsheets read the text as UTF-8.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+const COLUMNS: [&str; 12] = [
+    "reference",
+    "status",
+    "name",
+    "email",
+    "quantity",
+    "unit_price",
+    "total_price",
+    "currency",
+    "booked_at",
+    "cancelled_at",
+    "cancelled_by",
+    "cancellation_reason",
+];
+
+pub(super) async fn get(
+    State(app): State<App>,
+    peer: Peer,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let line = Line::start();
+    let mut response = match download(app, peer, &id, &headers).await {
+        Ok(response) => response,
+        Err(error) => refuse(status_of(&error), error),
+    };
+    line.finish(&mut response);
+    response
+}
+
+fn status_of(error: &ApiError) -> StatusCode {
+    match error {
+        ApiError::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+        ApiError::Forbidden(_) => StatusCode::FORBIDDEN,
+        ApiError::NotFound(_) | ApiError::BadUserInput(_) => StatusCode::NOT_FOUND,
+        ApiError::RateLimited(_) | ApiError::HoldsTooMuch { .. } => StatusCode::TOO_MANY_REQUESTS,
+        ApiError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+async fn download(
+    app: App,
+    peer: Peer,
+    id: &str,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let event = Uuid::try_parse(id).map(EventId).map_err(|_| ApiError::NotFound("event"))?;
+    let services = &app.services;
+    let authorization = headers.get(header::AUTHORIZATION);
+    let viewer = match authorization.map(HeaderValue::to_str).transpose() {
+        Ok(authorization) => services.access_tokens.viewer(authorization),
+        Err(_) => Viewer::Rejected,
+    };
+    let Viewer::User { id: user, .. } = viewer else {
+        return Err(ApiError::Unauthenticated("Please sign in first."));
+    };
+    let found = services.events.find(event).await?.ok_or(ApiError::NotFound("event"))?;
+    let membership = Membership { organizer: found.organizer_id, user };
+    match services.organizers.role(membership).await? {
+        Some(role) if Action::SeeAttendees.is_allowed_to(role) => {}
+        None if !found.is_public => return Err(ApiError::NotFound("event")),
+        _ => return Err(ApiError::not_permitted()),
+    }
+    let client = app.client(app.client_address(peer, headers));
+    let hold = client.held_by_request().hold(BYTES_PER_DOWNLOAD)?;
+
+    let rows = Rows { bookings: services.bookings.clone(), event, after: None, _hold: hold };
+    let name = format!("attachment; filename=\"attendees-{event}.csv\"");
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8; header=present")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, no-store")),
+        (
+            header::CONTENT_DISPOSITION,
+            HeaderValue::try_from(name).unwrap_or(HeaderValue::from_static("attachment")),
+        ),
+    ];
+    Ok((headers, Body::from_stream(rows.into_stream()?)).into_response())
+}
+
+/// The attendees that are still to be read.
+struct Rows {
+    bookings: Bookings,
+    event: EventId,
+    after: Option<BookingId>,
+    /// The download counts as held until it ends.
+    _hold: Hold,
+}
+
+impl Rows {
+    fn into_stream(
+        self,
+    ) -> Result<impl futures_util::Stream<Item = io::Result<Vec<u8>>> + Send, ApiError> {
+        let mut head = BYTE_ORDER_MARK.as_bytes().to_vec();
+        let columns = lines([COLUMNS.map(str::to_owned)]);
+        head.extend(columns.map_err(|error| ApiError::Internal(error.to_string()))?);
+        let head = stream::once(async { Ok(head) });
+        Ok(futures_util::StreamExt::chain(head, stream::try_unfold(self, Self::next)))
+    }
+
+    /// Reads and writes the next page. An error ends the connection, so that nobody takes the part
+    /// for the whole.
+    async fn next(mut self) -> io::Result<Option<(Vec<u8>, Self)>> {
+        let read = self.bookings.attendees_after(self.event, self.after, PAGE).await;
+        let page = read.map_err(|error| {
+            tracing::debug!(%error, "a download of attendees ends early");
+            io::Error::other(error)
+        })?;
+        let Some(last) = page.last() else { return Ok(None) };
+        self.after = Some(last.booking.id);
+        let text = lines(page.iter().map(columns_of))?;
+        Ok(Some((text, self)))
+    }
+}
+
+fn lines(rows: impl IntoIterator<Item = [String; COLUMNS.len()]>) -> io::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.write_record(row)?;
+    }
+    writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
+}
+
+fn columns_of(attendee: &Attendee) -> [String; COLUMNS.len()] {
+    let Attendee { booking, name, email } = attendee;
+    let total = booking.unit_price_minor.saturating_mul(booking.quantity.into());
+    [
+        Reference::of(booking.id).to_string(),
+        match booking.status {
+            booking::Status::Confirmed => "CONFIRMED".to_owned(),
+            booking::Status::Cancelled => "CANCELLED".to_owned(),
+        },
+        harmless(name),
+        harmless(email),
+        booking.quantity.to_string(),
+        amount(booking.unit_price_minor, &booking.currency).to_string(),
+        amount(total, &booking.currency).to_string(),
+        booking.currency.clone(),
+        time(booking.created_at),
+        booking.cancelled_at.map(time).unwrap_or_default(),
+        match booking.cancelled_by {
+            Some(booking::CancelledBy::Buyer) => "BUYER".to_owned(),
+            Some(booking::CancelledBy::Organizer) => "ORGANIZER".to_owned(),
+            None => String::new(),
+        },
+        harmless(booking.cancellation_reason.as_deref().unwrap_or_default()),
+    ]
+}
+
+fn time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// A text that no spreadsheet takes for a formula. One that begins like a formula gets an apostrophe
+/// in front, which spreadsheets take for the start of a text.
+fn harmless(text: &str) -> String {
+    let start = text.trim_start_matches([' ', '\u{a0}', '\u{3000}', '\u{feff}']);
+    let formula_starts = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+    match start.starts_with(formula_starts) {
+        true => format!("'{text}"),
+        false => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_is_a_formula() {
+        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1"] {
+            assert_eq!(harmless(text), format!("'{text}"));
+        }
+        for text in ["Ada", "O'Brien", "", "a=1", "ada+tag@example.org"] {
+            assert_eq!(harmless(text), text);
+        }
+    }
+}
