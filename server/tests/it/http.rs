@@ -8,7 +8,7 @@ use crate::{
     app::{App, BOOK, code_and_fields, error_code},
     database::Engine,
     demo::LOG_IN_AS_ADA,
-    on_both_engines,
+    jobs, on_both_engines,
     socket::{MODERN_PROTOCOL, Socket, WATCH_COUNTS},
     waiting::wait_until,
 };
@@ -348,6 +348,8 @@ async fn bookings_requests_and_subscriptions_are_counted(app: App) {
     socket.start(WATCH_COUNTS, json!({ "ids": [event] })).await;
     socket.next_result().await;
     assert_eq!(socket.run("{ me { name } }", json!({})).await["data"]["me"], json!(null));
+    // A kind of jobs is counted from its first attempt on.
+    jobs::send_a_letter(&app).await;
     let text = app.metrics().await;
     for line in [
         "rowlock_bookings_total{outcome=\"booked\"} 1",
@@ -359,6 +361,8 @@ async fn bookings_requests_and_subscriptions_are_counted(app: App) {
         // These two ran on the socket.
         "rowlock_requests_total{operation=\"me\",outcome=\"ok\"} 1",
         "rowlock_requests_total{operation=\"remainingTickets\",outcome=\"ok\"} 1",
+        "rowlock_jobs_total{kind=\"letter\",outcome=\"done\"} 1",
+        "rowlock_jobs_dead 0",
         "rowlock_live_watches 1",
         "rowlock_live_watched_events 1",
         "rowlock_sockets 1",

@@ -145,6 +145,14 @@ async fn enqueue_letters(app: &App, texts: &[&str]) {
     tx.commit().await.unwrap();
 }
 
+/// Lets a job be written and done.
+pub(crate) async fn send_a_letter(app: &App) {
+    let handlers = letters(&Seen::default(), async || Ok(Progress::Done));
+    let _server = Server::start(app, handlers).await;
+    enqueue_letters(app, &["one"]).await;
+    wait_until(TIMEOUT, "the letter is counted", async || attempts(app, "done").await == 1).await;
+}
+
 async fn jobs(app: &App) -> Vec<job::Model> {
     job::Entity::find().order_by_asc(job::Column::Id).all(app.db()).await.unwrap()
 }
