@@ -17,6 +17,7 @@ use clap::{
 };
 
 use clap_complete::Shell;
+use uuid::Uuid;
 
 use super::seed::Size;
 use crate::{
@@ -25,6 +26,7 @@ use crate::{
     graphql::OperationArgs,
     http::{HttpArgs, has_web_client},
     inventory::BookingArgs,
+    jobs::State,
     limits::{ClientArgs, RateLimitArgs},
     organizers::OrganizerArgs,
     telemetry::TelemetryArgs,
@@ -138,6 +140,9 @@ pub enum Command {
     /// Manage organizers
     #[command(subcommand)]
     Organizers(OrganizersCommand),
+    /// See the jobs that are to be done in the background, and start or discard them
+    #[command(subcommand)]
+    Jobs(JobsCommand),
     /// Print completions for a shell
     Completions {
         /// The shell that completes
@@ -190,6 +195,54 @@ pub struct AddOwnerArgs {
     pub slug: String,
     /// Email of the person's account
     pub email: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum JobsCommand {
+    /// List jobs, oldest first, with their last errors. Jobs that are done are in no list
+    List(ListJobsArgs),
+    /// Let a job run again at once, with all its attempts
+    Retry(RetryJobsArgs),
+    /// Delete a job. If it is running, it stops within ten seconds; what it has done stays
+    Discard(DiscardJobArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ListJobsArgs {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// List only jobs in this state
+    #[arg(long, value_enum, value_name = "STATE")]
+    pub state: Option<State>,
+    /// Longest list
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 100,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub struct RetryJobsArgs {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// The job
+    #[arg(value_name = "ID", required_unless_present = "all_dead")]
+    pub id: Option<Uuid>,
+    /// Retry all jobs that were given up
+    #[arg(long, conflicts_with = "id")]
+    pub all_dead: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DiscardJobArgs {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// The job
+    #[arg(value_name = "ID")]
+    pub id: Uuid,
 }
 
 #[derive(Debug, Args)]

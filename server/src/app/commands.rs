@@ -13,9 +13,11 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::{
-    cli::{Cli, Command, CreateUsersArgs, MigrateArgs, SeedArgs, ServeArgs, UsersCommand},
+    cli::{
+        Cli, Command, CreateUsersArgs, JobsCommand, MigrateArgs, SeedArgs, ServeArgs, UsersCommand,
+    },
     command_database::{Access, migrated_database, open_database, usable_database},
-    organizer_commands, seed,
+    job_commands, organizer_commands, seed,
     server::{self, Server},
 };
 use crate::{
@@ -44,6 +46,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Audit(args)) => audit(args).await,
         Some(Command::Users(UsersCommand::Create(args))) => create_users(args).await,
         Some(Command::Organizers(command)) => print(&organizer_commands::run(command).await?),
+        Some(Command::Jobs(command)) => jobs(command).await,
         Some(Command::Completions { shell }) => print(&completions(shell)?),
         Some(Command::Man { dir }) => write_manual(&dir),
     }
@@ -211,6 +214,18 @@ async fn create_users(args: CreateUsersArgs) -> Result<ExitCode> {
         ACCESS_TOKEN_LIFETIME.num_minutes(),
         args.tokens.display()
     ))
+}
+
+async fn jobs(command: JobsCommand) -> Result<ExitCode> {
+    let (database, access) = match &command {
+        JobsCommand::List(args) => (&args.database, Access::Read),
+        JobsCommand::Retry(args) => (&args.database, Access::Write),
+        JobsCommand::Discard(args) => (&args.database, Access::Write),
+    };
+    let db = migrated_database(database, access).await?;
+    let told = job_commands::run(&db, &command).await;
+    db.close().await;
+    print(&told?)
 }
 
 fn completions(shell: Shell) -> Result<String> {

@@ -4,6 +4,7 @@ pub mod cli;
 mod command_database;
 pub mod commands;
 mod connection_stream;
+mod job_commands;
 mod open_files;
 mod organizer_commands;
 pub mod seed;

@@ -119,7 +119,7 @@ impl Attempts {
             Settlement::GiveUp { error } => {
                 tracing::error!(
                     job = %id, kind, attempts, error,
-                    "a job was given up"
+                    "a job was given up; `rowlock jobs retry` starts it again"
                 );
                 "given_up"
             }

@@ -12,6 +12,7 @@
 mod attempt;
 mod handlers;
 mod job;
+mod operator;
 mod queue;
 mod retry_policy;
 mod store;
@@ -19,6 +20,8 @@ mod workers;
 
 pub use handlers::{Failure, Handlers, Progress};
 pub use job::{Job, NewJob};
+pub use operator::State;
+pub(crate) use operator::{ListedJob, discard, list, retry, retry_all_dead};
 pub use queue::Queue;
 pub use store::enqueue;
 pub use workers::Workers;

@@ -18,6 +18,7 @@ use rowlock::{
 use rowlock_entities::job;
 use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder, TransactionTrait};
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 use tokio::{
     sync::{Barrier, Notify},
     task::JoinHandle,
@@ -29,6 +30,7 @@ use crate::{
     database::Engine,
     faults::start_behind_proxy,
     on_both_engines,
+    program::rowlock_command,
     waiting::wait_until,
 };
 
@@ -49,6 +51,7 @@ on_both_engines! {
     a_discarded_job_stops
     workers_that_are_woken_do_not_wait_for_the_next_look
     jobs_that_could_not_be_read_are_refused
+    operators_list_retry_and_discard_jobs
     jobs_are_counted_at_metrics
 }
 
@@ -543,6 +546,77 @@ async fn workers_go_on_when_the_database_is_back() {
     enqueue_letters(&app, &["two"]).await;
     seen.wait_for(2).await;
     wait_until_no_job_is_left(&app).await;
+}
+
+/// Runs `rowlock jobs` with these arguments; returns whether it succeeded, and all that it printed.
+fn rowlock_jobs(app: &App, args: &[&str]) -> (bool, String) {
+    let folder = TempDir::new().unwrap();
+    let mut command = rowlock_command(folder.path());
+    let command = command.arg("jobs").args(args).env("DATABASE_URL", &app.database_url);
+    let output = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout) + &text(output.stderr))
+}
+
+async fn operators_list_retry_and_discard_jobs(app: App) {
+    assert!(rowlock_jobs(&app, &["list"]).1.ends_with("jobs: 0\n"));
+    enqueue_letters(&app, &["dead", "running", "waiting", "lease is over"]).await;
+    let ids: Vec<String> = jobs(&app).await.iter().map(|job| job.id.to_string()).collect();
+    let lease = match app.engine() {
+        Engine::Sqlite => "randomblob(16)",
+        Engine::Postgres => "gen_random_uuid()",
+    };
+    for (text, set) in [
+        ("dead", "died_at = run_at, attempts = 20, last_error = 'the post office is closed'"),
+        ("running", &format!("lease_id = {lease}, run_at = '2100-01-01T10:00:00.000+00:00'")),
+        ("waiting", "run_at = '2101-02-03T10:00:00.000+00:00', attempts = 2"),
+        ("lease is over", &format!("lease_id = {lease}, attempts = 1")),
+    ] {
+        app.execute_sql(&format!("UPDATE jobs SET {set} WHERE payload LIKE '%{text}%'")).await;
+    }
+    let list = |args: &[&str]| {
+        let (succeeded, listed) = rowlock_jobs(&app, &[&["list"], args].concat());
+        assert!(succeeded, "{listed}");
+        // Without the heading and the number of jobs.
+        let lines: Vec<&str> = listed.lines().collect();
+        let words = |line: &&str| line.split_whitespace().map(str::to_owned).collect();
+        lines[1..lines.len() - 1].iter().map(words).collect::<Vec<Vec<String>>>()
+    };
+    let all = list(&[]);
+    let states: Vec<&str> = all.iter().map(|words| words[2].as_str()).collect();
+    assert_eq!(states, ["dead", "running", "waiting", "waiting"]);
+    assert_eq!(all[0][3..].join(" "), "20 the post office is closed");
+    assert_eq!(all[2], [&ids[2], "letter", "waiting", "2", "2101-02-03T10:00:00Z"]);
+    assert_eq!(list(&["--state", "dead"]), all[..1]);
+    assert_eq!(list(&["--state", "running"]), all[1..2]);
+    assert_eq!(list(&["--state", "waiting"]), all[2..]);
+    assert_eq!(list(&["--limit", "2"]), all[..2]);
+
+    let (succeeded, told) = rowlock_jobs(&app, &["retry", &ids[1]]);
+    assert!(!succeeded && told.ends_with("is not retried: it is running\n"), "{told}");
+    let unknown = "01990000-0000-7000-8000-000000000000";
+    for command in ["retry", "discard"] {
+        let (succeeded, told) = rowlock_jobs(&app, &[command, unknown]);
+        assert!(!succeeded && told.contains("may be done"), "{told}");
+        for wrong in [&[command, "seven"][..], &[command]] {
+            let (succeeded, told) = rowlock_jobs(&app, wrong);
+            assert!(!succeeded && told.lines().count() == 1, "{told}");
+        }
+    }
+    let (succeeded, told) = rowlock_jobs(&app, &["retry", &ids[0], "--all-dead"]);
+    assert!(!succeeded && told.lines().count() == 1, "{told}");
+
+    assert!(rowlock_jobs(&app, &["retry", &ids[2]]).0);
+    assert_eq!(rowlock_jobs(&app, &["retry", "--all-dead"]).1, "jobs that are due now: 1\n");
+    assert!(rowlock_jobs(&app, &["discard", &ids[1]]).0);
+    assert_eq!(jobs(&app).await.len(), 3);
+    // What was retried runs; so does the job whose lease is over.
+    let seen = Seen::default();
+    let _server = Server::start(&app, letters(&seen, async || Ok(Progress::Done))).await;
+    wait_until_no_job_is_left(&app).await;
+    let mut texts = seen.0.lock().clone();
+    texts.sort_unstable();
+    assert_eq!(texts, ["dead", "lease is over", "waiting"]);
 }
 
 async fn jobs_are_counted_at_metrics(app: App) {
