@@ -2,10 +2,10 @@
 
 #[cfg(feature = "site")]
 mod embedded;
-mod event_data;
 mod head;
 mod pages;
 mod public_origin;
+mod structured_data;
 
 use std::path::Path;
 

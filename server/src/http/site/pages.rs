@@ -19,9 +19,9 @@ use tower_http::services::fs::Backend;
 use uuid::Uuid;
 
 use super::{
-    event_data::event_data,
     head::{Head, TAGLINE},
     public_origin::{DEPENDS_ON, public_origin},
+    structured_data::event_data,
 };
 use crate::{database::Fault, events::EventsError, http::state::App};
 
