@@ -17,6 +17,7 @@ on_both_engines! {
     every_page_answers_every_client_with_html
     an_address_without_a_page_is_not_found
     an_events_page_describes_the_event
+    an_organizers_page_describes_the_organizer
     no_text_of_an_event_leaves_its_place
     the_availability_of_tickets_is_told
 }
@@ -140,6 +141,9 @@ async fn an_events_page_describes_the_event(app: App) {
         assert_eq!(data["eventStatus"], "https://schema.org/EventScheduled");
         assert_eq!(data["location"]["name"], "Blue Hall");
         assert_eq!(data["url"], url);
+        let organizer = json!({ "@type": "Organization", "name": "Our events",
+            "url": format!("{}/organizers/our-events", app.url) });
+        assert_eq!(data["organizer"], organizer);
         assert_eq!(data["offers"]["price"], "49.90");
         assert_eq!(data["offers"]["priceCurrency"], "EUR");
         let query = "query($id: ID!) { event(id: $id) { startsAt } }";
@@ -152,6 +156,38 @@ async fn an_events_page_describes_the_event(app: App) {
     assert!(property(&list, "og:description").starts_with("Find an event"), "{list}");
     let image = app.get("/apple-touch-icon.png").send().await.unwrap();
     assert_eq!(image.headers()[header::CONTENT_TYPE], "image/png");
+}
+
+async fn an_organizers_page_describes_the_organizer(app: App) {
+    let name = "Tom & <Jerry> \u{202e}";
+    let renamed = format!("UPDATE organizers SET name = '{name}'");
+    app.execute_sql(&renamed).await;
+    let url = format!("{}/organizers/our-events", app.url);
+    for path in ["/organizers/our-events", "/organizers/our-events/", "/organizers/our%2devents"] {
+        let answer = app.get(path).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("<title>Tom &amp; &lt;Jerry&gt; · Rowlock</title>"), "{page}");
+        assert!(page.contains(&format!("<link rel=\"canonical\" href=\"{url}\" />")), "{page}");
+        assert_eq!(property(&page, "og:url"), url);
+        assert_eq!(property(&page, "og:title"), "Tom &amp; &lt;Jerry&gt;");
+        let expected = json!({ "@context": "https://schema.org", "@type": "Organization",
+            "name": name, "url": url });
+        assert_eq!(structured_data(&page), expected);
+    }
+    for path in [
+        "/organizers",
+        "/organizers/",
+        "/organizers/nowhere",
+        "/organizers/Our-Events",
+        "/organizers/%00",
+        "/organizers/%ff",
+        "/organizers/our-events/x",
+    ] {
+        let answer = app.get(path).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+        assert!(answer.text().await.unwrap().contains("<title>Not found"), "{path}");
+    }
 }
 
 async fn no_text_of_an_event_leaves_its_place(app: App) {

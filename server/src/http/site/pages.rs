@@ -4,7 +4,7 @@
 //! The client draws all of them from one file. The server puts the page's own lines into its head,
 //! for whoever runs no script.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{fmt, io, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
@@ -13,7 +13,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
     routing::get,
 };
-use rowlock_entities::{EventId, event};
+use rowlock_entities::{EventId, event, organizer};
 use tokio::{io::AsyncReadExt, time::timeout};
 use tower_http::services::fs::Backend;
 use uuid::Uuid;
@@ -21,11 +21,11 @@ use uuid::Uuid;
 use super::{
     head::{Head, TAGLINE},
     public_origin::{DEPENDS_ON, public_origin},
-    structured_data::event_data,
+    structured_data::{event_data, organization, organizer_path},
 };
-use crate::{database::Fault, events::EventsError, http::state::App};
+use crate::{database::Fault, events::EventsError, http::state::App, organizers::OrganizersError};
 
-/// The client's pages besides the lists and the events, and their titles.
+/// The client's pages besides the lists, the events and the organizers, and their titles.
 const OTHER_PAGES: [(&str, &str); 3] =
     [("/bookings", "My bookings"), ("/sign-in", "Sign in"), ("/register", "Create an account")];
 
@@ -33,7 +33,7 @@ const OTHER_PAGES: [(&str, &str); 3] =
 const HEAD_START: &str = "<!-- about this page: replaced by the server -->";
 const HEAD_END: &str = "<!-- /about this page -->";
 
-/// Longest wait for an event. After that, the page is sent without it.
+/// Longest wait for an event or an organizer. After that, the page is sent without it.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The line by which the client knows that the server has IDEs.
@@ -55,7 +55,9 @@ pub(super) fn routes<B: Backend>(client: Client<B>) -> Router<App> {
         .route("/events", get(list::<B>))
         .route("/events/", get(list::<B>))
         .route("/events/{id}", get(event::<B>))
-        .route("/events/{id}/", get(event::<B>));
+        .route("/events/{id}/", get(event::<B>))
+        .route("/organizers/{slug}", get(organizer::<B>))
+        .route("/organizers/{slug}/", get(organizer::<B>));
     for (path, title) in OTHER_PAGES {
         let page = get(async move |Extension(client): Extension<Client<B>>| {
             client.page(StatusCode::OK, &Head::unlisted(title)).await
@@ -88,36 +90,78 @@ async fn event<B: Backend>(
 ) -> Response {
     let id = id.ok().and_then(|Path(id)| Uuid::try_parse(&id).ok()).map(EventId::from);
     let Some(id) = id else { return not_found(Extension(client)).await };
-    match timeout(READ_TIMEOUT, app.services.events.find(id)).await {
-        Ok(Ok(Some(event))) if event.is_public => {
+    match timeout(READ_TIMEOUT, find_event(&app, id)).await {
+        Ok(Ok(Some((event, organizer)))) => {
             let origin = public_origin(&headers, app.scheme(&headers));
-            let head = event_head(&event, origin, &app);
+            let head = event_head(&event, organizer.as_deref(), origin, &app);
             client.page(StatusCode::OK, &head).await
         }
-        // A page request says nothing about who sends it, so drafts are not found.
-        Ok(Ok(_)) => not_found(Extension(client)).await,
+        Ok(Ok(None)) => not_found(Extension(client)).await,
         Ok(Err(error)) => {
-            log_unread(id, &error);
-            unavailable(&client).await
+            log_unread(&format_args!("event {id}"), &error);
+            unavailable(&client, "Event").await
         }
-        Err(_) => unavailable(&client).await,
+        Err(_) => unavailable(&client, "Event").await,
     }
 }
 
-fn log_unread(id: EventId, error: &EventsError) {
+type EventAndOrganizer = (Arc<event::Model>, Option<Arc<organizer::Model>>);
+
+async fn find_event(app: &App, id: EventId) -> Result<Option<EventAndOrganizer>, ReadError> {
+    let event = app.services.events.find(id).await?;
+    // A page request says nothing about who sends it, so drafts are not found.
+    let Some(event) = event.filter(|event| event.is_public) else { return Ok(None) };
+    let organizer = app.services.organizers.find(event.organizer_id).await?;
+    Ok(Some((event, organizer)))
+}
+
+async fn organizer<B: Backend>(
+    State(app): State<App>,
+    Extension(client): Extension<Client<B>>,
+    slug: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let Ok(Path(slug)) = slug else { return not_found(Extension(client)).await };
+    match timeout(READ_TIMEOUT, app.services.organizers.find_by_slug(&slug)).await {
+        Ok(Ok(Some(organizer))) => {
+            let origin = public_origin(&headers, app.scheme(&headers));
+            client.page(StatusCode::OK, &organizer_head(&organizer, origin)).await
+        }
+        Ok(Ok(None)) => not_found(Extension(client)).await,
+        Ok(Err(error)) => {
+            log_unread(&format_args!("organizer {slug}"), &error.into());
+            unavailable(&client, "Organizer").await
+        }
+        Err(_) => unavailable(&client, "Organizer").await,
+    }
+}
+
+/// The reason why a page's subject was not read.
+#[derive(Debug, thiserror::Error)]
+enum ReadError {
+    #[error(transparent)]
+    Events(#[from] EventsError),
+    #[error(transparent)]
+    Organizers(#[from] OrganizersError),
+}
+
+fn log_unread(subject: &dyn fmt::Display, error: &ReadError) {
     match error {
         // Nobody would hear of it otherwise, since the page is 503 whatever the cause.
-        EventsError::Database(cause) if Fault::of(cause) == Fault::Other => {
-            tracing::error!(%error, event = %id, "an event can't be read for its page");
+        ReadError::Events(EventsError::Database(cause))
+        | ReadError::Organizers(OrganizersError::Database(cause))
+            if Fault::of(cause) == Fault::Other =>
+        {
+            tracing::error!(%error, %subject, "the subject of a page can't be read");
         }
         // Probes log that the database is away.
-        _ => tracing::debug!(%error, event = %id, "an event could not be read for its page"),
+        _ => tracing::debug!(%error, %subject, "the subject of a page could not be read"),
     }
 }
 
-/// The page of an event that can't be read now. The client asks again, and says what is wrong.
-async fn unavailable<B: Backend>(client: &Client<B>) -> Response {
-    let mut page = client.page(StatusCode::SERVICE_UNAVAILABLE, &Head::unlisted("Event")).await;
+/// A page whose subject can't be read now. The client asks again, and says what is wrong.
+async fn unavailable<B: Backend>(client: &Client<B>, title: &str) -> Response {
+    let mut page = client.page(StatusCode::SERVICE_UNAVAILABLE, &Head::unlisted(title)).await;
     let headers = page.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
@@ -128,16 +172,38 @@ async fn not_found<B: Backend>(Extension(client): Extension<Client<B>>) -> Respo
     client.page(StatusCode::NOT_FOUND, &Head::unlisted("Not found")).await
 }
 
-fn event_head(event: &event::Model, origin: Option<String>, app: &App) -> Head {
+fn event_head(
+    event: &event::Model,
+    organizer: Option<&organizer::Model>,
+    origin: Option<String>,
+    app: &App,
+) -> Head {
     let path = format!("/events/{}", event.id);
     let url = origin.as_ref().map(|origin| format!("{origin}{path}"));
-    let structured_data = event_data(event, url.as_deref(), app.services.clock.now());
+    let mut structured_data = event_data(event, url.as_deref(), app.services.clock.now());
+    if let Some(organizer) = organizer {
+        structured_data["organizer"] = organization(organizer, origin.as_deref());
+    }
     let description =
         if event.description.trim().is_empty() { &event.venue } else { &event.description };
     Head {
         title: event.title.clone(),
         description: description.clone(),
         address: origin.map(|origin| (origin, path)),
+        structured_data: Some(structured_data),
+    }
+}
+
+fn organizer_head(organizer: &organizer::Model, origin: Option<String>) -> Head {
+    let mut structured_data = organization(organizer, origin.as_deref());
+    structured_data["@context"] = "https://schema.org".into();
+    Head {
+        title: organizer.name.clone(),
+        description: format!(
+            "The events of {}, with tickets and how many are left.",
+            organizer.name
+        ),
+        address: origin.map(|origin| (origin, organizer_path(organizer))),
         structured_data: Some(structured_data),
     }
 }

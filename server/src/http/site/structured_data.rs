@@ -1,7 +1,7 @@
-//! An event as schema.org describes it, for search engines and assistants.
+//! Events and organizers as schema.org describes them, for search engines and assistants.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use rowlock_entities::event;
+use rowlock_entities::{event, organizer};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -41,4 +41,18 @@ pub(super) fn event_data(event: &event::Model, url: Option<&str>, now: DateTime<
         data["offers"]["url"] = url.into();
     }
     data
+}
+
+/// Describes an organizer: <https://schema.org/Organization>. `origin` is that of its page.
+pub(super) fn organization(organizer: &organizer::Model, origin: Option<&str>) -> Value {
+    let mut data = json!({ "@type": "Organization", "name": organizer.name });
+    if let Some(origin) = origin {
+        data["url"] = format!("{origin}{}", organizer_path(organizer)).into();
+    }
+    data
+}
+
+/// The path of an organizer's page.
+pub(super) fn organizer_path(organizer: &organizer::Model) -> String {
+    format!("/organizers/{}", organizer.slug)
 }
