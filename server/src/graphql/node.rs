@@ -37,14 +37,15 @@ impl NodeQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The object's id.")] id: ID,
     ) -> Result<Option<Node>, ApiError> {
-        let event = input::id("id", &id)?;
-        if let Some(event) = ctx.visible_event(event).await? {
+        let event = ctx.visible_event(input::id("id", &id)?).await;
+        if let Ok(Some(event)) = event {
             return Ok(Some(Node::Event(Event(event))));
         }
         let organizer = input::id("id", &id)?;
         if let Some(organizer) = ctx.data_unchecked::<Organizers>().find(organizer).await? {
             return Ok(Some(Node::Organizer(Organizer(organizer))));
         }
+        event?;
         let Some(viewer) = ctx.viewer()? else { return Ok(None) };
         let user = input::id("id", &id)?;
         if viewer == user {
