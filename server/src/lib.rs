@@ -31,5 +31,6 @@ mod field_problem;
 mod limits;
 pub mod metrics;
 mod pagination;
+mod spreadsheet;
 mod telemetry;
 mod visible_text;

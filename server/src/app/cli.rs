@@ -140,6 +140,9 @@ pub enum Command {
     /// Manage organizers
     #[command(subcommand)]
     Organizers(OrganizersCommand),
+    /// Import and export an organizer's events
+    #[command(subcommand)]
+    Events(EventsCommand),
     /// See the jobs that are to be done in the background, and start or discard them
     #[command(subcommand)]
     Jobs(JobsCommand),
@@ -195,6 +198,38 @@ pub struct AddOwnerArgs {
     pub slug: String,
     /// Email of the person's account
     pub email: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EventsCommand {
+    /// Create or change the events of a file, found by their external_id: all of them or none
+    Import(ImportEventsArgs),
+    /// Print all events of an organizer, as a file that can be imported again
+    Export(ExportEventsArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ImportEventsArgs {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// The organizer's name in addresses
+    #[arg(long, value_name = "SLUG")]
+    pub organizer: String,
+    /// A file of events, whose name ends in .csv or .json
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportEventsArgs {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// The organizer's name in addresses
+    #[arg(long, value_name = "SLUG")]
+    pub organizer: String,
+    /// Print JSON instead of CSV
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,7 +2,14 @@
 
 use anyhow::{Context, Result, bail};
 
-use crate::database::{Availability, Database, DatabaseArgs, DatabaseUrl};
+use crate::{
+    accounts::JwtSecret,
+    clock::Clock,
+    database::{Availability, Database, DatabaseArgs, DatabaseUrl},
+    inventory::BookingArgs,
+    organizers::OrganizerArgs,
+    services::Services,
+};
 
 /// Opens the database, which may be away.
 pub(super) async fn open_database(args: &DatabaseArgs) -> Result<Database> {
@@ -49,4 +56,11 @@ pub(super) async fn migrated_database(args: &DatabaseArgs, access: Access) -> Re
         );
     }
     Ok(db)
+}
+
+/// The services of a command, with default settings, over a database that is up to date.
+pub(super) async fn command_services(args: &DatabaseArgs, access: Access) -> Result<Services> {
+    let db = migrated_database(args, access).await?;
+    let (secrets, booking) = (JwtSecret::random().into(), BookingArgs::default());
+    Ok(Services::new(db, Clock::default(), &secrets, &booking, &OrganizerArgs::default()))
 }

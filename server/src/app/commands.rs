@@ -17,7 +17,7 @@ use super::{
         Cli, Command, CreateUsersArgs, JobsCommand, MigrateArgs, SeedArgs, ServeArgs, UsersCommand,
     },
     command_database::{Access, migrated_database, open_database, usable_database},
-    job_commands, organizer_commands, seed,
+    event_commands, job_commands, organizer_commands, seed,
     server::{self, Server},
 };
 use crate::{
@@ -46,6 +46,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Audit(args)) => audit(args).await,
         Some(Command::Users(UsersCommand::Create(args))) => create_users(args).await,
         Some(Command::Organizers(command)) => print(&organizer_commands::run(command).await?),
+        Some(Command::Events(command)) => print(&event_commands::run(command).await?),
         Some(Command::Jobs(command)) => jobs(command).await,
         Some(Command::Completions { shell }) => print(&completions(shell)?),
         Some(Command::Man { dir }) => write_manual(&dir),

@@ -4,6 +4,7 @@ pub mod cli;
 mod command_database;
 pub mod commands;
 mod connection_stream;
+mod event_commands;
 mod job_commands;
 mod open_files;
 mod organizer_commands;

@@ -5,14 +5,11 @@ use rowlock_entities::{organizer_member::Role, user};
 
 use super::{
     cli::{AddOwnerArgs, CreateOrganizerArgs, OrganizersCommand},
-    command_database::{Access, migrated_database},
+    command_database::{Access, command_services},
 };
 use crate::{
-    accounts::JwtSecret,
-    clock::Clock,
     database::DatabaseArgs,
-    inventory::BookingArgs,
-    organizers::{Membership, OrganizerArgs, OrganizersError},
+    organizers::{Membership, OrganizersError},
     services::Services,
 };
 
@@ -26,7 +23,7 @@ pub(super) async fn run(command: OrganizersCommand) -> Result<String> {
 }
 
 async fn create(args: CreateOrganizerArgs) -> Result<String> {
-    let services = services(&args.database, Access::Write).await?;
+    let services = command_services(&args.database, Access::Write).await?;
     let owner = user_of(&services, &args.owner).await?;
     let created = services.organizers.create_for(owner.id, &args.name, args.slug).await;
     let created = created.map_err(in_words)?;
@@ -35,7 +32,7 @@ async fn create(args: CreateOrganizerArgs) -> Result<String> {
 }
 
 async fn list(database: DatabaseArgs) -> Result<String> {
-    let services = services(&database, Access::Read).await?;
+    let services = command_services(&database, Access::Read).await?;
     let mut report = String::new();
     for organizer in services.organizers.find_all().await? {
         let members = services.organizers.members(organizer.id).await?;
@@ -52,7 +49,7 @@ async fn list(database: DatabaseArgs) -> Result<String> {
 }
 
 async fn add_owner(args: AddOwnerArgs) -> Result<String> {
-    let services = services(&args.database, Access::Write).await?;
+    let services = command_services(&args.database, Access::Write).await?;
     let owner = user_of(&services, &args.email).await?;
     let organizer = services.organizers.find_by_slug(&args.slug).await?.with_context(|| {
         format!(
@@ -64,12 +61,6 @@ async fn add_owner(args: AddOwnerArgs) -> Result<String> {
     services.organizers.add_owner(membership).await.map_err(in_words)?;
     services.db.close().await;
     Ok(format!("{} is an owner of {} ({})\n", owner.email, organizer.slug, organizer.name))
-}
-
-async fn services(database: &DatabaseArgs, access: Access) -> Result<Services> {
-    let db = migrated_database(database, access).await?;
-    let (secrets, booking) = (JwtSecret::random().into(), BookingArgs::default());
-    Ok(Services::new(db, Clock::default(), &secrets, &booking, &OrganizerArgs::default()))
 }
 
 async fn user_of(services: &Services, email: &str) -> Result<user::Model> {

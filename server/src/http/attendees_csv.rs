@@ -25,6 +25,7 @@ use crate::{
     graphql::ApiError,
     limits::Hold,
     organizers::{Action, Membership},
+    spreadsheet,
 };
 
 /// Number of attendees that one statement reads.
@@ -166,8 +167,8 @@ fn columns_of(attendee: &Attendee) -> [String; COLUMNS.len()] {
             booking::Status::Confirmed => "CONFIRMED".to_owned(),
             booking::Status::Cancelled => "CANCELLED".to_owned(),
         },
-        harmless(name),
-        harmless(email),
+        spreadsheet::escaped(name),
+        spreadsheet::escaped(email),
         booking.quantity.to_string(),
         amount(booking.unit_price_minor, &booking.currency).to_string(),
         amount(total, &booking.currency).to_string(),
@@ -179,36 +180,10 @@ fn columns_of(attendee: &Attendee) -> [String; COLUMNS.len()] {
             Some(booking::CancelledBy::Organizer) => "ORGANIZER".to_owned(),
             None => String::new(),
         },
-        harmless(booking.cancellation_reason.as_deref().unwrap_or_default()),
+        spreadsheet::escaped(booking.cancellation_reason.as_deref().unwrap_or_default()),
     ]
 }
 
 fn time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
-}
-
-/// A text that no spreadsheet takes for a formula. One that begins like a formula gets an apostrophe
-/// in front, which spreadsheets take for the start of a text.
-fn harmless(text: &str) -> String {
-    let start = text.trim_start_matches([' ', '\u{a0}', '\u{3000}', '\u{feff}']);
-    let formula_starts = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
-    match start.starts_with(formula_starts) {
-        true => format!("'{text}"),
-        false => text.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_text_is_a_formula() {
-        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1"] {
-            assert_eq!(harmless(text), format!("'{text}"));
-        }
-        for text in ["Ada", "O'Brien", "", "a=1", "ada+tag@example.org"] {
-            assert_eq!(harmless(text), text);
-        }
-    }
 }

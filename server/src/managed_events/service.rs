@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rowlock_entities::{EventId, OrganizerId, event};
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, SqlErr};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, SqlErr};
 use tokio::time::{Instant, sleep};
 
 use super::import::{ImportProblem, ImportRow, Imported};
@@ -152,6 +152,20 @@ impl ManagedEvents {
     ) -> Result<Imported, ManagedEventsError> {
         self.check_number(organizer, u32::try_from(rows.len()).unwrap_or(u32::MAX)).await?;
         super::import::import(&self.db, &self.inventory, organizer, rows, self.clock.now()).await
+    }
+
+    /// All events of an organizer, in the order in which they start.
+    pub(crate) async fn all_of(
+        &self,
+        organizer: OrganizerId,
+    ) -> Result<Vec<event::Model>, ManagedEventsError> {
+        let events = event::Entity::find()
+            .filter(event::Column::OrganizerId.eq(organizer))
+            .order_by_asc(event::Column::StartsAt)
+            .order_by_asc(event::Column::Id)
+            .all(self.db.lists())
+            .await?;
+        Ok(events)
     }
 
     /// Refuses `more` events if the organizer would have too many. Creations at the same moment may
