@@ -263,7 +263,7 @@ pub struct ListJobsArgs {
 pub struct RetryJobsArgs {
     #[command(flatten)]
     pub database: DatabaseArgs,
-    /// The job
+    /// The job's id, as in the list
     #[arg(value_name = "ID", required_unless_present = "all_dead")]
     pub id: Option<Uuid>,
     /// Retry all jobs that were given up
@@ -275,7 +275,7 @@ pub struct RetryJobsArgs {
 pub struct DiscardJobArgs {
     #[command(flatten)]
     pub database: DatabaseArgs,
-    /// The job
+    /// The job's id, as in the list
     #[arg(value_name = "ID")]
     pub id: Uuid,
 }

@@ -37,7 +37,7 @@ impl Attempts {
         let settlement = tokio::select! {
             biased;
             settlement = self.handle(&job) => settlement,
-            () = self.lose_lease(&job, claimed_at) => return self.report_lost_lease(&job),
+            () = self.until_lease_is_lost(&job, claimed_at) => return self.report_lost_lease(&job),
             () = self.cut_off.cancelled() => Settlement::GiveBack,
         };
         // If the database is away for longer than the lease, the job runs again.
@@ -87,7 +87,7 @@ impl Attempts {
 
     /// Renews the lease until it is lost, because the job was discarded, or because the database was
     /// away for too long.
-    async fn lose_lease(&self, job: &ClaimedJob, claimed_at: Instant) {
+    async fn until_lease_is_lost(&self, job: &ClaimedJob, claimed_at: Instant) {
         let (mut end, mut pause) = (claimed_at + LEASE, RENEWAL_INTERVAL);
         loop {
             sleep(pause).await;
