@@ -20,24 +20,27 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_ERROR: usize = 500;
 
 /// Makes a statement. In its text, `@now` is the database's time, and `@later` that time and `$1`
-/// milliseconds.
+/// milliseconds. `@unsynced` is a condition that always holds, and lets the commit not wait for the
+/// disk: if a crash undoes it, a job runs again, which each job must bear anyway.
 pub(super) fn statement<const N: usize>(
     backend: DbBackend,
     sql: &str,
     values: [Value; N],
 ) -> Statement {
-    let (now, later) = match backend {
-        DbBackend::Postgres => ("now()", "now() + $1::bigint * interval '1 millisecond'"),
+    let (now, later, unsynced) = match backend {
+        DbBackend::Postgres => (
+            "now()",
+            "now() + $1::bigint * interval '1 millisecond'",
+            "set_config('synchronous_commit', 'off', true) = 'off'",
+        ),
         _ => (
             "strftime('%Y-%m-%dT%H:%M:%f', 'now') || '+00:00'",
             "strftime('%Y-%m-%dT%H:%M:%f', 'now', ($1 / 1000.0) || ' seconds') || '+00:00'",
+            "TRUE",
         ),
     };
-    Statement::from_sql_and_values(
-        backend,
-        sql.replace("@now", now).replace("@later", later),
-        values,
-    )
+    let sql = sql.replace("@now", now).replace("@later", later).replace("@unsynced", unsynced);
+    Statement::from_sql_and_values(backend, sql, values)
 }
 
 /// Writes jobs in the transaction that causes them. They are due when it is committed.
@@ -132,7 +135,7 @@ pub(super) async fn claim(
         // The rows are chosen first and once. In a subquery, a planner may choose anew for each row.
         DbBackend::Postgres => {
             "WITH due AS MATERIALIZED (SELECT id FROM jobs \
-             WHERE kind = $3 AND died_at IS NULL AND run_at <= @now \
+             WHERE kind = $3 AND died_at IS NULL AND run_at <= @now AND @unsynced \
              ORDER BY run_at, id LIMIT $4 FOR UPDATE SKIP LOCKED) \
              UPDATE jobs SET run_at = @later, lease_id = $2, attempts = attempts + 1 \
              FROM due WHERE jobs.id = due.id \
@@ -161,7 +164,7 @@ pub(super) async fn claim(
 
 /// Extends a lease. Returns whether the worker still had it.
 pub(super) async fn renew(db: &Database, job: &ClaimedJob, lease: Duration) -> Result<bool, DbErr> {
-    let sql = "UPDATE jobs SET run_at = @later WHERE id = $2 AND lease_id = $3";
+    let sql = "UPDATE jobs SET run_at = @later WHERE id = $2 AND lease_id = $3 AND @unsynced";
     let values = [millis(lease).into(), job.id.0.into(), job.lease_id.into()];
     Ok(execute(db, statement(db.backend(), sql, values)).await? > 0)
 }
@@ -192,31 +195,31 @@ pub(super) async fn settle(
     let (id, lease): (Value, Value) = (job.id.0.into(), job.lease_id.into());
     let statement = match settlement {
         Settlement::Done => {
-            let sql = "DELETE FROM jobs WHERE id = $1 AND lease_id = $2";
+            let sql = "DELETE FROM jobs WHERE id = $1 AND lease_id = $2 AND @unsynced";
             statement(backend, sql, [id, lease])
         }
         Settlement::Continue => statement(
             backend,
             "UPDATE jobs SET run_at = @now, lease_id = NULL, attempts = 0, last_error = NULL \
-             WHERE id = $1 AND lease_id = $2",
+             WHERE id = $1 AND lease_id = $2 AND @unsynced",
             [id, lease],
         ),
         Settlement::GiveBack => statement(
             backend,
             "UPDATE jobs SET run_at = @now, lease_id = NULL, attempts = attempts - 1 \
-             WHERE id = $1 AND lease_id = $2",
+             WHERE id = $1 AND lease_id = $2 AND @unsynced",
             [id, lease],
         ),
         Settlement::Retry { pause, error } => statement(
             backend,
             "UPDATE jobs SET run_at = @later, lease_id = NULL, last_error = $4 \
-             WHERE id = $2 AND lease_id = $3",
+             WHERE id = $2 AND lease_id = $3 AND @unsynced",
             [millis(*pause).into(), id, lease, shortened(error).into()],
         ),
         Settlement::GiveUp { error } => statement(
             backend,
             "UPDATE jobs SET died_at = @now, lease_id = NULL, last_error = $3 \
-             WHERE id = $1 AND lease_id = $2",
+             WHERE id = $1 AND lease_id = $2 AND @unsynced",
             [id, lease, shortened(error).into()],
         ),
     };

@@ -54,6 +54,8 @@ impl Workers {
         let mut running = JoinSet::new();
         let mut turn = 0;
         while !self.stopping.is_cancelled() {
+            // One claim serves all attempts that have ended meanwhile.
+            while running.try_join_next().is_some() {}
             let free = MAX_RUNNING - running.len();
             let claimed_at = Instant::now();
             let claimed = self.claim(free, turn).await;
