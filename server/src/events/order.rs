@@ -93,7 +93,8 @@ impl SortValue {
 /// The events that a list has, and their order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct EventFilter {
-    /// Each of these is in the title or the venue. They are in the form of [`super::search_words`].
+    /// Each of these is in the title, the venue or the city. They are in the form of
+    /// [`super::search_words`].
     pub(super) words: BTreeSet<String>,
     pub(super) scope: EventScope,
     pub(crate) key: SortKey,
@@ -101,7 +102,7 @@ pub(crate) struct EventFilter {
 }
 
 impl EventFilter {
-    /// Events of this scope with all of these [`super::search_words`] in their title or venue.
+    /// Events of this scope with all of these [`super::search_words`] in their title, venue or city.
     pub(crate) fn new(
         words: BTreeSet<String>,
         scope: EventScope,

@@ -11,10 +11,10 @@ const DOT_ABOVE: char = '\u{307}';
 /// The longest piece of a key that SQLite's index has, in characters.
 const MAX_PIECE_CHARS: usize = 3;
 
-/// The text of an event that searches look in. No word reaches from the title into the venue,
-/// because words have no line break.
-pub(super) fn search_key(title: &str, venue: &str) -> String {
-    format!("{}\n{}", folded(title), folded(venue))
+/// The text of an event that searches look in. No word reaches from the title into the venue, or from
+/// there into the city, because words have no line break.
+pub(super) fn search_key(title: &str, venue: &str, city: &str) -> String {
+    [title, venue, city].map(folded).join("\n")
 }
 
 /// The different words of a search, in the form of [`search_key`].

@@ -1,8 +1,8 @@
 //! Gives events the keys that searches and the order by title compare.
 //!
-//! The database takes the search key of an event away when its title or venue is written, whoever
-//! does that. So each search first looks for such events. If there are some, it waits until they
-//! have keys, but not for long: events that take longer are left to a background task.
+//! The database takes the search key of an event away when its title, venue or city is written,
+//! whoever does that. So each search first looks for such events. If there are some, it waits until
+//! they have keys, but not for long: events that take longer are left to a background task.
 
 use std::{sync::Arc, time::Duration};
 
@@ -188,13 +188,19 @@ struct Texts {
     id: EventId,
     title: String,
     venue: String,
+    city: String,
 }
 
 /// The first events without keys in the order of their ids.
 fn stale_events(limit: u64) -> Select<event::Entity> {
     event::Entity::find()
         .select_only()
-        .columns([event::Column::Id, event::Column::Title, event::Column::Venue])
+        .columns([
+            event::Column::Id,
+            event::Column::Title,
+            event::Column::Venue,
+            event::Column::City,
+        ])
         .filter(Expr::col("search_key").is_null())
         .order_by_asc(event::Column::Id)
         .limit(limit)
@@ -250,7 +256,7 @@ async fn write_on_postgres(tx: &impl ConnectionTrait, events: Vec<Texts>) -> Res
     let ids: Vec<Uuid> = events.iter().map(|event| event.id.0).collect();
     let title_keys: Vec<String> = events.iter().map(|event| title_key(&event.title)).collect();
     let search_keys: Vec<String> =
-        events.iter().map(|event| search_key(&event.title, &event.venue)).collect();
+        events.iter().map(|event| search_key(&event.title, &event.venue, &event.city)).collect();
     let statement = Statement::from_sql_and_values(
         DbBackend::Postgres,
         "UPDATE events SET title_key = new.title_key, search_key = new.search_key \
@@ -263,8 +269,8 @@ async fn write_on_postgres(tx: &impl ConnectionTrait, events: Vec<Texts>) -> Res
 
 async fn write_on_sqlite(tx: &impl ConnectionTrait, events: Vec<Texts>) -> Result<(), DbErr> {
     let backend = DbBackend::Sqlite;
-    for Texts { id, title, venue } in events {
-        let key = search_key(&title, &venue);
+    for Texts { id, title, venue, city } in events {
+        let key = search_key(&title, &venue, &city);
         let index = "INSERT INTO event_pieces (pieces) VALUES ($1)";
         let index = Statement::from_sql_and_values(backend, index, [pieces(&key).into()]);
         let row = tx.execute_raw(index).await?.last_insert_id();

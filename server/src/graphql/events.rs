@@ -128,7 +128,7 @@ impl EventsQuery {
         offset: Option<i32>,
         #[graphql(
             desc = "Only events that have each of these words, or a word with it inside, in their \
-                    title or venue, in any case and order."
+                    title, venue or city, in any case and order."
         )]
         search: Option<String>,
         #[graphql(desc = "Which events to list. Without it, those that have not begun.")]

@@ -1,4 +1,4 @@
-//! Searching events: words in any form, in the title and the venue.
+//! Searching events: words in any form, in the title, the venue and the city.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ const SEARCH: &str = "query($search: String, $orderBy: EventOrder) {
 on_both_engines! {
     a_search_finds_any_case_and_composition
     the_words_of_a_search_come_in_any_order_with_any_whitespace
-    each_word_of_a_search_is_in_the_title_or_the_venue
+    each_word_of_a_search_is_in_the_title_the_venue_or_the_city
     words_of_one_or_two_letters_are_found_anywhere
     a_search_has_a_largest_number_of_words
     rows_that_another_program_writes_are_found_at_once
@@ -132,7 +132,7 @@ async fn the_words_of_a_search_come_in_any_order_with_any_whitespace(app: App) {
     assert_eq!(search(&app, "jazz opera").await, [""; 0], "every word must be found");
 }
 
-async fn each_word_of_a_search_is_in_the_title_or_the_venue(app: App) {
+async fn each_word_of_a_search_is_in_the_title_the_venue_or_the_city(app: App) {
     app.execute_sql("DELETE FROM events").await;
     event_at(&app, "Jazz Night", "A-Trane, Berlin").await;
     event_at(&app, "Jazz Brunch", "Blue Note, Tōkyō").await;
@@ -143,6 +143,13 @@ async fn each_word_of_a_search_is_in_the_title_or_the_venue(app: App) {
     assert_eq!(search(&app, "to\u{304}kyo\u{304}").await, ["Jazz Brunch"]);
     // No word reaches from the end of the title into the venue.
     assert_eq!(search(&app, "nighta-trane").await, [""; 0]);
+    app.event_with(|event| {
+        event.title = "Opera".to_owned();
+        event.city = "Malmö".to_owned();
+    })
+    .await;
+    assert_eq!(search(&app, "MALMÖ opera hall").await, ["Opera"]);
+    assert_eq!(search(&app, "hallmalmö").await, [""; 0]);
 }
 
 async fn words_of_one_or_two_letters_are_found_anywhere(app: App) {
@@ -209,6 +216,11 @@ async fn rows_that_another_program_writes_are_found_at_once(app: App) {
     app.execute_sql("UPDATE events SET venue = 'Malmö Live' WHERE title = 'Cafe\u{301} Chantant'")
         .await;
     assert_eq!(search(&app, "chantant MALMÖ").await, ["Cafe\u{301} Chantant"]);
+
+    app.execute_sql("UPDATE events SET city = 'Straßburg' WHERE venue = 'Malmö Live'").await;
+    assert_eq!(search(&app, "strassburg live").await, ["Cafe\u{301} Chantant"]);
+    app.execute_sql("UPDATE events SET city = 'Bern' WHERE venue = 'Malmö Live'").await;
+    assert_eq!(search(&app, "strassburg").await, [""; 0]);
 
     app.execute_sql("DELETE FROM events WHERE venue = 'Malmö Live'").await;
     assert_eq!(search(&app, "chantant").await, [""; 0]);
