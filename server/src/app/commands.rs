@@ -138,7 +138,7 @@ async fn seed(args: SeedArgs) -> Result<ExitCode> {
     let seeded = seed::add_demo_events(&services.db, &services.clock).await?;
     let mut report = format!("{url}: added {}", count(seeded.events, "demo event"));
     if args.adds_demo_users() {
-        let users = seed::add_demo_users(&services.accounts).await?;
+        let users = seed::add_demo_users(&services).await?;
         report += &format!(" and {}\n", count(users, "demo user"));
         if args.demo_users {
             report += &format!(

@@ -25,5 +25,5 @@ pub(crate) use search_key::search_words;
 pub use service::{Events, EventsError};
 pub(crate) use service::{MAX_SEARCH_CHARS, MAX_SEARCH_WORDS};
 pub(crate) use stale_keys::renew_all as renew_search_keys;
-pub(crate) use store::move_if_over_and_unbooked;
+pub(crate) use store::{give_to_organizer, move_if_over_and_unbooked};
 pub(crate) use title_key::title_key;

@@ -3,7 +3,13 @@
 use std::{os::unix::fs::PermissionsExt, process::Output};
 
 use rowlock::app::seed;
+use rowlock_entities::{
+    OrganizerId, event, organizer, organizer::FIRST_ORGANIZER, organizer_member,
+};
 use rowlock_migration::{Migrator, MigratorTrait};
+use sea_orm::{
+    ColumnTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder, sea_query::Expr,
+};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -19,6 +25,7 @@ on_both_engines! {
     the_audit_finds_a_count_that_disagrees_with_its_bookings
     seeding_again_moves_demo_events_that_are_over_and_have_no_bookings
     the_operator_creates_organizers_and_names_owners
+    seeding_again_gives_demo_events_of_the_first_organizer_their_own
     demo_users_are_removed_with_their_bookings_even_while_they_book
         ["--bookings-per-minute-per-user", "1000000"]
 }
@@ -298,6 +305,9 @@ async fn seeding_again_moves_demo_events_that_are_over_and_have_no_bookings(app:
     let seeded = seed::add_demo_events(&app.services.db, &app.clock).await.unwrap();
     // Five demo events are over now. One of them is booked, so it stays.
     assert_eq!((seeded.events, seeded.moved), (0, 4));
+    let ends_early = event::Column::EndsAt.into_expr().lt(event::Column::StartsAt.into_expr());
+    let ends_early = event::Entity::find().filter(ends_early).count(app.db()).await.unwrap();
+    assert_eq!(ends_early, 0);
     let booked = app.book(&app.user().await, JAZZ_NIGHT, 1).await;
     assert_eq!(booked["__typename"], "BookEventSuccess");
 }
@@ -312,7 +322,7 @@ async fn the_operator_creates_organizers_and_names_owners(app: App) {
     let output = organizers(&["list"]);
     assert!(output.status.success(), "{}", utf8(&output.stderr));
     let expected = "our-events (Our events): no owner; `rowlock organizers add-owner` adds one\n";
-    assert_eq!(utf8(&output.stdout), expected);
+    assert!(utf8(&output.stdout).contains(expected), "{}", utf8(&output.stdout));
 
     let create = ["create", "--owner", "Ada@Example.org", "Blue Door"];
     for (slug, name) in [("blue-door", "Blue Door"), ("blue-door-2", "Blue Door")] {
@@ -347,13 +357,39 @@ async fn the_operator_creates_organizers_and_names_owners(app: App) {
     let signed_in = app.data(None, LOG_IN_AS_ADA, json!({})).await;
     let ada = signed_in["login"]["accessToken"].as_str().unwrap();
     let mine = app.data(Some(ada), "{ me { organizers { slug viewerRole } } }", json!({})).await;
-    assert_eq!(mine["me"]["organizers"].as_array().unwrap().len(), 3, "{mine}");
+    let with_that_of_the_demo_data = 4;
+    let organizers_of_ada = mine["me"]["organizers"].as_array().unwrap().len();
+    assert_eq!(organizers_of_ada, with_that_of_the_demo_data, "{mine}");
     // Without accounts, an organizer has no owner; the operator names another one.
     let mut remove = rowlock_command(folder.path());
     remove.args(["seed", "--remove-demo-users"]).env("DATABASE_URL", &app.database_url);
     assert!(remove.output().unwrap().status.success());
     let list = utf8(&organizers(&["list"]).stdout);
     assert!(list.contains("blue-door-2 (Blue Door): no owner"), "{list}");
+}
+
+async fn seeding_again_gives_demo_events_of_the_first_organizer_their_own(app: App) {
+    let organizers = async || {
+        let found = event::Entity::find().order_by_asc(event::Column::Id).all(app.db()).await;
+        found.unwrap().iter().map(|event| event.organizer_id).collect::<Vec<_>>()
+    };
+    let give = async |title: &str, organizer: OrganizerId| {
+        event::Entity::update_many()
+            .col_expr(event::Column::OrganizerId, Expr::val(organizer))
+            .filter(event::Column::Title.eq(title))
+            .exec(app.db())
+            .await
+            .unwrap();
+    };
+    let mut expected = organizers().await;
+    assert!(!expected.contains(&FIRST_ORGANIZER));
+    give("Jazz Night", FIRST_ORGANIZER).await;
+    // Somebody has given this one to another organizer, who keeps it.
+    give("Limited Concert", expected[1]).await;
+    expected[0] = expected[1];
+    let seeded = seed::add_demo_events(&app.services.db, &app.clock).await.unwrap();
+    assert_eq!((seeded.events, seeded.moved), (0, 0));
+    assert_eq!(organizers().await, expected);
 }
 
 async fn demo_users_are_removed_with_their_bookings_even_while_they_book(app: App) {
@@ -365,6 +401,8 @@ async fn demo_users_are_removed_with_their_bookings_even_while_they_book(app: Ap
     app.execute_sql("UPDATE events SET starts_at = created_at WHERE title = 'Over'").await;
     app.book(&app.user().await, JAZZ_NIGHT, 1).await;
     let last_booking = app.event("Concert", 9).await;
+    let count_members = async || organizer_member::Entity::find().count(app.db()).await.unwrap();
+    assert_eq!(count_members().await, 3);
 
     let database_url = app.database_url.clone();
     let remove = move || {
@@ -394,5 +432,8 @@ async fn demo_users_are_removed_with_their_bookings_even_while_they_book(app: Ap
     app.assert_nothing_oversold().await;
     let error = app.error(None, LOG_IN_AS_ADA, json!({})).await;
     assert_eq!(error["extensions"]["code"], "INVALID_CREDENTIALS");
+    assert_eq!(count_members().await, 0);
+    let organizers = organizer::Entity::find().count(app.db()).await.unwrap();
+    assert_eq!(organizers, 3, "the demo organizers and the first one stay");
     assert!(remove().contains("removed 0 demo users and 0 bookings"));
 }

@@ -61,7 +61,7 @@ pub(crate) async fn prepare(url: &str) {
     let secrets = args.secret.secrets().unwrap();
     let services = Services::new(db, Clock::default(), &secrets, &args.booking, &args.organizers);
     seed::add_demo_events(&services.db, &services.clock).await.unwrap();
-    seed::add_demo_users(&services.accounts).await.unwrap();
+    seed::add_demo_users(&services).await.unwrap();
     services.db.close().await;
 }
 

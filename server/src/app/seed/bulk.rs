@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
-use rowlock_entities::{EventId, UserId, event, organizer::FIRST_ORGANIZER};
+use rowlock_entities::{EventId, OrganizerId, UserId, event, organizer};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use uuid::Uuid;
 
@@ -55,6 +55,10 @@ const CONCURRENT_BOOKINGS: usize = 20_000;
 /// Number of bookings per user. It is smaller if one event needs more users than this gives.
 const BOOKINGS_PER_USER: u32 = 100;
 const PROGRESS_EVERY: u64 = 100_000;
+
+/// The organizer of all generated events.
+const ORGANIZER: OrganizerId =
+    OrganizerId(Uuid::from_u128(0x0199_0000_0004_7000_8000_0000_0000_0002));
 
 const KINDS: [&str; 24] = [
     "Concert",
@@ -138,6 +142,13 @@ pub async fn fill(
     let mut filled = Filled::default();
 
     let now = services.clock.now();
+    let organizer = organizer::Model {
+        id: ORGANIZER,
+        slug: "generated-events".to_owned(),
+        name: "Generated events".to_owned(),
+        created_at: now,
+    };
+    insert_missing::<organizer::Entity>(services.db.writer()?, vec![organizer]).await?;
     for first in (0..size.events).step_by(EVENTS_PER_TRANSACTION as usize) {
         let last = size.events.min(first + EVENTS_PER_TRANSACTION);
         let tx = services.db.begin().await?;
@@ -212,7 +223,8 @@ fn generated(number: u32, rounds: u32, now: DateTime<Utc>) -> event::Model {
     let values = EventChanges {
         title: Some(title),
         description: Some(format!("A generated event of the kind that {place} is known for.")),
-        venue: Some(format!("Hall {}, {place}", 1 + mixed % 9)),
+        venue: Some(format!("Hall {}", 1 + mixed % 9)),
+        city: Some(place.to_owned()),
         starts_at: Some(now + day + TimeDelta::minutes(i64::from(mixed >> 7) % 1_440)),
         price: Some(Price {
             minor: i64::from(500 + (mixed >> 3) % 20_000),
@@ -221,7 +233,7 @@ fn generated(number: u32, rounds: u32, now: DateTime<Utc>) -> event::Model {
         total_tickets: Some(total_tickets),
         ..EventChanges::default()
     };
-    event::Model { id: event_id(number), ..published(draft(FIRST_ORGANIZER, None, &values, now)) }
+    event::Model { id: event_id(number), ..published(draft(ORGANIZER, None, &values, now)) }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod demo;
+mod demo_rows;
 
 pub(crate) use bulk::booking_settings;
 pub use bulk::{BulkError, Filled, Size, fill};
