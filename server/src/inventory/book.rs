@@ -150,3 +150,107 @@ impl Command for Book {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::Duration;
+
+    use super::{
+        super::world::{booked, world},
+        *,
+    };
+
+    #[test]
+    fn tickets_are_sold_from_the_start_of_the_sale_until_its_end() {
+        let mut world = world(5);
+        let opens = world.now;
+        (world.event.sales_start_at, world.event.sales_end_at) =
+            (Some(opens), Some(opens + Duration::hours(2)));
+        let moment = Duration::microseconds(1);
+        for (after, expected) in [
+            (-moment, Some(ClosedReason::NotYetOnSale)),
+            (Duration::zero(), None),
+            (Duration::hours(2) - moment, None),
+            (Duration::hours(2), Some(ClosedReason::SaleEnded)),
+            (Duration::days(1), Some(ClosedReason::Started)),
+        ] {
+            world.now = opens + after;
+            let decision = world.ledger(vec![]).decide(&world.book(0, 1, None));
+            match (decision, expected) {
+                (Ok(BookOutcome::Booked(_)), None) => {}
+                (Ok(BookOutcome::Closed(_, reason)), Some(expected)) => {
+                    assert_eq!(reason, expected, "{after}");
+                }
+                (other, _) => panic!("{after}: {other:?}"),
+            }
+        }
+        world.event.status = event::Status::Cancelled;
+        let decision = world.ledger(vec![]).decide(&world.book(0, 1, None));
+        assert!(matches!(decision, Ok(BookOutcome::Closed(_, ClosedReason::Cancelled))));
+    }
+
+    #[test]
+    fn a_draft_is_not_there() {
+        let mut world = world(5);
+        (world.event.status, world.event.is_public) = (event::Status::Draft, false);
+        let decision = world.ledger(vec![]).decide(&world.book(0, 1, None));
+        assert_eq!(decision, Err(Rejection::NoSuchEvent));
+    }
+
+    #[test]
+    fn a_booking_keeps_the_price_that_its_buyer_expected() {
+        let mut world = world(5);
+        (world.event.price_minor, world.event.currency) = (4_990, "EUR".to_owned());
+        let expecting = |minor, currency: &str| Book {
+            expected_price: Some(Price { minor, currency: currency.to_owned() }),
+            ..world.book(0, 2, None)
+        };
+        let mut ledger = world.ledger(vec![]);
+        for wrong in [expecting(4_991, "EUR"), expecting(4_990, "USD"), expecting(0, "EUR")] {
+            let decision = ledger.decide(&wrong);
+            assert!(matches!(decision, Ok(BookOutcome::PriceChanged(_))), "{decision:?}");
+        }
+        let booking = booked(ledger.decide(&expecting(4_990, "EUR")));
+        assert_eq!((booking.unit_price_minor, booking.currency.as_str()), (4_990, "EUR"));
+        let free = world.ledger(vec![]).decide(&world.book(1, 1, None));
+        assert_eq!(booked(free).unit_price_minor, 4_990, "who expects none accepts any");
+    }
+
+    #[test]
+    fn who_can_not_have_the_tickets_need_not_learn_of_another_price() {
+        let world = world(2);
+        let book = Book {
+            expected_price: Some(Price { minor: 7, currency: "EUR".to_owned() }),
+            ..world.book(0, 3, None)
+        };
+        let decision = world.ledger(vec![]).decide(&book);
+        assert!(matches!(decision, Ok(BookOutcome::SoldOut(_))), "{decision:?}");
+    }
+
+    #[test]
+    fn one_booking_has_at_most_the_events_number_of_tickets() {
+        let mut world = world(9);
+        world.event.max_per_booking = 2;
+        let mut ledger = world.ledger(vec![]);
+        let too_many = Err(Rejection::TooManyTickets { max: 2 });
+        assert_eq!(ledger.decide(&world.book(0, 3, None)), too_many);
+        let first = booked(ledger.decide(&world.book(0, 2, None)));
+        let second = ledger.decide(&world.book(0, 3, None));
+        assert_eq!(second, Ok(BookOutcome::AlreadyBooked(first)));
+    }
+
+    #[test]
+    fn a_repeated_request_gets_its_booking_after_the_sale_and_at_another_price() {
+        let mut world = world(9);
+        let first = booked(world.ledger(vec![]).decide(&world.book(0, 3, Some("k"))));
+        world.event.max_per_booking = 2;
+        world.event.sales_end_at = Some(world.now);
+        world.event.price_minor += 1;
+        let mut ledger = world.ledger(vec![first.clone()]);
+        let again = Book {
+            expected_price: Some(Price { minor: 0, currency: "EUR".to_owned() }),
+            ..world.book(0, 3, Some("k"))
+        };
+        assert_eq!(booked(ledger.decide(&again)), first);
+    }
+}

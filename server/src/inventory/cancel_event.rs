@@ -152,3 +152,112 @@ impl Command for CancelBookingsOfEvent {
         "bookings_of_event_cancelled"
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            book::BookOutcome,
+            cancel::CancelOutcome,
+            world::{World, booked, world},
+        },
+        *,
+    };
+    use crate::events::ClosedReason;
+
+    /// The event with the bookings of three people, in the order of their ids.
+    fn with_bookings() -> (World, Vec<booking::Model>) {
+        let mut world = world(9);
+        let mut ledger = world.ledger(vec![]);
+        let mut bookings: Vec<_> =
+            (0..3).map(|user| booked(ledger.decide(&world.book(user, 2, None)))).collect();
+        bookings.sort_by_key(|booking| booking.id);
+        world.event.remaining_tickets = 3;
+        (world, bookings)
+    }
+
+    #[test]
+    fn cancelling_an_event_closes_it_and_leaves_the_bookings_to_a_job() {
+        let (world, bookings) = with_bookings();
+        let mut ledger = world.ledger(bookings.clone());
+        let decision = ledger.decide(&world.cancel_event());
+        let Ok(EditOutcome::Edited(event)) = decision else { panic!("{decision:?}") };
+        assert_eq!(event.status, event::Status::Cancelled);
+        assert_eq!(event.cancellation_reason.as_deref(), Some("Rain."));
+        assert_eq!((event.remaining_tickets, event.revision), (3, 2));
+        let closed = ledger.decide(&world.book(3, 1, None));
+        assert!(
+            matches!(closed, Ok(BookOutcome::Closed(_, ClosedReason::Cancelled))),
+            "{closed:?}"
+        );
+        let changes = ledger.into_changes();
+        assert_eq!(changes.cancelled_events, [world.event.id]);
+        assert!(changes.cancelled.is_empty());
+    }
+
+    #[test]
+    fn a_second_cancellation_changes_nothing() {
+        let (world, _) = with_bookings();
+        let mut ledger = world.ledger(vec![]);
+        let first = ledger.decide(&world.cancel_event());
+        let again = CancelEvent { reason: "Snow.".to_owned(), ..world.cancel_event() };
+        assert_eq!(ledger.decide(&again), first);
+        let changes = ledger.into_changes();
+        assert_eq!((changes.cancelled_events.len(), changes.edited_events[0].revision), (1, 2));
+    }
+
+    #[test]
+    fn a_cancelled_draft_stays_unseen() {
+        let mut world = world(9);
+        (world.event.status, world.event.is_public) = (event::Status::Draft, false);
+        let decision = world.ledger(vec![]).decide(&world.cancel_event());
+        let Ok(EditOutcome::Edited(event)) = decision else { panic!("{decision:?}") };
+        assert!(!event.is_public);
+    }
+
+    #[test]
+    fn a_buyer_may_cancel_before_the_job_does() {
+        let (world, bookings) = with_bookings();
+        let mut ledger = world.ledger(bookings.clone());
+        ledger.decide(&world.cancel_event()).unwrap();
+        let user = world.users.iter().position(|user| *user == bookings[0].user_id).unwrap();
+        let decision = ledger.decide(&world.cancel(user, &bookings[0]));
+        let Ok(CancelOutcome::Cancelled(cancelled)) = decision else { panic!("{decision:?}") };
+        assert_eq!(cancelled.cancelled_by, Some(booking::CancelledBy::Buyer));
+        let all = CancelBookingsOfEvent { event_id: world.event.id, after: None, limit: 10 };
+        assert_eq!(ledger.decide(&all).unwrap().count, 2);
+        assert_eq!(ledger.into_changes().events[0].remaining_tickets, 9);
+    }
+
+    #[test]
+    fn bookings_are_cancelled_a_part_at_a_time() {
+        let (mut world, bookings) = with_bookings();
+        world.event.status = event::Status::Cancelled;
+        let mut ledger = world.ledger(bookings.clone());
+        let mut part = CancelBookingsOfEvent { event_id: world.event.id, after: None, limit: 2 };
+        let first = ledger.decide(&part).unwrap();
+        assert_eq!(first, BookingsCancelled { count: 2, last: Some(bookings[1].id) });
+        part.after = first.last;
+        let second = ledger.decide(&part).unwrap();
+        assert_eq!(second, BookingsCancelled { count: 1, last: Some(bookings[2].id) });
+        part.after = second.last;
+        let none = BookingsCancelled { count: 0, last: None };
+        assert_eq!(ledger.decide(&part).unwrap(), none);
+        let changes = ledger.into_changes();
+        assert_eq!(changes.events[0].remaining_tickets, 9);
+        for booking in &changes.cancelled {
+            assert_eq!(booking.cancelled_by, Some(booking::CancelledBy::Organizer));
+            assert_eq!(booking.cancelled_at, Some(world.now));
+        }
+        assert_eq!(changes.cancelled.len(), 3);
+    }
+
+    #[test]
+    fn bookings_of_an_event_that_takes_place_stay() {
+        let (world, bookings) = with_bookings();
+        let mut ledger = world.ledger(bookings);
+        let all = CancelBookingsOfEvent { event_id: world.event.id, after: None, limit: 10 };
+        assert_eq!(ledger.decide(&all).unwrap().count, 0);
+        assert!(ledger.into_changes().is_empty());
+    }
+}

@@ -133,3 +133,95 @@ impl Command for ImportEvents {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::world::{World, total, world},
+        *,
+    };
+
+    fn new_event(world: &World, change: impl FnOnce(&mut event::Model)) -> ImportedEvent {
+        let mut event =
+            event::Model { id: EventId::new(), count_version: 0, ..world.event.clone() };
+        change(&mut event);
+        ImportedEvent::New(Box::new(event))
+    }
+
+    fn changed(world: &World, changes: EventChanges, is_published: bool) -> ImportedEvent {
+        ImportedEvent::Changed {
+            event_id: world.event.id,
+            changes: Box::new(changes),
+            is_published,
+        }
+    }
+
+    fn import(events: Vec<ImportedEvent>) -> ImportEvents {
+        ImportEvents { events }
+    }
+
+    #[test]
+    fn events_are_created_updated_or_left() {
+        let world = world(5);
+        let mut ledger = world.ledger(vec![]);
+        let events = vec![new_event(&world, |_| ()), changed(&world, total(6), true)];
+        let outcome = ledger.decide(&import(events));
+        assert_eq!(outcome, Ok(ImportOutcome::Imported { created: 1, updated: 1, unchanged: 0 }));
+        let outcome = ledger.decide(&import(vec![changed(&world, total(6), false)]));
+        assert_eq!(outcome, Ok(ImportOutcome::Imported { created: 0, updated: 0, unchanged: 1 }));
+        let changes = ledger.into_changes();
+        assert_eq!(changes.added_events.len(), 1);
+        assert_eq!(changes.edited_events[0].remaining_tickets, 6);
+        assert_eq!(changes.edited_events[0].status, event::Status::Published);
+    }
+
+    #[test]
+    fn all_are_imported_or_none() {
+        let mut world = world(5);
+        world.event.remaining_tickets = 1;
+        let mut ledger = world.ledger(vec![]);
+        let late = new_event(&world, |event| event.starts_at = world.now);
+        let events = vec![new_event(&world, |_| ()), changed(&world, total(3), false), late];
+        let outcome = ledger.decide(&import(events));
+        let Ok(ImportOutcome::Refused(refused)) = outcome else { panic!("{outcome:?}") };
+        let places: Vec<usize> = refused.iter().map(|(place, _)| *place).collect();
+        assert_eq!(places, [1, 2]);
+        assert!(matches!(refused[0].1, EditOutcome::CapacityTooLow(_)));
+        assert_eq!(refused[1].1, EditOutcome::Invalid(vec![EventProblem::StartInPast]));
+        assert!(ledger.into_changes().is_empty());
+    }
+
+    #[test]
+    fn a_draft_is_published_if_asked_and_nothing_is_hidden_again() {
+        let mut world = world(5);
+        let mut ledger = world.ledger(vec![]);
+        ledger.decide(&import(vec![changed(&world, total(6), false)])).unwrap();
+        assert!(ledger.into_changes().edited_events[0].is_public);
+
+        (world.event.status, world.event.is_public) = (event::Status::Draft, false);
+        for is_published in [false, true] {
+            let mut ledger = world.ledger(vec![]);
+            ledger.decide(&import(vec![changed(&world, total(6), is_published)])).unwrap();
+            assert_eq!(ledger.into_changes().edited_events[0].is_public, is_published);
+        }
+    }
+
+    #[test]
+    fn a_cancelled_event_is_not_imported() {
+        let mut world = world(5);
+        world.event.status = event::Status::Cancelled;
+        let outcome = world.ledger(vec![]).decide(&import(vec![changed(&world, total(6), true)]));
+        let Ok(ImportOutcome::Refused(refused)) = outcome else { panic!("{outcome:?}") };
+        assert!(matches!(refused[..], [(0, EditOutcome::Cancelled(_))]));
+    }
+
+    #[test]
+    fn an_event_that_an_earlier_attempt_added_is_not_added_again() {
+        let world = world(5);
+        let mut ledger = world.ledger(vec![]);
+        let again = ImportedEvent::New(Box::new(world.event.clone()));
+        let outcome = ledger.decide(&import(vec![again]));
+        assert_eq!(outcome, Ok(ImportOutcome::Imported { created: 1, updated: 0, unchanged: 0 }));
+        assert!(ledger.into_changes().is_empty());
+    }
+}

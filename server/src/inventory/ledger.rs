@@ -246,87 +246,17 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
-    use chrono::Duration;
-    use rowlock_entities::OrganizerId;
-
     use super::{
         super::{
-            book::{Book, BookOutcome},
-            cancel::{Cancel, CancelOutcome, Canceller},
-            command::{Command, Rejection},
+            cancel::CancelOutcome,
+            world::{booked, world},
         },
         *,
     };
-    use crate::events::{ClosedReason, EventChanges, draft};
-
-    struct World {
-        now: DateTime<Utc>,
-        users: Vec<UserId>,
-        event: event::Model,
-    }
-
-    fn values(tickets: i32) -> EventChanges {
-        EventChanges {
-            title: Some("Concert".into()),
-            venue: Some("Hall".into()),
-            starts_at: Some(DateTime::UNIX_EPOCH + Duration::days(1)),
-            total_tickets: Some(tickets),
-            ..EventChanges::default()
-        }
-    }
-
-    fn world(tickets: i32) -> World {
-        let now = DateTime::UNIX_EPOCH;
-        World {
-            now,
-            users: (0..4).map(|_| UserId::new()).collect(),
-            event: event::Model {
-                count_version: 7,
-                status: event::Status::Published,
-                is_public: true,
-                ..draft(OrganizerId::new(), None, &values(tickets), now)
-            },
-        }
-    }
-
-    impl World {
-        fn ledger(&self, bookings: Vec<booking::Model>) -> Ledger {
-            let users = self.users.iter().copied().collect();
-            Ledger::new(self.now, Some(users), [self.event.clone()], bookings)
-        }
-
-        fn book(&self, user: usize, quantity: i32, key: Option<&str>) -> Book {
-            Book {
-                booking_id: BookingId::new(),
-                user_id: self.users[user],
-                event_id: self.event.id,
-                quantity,
-                expected_price: None,
-                idempotency_key: key.map(str::to_owned),
-            }
-        }
-
-        fn cancel(&self, user: usize, booking: &booking::Model) -> Cancel {
-            Cancel {
-                booking_id: booking.id,
-                event_id: booking.event_id,
-                by: Canceller::Buyer(self.users[user]),
-            }
-        }
-    }
-
-    impl Ledger {
-        fn decide<C: Command>(&mut self, command: &C) -> Result<C::Outcome, Rejection> {
-            command.decide(self)
-        }
-    }
-
-    fn booked(decision: Result<BookOutcome, Rejection>) -> booking::Model {
-        match decision {
-            Ok(BookOutcome::Booked(booking)) => booking,
-            other => panic!("not booked: {other:?}"),
-        }
-    }
+    use crate::{
+        events::ClosedReason,
+        inventory::{BookOutcome, Rejection},
+    };
 
     #[test]
     fn a_batch_is_served_first_come_first_served() {
