@@ -23,10 +23,25 @@ pub(super) struct Mutation(
     SessionsMutation,
     BookEventMutation,
     CancelBookingMutation,
+    EventsMutation,
+    OrganizersMutation,
+);
+
+// Merged types are nested as deep as they have parts, and the compiler has a limit for that. So those
+// with many parts are merged from parts that are merged themselves.
+
+/// What organizers change about their events.
+#[derive(Default, MergedObject)]
+struct EventsMutation(
     CreateEventMutation,
     UpdateEventMutation,
     ImportEventsMutation,
     CancelAttendeeBookingMutation,
+);
+
+/// What changes organizers.
+#[derive(Default, MergedObject)]
+struct OrganizersMutation(
     CreateOrganizerMutation,
     UpdateOrganizerMutation,
     SetOrganizerMemberMutation,
