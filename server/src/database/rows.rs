@@ -57,6 +57,25 @@ pub(crate) fn any_of(
     }
 }
 
+/// Like [`any_of`], for texts.
+pub(crate) fn any_of_texts(
+    backend: DbBackend,
+    column: impl ColumnTrait,
+    texts: impl IntoIterator<Item = String>,
+) -> Expr {
+    match backend {
+        DbBackend::Postgres => {
+            let texts: Vec<String> = texts.into_iter().collect();
+            column.into_expr().eq(PgFunc::any(Expr::val(texts)))
+        }
+        _ => {
+            let texts = json(texts);
+            let rows = Expr::cust_with_values("(SELECT value FROM json_each(?))", [texts]);
+            column.into_expr().binary(BinOper::In, rows)
+        }
+    }
+}
+
 /// Reads the rows of these ids, those that exist, in no order.
 pub(crate) async fn find_by_ids<E: EntityTrait>(
     db: &impl ConnectionTrait,

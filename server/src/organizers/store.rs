@@ -11,7 +11,7 @@ use sea_orm::{
     QueryOrder, QuerySelect, SqlErr, sea_query::LockType,
 };
 
-use crate::database::{any_of, find_by_ids};
+use crate::database::{any_of, any_of_texts, find_by_ids};
 
 /// A user and an organizer, of which the user may be a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,7 +53,11 @@ pub(super) async fn find_taken_slugs(
     let taken = organizer::Entity::find()
         .select_only()
         .column(organizer::Column::Slug)
-        .filter(organizer::Column::Slug.is_in(slugs))
+        .filter(any_of_texts(
+            db.get_database_backend(),
+            organizer::Column::Slug,
+            slugs.iter().cloned(),
+        ))
         .into_tuple::<String>()
         .all(db)
         .await?;
