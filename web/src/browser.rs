@@ -10,7 +10,7 @@ use rowlock_web_operations::events::Money;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{FocusOptions, HtmlElement, Storage};
 
-use crate::{language::english_variant, money::Amount};
+use crate::{language::english_variant, money::Amount, program::Program};
 
 /// The price of a ticket that costs nothing.
 pub(crate) const FREE: &str = "Free";
@@ -162,6 +162,17 @@ pub(crate) fn focus_on(element: &HtmlElement) {
 /// The page's address without its origin.
 pub(crate) fn path_and_query() -> String {
     path() + &window().location().search().unwrap_or_default()
+}
+
+/// The program that this page runs.
+pub(crate) fn this_program() -> Program {
+    Program::of(&path())
+}
+
+/// Loads another page in place of this one, so "back" skips this one.
+pub(crate) fn load_instead(path: &str) {
+    // A path of this origin can be loaded.
+    let _ = window().location().replace(path);
 }
 
 /// The page's address without its origin and its query.

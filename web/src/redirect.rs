@@ -5,6 +5,8 @@ use std::time::Duration;
 use leptos::prelude::*;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
+use crate::{browser, program::Program};
+
 /// Replaces this page by another when the condition holds, so "back" skips this page.
 ///
 /// It navigates in a later task. The router adds a page to the history only once the page is
@@ -24,7 +26,13 @@ pub(crate) fn redirect_when(
             move || {
                 // Meanwhile the page may be gone, or the condition may be false again.
                 if is_needed.try_get_untracked() == Some(true) {
-                    navigate(&to(), NavigateOptions { replace: true, ..Default::default() });
+                    let to = to();
+                    match Program::of(&to) == browser::this_program() {
+                        true => {
+                            navigate(&to, NavigateOptions { replace: true, ..Default::default() });
+                        }
+                        false => browser::load_instead(&to),
+                    }
                 }
             },
             Duration::ZERO,

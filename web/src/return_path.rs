@@ -22,10 +22,16 @@ pub(crate) fn allowed_next_page(next: Option<&str>) -> &str {
     const DEFAULT: &str = "/events";
     let Some(next) = next else { return DEFAULT };
     let path = next.split(['?', '#']).next().unwrap_or_default();
-    let is_page = match path.strip_prefix("/events/") {
-        Some(id) => !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'),
-        None => matches!(path, "/events" | "/bookings"),
+    let is_plain = |segment: &&str| {
+        !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    let is_page = path.starts_with('/')
+        && segments.iter().all(is_plain)
+        && matches!(
+            segments.as_slice(),
+            ["events"] | ["events", _] | ["bookings"] | ["organize", ..]
+        );
     if is_page && !next.contains(char::is_control) { next } else { DEFAULT }
 }
 
@@ -60,6 +66,11 @@ mod tests {
             "/events/..//evil.example",
             "/events//evil.example",
             "/events/\t/evil",
+            "/events/a/b",
+            "events",
+            "/organize//evil.example",
+            "/organize/../evil",
+            "/organized",
             "/playground",
         ] {
             assert_eq!(allowed_next_page(Some(bad)), "/events", "{bad:?}");
@@ -67,6 +78,8 @@ mod tests {
         assert_eq!(allowed_next_page(Some("/sign-in?next=/sign-in")), "/events");
         let event = "/events/01990000-0000-7000-8000-000000000001";
         assert_eq!(allowed_next_page(Some(event)), event);
-        assert_eq!(allowed_next_page(Some("/bookings")), "/bookings");
+        for page in ["/bookings", "/organize", "/organize/jazz/members", "/organize/jazz?page=2"] {
+            assert_eq!(allowed_next_page(Some(page)), page);
+        }
     }
 }

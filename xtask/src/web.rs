@@ -53,10 +53,10 @@ pub(crate) fn build(wanted: Ides) -> Result<()> {
         }
         Err(error) => return Err(error),
     };
-    let wasm = target_folder().join(target).join("wasm/rowlock-web.wasm");
+    let programs = target_folder().join(target).join("wasm");
     let mut args = vec!["run", "--quiet", "-p", "rowlock-web-bundler", "--"];
-    let wasm = wasm.to_string_lossy();
-    args.extend(["--wasm", &wasm, "--pages", "web/static", "--out", "web/dist"]);
+    let programs = programs.to_string_lossy();
+    args.extend(["--programs", &programs, "--pages", "web/static", "--out", "web/dist"]);
     let ide = ide.as_ref().map(|ide| ide.to_string_lossy());
     if let Some(ide) = &ide {
         args.extend(["--ide", ide]);

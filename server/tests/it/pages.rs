@@ -16,6 +16,7 @@ use crate::{
 on_both_engines! {
     every_page_answers_every_client_with_html
     an_address_without_a_page_is_not_found
+    the_pages_of_organizers_have_a_program_of_their_own
     an_events_page_describes_the_event
     an_organizers_page_describes_the_organizer
     no_text_of_an_event_leaves_its_place
@@ -47,9 +48,17 @@ fn structured_data(page: &str) -> Value {
 
 async fn every_page_answers_every_client_with_html(app: App) {
     let event = format!("/events/{}", app.event("Concert", 5).await);
-    for path in
-        ["/", "/events", "/events?page=2", "/bookings", "/sign-in?next=x", "/register", &event]
-    {
+    for path in [
+        "/",
+        "/events",
+        "/events?page=2",
+        "/bookings",
+        "/sign-in?next=x",
+        "/register",
+        "/organize",
+        "/organize/jazz?page=2",
+        &event,
+    ] {
         for path in [path.to_owned(), path.split('?').next().unwrap().to_owned() + "/"] {
             if path == "//" {
                 continue;
@@ -87,6 +96,9 @@ async fn an_address_without_a_page_is_not_found(app: App) {
         "/wp-login.php",
         "/index.html",
         "/bookings/1",
+        "/organize/a/b",
+        "/organize/events/1/b",
+        "/organized",
     ] {
         for accepted in ACCEPTED.into_iter().flatten() {
             let answer = app.get(path).header(header::ACCEPT, accepted).send().await.unwrap();
@@ -101,6 +113,31 @@ async fn an_address_without_a_page_is_not_found(app: App) {
         let answer = app.get(path).header(header::ACCEPT, "text/html").send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
         assert_eq!(answer.text().await.unwrap(), "", "{path}");
+    }
+}
+
+async fn the_pages_of_organizers_have_a_program_of_their_own(app: App) {
+    let event = format!("/organize/events/{}", EventId::new());
+    for (path, title) in [
+        ("/organize", "Your organizers"),
+        ("/organize/jazz", "My events"),
+        ("/organize/jazz/events/new", "New event"),
+        ("/organize/jazz/members", "Members"),
+        ("/organize/jazz/settings", "Settings"),
+        (&event, "Event"),
+        (&format!("{event}/attendees"), "Attendees"),
+        ("/organize/jazz/nothing", "Not found"),
+    ] {
+        let page = page(&app, path).await;
+        assert!(page.contains(&format!("<title>{title} · Rowlock</title>")), "{page}");
+        assert!(page.contains("/assets/organizer-") && !page.contains("/assets/buyer-"), "{page}");
+        let is_hidden = page.contains("<meta name=\"robots\" content=\"noindex\" />");
+        assert_eq!(is_hidden, title != "Not found", "{page}");
+    }
+    for path in ["/events", "/sign-in", "/organizers/jazz", "/organized"] {
+        let page = page(&app, path).await;
+        assert!(page.contains("/assets/buyer-") && !page.contains("/assets/organizer-"), "{page}");
+        assert!(!page.contains("noindex"), "{page}");
     }
 }
 
@@ -275,7 +312,7 @@ async fn a_page_comes_while_the_database_is_away() {
         assert!(answer.headers().contains_key(header::RETRY_AFTER));
         let page = answer.text().await.unwrap();
         assert!(page.contains("<title>Event · Rowlock</title>"), "{page}");
-        assert!(page.contains("/assets/app-"), "{page}");
+        assert!(page.contains("/assets/buyer-"), "{page}");
         assert_eq!(app.get("/events").send().await.unwrap().status(), StatusCode::OK);
     };
     // The connection falls silent.

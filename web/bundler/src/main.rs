@@ -14,12 +14,15 @@ use clap::Parser;
 use sha2::{Digest, Sha256};
 use wasm_bindgen_cli_support::Bindgen;
 
+/// The client's programs, and the page that loads each. All pages are made from index.html.
+const PROGRAMS: [(&str, &str); 2] = [("buyer", "index.html"), ("organizer", "organize.html")];
+
 /// Turn the compiled web client into the files that a browser loads.
 #[derive(Parser)]
 struct Args {
-    /// The client that cargo compiled for wasm32-unknown-unknown
-    #[arg(long, value_name = "FILE")]
-    wasm: PathBuf,
+    /// Folder with the programs that cargo compiled for wasm32-unknown-unknown
+    #[arg(long, value_name = "DIR")]
+    programs: PathBuf,
     /// Folder with index.html and the files beside it
     #[arg(long, value_name = "DIR")]
     pages: PathBuf,
@@ -38,29 +41,19 @@ fn main() -> Result<()> {
     }
     let mut bundle = Bundle::new(&args.out)?;
 
-    let mut bindings = Bindgen::new()
-        .input_path(&args.wasm)
-        .web(true)?
-        .typescript(false)
-        .omit_default_module_path(true)
-        .remove_name_section(true)
-        .remove_producers_section(true)
-        .generate_output()
-        .context("generating the JavaScript bindings")?;
-    // The bindings would import such files, and nothing here writes them.
-    if bindings.js().contains("./snippets/") {
-        bail!("a dependency has JavaScript snippets, which this bundler does not support");
-    }
-    let wasm = bindings.wasm_mut().emit_wasm();
-    bundle.add("app.wasm", &wasm)?;
-    bundle.add("app.js", bindings.js().as_bytes())?;
-
     let favicon = fs::read(args.pages.join("favicon.png")).context("reading favicon.png")?;
     bundle.add("favicon.png", &favicon)?;
-    // Ordered so that each file refers only to those before it.
-    for name in ["favicon.svg", "style.css", "start.js"] {
-        let text = read(&args.pages.join(name))?;
-        bundle.add(name, bundle.with_asset_paths(&text).as_bytes())?;
+    for name in ["favicon.svg", "style.css"] {
+        bundle.add(name, read(&args.pages.join(name))?.as_bytes())?;
+    }
+    for (program, page) in PROGRAMS {
+        bundle.add_program(program, &args.programs.join(format!("{program}.wasm")))?;
+        // Ordered so that each file refers only to those before it.
+        let start = bundle.with_asset_paths(&read(&args.pages.join("start.js"))?);
+        bundle.add("start.js", start.as_bytes())?;
+        let index = bundle.with_asset_paths(&read(&args.pages.join("index.html"))?);
+        // The server writes lines of its own into it, so a compressed copy would be of no use.
+        fs::write(args.out.join(page), index).with_context(|| format!("writing {page}"))?;
     }
     // Crawlers and devices ask for these under fixed names.
     for name in ["robots.txt", "apple-touch-icon.png"] {
@@ -68,10 +61,6 @@ fn main() -> Result<()> {
         fs::copy(&file, args.out.join(name))
             .with_context(|| format!("copying {}", file.display()))?;
     }
-    let page = read(&args.pages.join("index.html"))?;
-    let page = bundle.with_asset_paths(&page);
-    // The server writes lines of its own into it, so a compressed copy would be of no use.
-    fs::write(args.out.join("index.html"), page).context("writing index.html")?;
 
     let operations: BTreeMap<String, String> = rowlock_web_operations::texts()
         .into_iter()
@@ -101,13 +90,39 @@ impl<'a> Bundle<'a> {
         Ok(Self { out, paths: BTreeMap::new(), bytes: 0 })
     }
 
-    fn add(&mut self, name: &str, content: &[u8]) -> Result<()> {
+    /// Adds a program and its bindings. Files that are added later refer to them as `app.wasm` and
+    /// `app.js`.
+    fn add_program(&mut self, program: &str, compiled: &Path) -> Result<()> {
+        let mut bindings = Bindgen::new()
+            .input_path(compiled)
+            .web(true)?
+            .typescript(false)
+            .omit_default_module_path(true)
+            .remove_name_section(true)
+            .remove_producers_section(true)
+            .generate_output()
+            .with_context(|| format!("generating the JavaScript bindings of {program}"))?;
+        // The bindings would import such files, and nothing here writes them.
+        if bindings.js().contains("./snippets/") {
+            bail!("a dependency has JavaScript snippets, which this bundler does not support");
+        }
+        let wasm = bindings.wasm_mut().emit_wasm();
+        for (extension, content) in [("wasm", &wasm[..]), ("js", bindings.js().as_bytes())] {
+            let path = self.add(&format!("{program}.{extension}"), content)?;
+            self.paths.insert(format!("app.{extension}"), path);
+        }
+        Ok(())
+    }
+
+    /// Adds a file and returns its path in the browser.
+    fn add(&mut self, name: &str, content: &[u8]) -> Result<String> {
         let hash = hex(&Sha256::digest(content)[..6]);
         let (stem, extension) = name.split_once('.').context("a name has an extension")?;
         let path = format!("assets/{stem}-{hash}.{extension}");
         self.bytes += write_compressed(&self.out.join(&path), content, Quality::Best)?;
-        self.paths.insert(name.to_owned(), format!("/{path}"));
-        Ok(())
+        let path = format!("/{path}");
+        self.paths.insert(name.to_owned(), path.clone());
+        Ok(path)
     }
 
     /// Replaces each `{{name}}` by the asset's path in the browser.

@@ -5,6 +5,8 @@ use leptos_router::{components::A, hooks::use_location, location::Location};
 
 use super::sign_out_button::SignOutButton;
 use crate::{
+    browser,
+    program::Program,
     return_path::path_with_next,
     session::{Session, SessionUser, Viewer},
 };
@@ -26,13 +28,15 @@ pub(crate) fn Header() -> impl IntoView {
             view! { <span class="line line-name" aria-hidden="true"></span> }.into_any()
         }
         Viewer::SignedOut => view! {
-            <A href=move || path_with_next("/sign-in", &next.get())>"Sign in"</A>
-            <A
-                href=move || path_with_next("/register", &next.get())
-                attr:class="button button-small"
-            >
-                "Register"
-            </A>
+            <SiteLink
+                to=Signal::derive(move || path_with_next("/sign-in", &next.get()))
+                label="Sign in"
+            />
+            <SiteLink
+                to=Signal::derive(move || path_with_next("/register", &next.get()))
+                label="Register"
+                class="button button-small"
+            />
         }
         .into_any(),
         Viewer::SignedIn(SessionUser { name, .. }) => view! {
@@ -48,7 +52,12 @@ pub(crate) fn Header() -> impl IntoView {
             "Skip to content"
         </a>
         <header class="site-header">
-            <a class="logo" href="/events" aria-label="Rowlock: all events">
+            <a
+                class="logo"
+                href="/events"
+                rel=(browser::this_program() != Program::Buyer).then_some("external")
+                aria-label="Rowlock: all events"
+            >
                 <svg viewBox="0 0 32 32" aria-hidden="true">
                     <rect width="32" height="32" rx="8"></rect>
                     <path d="M7 11h18v3a2 2 0 0 0 0 4v3H7v-3a2 2 0 0 0 0-4z"></path>
@@ -56,10 +65,38 @@ pub(crate) fn Header() -> impl IntoView {
                 "Rowlock"
             </a>
             <nav class="site-nav" aria-label="Site">
-                <A href="/events">"Events"</A>
-                <A href="/bookings">"My bookings"</A>
+                <SiteLink to="/events" label="Events" />
+                <SiteLink to="/bookings" label="My bookings" />
+                <Show when=move || matches!(session.viewer(), Viewer::SignedIn(_))>
+                    <SiteLink to="/organize" label="Organize" />
+                </Show>
             </nav>
             <div class="account">{account}</div>
         </header>
+    }
+}
+
+/// A link of the header. The browser itself follows it if it leads to the other program.
+#[component]
+fn SiteLink(
+    #[prop(into)] to: Signal<String>,
+    label: &'static str,
+    #[prop(optional)] class: &'static str,
+) -> impl IntoView {
+    let class = (!class.is_empty()).then_some(class);
+    let is_here = to.with_untracked(|to| Program::of(to) == browser::this_program());
+    match is_here {
+        true => view! {
+            <A href=move || to.get() attr:class=class>
+                {label}
+            </A>
+        }
+        .into_any(),
+        false => view! {
+            <a href=move || to.get() rel="external" class=class>
+                {label}
+            </a>
+        }
+        .into_any(),
     }
 }

@@ -1,5 +1,6 @@
 //! Components that pages are built from.
 
+pub(crate) mod about_event;
 pub(crate) mod book_button;
 pub(crate) mod confirm_dialog;
 pub(crate) mod deferred;

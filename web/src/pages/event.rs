@@ -12,8 +12,8 @@ use crate::{
     api::{ErrorCode, Failure, live::LiveCounts},
     browser,
     components::{
+        about_event::AboutEvent,
         book_button::{BookButton, Offer},
-        event_card::{DateTile, EventFacts},
         live_status::LiveStatus,
         notice::FailureNotice,
         page_heading::PageHeading,
@@ -166,18 +166,11 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
     let (id, price) = (event.id.clone(), event.price.clone());
     view! {
         <div class="event">
-            <section class="panel" aria-label="About the event">
-                <div class="card-head">
-                    <DateTile starts_at=event.starts_at.0.clone() />
-                    <div>
-                        <EventFacts
-                            starts_at=event.starts_at.0.clone()
-                            venue=event.venue.clone()
-                        />
-                    </div>
-                </div>
-                <p class="description">{description}</p>
-            </section>
+            <AboutEvent
+                starts_at=event.starts_at.0.clone()
+                venue=event.venue.clone()
+                description
+            />
             <section class="panel" aria-label="Tickets">
                 <div class="count">
                     <TicketBadge tickets=tickets.clone() />

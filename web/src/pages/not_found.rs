@@ -2,7 +2,11 @@
 
 use leptos::prelude::*;
 
-use crate::components::{icons::Search, notice::Notice, page_heading::PageHeading};
+use crate::{
+    browser,
+    components::{icons::Search, notice::Notice, page_heading::PageHeading},
+    program::Program,
+};
 
 #[component]
 pub(crate) fn NotFoundPage() -> impl IntoView {
@@ -16,7 +20,11 @@ pub(crate) fn NotFoundPage() -> impl IntoView {
 pub(crate) fn NotFound(title: &'static str) -> impl IntoView {
     view! {
         <Notice icon=Search title text="It may have been moved, or the link may be incomplete.">
-            <a class="button" href="/events">
+            <a
+                class="button"
+                href="/events"
+                rel=(browser::this_program() != Program::Buyer).then_some("external")
+            >
                 "See all events"
             </a>
         </Notice>

@@ -3,7 +3,6 @@
 use std::{
     fs,
     net::TcpListener,
-    path::Path,
     process::{Child, Stdio},
     time::{Duration, Instant},
 };
@@ -82,12 +81,10 @@ fn resident_mib(pid: u32) -> Result<f64> {
 /// The size of the page, and of its assets as the bundler compressed them.
 pub(super) fn page() -> Result<Vec<Row>> {
     web::build(Ides::Optional)?;
-    let mut bytes = fs::metadata("web/dist/index.html")?.len();
-    for file in fs::read_dir(Path::new("web/dist/assets"))? {
-        let file = file?;
-        if file.path().extension().is_some_and(|extension| extension == "br") {
-            bytes += file.metadata()?.len();
-        }
+    let page = fs::read_to_string("web/dist/index.html")?;
+    let mut bytes = page.len() as u64;
+    for asset in page.split('"').filter(|text| text.starts_with("/assets/")) {
+        bytes += fs::metadata(format!("web/dist{asset}.br"))?.len();
     }
     let runs = vec![Run { baseline: None, measure: bytes as f64 / 1_000.0 }];
     let (description, note) = ("size of the first visit's downloads, with brotli", String::new());

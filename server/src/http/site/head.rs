@@ -26,6 +26,8 @@ pub(super) struct Head {
     pub(super) address: Option<(String, String)>,
     /// The page's subject, as schema.org describes things.
     pub(super) structured_data: Option<Value>,
+    /// Whether search engines should leave the page out.
+    pub(super) is_hidden: bool,
 }
 
 impl Head {
@@ -36,7 +38,13 @@ impl Head {
             description: TAGLINE.to_owned(),
             address: None,
             structured_data: None,
+            is_hidden: false,
         }
+    }
+
+    /// The head of a page that search engines should leave out.
+    pub(super) fn hidden(title: &str) -> Self {
+        Self { is_hidden: true, ..Self::unlisted(title) }
     }
 
     pub(super) fn to_html(&self) -> String {
@@ -61,6 +69,9 @@ impl Head {
                 line(&format!("<meta property=\"{property}\" content=\"{content}\" />"));
             }
             line("<meta name=\"twitter:card\" content=\"summary\" />");
+        }
+        if self.is_hidden {
+            line("<meta name=\"robots\" content=\"noindex\" />");
         }
         if let Some(data) = &self.structured_data {
             let data = script_safe(&data.to_string());
@@ -135,6 +146,7 @@ mod tests {
                 description: text.to_owned(),
                 address: Some(("http://a.example".to_owned(), "/".to_owned())),
                 structured_data: Some(json!({ "name": text })),
+                is_hidden: false,
             };
             let html = head.to_html();
             assert_eq!(html.matches("<script").count(), 1, "{html}");

@@ -31,8 +31,10 @@ use super::{settings::HttpArgs, state::App};
 /// The folder in which a checkout has the site.
 const DEFAULT_DIR: &str = "web/dist";
 
-/// The file from which the client draws all its pages.
+/// The file from which the client draws its pages, except for those of organizers.
 const INDEX: &str = "index.html";
+/// The file from which the client draws the pages of organizers.
+const ORGANIZE: &str = "organize.html";
 /// The page of GraphQL Playground.
 const PLAYGROUND: &str = "ide/playground/index.html";
 
@@ -99,7 +101,12 @@ pub(super) fn routes(settings: &HttpArgs, has_ides: bool) -> Router<App> {
 /// Serves files, and their compressed versions to browsers that accept these. All addresses that no
 /// file has belong to the client's pages.
 fn routes_to<B: Backend>(dir: &Path, backend: B, has_ides: bool) -> Router<App> {
-    let client = pages::Client { backend: backend.clone(), index: dir.join(INDEX), has_ides };
+    let client = |file: &str| pages::Client {
+        backend: backend.clone(),
+        file: dir.join(file),
+        index: dir.join(INDEX),
+        has_ides,
+    };
     let files = |path: &str| {
         ServeDir::with_backend(dir.join(path), backend.clone())
             .with_buf_chunk_size(CHUNK_BYTES)
@@ -120,7 +127,8 @@ fn routes_to<B: Backend>(dir: &Path, backend: B, has_ides: bool) -> Router<App> 
         .route_service("/apple-touch-icon.png", files(""))
         .merge(ides.layer(header_of(header::CONTENT_SECURITY_POLICY, IDE_POLICY)))
         .merge(
-            pages::routes(client).layer(header_of(header::CONTENT_SECURITY_POLICY, CLIENT_POLICY)),
+            pages::routes(client(INDEX), client(ORGANIZE))
+                .layer(header_of(header::CONTENT_SECURITY_POLICY, CLIENT_POLICY)),
         )
         .layer(header_of(header::CONTENT_SECURITY_POLICY, FILE_POLICY))
         .layer(header_of(header::REFERRER_POLICY, "same-origin"))

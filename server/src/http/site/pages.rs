@@ -1,15 +1,21 @@
 //! The pages of the web client: which addresses have one, with which status, and what each says
 //! about itself.
 //!
-//! The client draws all of them from one file. The server puts the page's own lines into its head,
-//! for whoever runs no script.
+//! The client draws all of them from two files, one for each of its programs. The server puts the
+//! page's own lines into its head, for whoever runs no script.
 
-use std::{fmt, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    io::{self, ErrorKind},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Extension, Router,
     extract::{Path, State, rejection::PathRejection},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{Html, IntoResponse, Response},
     routing::get,
 };
@@ -29,6 +35,20 @@ use crate::{database::Fault, events::EventsError, http::state::App, organizers::
 const OTHER_PAGES: [(&str, &str); 3] =
     [("/bookings", "My bookings"), ("/sign-in", "Sign in"), ("/register", "Create an account")];
 
+/// The pages of the organizers' program, and their titles.
+const ORGANIZERS_PAGES: [(&str, &str); 7] = [
+    ("/organize", "Your organizers"),
+    ("/organize/{slug}", "My events"),
+    ("/organize/{slug}/events/new", "New event"),
+    ("/organize/{slug}/members", "Members"),
+    ("/organize/{slug}/settings", "Settings"),
+    ("/organize/events/{id}", "Event"),
+    ("/organize/events/{id}/attendees", "Attendees"),
+];
+
+/// All addresses below this belong to the organizers' program.
+const ORGANIZERS_PREFIX: &str = "/organize/";
+
 /// The lines between these, in the client's file, are about the page.
 const HEAD_START: &str = "<!-- about this page: replaced by the server -->";
 const HEAD_END: &str = "<!-- /about this page -->";
@@ -39,17 +59,42 @@ const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// The line by which the client knows that the server has IDEs.
 const LINK_TO_IDES: &str = "\n    <link rel=\"help\" href=\"/playground\" />";
 
-/// The client's file, and whether its pages link to the IDEs.
+/// The file of one of the client's programs, and whether its pages link to the IDEs.
 #[derive(Clone)]
 pub(super) struct Client<B> {
     pub(super) backend: B,
+    pub(super) file: PathBuf,
+    /// Takes the file's place in a client that has no program for organizers.
     pub(super) index: PathBuf,
     pub(super) has_ides: bool,
 }
 
 /// The routes to all pages. Other addresses get the client's page, too, which says that there is
 /// nothing.
-pub(super) fn routes<B: Backend>(client: Client<B>) -> Router<App> {
+pub(super) fn routes<B: Backend>(buyer: Client<B>, organizer: Client<B>) -> Router<App> {
+    let nothing = organizer.clone();
+    let pages = buyers_pages::<B>().layer(Extension(buyer.clone()));
+    pages.merge(organizers_pages::<B>().layer(Extension(organizer))).fallback(get(
+        async move |uri: Uri| {
+            let is_organizers = uri.path().starts_with(ORGANIZERS_PREFIX);
+            not_found(Extension(if is_organizers { nothing } else { buyer })).await
+        },
+    ))
+}
+
+/// Nobody needs to find these pages, and each shows what only its organizer's members may see.
+fn organizers_pages<B: Backend>() -> Router<App> {
+    let mut router = Router::new();
+    for (path, title) in ORGANIZERS_PAGES {
+        let page = get(async move |Extension(client): Extension<Client<B>>| {
+            client.page(StatusCode::OK, &Head::hidden(title)).await
+        });
+        router = router.route(path, page.clone()).route(&format!("{path}/"), page);
+    }
+    router
+}
+
+fn buyers_pages<B: Backend>() -> Router<App> {
     let mut router = Router::new()
         .route("/", get(list::<B>))
         .route("/events", get(list::<B>))
@@ -64,7 +109,7 @@ pub(super) fn routes<B: Backend>(client: Client<B>) -> Router<App> {
         });
         router = router.route(path, page.clone()).route(&format!("{path}/"), page);
     }
-    router.fallback(get(not_found::<B>)).layer(Extension(client))
+    router
 }
 
 async fn list<B: Backend>(
@@ -78,6 +123,7 @@ async fn list<B: Backend>(
         address: public_origin(&headers, app.scheme(&headers))
             .map(|origin| (origin, "/events".to_owned())),
         structured_data: None,
+        is_hidden: false,
     };
     client.page(StatusCode::OK, &head).await
 }
@@ -191,6 +237,7 @@ fn event_head(
         description: description.clone(),
         address: origin.map(|origin| (origin, path)),
         structured_data: Some(structured_data),
+        is_hidden: false,
     }
 }
 
@@ -227,7 +274,13 @@ impl<B: Backend> Client<B> {
     /// Reads the client's file each time, because a build may replace it.
     async fn read(&self) -> io::Result<String> {
         let mut text = String::new();
-        self.backend.open(self.index.clone()).await?.read_to_string(&mut text).await?;
+        let file = match self.backend.open(self.file.clone()).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.backend.open(self.index.clone()).await
+            }
+            opened => opened,
+        };
+        file?.read_to_string(&mut text).await?;
         Ok(text)
     }
 }

@@ -1,9 +1,10 @@
-//! Rowlock's web client. `main` mounts the application in the page's body.
+//! Rowlock's web client. It is two programs, which `src/bin` has: the buyer's, and the organizers',
+//! which browsers load only for the pages below `/organize`.
 //!
 //! Modules import only from the layers below them:
 //!
-//! 1. `app`: the frame around every page
-//! 2. `pages`: one module for each page
+//! 1. `app`: the buyer's program; `organize`: the organizers' program with its pages
+//! 2. `frame`: the frame around every page; `pages`: one module for each page of the buyer's program
 //! 3. `components`: what pages are built from
 //! 4. `my_bookings`: the user's booking of each event, and booking
 //! 5. `query`, `toasts`, `scroll`, `last_list`, `redirect`: what else pages share
@@ -12,8 +13,8 @@
 //! 7. `api`: HTTP and the live socket
 //! 8. `browser`: the browser's clock, formats, random numbers, focus and storage; `visibility`:
 //!    whether the page is seen
-//! 9. `backoff`, `event_list`, `event_path`, `language`, `money`, `return_path`, `ticket_count`,
-//!    `timestamp`, `validation`: rules that need no browser
+//! 9. `backoff`, `event_list`, `event_path`, `language`, `money`, `program`, `return_path`,
+//!    `ticket_count`, `timestamp`, `validation`: rules that need no browser
 
 #![expect(unreachable_pub, reason = "the component macro makes public what it generates")]
 
@@ -25,11 +26,14 @@ mod browser;
 mod components;
 mod event_list;
 mod event_path;
+mod frame;
 mod language;
 mod last_list;
 mod money;
 mod my_bookings;
+mod organize;
 mod pages;
+mod program;
 mod query;
 mod redirect;
 mod repetition;
@@ -42,10 +46,22 @@ mod toasts;
 mod validation;
 mod visibility;
 
-fn main() {
+use leptos::prelude::*;
+
+/// Starts the buyer's program in the page's body.
+pub fn start_buyer() {
+    start(app::App);
+}
+
+/// Starts the organizers' program in the page's body.
+pub fn start_organizer() {
+    start(organize::OrganizeApp);
+}
+
+fn start<V: IntoView + 'static>(app: impl FnOnce() -> V + 'static) {
     // The static page that was visible while the program loaded.
-    if let Some(shell) = leptos::prelude::document().get_element_by_id("shell") {
+    if let Some(shell) = document().get_element_by_id("shell") {
         shell.remove();
     }
-    leptos::mount::mount_to_body(app::App);
+    leptos::mount::mount_to_body(app);
 }

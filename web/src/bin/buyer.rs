@@ -1,0 +1,5 @@
+//! The program of the pages for buyers.
+
+fn main() {
+    rowlock_web::start_buyer();
+}
