@@ -106,8 +106,13 @@ impl<'a> Bundle<'a> {
         if bindings.js().contains("./snippets/") {
             bail!("a dependency has JavaScript snippets, which this bundler does not support");
         }
-        let wasm = bindings.wasm_mut().emit_wasm();
-        for (extension, content) in [("wasm", &wasm[..]), ("js", bindings.js().as_bytes())] {
+        let mut js = bindings.js().to_owned();
+        let wasm = bindings.wasm_mut();
+        for (number, import) in wasm.imports.iter_mut().enumerate() {
+            shorten_name(&mut import.name, number, &mut js);
+        }
+        let wasm = wasm.emit_wasm();
+        for (extension, content) in [("wasm", &wasm[..]), ("js", js.as_bytes())] {
             let path = self.add(&format!("{program}.{extension}"), content)?;
             self.paths.insert(format!("app.{extension}"), path);
         }
@@ -140,6 +145,19 @@ impl<'a> Bundle<'a> {
             self.bytes as f64 / 1_000.0
         )?;
         Ok(())
+    }
+}
+
+/// Gives a binding a short name, in the program and in its JavaScript. Its own ends with a hash, which
+/// can't be compressed: together, they are two hundredths of the download.
+fn shorten_name(name: &mut String, number: usize, js: &mut String) {
+    const HASH_LEN: usize = 16;
+    let hash = name.len().checked_sub(HASH_LEN).and_then(|start| name.get(start..));
+    let has_hash = hash.is_some_and(|hash| hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    if has_hash && name.starts_with("__wbg_") {
+        let short = format!("b{number}");
+        *js = js.replace(name.as_str(), &short);
+        *name = short;
     }
 }
 
