@@ -8,7 +8,8 @@ use leptos_router::{
 };
 
 use crate::{
-    api::live::LiveCounts,
+    api::{details::LiveDetails, live::LiveCounts},
+    edit_notices::tell_edits,
     frame::{Frame, provide_shared_state},
     last_list::LastListPath,
     my_bookings::MyBookings,
@@ -18,16 +19,16 @@ use crate::{
     },
     session::Session,
     toasts::Toasts,
-    visibility::PageVisibility,
 };
 
 #[component]
 pub(crate) fn App() -> impl IntoView {
     provide_shared_state();
     let session = Session::from_context();
-    let (live, visibility) = (LiveCounts::from_context(), PageVisibility::from_context());
-    MyBookings::provide(session, live, Toasts::from_context(), visibility);
-    let my_bookings = MyBookings::from_context();
+    let (live, details) = (LiveCounts::from_context(), LiveDetails::from_context());
+    let toasts = Toasts::from_context();
+    let my_bookings = MyBookings::provide(session, live, details, toasts);
+    tell_edits(details, my_bookings, toasts);
     Effect::watch(
         move || session.viewer(),
         move |viewer, _, _| my_bookings.change_viewer(viewer),

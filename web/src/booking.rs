@@ -1,6 +1,8 @@
 //! The outcome of an attempt to book, and the user's message.
 
-use rowlock_web_operations::bookings::{BookEventResult, BookingStatus};
+use rowlock_web_operations::bookings::{
+    BookEventResult, BookingStatus, ClosedReason, PriceChanged,
+};
 
 use crate::api::Failure;
 
@@ -21,6 +23,9 @@ pub(crate) enum BookingOutcome {
     },
     /// The event takes no more bookings; the server's message says why.
     Closed(String),
+    /// The price is not the one that the user has seen. Nothing was booked. The sentences say what
+    /// has changed.
+    PriceChanged(Vec<String>),
     /// Nothing was booked; the message says why.
     Refused(String),
     /// A refusal that this client does not know. Nothing was booked.
@@ -29,8 +34,12 @@ pub(crate) enum BookingOutcome {
     Unknown,
 }
 
-impl From<Result<BookEventResult, Failure>> for BookingOutcome {
-    fn from(answer: Result<BookEventResult, Failure>) -> Self {
+impl BookingOutcome {
+    /// `changes` says what has changed about the event if its price has.
+    pub(crate) fn of(
+        answer: Result<BookEventResult, Failure>,
+        changes: impl FnOnce(&PriceChanged) -> Vec<String>,
+    ) -> Self {
         match answer {
             Ok(BookEventResult::BookEventSuccess(success))
                 if success.booking.status == BookingStatus::Cancelled =>
@@ -46,15 +55,20 @@ impl From<Result<BookEventResult, Failure>> for BookingOutcome {
             Ok(BookEventResult::SoldOut(refusal)) => {
                 Self::SoldOut { left: refusal.remaining_tickets }
             }
+            // The sale begins later, and the user can try again then.
+            Ok(BookEventResult::BookingClosed(refusal))
+                if refusal.reason == ClosedReason::NotYetOnSale =>
+            {
+                Self::Refused(refusal.message)
+            }
             Ok(BookEventResult::BookingClosed(refusal)) => Self::Closed(refusal.message),
+            Ok(BookEventResult::PriceChanged(refusal)) => Self::PriceChanged(changes(&refusal)),
             Ok(BookEventResult::Other) => Self::OtherRefusal,
             Err(failure) if failure.is_inconclusive() => Self::Unknown,
             Err(failure) => Self::Refused(failure.message()),
         }
     }
-}
 
-impl BookingOutcome {
     /// The message to the user.
     pub(crate) fn message(&self, event: &str) -> String {
         match self {
@@ -66,6 +80,9 @@ impl BookingOutcome {
             Self::SoldOut { left: 1 } => format!("Sorry, only 1 ticket for {event} is left."),
             Self::SoldOut { left } => format!("Sorry, only {left} tickets for {event} are left."),
             Self::Closed(message) | Self::Refused(message) => message.clone(),
+            Self::PriceChanged(changes) => {
+                format!("{event}: {} Nothing was booked.", changes.join(" "))
+            }
             Self::CancelledSince => {
                 format!("Your booking for {event} was made and then cancelled.")
             }
@@ -80,8 +97,17 @@ impl BookingOutcome {
 
 #[cfg(test)]
 mod tests {
+    use rowlock_web_operations::{bookings::BookingClosed, events::WholeEvent};
+
     use super::*;
-    use crate::api::{ErrorCode, http::ApiError};
+    use crate::{
+        api::{ErrorCode, http::ApiError},
+        event_changes::tests::event,
+    };
+
+    fn outcome(answer: Result<BookEventResult, Failure>) -> BookingOutcome {
+        BookingOutcome::of(answer, |_| Vec::new())
+    }
 
     fn api_error(code: ErrorCode) -> Failure {
         let message = "Wait 3 s.".to_owned();
@@ -116,16 +142,47 @@ mod tests {
 
     #[test]
     fn the_servers_answer_decides_the_outcome() {
-        let outcome = |failure| BookingOutcome::from(Err(failure));
+        let of_failure = |failure| outcome(Err(failure));
         for failure in
             [Failure::NoAnswer, api_error(ErrorCode::Unavailable), api_error(ErrorCode::Internal)]
         {
-            assert_eq!(outcome(failure), BookingOutcome::Unknown);
+            assert_eq!(of_failure(failure), BookingOutcome::Unknown);
         }
         for code in [ErrorCode::RateLimited, ErrorCode::BadUserInput, ErrorCode::Other] {
             let refused = BookingOutcome::Refused("Wait 3 s.".to_owned());
-            assert_eq!(outcome(api_error(code)), refused);
+            assert_eq!(of_failure(api_error(code)), refused);
         }
-        assert_eq!(BookingOutcome::from(Ok(BookEventResult::Other)), BookingOutcome::OtherRefusal);
+        assert_eq!(outcome(Ok(BookEventResult::Other)), BookingOutcome::OtherRefusal);
+    }
+
+    #[test]
+    fn a_booking_before_the_sale_can_be_tried_again_and_others_that_are_refused_can_not() {
+        let closed = |reason| {
+            let (message, event) = ("Too early.".to_owned(), WholeEvent { event: event() });
+            outcome(Ok(BookEventResult::BookingClosed(BookingClosed { message, reason, event })))
+        };
+        let refused = BookingOutcome::Refused("Too early.".to_owned());
+        assert_eq!(closed(ClosedReason::NotYetOnSale), refused);
+        for reason in [
+            ClosedReason::SaleEnded,
+            ClosedReason::Started,
+            ClosedReason::Cancelled,
+            ClosedReason::Other,
+        ] {
+            assert_eq!(closed(reason), BookingOutcome::Closed("Too early.".to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_changed_price_is_told_with_what_else_has_changed() {
+        let refusal = PriceChanged { price: event().price, event: WholeEvent { event: event() } };
+        let answer = Ok(BookEventResult::PriceChanged(refusal));
+        let outcome = BookingOutcome::of(answer, |_| {
+            vec!["The start was moved.".to_owned(), "The price is now $35.00.".to_owned()]
+        });
+        assert_eq!(
+            outcome.message("Jazz Night"),
+            "Jazz Night: The start was moved. The price is now $35.00. Nothing was booked."
+        );
     }
 }

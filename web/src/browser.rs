@@ -1,5 +1,5 @@
-//! Wrappers around the browser's own functions: formatting in English and in the visitor's time
-//! zone, the clock, random numbers, focus, address and storage.
+//! Wrappers around the browser's own functions: numbers and prices in English, the clock, random
+//! numbers, focus, address and storage.
 
 use std::{cell::RefCell, collections::HashMap, time::Duration};
 
@@ -16,17 +16,7 @@ use crate::{language::english_variant, money::Amount, program::Program};
 pub(crate) const FREE: &str = "Free";
 
 thread_local! {
-    // Kept, because creating a formatter takes a browser longer than rendering a card.
-    static DATE_AND_TIME: Function = date_format(&[
-        ("year", "numeric"),
-        ("month", "long"),
-        ("day", "numeric"),
-        ("hour", "numeric"),
-        ("minute", "2-digit"),
-        ("timeZoneName", "short"),
-    ]);
-    static MONTH: Function = date_format(&[("month", "short")]);
-    static DAY: Function = date_format(&[("day", "numeric")]);
+    // Formatters are kept, because creating one takes a browser longer than rendering a card.
     static NUMBER: Function = number_format(&[]);
     /// Formatters by currency.
     static PRICES: RefCell<HashMap<String, Function>> = RefCell::default();
@@ -37,33 +27,19 @@ thread_local! {
     };
 }
 
-/// For example "March 15, 2026 at 10:00 AM GMT+1", in the visitor's time zone.
-pub(crate) fn date_and_time(rfc3339: &str) -> String {
-    DATE_AND_TIME.with(|format| date(format, rfc3339))
-}
-
-/// For example "Mar" and "15".
-pub(crate) fn month_and_day(rfc3339: &str) -> (String, String) {
-    (MONTH.with(|format| date(format, rfc3339)), DAY.with(|format| date(format, rfc3339)))
-}
-
-fn date_format(options: &[(&str, &str)]) -> Function {
-    LOCALE.with(|locale| Intl::DateTimeFormat::new(&Array::of1(locale), &object(options)).format())
+/// The kind of English that dates and numbers are written in.
+pub(crate) fn locale() -> JsValue {
+    LOCALE.with(JsValue::clone)
 }
 
 fn number_format(options: &[(&str, &str)]) -> Function {
-    LOCALE.with(|locale| Intl::NumberFormat::new(&Array::of1(locale), &object(options)).format())
+    Intl::NumberFormat::new(&Array::of1(&locale()), &object(options)).format()
 }
 
 /// For example "12,000".
 pub(crate) fn number(number: i32) -> String {
     let written = NUMBER.with(|format| format.call1(&JsValue::UNDEFINED, &JsValue::from(number)));
     text(written).unwrap_or_else(|| number.to_string())
-}
-
-fn date(format: &Function, rfc3339: &str) -> String {
-    let date = Date::new(&JsValue::from_str(rfc3339));
-    text(format.call1(&JsValue::UNDEFINED, &date)).unwrap_or_else(|| rfc3339.to_owned())
 }
 
 /// The price of some tickets, for example "€99.80".
@@ -185,7 +161,8 @@ pub(crate) fn session_storage() -> Option<Storage> {
     window().session_storage().ok().flatten()
 }
 
-fn object(entries: &[(&str, &str)]) -> Object {
+/// A JavaScript object with these properties.
+pub(crate) fn object(entries: &[(&str, &str)]) -> Object {
     let object = Object::new();
     for (name, value) in entries {
         // Setting a property of a plain object can't fail.

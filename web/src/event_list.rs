@@ -105,6 +105,7 @@ impl ListParams {
             first: PAGE_SIZE,
             offset: (self.page - 1).saturating_mul(PAGE_SIZE),
             search: Some(self.search.clone()).filter(|search| !search.is_empty()),
+            filter: None,
             order_by: EventOrder { field: self.order.field, direction: self.order.direction },
         }
     }

@@ -1,7 +1,7 @@
 //! The address of an event's page, which holds the number of tickets that the visitor has chosen.
 
-/// The server's limit for one booking.
-pub(crate) const MAX_TICKETS_PER_BOOKING: i32 = 10;
+/// The most that an event can let one person book.
+const MAX_TICKETS_PER_BOOKING: i32 = 10;
 /// The parameter with the number of tickets.
 pub(crate) const QUANTITY: &str = "quantity";
 

@@ -6,15 +6,16 @@
 //! 1. `app`: the buyer's program; `organize`: the organizers' program with its pages
 //! 2. `frame`: the frame around every page; `pages`: one module for each page of the buyer's program
 //! 3. `components`: what pages are built from
-//! 4. `my_bookings`: the user's booking of each event, and booking
+//! 4. `edit_notices`: tells what edits have changed; `my_bookings`: the user's booking of each event,
+//!    and booking
 //! 5. `query`, `toasts`, `scroll`, `last_list`, `redirect`: what else pages share
 //! 6. `session`: who is signed in; `booking`: outcomes of a booking; `repetition`: repeating an
 //!    operation whose answer is missing
 //! 7. `api`: HTTP and the live socket
-//! 8. `browser`: the browser's clock, formats, random numbers, focus and storage; `visibility`:
-//!    whether the page is seen
-//! 9. `backoff`, `event_list`, `event_path`, `language`, `money`, `program`, `return_path`,
-//!    `ticket_count`, `timestamp`, `validation`: rules that need no browser
+//! 8. `formats`, `dates` and `browser`: the browser's formats, clock, random numbers, focus and
+//!    storage; `visibility`: whether the page is seen
+//! 9. `backoff`, `event_changes`, `event_list`, `event_path`, `language`, `money`, `program`,
+//!    `return_path`, `sale`, `ticket_count`, `timestamp`, `validation`: rules that need no browser
 
 #![expect(unreachable_pub, reason = "the component macro makes public what it generates")]
 
@@ -24,8 +25,12 @@ mod backoff;
 mod booking;
 mod browser;
 mod components;
+mod dates;
+mod edit_notices;
+mod event_changes;
 mod event_list;
 mod event_path;
+mod formats;
 mod frame;
 mod language;
 mod last_list;
@@ -38,6 +43,7 @@ mod query;
 mod redirect;
 mod repetition;
 mod return_path;
+mod sale;
 mod scroll;
 mod session;
 mod ticket_count;

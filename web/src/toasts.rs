@@ -20,7 +20,26 @@ pub(crate) enum Tone {
     Info,
     /// The outcome is not known yet.
     Waiting,
+    /// Somebody else has changed what the page shows.
+    Change,
     Error,
+}
+
+/// What a message is about, with the event's id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Topic {
+    /// The user's booking of the event.
+    Booking(String),
+    /// An edit of the event.
+    Edit(String),
+}
+
+impl Topic {
+    fn event_id(&self) -> &str {
+        match self {
+            Self::Booking(event_id) | Self::Edit(event_id) => event_id,
+        }
+    }
 }
 
 /// Says whether a message still holds. It is called in an effect, so it can follow signals.
@@ -31,8 +50,8 @@ pub(crate) struct Toast {
     pub(crate) id: u32,
     pub(crate) tone: Tone,
     pub(crate) text: String,
-    /// The event that the message is about. It replaces an earlier one about the same event.
-    event_id: Option<String>,
+    /// What the message is about. It replaces an earlier one about the same.
+    topic: Option<Topic>,
     /// The message goes away when this is false.
     holds: Option<Condition>,
     /// The page that the message belongs to.
@@ -50,7 +69,7 @@ impl Toast {
             id: 0,
             tone,
             text,
-            event_id: None,
+            topic: None,
             holds: None,
             page: None,
             is_lasting: false,
@@ -59,7 +78,11 @@ impl Toast {
     }
 
     pub(crate) fn about_event(self, event_id: &str) -> Self {
-        Self { event_id: Some(event_id.to_owned()), ..self }
+        Self { topic: Some(Topic::Booking(event_id.to_owned())), ..self }
+    }
+
+    pub(crate) fn about_edit_of(self, event_id: &str) -> Self {
+        Self { topic: Some(Topic::Edit(event_id.to_owned())), ..self }
     }
 
     pub(crate) fn while_true(self, holds: impl Fn() -> bool + Send + Sync + 'static) -> Self {
@@ -121,7 +144,7 @@ impl Toasts {
     pub(crate) fn show(self, toast: Toast) {
         // Otherwise, screen readers would read it out once more.
         let is_shown = |shown: &Toast| {
-            shown.is_lasting && shown.text == toast.text && shown.event_id == toast.event_id
+            shown.is_lasting && shown.text == toast.text && shown.topic == toast.topic
         };
         if self.shown.with_untracked(|shown| shown.iter().any(is_shown)) {
             return;
@@ -131,13 +154,16 @@ impl Toasts {
         let is_lasting = toast.is_lasting;
         self.shown.update(|shown| {
             shown.retain(|before| {
-                let same_event = before.event_id.is_some() && before.event_id == toast.event_id;
-                !same_event && before.text != toast.text
+                let same_topic = before.topic.is_some() && before.topic == toast.topic;
+                !same_topic && before.text != toast.text
             });
             shown.push(Toast { id, ..toast });
             if shown.len() > MAX_TOASTS {
-                let oldest = shown.iter().position(|toast| !toast.is_lasting).unwrap_or_default();
-                shown.remove(oldest);
+                let oldest = |goes: fn(&Toast) -> bool| shown.iter().position(goes);
+                // A message that offers an action stays longest.
+                let dispensable = oldest(|toast| !toast.is_lasting)
+                    .or_else(|| oldest(|toast| toast.action.is_none()));
+                shown.remove(dispensable.unwrap_or_default());
             }
         });
         if !is_lasting {
@@ -161,7 +187,7 @@ impl Toasts {
     }
 
     pub(crate) fn dismiss_about_event(self, event_id: &str) {
-        self.dismiss_if(|toast| toast.event_id.as_deref() == Some(event_id));
+        self.dismiss_if(|toast| toast.topic.as_ref().map(Topic::event_id) == Some(event_id));
     }
 
     /// Removes the messages that belong to other pages than this one.

@@ -5,24 +5,21 @@ use leptos::prelude::*;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::VisibilityState;
 
-/// A `Copy` handle to how often the page was hidden, and shown again.
+/// A `Copy` handle to how often the page was shown again.
 #[derive(Clone, Copy)]
 pub(crate) struct PageVisibility {
-    times_hidden: StoredValue<u32>,
     times_shown_again: RwSignal<u32>,
 }
 
 impl PageVisibility {
     /// Installs a listener that stays until the browser leaves the document.
     pub(crate) fn provide() -> Self {
-        let visibility =
-            Self { times_hidden: StoredValue::new(0), times_shown_again: RwSignal::new(0) };
+        let visibility = Self { times_shown_again: RwSignal::new(0) };
         provide_context(visibility);
-        let listener = Closure::<dyn Fn()>::new(move || match document().visibility_state() {
-            VisibilityState::Visible => {
+        let listener = Closure::<dyn Fn()>::new(move || {
+            if document().visibility_state() == VisibilityState::Visible {
                 visibility.times_shown_again.update(|times| *times = times.wrapping_add(1));
             }
-            _ => visibility.times_hidden.update_value(|times| *times = times.wrapping_add(1)),
         });
         let listener = listener.into_js_value();
         // A listener can always be added to the document.
@@ -33,10 +30,6 @@ impl PageVisibility {
 
     pub(crate) fn from_context() -> Self {
         expect_context()
-    }
-
-    pub(crate) fn times_hidden(self) -> u32 {
-        self.times_hidden.get_value()
     }
 
     /// Everything on the page may be out of date when this changes.

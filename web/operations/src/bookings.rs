@@ -2,13 +2,18 @@
 
 use cynic::{MutationBuilder, QueryBuilder};
 
-use super::{scalars::DateTime, schema};
+use super::{
+    events::{Money, MoneyInput, WholeEvent},
+    scalars::DateTime,
+    schema,
+};
 
 #[derive(cynic::InputObject, Clone, Debug)]
 pub struct BookEventInput {
     pub event_id: cynic::Id,
     pub quantity: i32,
     pub idempotency_key: Option<String>,
+    pub expected_unit_price: Option<MoneyInput>,
 }
 
 #[derive(cynic::QueryVariables, Debug)]
@@ -29,6 +34,7 @@ pub enum BookEventResult {
     SoldOut(SoldOut),
     AlreadyBooked(AlreadyBooked),
     BookingClosed(BookingClosed),
+    PriceChanged(PriceChanged),
     /// A refusal that was added after this client was built.
     #[cynic(fallback)]
     Other,
@@ -69,6 +75,25 @@ pub struct AlreadyBooked {
 #[derive(cynic::QueryFragment, Debug)]
 pub struct BookingClosed {
     pub message: String,
+    pub reason: ClosedReason,
+    pub event: WholeEvent,
+}
+
+#[derive(cynic::Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClosedReason {
+    NotYetOnSale,
+    SaleEnded,
+    Started,
+    Cancelled,
+    /// A reason that was added after this client was built.
+    #[cynic(fallback)]
+    Other,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+pub struct PriceChanged {
+    pub price: Money,
+    pub event: WholeEvent,
 }
 
 #[derive(cynic::InputObject, Clone, Debug)]
@@ -114,18 +139,20 @@ pub struct Booking {
     pub id: cynic::Id,
     pub quantity: i32,
     pub status: BookingStatus,
+    pub reference: String,
+    pub unit_price: Money,
+    pub total_price: Money,
     pub created_at: DateTime,
     pub cancelled_at: Option<DateTime>,
-    pub event: BookedEvent,
+    pub cancelled_by: Option<CancelledBy>,
+    pub cancellation_reason: Option<String>,
+    pub event: WholeEvent,
 }
 
-#[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
-#[cynic(graphql_type = "Event")]
-pub struct BookedEvent {
-    pub id: cynic::Id,
-    pub title: String,
-    pub venue: String,
-    pub starts_at: DateTime,
+#[derive(cynic::Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CancelledBy {
+    Buyer,
+    Organizer,
 }
 
 #[derive(cynic::QueryVariables, Debug)]

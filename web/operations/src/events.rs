@@ -1,4 +1,6 @@
-//! One page of the event list, and one event.
+//! One page of the event list, one event, and one organizer.
+
+use std::ops;
 
 use cynic::QueryBuilder;
 
@@ -7,17 +9,58 @@ use super::{
     schema,
 };
 
-/// An event on a card.
+/// What an event's organizer says about it, except for the description. An edit changes this.
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
 pub struct Event {
     pub id: cynic::Id,
     pub title: String,
     pub venue: String,
+    pub city: String,
     pub starts_at: DateTime,
+    pub ends_at: Option<DateTime>,
+    pub time_zone: String,
+    pub sales_start_at: Option<DateTime>,
+    pub sales_end_at: Option<DateTime>,
+    pub status: EventStatus,
+    pub cancellation_reason: Option<String>,
     pub price: Money,
-    pub remaining_tickets: i32,
     pub total_tickets: i32,
+    pub max_per_booking: i32,
+    pub revision: i32,
+}
+
+/// An event with nothing more. Each type that has an [`Event`] spreads it, so the code that parses
+/// it is compiled once.
+#[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
+#[cynic(graphql_type = "Event")]
+pub struct WholeEvent {
+    #[cynic(spread)]
+    pub event: Event,
+}
+
+impl ops::Deref for WholeEvent {
+    type Target = Event;
+
+    fn deref(&self) -> &Event {
+        &self.event
+    }
+}
+
+#[derive(cynic::Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventStatus {
+    Draft,
+    Published,
+    Cancelled,
+}
+
+/// An event in a list, with its count and the user's booking.
+#[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
+#[cynic(graphql_type = "Event")]
+pub struct ListedEvent {
+    pub remaining_tickets: i32,
     pub my_booking: Option<MyBooking>,
+    #[cynic(spread)]
+    pub event: Event,
 }
 
 /// The user's booking of an event.
@@ -31,6 +74,18 @@ pub struct MyBooking {
 pub struct Money {
     pub amount: Decimal,
     pub currency: String,
+}
+
+#[derive(cynic::InputObject, Clone, Debug)]
+pub struct MoneyInput {
+    pub amount: Decimal,
+    pub currency: String,
+}
+
+impl From<Money> for MoneyInput {
+    fn from(Money { amount, currency }: Money) -> Self {
+        Self { amount, currency }
+    }
 }
 
 #[derive(cynic::Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,11 +107,18 @@ pub struct EventOrder {
     pub direction: OrderDirection,
 }
 
+#[derive(cynic::InputObject, Clone, Debug)]
+pub struct EventFilter {
+    #[cynic(skip_serializing_if = "Option::is_none")]
+    pub organizer_id: Option<cynic::Id>,
+}
+
 #[derive(cynic::QueryVariables, Debug)]
 pub struct EventListVariables {
     pub first: i32,
     pub offset: i32,
     pub search: Option<String>,
+    pub filter: Option<EventFilter>,
     pub order_by: EventOrder,
 }
 
@@ -64,13 +126,13 @@ pub struct EventListVariables {
 #[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "Query", variables = "EventListVariables")]
 pub struct EventList {
-    #[arguments(first: $first, offset: $offset, search: $search, orderBy: $order_by)]
+    #[arguments(first: $first, offset: $offset, search: $search, filter: $filter, orderBy: $order_by)]
     pub events: EventConnection,
 }
 
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
 pub struct EventConnection {
-    pub nodes: Vec<Event>,
+    pub nodes: Vec<ListedEvent>,
     pub total_count: i32,
 }
 
@@ -83,15 +145,38 @@ pub struct OneEventVariables {
 #[cynic(graphql_type = "Query", variables = "OneEventVariables")]
 pub struct OneEvent {
     #[arguments(id: $id)]
-    pub event: Option<EventWithDescription>,
+    pub event: Option<EventOnPage>,
+}
+
+/// An event with all that its own page shows.
+#[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
+#[cynic(graphql_type = "Event")]
+pub struct EventOnPage {
+    pub description: String,
+    pub organizer: Organizer,
+    pub remaining_tickets: i32,
+    pub my_booking: Option<MyBooking>,
+    #[cynic(spread)]
+    pub event: Event,
 }
 
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
-#[cynic(graphql_type = "Event")]
-pub struct EventWithDescription {
-    pub description: String,
-    #[cynic(spread)]
-    pub event: Event,
+pub struct Organizer {
+    pub id: cynic::Id,
+    pub name: String,
+    pub slug: String,
+}
+
+#[derive(cynic::QueryVariables, Debug)]
+pub struct OneOrganizerVariables {
+    slug: String,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Query", variables = "OneOrganizerVariables")]
+pub struct OneOrganizer {
+    #[arguments(slug: $slug)]
+    pub organizer: Option<Organizer>,
 }
 
 pub fn event_list(
@@ -102,4 +187,8 @@ pub fn event_list(
 
 pub fn one_event(id: String) -> cynic::Operation<OneEvent, OneEventVariables> {
     OneEvent::build(OneEventVariables { id: id.into() })
+}
+
+pub fn one_organizer(slug: String) -> cynic::Operation<OneOrganizer, OneOrganizerVariables> {
+    OneOrganizer::build(OneOrganizerVariables { slug })
 }

@@ -27,11 +27,21 @@ pub fn texts() -> Vec<String> {
         field: events::EventOrderField::Date,
         direction: events::OrderDirection::Asc,
     };
-    let list = events::EventListVariables { first: 1, offset: 0, search: None, order_by: order };
+    let list = events::EventListVariables {
+        first: 1,
+        offset: 0,
+        search: None,
+        filter: None,
+        order_by: order,
+    };
     let registration = accounts::RegisterInput { email: text(), password: text(), name: text() };
     let login = accounts::LoginInput { email: text(), password: text() };
-    let booking =
-        bookings::BookEventInput { event_id: text().into(), quantity: 1, idempotency_key: None };
+    let booking = bookings::BookEventInput {
+        event_id: text().into(),
+        quantity: 1,
+        idempotency_key: None,
+        expected_unit_price: None,
+    };
     vec![
         accounts::register(registration).query,
         accounts::login(login).query,
@@ -44,7 +54,9 @@ pub fn texts() -> Vec<String> {
         bookings::my_bookings(1, None).query,
         events::event_list(list).query,
         events::one_event(text()).query,
+        events::one_organizer(text()).query,
         live::remaining_tickets(Vec::new()).query().to_owned(),
+        live::event_updates(Vec::new()).query().to_owned(),
     ]
 }
 

@@ -1,8 +1,8 @@
-//! Live counts.
+//! Live counts and edits.
 
 use cynic::SubscriptionBuilder;
 
-use super::schema;
+use super::{events::Event, schema};
 
 #[derive(cynic::QueryVariables, Debug)]
 pub struct RemainingTicketsVariables {
@@ -30,4 +30,34 @@ pub type RemainingTicketsOperation =
 
 pub fn remaining_tickets(event_ids: Vec<cynic::Id>) -> RemainingTicketsOperation {
     RemainingTickets::build(RemainingTicketsVariables { event_ids: Some(event_ids) })
+}
+
+#[derive(cynic::QueryVariables, Debug)]
+pub struct EventUpdatesVariables {
+    event_ids: Vec<cynic::Id>,
+    revisions: Option<Vec<i32>>,
+}
+
+/// The given events after each edit.
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Subscription", variables = "EventUpdatesVariables")]
+pub struct EventUpdates {
+    #[arguments(eventIds: $event_ids, revisions: $revisions)]
+    pub event_updates: EditedEvent,
+}
+
+#[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
+#[cynic(graphql_type = "Event")]
+pub struct EditedEvent {
+    pub description: String,
+    #[cynic(spread)]
+    pub event: Event,
+}
+
+pub type EventUpdatesOperation = cynic::StreamingOperation<EventUpdates, EventUpdatesVariables>;
+
+/// Watches events of which the page has these revisions. Other revisions are sent at once.
+pub fn event_updates(known: Vec<(cynic::Id, i32)>) -> EventUpdatesOperation {
+    let (event_ids, revisions) = known.into_iter().unzip();
+    EventUpdates::build(EventUpdatesVariables { event_ids, revisions: Some(revisions) })
 }

@@ -1,4 +1,5 @@
-//! Live counts. One socket watches the events on the page, and is opened again whenever it breaks.
+//! Live counts and edits. One socket watches the events on the page, and is opened again whenever it
+//! breaks.
 
 use std::{collections::HashMap, pin::pin, time::Duration};
 
@@ -11,11 +12,12 @@ use futures_util::{
 };
 use js_sys::{Date, Math};
 use leptos::{prelude::*, task::spawn_local};
-use rowlock_web_operations::live::{RemainingTicketsOperation, TicketUpdate, remaining_tickets};
+use rowlock_web_operations::live::{TicketUpdate, event_updates, remaining_tickets};
 
 use super::{
+    details::LiveDetails,
     online::until_online,
-    socket::{News, Socket},
+    socket::{News, Socket, Subscriptions},
 };
 use crate::{
     backoff::{failures_after_attempt, pause_before_retry},
@@ -45,6 +47,7 @@ enum Command {
 /// A `Copy` handle to the counts that the page knows.
 #[derive(Clone, Copy)]
 pub(crate) struct LiveCounts {
+    details: LiveDetails,
     counts: StoredValue<HashMap<Id, ArcRwSignal<TicketCount>>>,
     commands: StoredValue<UnboundedSender<Command>>,
     connection: RwSignal<Connection>,
@@ -57,6 +60,7 @@ impl LiveCounts {
     pub(crate) fn provide() -> Self {
         let (sender, commands) = unbounded();
         let live = Self {
+            details: LiveDetails::provide(),
             counts: StoredValue::default(),
             commands: StoredValue::new(sender),
             connection: RwSignal::new(Connection::Connecting),
@@ -83,9 +87,11 @@ impl LiveCounts {
         self.reconnect_count.get()
     }
 
-    /// Watches these events instead of those before.
+    /// Watches the counts of these events instead of those before, and edits of those whose details
+    /// the page knows.
     pub(crate) fn watch_only(self, ids: Vec<Id>) {
         self.counts.write_value().retain(|id, _| ids.contains(id));
+        self.details.keep_only(&ids);
         self.is_watching.set(!ids.is_empty());
         self.send(Command::Watch(ids));
     }
@@ -136,6 +142,7 @@ impl LiveCounts {
                 }
             }
             let uptime = self.connect_once(&mut ids, &mut commands).await;
+            self.details.expect_older();
             failures = failures_after_attempt(failures, uptime);
             // At the start, one failed attempt is not reported.
             if self.connection.get_untracked() == Connection::Live || failures > 1 {
@@ -158,8 +165,9 @@ impl LiveCounts {
         let mut live_since = None;
         // The state before this socket was silent for too long.
         let mut before_silence = None;
-        // A subscription begins with the current counts, so no change in between is missed.
-        socket.subscribe(subscription(ids).as_ref());
+        // Subscriptions begin with the current counts and with events that were edited, so no change
+        // in between is missed.
+        socket.subscribe(self.subscriptions(ids));
         loop {
             let next = match future::select(commands.next(), pin!(socket.next())).await {
                 Either::Left((command, _)) => Either::Left(command),
@@ -176,6 +184,10 @@ impl LiveCounts {
                     live_since.get_or_insert_with(Date::now);
                     let before = before_silence.take();
                     self.mark_live(before.unwrap_or_else(|| self.connection.get_untracked()));
+                    continue;
+                }
+                Either::Right(News::Edit(edited)) => {
+                    self.details.apply(&edited);
                     continue;
                 }
                 Either::Right(News::Overdue) => {
@@ -196,8 +208,16 @@ impl LiveCounts {
                     return Duration::from_millis(millis.max(0.0) as u64);
                 }
             }
-            socket.subscribe(subscription(ids).as_ref());
+            socket.subscribe(self.subscriptions(ids));
         }
+    }
+
+    fn subscriptions(self, ids: &[Id]) -> Option<Subscriptions> {
+        let known = self.details.revisions(ids);
+        (!ids.is_empty()).then(|| Subscriptions {
+            counts: remaining_tickets(ids.to_vec()),
+            edits: (!known.is_empty()).then(|| event_updates(known)),
+        })
     }
 
     /// Opens a socket, and tells people if that takes long.
@@ -221,8 +241,4 @@ impl LiveCounts {
             self.reconnect_count.update(|count| *count += 1);
         }
     }
-}
-
-fn subscription(ids: &[Id]) -> Option<RemainingTicketsOperation> {
-    (!ids.is_empty()).then(|| remaining_tickets(ids.to_vec()))
 }

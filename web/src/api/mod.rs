@@ -1,5 +1,6 @@
-//! The server's API: operations over HTTP, and live counts over one WebSocket.
+//! The server's API: operations over HTTP, and live counts and edits over one WebSocket.
 
+pub(crate) mod details;
 pub(crate) mod http;
 pub(crate) mod live;
 pub(crate) mod online;

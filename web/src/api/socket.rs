@@ -1,4 +1,4 @@
-//! A WebSocket that speaks graphql-transport-ws, with one subscription at a time.
+//! A WebSocket that speaks graphql-transport-ws, with the subscriptions of one page at a time.
 //!
 //! Protocol: <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>
 
@@ -11,9 +11,12 @@ use futures_util::{
     future::{self, Either},
 };
 use leptos::prelude::{document, location};
-use rowlock_web_operations::live::{RemainingTickets, RemainingTicketsOperation, TicketUpdate};
+use rowlock_web_operations::live::{
+    EditedEvent, EventUpdates, EventUpdatesOperation, RemainingTickets, RemainingTicketsOperation,
+    TicketUpdate,
+};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{MessageEvent, WebSocket};
 
@@ -37,10 +40,17 @@ pub(super) struct Socket {
     socket: WebSocket,
     events: UnboundedReceiver<SocketEvent>,
     _listeners: [Closure<dyn FnMut(MessageEvent)>; 3],
-    is_subscribed: bool,
-    /// The current subscription. Messages for earlier ones may still arrive.
-    subscription_id: u32,
+    /// The ids of the current subscriptions. Messages for earlier ones may still arrive.
+    counts_id: Option<String>,
+    edits_id: Option<String>,
+    last_id: u32,
     silence: Silence,
+}
+
+/// What a page watches.
+pub(super) struct Subscriptions {
+    pub(super) counts: RemainingTicketsOperation,
+    pub(super) edits: Option<EventUpdatesOperation>,
 }
 
 /// How far the client has noticed that the server sends nothing.
@@ -57,11 +67,12 @@ enum Silence {
 /// A report of the socket.
 pub(super) enum News {
     Update(TicketUpdate),
+    Edit(Box<EditedEvent>),
     /// The server does not answer; the connection may be lost.
     Overdue,
     /// The server answers again.
     Answering,
-    /// The subscription or the socket has ended.
+    /// A subscription or the socket has ended.
     Ended,
 }
 
@@ -75,7 +86,7 @@ enum SocketEvent {
 #[serde(tag = "type", rename_all = "snake_case")]
 enum ClientMessage<'a> {
     ConnectionInit,
-    Subscribe { id: &'a str, payload: &'a RemainingTicketsOperation },
+    Subscribe { id: &'a str, payload: &'a RawValue },
     Complete { id: &'a str },
     Ping,
     Pong,
@@ -111,8 +122,9 @@ impl Socket {
             socket,
             events,
             _listeners: listeners,
-            is_subscribed: false,
-            subscription_id: 0,
+            counts_id: None,
+            edits_id: None,
+            last_id: 0,
             silence: Silence::Normal,
         };
         let timeout = Delay::new(OPENING_TIMEOUT);
@@ -137,17 +149,25 @@ impl Socket {
         }
     }
 
-    /// Replaces the current subscription by this one, or by none.
-    pub(super) fn subscribe(&mut self, operation: Option<&RemainingTicketsOperation>) {
-        if self.is_subscribed {
-            self.send(&ClientMessage::Complete { id: &self.subscription_id.to_string() });
+    /// Replaces the current subscriptions by these, or by none.
+    pub(super) fn subscribe(&mut self, subscriptions: Option<Subscriptions>) {
+        for id in [self.counts_id.take(), self.edits_id.take()].into_iter().flatten() {
+            self.send(&ClientMessage::Complete { id: &id });
         }
-        self.subscription_id += 1;
-        self.is_subscribed = operation.is_some();
-        if let Some(operation) = operation {
-            let id = &self.subscription_id.to_string();
-            self.send(&ClientMessage::Subscribe { id, payload: operation });
+        if let Some(Subscriptions { counts, edits }) = subscriptions {
+            self.counts_id = self.start(&counts);
+            self.edits_id = edits.and_then(|edits| self.start(&edits));
         }
+    }
+
+    /// Starts a subscription and returns its id.
+    fn start(&mut self, operation: &impl Serialize) -> Option<String> {
+        // Strings and numbers can always be serialized.
+        let payload = to_raw_value(operation).ok()?;
+        self.last_id += 1;
+        let id = self.last_id.to_string();
+        self.send(&ClientMessage::Subscribe { id: &id, payload: &payload });
+        Some(id)
     }
 
     /// Asks the server for a sign of life.
@@ -158,7 +178,7 @@ impl Socket {
         }
     }
 
-    /// Waits for news of the subscription and of the connection.
+    /// Waits for news of the subscriptions and of the connection.
     pub(super) async fn next(&mut self) -> News {
         loop {
             let timeout = Delay::new(match self.silence {
@@ -193,18 +213,24 @@ impl Socket {
         }
     }
 
-    /// What a message says about the subscription, if anything.
+    /// What a message says about the current subscriptions, if anything.
     fn news_in(&self, text: &str) -> Option<News> {
         let Ok(message) = serde_json::from_str::<ServerMessage<'_>>(text) else {
             return Some(News::Ended);
         };
-        let is_current = message.id.is_some_and(|id| *id == *self.subscription_id.to_string());
+        let has_id =
+            |id: &Option<String>| message.id.is_some() && message.id.as_deref() == id.as_deref();
+        let (is_count, is_edit) = (has_id(&self.counts_id), has_id(&self.edits_id));
         match &*message.r#type {
             "ping" => self.send(&ClientMessage::Pong),
-            "next" if is_current => {
-                return Some(message.payload.and_then(update_in).map_or(News::Ended, News::Update));
+            "next" if is_count || is_edit => {
+                let news = message.payload.and_then(|payload| match is_count {
+                    true => count_in(payload),
+                    false => edit_in(payload),
+                });
+                return Some(news.unwrap_or(News::Ended));
             }
-            "error" | "complete" if is_current => return Some(News::Ended),
+            "error" | "complete" if is_count || is_edit => return Some(News::Ended),
             _ => {}
         }
         None
@@ -240,9 +266,14 @@ fn listener(
     })
 }
 
-fn update_in(payload: &RawValue) -> Option<TicketUpdate> {
+fn count_in(payload: &RawValue) -> Option<News> {
     let data = parse_response(payload.get()).ok()?;
-    Some(data.parse::<RemainingTickets>().ok()?.remaining_tickets)
+    Some(News::Update(data.parse::<RemainingTickets>().ok()?.remaining_tickets))
+}
+
+fn edit_in(payload: &RawValue) -> Option<News> {
+    let data = parse_response(payload.get()).ok()?;
+    Some(News::Edit(Box::new(data.parse::<EventUpdates>().ok()?.event_updates)))
 }
 
 fn url() -> String {

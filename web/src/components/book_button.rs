@@ -1,7 +1,5 @@
 //! What a visitor can do about an event, and the button for it.
 
-use std::time::Duration;
-
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 use rowlock_web_operations::events::Event;
@@ -13,8 +11,8 @@ use crate::{
     event_path::event_path,
     my_bookings::{BookingState, MyBookings},
     return_path::sign_in_path,
+    sale::Sale,
     session::{Session, Viewer},
-    timestamp::has_started,
     toasts::{Toast, Toasts, Tone},
 };
 
@@ -30,31 +28,39 @@ pub(crate) enum Offer {
     TryAgain,
     Booked,
     SoldOut,
+    NotYetOnSale,
+    SaleEnded,
     Closed,
+    Cancelled,
 }
 
 impl Offer {
-    /// The offer of this event, as it changes with the count, the time and the user's booking.
-    pub(crate) fn of(event: &Event) -> Memo<Self> {
+    /// The offer of this event, as it changes with its sale, its count and the user's booking.
+    pub(crate) fn of(event: RwSignal<Event>, sale: Memo<Sale>) -> Memo<Self> {
         let session = Session::from_context();
-        let booking_state = MyBookings::from_context().state_of(&event.id);
-        let tickets = LiveCounts::from_context().count_of(&event.id);
-        let started = started(&event.starts_at.0);
+        let id = event.with_untracked(|event| event.id.clone());
+        let booking_state = MyBookings::from_context().state_of(&id);
+        let tickets = LiveCounts::from_context().count_of(&id);
         Memo::new(move |_| {
-            let booking_state = booking_state.get();
+            let (booking_state, sale) = (booking_state.get(), sale.get());
             let sold_out = tickets.get().remaining() <= 0;
             match booking_state {
                 BookingState::Pending => Self::Pending,
                 BookingState::Checking => Self::Checking,
                 BookingState::Unknown { .. } => Self::TryAgain,
+                // The organizer has cancelled the user's booking, too, or is about to.
+                _ if sale == Sale::Cancelled => Self::Cancelled,
                 BookingState::Booked { .. } => Self::Booked,
                 BookingState::Closed => Self::Closed,
-                BookingState::NotBooked if started.get() => Self::Closed,
-                BookingState::NotBooked if sold_out => Self::SoldOut,
-                BookingState::NotBooked if session.viewer() == Viewer::Unknown => {
-                    Self::ViewerUnknown
-                }
-                BookingState::NotBooked => Self::Bookable,
+                BookingState::NotBooked => match sale {
+                    Sale::Cancelled => Self::Cancelled,
+                    Sale::Started | Sale::Draft => Self::Closed,
+                    Sale::Ended => Self::SaleEnded,
+                    Sale::NotYetOpen => Self::NotYetOnSale,
+                    Sale::Open if sold_out => Self::SoldOut,
+                    Sale::Open if session.viewer() == Viewer::Unknown => Self::ViewerUnknown,
+                    Sale::Open => Self::Bookable,
+                },
             }
         })
     }
@@ -67,14 +73,17 @@ impl Offer {
             Self::TryAgain => "Try again",
             Self::Booked => "Booked",
             Self::SoldOut => "Sold out",
+            Self::NotYetOnSale => "Not on sale yet",
+            Self::SaleEnded => "Sale ended",
             Self::Closed => "Closed",
+            Self::Cancelled => "Cancelled",
         }
     }
 }
 
 #[component]
 pub(crate) fn BookButton(
-    event: Event,
+    event: RwSignal<Event>,
     offer: Memo<Offer>,
     /// How many tickets it books.
     #[prop(into, default = 1.into())]
@@ -84,10 +93,9 @@ pub(crate) fn BookButton(
     let session = Session::from_context();
     let toasts = Toasts::from_context();
     let navigate = use_navigate();
-    let (id, name) = (event.id.clone(), event.title.clone());
 
-    let book = move || match session.viewer_untracked() {
-        Viewer::SignedIn(_) => my_bookings.book(event.clone(), quantity.get_untracked()),
+    let book = move |event: Event| match session.viewer_untracked() {
+        Viewer::SignedIn(_) => my_bookings.book(event, quantity.get_untracked()),
         Viewer::SignedOut => {
             let is_signed_out = move || session.viewer() == Viewer::SignedOut;
             let (id, text) = (event.id.inner(), format!("Sign in to book {}.", event.title));
@@ -102,14 +110,17 @@ pub(crate) fn BookButton(
         Viewer::Unknown => {}
     };
     let press = move || match offer.get_untracked() {
-        Offer::Bookable => book(),
-        Offer::TryAgain => my_bookings.try_again(&id),
+        Offer::Bookable => book(event.get_untracked()),
+        Offer::TryAgain => event.with_untracked(|event| my_bookings.try_again(&event.id)),
         Offer::ViewerUnknown
         | Offer::Pending
         | Offer::Checking
         | Offer::Booked
         | Offer::SoldOut
-        | Offer::Closed => {}
+        | Offer::NotYetOnSale
+        | Offer::SaleEnded
+        | Offer::Closed
+        | Offer::Cancelled => {}
     };
     let is_active = move || matches!(offer.get(), Offer::Bookable | Offer::TryAgain);
     // `aria-disabled`, because `disabled` would take the focus from the button that was just
@@ -120,9 +131,11 @@ pub(crate) fn BookButton(
             class="button book"
             class:booked=move || offer.get() == Offer::Booked
             aria-disabled=move || (!is_active()).to_string()
-            aria-label=move || match offer.get() {
-                Offer::Bookable | Offer::ViewerUnknown => format!("Book {name}"),
-                offer => format!("{}: {name}", offer.label()),
+            aria-label=move || {
+                event.with(|event| match offer.get() {
+                    Offer::Bookable | Offer::ViewerUnknown => format!("Book {}", event.title),
+                    offer => format!("{}: {}", offer.label(), event.title),
+                })
             }
             on:click=move |_| press()
         >
@@ -130,19 +143,5 @@ pub(crate) fn BookButton(
             {move || offer.get().label()}
         </button>
     }
-}
-
-/// Whether the event has started, by the browser's clock. The signal changes when the event starts.
-fn started(starts_at: &str) -> RwSignal<bool> {
-    /// The maximum of a browser's timer, about 24 days.
-    const MAX_TIMER_MILLIS: f64 = 2_147_483_647.0;
-    let started = RwSignal::new(has_started(starts_at, &browser::now()));
-    let millis = browser::millis_until(starts_at);
-    if (0.0..MAX_TIMER_MILLIS).contains(&millis) {
-        let wait = Duration::from_millis(millis as u64);
-        if let Ok(timer) = set_timeout_with_handle(move || started.set(true), wait) {
-            on_cleanup(move || timer.clear());
-        }
-    }
-    started
+    .into_any()
 }

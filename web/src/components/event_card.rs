@@ -6,67 +6,84 @@ use rowlock_web_operations::events::Event;
 use super::{
     book_button::{BookButton, Offer},
     icons::{Calendar, Place},
-    ticket_badge::{TicketBadge, TicketBar},
+    sale_state::{SaleState, sale_of},
 };
-use crate::{api::live::LiveCounts, browser};
+use crate::{
+    api::{details::LiveDetails, live::LiveCounts},
+    browser, dates,
+    event_changes::place,
+};
 
 #[component]
 pub(crate) fn EventCard(event: Event) -> impl IntoView {
     let tickets = LiveCounts::from_context().count_of(&event.id);
     let path = format!("/events/{}", event.id.inner());
-    let price = browser::price(&event.price, 1);
-    let offer = Offer::of(&event);
+    let event = RwSignal::from(LiveDetails::from_context().of(&event));
+    let sale = sale_of(event);
+    let offer = Offer::of(event, sale);
     view! {
         <article class="card">
             <div class="card-head">
-                <DateTile starts_at=event.starts_at.0.clone() />
+                <DateTile event />
                 <div>
                     <h2>
                         <a href=path dir="auto">
-                            {event.title.clone()}
+                            {text_of(event, |event| event.title.clone())}
                         </a>
                     </h2>
-                    <EventFacts starts_at=event.starts_at.0.clone() venue=event.venue.clone() />
+                    <EventFacts event />
                 </div>
             </div>
             <div class="card-tickets">
-                <TicketBadge tickets=tickets.clone() />
-                <TicketBar tickets />
+                <SaleState event sale tickets />
             </div>
             <div class="card-foot">
-                <span class="price">{price}</span>
+                <span class="price">
+                    {text_of(event, |event| browser::price(&event.price, 1))}
+                </span>
                 <BookButton event offer />
             </div>
         </article>
     }
 }
 
-/// Date, time and venue.
+/// A text about an event, which follows its edits. All such texts have the same type, so their code
+/// is compiled once.
+pub(crate) fn text_of(
+    event: RwSignal<Event>,
+    text: fn(&Event) -> String,
+) -> impl Fn() -> String + Copy + Send {
+    move || event.with(text)
+}
+
+/// When and where an event takes place.
 #[component]
-pub(crate) fn EventFacts(starts_at: String, venue: String) -> impl IntoView {
-    let when = browser::date_and_time(&starts_at);
+pub(crate) fn EventFacts(event: RwSignal<Event>) -> impl IntoView {
     view! {
         <p class="fact">
             <Calendar />
-            <time datetime=starts_at>{when}</time>
+            <time datetime=text_of(event, |event| event.starts_at.0.clone())>
+                {text_of(event, dates::time_of)}
+            </time>
         </p>
         <p class="fact">
             <Place />
-            <span>{venue}</span>
+            <span>{text_of(event, place)}</span>
         </p>
     }
+    .into_any()
 }
 
 /// Month and day as a picture. Hidden from screen readers, because the full date is beside it.
 #[component]
-pub(crate) fn DateTile(starts_at: String) -> impl IntoView {
-    let (month, day) = browser::month_and_day(&starts_at);
+pub(crate) fn DateTile(event: RwSignal<Event>) -> impl IntoView {
     view! {
         <div class="tile" aria-hidden="true">
-            <span class="tile-month">{month}</span>
-            <span class="tile-day">{day}</span>
+            <span class="tile-month">{text_of(event, |event| dates::month_and_day(event).0)}</span>
+            <span class="tile-day">{text_of(event, |event| dates::month_and_day(event).1)}</span>
         </div>
     }
+    .into_any()
 }
 
 /// A placeholder for a card that is loading.

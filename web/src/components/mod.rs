@@ -12,6 +12,7 @@ pub(crate) mod live_status;
 pub(crate) mod notice;
 pub(crate) mod page_heading;
 pub(crate) mod pager;
+pub(crate) mod sale_state;
 pub(crate) mod sign_out_button;
 pub(crate) mod ticket_badge;
 pub(crate) mod toast_region;

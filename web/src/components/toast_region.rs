@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::icons::{Check, Clock, Close, Warning};
+use super::icons::{Calendar, Check, Clock, Close, Warning};
 use crate::{
     browser::focus,
     toasts::{Toasts, Tone},
@@ -21,6 +21,7 @@ pub(crate) fn ToastRegion() -> impl IntoView {
                         Tone::Success => ("toast toast-good", Check().into_any()),
                         Tone::Info => ("toast toast-plain", Check().into_any()),
                         Tone::Waiting => ("toast toast-plain", Clock().into_any()),
+                        Tone::Change => ("toast toast-plain", Calendar().into_any()),
                         Tone::Error => ("toast toast-bad", Warning().into_any()),
                     };
                     let (id, text, action) = (toast.id, toast.text.clone(), toast.action);

@@ -4,53 +4,41 @@ use cynic::Id;
 use js_sys::Date;
 use leptos::{prelude::*, task::spawn_local};
 use rowlock_web_operations::{
-    bookings::{BookEventInput, BookEventResult, book_event},
-    events::{Event, Money, one_event},
+    bookings::{BookEventInput, BookEventResult, PriceChanged, book_event},
+    events::Event,
 };
 
 use super::{BookingState, MyBookings, attempts::Attempt, shortage::Shortage};
 use crate::{
     api::{ErrorCode, Failure},
     booking::BookingOutcome,
-    browser::{self, random_key},
+    browser::random_key,
+    event_changes::{self, Audience, sentences},
+    formats::FORMATS,
     repetition::{History, Missing, Repeated, repeat_until_answered},
     session::Viewer,
     toasts::{Toast, Tone},
 };
 
-/// The price of an event compared with the one that the user has seen.
-enum PriceCheck {
-    /// It is still the price, or a booking would not be new.
-    Unchanged,
-    Changed(Money),
-    Failed(Failure),
-    /// The attempt is over, or its user is gone.
-    Unwanted,
-}
-
 impl MyBookings {
-    /// Books for the signed-in user and shows the outcome. The event is as the page shows it.
+    /// Books for the signed-in user and shows the outcome. The event is as the page shows it: the
+    /// server books nothing if it has another price.
     pub(crate) fn book(self, event: Event, quantity: i32) {
         self.toasts.dismiss_about_event(event.id.inner());
         self.set_state(&event.id, BookingState::Pending);
+        let attempt = Attempt {
+            event_id: event.id.into_inner(),
+            title: event.title,
+            quantity,
+            price: event.price,
+            key: random_key(),
+            began_at: Date::now(),
+            is_given_up: false,
+        };
+        self.attempts.write_value().add(attempt.clone());
+        self.store_attempts();
         let viewer = self.session.viewer_untracked();
-        spawn_local(async move {
-            if self.is_out_of_date(&event.id) && !self.is_at_shown_price(&event, &viewer).await {
-                return;
-            }
-            let attempt = Attempt {
-                event_id: event.id.into_inner(),
-                title: event.title,
-                quantity,
-                price: event.price,
-                key: random_key(),
-                began_at: Date::now(),
-                is_given_up: false,
-            };
-            self.attempts.write_value().add(attempt.clone());
-            self.store_attempts();
-            self.carry_out(attempt, History::New, viewer).await;
-        });
+        spawn_local(self.carry_out(attempt, History::New, viewer));
     }
 
     /// Goes on with the event's attempt after no answer came in time.
@@ -59,82 +47,19 @@ impl MyBookings {
         let Some(attempt) = open else { return };
         self.set_given_up(event_id, false);
         self.show_checking(&attempt);
-        spawn_local(self.resume(attempt, self.session.viewer_untracked()));
-    }
-
-    /// Sends an attempt again that was sent some time ago, unless the price has changed since.
-    pub(super) async fn resume(self, attempt: Attempt, viewer: Viewer) {
-        let event_id = Id::new(&attempt.event_id);
-        let is_wanted = || self.is_open(&attempt) && self.session.viewer_untracked() == viewer;
-        match self.check_price(&event_id, &attempt.price, is_wanted, |_| {}).await {
-            PriceCheck::Unchanged => self.carry_out(attempt, History::MayBeDone, viewer).await,
-            PriceCheck::Changed(price) => {
-                self.forget_attempt(&attempt.event_id);
-                self.show_changed_price(&event_id, &attempt.title, &price);
-            }
-            PriceCheck::Failed(_) => {
-                self.show_outcome(&attempt, &event_id, BookingOutcome::Unknown);
-            }
-            PriceCheck::Unwanted => {}
-        }
-    }
-
-    /// Whether the event still has the price that the page shows. Otherwise nothing is booked, and
-    /// the user is told.
-    async fn is_at_shown_price(self, shown: &Event, viewer: &Viewer) -> bool {
-        let is_wanted = || self.session.viewer_untracked() == *viewer;
-        let show_late = |_| self.show_late(&shown.id, &shown.title);
-        match self.check_price(&shown.id, &shown.price, is_wanted, show_late).await {
-            PriceCheck::Unchanged => return true,
-            PriceCheck::Changed(price) => self.show_changed_price(&shown.id, &shown.title, &price),
-            PriceCheck::Failed(failure) => self.show_not_booked(&shown.id, failure.message()),
-            PriceCheck::Unwanted => self.toasts.dismiss_about_event(shown.id.inner()),
-        }
-        false
-    }
-
-    /// Reads the event and compares its price with the one that the user has seen.
-    async fn check_price(
-        self,
-        event_id: &Id,
-        seen: &Money,
-        is_wanted: impl Fn() -> bool,
-        on_missing: impl Fn(Missing),
-    ) -> PriceCheck {
-        let send = async || self.session.run(&one_event(event_id.inner().to_owned())).await;
-        match repeat_until_answered(send, History::New, &is_wanted, on_missing).await {
-            Repeated::Unwanted => PriceCheck::Unwanted,
-            _ if !is_wanted() => PriceCheck::Unwanted,
-            Repeated::Unknown => PriceCheck::Failed(Failure::NoAnswer),
-            Repeated::Answered(Err(failure)) => PriceCheck::Failed(failure),
-            Repeated::Answered(Ok(data)) => match data.event.map(|found| found.event) {
-                Some(found) if found.my_booking.is_none() && found.price != *seen => {
-                    PriceCheck::Changed(found.price)
-                }
-                Some(_) | None => PriceCheck::Unchanged,
-            },
-        }
-    }
-
-    fn show_changed_price(self, event_id: &Id, title: &str, price: &Money) {
-        let price = browser::price(price, 1);
-        self.show_not_booked(event_id, format!("{title} now costs {price}. Nothing was booked."));
-        self.prices_changed.update(|count| *count = count.wrapping_add(1));
-    }
-
-    fn show_not_booked(self, event_id: &Id, why: String) {
-        self.set_state(event_id, BookingState::NotBooked);
-        self.toasts.show(Toast::new(Tone::Error, why).about_event(event_id.inner()));
+        let viewer = self.session.viewer_untracked();
+        spawn_local(self.carry_out(attempt, History::MayBeDone, viewer));
     }
 
     /// Asks the server until it answers, and shows the outcome.
-    async fn carry_out(self, attempt: Attempt, history: History, viewer: Viewer) {
+    pub(super) async fn carry_out(self, attempt: Attempt, history: History, viewer: Viewer) {
         let event_id = Id::new(&attempt.event_id);
         let send = async || {
             let input = BookEventInput {
                 event_id: event_id.clone(),
                 quantity: attempt.quantity,
                 idempotency_key: Some(attempt.key.clone()),
+                expected_unit_price: Some(attempt.price.clone().into()),
             };
             let answer = self.session.run_repeatable(&book_event(input)).await;
             answer.map(|data| data.book_event)
@@ -155,9 +80,9 @@ impl MyBookings {
             Repeated::Unknown => BookingOutcome::Unknown,
             Repeated::Answered(answer) => {
                 if let Ok(answer) = &answer {
-                    self.take_count(&event_id, answer);
+                    self.take_event(&event_id, answer);
                 }
-                BookingOutcome::from(answer)
+                BookingOutcome::of(answer, |refusal| self.changes_in(refusal))
             }
         };
         self.show_outcome(&attempt, &event_id, outcome);
@@ -183,15 +108,34 @@ impl MyBookings {
         }
     }
 
-    /// While the socket is up, live counts say the same.
-    fn take_count(self, event_id: &Id, answer: &BookEventResult) {
+    /// Takes what an answer says about the event. While the socket is up, it says the same.
+    fn take_event(self, event_id: &Id, answer: &BookEventResult) {
         let count = match answer {
             BookEventResult::BookEventSuccess(success) => &success.booking.event,
             BookEventResult::AlreadyBooked(refusal) => &refusal.booking.event,
             BookEventResult::SoldOut(refusal) => &refusal.event,
-            BookEventResult::BookingClosed(_) | BookEventResult::Other => return,
+            BookEventResult::BookingClosed(refusal) => {
+                self.details.set_quietly(&refusal.event);
+                return;
+            }
+            BookEventResult::PriceChanged(_) | BookEventResult::Other => return,
         };
         self.live.set_from_query(event_id, count.remaining_tickets, count.total_tickets);
+    }
+
+    /// Shows the event as it is now, and says what has changed: its price, and perhaps more.
+    fn changes_in(self, refusal: &PriceChanged) -> Vec<String> {
+        let PriceChanged { price, event } = refusal;
+        let before = self.details.set_quietly(event);
+        let mut said = match &before {
+            Some(before) => sentences(before, event, Audience::Buyer, FORMATS),
+            None => Vec::new(),
+        };
+        // The page may have learnt the price since the click.
+        if before.is_none_or(|before| before.price == *price) {
+            said.push(event_changes::price(price, FORMATS.price));
+        }
+        said
     }
 
     fn show_late(self, event_id: &Id, title: &str) {
@@ -237,6 +181,10 @@ impl MyBookings {
             BookingOutcome::CancelledSince => {
                 self.settle(event_id, BookingState::NotBooked);
                 self.toasts.show(toast(Tone::Info));
+            }
+            BookingOutcome::PriceChanged(_) => {
+                self.settle(event_id, BookingState::NotBooked);
+                self.toasts.show(toast(Tone::Error));
             }
             BookingOutcome::Refused(_) | BookingOutcome::OtherRefusal => {
                 self.settle(event_id, BookingState::NotBooked);

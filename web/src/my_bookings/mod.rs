@@ -14,16 +14,16 @@ use js_sys::Date;
 use leptos::{prelude::*, task::spawn_local};
 use rowlock_web_operations::{
     bookings::{Booking, BookingStatus},
-    events::Event,
+    events::{Event, MyBooking},
 };
 
 use crate::{
-    api::live::LiveCounts,
+    api::{details::LiveDetails, live::LiveCounts},
     booking::BookingOutcome,
     browser::session_storage,
+    repetition::History,
     session::{Session, SessionUser, Viewer},
     toasts::{Toast, Toasts, Tone},
-    visibility::PageVisibility,
 };
 use attempts::Attempts;
 
@@ -45,7 +45,7 @@ pub(crate) enum BookingState {
     Booked {
         quantity: i32,
     },
-    /// The server said that the event has started.
+    /// The server said that the event takes no more bookings.
     Closed,
 }
 
@@ -54,7 +54,6 @@ pub(crate) enum BookingState {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReadStamp {
     state_changes: u32,
-    times_hidden: u32,
 }
 
 /// What is known about one event.
@@ -63,8 +62,6 @@ struct Entry {
     state: ArcRwSignal<BookingState>,
     /// The number of the user's last change of the state.
     last_change: u32,
-    /// How often the page had been hidden when the event was last read.
-    read_after_hidden: u32,
 }
 
 /// A `Copy` handle to the states of all events.
@@ -72,12 +69,11 @@ struct Entry {
 pub(crate) struct MyBookings {
     session: Session,
     live: LiveCounts,
+    details: LiveDetails,
     toasts: Toasts,
-    visibility: PageVisibility,
     entries: StoredValue<HashMap<Id, Entry>>,
     state_changes: StoredValue<u32>,
     bookings_made: RwSignal<u32>,
-    prices_changed: RwSignal<u32>,
     attempts: StoredValue<Attempts>,
 }
 
@@ -85,18 +81,17 @@ impl MyBookings {
     pub(crate) fn provide(
         session: Session,
         live: LiveCounts,
+        details: LiveDetails,
         toasts: Toasts,
-        visibility: PageVisibility,
-    ) {
+    ) -> Self {
         let my_bookings = Self {
             session,
             live,
+            details,
             toasts,
-            visibility,
             entries: StoredValue::default(),
             state_changes: StoredValue::default(),
             bookings_made: RwSignal::new(0),
-            prices_changed: RwSignal::new(0),
             attempts: StoredValue::default(),
         };
         provide_context(my_bookings);
@@ -106,6 +101,7 @@ impl MyBookings {
             my_bookings.restore_attempts();
             my_bookings.show_attempts();
         }
+        my_bookings
     }
 
     pub(crate) fn from_context() -> Self {
@@ -118,17 +114,9 @@ impl MyBookings {
         self.bookings_made.get().wrapping_add(self.session.changes_in_other_tabs())
     }
 
-    /// How often a price turned out to be out of date.
-    pub(crate) fn prices_changed(self) -> u32 {
-        self.prices_changed.get()
-    }
-
     /// Take it before sending a query, for [`Self::update_from_read`].
     pub(crate) fn read_stamp(self) -> ReadStamp {
-        ReadStamp {
-            state_changes: self.state_changes.get_value(),
-            times_hidden: self.visibility.times_hidden(),
-        }
+        ReadStamp { state_changes: self.state_changes.get_value() }
     }
 
     pub(crate) fn state_of(self, event_id: &Id) -> ArcRwSignal<BookingState> {
@@ -136,16 +124,17 @@ impl MyBookings {
     }
 
     /// Takes the state of an event from a query that was sent at `read_stamp`.
-    pub(crate) fn update_from_read(self, event: &Event, read_stamp: ReadStamp) {
+    pub(crate) fn update_from_read(
+        self,
+        event: &Event,
+        my_booking: Option<&MyBooking>,
+        read_stamp: ReadStamp,
+    ) {
         let entry = self.entry(&event.id);
-        let read_after_hidden = read_stamp.times_hidden;
-        self.entries
-            .write_value()
-            .insert(event.id.clone(), Entry { read_after_hidden, ..entry.clone() });
         if entry.last_change > read_stamp.state_changes {
             return;
         }
-        match (entry.state.get_untracked(), &event.my_booking) {
+        match (entry.state.get_untracked(), my_booking) {
             // The answer is about to arrive.
             (BookingState::Pending, _) => {}
             // The attempt may still arrive at the server.
@@ -185,10 +174,12 @@ impl MyBookings {
         self.session.tell_tabs_bookings_changed();
     }
 
-    /// Whether the page was hidden since the event was last read, so that its price may have
-    /// changed.
-    fn is_out_of_date(self, event_id: &Id) -> bool {
-        self.entry(event_id).read_after_hidden != self.visibility.times_hidden()
+    /// Lets the user try to book an event that was closed before it was edited.
+    pub(crate) fn reopen(self, event_id: &Id) {
+        let entry = self.entry(event_id);
+        if entry.state.get_untracked() == BookingState::Closed {
+            entry.state.set(BookingState::NotBooked);
+        }
     }
 
     /// Forgets everything that belongs to the user before. Queries drop answers for that user
@@ -221,7 +212,10 @@ impl MyBookings {
                     let event_id = Id::new(&attempt.event_id);
                     self.show_outcome(attempt, &event_id, BookingOutcome::Unknown);
                 }
-                false => spawn_local(self.resume(attempt.clone(), viewer.clone())),
+                false => {
+                    let (attempt, viewer) = (attempt.clone(), viewer.clone());
+                    spawn_local(self.carry_out(attempt, History::MayBeDone, viewer));
+                }
             }
         }
     }
@@ -287,11 +281,7 @@ impl MyBookings {
     }
 
     fn entry(self, event_id: &Id) -> Entry {
-        let new = || Entry {
-            state: ArcRwSignal::new(BookingState::NotBooked),
-            last_change: 0,
-            read_after_hidden: self.visibility.times_hidden(),
-        };
+        let new = || Entry { state: ArcRwSignal::new(BookingState::NotBooked), last_change: 0 };
         self.entries.write_value().entry(event_id.clone()).or_insert_with(new).clone()
     }
 }

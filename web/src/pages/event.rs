@@ -1,25 +1,25 @@
 //! One event: its description, its remaining tickets, and booking.
 
-use cynic::Id;
 use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
     hooks::{use_navigate, use_params_map, use_query_map},
 };
-use rowlock_web_operations::events::{EventWithDescription, Money, one_event};
+use rowlock_web_operations::events::{Event, EventOnPage, EventStatus, one_event};
 
 use crate::{
-    api::{ErrorCode, Failure, live::LiveCounts},
+    api::{ErrorCode, Failure, details::LiveDetails, live::LiveCounts},
     browser,
     components::{
         about_event::AboutEvent,
         book_button::{BookButton, Offer},
+        event_card::text_of,
         live_status::LiveStatus,
         notice::FailureNotice,
         page_heading::PageHeading,
-        ticket_badge::{TicketBadge, TicketBar},
+        sale_state::{SaleState, sale_of},
     },
-    event_path::{MAX_TICKETS_PER_BOOKING, QUANTITY, chosen_quantity, event_path},
+    event_path::{QUANTITY, chosen_quantity, event_path},
     last_list::LastListPath,
     my_bookings::{BookingState, MyBookings},
     pages::not_found::NotFound,
@@ -32,7 +32,7 @@ use crate::{
 #[component]
 pub(crate) fn EventPage() -> impl IntoView {
     let session = Session::from_context();
-    let live = LiveCounts::from_context();
+    let (live, details) = (LiveCounts::from_context(), LiveDetails::from_context());
     let my_bookings = MyBookings::from_context();
     let scroll = ScrollPositions::from_context();
     let visibility = PageVisibility::from_context();
@@ -51,18 +51,21 @@ pub(crate) fn EventPage() -> impl IntoView {
                 Err(failure) => Err(failure),
             }
         },
-        move |(read_stamp, found)| {
-            live.watch_only(found.iter().map(|found| found.event.id.clone()).collect());
-            if let Some(EventWithDescription { event, .. }) = found {
-                live.set_from_query(&event.id, event.remaining_tickets, event.total_tickets);
-                my_bookings.update_from_read(event, *read_stamp);
+        move |(read_stamp, found): &(_, Option<EventOnPage>)| {
+            // The socket has no user, so it may not watch a draft.
+            let watched = found.iter().filter(|found| found.event.status != EventStatus::Draft);
+            live.watch_only(watched.map(|found| found.event.id.clone()).collect());
+            if let Some(found) = found {
+                let EventOnPage { event, description, remaining_tickets, my_booking, .. } = found;
+                live.set_from_query(&event.id, *remaining_tickets, event.total_tickets);
+                details.set_from_query(event, Some(description));
+                my_bookings.update_from_read(event, my_booking.as_ref(), *read_stamp);
             }
             scroll.restore();
         },
     )
     .refetch_when(move || live.reconnect_count())
     .refetch_when(move || visibility.times_shown_again())
-    .refetch_when(move || my_bookings.prices_changed())
     .refetch_when(move || session.changes_in_other_tabs());
     let LastListPath(list) = expect_context();
     on_cleanup(move || live.watch_only(Vec::new()));
@@ -72,15 +75,16 @@ pub(crate) fn EventPage() -> impl IntoView {
             QueryState::Loading => EventPageState::Loading,
             QueryState::Failed(failure) => EventPageState::Failed(failure.clone()),
             QueryState::Loaded((_, None)) => EventPageState::Missing,
-            QueryState::Loaded((_, Some(found))) => {
-                EventPageState::Event(without_count(found.clone()))
-            }
+            QueryState::Loaded((_, Some(found))) => EventPageState::Event(ShownEvent {
+                event: details.of(&found.event),
+                description: details.description_of(&found.event, &found.description),
+            }),
         })
     });
     let title = Signal::derive(move || match state.get() {
         EventPageState::Loading | EventPageState::Failed(_) => "Event".to_owned(),
         EventPageState::Missing => "Not found".to_owned(),
-        EventPageState::Event(found) => found.event.title,
+        EventPageState::Event(shown) => shown.event.with(|event| event.title.clone()),
     });
     view! {
         <nav class="crumbs" aria-label="Breadcrumb">
@@ -113,7 +117,7 @@ pub(crate) fn EventPage() -> impl IntoView {
             EventPageState::Missing => {
                 view! { <NotFound title="There is no such event." /> }.into_any()
             }
-            EventPageState::Event(found) => view! { <EventDetails found /> }.into_any(),
+            EventPageState::Event(shown) => view! { <EventDetails shown /> }.into_any(),
         }}
     }
 }
@@ -123,71 +127,62 @@ enum EventPageState {
     Loading,
     Missing,
     Failed(Failure),
-    Event(EventWithDescription),
+    Event(ShownEvent),
 }
 
-/// The event without its count and booking, which other signals hold. So a refetch that changes
-/// only those doesn't render the page anew.
-fn without_count(mut found: EventWithDescription) -> EventWithDescription {
-    found.event.remaining_tickets = 0;
-    found.event.total_tickets = 0;
-    found.event.my_booking = None;
-    found
+/// The event on the page. What changes while the page is open is in signals, so a change doesn't
+/// render the page anew.
+#[derive(Clone, PartialEq)]
+struct ShownEvent {
+    event: ArcRwSignal<Event>,
+    description: ArcRwSignal<String>,
 }
 
 #[component]
-fn EventDetails(found: EventWithDescription) -> impl IntoView {
-    let EventWithDescription { description, event } = found;
-    let tickets = LiveCounts::from_context().count_of(&event.id);
-    let booking_state = MyBookings::from_context().state_of(&event.id);
-    let offer = Offer::of(&event);
+fn EventDetails(shown: ShownEvent) -> impl IntoView {
+    let ShownEvent { event, description } = shown;
+    let (event, description) = (RwSignal::from(event), RwSignal::from(description));
+    let id = event.with_untracked(|event| event.id.clone());
+    let tickets = LiveCounts::from_context().count_of(&id);
+    let booking_state = MyBookings::from_context().state_of(&id);
+    let sale = sale_of(event);
+    let offer = Offer::of(event, sale);
     let address = use_query_map();
     // At most as many as are left. One can always be requested, because the count may be out of
     // date.
     let max_quantity = {
         let tickets = tickets.clone();
-        Memo::new(move |_| tickets.get().remaining().clamp(1, MAX_TICKETS_PER_BOOKING))
+        Memo::new(move |_| {
+            let most = event.with(|event| event.max_per_booking.max(1));
+            tickets.get().remaining().clamp(1, most)
+        })
     };
     let quantity = Memo::new(move |_| {
         let chosen = address.with(|query| chosen_quantity(query.get(QUANTITY).as_deref()));
         chosen.min(max_quantity.get())
     });
-    let of_total = {
-        let tickets = tickets.clone();
-        move || {
-            let tickets = tickets.get();
-            (tickets.remaining() > 0).then(|| format!("of {}", browser::number(tickets.total())))
-        }
-    };
-    let one_price = match browser::price(&event.price, 1) {
+    let one_price = text_of(event, |event| match browser::price(&event.price, 1) {
         free if free == browser::FREE => free,
         price => format!("{price} per ticket"),
-    };
-    let (id, price) = (event.id.clone(), event.price.clone());
+    });
     view! {
         <div class="event">
-            <AboutEvent
-                starts_at=event.starts_at.0.clone()
-                venue=event.venue.clone()
-                description
-            />
+            <AboutEvent event description />
             <section class="panel" aria-label="Tickets">
-                <div class="count">
-                    <TicketBadge tickets=tickets.clone() />
-                    <span class="of-all">{of_total}</span>
-                </div>
-                <TicketBar tickets />
+                <SaleState event sale tickets with_total=true />
                 <p class="one-price">{one_price}</p>
                 {move || match offer.get() {
                     Offer::Bookable | Offer::ViewerUnknown | Offer::Pending | Offer::Checking => {
-                        let (id, price) = (id.clone(), price.clone());
-                        view! { <Order id price offer quantity max_quantity /> }.into_any()
+                        view! { <Order event offer quantity max_quantity /> }.into_any()
                     }
-                    Offer::Booked | Offer::TryAgain => {
+                    Offer::Booked | Offer::TryAgain | Offer::Cancelled => {
                         let state = booking_state.clone();
-                        (move || outcome(state.get())).into_any()
+                        (move || outcome(state.get(), offer.get())).into_any()
                     }
-                    Offer::SoldOut | Offer::Closed => ().into_any(),
+                    Offer::SoldOut
+                    | Offer::NotYetOnSale
+                    | Offer::SaleEnded
+                    | Offer::Closed => ().into_any(),
                 }}
                 <BookButton event offer quantity />
             </section>
@@ -198,8 +193,7 @@ fn EventDetails(found: EventWithDescription) -> impl IntoView {
 /// The number of tickets and their price. The address holds the number.
 #[component]
 fn Order(
-    id: Id,
-    price: Money,
+    event: RwSignal<Event>,
     offer: Memo<Offer>,
     quantity: Memo<i32>,
     max_quantity: Memo<i32>,
@@ -207,10 +201,14 @@ fn Order(
     let navigate = use_navigate();
     let choose = move |quantity: i32| {
         let options = NavigateOptions { replace: true, scroll: false, ..Default::default() };
-        navigate(&event_path(id.inner(), quantity), options);
+        let path = event.with_untracked(|event| event_path(event.id.inner(), quantity));
+        navigate(&path, options);
     };
     let is_sent = move || matches!(offer.get(), Offer::Pending | Offer::Checking);
-    let total = move || browser::price(&price, u8::try_from(quantity.get()).unwrap_or(1));
+    let total = move || {
+        let quantity = u8::try_from(quantity.get()).unwrap_or(1);
+        event.with(|event| browser::price(&event.price, quantity))
+    };
     view! {
         <div class="order-row">
             <label class="quantity">
@@ -242,14 +240,13 @@ fn Order(
 }
 
 /// What is known about the user's tickets.
-fn outcome(state: BookingState) -> Option<AnyView> {
-    let tickets = |quantity| match quantity {
-        1 => "1 ticket".to_owned(),
-        count => format!("{count} tickets"),
-    };
+fn outcome(state: BookingState, offer: Offer) -> Option<AnyView> {
     match state {
         BookingState::Booked { quantity } => {
-            let text = format!("You have {}.", tickets(quantity));
+            let text = match offer {
+                Offer::Cancelled => "The organizer has cancelled your booking, too.".to_owned(),
+                _ => format!("You have {}.", tickets(quantity)),
+            };
             Some(
                 view! {
                     <p class="yours">
@@ -271,5 +268,12 @@ fn outcome(state: BookingState) -> Option<AnyView> {
         | BookingState::Pending
         | BookingState::Checking
         | BookingState::Closed => None,
+    }
+}
+
+fn tickets(quantity: i32) -> String {
+    match quantity {
+        1 => "1 ticket".to_owned(),
+        count => format!("{count} tickets"),
     }
 }

@@ -4,58 +4,73 @@ use leptos::prelude::*;
 use rowlock_web_operations::bookings::{Booking, BookingStatus};
 
 use crate::{
-    browser,
-    components::event_card::{DateTile, EventFacts},
-    timestamp::has_started,
+    api::details::LiveDetails,
+    components::{
+        event_card::{DateTile, EventFacts, text_of},
+        sale_state::sale_of,
+    },
+    dates,
+    sale::Sale,
 };
 
 #[component]
 pub(super) fn BookingRow(booking: Booking, to_cancel: RwSignal<Option<Booking>>) -> impl IntoView {
-    let Booking { id, quantity, status, created_at, cancelled_at, event } = booking.clone();
-    let confirmed = status == BookingStatus::Confirmed;
-    let (class, words) = match confirmed {
-        true => ("badge badge-plenty", "Confirmed"),
-        false => ("badge badge-sold-out", "Cancelled"),
+    let event = RwSignal::from(LiveDetails::from_context().of(&booking.event));
+    let sale = sale_of(event);
+    let is_confirmed = booking.status == BookingStatus::Confirmed;
+    // The organizer's cancellation of an event cancels each booking a little later.
+    let is_held = Memo::new(move |_| is_confirmed && sale.get() != Sale::Cancelled);
+    let can_cancel = Memo::new(move |_| is_held.get() && sale.get() != Sale::Started);
+    let when = match &booking.cancelled_at {
+        None => format!("Booked on {}", dates::time_here(&booking.created_at)),
+        Some(cancelled_at) => format!("Cancelled on {}", dates::time_here(cancelled_at)),
     };
-    let tickets = match quantity {
+    let id = row_id(booking.id.inner());
+    let tickets = match booking.quantity {
         1 => "1 ticket".to_owned(),
         count => format!("{count} tickets"),
     };
-    let when = match &cancelled_at {
-        None => format!("Booked on {}", browser::date_and_time(&created_at.0)),
-        Some(cancelled_at) => format!("Cancelled on {}", browser::date_and_time(&cancelled_at.0)),
-    };
-    let can_cancel = confirmed && !has_started(&event.starts_at.0, &browser::now());
-    let name = event.title.clone();
     view! {
-        <li class="card booking" class:cancelled=!confirmed id=row_id(id.inner()) tabindex="-1">
+        <li class="card booking" class:cancelled=move || !is_held.get() id=id tabindex="-1">
             <div class="card-head">
-                <DateTile starts_at=event.starts_at.0.clone() />
+                <DateTile event />
                 <div>
                     <h2>
-                        <a href=format!("/events/{}", event.id.inner())>{event.title}</a>
+                        <a href=format!("/events/{}", booking.event.id.inner())>
+                            {text_of(event, |event| event.title.clone())}
+                        </a>
                     </h2>
-                    <EventFacts starts_at=event.starts_at.0 venue=event.venue />
+                    <EventFacts event />
                 </div>
             </div>
             <div class="booking-facts">
-                <span class=class>{words}</span>
+                {move || match is_held.get() {
+                    true => view! { <span class="badge badge-plenty">"Confirmed"</span> },
+                    false => view! { <span class="badge badge-sold-out">"Cancelled"</span> },
+                }}
                 <span>{tickets}</span>
                 <span class="booked-when">{when}</span>
             </div>
-            {can_cancel
-                .then(|| {
-                    view! {
-                        <button
-                            type="button"
-                            class="button button-quiet"
-                            aria-label=format!("Cancel booking for {name}")
-                            on:click=move |_| to_cancel.set(Some(booking.clone()))
-                        >
-                            "Cancel booking"
-                        </button>
-                    }
-                })}
+            {move || {
+                let booking = booking.clone();
+                can_cancel
+                    .get()
+                    .then(|| {
+                        view! {
+                            <button
+                                type="button"
+                                class="button button-quiet"
+                                aria-label=text_of(
+                                    event,
+                                    |event| format!("Cancel booking for {}", event.title),
+                                )
+                                on:click=move |_| to_cancel.set(Some(booking.clone()))
+                            >
+                                "Cancel booking"
+                            </button>
+                        }
+                    })
+            }}
         </li>
     }
 }

@@ -7,7 +7,7 @@ use leptos::{prelude::*, task::spawn_local};
 use rowlock_web_operations::bookings::{Booking, BookingConnection, PageInfo, my_bookings};
 
 use crate::{
-    api::{Failure, live::LiveCounts},
+    api::{Failure, details::LiveDetails, live::LiveCounts},
     components::{
         icons::{Ticket, Warning},
         notice::{FailureNotice, Notice},
@@ -30,6 +30,8 @@ use cancel_dialog::CancelDialog;
 const PAGE_SIZE: i32 = 20;
 /// The server's limit.
 const MAX_PAGE_SIZE: i32 = 50;
+/// The server's limit for one subscription.
+const MAX_WATCHED_EVENTS: usize = 200;
 
 #[component]
 pub(crate) fn BookingsPage() -> impl IntoView {
@@ -58,7 +60,7 @@ pub(crate) fn BookingsPage() -> impl IntoView {
 #[component]
 fn Bookings() -> impl IntoView {
     let session = Session::from_context();
-    let live = LiveCounts::from_context();
+    let (live, details) = (LiveCounts::from_context(), LiveDetails::from_context());
     let my_bookings = MyBookings::from_context();
     let scroll = ScrollPositions::from_context();
     let visibility = PageVisibility::from_context();
@@ -73,17 +75,27 @@ fn Bookings() -> impl IntoView {
         },
         move |found: &BookingConnection| {
             for booking in &found.nodes {
+                details.set_from_query(&booking.event, None);
                 my_bookings.update_from_list(booking, read_stamp.get_value());
             }
-            // The list shows no counts, but the open socket notices when the network is lost.
-            let events = found.nodes.iter().map(|booking| booking.event.id.clone());
             scroll.restore();
-            live.watch_only(events.take(PAGE_SIZE.unsigned_abs() as usize).collect());
         },
     )
     .refetch_when(move || live.reconnect_count())
     .refetch_when(move || visibility.times_shown_again())
     .refetch_when(move || my_bookings.change_count());
+    // The list shows no counts, but edits. And the open socket notices when the network is lost.
+    Effect::new(move || {
+        bookings.with(|bookings| {
+            let mut events = Vec::new();
+            for booking in bookings.data().into_iter().flat_map(|found| &found.nodes) {
+                if events.len() < MAX_WATCHED_EVENTS && !events.contains(&booking.event.id) {
+                    events.push(booking.event.id.clone());
+                }
+            }
+            live.watch_only(events);
+        });
+    });
     on_cleanup(move || live.watch_only(Vec::new()));
     // A refetch loads as many bookings as are shown.
     Effect::new(move || {
@@ -167,6 +179,7 @@ async fn read_page(
 #[component]
 fn ShowMore(bookings: Query<BookingConnection>) -> impl IntoView {
     let session = Session::from_context();
+    let details = LiveDetails::from_context();
     let toasts = Toasts::from_context();
     let busy = RwSignal::new(false);
     let cursor = Memo::new(move |_| {
@@ -183,6 +196,9 @@ fn ShowMore(bookings: Query<BookingConnection>) -> impl IntoView {
                 Ok(next) => bookings.update(|shown| {
                     // Meanwhile the list may have been loaded anew.
                     if shown.page_info.end_cursor.as_ref() == Some(&after) {
+                        for booking in &next.nodes {
+                            details.set_from_query(&booking.event, None);
+                        }
                         shown.nodes.extend(next.nodes);
                         shown.page_info = next.page_info;
                     }

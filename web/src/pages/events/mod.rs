@@ -6,11 +6,9 @@ mod results;
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
-use rowlock_web_operations::events::event_list;
 
 use crate::{
-    api::live::LiveCounts,
-    browser,
+    api::{details::LiveDetails, live::LiveCounts},
     components::{deferred::Deferred, live_status::LiveStatus, page_heading::PageHeading},
     event_list::ListParams,
     last_list::LastListPath,
@@ -27,7 +25,7 @@ use results::Results;
 #[component]
 pub(crate) fn EventsPage() -> impl IntoView {
     let session = Session::from_context();
-    let live = LiveCounts::from_context();
+    let (live, details) = (LiveCounts::from_context(), LiveDetails::from_context());
     let my_bookings = MyBookings::from_context();
     let scroll = ScrollPositions::from_context();
     let visibility = PageVisibility::from_context();
@@ -36,24 +34,14 @@ pub(crate) fn EventsPage() -> impl IntoView {
         Memo::new(move |_| address.with(|query| ListParams::from_query(|name| query.get(name))));
     let events = Query::new(
         move || (session.viewer(), params.get()),
-        move |(_, params)| async move {
-            let read_stamp = my_bookings.read_stamp();
-            let events = session.run(&event_list(params.variables())).await?.events;
-            browser::prepare_prices(events.nodes.iter().map(|event| &event.price)).await;
-            Ok(ListPage { params, read_stamp, events: events.nodes, total: events.total_count })
-        },
+        move |(_, params)| ListPage::read(session, my_bookings.read_stamp(), params),
         move |page| {
-            live.watch_only(page.events.iter().map(|event| event.id.clone()).collect());
-            for event in &page.events {
-                live.set_from_query(&event.id, event.remaining_tickets, event.total_tickets);
-                my_bookings.update_from_read(event, page.read_stamp);
-            }
+            page.watch(live, details, my_bookings);
             scroll.restore();
         },
     )
     .refetch_when(move || live.reconnect_count())
     .refetch_when(move || visibility.times_shown_again())
-    .refetch_when(move || my_bookings.prices_changed())
     .refetch_when(move || session.changes_in_other_tabs());
     let LastListPath(last_path) = expect_context();
     Effect::new(move || last_path.set(params.with(ListParams::path)));

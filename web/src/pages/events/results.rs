@@ -1,7 +1,6 @@
 //! The cards of one page of the list, or a notice in their place.
 
 use leptos::prelude::*;
-use rowlock_web_operations::events::Event;
 
 use super::list_page::ListPage;
 use crate::{
@@ -17,8 +16,8 @@ use crate::{
     query::{Query, QueryState},
 };
 
-/// The state of the page. It does not change when only the events change, so unchanged
-/// cards keep their elements and the focus.
+/// The state of the page. It does not change when only the events change, so cards keep their
+/// elements and the focus.
 #[derive(Clone, PartialEq)]
 enum ResultsState {
     Loading,
@@ -42,7 +41,10 @@ pub(super) fn Results(events: Query<ListPage>) -> impl IntoView {
         })
     });
     let cards = move || {
-        events.with(|events| events.data().map(|page| page.events.clone()).unwrap_or_default())
+        events.with(|events| {
+            let listed = events.data().into_iter().flat_map(|page| &page.events);
+            listed.map(|listed| listed.event.clone()).collect::<Vec<_>>()
+        })
     };
     let pager = Memo::new(move |_| {
         events
@@ -86,7 +88,7 @@ pub(super) fn Results(events: Query<ListPage>) -> impl IntoView {
                         <div class="cards">
                             <For
                                 each=cards
-                                key=card_key
+                                key=|event| event.id.inner().to_owned()
                                 children=|event| view! { <EventCard event /> }
                             />
                         </div>
@@ -146,11 +148,4 @@ pub(super) fn Results(events: Query<ListPage>) -> impl IntoView {
             (pages > 1).then(|| view! { <Pager params pages /> })
         }}
     }
-}
-
-/// The parts of an event that a card renders once. The card is rendered anew when they change.
-fn card_key(event: &Event) -> (String, String, String, String, String) {
-    let Event { id, title, venue, starts_at, price, .. } = event;
-    let price = format!("{} {}", price.amount.0, price.currency);
-    (id.inner().to_owned(), title.clone(), venue.clone(), starts_at.0.clone(), price)
 }

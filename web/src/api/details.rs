@@ -1,0 +1,153 @@
+//! What the page knows about its events, kept true while organizers edit them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use cynic::Id;
+use leptos::prelude::*;
+use rowlock_web_operations::{events::Event, live::EditedEvent};
+
+/// An edit that has reached the page.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Edit<'a> {
+    pub(crate) before: &'a Event,
+    pub(crate) after: &'a Event,
+    /// Whether the page shows a description, and it was changed.
+    pub(crate) is_description_changed: bool,
+}
+
+type OnEdit = Arc<dyn Fn(Edit<'_>) + Send + Sync>;
+
+/// What is known about one event.
+#[derive(Clone)]
+struct Entry {
+    event: ArcRwSignal<Event>,
+    /// The description, if the page shows it.
+    description: Option<ArcRwSignal<String>>,
+    /// Whether the connection was lost since the event was read. The database may have been set back
+    /// to an older state then.
+    may_go_back: bool,
+}
+
+/// A `Copy` handle to the events that the page knows.
+#[derive(Clone, Copy)]
+pub(crate) struct LiveDetails {
+    entries: StoredValue<HashMap<Id, Entry>>,
+    on_edit: StoredValue<Option<OnEdit>>,
+}
+
+impl LiveDetails {
+    pub(crate) fn provide() -> Self {
+        let details = Self { entries: StoredValue::default(), on_edit: StoredValue::new(None) };
+        provide_context(details);
+        details
+    }
+
+    pub(crate) fn from_context() -> Self {
+        expect_context()
+    }
+
+    /// Calls this with each edit of an event that the page shows.
+    pub(crate) fn on_edit(self, tell: impl Fn(Edit<'_>) + Send + Sync + 'static) {
+        self.on_edit.set_value(Some(Arc::new(tell)));
+    }
+
+    /// The event as it is now known. The signal follows all later edits.
+    pub(crate) fn of(self, event: &Event) -> ArcRwSignal<Event> {
+        self.entry(event).event
+    }
+
+    /// The event's description. The signal follows all later edits.
+    pub(crate) fn description_of(self, event: &Event, description: &str) -> ArcRwSignal<String> {
+        let known = self.entry(event);
+        let shown = known.description.clone();
+        let shown = shown.unwrap_or_else(|| ArcRwSignal::new(description.to_owned()));
+        let entry = Entry { description: Some(shown.clone()), ..known };
+        self.entries.write_value().insert(event.id.clone(), entry);
+        shown
+    }
+
+    /// Takes an event that a query has read, unless the page already knows a later state.
+    pub(crate) fn set_from_query(self, event: &Event, description: Option<&str>) {
+        self.entry(event);
+        self.take(event, description);
+    }
+
+    /// Takes an event from a subscription.
+    pub(super) fn apply(self, edited: &EditedEvent) {
+        self.take(&edited.event, Some(&edited.description));
+    }
+
+    /// Takes an event whose changes somebody else tells. Returns what the page knew before.
+    pub(crate) fn set_quietly(self, event: &Event) -> Option<Event> {
+        let known = self.known(&event.id)?;
+        let before = known.event.get_untracked();
+        if known.accepts(event) && before != *event {
+            known.event.set(event.clone());
+        }
+        Some(before)
+    }
+
+    /// The events among these that the page knows, with their revisions.
+    pub(super) fn revisions(self, ids: &[Id]) -> Vec<(Id, i32)> {
+        self.entries.with_value(|entries| {
+            let revision = |id| Some(entries.get(id)?.event.with_untracked(|event| event.revision));
+            ids.iter().filter_map(|id| Some((id.clone(), revision(id)?))).collect()
+        })
+    }
+
+    /// Forgets all events but these.
+    pub(super) fn keep_only(self, ids: &[Id]) {
+        self.entries.write_value().retain(|id, _| ids.contains(id));
+    }
+
+    /// Lets the next answers replace what is known, whatever their revisions.
+    pub(super) fn expect_older(self) {
+        self.entries.write_value().values_mut().for_each(|entry| entry.may_go_back = true);
+    }
+
+    fn take(self, event: &Event, description: Option<&str>) {
+        let Some(known) = self.known(&event.id).filter(|known| known.accepts(event)) else {
+            return;
+        };
+        if known.may_go_back {
+            let known = Entry { may_go_back: false, ..known.clone() };
+            self.entries.write_value().insert(event.id.clone(), known);
+        }
+        let is_description_changed = match (known.description, description) {
+            (Some(shown), Some(new)) if shown.with_untracked(|shown| shown != new) => {
+                shown.set(new.to_owned());
+                true
+            }
+            _ => false,
+        };
+        let before = known.event.get_untracked();
+        if before != *event {
+            known.event.set(event.clone());
+        }
+        if let Some(tell) = self.on_edit.get_value()
+            && (before != *event || is_description_changed)
+        {
+            tell(Edit { before: &before, after: event, is_description_changed });
+        }
+    }
+
+    fn known(self, id: &Id) -> Option<Entry> {
+        self.entries.with_value(|entries| entries.get(id).cloned())
+    }
+
+    fn entry(self, event: &Event) -> Entry {
+        let new = || Entry {
+            event: ArcRwSignal::new(event.clone()),
+            description: None,
+            may_go_back: false,
+        };
+        self.entries.write_value().entry(event.id.clone()).or_insert_with(new).clone()
+    }
+}
+
+impl Entry {
+    /// Whether this state of the event is no older than the known one.
+    fn accepts(&self, event: &Event) -> bool {
+        self.may_go_back || self.event.with_untracked(|known| known.revision <= event.revision)
+    }
+}
