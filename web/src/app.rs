@@ -55,6 +55,7 @@ fn Pages() -> impl IntoView {
             />
             <Route path=path!("/events") view=EventsPage />
             <Route path=path!("/events/:id") view=EventPage />
+            <Route path=path!("/organizers/:slug") view=EventsPage />
             <Route path=path!("/bookings") view=BookingsPage />
             <Route path=path!("/sign-in") view=SignInPage />
             <Route path=path!("/register") view=RegisterPage />

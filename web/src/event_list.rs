@@ -1,7 +1,8 @@
-//! Search, order and page number of the event list, as the address encodes them.
+//! Search, order and page number of a list of events, as the address encodes them.
 
+use cynic::Id;
 use rowlock_web_operations::events::{
-    EventListVariables, EventOrder,
+    EventFilter, EventListVariables, EventOrder,
     EventOrderField::{self, Date, Price, Title},
     OrderDirection::{self, Asc, Desc},
 };
@@ -14,6 +15,8 @@ pub(crate) const MAX_SEARCH_CHARS: usize = 200;
 /// Which events the list shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListParams {
+    /// The organizer's slug, if the list has only their events.
+    pub(crate) organizer: Option<String>,
     pub(crate) search: String,
     pub(crate) order: SortOrder,
     /// Starts at 1.
@@ -62,10 +65,17 @@ impl ListParams {
     pub(crate) fn from_query(get: impl Fn(&str) -> Option<String>) -> Self {
         let page = get("page").and_then(|page| page.parse().ok());
         Self {
+            organizer: None,
             search: clean_search(&get("search").unwrap_or_default()),
             order: SortOrder::named(&get("order").unwrap_or_default()),
             page: page.filter(|page| *page >= 1).unwrap_or(1),
         }
+    }
+
+    /// The list of one organizer's events. It has no search and one order.
+    pub(crate) fn of_organizer(self, slug: String) -> Self {
+        let (search, order) = (String::new(), SortOrder::ALL[0]);
+        Self { organizer: Some(slug), search, order, ..self }
     }
 
     /// The address of this list, without the values that are defaults.
@@ -80,9 +90,13 @@ impl ListParams {
         if self.page > 1 {
             query.append_pair("page", &self.page.to_string());
         }
+        let path = match &self.organizer {
+            Some(slug) => format!("/organizers/{slug}"),
+            None => "/events".to_owned(),
+        };
         match query.finish().as_str() {
-            "" => "/events".to_owned(),
-            query => format!("/events?{query}"),
+            "" => path,
+            query => format!("{path}?{query}"),
         }
     }
 
@@ -100,12 +114,13 @@ impl ListParams {
         Self { page, ..self.clone() }
     }
 
-    pub(crate) fn variables(&self) -> EventListVariables {
+    /// `organizer_id` belongs to the organizer of these parameters.
+    pub(crate) fn variables(&self, organizer_id: Option<Id>) -> EventListVariables {
         EventListVariables {
             first: PAGE_SIZE,
             offset: (self.page - 1).saturating_mul(PAGE_SIZE),
             search: Some(self.search.clone()).filter(|search| !search.is_empty()),
-            filter: None,
+            filter: organizer_id.map(|id| EventFilter { organizer_id: Some(id) }),
             order_by: EventOrder { field: self.order.field, direction: self.order.direction },
         }
     }
@@ -166,7 +181,7 @@ mod tests {
         for query in ["page=0", "page=-1", "page=x", "page=99999999999", "order=up", "search=+"] {
             assert_eq!(list(query), list(""), "{query}");
         }
-        assert_eq!(list("page=2147483647").variables().offset, i32::MAX);
+        assert_eq!(list("page=2147483647").variables(None).offset, i32::MAX);
     }
 
     #[test]
@@ -176,6 +191,13 @@ mod tests {
         let titles = third.with_order(SortOrder::named("title"));
         assert_eq!(titles.path(), "/events?search=jazz&order=title");
         assert_eq!(third.with_page(1).path(), "/events?search=jazz");
+    }
+
+    #[test]
+    fn the_address_of_an_organizers_list_has_only_the_page() {
+        let shown = |query| list(query).of_organizer("jazz-club".to_owned()).path();
+        assert_eq!(shown(""), "/organizers/jazz-club");
+        assert_eq!(shown("search=jazz&order=title&page=2"), "/organizers/jazz-club?page=2");
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(crate) fn allowed_next_page(next: Option<&str>) -> &str {
         && segments.iter().all(is_plain)
         && matches!(
             segments.as_slice(),
-            ["events"] | ["events", _] | ["bookings"] | ["organize", ..]
+            ["events"] | ["events", _] | ["bookings"] | ["organizers", _] | ["organize", ..]
         );
     if is_page && !next.contains(char::is_control) { next } else { DEFAULT }
 }
@@ -78,7 +78,13 @@ mod tests {
         assert_eq!(allowed_next_page(Some("/sign-in?next=/sign-in")), "/events");
         let event = "/events/01990000-0000-7000-8000-000000000001";
         assert_eq!(allowed_next_page(Some(event)), event);
-        for page in ["/bookings", "/organize", "/organize/jazz/members", "/organize/jazz?page=2"] {
+        for page in [
+            "/bookings",
+            "/organizers/jazz",
+            "/organize",
+            "/organize/jazz/members",
+            "/organize/jazz?page=2",
+        ] {
             assert_eq!(allowed_next_page(Some(page)), page);
         }
     }

@@ -5,7 +5,7 @@ use leptos_router::{
     NavigateOptions,
     hooks::{use_navigate, use_params_map, use_query_map},
 };
-use rowlock_web_operations::events::{Event, EventOnPage, EventStatus, one_event};
+use rowlock_web_operations::events::{Event, EventOnPage, EventStatus, Organizer, one_event};
 
 use crate::{
     api::{ErrorCode, Failure, details::LiveDetails, live::LiveCounts},
@@ -14,6 +14,7 @@ use crate::{
         about_event::AboutEvent,
         book_button::{BookButton, Offer},
         event_card::text_of,
+        icons::Person,
         live_status::LiveStatus,
         notice::FailureNotice,
         page_heading::PageHeading,
@@ -78,6 +79,7 @@ pub(crate) fn EventPage() -> impl IntoView {
             QueryState::Loaded((_, Some(found))) => EventPageState::Event(ShownEvent {
                 event: details.of(&found.event),
                 description: details.description_of(&found.event, &found.description),
+                organizer: found.organizer.clone(),
             }),
         })
     });
@@ -136,11 +138,12 @@ enum EventPageState {
 struct ShownEvent {
     event: ArcRwSignal<Event>,
     description: ArcRwSignal<String>,
+    organizer: Organizer,
 }
 
 #[component]
 fn EventDetails(shown: ShownEvent) -> impl IntoView {
-    let ShownEvent { event, description } = shown;
+    let ShownEvent { event, description, organizer } = shown;
     let (event, description) = (RwSignal::from(event), RwSignal::from(description));
     let id = event.with_untracked(|event| event.id.clone());
     let tickets = LiveCounts::from_context().count_of(&id);
@@ -167,7 +170,15 @@ fn EventDetails(shown: ShownEvent) -> impl IntoView {
     });
     view! {
         <div class="event">
-            <AboutEvent event description />
+            <AboutEvent event description>
+                <p class="fact">
+                    <Person />
+                    <span>
+                        "By "
+                        <a href=format!("/organizers/{}", organizer.slug)>{organizer.name}</a>
+                    </span>
+                </p>
+            </AboutEvent>
             <section class="panel" aria-label="Tickets">
                 <SaleState event sale tickets with_total=true />
                 <p class="one-price">{one_price}</p>

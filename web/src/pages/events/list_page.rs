@@ -1,6 +1,6 @@
 //! One loaded page of the list.
 
-use rowlock_web_operations::events::{ListedEvent, event_list};
+use rowlock_web_operations::events::{ListedEvent, Organizer, event_list, one_organizer};
 
 use crate::{
     api::{Failure, details::LiveDetails, live::LiveCounts},
@@ -15,6 +15,8 @@ use crate::{
 pub(super) struct ListPage {
     pub(super) params: ListParams,
     read_stamp: ReadStamp,
+    /// The organizer of all these events, if the list is theirs.
+    pub(super) organizer: Option<Organizer>,
     pub(super) events: Vec<ListedEvent>,
     /// The number of events on all pages.
     pub(super) total: i32,
@@ -26,12 +28,25 @@ impl ListPage {
         read_stamp: ReadStamp,
         params: ListParams,
     ) -> Result<Self, Failure> {
-        let events = session.run(&event_list(params.variables())).await?.events;
+        let organizer = match &params.organizer {
+            Some(slug) => session.run(&one_organizer(slug.clone())).await?.organizer,
+            None => None,
+        };
+        if organizer.is_none() && params.organizer.is_some() {
+            return Ok(Self { params, read_stamp, organizer, events: Vec::new(), total: 0 });
+        }
+        let organizer_id = organizer.as_ref().map(|organizer| organizer.id.clone());
+        let events = session.run(&event_list(params.variables(organizer_id))).await?.events;
         let shown = || events.nodes.iter().map(|listed| &listed.event);
         prepare_prices(shown().map(|event| &event.price)).await;
         dates::prepare(shown()).await;
         let (total, events) = (events.total_count, events.nodes);
-        Ok(Self { params, read_stamp, events, total })
+        Ok(Self { params, read_stamp, organizer, events, total })
+    }
+
+    /// Whether the list would be one of an organizer who does not exist.
+    pub(super) fn is_missing(&self) -> bool {
+        self.params.organizer.is_some() && self.organizer.is_none()
     }
 
     /// Hands the events to those who keep them true, and watches them.
@@ -45,6 +60,9 @@ impl ListPage {
     }
 
     pub(super) fn summary(&self) -> String {
+        if self.is_missing() {
+            return String::new();
+        }
         let events = match self.total {
             1 => "1 event".to_owned(),
             count => format!("{} events", number(count)),

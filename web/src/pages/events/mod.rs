@@ -1,11 +1,12 @@
-//! The list of events. The address holds its search, order and page.
+//! The list of events: all of them, or those of one organizer. The address holds its search, order
+//! and page.
 
 mod controls;
 mod list_page;
 mod results;
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
+use leptos_router::hooks::{use_params_map, use_query_map};
 
 use crate::{
     api::{details::LiveDetails, live::LiveCounts},
@@ -29,9 +30,14 @@ pub(crate) fn EventsPage() -> impl IntoView {
     let my_bookings = MyBookings::from_context();
     let scroll = ScrollPositions::from_context();
     let visibility = PageVisibility::from_context();
-    let address = use_query_map();
-    let params =
-        Memo::new(move |_| address.with(|query| ListParams::from_query(|name| query.get(name))));
+    let (path, address) = (use_params_map(), use_query_map());
+    let params = Memo::new(move |_| {
+        let params = address.with(|query| ListParams::from_query(|name| query.get(name)));
+        match path.with(|path| path.get("slug")) {
+            Some(slug) => params.of_organizer(slug),
+            None => params,
+        }
+    });
     let events = Query::new(
         move || (session.viewer(), params.get()),
         move |(_, params)| ListPage::read(session, my_bookings.read_stamp(), params),
@@ -44,17 +50,47 @@ pub(crate) fn EventsPage() -> impl IntoView {
     .refetch_when(move || visibility.times_shown_again())
     .refetch_when(move || session.changes_in_other_tabs());
     let LastListPath(last_path) = expect_context();
-    Effect::new(move || last_path.set(params.with(ListParams::path)));
+    Effect::new(move || {
+        params.with(|params| {
+            if params.organizer.is_none() {
+                last_path.set(params.path());
+            }
+        });
+    });
     on_cleanup(move || live.watch_only(Vec::new()));
 
+    let is_of_all = Memo::new(move |_| params.with(|params| params.organizer.is_none()));
+    let heading = Memo::new(move |_| {
+        if is_of_all.get() {
+            return Some("Events".to_owned());
+        }
+        events.with(|events| {
+            let page = events.data()?;
+            Some(match &page.organizer {
+                Some(organizer) => organizer.name.clone(),
+                None => "Not found".to_owned(),
+            })
+        })
+    });
     view! {
-        <PageHeading title="Events">
+        <PageHeading
+            title=Signal::derive(move || heading.get().unwrap_or_else(|| "Organizer".to_owned()))
+            is_final=Signal::derive(move || heading.get().is_some())
+        >
             <LiveStatus />
         </PageHeading>
-        <p class="tagline">
-            "Find an event, book your tickets, and watch live how many are left."
-        </p>
-        <Controls params />
+        {move || {
+            is_of_all
+                .get()
+                .then(|| {
+                    view! {
+                        <p class="tagline">
+                            "Find an event, book your tickets, and watch live how many are left."
+                        </p>
+                        <Controls params />
+                    }
+                })
+        }}
         <Deferred>
             <Results events />
         </Deferred>

@@ -13,6 +13,7 @@ use crate::{
         pager::Pager,
     },
     event_list::{ListParams, page_count},
+    pages::not_found::NotFound,
     query::{Query, QueryState},
 };
 
@@ -26,6 +27,7 @@ enum ResultsState {
     Empty(ListParams),
     /// There are events, but not this many pages.
     NoSuchPage(ListParams),
+    NoSuchOrganizer,
     Failed(Failure),
 }
 
@@ -35,6 +37,7 @@ pub(super) fn Results(events: Query<ListPage>) -> impl IntoView {
         events.with(|events| match events {
             QueryState::Loading => ResultsState::Loading,
             QueryState::Failed(failure) => ResultsState::Failed(failure.clone()),
+            QueryState::Loaded(page) if page.is_missing() => ResultsState::NoSuchOrganizer,
             QueryState::Loaded(page) if !page.events.is_empty() => ResultsState::Cards,
             QueryState::Loaded(page) if page.total == 0 => ResultsState::Empty(page.params.clone()),
             QueryState::Loaded(page) => ResultsState::NoSuchPage(page.params.clone()),
@@ -136,6 +139,9 @@ pub(super) fn Results(events: Query<ListPage>) -> impl IntoView {
                         </Notice>
                     }
                         .into_any()
+                }
+                ResultsState::NoSuchOrganizer => {
+                    view! { <NotFound title="There is no such organizer." /> }.into_any()
                 }
                 ResultsState::Failed(failure) => {
                     let retry = move |()| events.refetch();
