@@ -1,10 +1,11 @@
 //! One booking in the list, and a placeholder while bookings are loading.
 
 use leptos::prelude::*;
-use rowlock_web_operations::bookings::{Booking, BookingStatus};
+use rowlock_web_operations::bookings::{Booking, BookingStatus, CancelledBy};
 
 use crate::{
     api::details::LiveDetails,
+    browser,
     components::{
         event_card::{DateTile, EventFacts, text_of},
         sale_state::sale_of,
@@ -21,15 +22,24 @@ pub(super) fn BookingRow(booking: Booking, to_cancel: RwSignal<Option<Booking>>)
     // The organizer's cancellation of an event cancels each booking a little later.
     let is_held = Memo::new(move |_| is_confirmed && sale.get() != Sale::Cancelled);
     let can_cancel = Memo::new(move |_| is_held.get() && sale.get() != Sale::Started);
+    let is_organizers = booking.cancelled_by == Some(CancelledBy::Organizer);
+    let reason = booking.cancellation_reason.clone();
+    let organizers_words = move || {
+        (is_organizers || is_confirmed && !is_held.get()).then(|| {
+            let reason =
+                reason.clone().or_else(|| event.with(|event| event.cancellation_reason.clone()));
+            match reason {
+                Some(reason) => format!("Cancelled by the organizer: {reason}"),
+                None => "Cancelled by the organizer.".to_owned(),
+            }
+        })
+    };
     let when = match &booking.cancelled_at {
         None => format!("Booked on {}", dates::time_here(&booking.created_at)),
         Some(cancelled_at) => format!("Cancelled on {}", dates::time_here(cancelled_at)),
     };
-    let id = row_id(booking.id.inner());
-    let tickets = match booking.quantity {
-        1 => "1 ticket".to_owned(),
-        count => format!("{count} tickets"),
-    };
+    let reference = booking.reference.clone();
+    let (id, cost) = (row_id(booking.id.inner()), cost(&booking));
     view! {
         <li class="card booking" class:cancelled=move || !is_held.get() id=id tabindex="-1">
             <div class="card-head">
@@ -48,8 +58,12 @@ pub(super) fn BookingRow(booking: Booking, to_cancel: RwSignal<Option<Booking>>)
                     true => view! { <span class="badge badge-plenty">"Confirmed"</span> },
                     false => view! { <span class="badge badge-sold-out">"Cancelled"</span> },
                 }}
-                <span>{tickets}</span>
+                <span>{cost}</span>
+                <span class="reference">
+                    "Reference " <span class="reference-code">{reference}</span>
+                </span>
                 <span class="booked-when">{when}</span>
+                {move || organizers_words().map(|words| view! { <p class="sale-note">{words}</p> })}
             </div>
             {move || {
                 let booking = booking.clone();
@@ -72,6 +86,17 @@ pub(super) fn BookingRow(booking: Booking, to_cancel: RwSignal<Option<Booking>>)
                     })
             }}
         </li>
+    }
+}
+
+/// What the booking cost, for example "2 tickets × €49.90 = €99.80".
+fn cost(booking: &Booking) -> String {
+    let total = browser::price(&booking.total_price, 1);
+    let unit = browser::price(&booking.unit_price, 1);
+    match booking.quantity {
+        1 => format!("1 ticket, {total}"),
+        count if unit == total => format!("{count} tickets, {total}"),
+        count => format!("{count} tickets × {unit} = {total}"),
     }
 }
 
