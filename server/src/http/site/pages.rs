@@ -252,6 +252,7 @@ fn organizer_head(organizer: &organizer::Model, origin: Option<String>) -> Head 
         ),
         address: origin.map(|origin| (origin, organizer_path(organizer))),
         structured_data: Some(structured_data),
+        is_hidden: false,
     }
 }
 
