@@ -220,13 +220,15 @@ END $$",
 }
 
 /// The indexes of events, with what follows `CREATE` and `INDEX`.
-pub(crate) const EVENT_INDEXES: [(&str, &str, &str); 2] = [
+pub(crate) const EVENT_INDEXES: [(&str, &str, &str); 3] = [
     ("", "events_by_organizer", "ON events (organizer_id, starts_at, id)"),
     (
         "UNIQUE",
         "events_external_id",
         "ON events (organizer_id, external_id) WHERE external_id IS NOT NULL",
     ),
+    // Lists and their totals pass over drafts and cancelled events without a look at them.
+    ("", "events_published", "ON events (starts_at, id) WHERE status = 'PUBLISHED'"),
 ];
 
 /// Statements that check the rows that were there before.
