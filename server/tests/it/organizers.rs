@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     app::{App, code_and_fields, error_code},
+    managed_events::user_of,
     on_both_engines,
 };
 
@@ -60,10 +61,17 @@ pub(crate) struct Person {
 }
 
 pub(crate) async fn person(app: &App) -> Person {
-    let token = app.user().await;
-    let me = app.data(Some(&token), "{ me { id email } }", json!({})).await["me"].take();
-    let text = |field: &str| me[field].as_str().unwrap().to_owned();
-    Person { id: text("id"), email: text("email"), token }
+    people(app, 1).await.remove(0)
+}
+
+pub(crate) async fn people(app: &App, count: u32) -> Vec<Person> {
+    let mut people = Vec::new();
+    for token in app.users(count).await {
+        let id = user_of(app, &token);
+        let user = app.services.accounts.find_user(id).await.unwrap().unwrap();
+        people.push(Person { id: id.to_string(), email: user.email, token });
+    }
+    people
 }
 
 /// Founds an organizer and returns its id.

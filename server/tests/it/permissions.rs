@@ -8,7 +8,7 @@ use crate::{
     app::{App, BOOK, CANCEL},
     on_both_engines,
     organizers::{
-        CREATE, Person, REMOVE_MEMBER, SET_MEMBER, UPDATE, found, person, remove_member, set_member,
+        CREATE, Person, REMOVE_MEMBER, SET_MEMBER, UPDATE, found, people, remove_member, set_member,
     },
     socket::{MODERN_PROTOCOL, Socket},
 };
@@ -42,6 +42,9 @@ const ASKERS: [Asker; 7] = [
     Asker::Owner,
 ];
 
+/// The largest number of people in a scene.
+const PEOPLE_PER_SCENE: u32 = 4;
+
 /// An organizer with an event of each kind. Each change gets a new one.
 struct Scene {
     asker: Option<Person>,
@@ -68,6 +71,12 @@ struct Row {
     /// For each asker: `+` is something, `0` is null, an empty list or no events; `U` is
     /// UNAUTHENTICATED, `F` FORBIDDEN and `N` NOT_FOUND.
     expected: &'static str,
+}
+
+impl Row {
+    fn is_change(&self) -> bool {
+        self.operation.starts_with("mutation")
+    }
 }
 
 const TABLE: &[Row] = &[
@@ -259,6 +268,20 @@ const TABLE: &[Row] = &[
         expected: "NNNN+++",
     },
     Row {
+        what: "attendees.csv: published",
+        operation: ATTENDEES_CSV,
+        variables: |scene| json!({ "id": scene.published }),
+        pointer: "/csv",
+        expected: "UFFF+++",
+    },
+    Row {
+        what: "attendees.csv: a draft",
+        operation: ATTENDEES_CSV,
+        variables: |scene| json!({ "id": scene.draft }),
+        pointer: "/csv",
+        expected: "UNNN+++",
+    },
+    Row {
         what: "createEvent",
         operation: "mutation($input: CreateEventInput!) { createEvent(input: $input) { id } }",
         variables: |scene| {
@@ -352,6 +375,9 @@ const TABLE: &[Row] = &[
 const ORGANIZER_EVENTS: &str = "query($slug: String!, $status: EventStatus) {
     organizer(slug: $slug) { events(status: $status) { totalCount nodes { title } } } }";
 
+/// No operation, but a download.
+const ATTENDEES_CSV: &str = "attendees.csv";
+
 const EVENT_UPDATES: &str = "subscription($ids: [ID!]!, $revisions: [Int!]) {
     eventUpdates(eventIds: $ids, revisions: $revisions) { title } }";
 
@@ -377,16 +403,19 @@ fn removal_input(scene: &Scene, member: &Person) -> Value {
 }
 
 async fn everybody_gets_what_their_role_allows_and_nothing_else(app: App) {
+    let changes = TABLE.iter().filter(|row| row.is_change()).count();
+    let scenes = (changes + 1) * ASKERS.len();
+    let mut unused = people(&app, u32::try_from(scenes).unwrap() * PEOPLE_PER_SCENE).await;
     let mut for_reading = Vec::new();
     for asker in ASKERS {
-        for_reading.push(scene(&app, asker).await);
+        for_reading.push(scene(&app, &mut unused, asker).await);
     }
     let mut wrong = Vec::new();
     for row in TABLE {
         let mut outcomes = String::new();
         for (asker, for_reading) in ASKERS.into_iter().zip(&for_reading) {
-            let answer = match row.operation.starts_with("mutation") {
-                true => answer(&app, row, &scene(&app, asker).await).await,
+            let answer = match row.is_change() {
+                true => answer(&app, row, &scene(&app, &mut unused, asker).await).await,
                 false => answer(&app, row, for_reading).await,
             };
             outcomes.push(outcome(&answer, row.pointer));
@@ -402,6 +431,9 @@ async fn everybody_gets_what_their_role_allows_and_nothing_else(app: App) {
 async fn answer(app: &App, row: &Row, scene: &Scene) -> Value {
     let token = scene.asker.as_ref().map(|asker| &*asker.token);
     let variables = (row.variables)(scene);
+    if row.operation == ATTENDEES_CSV {
+        return attendees_csv(app, token, variables["id"].as_str().unwrap()).await;
+    }
     if !row.operation.starts_with("subscription") {
         return app.send(token, row.operation, variables).await;
     }
@@ -412,6 +444,20 @@ async fn answer(app: &App, row: &Row, scene: &Scene) -> Value {
     let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, greeting).await;
     socket.start(row.operation, variables).await;
     socket.next_result().await
+}
+
+/// The downloaded file as if it were an answer's data.
+async fn attendees_csv(app: &App, token: Option<&str>, event: &str) -> Value {
+    let request = app.get(&format!("/events/{event}/attendees.csv"));
+    let request = match token {
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    };
+    let answer = request.send().await.unwrap();
+    match answer.status().is_success() {
+        true => json!({ "data": { "csv": answer.text().await.unwrap() } }),
+        false => answer.json().await.unwrap(),
+    }
 }
 
 fn outcome(answer: &Value, pointer: &str) -> char {
@@ -429,8 +475,9 @@ fn outcome(answer: &Value, pointer: &str) -> char {
     }
 }
 
-async fn scene(app: &App, asker: Asker) -> Scene {
-    let [keeper, member, outsider] = [person(app).await, person(app).await, person(app).await];
+async fn scene(app: &App, unused: &mut Vec<Person>, asker: Asker) -> Scene {
+    let mut person = || unused.pop().expect("there are enough people for all scenes");
+    let (keeper, member, outsider) = (person(), person(), person());
     let slug = format!("o-{}", Uuid::now_v7().simple());
     let organizer = found(app, &keeper, &slug).await;
     let mut events = Vec::new();
@@ -450,27 +497,26 @@ async fn scene(app: &App, asker: Asker) -> Scene {
     let booked = app.book(&outsider.token, &published, 1).await;
     let booking = booked["booking"]["id"].as_str().unwrap().to_owned();
     set_member(app, &keeper, &organizer, &member.email, "DOOR").await;
-    let with_role = async |role: &str| {
-        let asker = person(app).await;
+    let with_role = async |asker: Person, role: &str| {
         set_member(app, &keeper, &organizer, &asker.email, role).await;
         asker
     };
     let asker = match asker {
         Asker::Nobody => None,
-        Asker::Stranger => Some(person(app).await),
+        Asker::Stranger => Some(person()),
         Asker::OtherOwner => {
-            let owner = person(app).await;
+            let owner = person();
             found(app, &owner, "Another one").await;
             Some(owner)
         }
         Asker::Removed => {
-            let removed = with_role("OWNER").await;
+            let removed = with_role(person(), "OWNER").await;
             remove_member(app, &keeper, &organizer, &removed.id).await;
             Some(removed)
         }
-        Asker::Door => Some(with_role("DOOR").await),
-        Asker::Manager => Some(with_role("MANAGER").await),
-        Asker::Owner => Some(with_role("OWNER").await),
+        Asker::Door => Some(with_role(person(), "DOOR").await),
+        Asker::Manager => Some(with_role(person(), "MANAGER").await),
+        Asker::Owner => Some(with_role(person(), "OWNER").await),
     };
     Scene { asker, keeper, member, outsider, slug, organizer, published, draft, booking }
 }
