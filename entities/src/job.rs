@@ -13,7 +13,7 @@ pub struct Model {
     pub kind: String,
     /// What is to be done, as JSON.
     pub payload: String,
-    /// Number of attempts since the job last got on.
+    /// Number of attempts at the job, or at the part of it that comes next.
     pub attempts: i32,
     /// The time from which a worker may take the job. While a worker has it, this is the end of the
     /// worker's lease.

@@ -45,8 +45,8 @@ const TIMES: [&str; 3] = ["run_at", "created_at", "died_at"];
 const TIME_ON_SQLITE: &str = "@ IS NULL OR typeof(@) = 'text' \
     AND @ IS strftime('%Y-%m-%dT%H:%M:%f', @, '+0 days') || '+00:00'";
 
-/// Workers take the jobs of one kind in the order of their times. Jobs that were given up are in
-/// neither the way of workers nor their index.
+/// Workers take the jobs of one kind in the order of their times. Jobs that were given up are not in
+/// that index, so they cost workers nothing.
 const INDEXES: [&str; 2] = [
     "CREATE INDEX jobs_to_run ON jobs (kind, run_at, id) WHERE died_at IS NULL",
     "CREATE INDEX jobs_given_up ON jobs (died_at) WHERE died_at IS NOT NULL",

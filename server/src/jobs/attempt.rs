@@ -10,7 +10,7 @@ use super::{
     Failure, Handlers, Progress, Queue, retry_policy,
     store::{self, ClaimedJob, Settlement},
 };
-use crate::metrics::Metrics;
+use crate::{database::Fault, metrics::Metrics};
 
 /// For how long a job belongs to its worker. After that, another worker may take it.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
@@ -42,12 +42,16 @@ impl Attempts {
         };
         // If the database is away for longer than the lease, the job runs again.
         let deadline = Instant::now() + LEASE;
+        let mut may_be_settled = false;
         loop {
             match store::settle(&self.queue.db, &job, &settlement).await {
-                Ok(true) => return self.report(&job, &settlement),
-                Ok(false) => return self.report_lost_lease(&job),
+                Ok(is_leased) if is_leased || may_be_settled => {
+                    return self.report(&job, &settlement);
+                }
+                Ok(_) => return self.report_lost_lease(&job),
                 Err(error) => {
                     tracing::debug!(%error, job = %job.id, "a job could not be settled");
+                    may_be_settled |= Fault::of(&error).leaves_commit_in_doubt();
                     if Instant::now() + DATABASE_RETRY_PAUSE >= deadline {
                         return self.report_lost_lease(&job);
                     }

@@ -60,7 +60,7 @@ impl Workers {
             let claimed_at = Instant::now();
             let claimed = self.claim(free, turn).await;
             turn += 1;
-            // After a failure, nobody can hurry a server on to a database that is away.
+            // After a failure, the pause is never shorter, because the database may be away.
             let may_be_woken = claimed.is_ok();
             let jobs = claimed.unwrap_or_else(|error| {
                 tracing::debug!(%error, "could not look for jobs");

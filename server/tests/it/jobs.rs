@@ -31,6 +31,7 @@ use crate::{
     faults::start_behind_proxy,
     on_both_engines,
     program::rowlock_command,
+    proxy::NetworkFault,
     waiting::wait_until,
 };
 
@@ -644,4 +645,32 @@ async fn jobs_are_counted_at_metrics(app: App) {
     assert_eq!(level("rowlock_jobs_to_do ").await, 2.0);
     assert_eq!(level("rowlock_jobs_dead ").await, 1.0);
     counting.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_end_is_stored_without_an_answer_is_done() {
+    let (app, proxy) = start_behind_proxy(true, &[]).await;
+    let (seen, let_go) = (Seen::default(), Arc::new(Notify::new()));
+    let gate = Arc::clone(&let_go);
+    let handlers = letters(&seen, move || {
+        let gate = Arc::clone(&gate);
+        async move {
+            gate.notified().await;
+            Ok(Progress::Done)
+        }
+    });
+    let _server = Server::start(&app, handlers).await;
+    enqueue_letters(&app, &["one"]).await;
+    seen.wait_for(1).await;
+    // The next statement about the job ends it. PostgreSQL gets it, and the answer is lost.
+    let id: &'static [u8] = Box::leak(Box::new(only_job(&app).await.id.0.into_bytes()));
+    proxy.set_fault(NetworkFault::CutOnce(id));
+    let_go.notify_one();
+    wait_until(TIMEOUT, "the attempt is counted", async || {
+        attempts(&app, "done").await + attempts(&app, "lost").await == 1
+    })
+    .await;
+    assert_eq!(proxy.fault(), NetworkFault::None, "the connection was cut");
+    assert_eq!(attempts(&app, "done").await, 1);
+    assert_eq!((jobs(&app).await.len(), seen.count()), (0, 1));
 }
