@@ -131,8 +131,8 @@ pub enum Command {
     Seed(SeedArgs),
     /// Print the GraphQL schema; needs no database
     Schema,
-    /// Check every event's count against its bookings; print each violation and exit with 1 if
-    /// there are any
+    /// Check every event's count against its bookings, and that these fit the event; print each
+    /// violation and exit with 1 if there are any
     Audit(DatabaseArgs),
     /// Manage users
     #[command(subcommand)]

@@ -3,9 +3,10 @@
 //! A caller gives the [`Inventory`] a command. Each [`Command`] is a type of its own with its own
 //! outcome: [`Book`] and [`Cancel`] for buyers, [`EditEvent`], [`CancelEvent`],
 //! [`CancelBookingsOfEvent`] and [`ImportEvents`] for organizers. It waits in its event's lane
-//! (`lanes`) until the transaction before it is done. Then the settler (`settler`) runs one row-locked transaction for all commands
-//! that wait: it locks their events, reads the rows that they depend on, lets the pure [`ledger`]
-//! decide each of them, writes, and commits. `retry_policy` decides what happens when that fails.
+//! (`lanes`) until the transaction before it is done. Then the settler (`settler`) runs one
+//! row-locked transaction for all commands that wait: it locks their events, reads the rows that they
+//! depend on, lets the pure [`ledger`] decide each of them, writes, and commits. `retry_policy`
+//! decides what happens when that fails.
 
 pub mod audit;
 mod book;

@@ -23,6 +23,7 @@ use crate::{
 
 on_both_engines! {
     the_audit_finds_a_count_that_disagrees_with_its_bookings
+    the_audit_finds_bookings_that_do_not_fit_their_event
     seeding_again_moves_demo_events_that_are_over_and_have_no_bookings
     the_operator_creates_organizers_and_names_owners
     seeding_again_gives_demo_events_of_the_first_organizer_their_own
@@ -297,6 +298,31 @@ async fn tokens_of_created_users_work_on_a_server_with_the_same_secret() {
     assert_eq!(tokens.lines().count(), 1500);
     let data = app.data(tokens.lines().last(), "{ me { email } }", json!({})).await;
     assert!(data["me"]["email"].as_str().unwrap().ends_with("@example.test"));
+}
+
+async fn the_audit_finds_bookings_that_do_not_fit_their_event(app: App) {
+    let event = app.event("Concert", 5).await;
+    for user in app.users(2).await {
+        app.book(&user, &event, 1).await;
+    }
+    let violations = async || -> Vec<String> {
+        app.audit().await.violations.iter().map(ToString::to_string).collect()
+    };
+    app.execute_sql("UPDATE events SET currency = 'USD' WHERE title = 'Concert'").await;
+    let expected = format!(
+        "event {event} (Concert): 2 confirmed bookings have another currency than the event"
+    );
+    assert_eq!(violations().await, [expected]);
+    app.execute_sql("UPDATE bookings SET currency = 'USD'").await;
+
+    app.execute_sql("UPDATE events SET status = 'CANCELLED' WHERE title = 'Concert'").await;
+    let expected = format!(
+        "event {event} (Concert): it is cancelled, but 2 bookings are confirmed, and no job \
+         cancels them"
+    );
+    assert_eq!(violations().await, [expected]);
+    app.execute_sql("UPDATE bookings SET status = 'CANCELLED', cancelled_at = created_at").await;
+    assert_eq!(violations().await, [""; 0]);
 }
 
 async fn seeding_again_moves_demo_events_that_are_over_and_have_no_bookings(app: App) {
