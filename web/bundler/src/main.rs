@@ -112,6 +112,7 @@ impl<'a> Bundle<'a> {
             shorten_name(&mut import.name, number, &mut js);
         }
         let wasm = wasm.emit_wasm();
+        let js = without_comments(&js);
         for (extension, content) in [("wasm", &wasm[..]), ("js", js.as_bytes())] {
             let path = self.add(&format!("{program}.{extension}"), content)?;
             self.paths.insert(format!("app.{extension}"), path);
@@ -159,6 +160,14 @@ fn shorten_name(name: &mut String, number: usize, js: &mut String) {
         *js = js.replace(name.as_str(), &short);
         *name = short;
     }
+}
+
+/// The bindings without comments and indentation. Their generator writes a comment on lines of its own.
+fn without_comments(js: &str) -> String {
+    let is_comment = |line: &&str| ["//", "/*", "*"].iter().any(|start| line.starts_with(start));
+    let lines =
+        js.lines().map(str::trim_start).filter(|line| !line.is_empty() && !is_comment(line));
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
