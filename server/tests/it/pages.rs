@@ -21,6 +21,7 @@ on_both_engines! {
     an_organizers_page_describes_the_organizer
     no_text_of_an_event_leaves_its_place
     the_availability_of_tickets_is_told
+    the_end_the_sale_and_a_cancellation_are_told
 }
 
 /// What crawlers, previews, monitors and browsers accept; `None` if they send nothing.
@@ -277,6 +278,34 @@ async fn the_availability_of_tickets_is_told(app: App) {
     assert_eq!(availability().await, "https://schema.org/SoldOut");
     app.clock.advance(chrono::Duration::days(8));
     assert_eq!(availability().await, "https://schema.org/OutOfStock");
+}
+
+async fn the_end_the_sale_and_a_cancellation_are_told(app: App) {
+    let time = |time: &str| time.parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    let id = app
+        .event_with(|event| {
+            event.city = "Vienna".to_owned();
+            event.starts_at = time("2099-03-15T19:00:00Z");
+            event.ends_at = Some(time("2099-03-15T22:00:00Z"));
+            event.sales_start_at = Some(time("2099-01-01T09:00:00Z"));
+            event.sales_end_at = Some(time("2099-03-15T12:00:00Z"));
+        })
+        .await;
+    let data = structured_data(&page(&app, &format!("/events/{id}")).await);
+    assert_eq!(data["location"]["address"], "Hall, Vienna");
+    assert_eq!(data["endDate"], "2099-03-15T22:00:00Z");
+    assert_eq!(data["offers"]["validFrom"], "2099-01-01T09:00:00Z");
+    assert_eq!(data["offers"]["validThrough"], "2099-03-15T12:00:00Z");
+
+    let cancelled = app
+        .event_with(|event| {
+            event.status = rowlock_entities::event::Status::Cancelled;
+            event.cancellation_reason = Some("The pianist is ill.".to_owned());
+        })
+        .await;
+    let data = structured_data(&page(&app, &format!("/events/{cancelled}")).await);
+    assert_eq!(data["eventStatus"], "https://schema.org/EventCancelled");
+    assert_eq!(data["offers"]["availability"], "https://schema.org/OutOfStock");
 }
 
 #[tokio::test]

@@ -9,30 +9,45 @@ use crate::events::decimals;
 
 /// Describes an event at a time: <https://schema.org/Event>. `url` is its page's address.
 pub(super) fn event_data(event: &event::Model, url: Option<&str>, now: DateTime<Utc>) -> Value {
-    let starts_at = event.starts_at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    let written = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    let sale_ends_at = event.sales_end_at.map_or(event.starts_at, |end| end.min(event.starts_at));
     let price = Decimal::new(event.price_minor, decimals(&event.currency).into());
-    // Tickets can be booked until the event starts.
+    let is_cancelled = event.status == event::Status::Cancelled;
     let availability = match event.remaining_tickets {
-        _ if event.starts_at <= now => "https://schema.org/OutOfStock",
+        _ if is_cancelled || sale_ends_at <= now => "https://schema.org/OutOfStock",
         0 => "https://schema.org/SoldOut",
         _ => "https://schema.org/InStock",
+    };
+    let status = match is_cancelled {
+        true => "https://schema.org/EventCancelled",
+        false => "https://schema.org/EventScheduled",
+    };
+    let address = match event.city.as_str() {
+        "" => event.venue.clone(),
+        city => format!("{}, {city}", event.venue),
     };
     let mut data = json!({
         "@context": "https://schema.org",
         "@type": "Event",
         "name": event.title,
-        "startDate": starts_at,
-        "eventStatus": "https://schema.org/EventScheduled",
+        "startDate": written(event.starts_at),
+        "eventStatus": status,
         "eventAttendanceMode": "https://schema.org/OfflineEventAttendanceMode",
-        "location": { "@type": "Place", "name": event.venue, "address": event.venue },
+        "location": { "@type": "Place", "name": event.venue, "address": address },
         "offers": {
             "@type": "Offer",
             "price": price.to_string(),
             "priceCurrency": event.currency,
             "availability": availability,
-            "validThrough": starts_at,
+            "validThrough": written(sale_ends_at),
         },
     });
+    if let Some(ends_at) = event.ends_at {
+        data["endDate"] = written(ends_at).into();
+    }
+    if let Some(sale_starts_at) = event.sales_start_at {
+        data["offers"]["validFrom"] = written(sale_starts_at).into();
+    }
     if !event.description.is_empty() {
         data["description"] = event.description.as_str().into();
     }
