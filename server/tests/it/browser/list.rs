@@ -155,29 +155,50 @@ async fn going_back_from_an_event_restores_the_page_and_scroll_position_of_the_l
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dates_and_prices_are_english_and_name_the_visitors_time_zone() {
+async fn dates_are_in_the_events_time_zone_which_is_named_where_the_visitors_differs() {
     let app = App::start(Engine::Sqlite).await;
     let event = app
         .event_with(|event| {
-            event.starts_at = "2030-03-15T09:00:00Z".parse().unwrap();
+            event.starts_at = "2030-03-15T23:00:00Z".parse().unwrap();
+            event.time_zone = "Europe/Berlin".to_owned();
             event.price_minor = 123_456;
         })
         .await;
     let browser = Browser::start(1280, 900).await;
     for (languages, zone, date, price) in [
-        ("en-US", "Europe/Berlin", "March 15, 2030 at 10:00 AM GMT+1", "€1,234.56"),
-        ("en-US", "America/New_York", "March 15, 2030 at 5:00 AM EDT", "€1,234.56"),
-        ("de-DE,de", "Europe/Berlin", "15 March 2030 at 10:00 CET", "€1,234.56"),
-        ("de-DE,en-US", "Asia/Tokyo", "March 15, 2030 at 6:00 PM GMT+9", "€1,234.56"),
+        ("en-US", "Europe/Berlin", "March 16, 2030 at 12:00 AM", "€1,234.56"),
+        ("en-US", "Europe/Paris", "March 16, 2030 at 12:00 AM", "€1,234.56"),
+        ("en-US", "America/New_York", "March 16, 2030 at 12:00 AM Germany Time", "€1,234.56"),
+        ("de-DE,de", "Europe/Berlin", "16 March 2030 at 0:00", "€1,234.56"),
+        ("de-DE,en-US", "Asia/Tokyo", "March 16, 2030 at 12:00 AM Germany Time", "€1,234.56"),
     ] {
         browser.set_locale(languages, zone).await;
         browser.open(&format!("{}/events/{event}", app.url)).await;
-        browser.expect_text("time", date).await;
+        let time = "return document.querySelector('time')?.innerText ?? ''";
+        browser.wait_for(time, |shown| with_plain_spaces(shown.as_str().unwrap()) == date).await;
         let shown = browser.evaluate("return document.querySelector('.price').innerText").await;
         assert_eq!(with_plain_spaces(shown.as_str().unwrap()), price);
         let month = browser.evaluate("return document.querySelector('.tile').innerText").await;
-        assert_eq!(with_plain_spaces(month.as_str().unwrap()).to_lowercase(), "mar 15");
+        assert_eq!(with_plain_spaces(month.as_str().unwrap()).to_lowercase(), "mar 16");
     }
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_an_event_is_shown_if_it_is_known() {
+    let app = App::start(Engine::Sqlite).await;
+    let event = app
+        .event_with(|event| {
+            event.starts_at = "2030-03-15T19:00:00Z".parse().unwrap();
+            event.ends_at = Some("2030-03-15T22:30:00Z".parse().unwrap());
+            event.city = "Vienna".to_owned();
+        })
+        .await;
+    let browser = Browser::start(1280, 900).await;
+    browser.set_locale("en-US", "UTC").await;
+    browser.open(&format!("{}/events/{event}", app.url)).await;
+    browser.expect_text("time", "March 15, 2030, 7:00 – 10:30 PM").await;
+    browser.expect_text(".fact", "Hall, Vienna").await;
     browser.close().await;
 }
 

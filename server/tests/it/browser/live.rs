@@ -69,7 +69,7 @@ async fn a_page_shows_that_it_is_reconnecting_and_then_reads_everything_again() 
 
     proxy.set_open(true);
     browser.expect_text(".live", "Live counts").await;
-    // The whole page is read again: the socket sends counts, but not the new title.
+    // The whole page is read again: the socket sends counts, but not what another program edited.
     browser.wait_for(&badge_script("Small Concert"), |words| *words == "1 ticket left").await;
     assert_eq!(browser.evaluate("return window.unreloaded").await, true);
     browser.close().await;
