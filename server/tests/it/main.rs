@@ -27,6 +27,7 @@ mod database_setup;
 mod demo;
 mod documentation;
 mod documentation_examples;
+mod event_cancellation;
 mod event_files;
 mod event_filter;
 mod event_search;
