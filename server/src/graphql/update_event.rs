@@ -37,7 +37,7 @@ impl UpdateEventMutation {
         ctx.check_event_permission(event, Action::ManageEvents).await?;
         let (revision, changes) = (input.revision, input.check()?);
         let managed = ctx.data_unchecked::<ManagedEvents>();
-        UpdateEventResult::of(managed.edit(event, revision, Edit::Values(changes)).await?)
+        UpdateEventResult::of(managed.edit(event, revision, Edit::Values(Box::new(changes))).await?)
     }
 
     /// Publishes a draft, so that everybody sees it, and can book it when it is on sale. OWNER and

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use rowlock_entities::{BookingId, EventId, UserId, booking, event};
 
 use super::{
-    command::{Command, CommandScope, NeededBookings, Rejection},
+    command::{Command, CommandScope, Rejection},
     ledger::Ledger,
+    needed_bookings::NeededBookings,
 };
 use crate::events::{ClosedReason, Price, closed_reason};
 

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    command::{Command, CommandScope, ConfirmedOfEvent, NeededBookings, Rejection},
+    command::{Command, CommandScope, Rejection},
     edit_event::EditOutcome,
     ledger::Ledger,
+    needed_bookings::{ConfirmedOfEvent, NeededBookings},
 };
 use crate::jobs::Job;
 
@@ -179,7 +180,7 @@ mod tests {
     #[test]
     fn cancelling_an_event_closes_it_and_leaves_the_bookings_to_a_job() {
         let (world, bookings) = with_bookings();
-        let mut ledger = world.ledger(bookings.clone());
+        let mut ledger = world.ledger(bookings);
         let decision = ledger.decide(&world.cancel_event());
         let Ok(EditOutcome::Edited(event)) = decision else { panic!("{decision:?}") };
         assert_eq!(event.status, event::Status::Cancelled);
@@ -255,7 +256,7 @@ mod tests {
     #[test]
     fn bookings_of_an_event_that_takes_place_stay() {
         let (world, bookings) = with_bookings();
-        let mut ledger = world.ledger(bookings);
+        let mut ledger = world.ledger(bookings.clone());
         let all = CancelBookingsOfEvent { event_id: world.event.id, after: None, limit: 10 };
         assert_eq!(ledger.decide(&all).unwrap().count, 0);
         assert!(ledger.into_changes().is_empty());

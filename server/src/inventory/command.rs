@@ -1,9 +1,9 @@
 //! The interface that all commands to the inventory share, and their errors.
 
-use rowlock_entities::{BookingId, EventId, UserId};
+use rowlock_entities::{EventId, UserId};
 use sea_orm::DbErr;
 
-use super::ledger::Ledger;
+use super::{ledger::Ledger, needed_bookings::NeededBookings};
 
 /// A change of an event's count that a caller requests. Each command has a file, together with its
 /// outcome. Lanes, settler and retry policy know commands only by this trait.
@@ -47,27 +47,6 @@ pub(crate) trait CommandScope: Send + Sync + 'static {
     /// Whether the command can only take tickets. If its event is sold out, such a command is first
     /// decided without a lock, and may be refused by that decision.
     fn only_takes_tickets(&self) -> bool;
-}
-
-/// The bookings that a batch's decisions depend on, named by key.
-#[derive(Debug, Default)]
-pub(crate) struct NeededBookings {
-    /// Confirmed bookings of a user for an event.
-    pub(super) confirmed: Vec<(UserId, EventId)>,
-    /// Bookings of a user with an idempotency key.
-    pub(super) by_idempotency_key: Vec<(UserId, String)>,
-    pub(super) by_id: Vec<BookingId>,
-    /// The first confirmed bookings of events.
-    pub(super) of_events: Vec<ConfirmedOfEvent>,
-}
-
-/// The first `limit` confirmed bookings of an event, in the order of their ids.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ConfirmedOfEvent {
-    pub(super) event_id: EventId,
-    /// Only bookings with larger ids.
-    pub(super) after: Option<BookingId>,
-    pub(super) limit: u32,
 }
 
 /// The reason why a command can't be carried out, whatever the event's count is.

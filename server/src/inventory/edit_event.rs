@@ -5,8 +5,9 @@ use std::sync::Arc;
 use rowlock_entities::{EventId, UserId, event};
 
 use super::{
-    command::{Command, CommandScope, NeededBookings, Rejection},
+    command::{Command, CommandScope, Rejection},
     ledger::Ledger,
+    needed_bookings::NeededBookings,
 };
 use crate::events::{EventChanges, EventProblem, problems, published};
 
@@ -24,7 +25,7 @@ pub(crate) struct EditEvent {
 #[derive(Clone, Debug)]
 pub(crate) enum Edit {
     /// Values are changed. They have been checked one by one.
-    Values(EventChanges),
+    Values(Box<EventChanges>),
     /// Everybody may see it from now on.
     Publish,
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use rowlock_entities::{EventId, UserId, event};
 
 use super::{
-    command::{Command, CommandScope, NeededBookings, Rejection},
+    command::{Command, CommandScope, Rejection},
     edit_event::{Edit, EditOutcome, carry_out},
     ledger::Ledger,
+    needed_bookings::NeededBookings,
 };
 use crate::events::{EventChanges, EventProblem, problems};
 
@@ -91,7 +92,7 @@ impl Command for ImportEvents {
                 }
                 ImportedEvent::Changed { event_id, changes, is_published } => {
                     let before = Arc::clone(trial.event(*event_id).ok_or(Rejection::NoSuchEvent)?);
-                    let mut edits = vec![Edit::Values(changes.as_ref().clone())];
+                    let mut edits = vec![Edit::Values(changes.clone())];
                     if *is_published && before.status == event::Status::Draft {
                         edits.push(Edit::Publish);
                     }
@@ -219,7 +220,7 @@ mod tests {
     fn an_event_that_an_earlier_attempt_added_is_not_added_again() {
         let world = world(5);
         let mut ledger = world.ledger(vec![]);
-        let again = ImportedEvent::New(Box::new(world.event.clone()));
+        let again = ImportedEvent::New(Box::new(world.event));
         let outcome = ledger.decide(&import(vec![again]));
         assert_eq!(outcome, Ok(ImportOutcome::Imported { created: 1, updated: 0, unchanged: 0 }));
         assert!(ledger.into_changes().is_empty());

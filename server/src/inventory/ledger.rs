@@ -12,7 +12,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use rowlock_entities::{BookingId, EventId, UserId, booking, event};
 
-use super::command::ConfirmedOfEvent;
+use super::needed_bookings::ConfirmedOfEvent;
 
 /// Events, bookings and users as they are after the decisions so far.
 #[derive(Clone, Debug)]

@@ -17,6 +17,7 @@ mod edit_event;
 mod import_events;
 mod lanes;
 mod ledger;
+mod needed_bookings;
 mod pending;
 mod retry_policy;
 mod settings;

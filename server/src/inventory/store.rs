@@ -13,7 +13,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::command::{ConfirmedOfEvent, NeededBookings};
+use super::needed_bookings::{ConfirmedOfEvent, NeededBookings};
 use crate::database::{any_of, hex, insert_missing, json};
 
 /// Locks events until the transaction ends. It locks them in the order of their ids, so that two

@@ -8,8 +8,9 @@ use std::{
 use rowlock_entities::{EventId, UserId};
 
 use super::{
-    command::{InventoryError, NeededBookings, Rejection},
+    command::{InventoryError, Rejection},
     ledger::Ledger,
+    needed_bookings::NeededBookings,
     pending::PendingCommand,
 };
 

@@ -63,7 +63,7 @@ impl World {
 
     /// An edit of the event from a revision.
     pub(super) fn edit(&self, revision: i32, changes: EventChanges) -> EditEvent {
-        EditEvent { event_id: self.event.id, revision, edit: Edit::Values(changes) }
+        EditEvent { event_id: self.event.id, revision, edit: Edit::Values(Box::new(changes)) }
     }
 
     pub(super) fn publish(&self, revision: i32) -> EditEvent {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use rowlock_entities::{EventId, OrganizerId, event};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 
-use super::service::{ManagedEventsError, is_unique_violation};
+use super::error::{ImportProblem, ManagedEventsError, is_unique_violation};
 use crate::{
     database::Database,
     events::{self, EventChanges, external_id_problem},
@@ -38,14 +38,6 @@ pub(crate) struct Imported {
     pub(crate) created: usize,
     pub(crate) updated: usize,
     pub(crate) unchanged: usize,
-}
-
-/// A value that can't be imported.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImportProblem {
-    /// The event's place in the import, from 0.
-    pub place: usize,
-    pub problem: FieldProblem,
 }
 
 pub(super) async fn import(

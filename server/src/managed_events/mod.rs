@@ -1,10 +1,12 @@
 //! Events as their organizers manage them: creating, editing, publishing, cancelling and importing
 //! them. Whoever calls this has checked the permission.
 
+mod error;
 mod file;
 mod import;
 mod service;
 
+pub use error::{ImportProblem, ManagedEventsError};
 pub(crate) use file::{FileFormat, ImportFile, write as write_file};
-pub(crate) use import::{ImportProblem, ImportRow, Imported};
-pub use service::{ManagedEvents, ManagedEventsError};
+pub(crate) use import::{ImportRow, Imported};
+pub use service::ManagedEvents;

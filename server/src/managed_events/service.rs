@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use rowlock_entities::{EventId, OrganizerId, event};
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, SqlErr};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
 use tokio::time::{Instant, sleep};
 
-use super::import::{ImportProblem, ImportRow, Imported};
+use super::{
+    error::{ManagedEventsError, is_unique_violation},
+    import::{ImportRow, Imported},
+};
 use crate::{
     clock::Clock,
     database::{Database, insert_missing},
@@ -25,27 +28,6 @@ const BOOKINGS_PER_PART: u32 = 500;
 const PAUSE_FACTOR: u32 = 3;
 /// No part begins after this time. Another server may go on then.
 const MAX_PART_TIME: Duration = Duration::from_secs(3);
-
-/// The reason why an event was not created, edited or imported.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum ManagedEventsError {
-    #[error("some values are not valid")]
-    Invalid(Vec<FieldProblem>),
-    #[error("the organizer has too many events")]
-    TooManyEvents { max: u32 },
-    #[error("some imported events are not valid")]
-    ImportRefused(Vec<ImportProblem>),
-    #[error(transparent)]
-    Inventory(#[from] InventoryError),
-    #[error(transparent)]
-    Database(#[from] DbErr),
-}
-
-impl From<FieldProblem> for ManagedEventsError {
-    fn from(problem: FieldProblem) -> Self {
-        Self::Invalid(vec![problem])
-    }
-}
 
 /// Events as their organizers manage them. Clones share everything.
 #[derive(Clone, Debug)]
@@ -101,7 +83,7 @@ impl ManagedEvents {
     ) -> Result<EditOutcome, ManagedEventsError> {
         let edit = match edit {
             Edit::Values(changes) => {
-                Edit::Values(changes.check().map_err(ManagedEventsError::Invalid)?)
+                Edit::Values(Box::new(changes.check().map_err(ManagedEventsError::Invalid)?))
             }
             Edit::Publish => Edit::Publish,
         };
@@ -184,8 +166,4 @@ impl ManagedEvents {
             false => Ok(()),
         }
     }
-}
-
-pub(super) fn is_unique_violation(error: &DbErr) -> bool {
-    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }

@@ -173,7 +173,7 @@ pub async fn fill(
             BookOutcome::Booked(_) => filled.bookings += 1,
             BookOutcome::AlreadyBooked(_) => {}
             BookOutcome::SoldOut(_) | BookOutcome::Closed(..) | BookOutcome::PriceChanged(_) => {
-                filled.unbooked += 1
+                filled.unbooked += 1;
             }
         }
         done += 1;
