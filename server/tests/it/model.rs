@@ -1,13 +1,13 @@
-//! Random sequences of bookings and cancellations, sequential and concurrent. Their outcomes are
-//! compared with those of a model that is simple enough to be plainly correct.
+//! Random sequences of bookings, cancellations and edits of their events, sequential and concurrent.
+//! Their outcomes are compared with those of a model that is simple enough to be plainly correct.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use proptest::{
     collection::vec,
     option,
-    prelude::{Strategy, any},
+    prelude::{Just, Strategy, any},
     prop_oneof,
     test_runner::{TestCaseError, TestCaseResult},
 };
@@ -15,8 +15,10 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{App, code_and_fields},
+    managed_events::Host,
     on_both_engines,
     random_cases::run_cases,
+    waiting::wait_until,
 };
 
 on_both_engines! {
@@ -29,12 +31,24 @@ const BOOK: &str = "mutation($input: BookEventInput!) { bookEvent(input: $input)
     ... on BookEventSuccess { booking { id event { remainingTickets } } }
     ... on SoldOut { remainingTickets }
     ... on AlreadyBooked { booking { id } }
+    ... on BookingClosed { reason }
 } }";
 const CANCEL: &str = "mutation($input: CancelBookingInput!) { cancelBooking(input: $input) {
     __typename
     ... on CancelBookingSuccess { booking { status event { remainingTickets } } }
 } }";
 
+const UPDATE: &str = "mutation($input: UpdateEventInput!) { updateEvent(input: $input) {
+    __typename
+    ... on CapacityTooLow { taken }
+} }";
+const PUBLISH: &str =
+    "mutation($input: PublishEventInput!) { publishEvent(input: $input) { __typename } }";
+const CANCEL_EVENT: &str =
+    "mutation($input: CancelEventInput!) { cancelEvent(input: $input) { __typename } }";
+
+/// Longest time until a job has cancelled the bookings of a cancelled event.
+const JOB_TIMEOUT: Duration = Duration::from_secs(60);
 const CASES: u32 = 40;
 const USERS: usize = 3;
 const TICKETS: [i64; 2] = [3, 7];
@@ -53,6 +67,23 @@ enum Action {
         user: usize,
         booking: usize,
     },
+    /// The organizer edits an event, from its revision before this round or from an older one.
+    Edit {
+        event: usize,
+        edit: Edit,
+        is_outdated: bool,
+    },
+    CancelEvent {
+        event: usize,
+    },
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Edit {
+    Total(i64),
+    /// The sale goes on or ends.
+    Sale(bool),
+    Publish,
 }
 
 /// Rounds of up to `max_concurrent` actions at the same time.
@@ -61,7 +92,17 @@ fn rounds(max_concurrent: usize) -> impl Strategy<Value = Vec<Vec<Action>>> {
         .prop_map(|(user, event, quantity, key)| Action::Book { user, event, quantity, key });
     let cancel =
         (0..USERS, any::<usize>()).prop_map(|(user, booking)| Action::Cancel { user, booking });
-    vec(vec(prop_oneof![3 => book, 2 => cancel], 1..=max_concurrent), 1..25)
+    let event = 0..TICKETS.len();
+    let edit = prop_oneof![
+        5 => (0..=9_i64).prop_map(Edit::Total),
+        2 => any::<bool>().prop_map(Edit::Sale),
+        3 => Just(Edit::Publish),
+    ];
+    let edit = (event.clone(), edit, any::<u8>().prop_map(|byte| byte % 8 == 0))
+        .prop_map(|(event, edit, is_outdated)| Action::Edit { event, edit, is_outdated });
+    let cancel_event = event.prop_map(|event| Action::CancelEvent { event });
+    let action = prop_oneof![60 => book, 40 => cancel, 30 => edit, 1 => cancel_event];
+    vec(vec(action, 1..=max_concurrent), 1..25)
 }
 
 /// An action, the booking that it refers to, and its answer.
@@ -69,6 +110,8 @@ struct Performed {
     action: Action,
     /// The id of the booking to cancel.
     booking: Option<String>,
+    /// The revision that an edit was made from.
+    revision: i64,
     answer: Value,
 }
 
@@ -82,9 +125,20 @@ struct ModelBooking {
     is_cancelled: bool,
 }
 
+/// An event in the model.
+#[derive(Clone, Debug, PartialEq)]
+struct ModelEvent {
+    total: i64,
+    is_published: bool,
+    is_cancelled: bool,
+    is_on_sale: bool,
+}
+
 /// The expected state when actions run one after another.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Model {
+    events: Vec<ModelEvent>,
+    revisions: Vec<i64>,
     bookings: Vec<ModelBooking>,
     /// The index in `bookings`, by user and key.
     keys: HashMap<(usize, u8), usize>,
@@ -102,13 +156,63 @@ enum Outcome {
     KeyReused,
     Cancelled(i64),
     NotFound,
+    Closed(&'static str),
+    Edited,
+    EditedByAnother,
+    CapacityTooLow(i64),
+    EventCancelled,
+}
+
+impl ModelEvent {
+    fn after(&self, edit: Edit) -> Self {
+        let mut event = self.clone();
+        match edit {
+            Edit::Total(total) => event.total = total,
+            Edit::Sale(is_on_sale) => event.is_on_sale = is_on_sale,
+            Edit::Publish => event.is_published = true,
+        }
+        event
+    }
 }
 
 impl Model {
-    fn remaining_tickets(&self, event: usize) -> i64 {
+    /// The first event is published, and the others are drafts.
+    fn new() -> Self {
+        let event = |(index, total): (usize, &i64)| ModelEvent {
+            total: *total,
+            is_published: index == 0,
+            is_cancelled: false,
+            is_on_sale: true,
+        };
+        let events: Vec<ModelEvent> = TICKETS.iter().enumerate().map(event).collect();
+        let revisions = events.iter().map(|event| if event.is_published { 2 } else { 1 }).collect();
+        Self { events, revisions, bookings: Vec::new(), keys: HashMap::new() }
+    }
+
+    fn taken_tickets(&self, event: usize) -> i64 {
         let booking =
             self.bookings.iter().filter(|booking| booking.event == event && !booking.is_cancelled);
-        TICKETS[event] - booking.map(|booking| booking.quantity).sum::<i64>()
+        booking.map(|booking| booking.quantity).sum()
+    }
+
+    fn remaining_tickets(&self, event: usize) -> i64 {
+        self.events[event].total - self.taken_tickets(event)
+    }
+
+    fn edit_outcome(&self, event: usize, edit: Edit, revision: i64) -> Outcome {
+        let (before, present) = (&self.events[event], self.revisions[event]);
+        let after = before.after(edit);
+        if before.is_cancelled {
+            Outcome::EventCancelled
+        } else if revision != present {
+            // An edit that is made already may be the caller's own, sent once more.
+            let is_made_already = revision + 1 == present && after == *before;
+            if is_made_already { Outcome::Edited } else { Outcome::EditedByAnother }
+        } else if after.total < self.taken_tickets(event) {
+            Outcome::CapacityTooLow(self.taken_tickets(event))
+        } else {
+            Outcome::Edited
+        }
     }
 
     fn expected_outcome(&self, performed: &Performed) -> Outcome {
@@ -121,6 +225,12 @@ impl Model {
                         true => Outcome::Replayed(first.id.clone()),
                         false => Outcome::KeyReused,
                     };
+                }
+                match &self.events[event] {
+                    ModelEvent { is_cancelled: true, .. } => return Outcome::Closed("CANCELLED"),
+                    ModelEvent { is_published: false, .. } => return Outcome::NotFound,
+                    ModelEvent { is_on_sale: false, .. } => return Outcome::Closed("SALE_ENDED"),
+                    _ => {}
                 }
                 let is_of_user_and_event =
                     |booking: &&ModelBooking| booking.user == user && booking.event == event;
@@ -141,6 +251,8 @@ impl Model {
                 }
                 _ => Outcome::NotFound,
             },
+            Action::Edit { event, edit, .. } => self.edit_outcome(event, edit, performed.revision),
+            Action::CancelEvent { .. } => Outcome::Edited,
         }
     }
 
@@ -164,8 +276,22 @@ impl Model {
                     self.bookings[index].is_cancelled = true;
                 }
             }
+            (&Action::Edit { event, edit, .. }, Outcome::Edited) => {
+                let after = self.events[event].after(edit);
+                if after != self.events[event] {
+                    self.events[event] = after;
+                    self.revisions[event] += 1;
+                }
+            }
+            (&Action::CancelEvent { event }, Outcome::Edited) => {
+                self.events[event].is_cancelled = true;
+            }
             _ => {}
         }
+    }
+
+    fn is_any_cancelled(&self) -> bool {
+        self.events.iter().any(|event| event.is_cancelled)
     }
 
     /// Searches for an order of the actions that explains all of their answers. Returns the state
@@ -180,7 +306,8 @@ impl Model {
             }
             let expected = self.expected_outcome(performed);
             let actual = actual_outcome(performed, self);
-            if !actual.is_some_and(|actual| actual.matches(&expected, round.len() > 1)) {
+            let are_counts_certain = round.len() == 1 && !self.is_any_cancelled();
+            if !actual.is_some_and(|actual| actual.matches(&expected, are_counts_certain)) {
                 continue;
             }
             let mut next = self.clone();
@@ -197,11 +324,11 @@ impl Model {
 
 impl Outcome {
     /// Concurrent answers are compared without their counts: an answer reads the event after its
-    /// own change, so it may see the change of another action.
-    fn matches(&self, expected: &Self, is_concurrent: bool) -> bool {
+    /// own change, so it may see the change of another action, or of the job that cancels bookings.
+    fn matches(&self, expected: &Self, are_counts_certain: bool) -> bool {
         match (self, expected) {
             (Self::Booked(_), Self::Booked(_)) | (Self::Cancelled(_), Self::Cancelled(_))
-                if is_concurrent =>
+                if !are_counts_certain =>
             {
                 true
             }
@@ -222,9 +349,14 @@ fn actual_outcome(performed: &Performed, model: &Model) -> Option<Outcome> {
             (Action::Book { .. }, ("BAD_USER_INPUT", fields)) if fields == ["idempotencyKey"] => {
                 Some(Outcome::KeyReused)
             }
-            (Action::Cancel { .. }, ("NOT_FOUND", _)) => Some(Outcome::NotFound),
+            (Action::Cancel { .. } | Action::Book { .. }, ("NOT_FOUND", _)) => {
+                Some(Outcome::NotFound)
+            }
             _ => None,
         };
+    }
+    if let Action::Edit { .. } | Action::CancelEvent { .. } = action {
+        return edit_outcome(&answer["data"]);
     }
     let (book, cancel) = (&answer["data"]["bookEvent"], &answer["data"]["cancelBooking"]);
     let booking = &book["booking"];
@@ -243,6 +375,11 @@ fn actual_outcome(performed: &Performed, model: &Model) -> Option<Outcome> {
         (Action::Book { .. }, Some("SoldOut"), _) => {
             Some(Outcome::SoldOut(book["remainingTickets"].as_i64()?))
         }
+        (Action::Book { .. }, Some("BookingClosed"), _) => match book["reason"].as_str()? {
+            "CANCELLED" => Some(Outcome::Closed("CANCELLED")),
+            "SALE_ENDED" => Some(Outcome::Closed("SALE_ENDED")),
+            _ => None,
+        },
         (Action::Cancel { .. }, _, Some("CancelBookingSuccess")) => {
             Some(Outcome::Cancelled(cancel["booking"]["event"]["remainingTickets"].as_i64()?))
         }
@@ -250,16 +387,36 @@ fn actual_outcome(performed: &Performed, model: &Model) -> Option<Outcome> {
     }
 }
 
+fn edit_outcome(data: &Value) -> Option<Outcome> {
+    let result = ["updateEvent", "publishEvent", "cancelEvent"]
+        .iter()
+        .map(|field| &data[*field])
+        .find(|result| result.is_object())?;
+    match result["__typename"].as_str()? {
+        "UpdateEventSuccess" => Some(Outcome::Edited),
+        "EventChanged" => Some(Outcome::EditedByAnother),
+        "CapacityTooLow" => Some(Outcome::CapacityTooLow(result["taken"].as_i64()?)),
+        "EventCancelled" => Some(Outcome::EventCancelled),
+        _ => None,
+    }
+}
+
 async fn play_rounds(app: &App, rounds: &[Vec<Action>]) -> TestCaseResult {
     // New users in each case, because a user's bookings per minute are limited.
     let users = app.users(u32::try_from(USERS).unwrap()).await;
-    let (mut model, mut events) = (Model::default(), Vec::new());
-    for tickets in TICKETS {
-        events.push(app.event("Concert", i32::try_from(tickets).unwrap()).await);
+    let host = Host::found(app).await;
+    let (mut model, mut events) = (Model::new(), Vec::new());
+    for (event, tickets) in model.events.iter().zip(TICKETS) {
+        let values = json!({ "totalTickets": tickets });
+        events.push(match event.is_published {
+            true => host.event(app, values).await,
+            false => host.draft(app, values).await["id"].as_str().unwrap().to_owned(),
+        });
     }
+    let people = People { users, owner: host.owner };
     for round in rounds {
         let performed =
-            join_all(round.iter().map(|action| perform(app, &users, &events, &model, action)))
+            join_all(round.iter().map(|action| perform(app, &people, &events, &model, action)))
                 .await;
         let Some(next) = model.explain(&performed, &mut vec![false; performed.len()]) else {
             let answers: Vec<_> =
@@ -273,8 +430,16 @@ async fn play_rounds(app: &App, rounds: &[Vec<Action>]) -> TestCaseResult {
         model = next;
     }
     for (index, event) in events.iter().enumerate() {
+        if model.events[index].is_cancelled {
+            let total = model.events[index].total;
+            wait_until(JOB_TIMEOUT, "the bookings are cancelled", async || {
+                remaining_tickets(app, &people.owner, event).await == total
+            })
+            .await;
+            continue;
+        }
         let (remaining, expected) =
-            (app.remaining_tickets(event).await, model.remaining_tickets(index));
+            (remaining_tickets(app, &people.owner, event).await, model.remaining_tickets(index));
         if remaining != expected {
             return Err(TestCaseError::fail(format!(
                 "{remaining} tickets remain instead of {expected}"
@@ -284,30 +449,64 @@ async fn play_rounds(app: &App, rounds: &[Vec<Action>]) -> TestCaseResult {
     Ok(())
 }
 
+/// The access tokens of buyers and of the organizer.
+struct People {
+    users: Vec<String>,
+    owner: String,
+}
+
+/// The tickets that are left of an event, which may be a draft.
+async fn remaining_tickets(app: &App, owner: &str, event: &str) -> i64 {
+    let query = "query($id: ID!) { event(id: $id) { remainingTickets } }";
+    let data = app.data(Some(owner), query, json!({ "id": event })).await;
+    data["event"]["remainingTickets"].as_i64().unwrap()
+}
+
 async fn perform(
     app: &App,
-    users: &[String],
+    people: &People,
     events: &[String],
     model: &Model,
     action: &Action,
 ) -> Performed {
-    let (query, user, input, booking) = match action {
+    let mut revision = 0;
+    let (query, token, input, booking) = match action {
         Action::Book { user, event, quantity, key } => {
             let key = key.map(|key| key.to_string());
             let input = json!({
                 "eventId": events[*event], "quantity": quantity, "idempotencyKey": key
             });
-            (BOOK, user, input, None)
+            (BOOK, &people.users[*user], input, None)
         }
         Action::Cancel { user, booking } => {
             let index = booking.checked_rem(model.bookings.len());
             let unknown = || uuid::Uuid::now_v7().to_string();
             let id = index.map_or_else(unknown, |index| model.bookings[index].id.clone());
-            (CANCEL, user, json!({ "bookingId": id }), Some(id))
+            (CANCEL, &people.users[*user], json!({ "bookingId": id }), Some(id))
+        }
+        Action::Edit { event, edit, is_outdated } => {
+            let present = model.revisions[*event];
+            revision = if *is_outdated { (present - 1).max(1) } else { present };
+            let id = &events[*event];
+            let (query, input) = match edit {
+                Edit::Total(total) => {
+                    (UPDATE, json!({ "eventId": id, "revision": revision, "totalTickets": total }))
+                }
+                Edit::Sale(is_on_sale) => {
+                    let end = Some("2020-01-01T00:00:00Z").filter(|_| !is_on_sale);
+                    (UPDATE, json!({ "eventId": id, "revision": revision, "salesEndAt": end }))
+                }
+                Edit::Publish => (PUBLISH, json!({ "eventId": id, "revision": revision })),
+            };
+            (query, &people.owner, input, None)
+        }
+        Action::CancelEvent { event } => {
+            let input = json!({ "eventId": events[*event], "reason": "Rain." });
+            (CANCEL_EVENT, &people.owner, input, None)
         }
     };
-    let answer = app.send(Some(&users[*user]), query, json!({ "input": input })).await;
-    Performed { action: action.clone(), booking, answer }
+    let answer = app.send(Some(token), query, json!({ "input": input })).await;
+    Performed { action: action.clone(), booking, revision, answer }
 }
 
 async fn sequential_actions_have_the_outcomes_of_the_model(app: App) {

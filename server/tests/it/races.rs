@@ -1,6 +1,6 @@
 //! Real races on real databases. The results must not depend on who comes first.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -10,8 +10,10 @@ use crate::{
     app::{App, BOOK},
     database::Engine,
     demo::LIMITED_CONCERT,
+    managed_events::{Host, cancel_event, publish, update},
     on_both_engines,
     socket::{MODERN_PROTOCOL, Socket, WATCH_COUNTS},
+    waiting::wait_until,
 };
 
 on_both_engines! {
@@ -24,6 +26,9 @@ on_both_engines! {
     cancelling_many_times_at_once_returns_the_tickets_once
     booking_and_cancelling_at_once_leaves_the_count_correct
     counts_add_up_when_many_users_book_many_events_at_once
+    lowering_the_capacity_against_the_last_tickets_sells_none_twice
+    bookings_against_a_publication_and_a_cancellation_are_made_or_refused
+    of_two_editors_at_the_same_moment_one_is_told
     a_client_that_disconnects_keeps_its_booking_and_subscribers_see_it ["--booking-delay-ms", "500"]
 }
 
@@ -161,6 +166,100 @@ async fn counts_add_up_when_many_users_book_many_events_at_once(app: App) {
     app.assert_nothing_oversold().await;
 }
 
+/// The total, what is left, and the revision of an event.
+async fn state_of(app: &App, host: &Host, event: &str) -> [i64; 3] {
+    let query = "query($id: ID!) { event(id: $id) { totalTickets remainingTickets revision } }";
+    let data = app.data(Some(&host.owner), query, json!({ "id": event })).await;
+    ["totalTickets", "remainingTickets", "revision"]
+        .map(|name| data["event"][name].as_i64().unwrap())
+}
+
+async fn lowering_the_capacity_against_the_last_tickets_sells_none_twice(app: App) {
+    let host = Host::found(&app).await;
+    let users = app.users(12).await;
+    for total in [0, 3, 6, 12] {
+        let event = host.event(&app, json!({ "totalTickets": 12 })).await;
+        let lower = update(&app, &host.owner, &event, 2, json!({ "totalTickets": total }));
+        let (answers, lowered) = futures_util::join!(race(&app, &users, &event), lower);
+        let booked = i64::try_from(count_outcomes(&answers, "BookEventSuccess")).unwrap();
+        let total = match lowered["__typename"].as_str().unwrap() {
+            "UpdateEventSuccess" => total,
+            "CapacityTooLow" => {
+                let taken = lowered["taken"].as_i64().unwrap();
+                assert!((total + 1..=booked).contains(&taken), "{taken} of {booked}");
+                12
+            }
+            other => panic!("{other}"),
+        };
+        assert_eq!(state_of(&app, &host, &event).await[..2], [total, total - booked]);
+        let is_refused = booked < 12;
+        assert!(!is_refused || booked == total, "a ticket was left, and somebody was refused");
+    }
+    app.assert_nothing_oversold().await;
+}
+
+async fn bookings_against_a_publication_and_a_cancellation_are_made_or_refused(app: App) {
+    let host = Host::found(&app).await;
+    let users = app.users(20).await;
+    let draft = host.draft(&app, json!({ "totalTickets": 20 })).await;
+    let event = draft["id"].as_str().unwrap();
+    let attempt = async |user: &String| {
+        let input = json!({ "input": { "eventId": event } });
+        let answer = app.send(Some(user), BOOK, input).await;
+        let code = answer["errors"][0]["extensions"]["code"].as_str().map(str::to_owned);
+        code.unwrap_or_else(|| {
+            answer["data"]["bookEvent"]["__typename"].as_str().unwrap().to_owned()
+        })
+    };
+    let (early, late) = users.split_at(10);
+    let publication = publish(&app, &host.owner, event, 1);
+    let (attempts, published) =
+        futures_util::join!(join_all(early.iter().map(attempt)), publication);
+    assert_eq!(published["__typename"], "UpdateEventSuccess");
+    for outcome in &attempts {
+        assert!(["NOT_FOUND", "BookEventSuccess"].contains(&outcome.as_str()), "{outcome}");
+    }
+    let cancellation = cancel_event(&app, &host.owner, event, "Rain.");
+    let (attempts, cancelled) =
+        futures_util::join!(join_all(late.iter().map(attempt)), cancellation);
+    assert_eq!(cancelled["__typename"], "UpdateEventSuccess");
+    for outcome in &attempts {
+        assert!(["BookingClosed", "BookEventSuccess"].contains(&outcome.as_str()), "{outcome}");
+    }
+    assert_eq!(attempt(&late[0]).await, "BookingClosed");
+    app.assert_nothing_oversold().await;
+    wait_until(Duration::from_secs(60), "all bookings are cancelled", async || {
+        state_of(&app, &host, event).await[1] == 20
+    })
+    .await;
+    app.assert_nothing_oversold().await;
+}
+
+async fn of_two_editors_at_the_same_moment_one_is_told(app: App) {
+    let host = Host::found(&app).await;
+    let event = host.event(&app, json!({})).await;
+    edit_from_two_servers(&[&app, &app], &host, &event).await;
+}
+
+/// Two editors edit an event from the same revision, again and again, each on one of two servers.
+async fn edit_from_two_servers(servers: &[&App; 2], host: &Host, event: &str) {
+    for round in 0..10 {
+        let revision = state_of(servers[0], host, event).await[2];
+        let edit = |editor: i64| {
+            let values = json!({ "totalTickets": 20 + 2 * round + editor });
+            let server = servers[usize::try_from(editor).unwrap()];
+            async move { update(server, &host.owner, event, revision, values).await }
+        };
+        let (first, second) = futures_util::join!(edit(0), edit(1));
+        let answers = [first, second];
+        assert_eq!(count_outcomes(&answers, "UpdateEventSuccess"), 1, "{answers:?}");
+        assert_eq!(count_outcomes(&answers, "EventChanged"), 1, "{answers:?}");
+        // Who is told sees what the other one has written.
+        assert_eq!(answers[0]["event"]["totalTickets"], answers[1]["event"]["totalTickets"]);
+        assert_eq!(state_of(servers[0], host, event).await[2], revision + 1);
+    }
+}
+
 async fn a_client_that_disconnects_keeps_its_booking_and_subscribers_see_it(app: App) {
     let event = app.event("Concert", 5).await;
     let user = app.user().await;
@@ -212,4 +311,40 @@ async fn two_servers_on_one_database_never_oversell() {
     assert_eq!(count_outcomes(&answers, "BookEventSuccess"), 7);
     assert_eq!(count_outcomes(&answers, "SoldOut"), 13);
     first_server.assert_nothing_oversold().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_editors_on_two_servers_one_is_told() {
+    let first = App::start(Engine::Postgres).await;
+    let second = first.start_second_server().await;
+    let host = Host::found(&first).await;
+    let event = host.event(&first, json!({})).await;
+    edit_from_two_servers(&[&first, &second], &host, &event).await;
+}
+
+/// A server remembers events that it has seen sold out, or not on sale.
+#[tokio::test(flavor = "multi_thread")]
+async fn tickets_that_an_edit_on_another_server_adds_can_be_booked_at_once() {
+    let first = App::start(Engine::Postgres).await;
+    let second = first.start_second_server().await;
+    let host = Host::found(&first).await;
+    let users = first.users(8).await;
+    let event = host.event(&first, json!({ "totalTickets": 1 })).await;
+    assert_eq!(second.book(&users[0], &event, 1).await["__typename"], "BookEventSuccess");
+    for user in &users[1..3] {
+        assert_eq!(second.book(user, &event, 1).await["__typename"], "SoldOut");
+    }
+    host.edit(&first, &event, json!({ "totalTickets": 2 })).await;
+    assert_eq!(second.book(&users[3], &event, 1).await["__typename"], "BookEventSuccess");
+
+    let ended = json!({ "totalTickets": 9, "salesEndAt": "2020-01-01T00:00:00Z" });
+    host.edit(&first, &event, ended).await;
+    for user in &users[4..6] {
+        assert_eq!(second.book(user, &event, 1).await["__typename"], "BookingClosed");
+    }
+    host.edit(&first, &event, json!({ "salesEndAt": null })).await;
+    assert_eq!(second.book(&users[6], &event, 1).await["__typename"], "BookEventSuccess");
+    cancel_event(&first, &host.owner, &event, "Rain.").await;
+    assert_eq!(second.book(&users[7], &event, 1).await["__typename"], "BookingClosed");
+    first.assert_nothing_oversold().await;
 }
