@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn bookings_of_an_event_that_takes_place_stay() {
         let (world, bookings) = with_bookings();
-        let mut ledger = world.ledger(bookings.clone());
+        let mut ledger = world.ledger(bookings);
         let all = CancelBookingsOfEvent { event_id: world.event.id, after: None, limit: 10 };
         assert_eq!(ledger.decide(&all).unwrap().count, 0);
         assert!(ledger.into_changes().is_empty());
