@@ -76,7 +76,7 @@ pub struct Money {
     pub currency: String,
 }
 
-#[derive(cynic::InputObject, Clone, Debug)]
+#[derive(cynic::InputObject, Clone, Debug, PartialEq, Eq)]
 pub struct MoneyInput {
     pub amount: Decimal,
     pub currency: String,
