@@ -47,14 +47,21 @@ pub(crate) fn price(one: &Money, tickets: u8) -> String {
     let Some(amount) = Amount::parse(&one.amount.0) else {
         return format!("{} {}", one.amount.0, one.currency);
     };
-    if amount.is_free() {
-        return FREE.to_owned();
+    match amount.is_free() {
+        true => FREE.to_owned(),
+        false => written_amount(&amount.times(tickets).to_decimal(), &one.currency),
     }
+}
+
+/// An amount of money that is no price, for example "€0.00".
+pub(crate) fn money(money: &Money) -> String {
+    written_amount(&money.amount.0, &money.currency)
+}
+
+fn written_amount(decimal: &str, currency: &str) -> String {
     // A string, because a JavaScript number could be rounded.
-    let decimal = amount.times(tickets).to_decimal();
-    let written =
-        price_format(&one.currency).call1(&JsValue::UNDEFINED, &JsValue::from_str(&decimal));
-    text(written).unwrap_or_else(|| format!("{decimal} {}", one.currency))
+    let written = price_format(currency).call1(&JsValue::UNDEFINED, &JsValue::from_str(decimal));
+    text(written).unwrap_or_else(|| format!("{decimal} {currency}"))
 }
 
 /// Creates the price formatters for these currencies. Each takes a browser several milliseconds, so

@@ -14,8 +14,19 @@ use clap::Parser;
 use sha2::{Digest, Sha256};
 use wasm_bindgen_cli_support::Bindgen;
 
-/// The client's programs, and the page that loads each. All pages are made from index.html.
-const PROGRAMS: [(&str, &str); 2] = [("buyer", "index.html"), ("organizer", "organize.html")];
+/// One of the client's programs.
+struct Program {
+    name: &'static str,
+    /// The page that loads it. All of them are made from index.html.
+    page: &'static str,
+    /// Its style sheets, which become one file.
+    styles: &'static [&'static str],
+}
+
+const PROGRAMS: [Program; 2] = [
+    Program { name: "buyer", page: "index.html", styles: &["style.css"] },
+    Program { name: "organizer", page: "organize.html", styles: &["style.css", "organize.css"] },
+];
 
 /// Turn the compiled web client into the files that a browser loads.
 #[derive(Parser)]
@@ -43,10 +54,11 @@ fn main() -> Result<()> {
 
     let favicon = fs::read(args.pages.join("favicon.png")).context("reading favicon.png")?;
     bundle.add("favicon.png", &favicon)?;
-    for name in ["favicon.svg", "style.css"] {
-        bundle.add(name, read(&args.pages.join(name))?.as_bytes())?;
-    }
-    for (program, page) in PROGRAMS {
+    bundle.add("favicon.svg", read(&args.pages.join("favicon.svg"))?.as_bytes())?;
+    for Program { name: program, page, styles } in PROGRAMS {
+        let styles: Result<String> =
+            styles.iter().map(|name| read(&args.pages.join(name))).collect();
+        bundle.add("style.css", styles?.as_bytes())?;
         bundle.add_program(program, &args.programs.join(format!("{program}.wasm")))?;
         // Ordered so that each file refers only to those before it.
         let start = bundle.with_asset_paths(&read(&args.pages.join("start.js"))?);

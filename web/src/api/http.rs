@@ -44,6 +44,8 @@ pub(crate) enum ErrorCode {
     InvalidCredentials,
     EmailTaken,
     BadUserInput,
+    Forbidden,
+    NotFound,
     RateLimited,
     Unavailable,
     /// Also an error without a code: it comes from something in between, because the server's own

@@ -39,6 +39,22 @@ impl Field {
         self.value.get()
     }
 
+    pub(crate) fn value_untracked(self) -> String {
+        self.value.get_untracked()
+    }
+
+    /// Empties the field for another entry.
+    pub(crate) fn clear(self) {
+        // The page may be gone by now.
+        self.is_touched.try_set(false);
+        self.value.try_set(String::new());
+    }
+
+    /// Replaces what is in the field.
+    pub(crate) fn set_value(self, value: String) {
+        self.value.set(value);
+    }
+
     fn problem(self) -> Option<String> {
         if let Some(server_problem) = self.server_problem.get() {
             return Some(server_problem);
@@ -143,6 +159,7 @@ pub(crate) fn FieldInput(
                 required
                 aria-invalid=move || problem.with(Option::is_some).to_string()
                 aria-describedby=described_by
+                prop:value=move || field.value.get()
                 node_ref=field.input
                 on:input=move |event| {
                     field.server_problem.set(None);

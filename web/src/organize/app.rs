@@ -1,8 +1,14 @@
 //! The route to each page of the organizers' program.
 
 use leptos::prelude::*;
-use leptos_router::components::FlatRoutes;
+use leptos_router::{
+    components::{FlatRoutes, Route},
+    path,
+};
 
+use super::pages::{
+    home::HomePage, members::MembersPage, my_events::MyEventsPage, settings::SettingsPage,
+};
 use crate::{
     frame::{Frame, provide_shared_state},
     pages::not_found::NotFoundPage,
@@ -13,7 +19,19 @@ pub(crate) fn OrganizeApp() -> impl IntoView {
     provide_shared_state();
     view! {
         <Frame>
-            <FlatRoutes fallback=NotFoundPage>{()}</FlatRoutes>
+            <Pages />
         </Frame>
+    }
+}
+
+#[component]
+fn Pages() -> impl IntoView {
+    view! {
+        <FlatRoutes fallback=NotFoundPage>
+            <Route path=path!("/organize") view=HomePage />
+            <Route path=path!("/organize/:slug") view=MyEventsPage />
+            <Route path=path!("/organize/:slug/members") view=MembersPage />
+            <Route path=path!("/organize/:slug/settings") view=SettingsPage />
+        </FlatRoutes>
     }
 }

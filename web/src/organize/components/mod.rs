@@ -1,0 +1,11 @@
+//! What the organizers' pages are built from.
+
+mod load_more;
+mod nothing_here;
+mod organizer_head;
+mod signed_in;
+
+pub(super) use load_more::LoadMore;
+pub(super) use nothing_here::NothingHere;
+pub(super) use organizer_head::{OrganizerHead, OrganizerTab};
+pub(super) use signed_in::SignedIn;

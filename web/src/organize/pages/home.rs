@@ -1,0 +1,191 @@
+//! The organizers that somebody is a member of, and the form that founds another one.
+
+use leptos::{prelude::*, task::spawn_local};
+use leptos_router::hooks::use_navigate;
+use rowlock_web_operations::organizers::{
+    CreateOrganizerInput, ManagedOrganizer, create_organizer, my_organizers,
+};
+
+use crate::{
+    api::{ErrorCode, Failure},
+    components::{
+        field::{Field, FieldInput},
+        icons::Ticket,
+        notice::{FailureNotice, Notice},
+        page_heading::PageHeading,
+    },
+    organize::{
+        components::SignedIn,
+        role::role_label,
+        rules::{organizer_name_problem, slug_problem},
+        slug::proposed_slug,
+    },
+    query::{Query, QueryState},
+    session::Session,
+    toasts::{Toast, Toasts, Tone},
+};
+
+#[component]
+pub(crate) fn HomePage() -> impl IntoView {
+    view! {
+        <SignedIn>
+            <Home />
+        </SignedIn>
+    }
+}
+
+#[component]
+fn Home() -> impl IntoView {
+    let session = Session::from_context();
+    let organizers = Query::new(
+        move || session.viewer(),
+        move |_| async move {
+            let me = session.run(&my_organizers()).await?.me;
+            me.map(|me| me.organizers).ok_or(Failure::SessionEnded)
+        },
+        |_| {},
+    );
+    view! {
+        <PageHeading title="Your organizers" />
+        <p class="tagline">"Put an event on sale, change it while it sells, and see who comes."</p>
+        {move || {
+            organizers
+                .with(|state| match state {
+                    QueryState::Loading => {
+                        view! {
+                            <div class="panel skeleton" aria-hidden="true">
+                                <div class="line line-title"></div>
+                                <div class="line line-short"></div>
+                            </div>
+                        }
+                            .into_any()
+                    }
+                    QueryState::Failed(failure) => {
+                        let failure = failure.clone();
+                        let (busy, retry) = (organizers.is_fetching(), move |()| organizers.refetch());
+                        view! { <FailureNotice failure busy retry /> }.into_any()
+                    }
+                    QueryState::Loaded(found) if found.is_empty() => {
+                        view! {
+                            <Notice
+                                icon=Ticket
+                                title="You don't organize anything yet."
+                                text="Found an organizer below, or ask one to make you a member."
+                            />
+                        }
+                            .into_any()
+                    }
+                    QueryState::Loaded(found) => {
+                        view! {
+                            <ul class="rows">
+                                {found.iter().cloned().map(organizer_row).collect_view()}
+                            </ul>
+                        }
+                            .into_any()
+                    }
+                })
+        }}
+        <FoundForm />
+    }
+}
+
+fn organizer_row(organizer: ManagedOrganizer) -> impl IntoView {
+    let ManagedOrganizer { slug, name, viewer_role, .. } = organizer;
+    view! {
+        <li class="card row">
+            <h2>
+                <a href=format!("/organize/{slug}") dir="auto">
+                    {name}
+                </a>
+            </h2>
+            <span class="badge badge-draft">{viewer_role.map(role_label)}</span>
+        </li>
+    }
+}
+
+/// Founds an organizer and opens the list of its events.
+#[component]
+fn FoundForm() -> impl IntoView {
+    let session = Session::from_context();
+    let toasts = Toasts::from_context();
+    let navigate = use_navigate();
+    let name = Field::new("name", organizer_name_problem);
+    // Without a slug, the server makes one.
+    let slug = Field::new("slug", |slug| {
+        let slug = Some(slug).filter(|slug| !slug.is_empty())?;
+        slug_problem(slug)
+    });
+    let fields = [name, slug];
+    let busy = RwSignal::new(false);
+    let form_problem = RwSignal::new(None);
+    // The proposal follows the name until the user writes a slug of their own.
+    Effect::new(move |proposed: Option<String>| {
+        let proposal = proposed_slug(&name.value());
+        if slug.value_untracked() == proposed.unwrap_or_default() {
+            slug.set_value(proposal.clone());
+        }
+        proposal
+    });
+    let submit = move || {
+        let Some([name, slug]) = Field::valid_values(fields) else { return };
+        busy.set(true);
+        form_problem.set(None);
+        let navigate = navigate.clone();
+        spawn_local(async move {
+            let input = CreateOrganizerInput {
+                name: name.trim().to_owned(),
+                slug: Some(slug).filter(|slug| !slug.is_empty()),
+            };
+            match session.run(&create_organizer(input)).await {
+                Ok(data) => {
+                    let ManagedOrganizer { slug, name, .. } = data.create_organizer;
+                    let text = format!("{name} is founded. Now add its first event.");
+                    toasts.show(Toast::new(Tone::Success, text));
+                    navigate(&format!("/organize/{slug}"), Default::default());
+                }
+                Err(failure) if failure.code() == Some(ErrorCode::Forbidden) => {
+                    busy.try_set(false);
+                    form_problem.try_set(Some(ONLY_OPERATOR.to_owned()));
+                }
+                Err(failure) => {
+                    busy.try_set(false);
+                    form_problem.try_set(Field::show_failure(&fields, &failure));
+                }
+            }
+        });
+    };
+    view! {
+        <section class="section" aria-labelledby="found-title">
+            <h2 id="found-title">"Found an organizer"</h2>
+            <form
+                class="panel form narrow"
+                method="post"
+                novalidate
+                on:submit=move |event| {
+                    event.prevent_default();
+                    if !busy.get_untracked() {
+                        submit();
+                    }
+                }
+            >
+                <div class="form-refusal" role="alert">
+                    {move || form_problem.get()}
+                </div>
+                <FieldInput field=name label="Name" kind="text" autocomplete="organization" />
+                <FieldInput
+                    field=slug
+                    label="Short name for the address"
+                    kind="text"
+                    autocomplete="off"
+                    hint="Small letters, digits and hyphens. It is part of the address of your page."
+                />
+                <button type="submit" class="button" aria-disabled=move || busy.get().to_string()>
+                    {move || if busy.get() { "Founding…" } else { "Found organizer" }}
+                </button>
+            </form>
+        </section>
+    }
+}
+
+const ONLY_OPERATOR: &str = "Only the operator of this site can found organizers. Please ask them \
+                             to make you the owner of one.";

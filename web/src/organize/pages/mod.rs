@@ -1,0 +1,6 @@
+//! One module for each page.
+
+pub(super) mod home;
+pub(super) mod members;
+pub(super) mod my_events;
+pub(super) mod settings;
