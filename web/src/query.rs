@@ -109,6 +109,10 @@ impl<T: Send + Sync + 'static> Query<T> {
         self.state.with(look)
     }
 
+    pub(crate) fn with_untracked<R>(self, look: impl FnOnce(&QueryState<T>) -> R) -> R {
+        self.state.with_untracked(look)
+    }
+
     /// Changes the loaded data in place, for example after a mutation.
     pub(crate) fn update(self, change: impl FnOnce(&mut T)) {
         self.state.try_update(|state| {

@@ -16,6 +16,15 @@ pub(crate) fn ConfirmDialog(
     cancel_label: &'static str,
     #[prop(into)] busy: Signal<bool>,
     #[prop(into)] on_confirm: Callback<()>,
+    /// Begins the ids of the dialog's elements, so that a page can have several dialogs.
+    #[prop(default = "dialog")]
+    id: &'static str,
+    /// Whether the button that confirms warns of what it does.
+    #[prop(default = true)]
+    is_danger: bool,
+    /// Fields below the text.
+    #[prop(optional)]
+    children: Option<Children>,
     /// Called when the dialog was closed or should close.
     #[prop(into)]
     on_close: Callback<()>,
@@ -34,8 +43,8 @@ pub(crate) fn ConfirmDialog(
     view! {
         <dialog
             class="dialog"
-            aria-labelledby="dialog-title"
-            aria-describedby="dialog-text"
+            aria-labelledby=format!("{id}-title")
+            aria-describedby=format!("{id}-text")
             node_ref=dialog
             on:close=move |_| on_close.run(())
             on:cancel=move |event: ev::Event| {
@@ -44,8 +53,9 @@ pub(crate) fn ConfirmDialog(
                 }
             }
         >
-            <h2 id="dialog-title">{title}</h2>
-            <p id="dialog-text">{text}</p>
+            <h2 id=format!("{id}-title")>{title}</h2>
+            <p id=format!("{id}-text")>{text}</p>
+            {children.map(|children| children())}
             <div class="dialog-foot">
                 <button
                     type="button"
@@ -57,7 +67,8 @@ pub(crate) fn ConfirmDialog(
                 </button>
                 <button
                     type="button"
-                    class="button button-danger"
+                    class="button"
+                    class:button-danger=is_danger
                     aria-disabled=move || busy.get().to_string()
                     on:click=move |_| {
                         if !busy.get_untracked() {

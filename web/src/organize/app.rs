@@ -7,7 +7,8 @@ use leptos_router::{
 };
 
 use super::pages::{
-    home::HomePage, members::MembersPage, my_events::MyEventsPage, settings::SettingsPage,
+    edit_event::EditEventPage, home::HomePage, members::MembersPage, my_events::MyEventsPage,
+    new_event::NewEventPage, settings::SettingsPage,
 };
 use crate::{
     frame::{Frame, provide_shared_state},
@@ -29,7 +30,9 @@ fn Pages() -> impl IntoView {
     view! {
         <FlatRoutes fallback=NotFoundPage>
             <Route path=path!("/organize") view=HomePage />
+            <Route path=path!("/organize/events/:id") view=EditEventPage />
             <Route path=path!("/organize/:slug") view=MyEventsPage />
+            <Route path=path!("/organize/:slug/events/new") view=NewEventPage />
             <Route path=path!("/organize/:slug/members") view=MembersPage />
             <Route path=path!("/organize/:slug/settings") view=SettingsPage />
         </FlatRoutes>

@@ -2,15 +2,27 @@
 //!
 //! 1. `app`: the route to each page
 //! 2. `pages`: one module for each page
-//! 3. `components`: what pages are built from
-//! 4. all others: rules that need no browser
+//! 3. `editor`: the form of an event
+//! 4. `components`: what pages are built from
+//! 5. `kept_draft`: unsaved changes in the browser's storage; `zones`: time zones and currencies as
+//!    the browser knows them
+//! 6. all others: rules that need no browser
 
 mod app;
 mod components;
+mod currencies;
+mod edit_merge;
+mod editor;
+mod event_form;
+mod form_check;
+mod kept_draft;
 mod pages;
+mod price_input;
 mod role;
 mod rules;
 mod sale_state;
 mod slug;
+mod wall_time;
+mod zones;
 
 pub(crate) use app::OrganizeApp;

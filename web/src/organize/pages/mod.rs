@@ -1,6 +1,8 @@
 //! One module for each page.
 
+pub(super) mod edit_event;
 pub(super) mod home;
 pub(super) mod members;
 pub(super) mod my_events;
+pub(super) mod new_event;
 pub(super) mod settings;

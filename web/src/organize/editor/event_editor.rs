@@ -1,0 +1,426 @@
+//! Editing, publishing and cancelling an event.
+
+use cynic::Id;
+use leptos::{prelude::*, task::spawn_local};
+use rowlock_web_operations::{
+    event_editing::{ManagedEvent, cancel_event, publish_event, update_event},
+    events::EventStatus,
+};
+
+use super::{
+    cancel_dialog::CancelDialog,
+    changed_elsewhere::ChangedElsewhere,
+    fields::EventFields,
+    form_state::FormState,
+    preview::Preview,
+    publish_dialog::PublishDialog,
+    sales::Sales,
+    saving::{Outcome, change_event, has_values, values_to_update},
+};
+use crate::{
+    api::{ErrorCode, Failure, details::LiveDetails, http::ApiError},
+    browser,
+    components::{live_status::LiveStatus, page_heading::PageHeading},
+    organize::{event_form::EventField::TotalTickets, kept_draft::DraftKey, role::can_edit_events},
+    query::Query,
+    session::{Session, Viewer},
+    toasts::{Toast, Toasts, Tone},
+};
+
+/// What the user is waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    Saving,
+    Publishing,
+    Cancelling,
+}
+
+/// A `Copy` handle to the event, its form, and what is being done with it.
+#[derive(Clone, Copy)]
+struct Editor {
+    session: Session,
+    toasts: Toasts,
+    event: RwSignal<ManagedEvent>,
+    form: FormState,
+    query: Query<Option<ManagedEvent>>,
+    work: RwSignal<Option<Work>>,
+    /// A message of the server that belongs to no field.
+    problem: RwSignal<Option<String>>,
+    is_publish_asked: RwSignal<bool>,
+    is_cancel_asked: RwSignal<bool>,
+    reason_problem: RwSignal<Option<String>>,
+}
+
+#[component]
+pub(crate) fn EventEditor(
+    /// The event as it was first read.
+    first: ManagedEvent,
+    /// Reads the event again when it may have changed.
+    query: Query<Option<ManagedEvent>>,
+) -> impl IntoView {
+    let session = Session::from_context();
+    let user_id = match session.viewer_untracked() {
+        Viewer::SignedIn(user) => user.id,
+        Viewer::Unknown | Viewer::SignedOut => String::new(),
+    };
+    let organizer = first.organizer.clone();
+    let is_editor = organizer.viewer_role.is_some_and(can_edit_events);
+    let form = FormState::of_event(&first, DraftKey::new(&user_id, first.event.id.inner()));
+    let editor = Editor {
+        session,
+        toasts: Toasts::from_context(),
+        event: RwSignal::new(first),
+        form,
+        query,
+        work: RwSignal::new(None),
+        problem: RwSignal::new(None),
+        is_publish_asked: RwSignal::new(false),
+        is_cancel_asked: RwSignal::new(false),
+        reason_problem: RwSignal::new(None),
+    };
+    Effect::watch(
+        move || query.with(|state| state.data().cloned().flatten()),
+        move |read, _, _| {
+            if let Some(read) = read {
+                editor.take_from_query(read);
+            }
+        },
+        false,
+    );
+    // Reads the event again when somebody else has edited it.
+    let first = &editor.event.get_untracked().event;
+    let known = LiveDetails::from_context().of(first);
+    Effect::watch(
+        move || known.with(|event| event.revision),
+        move |revision, _, _| {
+            if *revision > form.revision() && !editor.is_busy() {
+                query.refetch();
+            }
+        },
+        false,
+    );
+    let title = Signal::derive(move || editor.event.with(|managed| managed.event.title.clone()));
+    let is_editable = Memo::new(move |_| {
+        is_editor && editor.event.with(|managed| managed.event.status != EventStatus::Cancelled)
+    });
+    let slug = organizer.slug.clone();
+    view! {
+        <nav class="crumbs" aria-label="Breadcrumb">
+            <a href="/organize">"Your organizers"</a>
+            " › "
+            <a href=format!("/organize/{slug}") dir="auto">
+                {organizer.name}
+            </a>
+        </nav>
+        <PageHeading title>
+            <LiveStatus />
+        </PageHeading>
+        <div class="event editor">
+            <Sales event=editor.event />
+            <div class="edited">
+                {move || is_editable.get().then(|| view! { <EditForm editor /> })}
+            </div>
+            <Preview state=form />
+        </div>
+    }
+}
+
+#[component]
+fn EditForm(editor: Editor) -> impl IntoView {
+    let Editor { form, event, work, problem, is_publish_asked, is_cancel_asked, .. } = editor;
+    let status = Memo::new(move |_| event.with(|managed| managed.event.status));
+    let is_draft = move || status.get() == EventStatus::Draft;
+    let is_idle = move || work.get().is_none();
+    let save_label = move || match (work.get(), is_draft()) {
+        (Some(Work::Saving), _) => "Saving…",
+        (_, true) => "Save draft",
+        (_, false) => "Save changes",
+    };
+    let is_changed = form.is_changed();
+    let is_restored = form.is_restored();
+    let publish_work = Signal::derive(move || work.get() == Some(Work::Publishing));
+    let cancel_work = Signal::derive(move || work.get() == Some(Work::Cancelling));
+    view! {
+        <ChangedElsewhere state=form />
+        <form
+            class="event-form"
+            method="post"
+            novalidate
+            aria-label="Event"
+            on:submit=move |event| {
+                event.prevent_default();
+                editor.save();
+            }
+        >
+            <p class="restored" role="status">
+                {move || {
+                    is_restored.get().then_some("These are your changes from before. They are not saved yet.")
+                }}
+            </p>
+            <EventFields state=form />
+            <div class="form-refusal" role="alert">
+                {move || problem.get()}
+            </div>
+            <div class="form-foot">
+                <button
+                    type="submit"
+                    class="button"
+                    aria-disabled=move || (!is_idle() || !is_changed.get()).to_string()
+                >
+                    {save_label}
+                </button>
+                <Show when=is_draft>
+                    <button
+                        type="button"
+                        class="button"
+                        aria-disabled=move || (!is_idle()).to_string()
+                        on:click=move |_| editor.ask_to_publish()
+                    >
+                        "Publish"
+                    </button>
+                </Show>
+                <Show when=move || is_changed.get()>
+                    <button
+                        type="button"
+                        class="button button-quiet"
+                        on:click=move |_| {
+                            problem.set(None);
+                            form.discard();
+                        }
+                    >
+                        "Discard changes"
+                    </button>
+                </Show>
+                <button
+                    type="button"
+                    class="button button-quiet last"
+                    aria-disabled=move || (!is_idle()).to_string()
+                    on:click=move |_| editor.ask_to_cancel()
+                >
+                    "Cancel event"
+                </button>
+            </div>
+        </form>
+        <PublishDialog
+            state=form
+            open=is_publish_asked
+            busy=publish_work
+            on_confirm=move |()| editor.publish()
+        />
+        <CancelDialog
+            event
+            open=is_cancel_asked
+            busy=cancel_work
+            problem=editor.reason_problem
+            on_confirm=move |reason| editor.cancel(reason)
+        />
+    }
+}
+
+impl Editor {
+    /// Takes over what was read, if it is newer.
+    fn take_from_query(self, read: &ManagedEvent) {
+        // What is being saved comes with its answer.
+        if self.work.get_untracked().is_none() && read.event.revision >= self.form.revision() {
+            if read.event.revision > self.form.revision() {
+                self.form.set_changed_elsewhere(read);
+            }
+            self.event.set(read.clone());
+        }
+    }
+
+    fn id(self) -> Id {
+        self.event.with_untracked(|managed| managed.event.id.clone())
+    }
+
+    fn is_busy(self) -> bool {
+        self.work.get_untracked().is_some()
+    }
+
+    /// Whether the form can be sent. Otherwise, the page says why not.
+    fn is_ready(self) -> bool {
+        self.problem.set(None);
+        if untrack(|| self.form.has_undecided()) {
+            let problem = "Somebody else has changed what you have changed, too. Please choose \
+                           above what should stand.";
+            self.problem.set(Some(problem.to_owned()));
+            browser::focus("changed-elsewhere");
+            return false;
+        }
+        self.form.valid_values().is_some()
+    }
+
+    fn save(self) {
+        if self.is_busy() || !self.form.is_changed_untracked() {
+            return;
+        }
+        if !self.is_ready() {
+            return;
+        }
+        self.work.set(Some(Work::Saving));
+        spawn_local(async move {
+            if self.send_form().await {
+                self.tell(Tone::Success, "Your changes are saved.");
+            }
+            self.work.try_set(None);
+        });
+    }
+
+    /// Sends the form. Returns whether it is saved; otherwise the page says why not.
+    async fn send_form(self) -> bool {
+        let Some(values) = self.form.valid_values() else { return false };
+        let sent = self.form.form_untracked();
+        let id = self.id();
+        let revision = self.form.revision();
+        let send = async || {
+            let input = values_to_update(id.clone(), revision, values.clone());
+            Ok(self.session.run_repeatable(&update_event(input)).await?.update_event)
+        };
+        let is_done = |event: &ManagedEvent| has_values(event, &values);
+        match change_event(self.session, send, is_done, || self.tell_waiting()).await {
+            Outcome::Done(event) => {
+                self.form.set_saved(&event, &sent);
+                self.event.try_set(*event);
+                return true;
+            }
+            Outcome::TooFew { taken } => {
+                let problem = match taken {
+                    1 => "1 ticket is already taken, so there can't be fewer.".to_owned(),
+                    taken => format!(
+                        "{} tickets are already taken, so there can't be fewer.",
+                        browser::number(taken)
+                    ),
+                };
+                self.form.show_problem(TotalTickets, problem);
+            }
+            outcome => self.show_refusal(outcome),
+        }
+        false
+    }
+
+    fn ask_to_publish(self) {
+        if !self.is_busy() && self.is_ready() {
+            self.is_publish_asked.set(true);
+        }
+    }
+
+    fn publish(self) {
+        if self.is_busy() {
+            return;
+        }
+        self.work.set(Some(Work::Publishing));
+        spawn_local(async move {
+            if !self.form.is_changed_untracked() || self.send_form().await {
+                let id = self.id();
+                let revision = self.form.revision();
+                let send = async || {
+                    let operation = publish_event(id.clone(), revision);
+                    Ok(self.session.run_repeatable(&operation).await?.publish_event)
+                };
+                let is_done =
+                    |managed: &ManagedEvent| managed.event.status == EventStatus::Published;
+                match change_event(self.session, send, is_done, || self.tell_waiting()).await {
+                    Outcome::Done(event) => {
+                        self.form.set_saved(&event, &self.form.form_untracked());
+                        self.event.try_set(*event);
+                        self.tell(Tone::Success, "The event is published.");
+                        // From now on, its count is watched.
+                        self.query.refetch();
+                    }
+                    outcome => self.show_refusal(outcome),
+                }
+            }
+            self.work.try_set(None);
+            self.is_publish_asked.try_set(false);
+        });
+    }
+
+    fn ask_to_cancel(self) {
+        if !self.is_busy() {
+            self.problem.set(None);
+            self.reason_problem.set(None);
+            self.is_cancel_asked.set(true);
+            // Reads how many people hold tickets.
+            self.query.refetch();
+        }
+    }
+
+    fn cancel(self, reason: String) {
+        if self.is_busy() {
+            return;
+        }
+        self.work.set(Some(Work::Cancelling));
+        spawn_local(async move {
+            let id = self.id();
+            let send = async || {
+                let operation = cancel_event(id.clone(), reason.clone());
+                Ok(self.session.run_repeatable(&operation).await?.cancel_event)
+            };
+            let is_done = |managed: &ManagedEvent| managed.event.status == EventStatus::Cancelled;
+            match change_event(self.session, send, is_done, || self.tell_waiting()).await {
+                // The first attempt may have done it, and its answer was lost.
+                Outcome::Done(event) | Outcome::Cancelled(event) => {
+                    self.form.discard();
+                    self.form.set_saved(&event, &self.form.form_untracked());
+                    self.event.try_set(*event);
+                    self.is_cancel_asked.try_set(false);
+                    self.tell(Tone::Success, "The event is cancelled.");
+                }
+                Outcome::Failed(Failure::Api(ApiError {
+                    code: ErrorCode::BadUserInput,
+                    message,
+                    ..
+                })) => {
+                    self.reason_problem.try_set(Some(message));
+                }
+                outcome => {
+                    self.is_cancel_asked.try_set(false);
+                    self.show_refusal(outcome);
+                }
+            }
+            self.work.try_set(None);
+        });
+    }
+
+    fn show_refusal(self, outcome: Outcome) {
+        let problem = match outcome {
+            Outcome::Changed(event) => {
+                self.form.set_changed_elsewhere(&event);
+                self.event.try_set(*event);
+                request_animation_frame(|| browser::focus("changed-elsewhere"));
+                return;
+            }
+            Outcome::Cancelled(event) => {
+                self.form.discard();
+                self.form.set_saved(&event, &self.form.form_untracked());
+                self.event.try_set(*event);
+                self.tell(Tone::Error, "Somebody else has cancelled this event.");
+                return;
+            }
+            Outcome::Unwanted => return,
+            Outcome::Done(_) => return,
+            Outcome::Failed(failure) => self.form.show_failure(&failure),
+            Outcome::TooFew { .. } | Outcome::Unknown => Some(
+                "We couldn't find out whether this was done. You can try again: it is not done \
+                 twice."
+                    .to_owned(),
+            ),
+        };
+        self.problem.try_set(problem);
+    }
+
+    fn tell(self, tone: Tone, text: &str) {
+        let id = self.event.try_with_untracked(|managed| managed.event.id.clone());
+        if let Some(id) = id {
+            self.toasts.show(Toast::new(tone, text).about_event(id.inner()));
+        }
+    }
+
+    fn tell_waiting(self) {
+        let id = self.event.try_with_untracked(|managed| managed.event.id.clone());
+        if let Some(id) = id {
+            let toast = Toast::new(Tone::Waiting, "The booking system has not answered yet…");
+            self.toasts.show(toast.about_event(id.inner()).until_replaced());
+        }
+    }
+}

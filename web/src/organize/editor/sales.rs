@@ -1,0 +1,66 @@
+//! How an event sells: its state, the tickets that are sold, and the takings.
+
+use leptos::prelude::*;
+use rowlock_web_operations::{event_editing::ManagedEvent, events::EventStatus};
+
+use crate::{
+    api::live::LiveCounts, browser, components::ticket_badge::TicketBar,
+    organize::sale_state::SaleState,
+};
+
+#[component]
+pub(super) fn Sales(event: RwSignal<ManagedEvent>) -> impl IntoView {
+    let id = event.with_untracked(|managed| managed.event.id.clone());
+    let tickets = LiveCounts::from_context().count_of(&id);
+    let count = tickets.clone();
+    let state = Memo::new(move |_| {
+        let remaining = count.get().remaining();
+        event.with(|ManagedEvent { event, .. }| {
+            SaleState::of(event.status, &event.starts_at.0, remaining, &browser::now())
+        })
+    });
+    let count = tickets.clone();
+    let sold = move || {
+        let count = count.get();
+        let sold = (count.total() - count.remaining()).max(0);
+        format!("{} of {} sold", browser::number(sold), browser::number(count.total()))
+    };
+    let takings = move || {
+        event.with(|managed| {
+            let takings = managed.sales.as_ref().map(|sales| browser::money(&sales.takings));
+            takings.map(|takings| format!("{takings} taken"))
+        })
+    };
+    let reason = move || {
+        event.with(|managed| {
+            let reason = managed.event.cancellation_reason.clone();
+            reason.map(|reason| view! { <p>"Reason: " <q dir="auto">{reason}</q></p> })
+        })
+    };
+    let path = id.inner().to_owned();
+    let links = move || {
+        let status = event.with(|managed| managed.event.status);
+        (status != EventStatus::Draft).then(|| {
+            view! {
+                <p class="row-links">
+                    <a href=format!("/organize/events/{path}/attendees")>"Attendees"</a>
+                    <a href=format!("/events/{path}") rel="external">
+                        "Page for buyers"
+                    </a>
+                </p>
+            }
+        })
+    };
+    view! {
+        <section class="panel sales" aria-label="Sales">
+            <p>
+                <span class=move || state.get().css_class()>{move || state.get().label()}</span>
+            </p>
+            <p class="sold">{sold}</p>
+            <TicketBar tickets />
+            <p class="takings">{takings}</p>
+            {reason}
+            {links}
+        </section>
+    }
+}
