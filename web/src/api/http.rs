@@ -4,6 +4,9 @@ use cynic::Operation;
 use gloo_net::http::Request;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::Blob;
 
 /// How long to wait for the answer to a mutation, in milliseconds. Passwords may wait in a queue.
 pub(crate) const MUTATION_TIMEOUT_MILLIS: u32 = 45_000;
@@ -155,6 +158,39 @@ pub(crate) async fn post(
     let request = request.body(body.text).map_err(|_| Failure::NoAnswer)?;
     let answer = request.send().await.map_err(|_| Failure::NoAnswer)?;
     parse_response(&answer.text().await.map_err(|_| Failure::NoAnswer)?)
+}
+
+/// Fetches a file as the access token's user. There is no time limit, because a file may be large.
+///
+/// # Errors
+/// The same as [`send`].
+pub(crate) async fn download(path: &str, access_token: Option<&str>) -> Result<Blob, Failure> {
+    let mut request = Request::get(path);
+    if let Some(token) = access_token {
+        request = request.header("authorization", &format!("Bearer {token}"));
+    }
+    let answer = request.send().await.map_err(|_| Failure::NoAnswer)?;
+    if !answer.ok() {
+        let text = answer.text().await.map_err(|_| Failure::NoAnswer)?;
+        return Err(refused_download(answer.status(), &text));
+    }
+    let blob = web_sys::Response::from(answer).blob().map_err(|_| Failure::NoAnswer)?;
+    let blob = JsFuture::from(blob).await.map_err(|_| Failure::NoAnswer)?;
+    Ok(blob.unchecked_into())
+}
+
+/// Why a file did not come, by the answer's status and text.
+fn refused_download(status: u16, text: &str) -> Failure {
+    match (parse_response(text), status) {
+        (Err(Failure::Api(error)), _) => Failure::Api(error),
+        (_, 401) => Failure::Api(ApiError {
+            code: ErrorCode::Unauthenticated,
+            message: String::new(),
+            fields: Vec::new(),
+            retry_after: None,
+        }),
+        _ => Failure::NoAnswer,
+    }
 }
 
 #[derive(Deserialize)]

@@ -9,7 +9,9 @@
 //! 6. all others: rules that need no browser
 
 mod app;
+mod attendee_list;
 mod components;
+mod csv_name;
 mod currencies;
 mod edit_merge;
 mod editor;

@@ -17,6 +17,7 @@ use rowlock_web_operations::accounts::{
     self, LoginInput, LogoutEverywhere, Refresh, RegisterInput,
 };
 use serde::{Serialize, de::DeserializeOwned};
+use web_sys::Blob;
 
 use crate::{
     api::{
@@ -144,16 +145,27 @@ impl Session {
         self.post(body).await?.parse()
     }
 
+    /// Fetches a file as the current viewer.
+    pub(crate) async fn download(self, path: &str) -> Result<Blob, Failure> {
+        self.send_as_viewer(async |token| http::download(path, token).await).await
+    }
+
     async fn post(self, body: RequestBody) -> Result<ResponseData, Failure> {
+        self.send_as_viewer(async |token| http::post(body.clone(), token).await).await
+    }
+
+    async fn send_as_viewer<T>(
+        self,
+        send: impl AsyncFn(Option<&str>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let sender = self.state.with_untracked(|state| state.signed_in().cloned());
-        let Some(sender) = sender else { return http::post(body, None).await };
-        let answer = http::post(body.clone(), Some(&sender.access_token)).await;
-        match answer {
+        let Some(sender) = sender else { return send(None).await };
+        match send(Some(&sender.access_token)).await {
             Err(failure) if failure.code() == Some(ErrorCode::Unauthenticated) => {}
             answer => return answer,
         }
         let token = self.token_for_retry(sender).await?;
-        match http::post(body, Some(&token)).await {
+        match send(Some(&token)).await {
             // The server rejects even a new token, so the account is gone.
             Err(failure) if failure.code() == Some(ErrorCode::Unauthenticated) => {
                 self.set_expired();

@@ -1,5 +1,6 @@
 //! One module for each page.
 
+pub(super) mod attendees;
 pub(super) mod edit_event;
 pub(super) mod home;
 pub(super) mod members;
