@@ -119,7 +119,7 @@ impl Host {
     }
 }
 
-fn merged(mut values: Value, others: Value) -> Value {
+pub(crate) fn merged(mut values: Value, others: Value) -> Value {
     let others = others.as_object().cloned().unwrap_or_default();
     values.as_object_mut().unwrap().extend(others);
     values

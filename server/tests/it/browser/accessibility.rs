@@ -96,7 +96,13 @@ async fn every_page_fits_every_screen_and_is_accessible() {
     browser.close().await;
 }
 
-async fn check_page(browser: &Browser, app: &App, name: &str, path: &str, selector: &str) {
+pub(super) async fn check_page(
+    browser: &Browser,
+    app: &App,
+    name: &str,
+    path: &str,
+    selector: &str,
+) {
     browser.open(&format!("{}{path}", app.url)).await;
     let shown = format!("return document.querySelectorAll('{selector}').length");
     browser.wait_for(&shown, |count| count.as_i64() > Some(0)).await;
@@ -106,7 +112,7 @@ async fn check_page(browser: &Browser, app: &App, name: &str, path: &str, select
 
 /// Checks the current page in several themes and widths: it does not scroll sideways, and axe finds
 /// no violation. Takes a screenshot of each.
-async fn check_view(browser: &Browser, name: &str) {
+pub(super) async fn check_view(browser: &Browser, name: &str) {
     for (theme, width, height) in [
         ("light", 320, 640),
         ("light", 1280, 900),

@@ -17,6 +17,7 @@ mod list;
 mod live;
 mod lost_answers;
 mod messages;
+mod organize;
 mod organizer_page;
 mod packages;
 mod page_load;
