@@ -5,6 +5,7 @@ use rowlock_web_operations::events::Event;
 
 use super::{
     book_button::{BookButton, Offer},
+    event_text::text_of,
     icons::{Calendar, Place},
     sale_state::{SaleState, sale_of},
 };
@@ -45,15 +46,6 @@ pub(crate) fn EventCard(event: Event) -> impl IntoView {
             </div>
         </article>
     }
-}
-
-/// A text about an event, which follows its edits. All such texts have the same type, so their code
-/// is compiled once.
-pub(crate) fn text_of(
-    event: RwSignal<Event>,
-    text: fn(&Event) -> String,
-) -> impl Fn() -> String + Copy + Send {
-    move || event.with(text)
 }
 
 /// When and where an event takes place.

@@ -5,6 +5,7 @@ pub(crate) mod book_button;
 pub(crate) mod confirm_dialog;
 pub(crate) mod deferred;
 pub(crate) mod event_card;
+pub(crate) mod event_text;
 pub(crate) mod field;
 pub(crate) mod header;
 pub(crate) mod icons;

@@ -9,7 +9,7 @@ use rowlock_web_operations::{
 };
 
 use super::{
-    event_card::text_of,
+    event_text::text_of,
     ticket_badge::{TicketBadge, TicketBar},
 };
 use crate::{

@@ -13,7 +13,7 @@ use crate::{
     components::{
         about_event::AboutEvent,
         book_button::{BookButton, Offer},
-        event_card::text_of,
+        event_text::text_of,
         icons::Person,
         live_status::LiveStatus,
         notice::FailureNotice,

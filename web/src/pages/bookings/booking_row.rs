@@ -7,7 +7,8 @@ use crate::{
     api::details::LiveDetails,
     browser,
     components::{
-        event_card::{DateTile, EventFacts, text_of},
+        event_card::{DateTile, EventFacts},
+        event_text::text_of,
         sale_state::sale_of,
     },
     dates,
@@ -20,12 +21,12 @@ pub(super) fn BookingRow(booking: Booking, to_cancel: RwSignal<Option<Booking>>)
     let sale = sale_of(event);
     let is_confirmed = booking.status == BookingStatus::Confirmed;
     // The organizer's cancellation of an event cancels each booking a little later.
-    let is_held = Memo::new(move |_| is_confirmed && sale.get() != Sale::Cancelled);
-    let can_cancel = Memo::new(move |_| is_held.get() && sale.get() != Sale::Started);
+    let is_held = move || is_confirmed && sale.get() != Sale::Cancelled;
+    let can_cancel = move || is_held() && sale.get() != Sale::Started;
     let is_organizers = booking.cancelled_by == Some(CancelledBy::Organizer);
     let reason = booking.cancellation_reason.clone();
     let organizers_words = move || {
-        (is_organizers || is_confirmed && !is_held.get()).then(|| {
+        (is_organizers || is_confirmed && !is_held()).then(|| {
             let reason =
                 reason.clone().or_else(|| event.with(|event| event.cancellation_reason.clone()));
             match reason {
@@ -41,7 +42,7 @@ pub(super) fn BookingRow(booking: Booking, to_cancel: RwSignal<Option<Booking>>)
     let reference = booking.reference.clone();
     let (id, cost) = (row_id(booking.id.inner()), cost(&booking));
     view! {
-        <li class="card booking" class:cancelled=move || !is_held.get() id=id tabindex="-1">
+        <li class="card booking" class:cancelled=move || !is_held() id=id tabindex="-1">
             <div class="card-head">
                 <DateTile event />
                 <div>
@@ -54,7 +55,7 @@ pub(super) fn BookingRow(booking: Booking, to_cancel: RwSignal<Option<Booking>>)
                 </div>
             </div>
             <div class="booking-facts">
-                {move || match is_held.get() {
+                {move || match is_held() {
                     true => view! { <span class="badge badge-plenty">"Confirmed"</span> },
                     false => view! { <span class="badge badge-sold-out">"Cancelled"</span> },
                 }}
@@ -67,8 +68,7 @@ pub(super) fn BookingRow(booking: Booking, to_cancel: RwSignal<Option<Booking>>)
             </div>
             {move || {
                 let booking = booking.clone();
-                can_cancel
-                    .get()
+                can_cancel()
                     .then(|| {
                         view! {
                             <button
