@@ -158,8 +158,8 @@ mod tests {
     #[test]
     fn a_booking_before_the_sale_can_be_tried_again_and_others_that_are_refused_can_not() {
         let closed = |reason| {
-            let (message, event) = ("Too early.".to_owned(), WholeEvent { event: event() });
-            outcome(Ok(BookEventResult::BookingClosed(BookingClosed { message, reason, event })))
+            let message = "Too early.".to_owned();
+            outcome(Ok(BookEventResult::BookingClosed(BookingClosed { message, reason })))
         };
         let refused = BookingOutcome::Refused("Too early.".to_owned());
         assert_eq!(closed(ClosedReason::NotYetOnSale), refused);

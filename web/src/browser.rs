@@ -1,7 +1,7 @@
 //! Wrappers around the browser's own functions: numbers and prices in English, the clock, random
 //! numbers, focus, address and storage.
 
-use std::{cell::RefCell, collections::HashMap, time::Duration};
+use std::{cell::RefCell, time::Duration};
 
 use futures_timer::Delay;
 use js_sys::{Array, Date, Function, Intl, Object, Reflect};
@@ -19,7 +19,7 @@ thread_local! {
     // Formatters are kept, because creating one takes a browser longer than rendering a card.
     static NUMBER: Function = number_format(&[]);
     /// Formatters by currency.
-    static PRICES: RefCell<HashMap<String, Function>> = RefCell::default();
+    static PRICES: RefCell<Vec<(String, Function)>> = RefCell::default();
     /// The kind of English that dates and numbers are written in.
     static LOCALE: JsValue = {
         let preferred = window().navigator().languages();
@@ -68,7 +68,7 @@ fn written_amount(decimal: &str, currency: &str) -> String {
 /// each is created in a task of its own and the browser can paint in between.
 pub(crate) async fn prepare_prices<'a>(prices: impl Iterator<Item = &'a Money>) {
     for Money { currency, .. } in prices {
-        if PRICES.with_borrow(|formats| !formats.contains_key(currency)) {
+        if known_price_format(currency).is_none() {
             Delay::new(Duration::ZERO).await;
             price_format(currency);
         }
@@ -77,12 +77,18 @@ pub(crate) async fn prepare_prices<'a>(prices: impl Iterator<Item = &'a Money>) 
 }
 
 fn price_format(currency: &str) -> Function {
-    if let Some(format) = PRICES.with_borrow(|formats| formats.get(currency).cloned()) {
-        return format;
-    }
-    let format = number_format(&[("style", "currency"), ("currency", currency)]);
-    PRICES.with_borrow_mut(|formats| formats.insert(currency.to_owned(), format.clone()));
-    format
+    known_price_format(currency).unwrap_or_else(|| {
+        let format = number_format(&[("style", "currency"), ("currency", currency)]);
+        PRICES.with_borrow_mut(|formats| formats.push((currency.to_owned(), format.clone())));
+        format
+    })
+}
+
+fn known_price_format(currency: &str) -> Option<Function> {
+    PRICES.with_borrow(|formats| {
+        let known = formats.iter().find(|(known, _)| known == currency)?;
+        Some(known.1.clone())
+    })
 }
 
 /// The current time by the browser's clock, in RFC 3339 in UTC.

@@ -4,11 +4,7 @@
 use std::{cell::RefCell, time::Duration};
 
 use futures_timer::Delay;
-use js_sys::{
-    Array, Date, Function,
-    Intl::{self, DateTimeFormat},
-    Reflect,
-};
+use js_sys::{Array, Date, Function, Intl::DateTimeFormat, Object, Reflect};
 use rowlock_web_operations::{DateTime, events::Event};
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -19,7 +15,8 @@ use crate::browser::{locale, object};
 enum Format {
     DateAndTime,
     DateAndTimeWithZone,
-    MonthAndDay,
+    Month,
+    Day,
 }
 
 impl Format {
@@ -35,7 +32,8 @@ impl Format {
         match self {
             Self::DateAndTime => &WITH_ZONE[..5],
             Self::DateAndTimeWithZone => &WITH_ZONE,
-            Self::MonthAndDay => &[("month", "short"), ("day", "numeric")],
+            Self::Month => &[("month", "short")],
+            Self::Day => &[("day", "numeric")],
         }
     }
 }
@@ -75,23 +73,15 @@ fn span_in(start: &str, end: Option<&str>, zone: &str) -> String {
 
 /// The month and the day on which an event starts, for example "Mar" and "15".
 pub(crate) fn month_and_day(event: &Event) -> (String, String) {
-    let date = date(&event.starts_at.0);
-    if date.get_time().is_nan() {
-        return Default::default();
-    }
-    let parts = formatter(Format::MonthAndDay, &event.time_zone).format_to_parts(&date);
-    let part = |kind: &str| {
-        let is_kind = |part: &JsValue| field(part, "type").as_deref() == Some(kind);
-        parts.iter().find(is_kind).and_then(|part| field(&part, "value")).unwrap_or_default()
-    };
-    (part("month"), part("day"))
+    let part = |format| written(format, &event.time_zone, &event.starts_at.0, None);
+    (part(Format::Month), part(Format::Day))
 }
 
 /// Creates the formatters for these events' time zones. Each takes a browser some time, so each zone
 /// has a task of its own and the browser can paint in between.
 pub(crate) async fn prepare<'a>(events: impl Iterator<Item = &'a Event>) {
     for event in events {
-        if known_formatter(Format::MonthAndDay, &event.time_zone).is_none() {
+        if known_formatter(Format::Month, &event.time_zone).is_none() {
             Delay::new(Duration::ZERO).await;
             month_and_day(event);
             time_of(event);
@@ -145,14 +135,10 @@ fn created(format: Format, zone: &str) -> DateTimeFormat {
     };
     match with_zone(zone).or_else(|_| with_zone("UTC")) {
         Ok(formatter) => formatter.unchecked_into(),
-        Err(_) => Intl::DateTimeFormat::new(&Array::new(), &object(&[])),
+        Err(_) => DateTimeFormat::new(&Array::new(), &Object::new()),
     }
 }
 
 fn date(rfc3339: &str) -> Date {
     Date::new(&JsValue::from_str(rfc3339))
-}
-
-fn field(part: &JsValue, name: &str) -> Option<String> {
-    Reflect::get(part, &JsValue::from_str(name)).ok()?.as_string()
 }

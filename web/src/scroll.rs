@@ -1,7 +1,7 @@
 //! The scroll position of each page. The browser's own restoration is off, because it scrolls
 //! before the content is rendered.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::cell::RefCell;
 
 use js_sys::Date;
 use leptos::{ev, prelude::*};
@@ -15,7 +15,7 @@ const STORAGE_KEY: &str = "rowlock.scroll";
 const RESTORE_TIMEOUT_MILLIS: f64 = 5_000.0;
 
 thread_local! {
-    static POSITIONS: RefCell<HashMap<String, i32>> = RefCell::default();
+    static POSITIONS: RefCell<Vec<(String, i32)>> = RefCell::default();
 }
 
 /// A `Copy` handle that restores positions.
@@ -38,13 +38,11 @@ impl ScrollPositions {
         });
         // Storage is read after a reload only, because opening it takes a browser some time.
         if let Some(y) = is_reload.then(stored_position).flatten() {
-            POSITIONS.with_borrow_mut(|positions| positions.insert(path_and_query(), y));
+            set_position(y);
             scroll.returned_at.set_value(Date::now());
         }
         window_event_listener(ev::scroll, |_| {
-            POSITIONS.with_borrow_mut(|positions| {
-                positions.insert(path_and_query(), current_position())
-            });
+            set_position(current_position());
         });
         window_event_listener(ev::popstate, move |_| scroll.returned_at.set_value(Date::now()));
         window_event_listener(ev::pagehide, |_| {
@@ -65,11 +63,25 @@ impl ScrollPositions {
             return;
         }
         self.returned_at.set_value(f64::NEG_INFINITY);
-        let position = POSITIONS.with_borrow(|positions| positions.get(&path_and_query()).copied());
+        let path = path_and_query();
+        let position = POSITIONS.with_borrow(|positions| {
+            positions.iter().find(|(known, _)| *known == path).map(|(_, y)| *y)
+        });
         if let Some(y) = position {
             request_animation_frame(move || window().scroll_to_with_x_and_y(0.0, y.into()));
         }
     }
+}
+
+/// Keeps the position of the page at the current address.
+fn set_position(y: i32) {
+    let path = path_and_query();
+    POSITIONS.with_borrow_mut(|positions| {
+        match positions.iter_mut().find(|(known, _)| *known == path) {
+            Some((_, known)) => *known = y,
+            None => positions.push((path, y)),
+        }
+    });
 }
 
 /// The current position in whole pixels.

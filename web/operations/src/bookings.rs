@@ -29,6 +29,7 @@ pub struct BookEvent {
 }
 
 #[derive(cynic::InlineFragments, Debug)]
+#[expect(clippy::large_enum_variant, reason = "an answer is one value, which is used at once")]
 pub enum BookEventResult {
     BookEventSuccess(BookEventSuccess),
     SoldOut(SoldOut),
@@ -76,7 +77,6 @@ pub struct AlreadyBooked {
 pub struct BookingClosed {
     pub message: String,
     pub reason: ClosedReason,
-    pub event: WholeEvent,
 }
 
 #[derive(cynic::Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +114,7 @@ pub struct CancelBooking {
 }
 
 #[derive(cynic::InlineFragments, Debug)]
+#[expect(clippy::large_enum_variant, reason = "an answer is one value, which is used at once")]
 pub enum CancelBookingResult {
     CancelBookingSuccess(CancelBookingSuccess),
     BookingClosed(BookingClosed),

@@ -1,6 +1,6 @@
 //! What the page knows about its events, kept true while organizers edit them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use cynic::Id;
 use leptos::prelude::*;
@@ -20,6 +20,7 @@ type OnEdit = Arc<dyn Fn(Edit<'_>) + Send + Sync>;
 /// What is known about one event.
 #[derive(Clone)]
 struct Entry {
+    id: Id,
     event: ArcRwSignal<Event>,
     /// The description, if the page shows it.
     description: Option<ArcRwSignal<String>>,
@@ -31,12 +32,13 @@ struct Entry {
 /// A `Copy` handle to the events that the page knows.
 #[derive(Clone, Copy)]
 pub(crate) struct LiveDetails {
-    entries: StoredValue<HashMap<Id, Entry>>,
+    /// There are few, so they are not hashed.
+    entries: StoredValue<Vec<Entry>>,
     on_edit: StoredValue<Option<OnEdit>>,
 }
 
 impl LiveDetails {
-    pub(crate) fn provide() -> Self {
+    pub(super) fn provide() -> Self {
         let details = Self { entries: StoredValue::default(), on_edit: StoredValue::new(None) };
         provide_context(details);
         details
@@ -58,12 +60,12 @@ impl LiveDetails {
 
     /// The event's description. The signal follows all later edits.
     pub(crate) fn description_of(self, event: &Event, description: &str) -> ArcRwSignal<String> {
-        let known = self.entry(event);
-        let shown = known.description.clone();
-        let shown = shown.unwrap_or_else(|| ArcRwSignal::new(description.to_owned()));
-        let entry = Entry { description: Some(shown.clone()), ..known };
-        self.entries.write_value().insert(event.id.clone(), entry);
-        shown
+        let known = self.entry(event).description;
+        known.unwrap_or_else(|| {
+            let shown = ArcRwSignal::new(description.to_owned());
+            self.change(&event.id, |entry| entry.description = Some(shown.clone()));
+            shown
+        })
     }
 
     /// Takes an event that a query has read, unless the page already knows a later state.
@@ -89,20 +91,18 @@ impl LiveDetails {
 
     /// The events among these that the page knows, with their revisions.
     pub(super) fn revisions(self, ids: &[Id]) -> Vec<(Id, i32)> {
-        self.entries.with_value(|entries| {
-            let revision = |id| Some(entries.get(id)?.event.with_untracked(|event| event.revision));
-            ids.iter().filter_map(|id| Some((id.clone(), revision(id)?))).collect()
-        })
+        let revision = |id| Some(self.known(id)?.event.with_untracked(|event| event.revision));
+        ids.iter().filter_map(|id| Some((id.clone(), revision(id)?))).collect()
     }
 
     /// Forgets all events but these.
     pub(super) fn keep_only(self, ids: &[Id]) {
-        self.entries.write_value().retain(|id, _| ids.contains(id));
+        self.entries.write_value().retain(|entry| ids.contains(&entry.id));
     }
 
     /// Lets the next answers replace what is known, whatever their revisions.
     pub(super) fn expect_older(self) {
-        self.entries.write_value().values_mut().for_each(|entry| entry.may_go_back = true);
+        self.entries.write_value().iter_mut().for_each(|entry| entry.may_go_back = true);
     }
 
     fn take(self, event: &Event, description: Option<&str>) {
@@ -110,8 +110,7 @@ impl LiveDetails {
             return;
         };
         if known.may_go_back {
-            let known = Entry { may_go_back: false, ..known.clone() };
-            self.entries.write_value().insert(event.id.clone(), known);
+            self.change(&event.id, |entry| entry.may_go_back = false);
         }
         let is_description_changed = match (known.description, description) {
             (Some(shown), Some(new)) if shown.with_untracked(|shown| shown != new) => {
@@ -132,16 +131,26 @@ impl LiveDetails {
     }
 
     fn known(self, id: &Id) -> Option<Entry> {
-        self.entries.with_value(|entries| entries.get(id).cloned())
+        self.entries.with_value(|entries| entries.iter().find(|entry| entry.id == *id).cloned())
     }
 
     fn entry(self, event: &Event) -> Entry {
-        let new = || Entry {
-            event: ArcRwSignal::new(event.clone()),
-            description: None,
-            may_go_back: false,
-        };
-        self.entries.write_value().entry(event.id.clone()).or_insert_with(new).clone()
+        self.known(&event.id).unwrap_or_else(|| {
+            let entry = Entry {
+                id: event.id.clone(),
+                event: ArcRwSignal::new(event.clone()),
+                description: None,
+                may_go_back: false,
+            };
+            self.entries.write_value().push(entry.clone());
+            entry
+        })
+    }
+
+    fn change(self, id: &Id, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.entries.write_value().iter_mut().find(|entry| entry.id == *id) {
+            change(entry);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Live counts and edits. One socket watches the events on the page, and is opened again whenever it
 //! breaks.
 
-use std::{collections::HashMap, pin::pin, time::Duration};
+use std::{pin::pin, time::Duration};
 
 use cynic::Id;
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
@@ -48,7 +48,8 @@ enum Command {
 #[derive(Clone, Copy)]
 pub(crate) struct LiveCounts {
     details: LiveDetails,
-    counts: StoredValue<HashMap<Id, ArcRwSignal<TicketCount>>>,
+    /// There are few, so they are not hashed.
+    counts: StoredValue<Vec<(Id, ArcRwSignal<TicketCount>)>>,
     commands: StoredValue<UnboundedSender<Command>>,
     connection: RwSignal<Connection>,
     is_watching: RwSignal<bool>,
@@ -90,7 +91,7 @@ impl LiveCounts {
     /// Watches the counts of these events instead of those before, and edits of those whose details
     /// the page knows.
     pub(crate) fn watch_only(self, ids: Vec<Id>) {
-        self.counts.write_value().retain(|id, _| ids.contains(id));
+        self.counts.write_value().retain(|(id, _)| ids.contains(id));
         self.details.keep_only(&ids);
         self.is_watching.set(!ids.is_empty());
         self.send(Command::Watch(ids));
@@ -117,13 +118,22 @@ impl LiveCounts {
 
     /// The event's count. The signal follows all later updates.
     pub(crate) fn count_of(self, id: &Id) -> ArcRwSignal<TicketCount> {
-        let unread = || ArcRwSignal::new(TicketCount::from_query(0, 0));
-        self.counts.write_value().entry(id.clone()).or_insert_with(unread).clone()
+        self.known_count_of(id).unwrap_or_else(|| {
+            let unread = ArcRwSignal::new(TicketCount::from_query(0, 0));
+            self.counts.write_value().push((id.clone(), unread.clone()));
+            unread
+        })
+    }
+
+    fn known_count_of(self, id: &Id) -> Option<ArcRwSignal<TicketCount>> {
+        self.counts.with_value(|counts| {
+            let known = counts.iter().find(|(known, _)| known == id)?;
+            Some(known.1.clone())
+        })
     }
 
     fn apply(self, update: &TicketUpdate) {
-        let count = self.counts.with_value(|counts| counts.get(&update.event_id).cloned());
-        let Some(count) = count else { return };
+        let Some(count) = self.known_count_of(&update.event_id) else { return };
         let tickets = TicketCount::from_update(update.remaining_tickets, update.total_tickets);
         if tickets != count.get_untracked() {
             count.set(tickets);

@@ -80,7 +80,7 @@ impl MyBookings {
             Repeated::Unknown => BookingOutcome::Unknown,
             Repeated::Answered(answer) => {
                 if let Ok(answer) = &answer {
-                    self.take_event(&event_id, answer);
+                    self.take_count(&event_id, answer);
                 }
                 BookingOutcome::of(answer, |refusal| self.changes_in(refusal))
             }
@@ -108,17 +108,15 @@ impl MyBookings {
         }
     }
 
-    /// Takes what an answer says about the event. While the socket is up, it says the same.
-    fn take_event(self, event_id: &Id, answer: &BookEventResult) {
+    /// While the socket is up, live counts say the same.
+    fn take_count(self, event_id: &Id, answer: &BookEventResult) {
         let count = match answer {
             BookEventResult::BookEventSuccess(success) => &success.booking.event,
             BookEventResult::AlreadyBooked(refusal) => &refusal.booking.event,
             BookEventResult::SoldOut(refusal) => &refusal.event,
-            BookEventResult::BookingClosed(refusal) => {
-                self.details.set_quietly(&refusal.event);
-                return;
-            }
-            BookEventResult::PriceChanged(_) | BookEventResult::Other => return,
+            BookEventResult::BookingClosed(_)
+            | BookEventResult::PriceChanged(_)
+            | BookEventResult::Other => return,
         };
         self.live.set_from_query(event_id, count.remaining_tickets, count.total_tickets);
     }

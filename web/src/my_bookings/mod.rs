@@ -7,8 +7,6 @@ mod attempts;
 mod booking;
 mod shortage;
 
-use std::collections::HashMap;
-
 use cynic::Id;
 use js_sys::Date;
 use leptos::{prelude::*, task::spawn_local};
@@ -59,6 +57,7 @@ pub(crate) struct ReadStamp {
 /// What is known about one event.
 #[derive(Clone)]
 struct Entry {
+    event_id: Id,
     state: ArcRwSignal<BookingState>,
     /// The number of the user's last change of the state.
     last_change: u32,
@@ -71,7 +70,7 @@ pub(crate) struct MyBookings {
     live: LiveCounts,
     details: LiveDetails,
     toasts: Toasts,
-    entries: StoredValue<HashMap<Id, Entry>>,
+    entries: StoredValue<Vec<Entry>>,
     state_changes: StoredValue<u32>,
     bookings_made: RwSignal<u32>,
     attempts: StoredValue<Attempts>,
@@ -186,7 +185,7 @@ impl MyBookings {
     /// themselves. Open attempts of the new user go on, except for those that were given up. Nobody
     /// who signs in expects that to book, so a session's end gives up all of them.
     pub(crate) fn change_viewer(self, viewer: &Viewer) {
-        for entry in self.entries.read_value().values() {
+        for entry in self.entries.read_value().iter() {
             entry.state.set(BookingState::NotBooked);
         }
         for attempt in self.attempts.read_value().all() {
@@ -267,9 +266,13 @@ impl MyBookings {
     fn set_state(self, event_id: &Id, state: BookingState) {
         let last_change = self.state_changes.get_value() + 1;
         self.state_changes.set_value(last_change);
-        let entry = Entry { last_change, ..self.entry(event_id) };
-        self.entries.write_value().insert(event_id.clone(), entry.clone());
-        entry.state.set(state);
+        let changed = self.entry(event_id).state;
+        let mut entries = self.entries.write_value();
+        if let Some(entry) = entries.iter_mut().find(|entry| entry.event_id == *event_id) {
+            entry.last_change = last_change;
+        }
+        drop(entries);
+        changed.set(state);
     }
 
     /// Shows a message that holds as long as the event is booked.
@@ -281,7 +284,14 @@ impl MyBookings {
     }
 
     fn entry(self, event_id: &Id) -> Entry {
-        let new = || Entry { state: ArcRwSignal::new(BookingState::NotBooked), last_change: 0 };
-        self.entries.write_value().entry(event_id.clone()).or_insert_with(new).clone()
+        let known = self.entries.with_value(|entries| {
+            entries.iter().find(|entry| entry.event_id == *event_id).cloned()
+        });
+        known.unwrap_or_else(|| {
+            let state = ArcRwSignal::new(BookingState::NotBooked);
+            let entry = Entry { event_id: event_id.clone(), state, last_change: 0 };
+            self.entries.write_value().push(entry.clone());
+            entry
+        })
     }
 }

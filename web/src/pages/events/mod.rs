@@ -59,9 +59,10 @@ pub(crate) fn EventsPage() -> impl IntoView {
     });
     on_cleanup(move || live.watch_only(Vec::new()));
 
-    let is_of_all = Memo::new(move |_| params.with(|params| params.organizer.is_none()));
-    let heading = Memo::new(move |_| {
-        if is_of_all.get() {
+    let is_of_all = move || params.with(|params| params.organizer.is_none());
+    // Unknown until the organizer has been read.
+    let heading = move || {
+        if is_of_all() {
             return Some("Events".to_owned());
         }
         events.with(|events| {
@@ -71,26 +72,25 @@ pub(crate) fn EventsPage() -> impl IntoView {
                 None => "Not found".to_owned(),
             })
         })
-    });
+    };
+    // The route decides, and the page does not change its route.
+    let is_list_of_all = untrack(is_of_all);
     view! {
         <PageHeading
-            title=Signal::derive(move || heading.get().unwrap_or_else(|| "Organizer".to_owned()))
-            is_final=Signal::derive(move || heading.get().is_some())
+            title=Signal::derive(move || heading().unwrap_or_else(|| "Organizer".to_owned()))
+            is_final=Signal::derive(move || heading().is_some())
         >
             <LiveStatus />
         </PageHeading>
-        {move || {
-            is_of_all
-                .get()
-                .then(|| {
-                    view! {
-                        <p class="tagline">
-                            "Find an event, book your tickets, and watch live how many are left."
-                        </p>
-                        <Controls params />
-                    }
-                })
-        }}
+        {is_list_of_all
+            .then(|| {
+                view! {
+                    <p class="tagline">
+                        "Find an event, book your tickets, and watch live how many are left."
+                    </p>
+                    <Controls params />
+                }
+            })}
         <Deferred>
             <Results events />
         </Deferred>
