@@ -10,7 +10,7 @@
 
 use sea_orm_migration::{
     prelude::*,
-    sea_orm::{ConnectionTrait, DbBackend},
+    sea_orm::{ConnectionTrait, DbBackend, Statement},
 };
 
 use crate::{
@@ -363,8 +363,23 @@ fn down_on_sqlite() -> Vec<String> {
     statements
 }
 
-/// Without organizers, nothing tells drafts and cancelled events from others.
 const HIDDEN_EVENTS: &str = "SELECT count(*) FROM events WHERE status <> 'PUBLISHED'";
+
+/// Fails if there are drafts or cancelled events. Without organizers, nothing tells them from
+/// others. The next migration asks for this, too, so that nothing is lost before it is refused.
+pub(crate) async fn refuse_hidden_events(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let backend = manager.get_database_backend();
+    let hidden = Statement::from_string(backend, HIDDEN_EVENTS);
+    let row = manager.get_connection().query_one_raw(hidden).await?;
+    let hidden: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
+    match hidden {
+        0 => Ok(()),
+        _ => Err(DbErr::Migration(format!(
+            "{hidden} events are drafts or cancelled, and without organizers everybody could book \
+             them. Delete or publish them, and try again."
+        ))),
+    }
+}
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
@@ -387,15 +402,7 @@ impl MigrationTrait for Migration {
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let db = manager.get_connection();
         let backend = manager.get_database_backend();
-        let hidden = sea_orm_migration::sea_orm::Statement::from_string(backend, HIDDEN_EVENTS);
-        let row = db.query_one_raw(hidden).await?;
-        let hidden: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
-        if hidden > 0 {
-            return Err(DbErr::Migration(format!(
-                "{hidden} events are drafts or cancelled, and without this migration everybody \
-                 could book them. Delete or publish them, and try again."
-            )));
-        }
+        refuse_hidden_events(manager).await?;
         let statements = match backend {
             DbBackend::Postgres => {
                 let function = FORGET_SEARCH_KEY.replace("{or_city}", "");

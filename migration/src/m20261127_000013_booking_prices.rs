@@ -8,7 +8,9 @@ use sea_orm_migration::{
     sea_orm::{ConnectionTrait, DbBackend},
 };
 
-use crate::m20261126_000008_readable_rows::Rule;
+use crate::{
+    m20261126_000008_readable_rows::Rule, m20261127_000012_organizers::refuse_hidden_events,
+};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -130,6 +132,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        refuse_hidden_events(manager).await?;
         let statements: &[&str] = match manager.get_database_backend() {
             DbBackend::Postgres => &DOWN_ON_POSTGRES,
             _ => &DOWN_ON_SQLITE,

@@ -26,6 +26,8 @@ pub(crate) struct AttendeeFilter {
     pub(crate) status: Option<booking::Status>,
     /// Each of these words is in the name or the email, or begins the reference.
     words: Vec<String>,
+    /// The whole text as the start of a reference, which may be written with spaces.
+    references: Option<(Reference, Reference)>,
 }
 
 impl AttendeeFilter {
@@ -33,19 +35,22 @@ impl AttendeeFilter {
     /// is, whatever its case.
     pub(crate) fn new(event: EventId, status: Option<booking::Status>, search: &str) -> Self {
         let words = search.split_whitespace().map(str::to_lowercase).collect();
-        Self { event, status, words }
+        Self { event, status, words, references: Reference::range(search) }
     }
 
     fn select(&self, backend: DbBackend) -> Select<booking::Entity> {
         use booking::Column::{EventId, Quantity, Status};
-        let mut condition = Condition::all()
+        let words =
+            self.words.iter().fold(Condition::all(), |all, word| all.add(has_word(backend, word)));
+        let found = Condition::any()
+            .add(words)
+            .add_option(self.references.map(|range| has_reference(backend, range)));
+        let condition = Condition::all()
             .add(EventId.eq(self.event))
             // This is true for all, and the index over the bookings of events asks for it.
             .add(Quantity.gt(0))
-            .add_option(self.status.map(|status| Status.eq(status)));
-        for word in &self.words {
-            condition = condition.add(has_word(backend, word));
-        }
+            .add_option(self.status.map(|status| Status.eq(status)))
+            .add_option((!self.words.is_empty()).then_some(found));
         booking::Entity::find()
             .join(JoinType::InnerJoin, booking::Relation::User.def())
             .filter(condition)
@@ -57,17 +62,18 @@ fn has_word(backend: DbBackend, word: &str) -> Condition {
     let escaped = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     let pattern = || LikeExpr::new(format!("%{escaped}%")).escape('\\');
     let lower_name = Func::lower(Expr::col((user::Entity, user::Column::Name)));
-    let mut any = Condition::any()
+    Condition::any()
         .add(Expr::expr(lower_name).like(pattern()))
-        .add(Expr::col((user::Entity, user::Column::Email)).like(pattern()));
-    if let Some((first, last)) = Reference::range(word) {
-        let end_of_id = match backend {
-            DbBackend::Postgres => "right(bookings.id::text, 12)",
-            _ => "lower(substr(hex(bookings.id), 21))",
-        };
-        any = any.add(Expr::cust(end_of_id).between(first.hex(), last.hex()));
-    }
-    any
+        .add(Expr::col((user::Entity, user::Column::Email)).like(pattern()))
+        .add_option(Reference::range(word).map(|range| has_reference(backend, range)))
+}
+
+fn has_reference(backend: DbBackend, (first, last): (Reference, Reference)) -> Expr {
+    let end_of_id = match backend {
+        DbBackend::Postgres => "right(bookings.id::text, 12)",
+        _ => "lower(substr(hex(bookings.id), 21))",
+    };
+    Expr::cust(end_of_id).between(first.hex(), last.hex())
 }
 
 #[derive(FromQueryResult)]
