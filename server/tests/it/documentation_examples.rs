@@ -1,7 +1,7 @@
 //! Runs all examples of the README and the API guide in their order, and compares the answers with
 //! the documented ones.
 
-use std::{env, io::Write};
+use std::{env, fs, io::Write, path::Path};
 
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -28,7 +28,7 @@ async fn every_example_of_the_readme_gets_the_documented_answer(app: App) {
 }
 
 async fn every_example_of_the_api_guide_gets_the_documented_answer(app: App) {
-    assert!(run_examples(&app, API_GUIDE).await >= 16);
+    assert!(run_examples(&app, API_GUIDE).await >= 34);
 }
 
 /// The fenced blocks, each with its language.
@@ -43,12 +43,18 @@ fn blocks(page: &str) -> impl Iterator<Item = (&str, &str)> {
 async fn run_examples(app: &App, page: &str) -> usize {
     let mut blocks = blocks(page).peekable();
     let mut runner =
-        ExampleRunner { app, folder: TempDir::new().unwrap(), token: None, booking: Value::Null };
+        ExampleRunner { app, folder: TempDir::new().unwrap(), token: None, ids: Map::new() };
     let mut examples = 0;
     while let Some((language, example)) = blocks.next() {
         let answer = match language {
             "graphql" => runner.send(example).await.to_string(),
-            "sh" if example.contains("curl") => runner.run_shell(example).await,
+            "sh" if example.contains("curl") || example.starts_with("rowlock events ") => {
+                runner.run_shell(example).await
+            }
+            "csv" => {
+                fs::write(runner.folder.path().join("events.csv"), example).unwrap();
+                continue;
+            }
             "js" => runner.run_node(example).await,
             _ => continue,
         };
@@ -80,15 +86,19 @@ struct ExampleRunner<'a> {
     app: &'a App,
     folder: TempDir,
     token: Option<String>,
-    booking: Value,
+    /// The newest ids, by the names of the variables that stand for them.
+    ids: Map<String, Value>,
 }
+
+/// The variables that examples use, each with the field of an answer whose id it gets.
+const VARIABLES: [(&str, &str); 3] =
+    [("bookingId", "booking"), ("organizerId", "createOrganizer"), ("eventId", "createEvent")];
 
 impl ExampleRunner<'_> {
     async fn send(&mut self, operation: &str) -> Value {
-        let variables = match operation.contains("$bookingId") {
-            true => json!({ "bookingId": self.booking }),
-            false => json!({}),
-        };
+        let used = |name: &String| operation.contains(&format!("${name}"));
+        let variables = self.ids.iter().filter(|(name, _)| used(name));
+        let variables = Value::Object(variables.map(|(n, id)| (n.clone(), id.clone())).collect());
         let answer = if operation.starts_with("subscription") {
             let mut socket = Socket::open(&self.app.url, MODERN_PROTOCOL, json!({})).await;
             socket.start(operation, variables).await;
@@ -99,16 +109,25 @@ impl ExampleRunner<'_> {
         if let Some(found) = find(&answer, "accessToken") {
             self.token = found.as_str().map(str::to_owned);
         }
-        if let Some(found) = find(&answer, "booking").and_then(|booking| booking.get("id")) {
-            self.booking = found.clone();
+        for (variable, field) in VARIABLES {
+            if let Some(id) = find(&answer, field).and_then(|object| object.get("id")) {
+                self.ids.insert(variable.to_owned(), id.clone());
+            }
         }
         answer
     }
 
     async fn run_shell(&self, script: &str) -> String {
+        let program = Path::new(env!("CARGO_BIN_EXE_rowlock"));
+        let mut path = program.parent().unwrap().as_os_str().to_owned();
+        path.push(":");
+        path.push(env::var_os("PATH").unwrap());
         let mut bash = Command::new("bash");
-        self.output(bash.arg("-c").arg(self.with_app_address(script)).current_dir(&self.folder))
-            .await
+        bash.arg("-c").arg(self.with_app_address(script)).current_dir(&self.folder);
+        bash.env("PATH", path).env("DATABASE_URL", &self.app.database_url);
+        bash.env("token", self.token.as_deref().unwrap_or_default());
+        bash.env("event", self.ids.get("eventId").and_then(Value::as_str).unwrap_or_default());
+        self.output(&mut bash).await
     }
 
     async fn run_node(&self, script: &str) -> String {
