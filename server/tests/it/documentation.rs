@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 15] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -20,6 +20,7 @@ const PAGES: [&str; 14] = [
     "docs/guarantee.md",
     "docs/limits.md",
     "docs/operations.md",
+    "docs/organizers.md",
     "docs/security.md",
     "docs/settings.md",
 ];
