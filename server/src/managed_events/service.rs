@@ -24,8 +24,9 @@ use crate::{
 
 /// Number of bookings that one transaction cancels.
 const BOOKINGS_PER_PART: u32 = 500;
-/// After each part, this many times as long is left to others.
-const PAUSE_FACTOR: u32 = 3;
+/// After each part, this many times as long is left to others, so that their bookings are slowed by
+/// no more than a tenth.
+const PAUSE_FACTOR: u32 = 9;
 /// No part begins after this time. Another server may go on then.
 const MAX_PART_TIME: Duration = Duration::from_secs(3);
 
