@@ -6,7 +6,8 @@
 //! 4. `components`: what pages are built from
 //! 5. `kept_draft`: unsaved changes in the browser's storage; `zones`: time zones and currencies as
 //!    the browser knows them
-//! 6. all others: rules that need no browser
+//! 6. `takings`: reads again what was taken
+//! 7. all others: rules that need no browser
 
 mod app;
 mod attendee_list;
@@ -24,6 +25,7 @@ mod role;
 mod rules;
 mod sale_state;
 mod slug;
+mod takings;
 mod wall_time;
 mod zones;
 

@@ -18,10 +18,13 @@ use super::{
     saving::{Outcome, change_event, has_values, values_to_update},
 };
 use crate::{
-    api::{ErrorCode, Failure, details::LiveDetails, http::ApiError},
+    api::{ErrorCode, Failure, details::LiveDetails, http::ApiError, live::LiveCounts},
     browser,
     components::{live_status::LiveStatus, page_heading::PageHeading},
-    organize::{event_form::EventField::TotalTickets, kept_draft::DraftKey, role::can_edit_events},
+    organize::{
+        event_form::EventField::TotalTickets, kept_draft::DraftKey, role::can_edit_events,
+        takings::reread_after_pause,
+    },
     query::Query,
     session::{Session, Viewer},
     toasts::{Toast, Toasts, Tone},
@@ -99,6 +102,13 @@ pub(crate) fn EventEditor(
         },
         false,
     );
+    let tickets = LiveCounts::from_context().count_of(&first.id);
+    let reread_takings = reread_after_pause(query);
+    let sold = Memo::new(move |_| {
+        let count = tickets.get();
+        count.total() - count.remaining()
+    });
+    Effect::watch(move || sold.get(), move |_, _, _| reread_takings(), false);
     let title = Signal::derive(move || editor.event.with(|managed| managed.event.title.clone()));
     let is_editable = Memo::new(move |_| {
         is_editor && editor.event.with(|managed| managed.event.status != EventStatus::Cancelled)

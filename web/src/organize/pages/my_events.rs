@@ -1,7 +1,5 @@
 //! All events of one organizer, with drafts, live sales and takings.
 
-use std::time::Duration;
-
 use cynic::Id;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -23,6 +21,7 @@ use crate::{
         components::{LoadMore, NothingHere, OrganizerHead, OrganizerTab, SignedIn},
         role::can_edit_events,
         sale_state::SaleState,
+        takings::reread_after_pause,
     },
     query::{Query, QueryState},
     scroll::ScrollPositions,
@@ -34,9 +33,6 @@ use crate::{
 const PAGE_SIZE: i32 = 20;
 /// With the sales of each event, the server's limit of complexity allows less than its largest page.
 const MAX_PAGE_SIZE: i32 = 40;
-/// Takings are read again this long after a count has changed. A popular event's count changes all
-/// the time.
-const TAKINGS_PAUSE: Duration = Duration::from_secs(3);
 
 #[component]
 pub(crate) fn MyEventsPage() -> impl IntoView {
@@ -163,21 +159,7 @@ fn EventRows(
         });
         Ok(())
     };
-    let is_rereading = StoredValue::new(false);
-    let reread_takings = move || {
-        if !is_rereading.get_value() {
-            is_rereading.set_value(true);
-            set_timeout(
-                move || {
-                    // The page may be gone by now.
-                    if is_rereading.try_set_value(false).is_none() {
-                        events.refetch();
-                    }
-                },
-                TAKINGS_PAUSE,
-            );
-        }
-    };
+    let reread_takings = reread_after_pause(events);
     view! {
         <OrganizerHead slug name tab=OrganizerTab::Events>
             <LiveStatus />
