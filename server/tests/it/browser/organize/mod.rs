@@ -5,6 +5,7 @@ mod event_form;
 mod live_sales;
 mod members;
 mod pages;
+mod sale;
 
 use rowlock_entities::organizer_member::Role;
 use serde_json::{Value, json};
