@@ -40,39 +40,83 @@ pub(crate) struct Imported {
     pub(crate) unchanged: usize,
 }
 
-pub(super) async fn import(
-    db: &Database,
-    inventory: &Inventory,
+/// An import whose values have been checked one by one.
+#[derive(Debug)]
+pub(super) struct Import<'a> {
+    db: &'a Database,
     organizer: OrganizerId,
     rows: Vec<ImportRow>,
+    /// The organizer's events that have the names of the rows.
+    known: HashMap<String, EventId>,
     now: DateTime<Utc>,
-) -> Result<Imported, ManagedEventsError> {
-    let rows = check(rows).map_err(ManagedEventsError::ImportRefused)?;
-    if rows.is_empty() {
-        return Ok(Imported::default());
-    }
-    let mut attempt = 1;
-    loop {
+}
+
+impl<'a> Import<'a> {
+    pub(super) async fn check(
+        db: &'a Database,
+        organizer: OrganizerId,
+        rows: Vec<ImportRow>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, ManagedEventsError> {
+        let rows = check(rows).map_err(ManagedEventsError::ImportRefused)?;
         let known = find_known(db.reads(), organizer, &rows).await?;
-        let events = rows.iter().map(|row| imported_event(row, organizer, &known, now)).collect();
-        match inventory.carry_out(ImportEvents { events }).await {
-            Ok(ImportOutcome::Imported { created, updated, unchanged }) => {
-                return Ok(Imported { created, updated, unchanged });
+        Ok(Self { db, organizer, rows, known, now })
+    }
+
+    /// The number of events that it adds.
+    pub(super) fn new_events(&self) -> usize {
+        self.rows.iter().filter(|row| !self.known.contains_key(&row.external_id)).count()
+    }
+
+    pub(super) async fn carry_out(
+        mut self,
+        inventory: &Inventory,
+    ) -> Result<Imported, ManagedEventsError> {
+        if self.rows.is_empty() {
+            return Ok(Imported::default());
+        }
+        let mut attempt = 1;
+        loop {
+            let events = self.rows.iter().map(|row| self.imported_event(row)).collect();
+            match inventory.carry_out(ImportEvents { events }).await {
+                Ok(ImportOutcome::Imported { created, updated, unchanged }) => {
+                    return Ok(Imported { created, updated, unchanged });
+                }
+                Ok(ImportOutcome::Refused(refused)) => {
+                    let problems = refused.into_iter().flat_map(|(place, outcome)| {
+                        let problems = problems_of(&outcome);
+                        problems.into_iter().map(move |problem| ImportProblem { place, problem })
+                    });
+                    return Err(ManagedEventsError::ImportRefused(problems.collect()));
+                }
+                // Somebody else has just created an event with one of these names.
+                Err(InventoryError::Database(error))
+                    if is_unique_violation(&error) && attempt < MAX_ATTEMPTS =>
+                {
+                    attempt += 1;
+                    self.known = find_known(self.db.reads(), self.organizer, &self.rows).await?;
+                }
+                Err(error) => return Err(error.into()),
             }
-            Ok(ImportOutcome::Refused(refused)) => {
-                let problems = refused.into_iter().flat_map(|(place, outcome)| {
-                    let problems = problems_of(&outcome);
-                    problems.into_iter().map(move |problem| ImportProblem { place, problem })
-                });
-                return Err(ManagedEventsError::ImportRefused(problems.collect()));
+        }
+    }
+
+    fn imported_event(&self, row: &ImportRow) -> ImportedEvent {
+        let ImportRow { external_id, values, is_published } = row;
+        match self.known.get(external_id) {
+            Some(event_id) => ImportedEvent::Changed {
+                event_id: *event_id,
+                changes: Box::new(values.clone()),
+                is_published: *is_published,
+            },
+            None => {
+                let name = Some(external_id.clone());
+                let draft = events::draft(self.organizer, name, values, self.now);
+                ImportedEvent::New(Box::new(match is_published {
+                    true => events::published(draft),
+                    false => draft,
+                }))
             }
-            // Somebody else has just created an event with one of these names.
-            Err(InventoryError::Database(error))
-                if is_unique_violation(&error) && attempt < MAX_ATTEMPTS =>
-            {
-                attempt += 1;
-            }
-            Err(error) => return Err(error.into()),
         }
     }
 }
@@ -117,29 +161,6 @@ async fn find_known(
         known.extend(found.into_iter().map(|(id, name)| (name, id)));
     }
     Ok(known)
-}
-
-fn imported_event(
-    row: &ImportRow,
-    organizer: OrganizerId,
-    known: &HashMap<String, EventId>,
-    now: DateTime<Utc>,
-) -> ImportedEvent {
-    let ImportRow { external_id, values, is_published } = row;
-    match known.get(external_id) {
-        Some(event_id) => ImportedEvent::Changed {
-            event_id: *event_id,
-            changes: Box::new(values.clone()),
-            is_published: *is_published,
-        },
-        None => {
-            let draft = events::draft(organizer, Some(external_id.clone()), values, now);
-            ImportedEvent::New(Box::new(match is_published {
-                true => events::published(draft),
-                false => draft,
-            }))
-        }
-    }
 }
 
 fn problems_of(outcome: &EditOutcome) -> Vec<FieldProblem> {

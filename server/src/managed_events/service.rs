@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     error::{ManagedEventsError, is_unique_violation},
-    import::{ImportRow, Imported},
+    import::{Import, ImportRow, Imported},
 };
 use crate::{
     clock::Clock,
@@ -133,8 +133,10 @@ impl ManagedEvents {
         organizer: OrganizerId,
         rows: Vec<ImportRow>,
     ) -> Result<Imported, ManagedEventsError> {
-        self.check_number(organizer, u32::try_from(rows.len()).unwrap_or(u32::MAX)).await?;
-        super::import::import(&self.db, &self.inventory, organizer, rows, self.clock.now()).await
+        let now = self.clock.now();
+        let import = Import::check(&self.db, organizer, rows, now).await?;
+        self.check_number(organizer, import.new_events()).await?;
+        import.carry_out(&self.inventory).await
     }
 
     /// All events of an organizer, in the order in which they start.
@@ -156,13 +158,16 @@ impl ManagedEvents {
     async fn check_number(
         &self,
         organizer: OrganizerId,
-        more: u32,
+        more: usize,
     ) -> Result<(), ManagedEventsError> {
+        if more == 0 {
+            return Ok(());
+        }
         let number = event::Entity::find()
             .filter(event::Column::OrganizerId.eq(organizer))
             .count(self.db.reads())
             .await?;
-        match number.saturating_add(more.into()) > self.max_events.into() {
+        match number.saturating_add(more as u64) > self.max_events.into() {
             true => Err(ManagedEventsError::TooManyEvents { max: self.max_events }),
             false => Ok(()),
         }

@@ -117,7 +117,7 @@ async fn a_file_of_events_is_imported_as_a_whole_or_not_at_all(app: App) {
     let slug = slug_of(&app, &host).await;
     let folder = TempDir::new().unwrap();
     let write = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
-    let year = 2_000 + 100;
+    let year = 2_090;
     let line = |id: &str, title: &str, start: &str| {
         format!("{id},{title},Hall,Graz,Europe/Vienna,{start},12.50,EUR,40,true\n")
     };

@@ -58,12 +58,13 @@ fn main() -> Result<()> {
     for Program { name: program, page, styles } in PROGRAMS {
         let styles: Result<String> =
             styles.iter().map(|name| read(&args.pages.join(name))).collect();
-        bundle.add("style.css", styles?.as_bytes())?;
+        bundle.add("style.css", without_css_comments(&styles?).as_bytes())?;
         bundle.add_program(program, &args.programs.join(format!("{program}.wasm")))?;
         // Ordered so that each file refers only to those before it.
         let start = bundle.with_asset_paths(&read(&args.pages.join("start.js"))?);
         bundle.add("start.js", start.as_bytes())?;
-        let index = bundle.with_asset_paths(&read(&args.pages.join("index.html"))?);
+        let index = without_indentation(&read(&args.pages.join("index.html"))?);
+        let index = bundle.with_asset_paths(&index);
         // The server writes lines of its own into it, so a compressed copy would be of no use.
         fs::write(args.out.join(page), index).with_context(|| format!("writing {page}"))?;
     }
@@ -179,6 +180,23 @@ fn without_comments(js: &str) -> String {
     let is_comment = |line: &&str| ["//", "/*", "*"].iter().any(|start| line.starts_with(start));
     let lines =
         js.lines().map(str::trim_start).filter(|line| !line.is_empty() && !is_comment(line));
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
+/// A style sheet without comments, and without blanks that mean nothing. None of its texts has the
+/// signs of a comment, or of a rule's begin and end.
+fn without_css_comments(css: &str) -> String {
+    let mut rules = String::with_capacity(css.len());
+    for (number, part) in css.split("/*").enumerate() {
+        let rule =
+            if number == 0 { part } else { part.split_once("*/").map_or("", |(_, rule)| rule) };
+        rules.push_str(rule);
+    }
+    without_indentation(&rules).replace(" {\n", "{").replace(";\n}", "}").replace(";\n", ";")
+}
+
+fn without_indentation(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.flat_map(|line| [line, "\n"]).collect()
 }
 

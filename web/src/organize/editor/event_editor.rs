@@ -130,7 +130,7 @@ pub(crate) fn EventEditor(
             <div class="edited">
                 {move || is_editable.get().then(|| view! { <EditForm editor /> })}
             </div>
-            <Preview state=form />
+            <Preview state=form sold />
         </div>
     }
 }

@@ -21,7 +21,12 @@ use crate::{
 };
 
 #[component]
-pub(crate) fn Preview(state: FormState) -> impl IntoView {
+pub(crate) fn Preview(
+    state: FormState,
+    /// The number of tickets that are sold.
+    #[prop(optional, into)]
+    sold: Signal<i32>,
+) -> impl IntoView {
     // The last values that were valid, so that the preview does not come and go while one types.
     let values = Memo::new(move |before: Option<&Option<EventValues>>| {
         state.values().or_else(|| before.cloned().flatten())
@@ -37,8 +42,8 @@ pub(crate) fn Preview(state: FormState) -> impl IntoView {
     let tickets = ArcRwSignal::new(TicketCount::from_query(0, 0));
     let shown = tickets.clone();
     Effect::new(move || {
-        let total = state.text(TotalTickets).get().trim().parse().unwrap_or_default();
-        shown.set(TicketCount::from_query(total, total));
+        let total: i32 = state.text(TotalTickets).get().trim().parse().unwrap_or_default();
+        shown.set(TicketCount::from_query(total.saturating_sub(sold.get()).max(0), total));
     });
     let event = RwSignal::new(empty_event());
     let description = RwSignal::new(String::new());

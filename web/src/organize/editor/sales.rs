@@ -3,10 +3,7 @@
 use leptos::prelude::*;
 use rowlock_web_operations::{event_editing::ManagedEvent, events::EventStatus};
 
-use crate::{
-    api::live::LiveCounts, browser, components::ticket_badge::TicketBar,
-    organize::sale_state::SaleState,
-};
+use crate::{api::live::LiveCounts, browser, organize::sale_state::SaleState};
 
 #[component]
 pub(super) fn Sales(event: RwSignal<ManagedEvent>) -> impl IntoView {
@@ -19,9 +16,8 @@ pub(super) fn Sales(event: RwSignal<ManagedEvent>) -> impl IntoView {
             SaleState::of(event.status, &event.starts_at.0, remaining, &browser::now())
         })
     });
-    let count = tickets.clone();
     let sold = move || {
-        let count = count.get();
+        let count = tickets.get();
         let sold = (count.total() - count.remaining()).max(0);
         format!("{} of {} sold", browser::number(sold), browser::number(count.total()))
     };
@@ -57,7 +53,6 @@ pub(super) fn Sales(event: RwSignal<ManagedEvent>) -> impl IntoView {
                 <span class=move || state.get().css_class()>{move || state.get().label()}</span>
             </p>
             <p class="sold">{sold}</p>
-            <TicketBar tickets />
             <p class="takings">{takings}</p>
             {reason}
             {links}
