@@ -58,9 +58,14 @@ pub(super) async fn migrated_database(args: &DatabaseArgs, access: Access) -> Re
     Ok(db)
 }
 
+/// The largest number of events of an organizer for commands. The operator knows what is sensible.
+const MAX_EVENTS: u32 = 1_000_000;
+
 /// The services of a command, with default settings, over a database that is up to date.
 pub(super) async fn command_services(args: &DatabaseArgs, access: Access) -> Result<Services> {
     let db = migrated_database(args, access).await?;
     let (secrets, booking) = (JwtSecret::random().into(), BookingArgs::default());
-    Ok(Services::new(db, Clock::default(), &secrets, &booking, &OrganizerArgs::default()))
+    let organizers =
+        OrganizerArgs { max_events_per_organizer: MAX_EVENTS, ..OrganizerArgs::default() };
+    Ok(Services::new(db, Clock::default(), &secrets, &booking, &organizers))
 }

@@ -34,7 +34,7 @@ impl AttendeeFilter {
     /// The attendees with this status, in whose name, email or reference each word of `search`
     /// is, whatever its case.
     pub(crate) fn new(event: EventId, status: Option<booking::Status>, search: &str) -> Self {
-        let words = search.split_whitespace().map(str::to_lowercase).collect();
+        let words = search.split_whitespace().map(str::to_owned).collect();
         Self { event, status, words, references: Reference::range(search) }
     }
 
@@ -59,12 +59,16 @@ impl AttendeeFilter {
 
 /// SQLite's `lower` knows the case of ASCII only.
 fn has_word(backend: DbBackend, word: &str) -> Condition {
-    let escaped = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    let pattern = || LikeExpr::new(format!("%{escaped}%")).escape('\\');
-    let lower_name = Func::lower(Expr::col((user::Entity, user::Column::Name)));
+    let pattern = |word: &str| {
+        let escaped = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        LikeExpr::new(format!("%{escaped}%")).escape('\\')
+    };
+    let (lower, name) = (word.to_lowercase(), (user::Entity, user::Column::Name));
     Condition::any()
-        .add(Expr::expr(lower_name).like(pattern()))
-        .add(Expr::col((user::Entity, user::Column::Email)).like(pattern()))
+        .add(Expr::expr(Func::lower(Expr::col(name))).like(pattern(&lower)))
+        // As it is typed, with the capitals that the database does not know.
+        .add(Expr::col(name).like(pattern(word)))
+        .add(Expr::col((user::Entity, user::Column::Email)).like(pattern(&lower)))
         .add_option(Reference::range(word).map(|range| has_reference(backend, range)))
 }
 

@@ -5,21 +5,16 @@ use std::{collections::HashMap, sync::Arc};
 use async_graphql::{Context, Error, ID, Subscription};
 use futures_util::StreamExt;
 use parking_lot::Mutex;
-use rowlock_entities::{EventId, event};
+use rowlock_entities::EventId;
 use tokio_stream::Stream;
 
 use super::{
     errors::ApiError,
     event::Event,
     input,
-    viewer::{ViewerExt, ViewerUntil},
-    watched_events::{WatchedEvents, take_allowance, watch},
+    watched_events::{Audience, WatchedEvents, take_allowance, watch},
 };
-use crate::{
-    events::Events,
-    live::TicketCount,
-    organizers::{Action, Membership, Organizers},
-};
+use crate::{events::Events, live::TicketCount};
 
 #[derive(Default)]
 pub(super) struct EventUpdatesSubscription;
@@ -57,8 +52,7 @@ impl EventUpdatesSubscription {
         let updates = Arc::new(Updates {
             known: Mutex::new(known),
             events: ctx.data_unchecked::<Events>().clone(),
-            organizers: ctx.data_unchecked::<Organizers>().clone(),
-            viewer: ctx.viewer_until_token_expires(),
+            audience: Audience::of(ctx),
         });
         let counts =
             subscription.starting_with(events.values().map(|event| TicketCount::of(event)));
@@ -76,8 +70,7 @@ struct Updates {
     /// The revision of each event that the client has.
     known: Mutex<HashMap<EventId, i32>>,
     events: Events,
-    organizers: Organizers,
-    viewer: ViewerUntil,
+    audience: Audience,
 }
 
 impl Updates {
@@ -88,19 +81,11 @@ impl Updates {
             return Ok(None);
         }
         let Some(event) = self.events.find(id).await? else { return Ok(None) };
+        let may_see = self.audience.may_see(&event).await?;
         // What was read may be newer than the count.
         if self.known.lock().insert(id, event.revision) == Some(event.revision) {
             return Ok(None);
         }
-        Ok(self.may_see(&event).await?.then_some(Event(event)))
-    }
-
-    async fn may_see(&self, event: &event::Model) -> Result<bool, ApiError> {
-        if event.is_public {
-            return Ok(true);
-        }
-        let Some(user) = self.viewer.now() else { return Ok(false) };
-        let membership = Membership { organizer: event.organizer_id, user };
-        Ok(self.organizers.may(membership, Action::SeeDrafts).await?)
+        Ok(may_see.then_some(Event(event)))
     }
 }

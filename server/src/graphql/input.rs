@@ -7,6 +7,7 @@ use chrono::Utc;
 use uuid::Uuid;
 
 use super::{errors::ApiError, scalars::DateTime};
+use crate::visible_text::{is_control, is_visible};
 
 /// Parses an id.
 ///
@@ -45,10 +46,13 @@ const MAX_REASON_CHARS: usize = 1_000;
 /// `BAD_USER_INPUT` for `reason` when it is empty or too long.
 pub(crate) fn reason(raw: String) -> Result<String, ApiError> {
     let reason = raw.trim();
-    if reason.is_empty() {
+    if !reason.contains(is_visible) {
         return Err(ApiError::field("reason", "Say why, for those who booked."));
     }
     text("reason", reason, MAX_REASON_CHARS)?;
+    if reason.contains(|c| is_control(c) && c != '\n') {
+        return Err(ApiError::field("reason", "reason has a character that can't be shown."));
+    }
     Ok(reason.to_owned())
 }
 

@@ -1,13 +1,16 @@
 //! The subscription `remainingTickets`.
 
+use std::{collections::HashMap, sync::Arc};
+
 use async_graphql::{Context, ID, Object, Subscription};
 use futures_util::stream::BoxStream;
+use rowlock_entities::{EventId, event};
 use tokio_stream::{Stream, StreamExt};
 
 use super::{
     errors::ApiError,
     event::Event,
-    watched_events::{WatchedEvents, take_allowance, watch},
+    watched_events::{Audience, WatchedEvents, take_allowance, watch},
 };
 use crate::live::{Hub, TicketCount};
 
@@ -33,7 +36,12 @@ impl RemainingTicketsSubscription {
             None => Box::pin(ctx.data_unchecked::<Hub>().watch_all()),
             Some(raw) => {
                 let WatchedEvents { subscription, events } = watch(ctx, &raw).await?;
-                subscription.starting_with(events.values().map(|event| TicketCount::of(event)))
+                let counts = events.values().map(|event| TicketCount::of(event));
+                let counts = subscription.starting_with(counts);
+                match events.values().all(|event| event.is_public) {
+                    true => counts,
+                    false => only_visible(counts, Audience::of(ctx), events),
+                }
             }
         };
         Ok(counts.map(move |count| {
@@ -42,6 +50,28 @@ impl RemainingTicketsSubscription {
             TicketUpdate(count)
         }))
     }
+}
+
+/// Leaves out the counts of drafts once the viewer may not see them any more.
+fn only_visible(
+    counts: BoxStream<'static, TicketCount>,
+    audience: Audience,
+    events: HashMap<EventId, Arc<event::Model>>,
+) -> BoxStream<'static, TicketCount> {
+    let shared = Arc::new((audience, events));
+    let visible = futures_util::StreamExt::filter_map(counts, move |count| {
+        let shared = Arc::clone(&shared);
+        async move {
+            let (audience, events) = &*shared;
+            let may_see = match events.get(&count.event_id) {
+                _ if count.is_public => true,
+                Some(event) => audience.may_see(event).await.unwrap_or(false),
+                None => false,
+            };
+            may_see.then_some(count)
+        }
+    });
+    Box::pin(visible)
 }
 
 pub(super) struct TicketUpdate(TicketCount);

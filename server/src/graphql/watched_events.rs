@@ -11,10 +11,16 @@ use futures_util::future::try_join_all;
 use rowlock_entities::{EventId, event};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{errors::ApiError, input, permission::PermissionExt};
+use super::{
+    errors::ApiError,
+    input,
+    permission::PermissionExt,
+    viewer::{ViewerExt, ViewerUntil},
+};
 use crate::{
     limits::{HeldBytes, Hold},
     live::{Hub, Subscription},
+    organizers::{Action, Membership, Organizers},
 };
 
 /// Maximum number of events that one subscription names.
@@ -101,6 +107,31 @@ pub(super) async fn watch(ctx: &Context<'_>, raw: &[ID]) -> Result<WatchedEvents
     let events: Option<HashMap<_, _>> =
         found.into_iter().map(|event| event.map(|event| (event.id, event))).collect();
     Ok(WatchedEvents { subscription, events: events.ok_or(ApiError::NotFound("event"))? })
+}
+
+/// Whether the viewer of a subscription may still see events. A role can be taken away, and a token
+/// can expire, while the subscription goes on.
+pub(super) struct Audience {
+    organizers: Organizers,
+    viewer: ViewerUntil,
+}
+
+impl Audience {
+    pub(super) fn of(ctx: &Context<'_>) -> Self {
+        Self {
+            organizers: ctx.data_unchecked::<Organizers>().clone(),
+            viewer: ctx.viewer_until_token_expires(),
+        }
+    }
+
+    pub(super) async fn may_see(&self, event: &event::Model) -> Result<bool, ApiError> {
+        if event.is_public {
+            return Ok(true);
+        }
+        let Some(user) = self.viewer.now() else { return Ok(false) };
+        let membership = Membership { organizer: event.organizer_id, user };
+        Ok(self.organizers.may(membership, Action::SeeDrafts).await?)
+    }
 }
 
 fn wrong_number_of_events() -> ApiError {

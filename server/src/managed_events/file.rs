@@ -108,9 +108,23 @@ fn describe(places: &[String], problems: &[ImportProblem]) -> String {
     for ImportProblem { place, problem } in problems {
         let place = places.get(*place).map_or("", String::as_str);
         // Writing to a string succeeds.
-        let _ = writeln!(lines, "{place}: {}: {}", problem.field, problem.message);
+        let field = column_name(&problem.field);
+        let message = problem.message.replacen(&problem.field, &field, 1);
+        let _ = writeln!(lines, "{place}: {field}: {message}");
     }
     lines
+}
+
+/// The column of a field of the API, such as `total_tickets` of `totalTickets`.
+fn column_name(field: &str) -> String {
+    let mut name = String::new();
+    for c in field.chars() {
+        if c.is_ascii_uppercase() {
+            name.push('_');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
 }
 
 fn read_csv(text: &str) -> Result<Vec<(String, FileRow)>, String> {
@@ -121,8 +135,8 @@ fn read_csv(text: &str) -> Result<Vec<(String, FileRow)>, String> {
     for record in reader.records() {
         let record = record.map_err(|error| error.to_string())?;
         let line = record.position().map_or(0, csv::Position::line);
-        let texts: csv::StringRecord =
-            record.iter().map(spreadsheet::unescaped).collect::<Vec<_>>().into();
+        let cells = head.iter().zip(&record).map(|(column, text)| cell(column, text));
+        let texts: csv::StringRecord = cells.collect::<Vec<_>>().into();
         match texts.deserialize(Some(&head)) {
             Ok(row) => rows.push((format!("line {line}"), row)),
             Err(error) => {
@@ -131,6 +145,16 @@ fn read_csv(text: &str) -> Result<Vec<(String, FileRow)>, String> {
         }
     }
     if problems.is_empty() { Ok(rows) } else { Err(problems) }
+}
+
+/// A cell as programs write it. Spreadsheets write `TRUE`, and leave a cell empty for a default.
+fn cell(column: &str, text: &str) -> String {
+    match (column, text) {
+        ("publish", "") => "false".to_owned(),
+        ("publish", text) => text.to_lowercase(),
+        ("max_per_booking", "") => MAX_TICKETS_PER_BOOKING.to_string(),
+        (_, text) => spreadsheet::unescaped(text).to_owned(),
+    }
 }
 
 /// What is wrong with a record, without its place, which is said already.
@@ -280,6 +304,18 @@ mod tests {
         assert_eq!(rows[0].values.title.as_deref(), Some("Jazz, live"));
         assert_eq!(rows[0].values.price.as_ref().unwrap().minor, 3_550);
         assert_eq!(rows[1].values.title.as_deref(), Some("=Equals"));
+    }
+
+    #[test]
+    fn cells_are_read_as_spreadsheets_write_them() {
+        let text = format!(
+            "{HEAD},max_per_booking,publish\na,Jazz,Hall,UTC,2027-07-01 19:30,1,EUR,8,,TRUE\n\
+             b,Jazz,Hall,UTC,2027-07-01 19:30,1,EUR,8,4,\n"
+        );
+        let rows = ImportFile::read(FileFormat::Csv, &text).unwrap().rows;
+        let read: Vec<_> =
+            rows.iter().map(|row| (row.is_published, row.values.max_per_booking)).collect();
+        assert_eq!(read, [(true, Some(10)), (false, Some(4))]);
     }
 
     #[test]

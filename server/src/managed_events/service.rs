@@ -27,6 +27,8 @@ const BOOKINGS_PER_PART: u32 = 500;
 /// After each part, this many times as long is left to others, so that their bookings are slowed by
 /// no more than a tenth.
 const PAUSE_FACTOR: u32 = 9;
+/// A part that had to wait says little about its own work, so no pause is longer.
+const MAX_PAUSE: Duration = Duration::from_millis(200);
 /// No part begins after this time. Another server may go on then.
 const MAX_PART_TIME: Duration = Duration::from_secs(3);
 
@@ -53,6 +55,7 @@ impl ManagedEvents {
         external_id: Option<String>,
     ) -> Result<event::Model, ManagedEventsError> {
         let values = values.check().map_err(ManagedEventsError::Invalid)?;
+        let external_id = external_id.map(|name| name.trim().to_owned());
         if let Some(problem) = external_id.as_deref().and_then(external_id_problem) {
             return Err(problem.into());
         }
@@ -122,7 +125,8 @@ impl ManagedEvents {
                 Err(InventoryError::Rejected(Rejection::NoSuchEvent)) => return Ok(Progress::Done),
                 Err(error) => return Err(error),
             }
-            sleep(part_began.elapsed() * PAUSE_FACTOR).await;
+            let pause = part_began.elapsed() * PAUSE_FACTOR;
+            sleep(pause.min(MAX_PAUSE)).await;
         }
         Ok(Progress::More)
     }

@@ -29,6 +29,7 @@ on_both_engines! {
     one_booking_has_at_most_the_events_number_of_tickets
     a_cancelled_event_is_closed_and_stays_cancelled
     open_pages_learn_of_edits_as_they_happen
+    a_removed_member_learns_nothing_more_of_a_draft
     attendees_are_searched_counted_and_seen_by_members_only
     a_manager_cancels_a_buyers_booking_with_a_reason
     an_import_creates_and_changes_all_or_nothing
@@ -457,6 +458,37 @@ async fn open_pages_learn_of_edits_as_they_happen(app: App) {
     assert_eq!(late.next_result().await["data"]["eventUpdates"]["revision"], 4);
 }
 
+async fn a_removed_member_learns_nothing_more_of_a_draft(app: App) {
+    let host = Host::found(&app).await;
+    let draft = host.draft(&app, json!({})).await;
+    let id = draft["id"].as_str().unwrap();
+    let manager = app.user().await;
+    host.add(&app, &manager, Role::Manager).await;
+    let mut socket = Socket::open(
+        &app.url,
+        MODERN_PROTOCOL,
+        json!({ "Authorization": format!("Bearer {manager}") }),
+    )
+    .await;
+    let watch = "subscription($ids: [ID!]!) { remainingTickets(eventIds: $ids) { totalTickets } }";
+    let watched = socket.start(watch, json!({ "ids": [id] })).await;
+    let total = |message: &Value| message["data"]["remainingTickets"]["totalTickets"].as_i64();
+    assert_eq!(total(&socket.next_result().await), Some(10));
+    host.edit(&app, id, json!({ "totalTickets": 11 })).await;
+    assert_eq!(total(&socket.next_result().await), Some(11));
+    organizer_member::Entity::delete_by_id((host.organizer, user_of(&app, &manager)))
+        .exec(app.db())
+        .await
+        .unwrap();
+    host.edit(&app, id, json!({ "totalTickets": 12 })).await;
+    publish(&app, &host.owner, id, revision_of(&app, &host.owner, id).await).await;
+    host.edit(&app, id, json!({ "totalTickets": 13 })).await;
+    // What is public again comes to everybody. The edit of the draft never did.
+    let next = total(&socket.next_result().await);
+    assert!(next >= Some(12), "{next:?}");
+    socket.stop(watched).await;
+}
+
 async fn attendees_are_searched_counted_and_seen_by_members_only(app: App) {
     let host = Host::found(&app).await;
     let event = host.event(&app, json!({})).await;
@@ -498,6 +530,16 @@ async fn attendees_are_searched_counted_and_seen_by_members_only(app: App) {
     }
     let found = read(owner, json!(email.to_uppercase()), Value::Null).await;
     assert_eq!(found["attendees"]["nodes"][0]["email"], email);
+    let id = user_of(&app, &buyers[1]);
+    let id = match app.engine() {
+        Engine::Sqlite => format!("unhex('{}')", id.0.simple()),
+        Engine::Postgres => format!("'{id}'"),
+    };
+    app.execute_sql(&format!("UPDATE users SET name = 'Émile Łęcki' WHERE id = {id}")).await;
+    for name in ["Émile", "Łęcki Émile", "cki"] {
+        let found = read(owner, json!(name), Value::Null).await;
+        assert_eq!(found["attendees"]["totalCount"], 1, "{name}");
+    }
     for nothing in ["%", "_____________________", "nobody@nowhere"] {
         let found = read(owner, json!(nothing), Value::Null).await;
         assert_eq!(found["attendees"]["totalCount"], 0, "{nothing}");

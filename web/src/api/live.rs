@@ -91,8 +91,15 @@ impl LiveCounts {
     /// Watches the counts of these events instead of those before, and edits of those whose details
     /// the page knows.
     pub(crate) fn watch_only(self, ids: Vec<Id>) {
-        self.counts.write_value().retain(|(id, _)| ids.contains(id));
-        self.details.keep_only(&ids);
+        self.watch_and_keep(ids, &[]);
+    }
+
+    /// Watches these events and no others, and keeps what is known of some that are shown without
+    /// being watched.
+    pub(crate) fn watch_and_keep(self, ids: Vec<Id>, kept: &[Id]) {
+        let shown: Vec<Id> = ids.iter().chain(kept).cloned().collect();
+        self.counts.write_value().retain(|(id, _)| shown.contains(id));
+        self.details.keep_only(&shown);
         self.is_watching.set(!ids.is_empty());
         self.send(Command::Watch(ids));
     }

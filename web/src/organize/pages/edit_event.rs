@@ -62,14 +62,16 @@ fn EditEvent() -> impl IntoView {
             }
         },
         move |found: &Option<ManagedEvent>| {
+            // The socket has no member, so it can't watch a draft.
+            let shown: Vec<_> = found.iter().map(|found| &found.event).collect();
+            let watched = shown.iter().filter(|event| event.status != EventStatus::Draft);
+            let watched = watched.map(|event| event.id.clone()).collect();
+            let kept: Vec<_> = shown.iter().map(|event| event.id.clone()).collect();
+            live.watch_and_keep(watched, &kept);
             if let Some(ManagedEvent { event, description, remaining_tickets, .. }) = found {
                 live.set_from_query(&event.id, *remaining_tickets, event.total_tickets);
                 details.set_from_query(event, Some(description));
             }
-            // The socket has no member, so it can't watch a draft.
-            let watched = found.iter().map(|found| &found.event);
-            let watched = watched.filter(|event| event.status != EventStatus::Draft);
-            live.watch_only(watched.map(|event| event.id.clone()).collect());
         },
     )
     .refetch_when(move || live.reconnect_count())

@@ -105,10 +105,16 @@ fn MyEvents() -> impl IntoView {
     }
 }
 
+/// Maximum number of events that the server watches in one subscription.
+const MAX_WATCHED: usize = 200;
+
 /// Watches the events that can sell. The subscription refuses drafts on a socket without a member.
 fn follow_counts(live: LiveCounts, events: &[OrganizersEvent]) {
     let is_watched = |event: &&OrganizersEvent| event.status != EventStatus::Draft;
-    live.watch_only(events.iter().filter(is_watched).map(|event| event.id.clone()).collect());
+    let watched = events.iter().filter(is_watched).take(MAX_WATCHED);
+    let watched = watched.map(|event| event.id.clone()).collect();
+    let kept: Vec<_> = events.iter().map(|event| event.id.clone()).collect();
+    live.watch_and_keep(watched, &kept);
     for event in events {
         live.set_from_query(&event.id, event.remaining_tickets, event.total_tickets);
     }

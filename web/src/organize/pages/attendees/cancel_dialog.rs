@@ -29,6 +29,17 @@ pub(super) fn CancelDialog(
     let busy = RwSignal::new(false);
     let reason = RwSignal::new(String::new());
     let problem = RwSignal::new(None);
+    // A reason for one person must not reach another.
+    Effect::watch(
+        move || to_cancel.with(|to_cancel| to_cancel.as_ref().map(|a| a.booking.id.clone())),
+        move |asked, before, _| {
+            if asked.is_some() && before != Some(asked) {
+                reason.set(String::new());
+                problem.set(None);
+            }
+        },
+        false,
+    );
     // Keeps the texts while the dialog closes.
     let asked = Memo::new(move |before: Option<&(String, i32)>| {
         to_cancel.with(|to_cancel| match to_cancel {
@@ -42,7 +53,7 @@ pub(super) fn CancelDialog(
             1 => "The ticket goes".to_owned(),
             count => format!("The {count} tickets go"),
         };
-        format!("{tickets} back on sale at once, and the buyer is told the reason.")
+        format!("{tickets} back on sale at once, and the buyer can read the reason in My bookings.")
     });
     let cancel = move |()| {
         let Some(attendee) = to_cancel.get_untracked() else { return };
