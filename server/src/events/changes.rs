@@ -5,10 +5,9 @@
 //! event's lock ([`problems`]).
 
 use chrono::{DateTime, Datelike, Utc};
-use iso_currency::Currency;
 use rowlock_entities::{EventId, OrganizerId, event};
 
-use super::{decimals, sale::has_started, title_key};
+use super::{price::Price, sale::has_started, title_key};
 use crate::{
     field_problem::FieldProblem,
     visible_text::{is_bidi_control, is_control, is_visible},
@@ -22,54 +21,6 @@ const MAX_EXTERNAL_ID_CHARS: usize = 200;
 const MAX_TICKETS: i32 = 1_000_000;
 /// Largest number of tickets in one booking.
 pub(crate) const MAX_TICKETS_PER_BOOKING: i32 = 10;
-/// The largest price whose key fits into 64 bits in every currency.
-const MAX_PRICE_MINOR: i64 = 100_000_000_000_000;
-
-/// A price of one ticket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Price {
-    /// In the currency's minor unit, such as cents.
-    pub(crate) minor: i64,
-    /// The currency's ISO 4217 code.
-    pub(crate) currency: String,
-}
-
-impl Price {
-    /// Whether the event has this price.
-    pub(crate) fn is_price_of(&self, event: &event::Model) -> bool {
-        self.minor == event.price_minor && self.currency == event.currency
-    }
-
-    /// Converts an amount of money, such as 49.9 EUR.
-    ///
-    /// # Errors
-    /// With one sentence for the person when there is no such amount.
-    pub(crate) fn parse(amount: rust_decimal::Decimal, currency: &str) -> Result<Self, String> {
-        if Currency::from_code(currency).is_none() {
-            return Err(format!(
-                "{currency:?} is no currency. Use an ISO 4217 code in capital letters, such as EUR."
-            ));
-        }
-        let decimals = u32::from(decimals(currency));
-        let mut exact = amount.normalize();
-        if exact.is_sign_negative() && !exact.is_zero() {
-            return Err("The price can't be negative.".to_owned());
-        }
-        if exact.scale() > decimals {
-            return Err(match decimals {
-                0 => format!("A price in {currency} has no decimals."),
-                1 => format!("A price in {currency} has at most 1 decimal."),
-                _ => format!("A price in {currency} has at most {decimals} decimals."),
-            });
-        }
-        exact.rescale(decimals);
-        let minor = i64::try_from(exact.mantissa().unsigned_abs()).ok();
-        match minor.filter(|minor| exact.scale() == decimals && *minor <= MAX_PRICE_MINOR) {
-            Some(minor) => Ok(Self { minor, currency: currency.to_owned() }),
-            None => Err("The price is too high.".to_owned()),
-        }
-    }
-}
 
 /// New values of an event. What is `None` stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -378,30 +329,6 @@ mod tests {
         let checked = changes.check().unwrap();
         assert_eq!(checked.title.as_deref(), Some("Jazz"));
         assert_eq!(checked.description.as_deref(), Some("One\ntwo"));
-    }
-
-    #[test]
-    fn an_amount_becomes_minor_units_of_its_currency() {
-        let parse = |amount: &str, currency| Price::parse(amount.parse().unwrap(), currency);
-        for (amount, currency, minor) in [
-            ("49.9", "EUR", 4_990),
-            ("49.900", "EUR", 4_990),
-            ("-0", "EUR", 0),
-            ("5000", "JPY", 5_000),
-        ] {
-            assert_eq!(parse(amount, currency).unwrap().minor, minor, "{amount}");
-        }
-        for (amount, currency) in [
-            ("0.001", "EUR"),
-            ("1.5", "JPY"),
-            ("-1", "EUR"),
-            ("1", "eur"),
-            ("1", "ZZZ"),
-            ("79228162514264337593543950335", "EUR"),
-            ("1000000000000.01", "EUR"),
-        ] {
-            assert!(parse(amount, currency).is_err(), "{amount} {currency}");
-        }
     }
 
     #[test]

@@ -14,11 +14,11 @@ mod store;
 mod title_key;
 
 pub(crate) use changes::{
-    EventChanges, EventProblem, MAX_TICKETS_PER_BOOKING, Price, draft, external_id_problem,
-    problems, published,
+    EventChanges, EventProblem, MAX_TICKETS_PER_BOOKING, draft, external_id_problem, problems,
+    published,
 };
 pub(crate) use order::{EventFilter, Position, SortKey};
-pub(crate) use price::{amount, decimals};
+pub(crate) use price::{Price, amount, decimals};
 pub(crate) use sale::{ClosedReason, closed_reason, has_started};
 pub(crate) use scope::EventScope;
 pub(crate) use search_key::search_words;
