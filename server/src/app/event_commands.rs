@@ -63,7 +63,8 @@ fn nothing_imported(problems: &str) -> anyhow::Error {
 }
 
 fn format_of(file: &Path) -> Result<FileFormat> {
-    match file.extension().and_then(|extension| extension.to_str()) {
+    let extension = file.extension().and_then(|extension| extension.to_str());
+    match extension.map(str::to_lowercase).as_deref() {
         Some("csv") => Ok(FileFormat::Csv),
         Some("json") => Ok(FileFormat::Json),
         _ => bail!("{} must have a name that ends in .csv or .json", file.display()),

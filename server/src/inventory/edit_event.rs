@@ -56,7 +56,7 @@ impl Edit {
 }
 
 /// The values of an event that an edit can change.
-fn has_same_values(a: &event::Model, b: &event::Model) -> bool {
+pub(super) fn has_same_values(a: &event::Model, b: &event::Model) -> bool {
     let without_counts = |event: &event::Model| event::Model {
         remaining_tickets: 0,
         count_version: 0,

@@ -6,7 +6,7 @@ use rowlock_entities::{EventId, UserId, event};
 
 use super::{
     command::{Command, CommandScope, Rejection},
-    edit_event::{Edit, EditOutcome, carry_out},
+    edit_event::{Edit, EditOutcome, carry_out, has_same_values},
     ledger::Ledger,
     needed_bookings::NeededBookings,
 };
@@ -92,6 +92,11 @@ impl Command for ImportEvents {
                 }
                 ImportedEvent::Changed { event_id, changes, is_published } => {
                     let before = Arc::clone(trial.event(*event_id).ok_or(Rejection::NoSuchEvent)?);
+                    let is_same = has_same_values(&before, &changes.apply(&before));
+                    if before.status == event::Status::Cancelled && is_same {
+                        unchanged += 1;
+                        continue;
+                    }
                     let mut edits = vec![Edit::Values(changes.clone())];
                     if *is_published && before.status == event::Status::Draft {
                         edits.push(Edit::Publish);

@@ -86,6 +86,9 @@ impl ImportFile {
                 rows.into_iter().enumerate().map(|(n, row)| (place(n + 1), row)).collect()
             }
         };
+        if rows.is_empty() {
+            return Err("the file has no events".to_owned());
+        }
         let (places, rows): (Vec<String>, Vec<FileRow>) = rows.into_iter().unzip();
         let mut problems = Vec::new();
         let mut checked = Vec::with_capacity(rows.len());
@@ -135,12 +138,16 @@ fn read_csv(text: &str) -> Result<Vec<(String, FileRow)>, String> {
     for record in reader.records() {
         let record = record.map_err(|error| error.to_string())?;
         let line = record.position().map_or(0, csv::Position::line);
+        // Spreadsheets write rows of empty cells below the last one.
+        if record.iter().all(str::is_empty) {
+            continue;
+        }
         let cells = head.iter().zip(&record).map(|(column, text)| cell(column, text));
         let texts: csv::StringRecord = cells.collect::<Vec<_>>().into();
         match texts.deserialize(Some(&head)) {
             Ok(row) => rows.push((format!("line {line}"), row)),
             Err(error) => {
-                let _ = writeln!(problems, "line {line}: {}", without_position(&error));
+                let _ = writeln!(problems, "line {line}: {}", in_words(&error, &head));
             }
         }
     }
@@ -153,15 +160,17 @@ fn cell(column: &str, text: &str) -> String {
         ("publish", "") => "false".to_owned(),
         ("publish", text) => text.to_lowercase(),
         ("max_per_booking", "") => MAX_TICKETS_PER_BOOKING.to_string(),
-        (_, text) => spreadsheet::unescaped(text).to_owned(),
+        (_, text) => spreadsheet::unescaped(text),
     }
 }
 
-/// What is wrong with a record, without its place, which is said already.
-fn without_position(error: &csv::Error) -> String {
-    match error.kind() {
-        csv::ErrorKind::Deserialize { err, .. } => err.to_string(),
-        _ => error.to_string(),
+/// What is wrong with a record, with the name of the column. Its line is said already.
+fn in_words(error: &csv::Error, head: &csv::StringRecord) -> String {
+    let csv::ErrorKind::Deserialize { err, .. } = error.kind() else { return error.to_string() };
+    let column = err.field().and_then(|number| head.get(usize::try_from(number).ok()?));
+    match column {
+        Some(column) => format!("{column}: {}", err.kind()),
+        None => err.kind().to_string(),
     }
 }
 
@@ -332,9 +341,11 @@ mod tests {
         assert!(problems.contains("line 2: price: "), "{problems}");
         // Clocks were set forward at two.
         assert!(problems.contains("line 3: starts_at: "), "{problems}");
-        assert!(
-            read("a,Jazz,Hall,UTC,2027-07-01 19:30,1,EUR,many").unwrap_err().contains("line 2")
-        );
+        let problem = read("a,Jazz,Hall,UTC,2027-07-01 19:30,1,EUR,many").unwrap_err();
+        assert!(problem.starts_with("line 2: total_tickets: "), "{problem}");
+        let blank = read("a,Jazz,Hall,UTC,2027-07-01 19:30,1,EUR,8\n,,,,,,,").unwrap();
+        assert_eq!(blank.rows.len(), 1);
+        assert!(read("").is_err());
         assert!(ImportFile::read(FileFormat::Csv, "title\nJazz\n").is_err());
         assert!(ImportFile::read(FileFormat::Json, "{").is_err());
     }
