@@ -102,7 +102,12 @@ async fn hear(
                     metrics.feed_lagged(time);
                 }
             }
-            Ok(Some(message)) => hub.pass_on(decode(message.payload())),
+            Ok(Some(message)) => {
+                hub.pass_on(decode(message.payload()));
+                if is_of_earlier_version(message.payload()) {
+                    hub.want_reread();
+                }
+            }
             // The listener connected again. It may have missed messages, and the database may be
             // another one.
             Ok(None) => {
@@ -171,6 +176,11 @@ fn encode<'a>(counts: impl IntoIterator<Item = &'a TicketCount>) -> Vec<String> 
     messages
 }
 
+/// Whether a server that knows no revisions sent the message. Its counts are read again.
+fn is_of_earlier_version(message: &str) -> bool {
+    message.lines().any(|line| line.split(' ').count() == 4)
+}
+
 /// Reads a message, and skips lines that it can't read. Another version of Rowlock may have sent
 /// those, and the next read of the watched events makes up for them.
 fn decode(message: &str) -> Vec<TicketCount> {
@@ -211,6 +221,13 @@ mod tests {
         assert!(messages.len() < 12, "{}", messages.len());
         let heard: Vec<TicketCount> = messages.iter().flat_map(|text| decode(text)).collect();
         assert_eq!(heard, counts);
+    }
+
+    #[test]
+    fn counts_of_the_earlier_version_are_noticed() {
+        assert!(is_of_earlier_version(&format!("{} 1 20 7\n", EventId::new().0.simple())));
+        assert!(!is_of_earlier_version(&encode(&[count(1)]).concat()));
+        assert!(!is_of_earlier_version(&Uuid::now_v7().to_string()));
     }
 
     #[test]
