@@ -1,7 +1,8 @@
 //! What a booking cost, and who cancelled it.
 //!
 //! A booking that is inserted without a price, as by a server of the previous version, gets the
-//! event's. The next migrations give prices to the bookings that are there.
+//! event's. Whoever inserts one so does not know that events may be drafts or cancelled, so the
+//! database refuses to book these. The next migrations give prices to the bookings that are there.
 
 use sea_orm_migration::{
     prelude::*,
@@ -34,9 +35,15 @@ fn up_on_postgres() -> Vec<String> {
             .to_owned(),
         "CREATE FUNCTION bookings_take_price() RETURNS trigger LANGUAGE plpgsql \
          SET search_path FROM CURRENT AS $$
+DECLARE
+    state text;
 BEGIN
-    SELECT price_minor, currency INTO NEW.unit_price_minor, NEW.currency
+    SELECT price_minor, currency, status INTO NEW.unit_price_minor, NEW.currency, state
         FROM events WHERE id = NEW.event_id;
+    IF state <> 'PUBLISHED' AND NEW.status = 'CONFIRMED' THEN
+        RAISE EXCEPTION 'event % is not published', NEW.event_id
+            USING ERRCODE = 'check_violation';
+    END IF;
     RETURN NEW;
 END $$"
             .to_owned(),
@@ -71,6 +78,8 @@ fn up_on_sqlite() -> Vec<String> {
     statements.push(
         "CREATE TRIGGER bookings_without_price AFTER INSERT ON bookings \
          WHEN new.unit_price_minor IS NULL OR new.currency IS NULL BEGIN \
+         SELECT RAISE(ABORT, 'the event is not published') FROM events WHERE id = new.event_id \
+         AND status <> 'PUBLISHED' AND new.status = 'CONFIRMED'; \
          UPDATE bookings SET \
          unit_price_minor = (SELECT price_minor FROM events WHERE id = new.event_id), \
          currency = (SELECT currency FROM events WHERE id = new.event_id) WHERE id = new.id; END"

@@ -23,6 +23,7 @@ on_both_engines! {
     other_programs_and_buyers_together_never_oversell
     values_that_make_no_sense_are_refused
     a_booking_without_a_price_gets_that_of_its_event
+    who_knows_no_drafts_can_not_book_them
     an_edit_by_another_program_is_counted_and_open_pages_learn_of_it
     counts_and_other_forms_of_times_are_no_edits
 }
@@ -380,6 +381,25 @@ async fn a_booking_without_a_price_gets_that_of_its_event(app: App) {
     assert_eq!(prices(&app).await, [price(1_000, "EUR"), price(700, "JPY")]);
     app.execute_sql(&insert(3, ", unit_price_minor, currency", ", 5, 'USD'")).await;
     assert_eq!(prices(&app).await, [price(1_000, "EUR"), price(700, "JPY"), price(5, "USD")]);
+}
+
+/// A server of the previous version takes drafts and cancelled events for others.
+async fn who_knows_no_drafts_can_not_book_them(app: App) {
+    app.event("Concert", 8).await;
+    app.users(1).await;
+    let insert = format!(
+        "INSERT INTO bookings (id, event_id, user_id, quantity, status, created_at) \
+         SELECT {}, (SELECT id FROM events WHERE title = 'Concert'), id, 1, 'CONFIRMED', \
+         created_at FROM users WHERE email LIKE 'load-%' LIMIT 1",
+        new_id(&app)
+    );
+    for status in ["status = 'DRAFT', is_public = false", "status = 'CANCELLED', is_public = true"]
+    {
+        app.execute_sql(&format!("UPDATE events SET {status} WHERE title = 'Concert'")).await;
+        assert!(is_refused(&app, &insert).await, "{status}");
+    }
+    app.execute_sql("UPDATE events SET status = 'PUBLISHED' WHERE title = 'Concert'").await;
+    app.execute_sql(&insert).await;
 }
 
 async fn event_row(app: &App, event: &str) -> event::Model {
