@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use uuid::Uuid;
 
-use crate::OrganizerId;
+use crate::{OrganizerId, UserId};
 
 /// The organizer of events that were there before organizers were, and of those that another
 /// program inserts without one. The migration makes it, and it has no members at first.
@@ -21,6 +21,8 @@ pub struct Model {
     #[sea_orm(unique)]
     pub slug: String,
     pub name: String,
+    /// The person who founded it. `None` if the operator did, or if the account is gone.
+    pub founded_by: Option<UserId>,
     pub created_at: DateTimeUtc,
     #[sea_orm(has_many)]
     pub members: HasMany<super::organizer_member::Entity>,

@@ -148,7 +148,9 @@ fn up_on_postgres() -> Vec<String> {
     let id = FIRST_ORGANIZER;
     let mut statements = vec![
         "CREATE TABLE organizers (id uuid PRIMARY KEY, slug text NOT NULL COLLATE \"C\" UNIQUE, \
-         name text NOT NULL, created_at timestamptz NOT NULL, \
+         name text NOT NULL, \
+         founded_by uuid REFERENCES users (id) ON DELETE SET NULL, \
+         created_at timestamptz NOT NULL, \
          CONSTRAINT organizers_slug CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'))"
             .to_owned(),
         "CREATE TABLE organizer_members (organizer_id uuid NOT NULL \
@@ -246,7 +248,8 @@ fn up_on_sqlite() -> Vec<String> {
         "CREATE TABLE organizers (id blob NOT NULL PRIMARY KEY, slug text NOT NULL UNIQUE \
          CHECK (slug GLOB '[a-z0-9]*' AND slug GLOB '*[a-z0-9]' \
          AND slug NOT GLOB '*[^a-z0-9-]*' AND slug NOT GLOB '*--*'), \
-         name text NOT NULL, created_at text NOT NULL)"
+         name text NOT NULL, \
+         founded_by blob REFERENCES users (id) ON DELETE SET NULL, created_at text NOT NULL)"
             .to_owned(),
         "CREATE TABLE organizer_members (organizer_id blob NOT NULL \
          REFERENCES organizers (id) ON DELETE CASCADE, \

@@ -3,9 +3,6 @@
 //! The modules are layers: each uses only those below it. ARCHITECTURE.md in the repository's root
 //! draws them and follows one booking through all of them.
 
-// The future of a merged mutation holds those of all its parts, one in another.
-#![recursion_limit = "256"]
-
 pub mod app;
 pub mod http;
 

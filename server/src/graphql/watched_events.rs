@@ -20,7 +20,7 @@ use super::{
 use crate::{
     limits::{HeldBytes, Hold},
     live::{Hub, Subscription},
-    organizers::{Action, Membership, Organizers},
+    organizers::Organizers,
 };
 
 /// Maximum number of events that one subscription names.
@@ -125,12 +125,7 @@ impl Audience {
     }
 
     pub(super) async fn may_see(&self, event: &event::Model) -> Result<bool, ApiError> {
-        if event.is_public {
-            return Ok(true);
-        }
-        let Some(user) = self.viewer.now() else { return Ok(false) };
-        let membership = Membership { organizer: event.organizer_id, user };
-        Ok(self.organizers.may(membership, Action::SeeDrafts).await?)
+        Ok(self.organizers.may_see(event, self.viewer.now()).await?)
     }
 }
 

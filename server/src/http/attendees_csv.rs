@@ -24,7 +24,7 @@ use crate::{
     events::amount,
     graphql::ApiError,
     limits::Hold,
-    organizers::{Action, Membership},
+    organizers::{Action, Membership, Organizers},
     spreadsheet,
 };
 
@@ -94,15 +94,23 @@ async fn download(
     };
     let found = services.events.find(event).await?.ok_or(ApiError::NotFound("event"))?;
     let membership = Membership { organizer: found.organizer_id, user };
-    match services.organizers.role(membership).await? {
-        Some(role) if Action::SeeAttendees.is_allowed_to(role) => {}
-        None if !found.is_public => return Err(ApiError::NotFound("event")),
-        _ => return Err(ApiError::not_permitted()),
+    if !services.organizers.may_see(&found, Some(user)).await? {
+        return Err(ApiError::NotFound("event"));
+    }
+    if !services.organizers.may(membership, Action::SeeAttendees).await? {
+        return Err(ApiError::not_permitted());
     }
     let client = app.client(app.client_address(peer, headers));
     let hold = client.held_by_request().hold(BYTES_PER_DOWNLOAD)?;
 
-    let rows = Rows { bookings: services.bookings.clone(), event, after: None, _hold: hold };
+    let rows = Rows {
+        bookings: services.bookings.clone(),
+        organizers: services.organizers.clone(),
+        membership,
+        event,
+        after: None,
+        _hold: hold,
+    };
     let name = format!("attachment; filename=\"attendees-{event}.csv\"");
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8; header=present")),
@@ -118,6 +126,8 @@ async fn download(
 /// The attendees that are still to be read.
 struct Rows {
     bookings: Bookings,
+    organizers: Organizers,
+    membership: Membership,
     event: EventId,
     after: Option<BookingId>,
     /// The download counts as held until it ends.
@@ -138,6 +148,10 @@ impl Rows {
     /// Reads and writes the next page. An error ends the connection, so that nobody takes the part
     /// for the whole.
     async fn next(mut self) -> io::Result<Option<(Vec<u8>, Self)>> {
+        // A member who is removed meanwhile gets no further page, however slowly they read.
+        if !matches!(self.organizers.may(self.membership, Action::SeeAttendees).await, Ok(true)) {
+            return Err(io::Error::other("the download is no longer permitted"));
+        }
         let read = self.bookings.attendees_after(self.event, self.after, PAGE).await;
         let page = read.map_err(|error| {
             tracing::debug!(%error, "a download of attendees ends early");

@@ -172,7 +172,7 @@ async fn check_limits(
         >= max_members as usize
     {
         format!("An organizer has at most {max_members} members.")
-    } else if store::count_memberships(tx, membership.user, None).await? >= MAX_MEMBERSHIPS {
+    } else if store::count_memberships(tx, membership.user).await? >= MAX_MEMBERSHIPS {
         format!("This person is a member of {MAX_MEMBERSHIPS} organizers, and can't be of more.")
     } else {
         return Ok(());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 use rowlock_entities::{
-    OrganizerId, UserId, organizer,
+    OrganizerId, UserId, event, organizer,
     organizer_member::{self, Role},
 };
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -122,6 +122,23 @@ impl Organizers {
         Ok(store::find_by_slug(self.db.reads(), slug).await?)
     }
 
+    /// Whether the user may see the event now. Nobody but members may see one that was never
+    /// published.
+    pub(crate) async fn may_see(
+        &self,
+        event: &event::Model,
+        user: Option<UserId>,
+    ) -> Result<bool, OrganizersError> {
+        match user {
+            _ if event.is_public => Ok(true),
+            None => Ok(false),
+            Some(user) => {
+                let membership = Membership { organizer: event.organizer_id, user };
+                self.may(membership, Action::SeeDrafts).await
+            }
+        }
+    }
+
     /// All organizers, by their slugs.
     pub(crate) async fn find_all(&self) -> Result<Vec<organizer::Model>, OrganizersError> {
         Ok(store::find_all(self.db.reads()).await?)
@@ -166,8 +183,8 @@ impl Organizers {
     ) -> Result<organizer::Model, OrganizersError> {
         match self.settings.organizers {
             Founders::Anyone => {
-                let max_owned = self.settings.max_organizers_per_user;
-                self.create(founder, name, slug, Some(max_owned)).await
+                let max_founded = self.settings.max_organizers_per_user;
+                self.create(founder, name, slug, Some(max_founded)).await
             }
             Founders::Invited => Err(OrganizersError::OnlyByInvitation),
         }
@@ -188,7 +205,7 @@ impl Organizers {
         owner: UserId,
         name: &str,
         slug: Option<String>,
-        max_owned: Option<u32>,
+        max_founded: Option<u32>,
     ) -> Result<organizer::Model, OrganizersError> {
         let name = name.trim();
         check(Some(name), slug.as_deref())?;
@@ -197,7 +214,7 @@ impl Organizers {
         // sure if it was made from the name.
         let last = slugs.len().saturating_sub(1);
         for slugs in [&slugs[..], &slugs[..], &slugs[last..]] {
-            let create = || self.create_with_free_slug(owner, name, slugs, max_owned);
+            let create = || self.create_with_free_slug(owner, name, slugs, max_founded);
             if let Some(created) = within_transaction_timeout(&self.db, create).await? {
                 return Ok(created);
             }
@@ -211,15 +228,15 @@ impl Organizers {
         owner: UserId,
         name: &str,
         slugs: &[String],
-        max_owned: Option<u32>,
+        max_founded: Option<u32>,
     ) -> Result<Option<organizer::Model>, OrganizersError> {
         let tx = self.db.begin().await?;
         // Whoever founds several at once is counted with all of them.
         if !lock_user(&tx, owner).await? {
             return Err(OrganizersError::NoSuchUser);
         }
-        if let Some(max) = max_owned
-            && store::count_memberships(&tx, owner, Some(Role::Owner)).await? >= max.into()
+        if let Some(max) = max_founded
+            && store::count_founded(&tx, owner).await? >= max.into()
         {
             return Err(OrganizersError::TooManyOrganizers);
         }
@@ -230,7 +247,8 @@ impl Organizers {
         let created_at = self.clock.now();
         let id = OrganizerId::new();
         let (slug, name) = (slug.clone(), name.to_owned());
-        let organizer = organizer::Model { id, slug, name, created_at };
+        let founded_by = max_founded.map(|_| owner);
+        let organizer = organizer::Model { id, slug, name, founded_by, created_at };
         if !store::insert_organizer(&tx, organizer.clone()).await? {
             return Ok(None);
         }

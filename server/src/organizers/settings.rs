@@ -10,7 +10,7 @@ pub struct OrganizerArgs {
     #[arg(long, env, value_enum, default_value_t = Founders::Anyone)]
     pub organizers: Founders,
 
-    /// Maximum number of organizers that one person may own and still found another
+    /// Maximum number of organizers that one person has founded and owns
     #[arg(
         long,
         env,

@@ -138,18 +138,26 @@ pub(super) async fn find_role(
     Ok(found.map(|member| member.role))
 }
 
-/// The number of organizers that a user is a member of, with any role or with a given one.
+/// The number of organizers that a user is a member of.
 pub(super) async fn count_memberships(
     db: &impl ConnectionTrait,
     user: UserId,
-    role: Option<Role>,
 ) -> Result<u64, DbErr> {
-    use organizer_member::Column;
-    let mut memberships = organizer_member::Entity::find().filter(Column::UserId.eq(user));
-    if let Some(role) = role {
-        memberships = memberships.filter(Column::Role.eq(role));
-    }
-    memberships.count(db).await
+    organizer_member::Entity::find()
+        .filter(organizer_member::Column::UserId.eq(user))
+        .count(db)
+        .await
+}
+
+/// The number of organizers that a user has founded and still owns.
+pub(super) async fn count_founded(db: &impl ConnectionTrait, user: UserId) -> Result<u64, DbErr> {
+    organizer_member::Entity::find()
+        .inner_join(organizer::Entity)
+        .filter(organizer_member::Column::UserId.eq(user))
+        .filter(organizer_member::Column::Role.eq(Role::Owner))
+        .filter(organizer::Column::FoundedBy.eq(user))
+        .count(db)
+        .await
 }
 
 pub(super) async fn insert_member(

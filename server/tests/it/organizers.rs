@@ -26,6 +26,7 @@ on_both_engines! {
     one_owner_stays_when_both_demote_each_other_at_once
     a_removed_owner_changes_nothing_more
     the_number_of_organizers_of_one_person_is_bounded ["--max-organizers-per-user", "2"]
+    whoever_is_made_an_owner_can_still_found_organizers ["--max-organizers-per-user", "2"]
     the_number_of_members_is_bounded ["--max-members-per-organizer", "2"]
     changes_of_organizers_are_limited ["--organizer-changes-per-minute-per-user", "3"]
     emails_are_not_found_out_faster_than_by_registering ["--sign-ins-per-minute-per-address", "3"]
@@ -364,6 +365,15 @@ async fn the_number_of_organizers_of_one_person_is_bounded(app: App) {
     let one = found(&app, &grace, "Five").await;
     let added = set_member(&app, &grace, &one, &ada.email, "MANAGER").await;
     assert_eq!(added.get("errors"), None, "only founding is bounded: {added}");
+}
+
+async fn whoever_is_made_an_owner_can_still_found_organizers(app: App) {
+    let (ada, grace) = (person(&app).await, person(&app).await);
+    for name in ["One", "Two"] {
+        let organizer = found(&app, &ada, name).await;
+        set_member(&app, &ada, &organizer, &grace.email, "OWNER").await;
+    }
+    found(&app, &grace, "Three").await;
 }
 
 async fn the_number_of_members_is_bounded(app: App) {

@@ -146,6 +146,7 @@ pub async fn fill(
         id: ORGANIZER,
         slug: "generated-events".to_owned(),
         name: "Generated events".to_owned(),
+        founded_by: None,
         created_at: now,
     };
     insert_missing::<organizer::Entity>(services.db.writer()?, vec![organizer]).await?;

@@ -143,6 +143,7 @@ impl DemoOrganizer {
             id: self.id,
             slug: self.slug.to_owned(),
             name: self.name.to_owned(),
+            founded_by: None,
             created_at: now,
         }
     }
