@@ -57,7 +57,7 @@ impl UpdateEventMutation {
     }
 
     /// Cancels an event for good. From then on, nobody can book it; its bookings are cancelled
-    /// within a minute or so. OWNER and MANAGER may do this. Cancelling it again changes nothing.
+    /// soon after. OWNER and MANAGER may do this. Cancelling it again changes nothing more.
     ///
     /// Errors: `UNAUTHENTICATED`, `FORBIDDEN`, `NOT_FOUND`, `BAD_USER_INPUT` without a reason,
     /// `RATE_LIMITED`, `UNAVAILABLE`.

@@ -42,11 +42,16 @@ impl CommandScope for CancelEvent {
 impl Command for CancelEvent {
     type Outcome = EditOutcome;
 
-    /// A second cancellation changes nothing, whatever its reason is.
+    /// A second cancellation changes nothing, whatever its reason is. Only if tickets are still
+    /// booked, it asks for the job again, which somebody may have discarded.
     fn decide(&self, ledger: &mut Ledger) -> Result<EditOutcome, Rejection> {
         let event = ledger.event(self.event_id).ok_or(Rejection::NoSuchEvent)?;
         if event.status == event::Status::Cancelled {
-            return Ok(EditOutcome::Edited(Arc::clone(event)));
+            let event = Arc::clone(event);
+            if event.remaining_tickets < event.total_tickets {
+                ledger.ask_to_cancel_bookings(event.id);
+            }
+            return Ok(EditOutcome::Edited(event));
         }
         let cancelled = event::Model {
             status: event::Status::Cancelled,

@@ -5,7 +5,7 @@ use sea_orm::DbErr;
 
 use super::{ledger::Ledger, needed_bookings::NeededBookings};
 
-/// A change of an event's count that a caller requests. Each command has a file, together with its
+/// A change of an event or of its count that a caller requests. Each command has a file, together with its
 /// outcome. Lanes, settler and retry policy know commands only by this trait.
 pub(crate) trait Command: CommandScope {
     /// The decision, unless the command is rejected.
@@ -44,7 +44,7 @@ pub(crate) trait CommandScope: Send + Sync + 'static {
     /// already have committed the command.
     fn add_needed_bookings(&self, needed: &mut NeededBookings, is_retry: bool);
 
-    /// Whether the command can only take tickets. If its event is sold out, such a command is first
+    /// Whether the command can only take tickets. If its event is sold out or not on sale, it is first
     /// decided without a lock, and may be refused by that decision.
     fn only_takes_tickets(&self) -> bool;
 }

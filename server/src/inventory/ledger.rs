@@ -54,7 +54,7 @@ pub(super) struct Changes {
 impl Changes {
     pub(super) fn is_empty(&self) -> bool {
         // A booking that is added or cancelled changes a count.
-        self.events.is_empty() && self.added_events.is_empty()
+        self.events.is_empty() && self.added_events.is_empty() && self.cancelled_events.is_empty()
     }
 }
 
@@ -198,10 +198,15 @@ impl Ledger {
         };
         self.edited_events.insert(id);
         if is_cancelled_now {
-            self.cancelled_events.push(id);
+            self.ask_to_cancel_bookings(id);
         }
         self.change_remaining(id, 0);
         Arc::clone(&self.events[&id])
+    }
+
+    /// Has a job cancel the bookings of an event.
+    pub(super) fn ask_to_cancel_bookings(&mut self, event_id: EventId) {
+        self.cancelled_events.push(event_id);
     }
 
     pub(super) fn into_changes(self) -> Changes {

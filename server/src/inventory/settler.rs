@@ -9,7 +9,7 @@
 
 use std::{collections::HashSet, iter::zip, sync::Arc, time::Duration};
 
-use rowlock_entities::{EventId, event};
+use rowlock_entities::{EventId, JobId, event};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use tokio::time::{Instant, sleep};
 
@@ -297,8 +297,12 @@ async fn write(
         .collect();
     store::update_counts(tx, &only_counts).await?;
     store::end_keeping_counts(tx).await?;
-    let jobs = changes.cancelled_events.into_iter().map(CancelBookingsJob::new);
-    jobs::enqueue(tx, jobs.map(|job| NewJob::new(&job)).collect::<Result<_, _>>()?).await?;
+    // An event has one such job at most, however often it is cancelled.
+    let jobs = changes
+        .cancelled_events
+        .into_iter()
+        .map(|event_id| NewJob::with_id(JobId(event_id.0), &CancelBookingsJob::new(event_id)));
+    jobs::enqueue(tx, jobs.collect::<Result<_, _>>()?).await?;
     Ok(changes.events)
 }
 

@@ -25,7 +25,15 @@ impl NewJob {
     /// # Errors
     /// When the job can't be written as JSON.
     pub fn new<J: Job>(job: &J) -> Result<Self, DbErr> {
+        Self::with_id(JobId::new(), job)
+    }
+
+    /// A job that is written only if there is none with this id.
+    ///
+    /// # Errors
+    /// When the job can't be written as JSON.
+    pub fn with_id<J: Job>(id: JobId, job: &J) -> Result<Self, DbErr> {
         let payload = serde_json::to_string(job).map_err(|error| DbErr::Json(error.to_string()))?;
-        Ok(Self { id: JobId::new(), kind: J::KIND, payload })
+        Ok(Self { id, kind: J::KIND, payload })
     }
 }

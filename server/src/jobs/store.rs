@@ -61,7 +61,8 @@ pub async fn enqueue(tx: &impl ConnectionTrait, jobs: Vec<NewJob>) -> Result<(),
                 backend,
                 "INSERT INTO jobs (id, kind, payload, attempts, run_at, created_at) \
                  SELECT id, kind, payload, 0, @now, @now \
-                 FROM unnest($1::uuid[], $2::text[], $3::text[]) AS new (id, kind, payload)",
+                 FROM unnest($1::uuid[], $2::text[], $3::text[]) AS new (id, kind, payload) \
+                 ON CONFLICT (id) DO NOTHING",
                 [ids.into(), kinds.into(), payloads.into()],
             )
         }
@@ -71,7 +72,7 @@ pub async fn enqueue(tx: &impl ConnectionTrait, jobs: Vec<NewJob>) -> Result<(),
                 backend,
                 "INSERT INTO jobs (id, kind, payload, attempts, run_at, created_at) \
                  SELECT unhex(value ->> 0), value ->> 1, value ->> 2, 0, @now, @now \
-                 FROM json_each($1)",
+                 FROM json_each($1) WHERE true ON CONFLICT (id) DO NOTHING",
                 [json(rows).into()],
             )
         }
