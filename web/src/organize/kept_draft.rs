@@ -36,6 +36,13 @@ impl DraftKey {
         }
     }
 
+    /// Removes the draft unless somebody has typed more since.
+    pub(super) fn remove_if_form_is(&self, form: &EventForm) {
+        if self.read().is_some_and(|kept| kept.form == *form) {
+            self.remove();
+        }
+    }
+
     pub(super) fn remove(&self) {
         if let Some(storage) = session_storage() {
             let _ = storage.remove_item(&self.0);

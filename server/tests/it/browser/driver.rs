@@ -273,6 +273,32 @@ impl Browser {
         self.evaluate(&delay_script(request_text, millis)).await;
     }
 
+    /// Holds the answers to requests that contain `request_text` until
+    /// [`Self::release_answers`].
+    pub(super) async fn hold_answers(&self, request_text: &str) {
+        let hold = format!(
+            "const send = window.fetch; window.delayedAnswers = 0; window.heldAnswers = [];
+             window.fetch = async (request, ...rest) => {{
+                 const isHeld = (await request.clone().text()).includes({request_text:?});
+                 const answer = await send(request, ...rest);
+                 if (isHeld) {{
+                     await new Promise(done => window.heldAnswers.push(done));
+                     setTimeout(() => window.delayedAnswers += 1);
+                 }}
+                 return answer;
+             }};"
+        );
+        self.evaluate(&hold).await;
+    }
+
+    /// Lets the page have the answers that are held, of which there must be this many.
+    pub(super) async fn release_answers(&self, answers: i64) {
+        self.wait_for("return window.heldAnswers.length", |held| held.as_i64() == Some(answers))
+            .await;
+        self.evaluate("window.heldAnswers.forEach(release => release())").await;
+        self.wait_for_delayed_answers(answers).await;
+    }
+
     /// Waits until this many delayed answers have arrived and the page has handled them.
     pub(super) async fn wait_for_delayed_answers(&self, answers: i64) {
         self.wait_for("return window.delayedAnswers", |late| late.as_i64() >= Some(answers)).await;

@@ -22,7 +22,10 @@ use crate::{
     browser,
     components::{live_status::LiveStatus, page_heading::PageHeading},
     organize::{
-        event_form::EventField::TotalTickets, kept_draft::DraftKey, role::can_edit_events,
+        event_form::{EventField::TotalTickets, EventForm},
+        form_check::EventValues,
+        kept_draft::DraftKey,
+        role::can_edit_events,
         takings::reread_after_pause,
     },
     query::Query,
@@ -36,6 +39,21 @@ enum Work {
     Saving,
     Publishing,
     Cancelling,
+}
+
+/// The event that a request is about. Unlike the page's signals, it is there until the answer.
+struct About {
+    id: Id,
+    title: String,
+}
+
+/// The form as it is sent.
+struct Edit {
+    about: About,
+    revision: i32,
+    values: EventValues,
+    form: EventForm,
+    key: DraftKey,
 }
 
 /// A `Copy` handle to the event, its form, and what is being done with it.
@@ -239,10 +257,6 @@ impl Editor {
         }
     }
 
-    fn id(self) -> Id {
-        self.event.with_untracked(|managed| managed.event.id.clone())
-    }
-
     fn is_busy(self) -> bool {
         self.work.get_untracked().is_some()
     }
@@ -267,45 +281,59 @@ impl Editor {
         if !self.is_ready() {
             return;
         }
+        let Some(edit) = self.edit() else { return };
         self.work.set(Some(Work::Saving));
         spawn_local(async move {
-            if self.send_form().await {
-                self.tell(Tone::Success, "Your changes are saved.");
+            if self.send(&edit).await.is_some() {
+                self.tell(&edit.about, Tone::Success, "Your changes are saved.");
             }
             self.work.try_set(None);
         });
     }
 
-    /// Sends the form. Returns whether it is saved; otherwise the page says why not.
-    async fn send_form(self) -> bool {
-        let Some(values) = self.form.valid_values() else { return false };
-        let sent = self.form.form_untracked();
-        let id = self.id();
-        let revision = self.form.revision();
+    fn about(self) -> About {
+        self.event.with_untracked(|ManagedEvent { event, .. }| About {
+            id: event.id.clone(),
+            title: event.title.clone(),
+        })
+    }
+
+    /// What the form says now, if it can be sent.
+    fn edit(self) -> Option<Edit> {
+        Some(Edit {
+            about: self.about(),
+            revision: self.form.revision(),
+            values: self.form.valid_values()?,
+            form: self.form.form_untracked(),
+            key: self.form.key(),
+        })
+    }
+
+    /// Sends an edit. Returns the event's new revision if it is saved; otherwise the page says why
+    /// not.
+    async fn send(self, edit: &Edit) -> Option<i32> {
+        let Edit { about, revision, values, form, key } = edit;
         let send = async || {
-            let input = values_to_update(id.clone(), revision, values.clone());
+            let input = values_to_update(about.id.clone(), *revision, values.clone());
             Ok(self.session.run_repeatable(&update_event(input)).await?.update_event)
         };
-        let is_done = |event: &ManagedEvent| has_values(event, &values);
-        match change_event(self.session, send, is_done, || self.tell_waiting()).await {
+        let is_done = |event: &ManagedEvent| has_values(event, values);
+        let outcome = change_event(self.session, send, is_done, || self.tell_waiting(about)).await;
+        match outcome {
             Outcome::Done(event) => {
-                self.form.set_saved(&event, &sent);
-                self.event.try_set(*event);
-                return true;
+                let revision = event.event.revision;
+                match self.is_left() {
+                    // Otherwise, the next visit would show what is saved as a change.
+                    true => key.remove_if_form_is(form),
+                    false => self.show_saved(*event, form),
+                }
+                Some(revision)
             }
-            Outcome::TooFew { taken } => {
-                let problem = match taken {
-                    1 => "1 ticket is already taken, so there can't be fewer.".to_owned(),
-                    taken => format!(
-                        "{} tickets are already taken, so there can't be fewer.",
-                        browser::number(taken)
-                    ),
-                };
-                self.form.show_problem(TotalTickets, problem);
+            outcome => {
+                self.show_refusal(about, outcome);
+                None
             }
-            outcome => self.show_refusal(outcome),
         }
-        false
     }
 
     fn ask_to_publish(self) {
@@ -318,31 +346,46 @@ impl Editor {
         if self.is_busy() {
             return;
         }
+        let (about, revision) = (self.about(), self.form.revision());
+        let edit = match self.form.is_changed_untracked() {
+            true => {
+                let Some(edit) = self.edit() else { return self.is_publish_asked.set(false) };
+                Some(edit)
+            }
+            false => None,
+        };
         self.work.set(Some(Work::Publishing));
         spawn_local(async move {
-            if !self.form.is_changed_untracked() || self.send_form().await {
-                let id = self.id();
-                let revision = self.form.revision();
-                let send = async || {
-                    let operation = publish_event(id.clone(), revision);
-                    Ok(self.session.run_repeatable(&operation).await?.publish_event)
-                };
-                let is_done =
-                    |managed: &ManagedEvent| managed.event.status == EventStatus::Published;
-                match change_event(self.session, send, is_done, || self.tell_waiting()).await {
-                    Outcome::Done(event) => {
-                        self.form.set_saved(&event, &self.form.form_untracked());
-                        self.event.try_set(*event);
-                        self.tell(Tone::Success, "The event is published.");
-                        // From now on, its count is watched.
-                        self.query.refetch();
-                    }
-                    outcome => self.show_refusal(outcome),
-                }
+            let revision = match &edit {
+                Some(edit) => self.send(edit).await,
+                None => Some(revision),
+            };
+            if let Some(revision) = revision {
+                self.send_publication(&about, revision).await;
             }
             self.work.try_set(None);
             self.is_publish_asked.try_set(false);
         });
+    }
+
+    async fn send_publication(self, about: &About, revision: i32) {
+        let send = async || {
+            let operation = publish_event(about.id.clone(), revision);
+            Ok(self.session.run_repeatable(&operation).await?.publish_event)
+        };
+        let is_done = |managed: &ManagedEvent| managed.event.status == EventStatus::Published;
+        let outcome = change_event(self.session, send, is_done, || self.tell_waiting(about)).await;
+        match outcome {
+            Outcome::Done(event) => {
+                if !self.is_left() {
+                    self.show_saved(*event, &self.form.form_untracked());
+                    // From now on, its count is watched.
+                    self.query.refetch();
+                }
+                self.tell(about, Tone::Success, "The event is published.");
+            }
+            outcome => self.show_refusal(about, outcome),
+        }
     }
 
     fn ask_to_cancel(self) {
@@ -359,78 +402,122 @@ impl Editor {
         if self.is_busy() {
             return;
         }
+        let about = self.about();
         self.work.set(Some(Work::Cancelling));
         spawn_local(async move {
-            let id = self.id();
             let send = async || {
-                let operation = cancel_event(id.clone(), reason.clone());
+                let operation = cancel_event(about.id.clone(), reason.clone());
                 Ok(self.session.run_repeatable(&operation).await?.cancel_event)
             };
             let is_done = |managed: &ManagedEvent| managed.event.status == EventStatus::Cancelled;
-            match change_event(self.session, send, is_done, || self.tell_waiting()).await {
+            let outcome =
+                change_event(self.session, send, is_done, || self.tell_waiting(&about)).await;
+            match outcome {
                 // The first attempt may have done it, and its answer was lost.
                 Outcome::Done(event) | Outcome::Cancelled(event) => {
-                    self.form.discard();
-                    self.form.set_saved(&event, &self.form.form_untracked());
-                    self.event.try_set(*event);
-                    self.is_cancel_asked.try_set(false);
-                    self.tell(Tone::Success, "The event is cancelled.");
+                    if !self.is_left() {
+                        self.show_cancelled(*event);
+                        self.is_cancel_asked.set(false);
+                    }
+                    self.tell(&about, Tone::Success, "The event is cancelled.");
                 }
                 Outcome::Failed(Failure::Api(ApiError {
                     code: ErrorCode::BadUserInput,
                     message,
                     ..
-                })) => {
-                    self.reason_problem.try_set(Some(message));
-                }
+                })) if !self.is_left() => self.reason_problem.set(Some(message)),
                 outcome => {
                     self.is_cancel_asked.try_set(false);
-                    self.show_refusal(outcome);
+                    self.show_refusal(&about, outcome);
                 }
             }
             self.work.try_set(None);
         });
     }
 
-    fn show_refusal(self, outcome: Outcome) {
+    /// Whether the user has left the page. Its signals can't be asked then, and the outcome is told
+    /// on the page where the user is now.
+    fn is_left(self) -> bool {
+        self.event.is_disposed()
+    }
+
+    /// Shows the event as it is saved. `sent` is the form as it was sent.
+    fn show_saved(self, event: ManagedEvent, sent: &EventForm) {
+        self.form.set_saved(&event, sent);
+        self.event.set(event);
+    }
+
+    fn show_cancelled(self, event: ManagedEvent) {
+        self.form.discard();
+        self.show_saved(event, &self.form.form_untracked());
+    }
+
+    fn show_refusal(self, about: &About, outcome: Outcome) {
+        if self.is_left() {
+            if let Some(text) = refusal_elsewhere(about, outcome) {
+                self.tell(about, Tone::Error, &text);
+            }
+            return;
+        }
         let problem = match outcome {
             Outcome::Changed(event) => {
                 self.form.set_changed_elsewhere(&event);
-                self.event.try_set(*event);
+                self.event.set(*event);
                 request_animation_frame(|| browser::focus("changed-elsewhere"));
                 return;
             }
             Outcome::Cancelled(event) => {
-                self.form.discard();
-                self.form.set_saved(&event, &self.form.form_untracked());
-                self.event.try_set(*event);
-                self.tell(Tone::Error, "Somebody else has cancelled this event.");
+                self.show_cancelled(*event);
+                self.tell(about, Tone::Error, CANCELLED_ELSEWHERE);
                 return;
             }
-            Outcome::Unwanted => return,
-            Outcome::Done(_) => return,
+            Outcome::Unwanted | Outcome::Done(_) => return,
+            Outcome::TooFew { taken } => {
+                self.form.show_problem(TotalTickets, too_few(taken));
+                return;
+            }
             Outcome::Failed(failure) => self.form.show_failure(&failure),
-            Outcome::TooFew { .. } | Outcome::Unknown => Some(
-                "We couldn't find out whether this was done. You can try again: it is not done \
-                 twice."
-                    .to_owned(),
-            ),
+            Outcome::Unknown => Some(UNKNOWN.to_owned()),
         };
-        self.problem.try_set(problem);
+        self.problem.set(problem);
     }
 
-    fn tell(self, tone: Tone, text: &str) {
-        let id = self.event.try_with_untracked(|managed| managed.event.id.clone());
-        if let Some(id) = id {
-            self.toasts.show(Toast::new(tone, text).about_event(id.inner()));
-        }
+    fn tell(self, about: &About, tone: Tone, text: &str) {
+        self.toasts.show(Toast::new(tone, text).about_event(about.id.inner()));
     }
 
-    fn tell_waiting(self) {
-        let id = self.event.try_with_untracked(|managed| managed.event.id.clone());
-        if let Some(id) = id {
-            let toast = Toast::new(Tone::Waiting, "The booking system has not answered yet…");
-            self.toasts.show(toast.about_event(id.inner()).until_replaced());
-        }
+    fn tell_waiting(self, about: &About) {
+        let toast = Toast::new(Tone::Waiting, "The booking system has not answered yet…");
+        self.toasts.show(toast.about_event(about.id.inner()).until_replaced());
     }
+}
+
+const CANCELLED_ELSEWHERE: &str = "Somebody else has cancelled this event.";
+
+const UNKNOWN: &str = "We couldn't find out whether this was done. You can try again: it is not \
+                       done twice.";
+
+fn too_few(taken: i32) -> String {
+    match taken {
+        1 => "1 ticket is already taken, so there can't be fewer.".to_owned(),
+        taken => format!(
+            "{} tickets are already taken, so there can't be fewer.",
+            browser::number(taken)
+        ),
+    }
+}
+
+/// A refusal in words for somebody who has left the page. What they typed is kept for their return.
+fn refusal_elsewhere(about: &About, outcome: Outcome) -> Option<String> {
+    let reason = match outcome {
+        Outcome::Unwanted | Outcome::Done(_) => return None,
+        Outcome::Changed(_) => {
+            "Somebody else has changed this event, so nothing was done.".to_owned()
+        }
+        Outcome::Cancelled(_) => CANCELLED_ELSEWHERE.to_owned(),
+        Outcome::TooFew { taken } => too_few(taken),
+        Outcome::Failed(failure) => failure.message(),
+        Outcome::Unknown => UNKNOWN.to_owned(),
+    };
+    Some(format!("{}: {reason}", about.title))
 }

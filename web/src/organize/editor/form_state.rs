@@ -199,6 +199,10 @@ impl FormState {
         self.revision.get_untracked()
     }
 
+    pub(super) fn key(self) -> DraftKey {
+        self.key.get_value()
+    }
+
     pub(super) fn differences(self) -> Signal<Vec<Difference>> {
         self.differences.into()
     }
@@ -272,8 +276,7 @@ impl FormState {
 
     fn show_problems(self, problems: Problems) {
         focus_first(&problems);
-        // The page may be gone by now.
-        self.server_problems.try_set(problems);
+        self.server_problems.set(problems);
     }
 
     /// The form is saved as this event. `sent` is the form as it was sent: what the user has typed
@@ -309,11 +312,15 @@ impl FormState {
         self.set_form(&form);
     }
 
-    /// Forgets the kept draft, because the event has been created.
-    pub(crate) fn forget_draft(self) {
+    /// The event has been created, so nothing of the form is a change any more.
+    pub(crate) fn set_all_saved(self) {
         let form = self.form_untracked();
         self.saved.update(|saved| saved.form = form);
-        self.key.with_value(DraftKey::remove);
+    }
+
+    /// Whether the page of the form is gone. Nothing but this may be asked then.
+    pub(crate) fn is_disposed(self) -> bool {
+        self.saved.is_disposed()
     }
 
     pub(super) fn form_untracked(self) -> EventForm {

@@ -136,20 +136,29 @@ fn FoundForm() -> impl IntoView {
                 name: name.trim().to_owned(),
                 slug: Some(slug).filter(|slug| !slug.is_empty()),
             };
-            match session.run(&create_organizer(input)).await {
+            let answer = session.run(&create_organizer(input)).await;
+            // Whoever has left the page gets messages, and stays where they are.
+            let is_left = busy.is_disposed();
+            busy.try_set(false);
+            match answer {
                 Ok(data) => {
                     let ManagedOrganizer { slug, name, .. } = data.create_organizer;
                     let text = format!("{name} is founded. Now add its first event.");
                     toasts.show(Toast::new(Tone::Success, text));
-                    navigate(&format!("/organize/{slug}"), Default::default());
-                }
-                Err(failure) if failure.code() == Some(ErrorCode::Forbidden) => {
-                    busy.try_set(false);
-                    form_problem.try_set(Some(ONLY_OPERATOR.to_owned()));
+                    if !is_left {
+                        navigate(&format!("/organize/{slug}"), Default::default());
+                    }
                 }
                 Err(failure) => {
-                    busy.try_set(false);
-                    form_problem.try_set(Field::show_failure(&fields, &failure));
+                    let told = match failure.code() {
+                        Some(ErrorCode::Forbidden) => Some(ONLY_OPERATOR.to_owned()),
+                        _ if is_left => Some(failure.message()),
+                        _ => Field::show_failure(&fields, &failure),
+                    };
+                    match is_left {
+                        true => toasts.show(Toast::new(Tone::Error, told.unwrap_or_default())),
+                        false => form_problem.set(told),
+                    }
                 }
             }
         });

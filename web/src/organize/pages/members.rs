@@ -250,12 +250,15 @@ fn RemoveDialog(
         spawn_local(async move {
             let input = RemoveOrganizerMemberInput { organizer_id, user_id: user.id };
             let answer = session.run(&remove_organizer_member(input)).await;
+            let is_left = busy.is_disposed();
             busy.try_set(false);
             to_remove.try_set(None);
             match answer {
                 Ok(_) if leaves => {
                     toasts.show(Toast::new(Tone::Success, "You are no member any more."));
-                    navigate("/organize", Default::default());
+                    if !is_left {
+                        navigate("/organize", Default::default());
+                    }
                 }
                 Ok(data) => {
                     let text = format!("{} is no member any more.", user.name);

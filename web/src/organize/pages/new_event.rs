@@ -79,30 +79,45 @@ fn NewEventForm(organizer: ManagedOrganizer) -> impl IntoView {
         Viewer::SignedIn(user) => user.id,
         Viewer::Unknown | Viewer::SignedOut => String::new(),
     };
-    let form = FormState::of_new_event(DraftKey::new(&user_id, &format!("new-{slug}")));
+    let key = DraftKey::new(&user_id, &format!("new-{slug}"));
+    let form = FormState::of_new_event(key.clone());
     let busy = RwSignal::new(false);
     let problem = RwSignal::new(None);
     let submit = move || {
         let Some(values) = form.valid_values() else { return };
         busy.set(true);
         problem.set(None);
-        let (navigate, id) = (navigate.clone(), id.clone());
+        let (navigate, id, key) = (navigate.clone(), id.clone(), key.clone());
         spawn_local(async move {
-            match session.run(&create_event(values_to_create(id, values))).await {
+            let answer = session.run(&create_event(values_to_create(id, values))).await;
+            // Whoever has left the page gets messages, and stays where they are.
+            let is_left = form.is_disposed();
+            match answer {
                 Ok(data) => {
-                    form.forget_draft();
+                    // Otherwise, the next visit would offer to save the same event again.
+                    key.remove();
                     let text = "The draft is saved. Only members see it until you publish it.";
                     toasts.show(Toast::new(Tone::Success, text));
-                    let options = NavigateOptions { replace: true, ..Default::default() };
-                    let id = data.create_event.event.id;
-                    navigate(&format!("/organize/events/{}", id.inner()), options);
+                    if !is_left {
+                        form.set_all_saved();
+                        let options = NavigateOptions { replace: true, ..Default::default() };
+                        let id = data.create_event.event.id;
+                        navigate(&format!("/organize/events/{}", id.inner()), options);
+                    }
                 }
                 Err(failure) => {
-                    busy.try_set(false);
-                    problem.try_set(match failure.is_inconclusive() {
+                    let told = match failure.is_inconclusive() {
                         true => Some(unknown(&failure)),
+                        false if is_left => Some(not_saved(&failure)),
                         false => form.show_failure(&failure),
-                    });
+                    };
+                    match is_left {
+                        true => toasts.show(Toast::new(Tone::Error, told.unwrap_or_default())),
+                        false => {
+                            busy.set(false);
+                            problem.set(told);
+                        }
+                    }
                 }
             }
         });
@@ -162,6 +177,10 @@ fn NewEventForm(organizer: ManagedOrganizer) -> impl IntoView {
             <Preview state=form />
         </div>
     }
+}
+
+fn not_saved(failure: &Failure) -> String {
+    format!("The draft was not saved. {}", failure.message())
 }
 
 /// A draft is not made again by itself, because it could be made twice.

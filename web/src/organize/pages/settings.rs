@@ -110,6 +110,8 @@ fn EditForm(id: cynic::Id, name: String, slug: String) -> impl IntoView {
                 slug: Some(new_slug).filter(|new_slug| *new_slug != slug),
             };
             let answer = session.run(&update_organizer(input)).await;
+            // Whoever has left the page gets messages, and stays where they are.
+            let is_left = busy.is_disposed();
             busy.try_set(false);
             match answer {
                 Ok(data) => {
@@ -117,9 +119,12 @@ fn EditForm(id: cynic::Id, name: String, slug: String) -> impl IntoView {
                     toasts.show(Toast::new(Tone::Success, text));
                     let options = NavigateOptions { replace: true, ..Default::default() };
                     let saved = data.update_organizer.slug;
-                    if saved != slug {
+                    if saved != slug && !is_left {
                         navigate(&format!("/organize/{saved}/settings"), options);
                     }
+                }
+                Err(failure) if is_left => {
+                    toasts.show(Toast::new(Tone::Error, failure.message()));
                 }
                 Err(failure) => {
                     form_problem.try_set(Field::show_failure(&fields, &failure));

@@ -2,6 +2,7 @@
 
 mod attendees;
 mod event_form;
+mod leaving;
 mod live_sales;
 mod members;
 mod pages;
