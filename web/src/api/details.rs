@@ -3,8 +3,13 @@
 use std::sync::Arc;
 
 use cynic::Id;
+use js_sys::Date;
 use leptos::prelude::*;
 use rowlock_web_operations::{events::Event, live::EditedEvent};
+
+/// How long people need, in milliseconds, to see that a price or a time has changed. Whoever clicks
+/// earlier means what was there before.
+const READING_MILLIS: f64 = 1_000.0;
 
 /// An edit that has reached the page.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +32,8 @@ struct Entry {
     /// Whether the connection was lost since the event was read. The database may have been set back
     /// to an older state then.
     may_go_back: bool,
+    /// When the price or the start last changed on the page, by the browser's clock.
+    changed_at: f64,
 }
 
 /// A `Copy` handle to the events that the page knows.
@@ -82,11 +89,16 @@ impl LiveDetails {
     /// Takes an event whose changes somebody else tells. Returns what the page knew before.
     pub(crate) fn set_quietly(self, event: &Event) -> Option<Event> {
         let known = self.known(&event.id)?;
-        let before = known.event.get_untracked();
-        if known.accepts(event) && before != *event {
-            known.event.set(event.clone());
+        match known.accepts(event) {
+            true => Some(self.show(&known, event)),
+            false => Some(known.event.get_untracked()),
         }
-        Some(before)
+    }
+
+    /// Whether the price or the start changed so lately that nobody can have read it.
+    pub(crate) fn has_just_changed(self, id: &Id) -> bool {
+        let changed_at = self.known(id).map_or(0.0, |known| known.changed_at);
+        (0.0..READING_MILLIS).contains(&(Date::now() - changed_at))
     }
 
     /// The events among these that the page knows, with their revisions.
@@ -112,22 +124,31 @@ impl LiveDetails {
         if known.may_go_back {
             self.change(&event.id, |entry| entry.may_go_back = false);
         }
-        let is_description_changed = match (known.description, description) {
+        let is_description_changed = match (&known.description, description) {
             (Some(shown), Some(new)) if shown.with_untracked(|shown| shown != new) => {
                 shown.set(new.to_owned());
                 true
             }
             _ => false,
         };
-        let before = known.event.get_untracked();
-        if before != *event {
-            known.event.set(event.clone());
-        }
+        let before = self.show(&known, event);
         if let Some(tell) = self.on_edit.get_value()
             && (before != *event || is_description_changed)
         {
             tell(Edit { before: &before, after: event, is_description_changed });
         }
+    }
+
+    /// Shows this state of the event. Returns the one before.
+    fn show(self, known: &Entry, event: &Event) -> Event {
+        let before = known.event.get_untracked();
+        if before.price != event.price || before.starts_at != event.starts_at {
+            self.change(&event.id, |entry| entry.changed_at = Date::now());
+        }
+        if before != *event {
+            known.event.set(event.clone());
+        }
+        before
     }
 
     fn known(self, id: &Id) -> Option<Entry> {
@@ -141,6 +162,7 @@ impl LiveDetails {
                 event: ArcRwSignal::new(event.clone()),
                 description: None,
                 may_go_back: false,
+                changed_at: 0.0,
             };
             self.entries.write_value().push(entry.clone());
             entry

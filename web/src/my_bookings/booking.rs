@@ -20,10 +20,17 @@ use crate::{
     toasts::{Toast, Tone},
 };
 
+const JUST_CHANGED: &str = "The event changed just before your click. Nothing was booked.";
+
 impl MyBookings {
     /// Books for the signed-in user and shows the outcome. The event is as the page shows it: the
-    /// server books nothing if it has another price.
+    /// server books nothing if it has another price. What has only just appeared there is not what
+    /// the user meant, so the user has to look and click again.
     pub(crate) fn book(self, event: Event, quantity: i32) {
+        if self.details.has_just_changed(&event.id) {
+            let toast = Toast::new(Tone::Error, JUST_CHANGED).about_event(event.id.inner());
+            return self.toasts.show(toast.on_this_page());
+        }
         self.toasts.dismiss_about_event(event.id.inner());
         self.set_state(&event.id, BookingState::Pending);
         let attempt = Attempt {

@@ -131,6 +131,7 @@ async fn a_price_that_changes_before_the_click_is_shown_and_not_booked() {
     browser.screenshot("price-changed").await;
     browser.release_socket_messages().await;
 
+    browser.evaluate(LET_A_SECOND_PASS).await;
     browser.click_label("Book").await;
     browser.expect_text(".toast", "Successfully booked Chamber Concert!").await;
     browser.click_label("My bookings").await;
@@ -139,6 +140,39 @@ async fn a_price_that_changes_before_the_click_is_shown_and_not_booked() {
     let bookings = app.data(Some(&token_of_ada(&app).await), bookings, json!({})).await;
     let reference = bookings["me"]["bookings"]["nodes"][0]["reference"].as_str().unwrap();
     browser.expect_text(".reference", &format!("Reference {reference}")).await;
+    browser.close().await;
+}
+
+/// Clicks "Book" as soon as a new price shows.
+const CLICK_WITH_THE_CHANGE: &str = "
+    const price = document.querySelector('.one-price');
+    new MutationObserver(() => document.querySelector('.book').click())
+        .observe(price, { childList: true, characterData: true, subtree: true })";
+
+/// Makes a second pass by the browser's clock.
+const LET_A_SECOND_PASS: &str = "const now = Date.now; Date.now = () => now() + 1_000";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_that_nobody_can_have_read_is_not_booked() {
+    let app = App::start(Engine::Sqlite).await;
+    let (host, event) = chamber_concert(&app).await;
+    let browser = Browser::start(768, 900).await;
+    browser.sign_in(&app.url, "Ada").await;
+    browser.open(&format!("{}/events/{event}", app.url)).await;
+    browser.expect_text(".who", "Ada").await;
+    browser.expect_text(".live", "Live counts").await;
+    browser.expect_text(".one-price", "$35.00 per ticket").await;
+    browser.evaluate(CLICK_WITH_THE_CHANGE).await;
+    let price = json!({ "amount": "500.00", "currency": "USD" });
+    host.edit(&app, &event, json!({ "price": price })).await;
+    let refusal = "The event changed just before your click. Nothing was booked.";
+    browser.expect_text(".toast", refusal).await;
+    browser.expect_text(".toast", "Chamber Concert: The price is now $500.00.").await;
+    assert_eq!(count_bookings(&app).await, 0);
+
+    browser.evaluate(LET_A_SECOND_PASS).await;
+    browser.click_label("Book").await;
+    browser.expect_text(".toast", "Successfully booked Chamber Concert!").await;
     browser.close().await;
 }
 
