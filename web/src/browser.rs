@@ -60,25 +60,33 @@ pub(crate) fn money(money: &Money) -> String {
 
 fn written_amount(decimal: &str, currency: &str) -> String {
     // A string, because a JavaScript number could be rounded.
-    let written = price_format(currency).call1(&JsValue::UNDEFINED, &JsValue::from_str(decimal));
+    let written =
+        price_format(currency, decimal).call1(&JsValue::UNDEFINED, &JsValue::from_str(decimal));
     text(written).unwrap_or_else(|| format!("{decimal} {currency}"))
 }
 
 /// Creates the price formatters for these currencies. Each takes a browser several milliseconds, so
 /// each is created in a task of its own and the browser can paint in between.
 pub(crate) async fn prepare_prices<'a>(prices: impl Iterator<Item = &'a Money>) {
-    for Money { currency, .. } in prices {
+    for Money { currency, amount } in prices {
         if known_price_format(currency).is_none() {
             Delay::new(Duration::ZERO).await;
-            price_format(currency);
+            price_format(currency, &amount.0);
         }
     }
     Delay::new(Duration::ZERO).await;
 }
 
-fn price_format(currency: &str) -> Function {
+/// The format of a currency whose amounts have as many decimals as this one. By itself, a browser
+/// would round amounts of currencies whose decimals are out of use, such as HUF.
+fn price_format(currency: &str, amount: &str) -> Function {
     known_price_format(currency).unwrap_or_else(|| {
-        let format = number_format(&[("style", "currency"), ("currency", currency)]);
+        let decimals = amount.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+        let format = number_format(&[
+            ("style", "currency"),
+            ("currency", currency),
+            ("minimumFractionDigits", &decimals.to_string()),
+        ]);
         PRICES.with_borrow_mut(|formats| formats.push((currency.to_owned(), format.clone())));
         format
     })

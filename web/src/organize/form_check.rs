@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 use rowlock_web_operations::{DateTime, Decimal, events::MoneyInput};
 
 use super::{
+    currencies::decimals,
     event_form::{
         EventField::{
             self, City, Currency, Description, EndsAt, MaxPerBooking, Price, SalesEndAt,
@@ -56,8 +57,6 @@ pub(super) struct Surroundings<'a> {
     /// What the clocks of a zone are ahead of UTC at a moment, in seconds. `None` if there is no
     /// such zone.
     pub(super) offset: &'a dyn Fn(&str, i64) -> Option<i64>,
-    /// The number of a currency's decimals.
-    pub(super) decimals: &'a dyn Fn(&str) -> usize,
     /// The present time in RFC 3339 in UTC.
     pub(super) now: String,
 }
@@ -121,7 +120,7 @@ pub(super) fn check(
         problems.insert(StartsAt, "This is in the past.".to_owned());
     }
     let currency = form.get(Currency).to_owned();
-    let decimals = (surroundings.decimals)(&currency);
+    let decimals = decimals(&currency);
     let amount = match parse_price(form.get(Price), decimals) {
         Ok(amount) => Some(amount),
         Err(problem) => {
@@ -225,9 +224,8 @@ mod tests {
     }
 
     fn checked(form: &EventForm, saved: &SavedForm) -> Result<EventValues, Problems> {
-        let decimals = |currency: &str| if currency == "JPY" { 0 } else { 2 };
         let now = "2026-01-01T00:00:00Z".to_owned();
-        check(form, saved, &Surroundings { offset: &offset, decimals: &decimals, now })
+        check(form, saved, &Surroundings { offset: &offset, now })
     }
 
     fn complete() -> EventForm {

@@ -34,6 +34,15 @@ pub(super) fn parse_price(text: &str, decimals: usize) -> Result<String, PricePr
     }
 }
 
+/// Whether two amounts in the server's notation are the same number.
+pub(super) fn is_same_amount(one: &str, other: &str) -> bool {
+    let significant = |amount: &'_ str| match amount.contains('.') {
+        true => amount.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => amount.to_owned(),
+    };
+    significant(one) == significant(other)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +74,16 @@ mod tests {
     fn other_texts_are_no_prices() {
         for typed in ["", ".5", "-1", "1e3", "€5", "1 000", "1.000,00", "1234567890123"] {
             assert_eq!(parse_price(typed, 2), Err(PriceProblem::NoNumber), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn amounts_are_compared_as_numbers() {
+        for (one, other) in [("12", "12.00"), ("12.5", "12.50"), ("0", "0.000"), ("100", "100")] {
+            assert!(is_same_amount(one, other), "{one} {other}");
+        }
+        for (one, other) in [("12", "120"), ("12.05", "12.5"), ("1", "1.01")] {
+            assert!(!is_same_amount(one, other), "{one} {other}");
         }
     }
 }

@@ -1,23 +1,28 @@
-//! Time zones and currencies as the browser knows them.
+//! Time zones as the browser knows them.
 
 use std::{cell::RefCell, collections::HashMap};
 
 use js_sys::{Array, Date, Function, Intl, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::form_check::Surroundings;
+use super::{
+    form_check::Surroundings,
+    wall_time::{WallTime, moment_of},
+};
 use crate::browser;
+
+/// The length of a day: "2026-03-15".
+const LEN_OF_DAY: usize = 10;
 
 thread_local! {
     /// Formatters by zone, because creating one takes a browser some time. `None` for names that are
     /// no zones.
     static CLOCKS: RefCell<HashMap<String, Option<Function>>> = RefCell::default();
-    static DECIMALS: RefCell<HashMap<String, usize>> = RefCell::default();
 }
 
 /// What the rules of the form need to know, as the browser knows it.
 pub(super) fn surroundings() -> Surroundings<'static> {
-    Surroundings { offset: &offset, decimals: &decimals, now: browser::now() }
+    Surroundings { offset: &offset, now: browser::now() }
 }
 
 /// What the clocks of a zone are ahead of UTC at a moment, in seconds. `None` if there is no such
@@ -39,6 +44,15 @@ pub(super) fn offset(zone: &str, moment: i64) -> Option<i64> {
     Some(days as i64 * 86_400 + hour * 3_600 + minute * 60 + second - moment)
 }
 
+/// The day of a time on the clocks of a zone, for example "2026-03-15".
+pub(super) fn day_in(rfc3339: &str, zone: &str) -> String {
+    let wall = moment_of(rfc3339)
+        .and_then(|moment| Some(WallTime::at(moment, offset(zone, moment)?).to_input()));
+    let mut day = wall.unwrap_or_else(|| rfc3339.to_owned());
+    day.truncate(LEN_OF_DAY);
+    day
+}
+
 /// The visitor's own zone.
 pub(super) fn own_zone() -> String {
     let zone = browser_zone().and_then(|zone| zone.as_string());
@@ -50,16 +64,6 @@ pub(super) fn all_zones() -> Vec<String> {
     let own = own_zone();
     let others = supported_zones().into_iter().filter(|zone| *zone != own);
     std::iter::once(own.clone()).chain(others).collect()
-}
-
-/// The number of a currency's decimals.
-fn decimals(currency: &str) -> usize {
-    if let Some(known) = DECIMALS.with_borrow(|decimals| decimals.get(currency).copied()) {
-        return known;
-    }
-    let found = currency_decimals(currency).unwrap_or(2);
-    DECIMALS.with_borrow_mut(|decimals| decimals.insert(currency.to_owned(), found));
-    found
 }
 
 fn clock(zone: &str) -> Option<Function> {
@@ -90,17 +94,6 @@ fn supported_zones() -> Vec<String> {
     list()
         .map(|zones| zones.iter().filter_map(|zone| zone.as_string()).collect())
         .unwrap_or_default()
-}
-
-fn currency_decimals(currency: &str) -> Option<usize> {
-    let options = Object::new();
-    Reflect::set(&options, &"style".into(), &"currency".into()).ok()?;
-    Reflect::set(&options, &"currency".into(), &currency.into()).ok()?;
-    let arguments = Array::of2(&"en-US".into(), &options);
-    let format = Reflect::construct(&intl("NumberFormat")?, &arguments).ok()?;
-    let resolved = format.unchecked_into::<Intl::NumberFormat>().resolved_options();
-    let digits = Reflect::get(&resolved, &"maximumFractionDigits".into()).ok()?;
-    Some(digits.as_f64()? as usize)
 }
 
 /// A function of the browser's `Intl`.

@@ -1,14 +1,13 @@
 //! Sends an event's form to the server.
 
 use cynic::Id;
-use rowlock_web_operations::{
-    event_editing::{CreateEventInput, ManagedEvent, UpdateEventInput, UpdateEventResult},
-    events::MoneyInput,
+use rowlock_web_operations::event_editing::{
+    CreateEventInput, ManagedEvent, UpdateEventInput, UpdateEventResult,
 };
 
 use crate::{
     api::Failure,
-    organize::form_check::EventValues,
+    organize::{form_check::EventValues, price_input::is_same_amount},
     repetition::{History, Repeated, repeat_until_answered},
     session::Session,
 };
@@ -128,7 +127,8 @@ pub(super) fn has_values(saved: &ManagedEvent, values: &EventValues) -> bool {
         && event.time_zone == values.time_zone
         && event.starts_at == values.starts_at
         && event.ends_at == values.ends_at
-        && MoneyInput::from(event.price.clone()) == values.price
+        && event.price.currency == values.price.currency
+        && is_same_amount(&event.price.amount.0, &values.price.amount.0)
         && event.total_tickets == values.total_tickets
         && event.max_per_booking == values.max_per_booking
         && event.sales_start_at == values.sales_start_at

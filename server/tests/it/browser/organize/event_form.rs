@@ -178,3 +178,25 @@ async fn a_cancellation_says_what_happens_and_asks_why() {
     assert_eq!(saved["event"], cancelled);
     organizing.browser.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_has_the_decimals_of_its_currency_for_everybody() {
+    let organizing = Organizing::start().await;
+    let Organizing { browser, app, .. } = &organizing;
+    // Browsers round amounts of these currencies, as shops do.
+    for (currency, amount) in [("HUF", "1999.50"), ("AFN", "10.50"), ("IQD", "1.250")] {
+        let price = json!({ "price": { "amount": amount, "currency": currency } });
+        let event = organizing.event_with(currency, price).await;
+        browser.open(&format!("{}/events/{event}", app.url)).await;
+        browser.expect_text(".one-price", amount.trim_start_matches("1999")).await;
+        organizing.open_editor(&event).await;
+        browser.fill("title", "Jazz Night").await;
+        browser.click_label("Save changes").await;
+        browser.expect_text(".toast", "Your changes are saved.").await;
+        browser.fill("price", "2,25").await;
+        browser.expect_text(".preview", "2.25").await;
+        browser.click_label("Save changes").await;
+        browser.wait_for(&value_script("price"), |price| price.as_str() != Some("2,25")).await;
+    }
+    organizing.browser.close().await;
+}
