@@ -33,6 +33,7 @@ pub struct AttendedEvent {
     pub title: String,
     pub status: EventStatus,
     pub starts_at: DateTime,
+    pub time_zone: String,
     pub organizer: ManagedOrganizer,
     pub sales: Option<EventSales>,
     #[arguments(first: $first, after: $after, search: $search, status: $status)]

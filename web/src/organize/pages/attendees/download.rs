@@ -1,6 +1,8 @@
 //! Downloads the list of attendees as a file. The address needs an access token, so no link can do
 //! it.
 
+use std::time::Duration;
+
 use leptos::{prelude::*, task::spawn_local};
 use wasm_bindgen::JsCast;
 use web_sys::{Blob, HtmlAnchorElement, Url};
@@ -11,8 +13,16 @@ use crate::{
     toasts::{Toast, Toasts, Tone},
 };
 
+/// How long the file's address stays valid. A browser may read the file long after the click.
+const ADDRESS_LIFETIME: Duration = Duration::from_secs(60);
+
 #[component]
-pub(super) fn DownloadButton(id: String, title: String, starts_at: String) -> impl IntoView {
+pub(super) fn DownloadButton(
+    id: String,
+    title: String,
+    /// The day of the event's start.
+    date: String,
+) -> impl IntoView {
     let session = Session::from_context();
     let toasts = Toasts::from_context();
     let busy = RwSignal::new(false);
@@ -22,11 +32,11 @@ pub(super) fn DownloadButton(id: String, title: String, starts_at: String) -> im
         }
         busy.set(true);
         let path = format!("/events/{id}/attendees.csv");
-        let name = csv_name(&title, &starts_at);
+        let name = csv_name(&title, &date);
         spawn_local(async move {
             let toast = match session.download(&path).await {
                 Ok(file) if save(&file, &name).is_some() => {
-                    Toast::new(Tone::Success, format!("{name} is downloaded."))
+                    Toast::new(Tone::Success, "The download has begun.")
                 }
                 Ok(_) => Toast::new(Tone::Error, "The browser can't save the file."),
                 Err(failure) => {
@@ -57,5 +67,12 @@ fn save(file: &Blob, name: &str) -> Option<()> {
     link.set_href(&url);
     link.set_download(name);
     link.click();
-    Url::revoke_object_url(&url).ok()
+    set_timeout(
+        move || {
+            // It fails only for a text that is no address.
+            let _ = Url::revoke_object_url(&url);
+        },
+        ADDRESS_LIFETIME,
+    );
+    Some(())
 }

@@ -28,6 +28,7 @@ use crate::{
         attendee_list::AttendeeList,
         components::{LoadMore, NothingHere, SignedIn},
         role::can_edit_events,
+        zones::day_in,
     },
     query::{Query, QueryState},
     scroll::ScrollPositions,
@@ -62,7 +63,7 @@ enum AttendeesState {
     Found {
         id: String,
         title: String,
-        starts_at: String,
+        date: String,
         slug: String,
         organizer: String,
     },
@@ -102,7 +103,7 @@ fn Attendees() -> impl IntoView {
             QueryState::Loaded(Some(Found { event, .. })) => AttendeesState::Found {
                 id: event.id.inner().to_owned(),
                 title: event.title.clone(),
-                starts_at: event.starts_at.0.clone(),
+                date: day_in(&event.starts_at.0, &event.time_zone),
                 slug: event.organizer.slug.clone(),
                 organizer: event.organizer.name.clone(),
             },
@@ -124,7 +125,7 @@ fn Attendees() -> impl IntoView {
             <NothingHere title="You can't see the attendees of such an event." />
         }
         .into_any(),
-        AttendeesState::Found { id, title, starts_at, slug, organizer } => view! {
+        AttendeesState::Found { id, title, date, slug, organizer } => view! {
             <nav class="crumbs" aria-label="Breadcrumb">
                 <a href=format!("/organize/{slug}") dir="auto">
                     {organizer}
@@ -139,7 +140,7 @@ fn Attendees() -> impl IntoView {
             </PageHeading>
             <Counts attendees />
             <div class="actions">
-                <DownloadButton id title starts_at />
+                <DownloadButton id title date />
             </div>
             <Controls list />
             <Rows attendees />
