@@ -36,7 +36,7 @@ impl OrganizerTab {
 #[component]
 pub(crate) fn OrganizerHead(
     #[prop(into)] slug: String,
-    #[prop(into)] name: String,
+    #[prop(into)] name: Signal<String>,
     tab: OrganizerTab,
     /// Shown beside the title.
     #[prop(optional)]

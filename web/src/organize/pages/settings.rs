@@ -67,8 +67,9 @@ fn Settings() -> impl IntoView {
 #[component]
 fn SettingsForm(organizer: ManagedOrganizer) -> impl IntoView {
     let ManagedOrganizer { id, slug, name, viewer_role } = organizer;
+    let name = RwSignal::new(name);
     let form = match viewer_role.is_some_and(can_edit_organizer) {
-        true => view! { <EditForm id name=name.clone() slug=slug.clone() /> }.into_any(),
+        true => view! { <EditForm id name slug=slug.clone() /> }.into_any(),
         false => view! {
             <p>"Only owners change the name and the address."</p>
         }
@@ -87,26 +88,31 @@ fn SettingsForm(organizer: ManagedOrganizer) -> impl IntoView {
 }
 
 #[component]
-fn EditForm(id: cynic::Id, name: String, slug: String) -> impl IntoView {
+fn EditForm(
+    id: cynic::Id,
+    /// The name that is saved.
+    name: RwSignal<String>,
+    slug: String,
+) -> impl IntoView {
     let session = Session::from_context();
     let toasts = Toasts::from_context();
     let navigate = use_navigate();
     let name_field = Field::new("name", organizer_name_problem);
     let slug_field = Field::new("slug", slug_problem);
-    name_field.set_value(name);
+    name_field.set_value(name.get_untracked());
     slug_field.set_value(slug.clone());
     let fields = [name_field, slug_field];
     let busy = RwSignal::new(false);
     let form_problem = RwSignal::new(None);
     let submit = move || {
-        let Some([name, new_slug]) = Field::valid_values(fields) else { return };
+        let Some([new_name, new_slug]) = Field::valid_values(fields) else { return };
         busy.set(true);
         form_problem.set(None);
         let (navigate, id, slug) = (navigate.clone(), id.clone(), slug.clone());
         spawn_local(async move {
             let input = UpdateOrganizerInput {
                 organizer_id: id,
-                name: Some(name.trim().to_owned()),
+                name: Some(new_name.trim().to_owned()),
                 slug: Some(new_slug).filter(|new_slug| *new_slug != slug),
             };
             let answer = session.run(&update_organizer(input)).await;
@@ -118,9 +124,10 @@ fn EditForm(id: cynic::Id, name: String, slug: String) -> impl IntoView {
                     let text = "The settings are saved.";
                     toasts.show(Toast::new(Tone::Success, text));
                     let options = NavigateOptions { replace: true, ..Default::default() };
-                    let saved = data.update_organizer.slug;
-                    if saved != slug && !is_left {
-                        navigate(&format!("/organize/{saved}/settings"), options);
+                    let saved = data.update_organizer;
+                    name.try_set(saved.name);
+                    if saved.slug != slug && !is_left {
+                        navigate(&format!("/organize/{}/settings", saved.slug), options);
                     }
                 }
                 Err(failure) if is_left => {

@@ -126,6 +126,10 @@ async fn an_organizer_is_founded_and_renamed() {
     browser.click_label("Save changes").await;
     browser.expect_path("/organize/zoe/settings").await;
     browser.expect_text(".organizer-name", "Zoë").await;
+    browser.fill("name", "Zoë & Co").await;
+    browser.click_label("Save changes").await;
+    browser.expect_text(".organizer-name", "Zoë & Co").await;
+    browser.expect_path("/organize/zoe/settings").await;
     browser.close().await;
 }
 
