@@ -120,6 +120,7 @@ fn organizers_texts() -> Vec<String> {
         organizers::organizer_to_manage(text()).query,
         organizers::members_of_organizer(text()).query,
         organizers::events_of_organizer(text(), 1, None).query,
+        organizers::sales_of_event(id()).query,
         organizers::create_organizer(organizer).query,
         organizers::update_organizer(settings).query,
         organizers::set_organizer_member(member).query,

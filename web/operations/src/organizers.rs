@@ -4,8 +4,7 @@ use cynic::{MutationBuilder, QueryBuilder};
 
 use super::{
     bookings::PageInfo,
-    events::{EventStatus, Money},
-    scalars::DateTime,
+    events::{Event, Money},
     schema,
 };
 
@@ -113,15 +112,10 @@ pub struct OrganizersEventConnection {
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
 #[cynic(graphql_type = "Event")]
 pub struct OrganizersEvent {
-    pub id: cynic::Id,
-    pub title: String,
-    pub venue: String,
-    pub status: EventStatus,
-    pub starts_at: DateTime,
-    pub time_zone: String,
     pub remaining_tickets: i32,
-    pub total_tickets: i32,
     pub sales: Option<EventSales>,
+    #[cynic(spread)]
+    pub event: Event,
 }
 
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq, Eq)]
@@ -130,6 +124,24 @@ pub struct EventSales {
     pub cancelled_bookings: i32,
     pub sold_tickets: i32,
     pub takings: Money,
+}
+
+#[derive(cynic::QueryVariables, Debug)]
+pub struct SalesOfEventVariables {
+    id: cynic::Id,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Query", variables = "SalesOfEventVariables")]
+pub struct SalesOfEvent {
+    #[arguments(id: $id)]
+    pub event: Option<SoldEvent>,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Event")]
+pub struct SoldEvent {
+    pub sales: Option<EventSales>,
 }
 
 #[derive(cynic::InputObject, Clone, Debug)]
@@ -226,6 +238,11 @@ pub fn events_of_organizer(
     after: Option<String>,
 ) -> cynic::Operation<EventsOfOrganizer, EventsOfOrganizerVariables> {
     EventsOfOrganizer::build(EventsOfOrganizerVariables { slug, first, after })
+}
+
+/// What an event has sold and taken.
+pub fn sales_of_event(id: cynic::Id) -> cynic::Operation<SalesOfEvent, SalesOfEventVariables> {
+    SalesOfEvent::build(SalesOfEventVariables { id })
 }
 
 pub fn create_organizer(

@@ -4,8 +4,8 @@
 //! 2. `pages`: one module for each page
 //! 3. `editor`: the form of an event
 //! 4. `components`: what pages are built from
-//! 5. `kept_draft`: unsaved changes in the browser's storage; `zones`: time zones and currencies as
-//!    the browser knows them
+//! 5. `kept_draft`: unsaved changes in the browser's storage; `zones`: time zones as the browser knows
+//!    them
 //! 6. `takings`: reads again what was taken
 //! 7. all others: rules that need no browser
 
@@ -23,7 +23,6 @@ mod pages;
 mod price_input;
 mod role;
 mod rules;
-mod sale_state;
 mod slug;
 mod takings;
 mod wall_time;

@@ -4,17 +4,13 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
-use crate::query::Query;
-
 /// Time between the change of a count and the next read. A popular event's count changes all the
 /// time.
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// Returns what to call when a count has changed: it lets the query run again after a pause, once
-/// for all changes in it.
-pub(super) fn reread_after_pause<T: Send + Sync + 'static>(
-    query: Query<T>,
-) -> impl Fn() + Copy + 'static {
+/// Returns what to call when a count has changed: it calls `reread` after a pause, once for all
+/// changes in it.
+pub(super) fn reread_after_pause(reread: impl Fn() + Copy + 'static) -> impl Fn() + Copy + 'static {
     let is_waiting = StoredValue::new(false);
     move || {
         if !is_waiting.get_value() {
@@ -23,7 +19,7 @@ pub(super) fn reread_after_pause<T: Send + Sync + 'static>(
                 move || {
                     // The page may be gone by now.
                     if is_waiting.try_set_value(false).is_none() {
-                        query.refetch();
+                        reread();
                     }
                 },
                 PAUSE,

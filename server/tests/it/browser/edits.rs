@@ -214,7 +214,7 @@ async fn a_cancelled_event_says_why_and_can_not_be_booked() {
 
 /// Keeps timers that are due in more than ten minutes. `letTimePass` moves the browser's clock by
 /// 20 minutes and runs them.
-const HOLD_LONG_TIMERS: &str = "window.longTimers = [];
+pub(super) const HOLD_LONG_TIMERS: &str = "window.longTimers = [];
     const set = window.setTimeout;
     window.setTimeout = (run, millis, ...rest) => {
         if (millis < 600_000) return set(run, millis, ...rest);

@@ -1,11 +1,13 @@
 //! What the organizers' pages are built from.
 
+mod event_sales;
 mod load_more;
 mod nothing_here;
 mod organizer_head;
 mod reason_field;
 mod signed_in;
 
+pub(super) use event_sales::{SalesBadge, sold_of};
 pub(super) use load_more::LoadMore;
 pub(super) use nothing_here::NothingHere;
 pub(super) use organizer_head::{OrganizerHead, OrganizerTab};

@@ -63,6 +63,7 @@ struct Editor {
     toasts: Toasts,
     event: RwSignal<ManagedEvent>,
     form: FormState,
+    live: LiveCounts,
     query: Query<Option<ManagedEvent>>,
     work: RwSignal<Option<Work>>,
     /// A message of the server that belongs to no field.
@@ -92,6 +93,7 @@ pub(crate) fn EventEditor(
         toasts: Toasts::from_context(),
         event: RwSignal::new(first),
         form,
+        live: LiveCounts::from_context(),
         query,
         work: RwSignal::new(None),
         problem: RwSignal::new(None),
@@ -121,7 +123,7 @@ pub(crate) fn EventEditor(
         false,
     );
     let tickets = LiveCounts::from_context().count_of(&first.id);
-    let reread_takings = reread_after_pause(query);
+    let reread_takings = reread_after_pause(move || query.refetch());
     let sold = Memo::new(move |_| {
         let count = tickets.get();
         count.total() - count.remaining()
@@ -444,7 +446,14 @@ impl Editor {
     /// Shows the event as it is saved. `sent` is the form as it was sent.
     fn show_saved(self, event: ManagedEvent, sent: &EventForm) {
         self.form.set_saved(&event, sent);
-        self.event.set(event);
+        self.show(event);
+    }
+
+    /// Shows the event with its count, which no subscription brings for a draft.
+    fn show(self, managed: ManagedEvent) {
+        let ManagedEvent { event, remaining_tickets, .. } = &managed;
+        self.live.set_from_query(&event.id, *remaining_tickets, event.total_tickets);
+        self.event.set(managed);
     }
 
     fn show_cancelled(self, event: ManagedEvent) {
@@ -462,7 +471,7 @@ impl Editor {
         let problem = match outcome {
             Outcome::Changed(event) => {
                 self.form.set_changed_elsewhere(&event);
-                self.event.set(*event);
+                self.show(*event);
                 request_animation_frame(|| browser::focus("changed-elsewhere"));
                 return;
             }

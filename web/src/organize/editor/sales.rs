@@ -3,24 +3,20 @@
 use leptos::prelude::*;
 use rowlock_web_operations::{event_editing::ManagedEvent, events::EventStatus};
 
-use crate::{api::live::LiveCounts, browser, organize::sale_state::SaleState};
+use crate::{
+    api::live::LiveCounts,
+    browser,
+    organize::components::{SalesBadge, sold_of},
+};
 
 #[component]
 pub(super) fn Sales(event: RwSignal<ManagedEvent>) -> impl IntoView {
     let id = event.with_untracked(|managed| managed.event.id.clone());
     let tickets = LiveCounts::from_context().count_of(&id);
+    let details = RwSignal::new(event.with_untracked(|managed| managed.event.clone()));
+    Effect::new(move || details.set(event.with(|managed| managed.event.clone())));
     let count = tickets.clone();
-    let state = Memo::new(move |_| {
-        let remaining = count.get().remaining();
-        event.with(|ManagedEvent { event, .. }| {
-            SaleState::of(event.status, &event.starts_at.0, remaining, &browser::now())
-        })
-    });
-    let sold = move || {
-        let count = tickets.get();
-        let sold = (count.total() - count.remaining()).max(0);
-        format!("{} of {} sold", browser::number(sold), browser::number(count.total()))
-    };
+    let sold = move || sold_of(count.get());
     let takings = move || {
         event.with(|managed| {
             let takings = managed.sales.as_ref().map(|sales| browser::money(&sales.takings));
@@ -50,7 +46,7 @@ pub(super) fn Sales(event: RwSignal<ManagedEvent>) -> impl IntoView {
     view! {
         <section class="panel sales" aria-label="Sales">
             <p>
-                <span class=move || state.get().css_class()>{move || state.get().label()}</span>
+                <SalesBadge event=details tickets />
             </p>
             <p class="sold">{sold}</p>
             <p class="takings">{takings}</p>

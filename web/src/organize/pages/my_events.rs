@@ -1,26 +1,31 @@
 //! All events of one organizer, with drafts, live sales and takings.
 
 use cynic::Id;
-use leptos::prelude::*;
+use leptos::{prelude::*, task::spawn_local};
 use leptos_router::hooks::use_params_map;
 use rowlock_web_operations::{
     events::EventStatus,
-    organizers::{ManagedOrganizer, OrganizerWithEvents, OrganizersEvent, events_of_organizer},
+    organizers::{
+        EventSales, ManagedOrganizer, OrganizerWithEvents, OrganizersEvent, events_of_organizer,
+        sales_of_event,
+    },
 };
 
 use crate::{
-    api::{Failure, live::LiveCounts},
+    api::{Failure, details::LiveDetails, live::LiveCounts},
     browser,
     components::{
-        icons::{Calendar, Place},
+        event_card::EventFacts,
+        event_text::text_of,
+        icons::Calendar,
         live_status::LiveStatus,
         notice::{FailureNotice, Notice},
     },
-    dates,
     organize::{
-        components::{LoadMore, NothingHere, OrganizerHead, OrganizerTab, SignedIn},
+        components::{
+            LoadMore, NothingHere, OrganizerHead, OrganizerTab, SalesBadge, SignedIn, sold_of,
+        },
         role::can_edit_events,
-        sale_state::SaleState,
         takings::reread_after_pause,
     },
     query::{Query, QueryState},
@@ -54,7 +59,7 @@ enum MyEventsState {
 #[component]
 fn MyEvents() -> impl IntoView {
     let session = Session::from_context();
-    let live = LiveCounts::from_context();
+    let (live, details) = (LiveCounts::from_context(), LiveDetails::from_context());
     let scroll = ScrollPositions::from_context();
     let visibility = PageVisibility::from_context();
     let params = use_params_map();
@@ -68,7 +73,7 @@ fn MyEvents() -> impl IntoView {
         },
         move |found: &Option<OrganizerWithEvents>| {
             let events = found.as_ref().map(|found| found.events.nodes.as_slice());
-            follow_counts(live, events.unwrap_or_default());
+            follow(live, details, events.unwrap_or_default());
             scroll.restore();
         },
     )
@@ -109,14 +114,15 @@ fn MyEvents() -> impl IntoView {
 const MAX_WATCHED: usize = 200;
 
 /// Watches the events that can sell. The subscription refuses drafts on a socket without a member.
-fn follow_counts(live: LiveCounts, events: &[OrganizersEvent]) {
-    let is_watched = |event: &&OrganizersEvent| event.status != EventStatus::Draft;
-    let watched = events.iter().filter(is_watched).take(MAX_WATCHED);
+fn follow(live: LiveCounts, details: LiveDetails, rows: &[OrganizersEvent]) {
+    let events = || rows.iter().map(|row| &row.event);
+    let watched = events().filter(|event| event.status != EventStatus::Draft).take(MAX_WATCHED);
     let watched = watched.map(|event| event.id.clone()).collect();
-    let kept: Vec<_> = events.iter().map(|event| event.id.clone()).collect();
+    let kept: Vec<_> = events().map(|event| event.id.clone()).collect();
     live.watch_and_keep(watched, &kept);
-    for event in events {
-        live.set_from_query(&event.id, event.remaining_tickets, event.total_tickets);
+    for OrganizersEvent { remaining_tickets, event, .. } in rows {
+        live.set_from_query(&event.id, *remaining_tickets, event.total_tickets);
+        details.set_from_query(event, None);
     }
 }
 
@@ -126,7 +132,7 @@ fn EventRows(
     events: Query<Option<OrganizerWithEvents>>,
 ) -> impl IntoView {
     let session = Session::from_context();
-    let live = LiveCounts::from_context();
+    let (live, details) = (LiveCounts::from_context(), LiveDetails::from_context());
     let ManagedOrganizer { slug, name, viewer_role, .. } = organizer;
     let new_event = viewer_role.is_some_and(can_edit_events).then(|| {
         view! {
@@ -160,12 +166,11 @@ fn EventRows(
             {
                 shown.events.nodes.extend(next.events.nodes);
                 shown.events.page_info = next.events.page_info;
-                follow_counts(live, &shown.events.nodes);
+                follow(live, details, &shown.events.nodes);
             }
         });
         Ok(())
     };
-    let reread_takings = reread_after_pause(events);
     view! {
         <OrganizerHead slug name tab=OrganizerTab::Events>
             <LiveStatus />
@@ -187,8 +192,8 @@ fn EventRows(
                     <ul class="rows results">
                         <For
                             each=rows
-                            key=row_key
-                            children=move |event| view! { <EventRow event reread_takings /> }
+                            key=|row| row.event.id.clone()
+                            children=move |row| view! { <EventRow row events /> }
                         />
                     </ul>
                 }
@@ -199,73 +204,81 @@ fn EventRows(
     }
 }
 
-/// The parts of an event that a row renders once.
-fn row_key(event: &OrganizersEvent) -> (Id, String, String, String, String, &'static str) {
-    let takings = event.sales.as_ref().map(|sales| browser::money(&sales.takings));
-    let status = SaleState::of(event.status, &event.starts_at.0, 1, &browser::now()).label();
-    let when = format!("{} {}", event.starts_at.0, event.time_zone);
-    let (id, title, venue) = (event.id.clone(), event.title.clone(), event.venue.clone());
-    (id, title, venue, when, takings.unwrap_or_default(), status)
-}
-
 #[component]
-fn EventRow(
-    event: OrganizersEvent,
-    /// Called when the event's count has changed.
-    reread_takings: impl Fn() + Copy + 'static,
-) -> impl IntoView {
-    let tickets = LiveCounts::from_context().count_of(&event.id);
-    let path = format!("/organize/events/{}", event.id.inner());
-    let when = dates::time_in(&event.starts_at, &event.time_zone);
-    let OrganizersEvent { title, venue, status, starts_at, sales, .. } = event;
-    let takings = sales.map(|sales| format!("{} taken", browser::money(&sales.takings)));
-    let sold = {
-        let tickets = tickets.clone();
-        Memo::new(move |_| {
-            let tickets = tickets.get();
-            let sold = (tickets.total() - tickets.remaining()).max(0);
-            format!("{} of {} sold", browser::number(sold), browser::number(tickets.total()))
+fn EventRow(row: OrganizersEvent, events: Query<Option<OrganizerWithEvents>>) -> impl IntoView {
+    let session = Session::from_context();
+    let id = StoredValue::new(row.event.id.clone());
+    let path = format!("/organize/events/{}", row.event.id.inner());
+    let tickets = LiveCounts::from_context().count_of(&row.event.id);
+    let event = RwSignal::from(LiveDetails::from_context().of(&row.event));
+    let sales = Memo::new(move |_| {
+        events.with(|state| {
+            let rows = &state.data()?.as_ref()?.events.nodes;
+            id.with_value(|id| rows.iter().find(|row| row.event.id == *id)?.sales.clone())
         })
-    };
-    Effect::watch(move || sold.get(), move |_, _, _| reread_takings(), false);
-    let state = {
-        let starts_at = starts_at.0.clone();
-        Memo::new(move |_| {
-            SaleState::of(status, &starts_at, tickets.get().remaining(), &browser::now())
-        })
-    };
-    let attendees = (status != EventStatus::Draft).then(|| {
-        view! {
-            <a href=format!("{path}/attendees") aria-label=format!("Attendees of {title}")>
-                "Attendees"
-            </a>
-        }
     });
+    let takings = move || {
+        let takings = sales.with(|sales| Some(browser::money(&sales.as_ref()?.takings)));
+        takings.map(|takings| format!("{takings} taken"))
+    };
+    let count = tickets.clone();
+    let sold = Memo::new(move |_| sold_of(count.get()));
+    let reread_takings = reread_after_pause(move || reread_sales(session, events, id.get_value()));
+    Effect::watch(move || sold.get(), move |_, _, _| reread_takings(), false);
+    let attendees = format!("{path}/attendees");
+    let is_draft = Memo::new(move |_| event.with(|event| event.status == EventStatus::Draft));
     view! {
         <li class="card row my-event">
             <div>
                 <h2>
                     <a href=path dir="auto">
-                        {title}
+                        {text_of(event, |event| event.title.clone())}
                     </a>
                 </h2>
-                <p class="fact">
-                    <Calendar />
-                    <time datetime=starts_at.0>{when}</time>
-                </p>
-                <p class="fact">
-                    <Place />
-                    <span>{venue}</span>
-                </p>
+                <EventFacts event />
             </div>
             <div class="row-facts">
-                <span class=move || state.get().css_class()>{move || state.get().label()}</span>
+                <SalesBadge event tickets />
                 <span class="sold">{move || sold.get()}</span>
                 <span class="takings">{takings}</span>
             </div>
-            <div class="row-links">{attendees}</div>
+            <div class="row-links">
+                {move || {
+                    let attendees = attendees.clone();
+                    (!is_draft.get())
+                        .then(|| {
+                            view! {
+                                <a
+                                    href=attendees
+                                    aria-label=text_of(
+                                        event,
+                                        |event| format!("Attendees of {}", event.title),
+                                    )
+                                >
+                                    "Attendees"
+                                </a>
+                            }
+                        })
+                }}
+            </div>
         </li>
     }
+}
+
+/// Reads what one event has sold. The list is not read again, because that would take away the rows
+/// after its first page.
+fn reread_sales(session: Session, events: Query<Option<OrganizerWithEvents>>, id: Id) {
+    spawn_local(async move {
+        // If it can't be read now, the next sale lets it be read.
+        let Ok(found) = session.run(&sales_of_event(id.clone())).await else { return };
+        let sales: Option<EventSales> = found.event.and_then(|event| event.sales);
+        events.update(|shown| {
+            let mut rows = shown.iter_mut().flat_map(|shown| &mut shown.events.nodes);
+            if let Some(row) = rows.find(|row| row.event.id == id) {
+                row.sales = sales;
+            }
+        });
+    });
 }
 
 #[component]

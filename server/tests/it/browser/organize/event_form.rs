@@ -180,6 +180,20 @@ async fn a_cancellation_says_what_happens_and_asks_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_draft_shows_the_number_of_tickets_that_is_saved() {
+    let organizing = Organizing::start().await;
+    let Organizing { browser, app, host, .. } = &organizing;
+    let draft = host.draft(app, json!({ "title": "Next year" })).await;
+    organizing.open_editor(draft["id"].as_str().unwrap()).await;
+    browser.expect_text(".sales", "0 of 10 sold").await;
+    browser.fill("totalTickets", "120").await;
+    browser.click_label("Save draft").await;
+    browser.expect_text(".toast", "Your changes are saved.").await;
+    browser.expect_text(".sales", "0 of 120 sold").await;
+    organizing.browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_price_has_the_decimals_of_its_currency_for_everybody() {
     let organizing = Organizing::start().await;
     let Organizing { browser, app, .. } = &organizing;
