@@ -89,3 +89,46 @@ async fn an_organizer_sees_when_the_sale_of_an_event_begins_and_ends() {
     }
     organizing.browser.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attendees_show_bookings_as_they_are_made() {
+    let organizing = Organizing::start().await;
+    let Organizing { browser, app, .. } = &organizing;
+    let event = organizing.event("Jazz Night").await;
+    app.book(&app.user().await, &event, 2).await;
+    browser.open(&format!("{}/attendees", organizing.editor(&event))).await;
+    browser.expect_text(".found", "1 booking").await;
+    browser.expect_text(".live", "Live counts").await;
+    app.book(&app.user().await, &event, 3).await;
+    browser.expect_text(".found", "2 bookings").await;
+    browser.expect_text(".counts", "Tickets sold 5").await;
+    expect_count(browser, ".attendee", 2).await;
+    organizing.browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_list_of_attendees_stays_as_long_as_it_is() {
+    let organizing = Organizing::start().await;
+    let Organizing { browser, app, .. } = &organizing;
+    let event = organizing.event_with("Jazz Night", json!({ "totalTickets": 100 })).await;
+    for _ in 0..25 {
+        app.book(&app.user().await, &event, 1).await;
+    }
+    browser.open(&format!("{}/attendees", organizing.editor(&event))).await;
+    expect_count(browser, ".attendee", 20).await;
+    browser.click_label("Show more").await;
+    expect_count(browser, ".attendee", 25).await;
+    browser.expect_text(".live", "Live counts").await;
+    app.book(&app.user().await, &event, 1).await;
+    browser.expect_text(".counts", "Tickets sold 26").await;
+    expect_count(browser, ".attendee", 25).await;
+
+    browser.click(".attendee:last-child button").await;
+    browser.expect_text("dialog[open]", "goes back on sale at once").await;
+    browser.fill("reason", "You asked for it.").await;
+    browser.click("dialog[open] .button-danger").await;
+    browser.expect_text(".counts", "Cancelled bookings 1").await;
+    browser.expect_text(".attendee:last-child", "Cancelled by organizer").await;
+    expect_count(browser, ".attendee", 25).await;
+    organizing.browser.close().await;
+}

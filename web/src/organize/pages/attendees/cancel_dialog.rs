@@ -5,7 +5,7 @@ use rowlock_web_operations::attendees::{
     Attendee, CancelAttendeeBookingResult, cancel_attendee_booking,
 };
 
-use super::{attendee_row::row_id, found::Found};
+use super::{attendee_row::row_id, found::Found, reread::reread};
 use crate::{
     api::{ErrorCode, Failure, http::ApiError},
     browser,
@@ -74,8 +74,9 @@ pub(super) fn CancelDialog(
             let is_wanted = || session.viewer_untracked() == viewer;
             let on_missing = |_| {
                 let text = "We are checking whether the booking was cancelled…";
-                toasts
-                    .show(Toast::new(Tone::Waiting, text).about_event(id.inner()).until_replaced());
+                toasts.show(
+                    Toast::new(Tone::Waiting, text).about_event(id.inner()).until_replaced(),
+                );
             };
             let answer = repeat_until_answered(send, History::New, is_wanted, on_missing).await;
             busy.try_set(false);
@@ -112,8 +113,10 @@ pub(super) fn CancelDialog(
                                 attendee.booking = success.booking.clone();
                             }
                         });
-                        // Reads the counts.
-                        attendees.refetch();
+                        // The page may be gone by now.
+                        if !busy.is_disposed() {
+                            reread(session, attendees);
+                        }
                         let row = row_id(id.inner());
                         // The focus was on the row's button, which is gone.
                         return request_animation_frame(move || browser::focus(&row));

@@ -6,6 +6,7 @@ mod cancel_dialog;
 mod controls;
 mod download;
 mod found;
+mod reread;
 
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
@@ -28,6 +29,7 @@ use crate::{
         attendee_list::AttendeeList,
         components::{LoadMore, NothingHere, SignedIn},
         role::can_edit_events,
+        takings::reread_after_pause,
         zones::day_in,
     },
     query::{Query, QueryState},
@@ -40,6 +42,7 @@ use cancel_dialog::CancelDialog;
 use controls::Controls;
 use download::DownloadButton;
 use found::Found;
+use reread::reread;
 
 /// How many attendees are loaded at a time. With a search, the server's limit of complexity allows
 /// less than its largest page.
@@ -138,7 +141,7 @@ fn Attendees() -> impl IntoView {
             <PageHeading title=format!("Attendees of {title}")>
                 <LiveStatus />
             </PageHeading>
-            <Counts attendees />
+            <Counts attendees id=id.clone() />
             <div class="actions">
                 <DownloadButton id title date />
             </div>
@@ -170,11 +173,29 @@ async fn read_page(
     }
 }
 
-/// The bookings by their status, the tickets and the takings.
+/// The bookings by their status, the tickets and the takings. When tickets are sold or come back,
+/// all of it is read again.
 #[component]
-fn Counts(attendees: Query<Option<Found>>) -> impl IntoView {
+fn Counts(attendees: Query<Option<Found>>, id: String) -> impl IntoView {
+    let session = Session::from_context();
     let sales =
         Memo::new(move |_| attendees.with(|state| state.data()?.as_ref()?.event.sales.clone()));
+    let tickets = LiveCounts::from_context().count_of(&id.into());
+    let sold = Memo::new(move |_| {
+        let tickets = tickets.get();
+        tickets.is_live().then(|| tickets.total() - tickets.remaining())
+    });
+    let reread_later = reread_after_pause(move || reread(session, attendees));
+    Effect::watch(
+        move || sold.get(),
+        move |sold, _, _| {
+            let read = sales.with_untracked(|sales| Some(sales.as_ref()?.sold_tickets));
+            if sold.is_some() && *sold != read {
+                reread_later();
+            }
+        },
+        false,
+    );
     move || {
         let EventSales { confirmed_bookings, cancelled_bookings, sold_tickets, takings } =
             sales.get()?;
