@@ -104,7 +104,7 @@ fn MemberList(members: Members, id: cynic::Id, is_owner: bool) -> impl IntoView 
         <ul class="rows">
             <For
                 each=rows
-                key=|member| (member.user.id.clone(), role_value(member.role))
+                key=|member| member.user.id.clone()
                 children=move |member| {
                     let id = organizer_id.clone();
                     view! { <MemberRow member members id is_owner to_remove /> }
@@ -125,28 +125,55 @@ fn MemberRow(
 ) -> impl IntoView {
     let session = Session::from_context();
     let toasts = Toasts::from_context();
-    let OrganizerMember { role, user } = member;
+    let OrganizerMember { role: first_role, user } = member;
     let is_viewer = is_viewer(session, &user);
-    let shown_role = RwSignal::new(role);
+    let user_id = user.id.clone();
+    let role = Memo::new(move |before: Option<&OrganizerRole>| {
+        let read = members.with(|state| {
+            let members = state.data()?.as_ref()?.members.as_ref()?;
+            Some(members.iter().find(|member| member.user.id == user_id)?.role)
+        });
+        read.or_else(|| before.copied()).unwrap_or(first_role)
+    });
+    let shown_role = RwSignal::new(first_role);
+    Effect::new(move || shown_role.set(role.get()));
     let busy = RwSignal::new(false);
     let change_role = {
         let (email, name) = (user.email.clone(), user.name.clone());
-        move |new: OrganizerRole| {
+        move |chosen: OrganizerRole| {
+            shown_role.set(chosen);
+            if busy.get_untracked() {
+                // It is sent after the one that is on its way.
+                return;
+            }
             busy.set(true);
-            let (id, email, name) = (id.clone(), email.clone(), name.clone());
+            let (organizer_id, email, name) = (id.clone(), email.clone(), name.clone());
             spawn_local(async move {
-                let input = SetOrganizerMemberInput { organizer_id: id, email, role: new };
-                match session.run(&set_organizer_member(input)).await {
-                    Ok(data) => {
-                        let text = format!("{name} is now {}.", with_article(new));
-                        toasts.show(Toast::new(Tone::Success, text));
-                        show(members, data.set_organizer_member);
-                    }
-                    Err(failure) => {
-                        // The row shows the old role again.
-                        shown_role.try_update(|shown| *shown = role);
-                        let toast = Toast::new(Tone::Error, failure.message());
-                        toasts.show(toast.on_this_page());
+                let mut next = Some(chosen);
+                while let Some(sent) = next.take() {
+                    let (organizer_id, email) = (organizer_id.clone(), email.clone());
+                    let input = SetOrganizerMemberInput { organizer_id, email, role: sent };
+                    let answer = session.run(&set_organizer_member(input)).await;
+                    // None if the page is gone.
+                    let shown = shown_role.try_get_untracked();
+                    match answer {
+                        Ok(data) => {
+                            next = shown.filter(|shown| *shown != sent);
+                            if next.is_none() {
+                                let text = format!("{name} is now {}.", with_article(sent));
+                                toasts.show(Toast::new(Tone::Success, text));
+                                show(members, data.set_organizer_member);
+                            }
+                        }
+                        Err(failure) => {
+                            // The row shows the role that is saved.
+                            if shown.is_some() {
+                                shown_role.set(role.get_untracked());
+                                members.refetch();
+                            }
+                            let toast = Toast::new(Tone::Error, failure.message());
+                            toasts.show(toast.on_this_page());
+                        }
                     }
                 }
                 busy.try_set(false);
@@ -158,20 +185,23 @@ fn MemberRow(
         true => view! {
             <select
                 aria-label=format!("Role of {role_name}")
-                disabled=busy
+                // `disabled` would take the focus from whoever has just chosen.
+                aria-busy=move || busy.get().to_string()
                 prop:value=move || role_value(shown_role.get())
                 on:change=move |event| {
                     if let Some(new) = role_of_value(&event_target_value(&event)) {
-                        shown_role.set(new);
                         change_role(new);
                     }
                 }
             >
-                <RoleOptions selected=role />
+                <RoleOptions selected=first_role />
             </select>
         }
         .into_any(),
-        false => view! { <span class="badge badge-draft">{role_label(role)}</span> }.into_any(),
+        false => view! {
+            <span class="badge badge-draft">{move || role_label(role.get())}</span>
+        }
+        .into_any(),
     };
     let button = (is_owner || is_viewer).then(|| {
         let user = user.clone();

@@ -17,8 +17,12 @@ async fn members_are_added_changed_and_removed() {
     browser.expect_text(".toast", "grace@example.org is now a member for the door.").await;
     browser.expect_text(".member", "Grace").await;
 
-    browser.choose("[aria-label='Role of Grace']", "MANAGER").await;
+    let role = "[aria-label='Role of Grace']";
+    browser.evaluate(&format!("document.querySelector({role:?}).focus()")).await;
+    browser.choose(role, "MANAGER").await;
     browser.expect_text(".toast", "Grace is now a manager.").await;
+    let focused = "return document.activeElement.ariaLabel";
+    assert_eq!(browser.evaluate(focused).await, "Role of Grace");
     browser.click("[aria-label='Remove Grace']").await;
     browser.expect_text("dialog[open]", "Remove Grace?").await;
     browser.click("dialog[open] .button-danger").await;
