@@ -175,7 +175,9 @@ fn EventDetails(shown: ShownEvent) -> impl IntoView {
                     <Person />
                     <span>
                         "By "
-                        <a href=format!("/organizers/{}", organizer.slug)>{organizer.name}</a>
+                        <a href=format!("/organizers/{}", organizer.slug) dir="auto">
+                            {organizer.name}
+                        </a>
                     </span>
                 </p>
             </AboutEvent>

@@ -47,7 +47,7 @@ pub(super) fn BookingRow(booking: Booking, to_cancel: RwSignal<Option<Booking>>)
                 <DateTile event />
                 <div>
                     <h2>
-                        <a href=format!("/events/{}", booking.event.id.inner())>
+                        <a href=format!("/events/{}", booking.event.id.inner()) dir="auto">
                             {text_of(event, |event| event.title.clone())}
                         </a>
                     </h2>
