@@ -25,19 +25,19 @@ pub(crate) enum Tone {
     Error,
 }
 
-/// What a message is about, with the event's id.
+/// What a message is about, with the id of that event or booking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Topic {
-    /// The user's booking of the event.
-    Booking(String),
+    /// What the user does about it.
+    Action(String),
     /// An edit of the event.
     Edit(String),
 }
 
 impl Topic {
-    fn event_id(&self) -> &str {
+    fn id(&self) -> &str {
         match self {
-            Self::Booking(event_id) | Self::Edit(event_id) => event_id,
+            Self::Action(id) | Self::Edit(id) => id,
         }
     }
 }
@@ -78,7 +78,12 @@ impl Toast {
     }
 
     pub(crate) fn about_event(self, event_id: &str) -> Self {
-        Self { topic: Some(Topic::Booking(event_id.to_owned())), ..self }
+        Self { topic: Some(Topic::Action(event_id.to_owned())), ..self }
+    }
+
+    /// The message is about somebody's booking, of which an event has many.
+    pub(crate) fn about_booking(self, booking_id: &str) -> Self {
+        Self { topic: Some(Topic::Action(booking_id.to_owned())), ..self }
     }
 
     pub(crate) fn about_edit_of(self, event_id: &str) -> Self {
@@ -186,8 +191,9 @@ impl Toasts {
         self.dismiss_if(|toast| toast.id == id);
     }
 
-    pub(crate) fn dismiss_about_event(self, event_id: &str) {
-        self.dismiss_if(|toast| toast.topic.as_ref().map(Topic::event_id) == Some(event_id));
+    /// Removes the messages about this event or booking.
+    pub(crate) fn dismiss_about(self, id: &str) {
+        self.dismiss_if(|toast| toast.topic.as_ref().map(Topic::id) == Some(id));
     }
 
     /// Removes the messages that belong to other pages than this one.

@@ -31,7 +31,7 @@ impl MyBookings {
             let toast = Toast::new(Tone::Error, JUST_CHANGED).about_event(event.id.inner());
             return self.toasts.show(toast.on_this_page());
         }
-        self.toasts.dismiss_about_event(event.id.inner());
+        self.toasts.dismiss_about(event.id.inner());
         self.set_state(&event.id, BookingState::Pending);
         let attempt = Attempt {
             event_id: event.id.into_inner(),

@@ -189,7 +189,7 @@ impl MyBookings {
             entry.state.set(BookingState::NotBooked);
         }
         for attempt in self.attempts.read_value().all() {
-            self.toasts.dismiss_about_event(&attempt.event_id);
+            self.toasts.dismiss_about(&attempt.event_id);
         }
         let id = match viewer {
             Viewer::Unknown => return,

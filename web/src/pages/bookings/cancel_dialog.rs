@@ -59,7 +59,7 @@ pub(super) fn CancelDialog(
             busy.try_set(false);
             to_cancel.try_set(None);
             let problem = match answer {
-                Repeated::Unwanted => return toasts.dismiss_about_event(event.id.inner()),
+                Repeated::Unwanted => return toasts.dismiss_about(event.id.inner()),
                 Repeated::Unknown => format!(
                     "We couldn't find out whether your booking for {} was cancelled. You can \
                      cancel it again.",

@@ -75,7 +75,7 @@ pub(super) fn CancelDialog(
             let on_missing = |_| {
                 let text = "We are checking whether the booking was cancelled…";
                 toasts.show(
-                    Toast::new(Tone::Waiting, text).about_event(id.inner()).until_replaced(),
+                    Toast::new(Tone::Waiting, text).about_booking(id.inner()).until_replaced(),
                 );
             };
             let answer = repeat_until_answered(send, History::New, is_wanted, on_missing).await;
@@ -83,7 +83,7 @@ pub(super) fn CancelDialog(
             let problem_found = match answer {
                 Repeated::Unwanted => {
                     to_cancel.try_set(None);
-                    return toasts.dismiss_about_event(id.inner());
+                    return toasts.dismiss_about(id.inner());
                 }
                 Repeated::Unknown => "We couldn't find out whether the booking was cancelled. You \
                                       can cancel it again."
@@ -104,7 +104,7 @@ pub(super) fn CancelDialog(
                         to_cancel.try_set(None);
                         reason.try_set(String::new());
                         let text = format!("The booking of {} is cancelled.", attendee.name);
-                        toasts.show(Toast::new(Tone::Success, text).about_event(id.inner()));
+                        toasts.show(Toast::new(Tone::Success, text).about_booking(id.inner()));
                         attendees.update(|found| {
                             let shown = found.iter_mut().flat_map(|found| {
                                 found.event.attendees.iter_mut().flat_map(|list| &mut list.nodes)
@@ -128,7 +128,7 @@ pub(super) fn CancelDialog(
                 },
             };
             to_cancel.try_set(None);
-            let toast = Toast::new(Tone::Error, problem_found).about_event(id.inner());
+            let toast = Toast::new(Tone::Error, problem_found).about_booking(id.inner());
             toasts.show(toast.on_this_page());
         });
     };
