@@ -14,6 +14,7 @@ pub(crate) mod notice;
 pub(crate) mod page_heading;
 pub(crate) mod pager;
 pub(crate) mod sale_state;
+pub(crate) mod search_field;
 pub(crate) mod sign_out_button;
 pub(crate) mod ticket_badge;
 pub(crate) mod toast_region;
