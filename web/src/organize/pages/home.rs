@@ -9,13 +9,13 @@ use rowlock_web_operations::organizers::{
 use crate::{
     api::{ErrorCode, Failure},
     components::{
-        field::{Field, FieldInput},
+        field::Field,
         icons::Ticket,
         notice::{FailureNotice, Notice},
         page_heading::PageHeading,
     },
     organize::{
-        components::SignedIn,
+        components::{OrganizerForm, SignedIn},
         role::role_label,
         rules::{organizer_name_problem, slug_problem},
         slug::proposed_slug,
@@ -126,7 +126,7 @@ fn FoundForm() -> impl IntoView {
         }
         proposal
     });
-    let submit = move || {
+    let submit = move |()| {
         let Some([name, slug]) = Field::valid_values(fields) else { return };
         busy.set(true);
         form_problem.set(None);
@@ -166,32 +166,15 @@ fn FoundForm() -> impl IntoView {
     view! {
         <section class="section" aria-labelledby="found-title">
             <h2 id="found-title">"Found an organizer"</h2>
-            <form
-                class="panel form narrow"
-                method="post"
-                novalidate
-                on:submit=move |event| {
-                    event.prevent_default();
-                    if !busy.get_untracked() {
-                        submit();
-                    }
-                }
-            >
-                <div class="form-refusal" role="alert">
-                    {move || form_problem.get()}
-                </div>
-                <FieldInput field=name label="Name" kind="text" autocomplete="organization" />
-                <FieldInput
-                    field=slug
-                    label="Short name for the address"
-                    kind="text"
-                    autocomplete="off"
-                    hint="Small letters, digits and hyphens. It is part of the address of your page."
-                />
-                <button type="submit" class="button" aria-disabled=move || busy.get().to_string()>
-                    {move || if busy.get() { "Founding…" } else { "Found organizer" }}
-                </button>
-            </form>
+            <OrganizerForm
+                name
+                slug
+                slug_hint="Small letters, digits and hyphens. It is part of the address of your page."
+                problem=form_problem
+                busy
+                labels=("Found organizer", "Founding…")
+                on_submit=submit
+            />
         </section>
     }
 }

@@ -10,12 +10,9 @@ use rowlock_web_operations::organizers::{
 };
 
 use crate::{
-    components::{
-        field::{Field, FieldInput},
-        notice::FailureNotice,
-    },
+    components::{field::Field, notice::FailureNotice},
     organize::{
-        components::{NothingHere, OrganizerHead, OrganizerTab, SignedIn},
+        components::{NothingHere, OrganizerForm, OrganizerHead, OrganizerTab, SignedIn},
         role::can_edit_organizer,
         rules::{organizer_name_problem, slug_problem},
     },
@@ -104,7 +101,7 @@ fn EditForm(
     let fields = [name_field, slug_field];
     let busy = RwSignal::new(false);
     let form_problem = RwSignal::new(None);
-    let submit = move || {
+    let submit = move |()| {
         let Some([new_name, new_slug]) = Field::valid_values(fields) else { return };
         busy.set(true);
         form_problem.set(None);
@@ -140,31 +137,14 @@ fn EditForm(
         });
     };
     view! {
-        <form
-            class="panel form narrow"
-            method="post"
-            novalidate
-            on:submit=move |event| {
-                event.prevent_default();
-                if !busy.get_untracked() {
-                    submit();
-                }
-            }
-        >
-            <div class="form-refusal" role="alert">
-                {move || form_problem.get()}
-            </div>
-            <FieldInput field=name_field label="Name" kind="text" autocomplete="organization" />
-            <FieldInput
-                field=slug_field
-                label="Short name for the address"
-                kind="text"
-                autocomplete="off"
-                hint="Links to the address with the old short name stop working."
-            />
-            <button type="submit" class="button" aria-disabled=move || busy.get().to_string()>
-                {move || if busy.get() { "Saving…" } else { "Save changes" }}
-            </button>
-        </form>
+        <OrganizerForm
+            name=name_field
+            slug=slug_field
+            slug_hint="Links to the address with the old short name stop working."
+            problem=form_problem
+            busy
+            labels=("Save changes", "Saving…")
+            on_submit=submit
+        />
     }
 }
