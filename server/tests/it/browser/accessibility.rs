@@ -1,5 +1,8 @@
 //! The pages fit every screen, and people can use them with a keyboard or a screen reader.
 
+use chrono::{Duration, Utc};
+use serde_json::json;
+
 use super::{
     driver::{Browser, ENTER, TAB},
     lost_answers::LET_A_MINUTE_PASS,
@@ -8,6 +11,7 @@ use crate::{
     app::App,
     database::Engine,
     demo::{CHESS_MASTERCLASS, JAZZ_NIGHT, LIMITED_CONCERT},
+    managed_events::{Host, cancel_event},
 };
 
 /// Describes the accessibility violations that axe finds on the current page.
@@ -47,7 +51,15 @@ async fn every_page_fits_every_screen_and_is_accessible() {
     let few_left = "UPDATE events SET remaining_tickets = 20 WHERE title = 'Encore'";
     app.execute_sql_keeping_counts(few_left).await;
 
+    let host = Host::found(&app).await;
+    let cancelled = host.event(&app, json!({ "title": "Cancelled" })).await;
+    cancel_event(&app, &host.owner, &cancelled, &"Heiserkeit".repeat(20)).await;
+    let opens_at = (Utc::now() + Duration::days(1)).to_rfc3339();
+    let later = host.event(&app, json!({ "title": "Later", "salesStartAt": opens_at })).await;
+
     let browser = Browser::start(1280, 900).await;
+    let (cancelled, later) = (format!("/events/{cancelled}"), format!("/events/{later}"));
+    let organizer = format!("/organizers/host-{}", host.organizer.0.simple());
     let encore = format!("/events/{encore}");
     let jazz_night = format!("/events/{JAZZ_NIGHT}");
     let sold_out = format!("/events/{LIMITED_CONCERT}");
@@ -56,6 +68,9 @@ async fn every_page_fits_every_screen_and_is_accessible() {
         ("wide-event", &encore, ".book"),
         ("event", &jazz_night, ".book"),
         ("sold-out-event", &sold_out, ".book"),
+        ("cancelled-event", &cancelled, ".sale-note"),
+        ("later-event", &later, ".sale-note"),
+        ("organizer", &organizer, ".card h2"),
         ("no-events", "/events?search=nothing", ".notice"),
         ("not-found", "/nowhere", ".notice"),
         ("sign-in", "/sign-in", "form"),

@@ -81,7 +81,7 @@ async fn every_page_of_organizers_fits_every_screen_and_is_accessible() {
     app.book(&app.user().await, &wide, 2).await;
     let cancelled = organizing.event("Cancelled").await;
     cancel_event(app, &host.owner, &cancelled, "The hall burnt down.").await;
-    host.draft(app, json!({ "title": "Draft" })).await;
+    let draft = host.draft(app, json!({ "title": "Draft" })).await;
     let path = |address: &str| address.strip_prefix(&app.url).unwrap().to_owned();
     for (name, address, selector) in [
         ("organizers", "/organize".to_owned(), ".row"),
@@ -104,6 +104,23 @@ async fn every_page_of_organizers_fits_every_screen_and_is_accessible() {
     browser.click_label("Cancel event").await;
     browser.expect_text("dialog[open]", "Cancel this event?").await;
     check_view(browser, "cancel-event").await;
+    organizing.open_editor(draft["id"].as_str().unwrap()).await;
+    browser.click_label("Publish").await;
+    browser.expect_text("dialog[open]", "Publish this event?").await;
+    check_view(browser, "publish-event").await;
+    organizing.open_editor(&wide).await;
+    browser.fill("venue", &"Blaskapellenprobenraum".repeat(8)).await;
+    host.edit(app, &wide, json!({ "venue": "Red Hall" })).await;
+    browser.expect_text(".changed-elsewhere", "Theirs: Red Hall").await;
+    check_view(browser, "changed-elsewhere").await;
+    browser.open(&format!("{}/attendees", organizing.editor(&wide))).await;
+    browser.click_label("Cancel booking").await;
+    browser.expect_text("dialog[open]", "Cancel the booking of").await;
+    check_view(browser, "cancel-attendee").await;
+    browser.open(&format!("{home}/members")).await;
+    browser.click_label("Remove").await;
+    browser.expect_text("dialog[open]", "They will no longer see its drafts").await;
+    check_view(browser, "remove-member").await;
     organizing.browser.close().await;
 }
 
