@@ -2,6 +2,7 @@
 
 mod cancel_dialog;
 mod changed_elsewhere;
+mod editing;
 mod event_editor;
 mod fields;
 mod form_state;
