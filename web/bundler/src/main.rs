@@ -28,6 +28,10 @@ const PROGRAMS: [Program; 2] = [
     Program { name: "organizer", page: "organize.html", styles: &["style.css", "organize.css"] },
 ];
 
+/// A dependency of Leptos exports these for streams of server functions. No program here has any,
+/// and exports keep their code alive.
+const UNUSED_CLASSES: &str = "IntoUnderlying";
+
 /// Turn the compiled web client into the files that a browser loads.
 #[derive(Parser)]
 struct Args {
@@ -119,8 +123,14 @@ impl<'a> Bundle<'a> {
         if bindings.js().contains("./snippets/") {
             bail!("a dependency has JavaScript snippets, which this bundler does not support");
         }
-        let mut js = bindings.js().to_owned();
+        let mut js = without_classes(bindings.js(), UNUSED_CLASSES);
         let wasm = bindings.wasm_mut();
+        let unused = UNUSED_CLASSES.to_lowercase();
+        let exports = wasm.exports.iter().filter(|export| export.name.contains(&unused));
+        for export in exports.map(walrus::Export::id).collect::<Vec<_>>() {
+            wasm.exports.delete(export);
+        }
+        walrus::passes::gc::run(wasm);
         for (number, import) in wasm.imports.iter_mut().enumerate() {
             shorten_name(&mut import.name, number, &mut js);
         }
@@ -160,6 +170,32 @@ impl<'a> Bundle<'a> {
         )?;
         Ok(())
     }
+}
+
+/// The bindings without the classes whose names begin so, and without the statements for these. Each
+/// begins a line, and ends with a line that closes the class or the statement.
+fn without_classes(js: &str, prefix: &str) -> String {
+    const BEGINS_AND_ENDS: [(&str, &str); 3] =
+        [("export class ", "}"), ("const ", ";"), ("if (Symbol.dispose) ", ";")];
+    let mut kept = String::with_capacity(js.len());
+    let mut lines = js.lines();
+    while let Some(line) = lines.next() {
+        let of_class = BEGINS_AND_ENDS.iter().find(|(begin, _)| {
+            line.strip_prefix(begin).is_some_and(|name| name.starts_with(prefix))
+        });
+        match of_class {
+            // Lines within a class are indented.
+            Some((_, "}")) => while lines.next().is_some_and(|line| line != "}") {},
+            Some((_, end)) => {
+                let mut ended = line.ends_with(end);
+                while !ended {
+                    ended = lines.next().is_none_or(|line| line.ends_with(end));
+                }
+            }
+            None => kept.extend([line, "\n"]),
+        }
+    }
+    kept
 }
 
 /// Gives a binding a short name, in the program and in its JavaScript. Its own ends with a hash, which
