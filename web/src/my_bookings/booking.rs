@@ -71,7 +71,7 @@ impl MyBookings {
             let answer = self.session.run_repeatable(&book_event(input)).await;
             answer.map(|data| data.book_event)
         };
-        let is_wanted = || self.is_open(&attempt) && self.session.viewer_untracked() == viewer;
+        let is_wanted = || self.goes_on(&attempt) && self.session.viewer_untracked() == viewer;
         let on_missing = |missing| match missing {
             Missing::Late => self.show_late(&event_id, &attempt.title),
             Missing::Lost => self.show_checking(&attempt),
@@ -80,7 +80,7 @@ impl MyBookings {
             Repeated::Unwanted => return,
             Repeated::Answered(_) if !self.is_open(&attempt) => return,
             // Meanwhile the session has ended, or another user has signed in.
-            Repeated::Answered(answer) if !is_wanted() => {
+            Repeated::Answered(answer) if self.session.viewer_untracked() != viewer => {
                 self.forget_attempt(&attempt.event_id);
                 return self.show_session_ended(answer.err());
             }
@@ -99,6 +99,15 @@ impl MyBookings {
     fn is_open(self, attempt: &Attempt) -> bool {
         self.attempts.with_value(|open| {
             open.of_event(&attempt.event_id).is_some_and(|open| open.key == attempt.key)
+        })
+    }
+
+    /// Whether the attempt is open and was not given up. A sign-out gives it up, so that it does not
+    /// go on when the same person signs in again.
+    fn goes_on(self, attempt: &Attempt) -> bool {
+        self.attempts.with_value(|open| {
+            open.of_event(&attempt.event_id)
+                .is_some_and(|open| open.key == attempt.key && !open.is_given_up)
         })
     }
 
