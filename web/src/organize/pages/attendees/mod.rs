@@ -41,12 +41,8 @@ use attendee_row::AttendeeRow;
 use cancel_dialog::CancelDialog;
 use controls::Controls;
 use download::DownloadButton;
-use found::Found;
+use found::{Found, PAGE_SIZE};
 use reread::reread;
-
-/// How many attendees are loaded at a time. With a search, the server's limit of complexity allows
-/// less than its largest page.
-const PAGE_SIZE: i32 = 20;
 
 #[component]
 pub(crate) fn AttendeesPage() -> impl IntoView {

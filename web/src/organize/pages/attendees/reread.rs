@@ -3,7 +3,7 @@
 use leptos::task::spawn_local;
 use rowlock_web_operations::organizers::sales_of_event;
 
-use super::{PAGE_SIZE, found::Found};
+use super::found::{Found, PAGE_SIZE};
 use crate::{query::Query, session::Session};
 
 /// Reads the list and the counts. If more than one page of the list is shown, it stays as it is, so
@@ -13,7 +13,7 @@ pub(super) fn reread(session: Session, attendees: Query<Option<Found>>) {
         let event = &state.data()?.as_ref()?.event;
         Some((event.id.clone(), event.attendees.as_ref()?.nodes.len()))
     });
-    let Some((id, rows)) = shown.filter(|(_, rows)| *rows > PAGE_SIZE as usize) else {
+    let Some((id, _)) = shown.filter(|(_, rows)| *rows > PAGE_SIZE as usize) else {
         return attendees.refetch();
     };
     spawn_local(async move {
