@@ -172,30 +172,34 @@ impl<'a> Bundle<'a> {
     }
 }
 
-/// The bindings without the classes whose names begin so, and without the statements for these. Each
-/// begins a line, and ends with a line that closes the class or the statement.
+/// The bindings without the classes whose names begin so, and without the statements for these.
 fn without_classes(js: &str, prefix: &str) -> String {
-    const BEGINS_AND_ENDS: [(&str, &str); 3] =
-        [("export class ", "}"), ("const ", ";"), ("if (Symbol.dispose) ", ";")];
+    let is_of_class = |line: &str, begin: &str| {
+        line.strip_prefix(begin).is_some_and(|name| name.starts_with(prefix))
+    };
     let mut kept = String::with_capacity(js.len());
     let mut lines = js.lines();
     while let Some(line) = lines.next() {
-        let of_class = BEGINS_AND_ENDS.iter().find(|(begin, _)| {
-            line.strip_prefix(begin).is_some_and(|name| name.starts_with(prefix))
-        });
-        match of_class {
-            // Lines within a class are indented.
-            Some((_, "}")) => while lines.next().is_some_and(|line| line != "}") {},
-            Some((_, end)) => {
-                let mut ended = line.ends_with(end);
-                while !ended {
-                    ended = lines.next().is_none_or(|line| line.ends_with(end));
-                }
+        if is_of_class(line, "export class ") {
+            let mut depth = depth_of(line);
+            while depth > 0 {
+                depth += lines.next().map_or(-depth, depth_of);
             }
-            None => kept.extend([line, "\n"]),
+        } else if is_of_class(line, "const ") || is_of_class(line, "if (Symbol.dispose) ") {
+            let mut has_ended = line.ends_with(';');
+            while !has_ended {
+                has_ended = lines.next().is_none_or(|line| line.ends_with(';'));
+            }
+        } else {
+            kept.extend([line, "\n"]);
         }
     }
     kept
+}
+
+/// How many more braces the line opens than it closes.
+fn depth_of(line: &str) -> isize {
+    line.chars().map(|sign| isize::from(sign == '{') - isize::from(sign == '}')).sum()
 }
 
 /// Gives a binding a short name, in the program and in its JavaScript. Its own ends with a hash, which
