@@ -150,7 +150,7 @@ const CLICK_WITH_THE_CHANGE: &str = "
         .observe(price, { childList: true, characterData: true, subtree: true })";
 
 /// Makes a second pass by the browser's clock.
-const LET_A_SECOND_PASS: &str = "const now = Date.now; Date.now = () => now() + 1_000";
+pub(super) const LET_A_SECOND_PASS: &str = "const now = Date.now; Date.now = () => now() + 1_000";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_price_that_nobody_can_have_read_is_not_booked() {

@@ -3,6 +3,7 @@
 use super::{
     booking::{count_bookings, token_of_ada},
     driver::Browser,
+    edits::LET_A_SECOND_PASS,
 };
 use crate::{app::App, database::Engine, demo::JAZZ_NIGHT};
 
@@ -49,6 +50,7 @@ async fn a_price_that_changed_while_the_page_was_hidden_is_not_booked() {
     assert_eq!(count_bookings(&app).await, 0);
 
     browser.set_visible(true).await;
+    browser.evaluate(LET_A_SECOND_PASS).await;
     browser.click_label("Book").await;
     browser.expect_text(".toast", "Successfully booked Jazz Night!").await;
     assert_eq!(count_bookings(&app).await, 1);

@@ -55,7 +55,7 @@ async fn a_sale_takes_away_neither_rows_nor_the_focus() {
     expect_count(browser, ".my-event", 45).await;
     browser.expect_text(".my-event", "Hall, Berlin").await;
     browser.expect_text(".live", "Live counts").await;
-    let link = format!(".my-event h2 a[href$='{sold}']");
+    let link = format!("h2 a[href$='{sold}']");
     browser.evaluate(&format!("document.querySelector({link:?}).focus()")).await;
     app.book(&app.user().await, &sold, 4).await;
     let row = format!(".my-event:has({link})");
@@ -73,7 +73,7 @@ async fn an_organizer_sees_when_the_sale_of_an_event_begins_and_ends() {
     let organizing = Organizing::start().await;
     let Organizing { browser, home, .. } = &organizing;
     let in_minutes = |minutes| (Utc::now() + Duration::minutes(minutes)).to_rfc3339();
-    let window = json!({ "salesStartAt": in_minutes(15), "salesEndAt": in_minutes(30) });
+    let window = json!({ "salesStartAt": in_minutes(15), "salesEndAt": in_minutes(35) });
     let event = organizing.event_with("Early Bird", window).await;
     let source = json!({ "source": HOLD_LONG_TIMERS });
     browser.devtools("Page.addScriptToEvaluateOnNewDocument", source).await;
