@@ -182,6 +182,7 @@ fn up_on_postgres() -> Vec<String> {
          REFERENCES organizers (id) NOT VALID"
             .to_owned(),
         "CREATE INDEX organizer_members_by_user ON organizer_members (user_id)".to_owned(),
+        "CREATE INDEX organizers_by_founder ON organizers (founded_by)".to_owned(),
     ];
     statements.extend(RULES.iter().map(|Rule { name, table, condition, .. }| {
         let condition = condition.replace('@', "");
@@ -279,6 +280,7 @@ fn up_on_sqlite() -> Vec<String> {
     ];
     statements.extend(columns.map(|column| format!("ALTER TABLE events ADD COLUMN {column}")));
     statements.push("CREATE INDEX organizer_members_by_user ON organizer_members (user_id)".into());
+    statements.push("CREATE INDEX organizers_by_founder ON organizers (founded_by)".into());
     statements.extend(
         EVENT_INDEXES.map(|(unique, name, on)| format!("CREATE {unique} INDEX {name} {on}")),
     );

@@ -131,16 +131,13 @@ async fn set_count(app: &App, event: &str, remaining: i32, version: i32) {
 async fn after_the_database_became_older_open_pages_show_its_counts() {
     let (first, second) = two_servers().await;
     let (event, other) = (first.event("Concert", 9).await, first.event("Play", 9).await);
-    let mut watching = Vec::new();
-    for server in [&first, &second] {
-        let mut socket = watch_counts(server, Some(&event)).await;
-        for (user, left) in server.users(2).await.iter().zip([8, 7]) {
-            if watching.is_empty() {
-                first.book(user, &event, 1).await;
-                assert_eq!(socket.next_remaining_tickets().await, left);
-            }
+    let mut watching =
+        [watch_counts(&first, Some(&event)).await, watch_counts(&second, Some(&event)).await];
+    for (user, left) in first.users(2).await.iter().zip([8, 7]) {
+        first.book(user, &event, 1).await;
+        for socket in &mut watching {
+            assert_eq!(socket.next_remaining_tickets().await, left);
         }
-        watching.push(socket);
     }
     let mut all_events = watch_counts(&second, None).await;
     all_events.run("{ __typename }", json!({})).await;
@@ -166,8 +163,7 @@ async fn after_the_database_became_older_open_pages_show_its_counts() {
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
     ))
     .await;
-    watching.push(late);
-    watching.push(all_events);
+    let mut watching: Vec<_> = watching.into_iter().chain([late, all_events]).collect();
     for socket in &mut watching {
         assert_eq!(socket.next_remaining_tickets().await, 5);
     }
