@@ -57,6 +57,11 @@ impl User {
         Ok(found.into_iter().map(Organizer).collect())
     }
 
+    /// Whether the server lets this person found organizers. Otherwise only its operator does.
+    async fn can_create_organizers(&self, ctx: &Context<'_>) -> bool {
+        ctx.data_unchecked::<Organizers>().anyone_may_found()
+    }
+
     /// The person's bookings, newest first.
     ///
     /// Errors: `BAD_USER_INPUT` for wrong page sizes or cursors.

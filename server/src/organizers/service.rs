@@ -173,6 +173,14 @@ impl Organizers {
         Ok(self.role(membership).await?.is_some_and(|role| action.is_allowed_to(role)))
     }
 
+    /// Whether everybody who is signed in may found organizers.
+    pub(crate) fn anyone_may_found(&self) -> bool {
+        match self.settings.organizers {
+            Founders::Anyone => true,
+            Founders::Invited => false,
+        }
+    }
+
     /// Founds an organizer, whose owner is the founder. Without a slug, it gets one that is made
     /// from its name.
     pub(crate) async fn found(
@@ -181,13 +189,10 @@ impl Organizers {
         name: &str,
         slug: Option<String>,
     ) -> Result<organizer::Model, OrganizersError> {
-        match self.settings.organizers {
-            Founders::Anyone => {
-                let max_founded = self.settings.max_organizers_per_user;
-                self.create(founder, name, slug, Some(max_founded)).await
-            }
-            Founders::Invited => Err(OrganizersError::OnlyByInvitation),
+        if !self.anyone_may_found() {
+            return Err(OrganizersError::OnlyByInvitation);
         }
+        self.create(founder, name, slug, Some(self.settings.max_organizers_per_user)).await
     }
 
     /// Creates an organizer for an owner whom the operator invites.

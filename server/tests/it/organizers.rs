@@ -413,7 +413,11 @@ async fn only_the_operator_founds_organizers_if_so_set(app: App) {
     let ada = person(&app).await;
     let refused = app.error(Some(&ada.token), CREATE, json!({ "input": { "name": "Jazz" } })).await;
     assert_eq!(error_code(&refused), "FORBIDDEN");
+    let me = app.data(Some(&ada.token), MAY_CREATE, json!({})).await;
+    assert_eq!(me["me"]["canCreateOrganizers"], false);
 }
+
+const MAY_CREATE: &str = "{ me { canCreateOrganizers } }";
 
 async fn node_finds_an_organizer(app: App) {
     let ada = person(&app).await;

@@ -34,6 +34,7 @@ pub struct MyOrganizers {
 #[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "User")]
 pub struct MeWithOrganizers {
+    pub can_create_organizers: bool,
     pub organizers: Vec<ManagedOrganizer>,
 }
 

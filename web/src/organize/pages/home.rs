@@ -3,7 +3,7 @@
 use leptos::{prelude::*, task::spawn_local};
 use leptos_router::hooks::use_navigate;
 use rowlock_web_operations::organizers::{
-    CreateOrganizerInput, ManagedOrganizer, create_organizer, my_organizers,
+    CreateOrganizerInput, ManagedOrganizer, MeWithOrganizers, create_organizer, my_organizers,
 };
 
 use crate::{
@@ -41,10 +41,13 @@ fn Home() -> impl IntoView {
         move || session.viewer(),
         move |_| async move {
             let me = session.run(&my_organizers()).await?.me;
-            me.map(|me| me.organizers).ok_or(Failure::SessionEnded)
+            me.ok_or(Failure::SessionEnded)
         },
         |_| {},
     );
+    // Who can't found any sees no form that would be refused.
+    let can_found =
+        Memo::new(move |_| organizers.with(|state| Some(state.data()?.can_create_organizers)));
     view! {
         <PageHeading title="Your organizers" />
         <p class="tagline">"Put an event on sale, change it while it sells, and see who comes."</p>
@@ -65,27 +68,27 @@ fn Home() -> impl IntoView {
                         let (busy, retry) = (organizers.is_fetching(), move |()| organizers.refetch());
                         view! { <FailureNotice failure busy retry /> }.into_any()
                     }
-                    QueryState::Loaded(found) if found.is_empty() => {
+                    QueryState::Loaded(me) if me.organizers.is_empty() => {
+                        let text = match me.can_create_organizers {
+                            true => "Found an organizer below, or ask one to make you a member.",
+                            false => ONLY_OPERATOR,
+                        };
                         view! {
-                            <Notice
-                                icon=Ticket
-                                title="You don't organize anything yet."
-                                text="Found an organizer below, or ask one to make you a member."
-                            />
+                            <Notice icon=Ticket title="You don't organize anything yet." text />
                         }
                             .into_any()
                     }
-                    QueryState::Loaded(found) => {
+                    QueryState::Loaded(me) => {
                         view! {
                             <ul class="rows">
-                                {found.iter().cloned().map(organizer_row).collect_view()}
+                                {me.organizers.iter().cloned().map(organizer_row).collect_view()}
                             </ul>
                         }
                             .into_any()
                     }
                 })
         }}
-        <FoundForm />
+        {move || (can_found.get() != Some(false)).then(|| view! { <FoundForm /> })}
     }
 }
 
@@ -179,5 +182,5 @@ fn FoundForm() -> impl IntoView {
     }
 }
 
-const ONLY_OPERATOR: &str = "Only the operator of this site can found organizers. Please ask them \
-                             to make you the owner of one.";
+const ONLY_OPERATOR: &str = "Only the operator of this site can found organizers. Ask them to make \
+                             you the owner of one, or ask an owner to make you a member.";

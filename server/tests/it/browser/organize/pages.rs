@@ -154,10 +154,14 @@ async fn an_organizer_is_founded_and_renamed() {
 async fn only_the_operator_founds_organizers_where_the_setting_says_so() {
     let app = App::start_with(Engine::Sqlite, &["--organizers", "invited"]).await;
     let browser = Browser::start(1280, 900).await;
-    browser.sign_in(&app.url, "Ada").await;
-    browser.open(&format!("{}/organize", app.url)).await;
-    browser.fill("name", "Blue Hall").await;
-    browser.click_label("Found organizer").await;
-    browser.expect_text(".form-refusal", "Only the operator of this site").await;
+    for (person, text) in [("Ada", "Weber & Friends"), ("Alan", "Only the operator of this site")] {
+        browser.sign_in(&app.url, person).await;
+        browser.open(&format!("{}/organize", app.url)).await;
+        browser.expect_text("main", text).await;
+        browser.expect_none("form").await;
+        browser.screenshot("organizers-by-invitation").await;
+        browser.click_label("Sign out").await;
+        browser.expect_text("header", "Sign in").await;
+    }
     browser.close().await;
 }
