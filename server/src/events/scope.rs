@@ -34,7 +34,7 @@ enum Audience {
 
 impl EventScope {
     /// Published events that start at `starts_after` or later, and before `starts_before`. With `available`,
-    /// only those that can be booked, and with its opposite only those that can't.
+    /// only those that can be booked now, and with its opposite only those that can't.
     ///
     /// Without `has_past`, events that have begun are left out, unless `starts_after` says where to
     /// begin.
@@ -98,8 +98,17 @@ impl EventScope {
     }
 
     pub(super) fn condition(&self, now: DateTime<Utc>) -> Condition {
-        use event::Column::{IsPublic, RemainingTickets, StartsAt, Status};
-        let can_be_booked = || Condition::all().add(StartsAt.gt(now)).add(RemainingTickets.gt(0));
+        use event::Column::{
+            IsPublic, RemainingTickets, SalesEndAt, SalesStartAt, StartsAt, Status,
+        };
+        // What `closed_reason` decides, and the tickets that are left.
+        let can_be_booked = || {
+            Condition::all()
+                .add(StartsAt.gt(now))
+                .add(RemainingTickets.gt(0))
+                .add(SalesStartAt.is_null().or(SalesStartAt.lte(now)))
+                .add(SalesEndAt.is_null().or(SalesEndAt.gt(now)))
+        };
         let has_status = |status: event::Status| {
             // A constant, so that a planner knows how many events have this status.
             Expr::col(Status).eq(Expr::Constant(status.to_value().into()))

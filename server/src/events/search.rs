@@ -27,13 +27,16 @@ use crate::{
 /// Number of events that are read in the list's order before another index is used.
 const MAX_EVENTS_BEFORE_INDEX: u64 = 1_000;
 
-/// The columns that the condition of a scope compares.
-const SCOPE_COLUMNS: [event::Column; 5] = [
+/// All columns that the condition of a scope compares. A count selects only these from the table, so
+/// the database refuses to compare any other.
+const SCOPE_COLUMNS: [event::Column; 7] = [
     event::Column::OrganizerId,
     event::Column::Status,
     event::Column::IsPublic,
     event::Column::StartsAt,
     event::Column::RemainingTickets,
+    event::Column::SalesStartAt,
+    event::Column::SalesEndAt,
 ];
 
 /// The column with the texts that are searched.

@@ -65,8 +65,8 @@ pub(super) struct FilterInput {
     starts_after: Option<Time>,
     /// Only events that start before this time.
     starts_before: Option<Time>,
-    /// True: only events that can be booked, because they have tickets left and have not begun.
-    /// False: only those that can't.
+    /// True: only events that can be booked now, because they have tickets left, are on sale and have
+    /// not begun. False: only those that can't.
     available: Option<bool>,
     /// Only events of the organizer with this id.
     organizer_id: Option<ID>,

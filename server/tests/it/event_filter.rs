@@ -21,6 +21,7 @@ on_both_engines! {
     a_range_has_its_start_and_not_its_end
     a_start_in_the_past_replaces_the_default
     only_what_can_be_booked_is_available
+    an_event_is_available_only_while_its_sale_is_open
     an_impossible_range_is_empty
     filters_hold_in_every_order_and_with_a_search
     an_invalid_filter_is_named
@@ -147,6 +148,48 @@ async fn only_what_can_be_booked_is_available(app: App) {
     app.book(&token, &id, 1).await;
     assert_eq!(listed(true, None).await, [""; 0]);
     assert_eq!(listed(false, None).await, ["sold out", "free"]);
+}
+
+async fn an_event_is_available_only_while_its_sale_is_open(app: App) {
+    let noon = noon();
+    app.execute_sql("DELETE FROM events").await;
+    let at = |minutes: Option<i64>| minutes.map(|minutes| noon + Duration::minutes(minutes));
+    for (title, start, end, tickets) in [
+        ("a always", None, None, 5),
+        ("b from now", Some(0), None, 5),
+        ("c later", Some(1), None, 5),
+        ("d until now", None, Some(0), 5),
+        ("e until later", Some(-1), Some(1), 5),
+        ("f sold out", Some(-1), Some(1), 0),
+    ] {
+        app.event_with(|event| {
+            event.title = title.to_owned();
+            event.title_key = title.to_owned();
+            event.starts_at = noon + Duration::hours(1);
+            (event.sales_start_at, event.sales_end_at) = (at(start), at(end));
+            (event.total_tickets, event.remaining_tickets) = (tickets, tickets);
+        })
+        .await;
+    }
+    app.clock.advance(noon - app.clock.now());
+    let open = ["a always", "b from now", "e until later"];
+    let closed = ["c later", "d until now", "f sold out"];
+    for search in [None, Some("e")] {
+        for field in ["DATE", "PRICE", "TITLE"] {
+            for (available, expected) in [(true, open), (false, closed)] {
+                let found = list(
+                    &app,
+                    json!({ "filter": { "available": available }, "search": search,
+                        "orderBy": { "field": field } }),
+                );
+                let mut found = titles_of(&found.await);
+                found.sort();
+                let has_word = |title: &&str| search.is_none_or(|word| title.contains(word));
+                let expected: Vec<&str> = expected.into_iter().filter(has_word).collect();
+                assert_eq!(found, expected, "{field} {search:?}");
+            }
+        }
+    }
 }
 
 async fn an_impossible_range_is_empty(app: App) {

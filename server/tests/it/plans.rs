@@ -66,7 +66,7 @@ const PIECE_INDEXES: [&str; 3] =
 fn is_by_pieces(app: &App, sql: &str) -> bool {
     match app.engine() {
         Engine::Sqlite => sql.contains("event_pieces MATCH"),
-        Engine::Postgres => sql.contains("LIKE $1") || sql.contains("events_short_pieces"),
+        Engine::Postgres => sql.contains("LIKE $1 ") || sql.contains("events_short_pieces"),
     }
 }
 
