@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 
-use async_graphql::{ID, InputType, InputValueResult, Value, registry::Registry};
+use async_graphql::{ID, InputType, InputValueResult, MaybeUndefined, Value, registry::Registry};
 use chrono::Utc;
 use uuid::Uuid;
 
 use super::{errors::ApiError, scalars::DateTime};
-use crate::visible_text::{is_control, is_visible};
+use crate::{
+    field_problem::FieldProblem,
+    visible_text::{is_control, is_visible},
+};
 
 /// Parses an id.
 ///
@@ -54,6 +57,28 @@ pub(crate) fn reason(raw: String) -> Result<String, ApiError> {
         return Err(ApiError::field("reason", "reason has a character that can't be shown."));
     }
     Ok(reason.to_owned())
+}
+
+/// Reads values that may be left out and can't be null. GraphQL has no type for such fields, so each
+/// null is a problem that this notes.
+#[derive(Debug, Default)]
+pub(crate) struct NotNull(Vec<FieldProblem>);
+
+impl NotNull {
+    /// The value, or `None` if it was left out.
+    pub(crate) fn read<T>(&mut self, field: &str, value: MaybeUndefined<T>) -> Option<T> {
+        if value.is_null() {
+            let message = format!("{field} can't be null. Leave it out if it stays as it is.");
+            self.0.push(FieldProblem::new(field, message));
+        }
+        value.take()
+    }
+
+    /// # Errors
+    /// `BAD_USER_INPUT`, with each field that was null.
+    pub(crate) fn check(self) -> Result<(), ApiError> {
+        if self.0.is_empty() { Ok(()) } else { Err(ApiError::BadUserInput(self.0)) }
+    }
 }
 
 /// A `DateTime` argument that takes any value, so that the resolver can name the argument if it is

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::{
     errors::ApiError,
     event::Event,
-    input::{self, Time},
+    input::{self, NotNull, Time},
     money::MoneyInput,
     permission::PermissionExt,
     problem::{CapacityTooLow, EventCancelled, EventChanged},
@@ -73,8 +73,8 @@ impl UpdateEventMutation {
     }
 }
 
-/// An event and its new values. What is left out stays as it is, and null takes away what may be
-/// null.
+/// An event and its new values. What is left out stays as it is. Null takes away `endsAt`,
+/// `salesStartAt` and `salesEndAt`, and is refused for all others.
 #[derive(InputObject)]
 pub(super) struct UpdateEventInput {
     /// The event's id.
@@ -83,25 +83,25 @@ pub(super) struct UpdateEventInput {
     /// nothing is changed and the answer is `EventChanged`.
     revision: i32,
     /// The event's title, up to 200 characters.
-    title: Option<String>,
+    title: MaybeUndefined<String>,
     /// A description as plain text, up to 20,000 characters. Line breaks are kept.
-    description: Option<String>,
+    description: MaybeUndefined<String>,
     /// The place where the event is held, up to 200 characters.
-    venue: Option<String>,
+    venue: MaybeUndefined<String>,
     /// The city, up to 200 characters.
-    city: Option<String>,
+    city: MaybeUndefined<String>,
     /// The IANA name of the time zone that the event's times are shown in, such as Europe/Berlin.
-    time_zone: Option<String>,
+    time_zone: MaybeUndefined<String>,
     /// The time when the event starts. It can't be moved into the past.
-    starts_at: Option<Time>,
+    starts_at: MaybeUndefined<Time>,
     /// The time when the event ends, after its start.
     ends_at: MaybeUndefined<Time>,
     /// The price of one ticket. Its currency can't change while tickets are booked.
-    price: Option<MoneyInput>,
+    price: MaybeUndefined<MoneyInput>,
     /// The number of all tickets. It can't be lower than what is taken.
-    total_tickets: Option<i32>,
+    total_tickets: MaybeUndefined<i32>,
     /// The largest number of tickets in one booking, from 1 to 10.
-    max_per_booking: Option<i32>,
+    max_per_booking: MaybeUndefined<i32>,
     /// The time from which tickets can be booked.
     sales_start_at: MaybeUndefined<Time>,
     /// The time until which tickets can be booked.
@@ -110,17 +110,28 @@ pub(super) struct UpdateEventInput {
 
 impl UpdateEventInput {
     fn check(self) -> Result<EventChanges, ApiError> {
+        let mut not_null = NotNull::default();
+        let title = not_null.read("title", self.title);
+        let description = not_null.read("description", self.description);
+        let venue = not_null.read("venue", self.venue);
+        let city = not_null.read("city", self.city);
+        let time_zone = not_null.read("timeZone", self.time_zone);
+        let starts_at = not_null.read("startsAt", self.starts_at);
+        let price = not_null.read("price", self.price);
+        let total_tickets = not_null.read("totalTickets", self.total_tickets);
+        let max_per_booking = not_null.read("maxPerBooking", self.max_per_booking);
+        not_null.check()?;
         Ok(EventChanges {
-            title: self.title,
-            description: self.description,
-            venue: self.venue,
-            city: self.city,
-            time_zone: self.time_zone,
-            starts_at: self.starts_at.map(|time| time.check("startsAt")).transpose()?,
+            title,
+            description,
+            venue,
+            city,
+            time_zone,
+            starts_at: starts_at.map(|time| time.check("startsAt")).transpose()?,
             ends_at: optional("endsAt", self.ends_at)?,
-            price: self.price.map(|price| price.check("price")).transpose()?,
-            total_tickets: self.total_tickets,
-            max_per_booking: self.max_per_booking,
+            price: price.map(|price| price.check("price")).transpose()?,
+            total_tickets,
+            max_per_booking,
             sales_start_at: optional("salesStartAt", self.sales_start_at)?,
             sales_end_at: optional("salesEndAt", self.sales_end_at)?,
         })

@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
-use super::{errors::ApiError, input, organizer::Organizer, viewer::ViewerExt};
+use super::{
+    errors::ApiError,
+    input::{self, NotNull},
+    organizer::Organizer,
+    viewer::ViewerExt,
+};
 use crate::{
     limits::RateLimits,
     organizers::{Membership, Organizers},
@@ -28,20 +33,24 @@ impl UpdateOrganizerMutation {
         let user = ctx.signed_in_user()?;
         let organizer = input::id("organizerId", &input.organizer_id)?;
         ctx.data_unchecked::<Arc<RateLimits>>().check_organizer_change(user)?;
-        let (name, slug) = (input.name.as_deref(), input.slug.as_deref());
+        let mut not_null = NotNull::default();
+        let name = not_null.read("name", input.name);
+        let slug = not_null.read("slug", input.slug);
+        not_null.check()?;
         let organizers = ctx.data_unchecked::<Organizers>();
-        Ok(organizers.update(Membership { organizer, user }, name, slug).await?.into())
+        let actor = Membership { organizer, user };
+        Ok(organizers.update(actor, name.as_deref(), slug.as_deref()).await?.into())
     }
 }
 
-/// Changes of an organizer. What is left out stays.
+/// Changes of an organizer. What is left out stays, and null is refused.
 #[derive(InputObject)]
 pub(super) struct UpdateOrganizerInput {
     /// The organizer's id.
     organizer_id: ID,
     /// The name, with 2 to 100 characters.
-    name: Option<String>,
+    name: MaybeUndefined<String>,
     /// The name in addresses: 1 to 60 letters from a to z and digits, with single hyphens in
     /// between.
-    slug: Option<String>,
+    slug: MaybeUndefined<String>,
 }

@@ -22,6 +22,7 @@ on_both_engines! {
     a_draft_looks_like_nothing_to_who_is_no_member
     each_wrong_value_of_an_event_is_named
     what_is_left_out_stays_and_null_takes_away
+    null_is_refused_where_an_event_needs_a_value
     an_edit_from_an_older_revision_changes_nothing
     the_capacity_follows_an_edit_and_never_goes_below_what_is_taken
     a_booking_keeps_its_price_and_nobody_pays_one_they_did_not_see
@@ -296,11 +297,31 @@ async fn what_is_left_out_stays_and_null_takes_away(app: App) {
         (&json!("Jazz Night"), &json!("One\ntwo"))
     );
     assert!(edited["endsAt"].is_string());
-    let edited = host.edit(&app, &event, json!({ "endsAt": null, "title": null })).await;
+    let edited = host.edit(&app, &event, json!({ "endsAt": null })).await;
     assert_eq!((&edited["title"], &edited["endsAt"]), (&json!("Jazz Night"), &Value::Null));
     // An edit that changes nothing is no edit.
     let same = host.edit(&app, &event, json!({ "title": "Jazz Night" })).await;
     assert_eq!(same["revision"], edited["revision"]);
+}
+
+async fn null_is_refused_where_an_event_needs_a_value(app: App) {
+    let host = Host::found(&app).await;
+    let event = host.event(&app, json!({})).await;
+    let query = mutation("updateEvent", "UpdateEventInput");
+    let error = async |values: Value| {
+        let input = merged(json!({ "eventId": event, "revision": 2 }), values);
+        app.error(Some(&host.owner), &query, json!({ "input": input })).await
+    };
+    let needed = ["title", "description", "venue", "city", "timeZone", "startsAt", "price"];
+    for field in needed.into_iter().chain(["totalTickets", "maxPerBooking"]) {
+        let error = error(json!({ field: null })).await;
+        assert_eq!(code_and_fields(&error), ("BAD_USER_INPUT", vec![field]));
+    }
+    let error = error(json!({ "title": null, "venue": "Cellar", "price": null })).await;
+    assert_eq!(code_and_fields(&error), ("BAD_USER_INPUT", vec!["title", "price"]));
+    assert_eq!(revision_of(&app, &host.owner, &event).await, 2);
+    let without = json!({ "endsAt": null, "salesStartAt": null, "salesEndAt": null });
+    host.edit(&app, &event, without).await;
 }
 
 async fn an_edit_from_an_older_revision_changes_nothing(app: App) {

@@ -200,10 +200,16 @@ async fn each_wrong_value_of_an_organizer_is_named(app: App) {
         let input = json!({ "input": { "name": name, "slug": slug } });
         let refused = app.error(Some(&ada.token), CREATE, input).await;
         assert_eq!(code_and_fields(&refused), ("BAD_USER_INPUT", fields.clone()), "{name}");
-        let input = json!({ "input": { "organizerId": organizer, "name": name, "slug": slug } });
-        let refused = app.error(Some(&ada.token), UPDATE, input).await;
+        let mut input = json!({ "organizerId": organizer, "name": name });
+        if let Some(slug) = slug {
+            input["slug"] = json!(slug);
+        }
+        let refused = app.error(Some(&ada.token), UPDATE, json!({ "input": input })).await;
         assert_eq!(code_and_fields(&refused), ("BAD_USER_INPUT", fields), "{name}");
     }
+    let input = json!({ "input": { "organizerId": organizer, "name": null, "slug": null } });
+    let refused = app.error(Some(&ada.token), UPDATE, input).await;
+    assert_eq!(code_and_fields(&refused), ("BAD_USER_INPUT", vec!["name", "slug"]));
     let input = json!({ "input": { "organizerId": "x" } });
     let refused = app.error(Some(&ada.token), UPDATE, input).await;
     assert_eq!(code_and_fields(&refused), ("BAD_USER_INPUT", vec!["organizerId"]));

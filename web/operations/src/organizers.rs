@@ -166,7 +166,10 @@ pub struct CreateOrganizer {
 #[derive(cynic::InputObject, Clone, Debug)]
 pub struct UpdateOrganizerInput {
     pub organizer_id: cynic::Id,
+    // The server refuses null.
+    #[cynic(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    #[cynic(skip_serializing_if = "Option::is_none")]
     pub slug: Option<String>,
 }
 
