@@ -323,6 +323,12 @@ impl From<ManagedEventsError> for ApiError {
                     })
                     .collect(),
             ),
+            ManagedEventsError::Inventory(InventoryError::InDoubt) => Self::Unavailable {
+                message: "The connection to the database broke while this change was being stored. \
+                          It may or may not have been made: look at your events, or repeat the \
+                          request. With an externalId, no event is made twice.",
+                retry_after_seconds: 5,
+            },
             ManagedEventsError::Inventory(error) => error.into(),
             ManagedEventsError::Database(error) => error.into(),
         }

@@ -1,7 +1,7 @@
 //! The only place where ticket counts change.
 //!
 //! A caller gives the [`Inventory`] a command. Each [`Command`] is a type of its own with its own
-//! outcome: [`Book`] and [`Cancel`] for buyers, [`EditEvent`], [`CancelEvent`],
+//! outcome: [`Book`] and [`Cancel`] for buyers, [`CreateEvent`], [`EditEvent`], [`CancelEvent`],
 //! [`CancelBookingsOfEvent`] and [`ImportEvents`] for organizers. It waits in its event's lane
 //! (`lanes`) until the transaction before it is done. Then the settler (`settler`) runs one
 //! row-locked transaction for all commands that wait: it locks their events, reads the rows that they
@@ -13,6 +13,7 @@ mod book;
 mod cancel;
 mod cancel_event;
 mod command;
+mod create_event;
 mod edit_event;
 mod import_events;
 mod lanes;
@@ -34,6 +35,7 @@ pub(crate) use cancel_event::{
     BookingsCancelled, CancelBookingsJob, CancelBookingsOfEvent, CancelEvent,
 };
 pub use command::{InventoryError, Rejection};
+pub(crate) use create_event::{CreateEvent, EventCreated};
 pub(crate) use edit_event::{Edit, EditEvent, EditOutcome};
 pub(crate) use import_events::{ImportEvents, ImportOutcome, ImportedEvent};
 pub(crate) use lanes::Inventory;

@@ -138,12 +138,13 @@ impl Settler {
         let mut unfinished = Vec::new();
         let mut backoff = Backoff::new();
         let mut constraint_violations = 0;
-        // The events of a commit that is in doubt. It may have changed their counts.
-        let mut in_doubt: Vec<EventId> = Vec::new();
+        // A commit that is in doubt may have changed the counts of these events. It has none if it
+        // only adds events.
+        let mut in_doubt: Option<Vec<EventId>> = None;
         while !sub_batch.commands.is_empty() {
             let error = match self.attempt(&mut sub_batch, deadline).await {
                 Ok(decided) => {
-                    self.publish(&decided, !in_doubt.is_empty());
+                    self.publish(&decided, in_doubt.is_some());
                     unfinished.extend(sub_batch.take_undecided(decided.progress));
                     sub_batch.answer();
                     return unfinished;
@@ -151,7 +152,7 @@ impl Settler {
                 Err(AttemptError::BeforeCommit(error)) => error,
                 Err(AttemptError::AtCommit(error, decided)) => {
                     if Fault::of(&error).leaves_commit_in_doubt() {
-                        in_doubt = decided.event_ids();
+                        in_doubt = Some(decided.event_ids());
                         unfinished.extend(sub_batch.take_undecided(decided.progress));
                         // The next attempt waits for the locks that the broken transaction may
                         // still hold.
@@ -176,7 +177,7 @@ impl Settler {
                 lock_wait: sub_batch.lock_wait,
                 is_retry: sub_batch.is_retry,
                 constraint_violations,
-                is_in_doubt: !in_doubt.is_empty(),
+                is_in_doubt: in_doubt.is_some(),
                 can_be_split: sub_batch.commands.len() > 1,
                 is_out_of_time: Instant::now() + backoff.peek() > deadline,
             };
@@ -198,7 +199,8 @@ impl Settler {
                 }
                 NextStep::ReportInDoubt => {
                     let (db, hub) = (self.db.clone(), self.hub.clone());
-                    tokio::spawn(publish_when_readable(db, hub, in_doubt));
+                    let events = in_doubt.unwrap_or_default();
+                    tokio::spawn(publish_when_readable(db, hub, events));
                     sub_batch.fail(&InventoryError::InDoubt);
                     return unfinished;
                 }

@@ -12,12 +12,12 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    database::{Database, insert_missing},
+    database::Database,
     events::{EventChanges, draft, external_id_problem, problems},
     field_problem::FieldProblem,
     inventory::{
-        BookingsCancelled, CancelBookingsJob, CancelBookingsOfEvent, CancelEvent, Edit, EditEvent,
-        EditOutcome, Inventory, InventoryError, Rejection,
+        BookingsCancelled, CancelBookingsJob, CancelBookingsOfEvent, CancelEvent, CreateEvent,
+        Edit, EditEvent, EditOutcome, EventCreated, Inventory, InventoryError, Rejection,
     },
     jobs::Progress,
 };
@@ -67,11 +67,9 @@ impl ManagedEvents {
             return Err(ManagedEventsError::Invalid(problems.collect()));
         }
         self.check_number(organizer, 1).await?;
-        let inserted =
-            insert_missing::<event::Entity>(self.db.writer()?, vec![draft.clone()]).await;
-        match inserted {
-            Ok(_) => Ok(draft),
-            Err(error) if is_unique_violation(&error) => {
+        match self.inventory.carry_out(CreateEvent(Box::new(draft.clone()))).await {
+            Ok(EventCreated) => Ok(draft),
+            Err(InventoryError::Database(error)) if is_unique_violation(&error) => {
                 Err(FieldProblem::new("externalId", "Another event has this externalId.").into())
             }
             Err(error) => Err(error.into()),

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 use crate::{
-    app::{App, BOOK, error_code},
+    app::{App, BOOK, code_and_fields, error_code},
     database::{Engine, new_database, postgres_admin, postgres_url},
     demo::LOG_IN_AS_ADA,
+    managed_events::{Host, merged},
     proxy::{NetworkFault, Proxy},
     socket::{MODERN_PROTOCOL, Socket, WATCH_COUNTS},
     waiting::wait_until,
@@ -270,6 +271,85 @@ async fn listening_process(one: &App, two: &App) -> Vec<i32> {
     found
 }
 
+const CREATE_EVENT: &str =
+    "mutation($input: CreateEventInput!) { createEvent(input: $input) { id } }";
+
+const IMPORT_EVENTS: &str = "mutation($input: ImportEventsInput!) {
+    importEvents(input: $input) { created updated unchanged } }";
+
+/// The title of the events below. Only the statement that stores one has it.
+const TITLE: &[u8] = b"Nocturne";
+
+fn event_to_create(host: &Host, name: &str) -> Value {
+    json!({ "input": merged(host.values(), json!({ "title": "Nocturne", "externalId": name })) })
+}
+
+fn event_to_import(host: &Host, name: &str) -> Value {
+    let mut event = event_to_create(host, name)["input"].take();
+    let organizer = event.as_object_mut().unwrap().remove("organizerId");
+    json!({ "input": { "organizerId": organizer, "events": [event] } })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_a_silent_connection_did_not_store_can_be_created_or_imported_again() {
+    let (app, proxy) = start_behind_proxy(true, &[]).await;
+    let host = Host::found(&app).await;
+    for (query, input) in [
+        (CREATE_EVENT, event_to_create(&host, "created")),
+        (IMPORT_EVENTS, event_to_import(&host, "imported")),
+    ] {
+        proxy.set_fault(NetworkFault::Silence(TITLE));
+        let failed = app.error(Some(&host.owner), query, input.clone());
+        let failed = timeout(Duration::from_secs(20), failed).await.expect("an answer in time");
+        assert_eq!(error_code(&failed), "UNAVAILABLE", "{query}: {failed}");
+        assert_eq!(proxy.fault(), NetworkFault::None, "the connection fell silent");
+        app.data(Some(&host.owner), query, input).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_whose_connection_breaks_at_commit_is_created_once() {
+    let (app, proxy) = start_behind_proxy(true, &[]).await;
+    let host = Host::found(&app).await;
+    for (query, input) in [
+        (CREATE_EVENT, event_to_create(&host, "created")),
+        (IMPORT_EVENTS, event_to_import(&host, "imported")),
+    ] {
+        proxy.set_fault(NetworkFault::CutOnce(b"COMMIT"));
+        app.data(Some(&host.owner), query, input).await;
+        assert_eq!(proxy.fault(), NetworkFault::None, "the connection was cut");
+    }
+    let created = app.error(Some(&host.owner), CREATE_EVENT, event_to_create(&host, "created"));
+    assert_eq!(code_and_fields(&created.await), ("BAD_USER_INPUT", vec!["externalId"]));
+    let again =
+        app.data(Some(&host.owner), IMPORT_EVENTS, event_to_import(&host, "imported")).await;
+    assert_eq!(again["importEvents"]["unchanged"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_creates_an_event_is_told_if_its_commit_gets_no_answer() {
+    let (app, proxy) = start_behind_proxy(true, &[]).await;
+    let host = Host::found(&app).await;
+    let mut names = (1..=5).map(|number| format!("jazz-{number}"));
+    let (failed, input) = loop {
+        let input = event_to_create(&host, &names.next().expect("a commit gets no answer"));
+        proxy.set_fault(NetworkFault::Silence(b"COMMIT"));
+        let answer = app.send(Some(&host.owner), CREATE_EVENT, input.clone());
+        let answer = timeout(Duration::from_secs(30), answer).await.expect("an answer in time");
+        // Otherwise, a transaction in the background has met the fault.
+        if answer["errors"].is_array() {
+            break (answer["errors"][0].clone(), input);
+        }
+    };
+    assert_eq!(error_code(&failed), "UNAVAILABLE", "{failed}");
+    assert!(failed["message"].as_str().unwrap().contains("externalId"), "{failed}");
+    // PostgreSQL ends the silent session after a while, and undoes what it did not commit.
+    wait_until(Duration::from_secs(45), "the event is created", async || {
+        let answer = app.send(Some(&host.owner), CREATE_EVENT, input.clone()).await;
+        answer.get("errors").is_none()
+    })
+    .await;
+}
 /// A server that is set as a standby but is none, or is unreachable, is reported and not used.
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_come_from_the_primary_if_the_configured_standby_is_not_one() {
