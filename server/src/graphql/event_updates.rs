@@ -12,7 +12,7 @@ use super::{
     errors::ApiError,
     event::Event,
     input,
-    watched_events::{Audience, WatchedEvents, take_allowance, watch},
+    watched_events::{Audience, WatchedEvents, read_until_answered, take_allowance, watch},
 };
 use crate::{events::Events, live::TicketCount};
 
@@ -60,7 +60,10 @@ impl EventUpdatesSubscription {
             // It is taken until the subscription ends.
             let _ = &taken;
             let updates = Arc::clone(&updates);
-            async move { updates.of(count).await.map_err(Error::from).transpose() }
+            async move {
+                let update = read_until_answered(|| updates.of(count)).await;
+                update.map_err(Error::from).transpose()
+            }
         }))
     }
 }

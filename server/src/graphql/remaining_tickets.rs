@@ -10,7 +10,7 @@ use tokio_stream::{Stream, StreamExt};
 use super::{
     errors::ApiError,
     event::Event,
-    watched_events::{Audience, WatchedEvents, take_allowance, watch},
+    watched_events::{Audience, WatchedEvents, read_until_answered, take_allowance, watch},
 };
 use crate::live::{Hub, TicketCount};
 
@@ -65,7 +65,9 @@ fn only_visible(
             let (audience, events) = &*shared;
             let may_see = match events.get(&count.event_id) {
                 _ if count.is_public => true,
-                Some(event) => audience.may_see(event).await.unwrap_or(false),
+                Some(event) => {
+                    read_until_answered(|| audience.may_see(event)).await.unwrap_or(false)
+                }
                 None => false,
             };
             may_see.then_some(count)
@@ -103,6 +105,6 @@ impl TicketUpdate {
 
     /// The event as it is now. Its count may be newer than this update's.
     async fn event(&self, ctx: &Context<'_>) -> Result<Event, ApiError> {
-        Event::load(ctx, self.0.event_id).await
+        read_until_answered(|| Event::load(ctx, self.0.event_id)).await
     }
 }

@@ -4,12 +4,16 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use async_graphql::{Context, ID};
 use futures_util::future::try_join_all;
 use rowlock_entities::{EventId, event};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::sleep,
+};
 
 use super::{
     errors::ApiError,
@@ -28,6 +32,9 @@ pub(super) const MAX_EVENTS: u32 = 200;
 /// Maximum number of events that all subscriptions of one socket name. An event that is named twice
 /// counts twice.
 const MAX_EVENTS_PER_SOCKET: usize = 1_000;
+
+/// The pause before a read is repeated.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the server holds for each event that a subscription names, in bytes.
 const BYTES_PER_EVENT: usize = 256;
@@ -107,6 +114,23 @@ pub(super) async fn watch(ctx: &Context<'_>, raw: &[ID]) -> Result<WatchedEvents
     let events: Option<HashMap<_, _>> =
         found.into_iter().map(|event| event.map(|event| (event.id, event))).collect();
     Ok(WatchedEvents { subscription, events: events.ok_or(ApiError::NotFound("event"))? })
+}
+
+/// Reads what a subscriber gets, again and again while the database can't answer. Nothing else would
+/// send this state, because the next message comes only after the next change.
+///
+/// # Errors
+/// The errors of `read`, except `UNAVAILABLE`.
+pub(super) async fn read_until_answered<T, F>(read: impl Fn() -> F) -> Result<T, ApiError>
+where
+    F: Future<Output = Result<T, ApiError>>,
+{
+    loop {
+        match read().await {
+            Err(ApiError::Unavailable { .. }) => sleep(RETRY_PAUSE).await,
+            result => return result,
+        }
+    }
 }
 
 /// Whether the viewer of a subscription may still see events. A role can be taken away, and a token

@@ -12,7 +12,7 @@ use crate::{
     app::{App, BOOK, code_and_fields, error_code},
     database::{Engine, new_database, postgres_admin, postgres_url},
     demo::LOG_IN_AS_ADA,
-    managed_events::{Host, merged},
+    managed_events::{Host, merged, user_of},
     proxy::{NetworkFault, Proxy},
     socket::{MODERN_PROTOCOL, Socket, WATCH_COUNTS},
     waiting::wait_until,
@@ -211,12 +211,7 @@ async fn a_sign_in_on_a_silent_connection_fails_and_releases_the_connection() {
 async fn messages_arrive_while_a_read_of_watched_events_hangs_or_fails() {
     let (app, proxy) = start_behind_proxy(true, &[]).await;
     let event = app.event("Concert", 9).await;
-    let other_server = {
-        let mut url = Url::parse(&app.database_url).unwrap();
-        let direct = Url::parse(&postgres_url("postgres")).unwrap();
-        url.set_port(direct.port()).unwrap();
-        App::start_on(url.into(), TempDir::new().unwrap(), &[]).await
-    };
+    let other_server = start_directly(&app).await;
     let users = other_server.users(6).await;
     let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
     socket.start(WATCH_COUNTS, json!({ "ids": [event] })).await;
@@ -350,6 +345,74 @@ async fn who_creates_an_event_is_told_if_its_commit_gets_no_answer() {
     })
     .await;
 }
+
+/// The edit's message arrives, and the reads that it causes fail for a moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn subscribers_get_the_last_state_after_a_read_of_it_failed() {
+    let (app, proxy) = start_behind_proxy(true, &[]).await;
+    let host = Host::found(&app).await;
+    let draft = host.draft(&app, json!({})).await;
+    let draft = draft["id"].as_str().unwrap();
+    let event = host.event(&app, json!({})).await;
+    let other_server = start_directly(&app).await;
+    let mut socket = Socket::open(
+        &app.url,
+        MODERN_PROTOCOL,
+        json!({ "Authorization": format!("Bearer {}", host.owner) }),
+    )
+    .await;
+    let edits = "subscription($ids: [ID!]!) { eventUpdates(eventIds: $ids) { id title } }";
+    let counts = "subscription($ids: [ID!]!) { remainingTickets(eventIds: $ids) {
+        eventId totalTickets } }";
+    let mut drafts = Socket::open(
+        &app.url,
+        MODERN_PROTOCOL,
+        json!({ "Authorization": format!("Bearer {}", host.owner) }),
+    )
+    .await;
+    drafts.start(counts, json!({ "ids": [draft] })).await;
+    assert_eq!(drafts.next_result().await["data"]["remainingTickets"]["totalTickets"], 10);
+    socket.start(edits, json!({ "ids": [event] })).await;
+    socket.run("{ __typename }", json!({})).await;
+    let mut watcher = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
+    watcher.start(counts, json!({ "ids": [event] })).await;
+    watcher.next_result().await;
+
+    // The event is read by these bytes.
+    let id = uuid::Uuid::parse_str(&event).unwrap();
+    proxy.set_fault(NetworkFault::CutEach(Box::leak(Box::new(id.into_bytes()))));
+    host.edit(&other_server, &event, json!({ "title": "Jazz II", "totalTickets": 11 })).await;
+    assert_eq!(watcher.next_result().await["data"]["remainingTickets"]["totalTickets"], 11);
+    let query = "query($id: ID!) { event(id: $id) { title } }";
+    let failed = app.error(None, query, json!({ "id": event })).await;
+    assert_eq!(error_code(&failed), "UNAVAILABLE");
+    proxy.set_fault(NetworkFault::None);
+    let update = socket.next_result().await;
+    assert_eq!(update["data"]["eventUpdates"]["title"], "Jazz II", "{update}");
+
+    // So is the role of a draft's viewer.
+    let owner: [u8; 16] = user_of(&app, &host.owner).0.into_bytes();
+    proxy.set_fault(NetworkFault::CutEach(Box::leak(Box::new(owner))));
+    host.edit(&other_server, draft, json!({ "totalTickets": 12 })).await;
+    let query = "query($id: ID!) { event(id: $id) { totalTickets } }";
+    wait_until(RECOVERY_TIMEOUT, "the role can't be read", async || {
+        let answer = app.send(Some(&host.owner), query, json!({ "id": draft })).await;
+        answer["errors"].is_array()
+    })
+    .await;
+    proxy.set_fault(NetworkFault::None);
+    let update = drafts.next_result().await;
+    assert_eq!(update["data"]["remainingTickets"]["totalTickets"], 12, "{update}");
+}
+
+/// Starts a second server on the database of one that is behind a proxy, and leaves the proxy out.
+async fn start_directly(app: &App) -> App {
+    let mut url = Url::parse(&app.database_url).unwrap();
+    let direct = Url::parse(&postgres_url("postgres")).unwrap();
+    url.set_port(direct.port()).unwrap();
+    App::start_on(url.into(), TempDir::new().unwrap(), &[]).await
+}
+
 /// A server that is set as a standby but is none, or is unreachable, is reported and not used.
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_come_from_the_primary_if_the_configured_standby_is_not_one() {
