@@ -183,7 +183,7 @@ fn job_handlers(services: &Services) -> Handlers {
     let managed_events = services.managed_events.clone();
     Handlers::default().with(move |job: CancelBookingsJob| {
         let managed_events = managed_events.clone();
-        async move { Ok(managed_events.cancel_some_bookings(job).await?) }
+        async move { managed_events.cancel_some_bookings(job).await }
     })
 }
 

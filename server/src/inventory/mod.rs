@@ -2,7 +2,7 @@
 //!
 //! A caller gives the [`Inventory`] a command. Each [`Command`] is a type of its own with its own
 //! outcome: [`Book`] and [`Cancel`] for buyers, [`CreateEvent`], [`EditEvent`], [`CancelEvent`],
-//! [`CancelBookingsOfEvent`] and [`ImportEvents`] for organizers. It waits in its event's lane
+//! [`ImportEvents`] and what [`CancelBookingsJob`] makes for organizers. It waits in its event's lane
 //! (`lanes`) until the transaction before it is done. Then the settler (`settler`) runs one
 //! row-locked transaction for all commands that wait: it locks their events, reads the rows that they
 //! depend on, lets the pure [`ledger`] decide each of them, writes, and commits. `retry_policy`
@@ -31,9 +31,7 @@ mod world;
 
 pub(crate) use book::{Book, BookOutcome};
 pub(crate) use cancel::{Cancel, CancelOutcome, Canceller};
-pub(crate) use cancel_event::{
-    BookingsCancelled, CancelBookingsJob, CancelBookingsOfEvent, CancelEvent,
-};
+pub(crate) use cancel_event::{BookingsCancelled, CancelBookingsJob, CancelEvent};
 pub use command::{InventoryError, Rejection};
 pub(crate) use create_event::{CreateEvent, EventCreated};
 pub(crate) use edit_event::{Edit, EditEvent, EditOutcome};

@@ -8,13 +8,13 @@ use std::{collections::HashSet, iter::zip, mem, sync::Arc};
 use rowlock_entities::{EventId, UserId, booking, event, user};
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Statement,
+    ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Statement,
     sea_query::{Alias, Expr, LockBehavior, LockType},
 };
 use uuid::Uuid;
 
 use super::needed_bookings::{ConfirmedOfEvent, NeededBookings};
-use crate::database::{any_of, hex, insert_missing, json};
+use crate::database::{any_of, between_ids, hex, insert_missing, json};
 
 /// Locks events until the transaction ends. It locks them in the order of their ids, so that two
 /// transactions never wait for each other. The lock is weaker than `FOR UPDATE`, which would also
@@ -175,19 +175,16 @@ async fn find_confirmed_of_event(
 ) -> Result<Vec<booking::Model>, DbErr> {
     use booking::Column::{EventId, Id, Quantity, Status};
     let ConfirmedOfEvent { event_id, after, limit } = asked;
-    let select = booking::Entity::find()
-        .filter(EventId.eq(event_id))
-        // This is true for all, and the index over the bookings of events asks for it.
-        .filter(Quantity.gt(0))
+    booking::Entity::find()
+        .filter(between_ids((EventId, event_id.0), Id, after.map(|id| id.0), None))
+        // This is true for all, and the index over the bookings of events asks for it, in a constant.
+        .filter(Expr::col(Quantity).gt(Expr::Constant(0.into())))
         .filter(Status.eq(booking::Status::Confirmed))
+        .order_by_asc(EventId)
         .order_by_asc(Id)
-        .limit(u64::from(limit));
-    match after {
-        Some(after) => select.filter(Id.gt(after)),
-        None => select,
-    }
-    .all(db)
-    .await
+        .limit(u64::from(limit))
+        .all(db)
+        .await
 }
 
 /// Inserts a batch's new bookings. All of them have the same time.

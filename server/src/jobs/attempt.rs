@@ -78,7 +78,8 @@ impl Attempts {
         };
         match result {
             Ok(Progress::Done) => Settlement::Done,
-            Ok(Progress::More) => Settlement::Continue,
+            Ok(Progress::More) => Settlement::Continue { rest: None },
+            Ok(Progress::Rest(rest)) => Settlement::Continue { rest: Some(rest) },
             Err(failure) if retry_policy::was_last(job.attempts) => {
                 Settlement::GiveUp { error: failure.to_string() }
             }
@@ -114,7 +115,7 @@ impl Attempts {
         let ClaimedJob { id, kind, attempts, .. } = job;
         let outcome = match settlement {
             Settlement::Done => "done",
-            Settlement::Continue => "continued",
+            Settlement::Continue { .. } => "continued",
             Settlement::GiveBack => "given_back",
             Settlement::Retry { error, pause } => {
                 tracing::warn!(job = %id, kind, attempts, error, ?pause, "a job failed and is retried");

@@ -13,21 +13,44 @@ use super::Job;
 pub type Failure = Box<dyn Error + Send + Sync>;
 
 /// How far an attempt came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// The job is done.
     Done,
     /// A part is done. The rest is another attempt's, at once, on any server. Long work is done in
     /// parts of some seconds, so that it keeps nobody waiting and is resumed where it was left.
     More,
+    /// Like `More`, and from now on the job says this: see [`Progress::rest`].
+    Rest(Rest),
+}
+
+/// What a job says about the rest of its work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rest(pub(super) String);
+
+impl Progress {
+    /// A part is done, and `job` says what the rest is, such as where to go on.
+    ///
+    /// # Errors
+    /// When the job can't be written as JSON.
+    pub fn rest<J: Job>(job: &J) -> Result<Self, Failure> {
+        Ok(Self::Rest(Rest(serde_json::to_string(job)?)))
+    }
 }
 
 type Handler =
     Arc<dyn Fn(&str) -> BoxFuture<'static, Result<Progress, Failure>> + Send + Sync + 'static>;
 
+/// A kind of jobs that this server can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kind {
+    pub(super) name: &'static str,
+    pub(super) is_exclusive: bool,
+}
+
 /// The handlers, by the kind of their jobs.
 #[derive(Clone, Default)]
-pub struct Handlers(BTreeMap<&'static str, Handler>);
+pub struct Handlers(BTreeMap<&'static str, (Kind, Handler)>);
 
 impl Handlers {
     /// Adds the handler of a kind. It may be called again for a job that it has finished.
@@ -42,21 +65,26 @@ impl Handlers {
             // The error would quote the payload.
             Err(_) => ready(Err("this version can't read what the job says".into())).boxed(),
         });
-        self.0.insert(J::KIND, handler);
+        self.0.insert(J::KIND, (Kind { name: J::KIND, is_exclusive: J::IS_EXCLUSIVE }, handler));
         self
     }
 
-    pub(super) fn kinds(&self) -> impl Iterator<Item = &'static str> {
+    pub(super) fn kinds(&self) -> impl Iterator<Item = Kind> {
+        self.0.values().map(|(kind, _)| *kind)
+    }
+
+    /// The names of the kinds.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
         self.0.keys().copied()
     }
 
     pub(super) fn find(&self, kind: &str) -> Option<&Handler> {
-        self.0.get(kind)
+        self.0.get(kind).map(|(_, handler)| handler)
     }
 }
 
 impl fmt::Debug for Handlers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.kinds()).finish()
+        f.debug_set().entries(self.names()).finish()
     }
 }

@@ -11,6 +11,9 @@ use serde::{Serialize, de::DeserializeOwned};
 pub trait Job: Serialize + DeserializeOwned + Send {
     /// The name of the kind, which operators see, in words that are joined by underscores.
     const KIND: &'static str;
+    /// Whether no two jobs of this kind run at the same time, on all servers together. Then each part
+    /// of a job lets another one run first that has waited for longer.
+    const IS_EXCLUSIVE: bool = false;
 }
 
 /// A job that is not written yet.

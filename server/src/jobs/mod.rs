@@ -18,7 +18,7 @@ mod retry_policy;
 mod store;
 mod workers;
 
-pub use handlers::{Failure, Handlers, Progress};
+pub use handlers::{Failure, Handlers, Progress, Rest};
 pub use job::{Job, NewJob};
 pub use operator::State;
 pub(crate) use operator::{ListedJob, discard, list, retry, retry_all_dead};

@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, Val
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::NewJob;
+use super::{NewJob, handlers::Rest};
 use crate::{
     database::{Database, Fault, hex, json},
     metrics::Backlog,
@@ -132,7 +132,43 @@ pub(super) async fn claim(
     max: usize,
     lease: Duration,
 ) -> Result<Vec<ClaimedJob>, DbErr> {
-    let sql = match db.backend() {
+    write(db, async { claim_on(db.writer()?, kind, max, lease).await }).await
+}
+
+/// Takes the job of one kind that has waited longest, unless one of this kind runs, here or on
+/// another server.
+pub(super) async fn claim_only_one(
+    db: &Database,
+    kind: &'static str,
+    lease: Duration,
+) -> Result<Vec<ClaimedJob>, DbErr> {
+    write(db, async {
+        let tx = db.begin().await?;
+        // Servers take turns here. On SQLite, a transaction is the only writer.
+        if db.backend() == DbBackend::Postgres {
+            let lock = "SELECT pg_advisory_xact_lock(hashtext('rowlock jobs'), hashtext($1))";
+            tx.execute_raw(statement(db.backend(), lock, [kind.into()])).await?;
+        }
+        let running = "SELECT 1 AS one FROM jobs WHERE kind = $1 AND died_at IS NULL \
+                       AND run_at > @now AND lease_id IS NOT NULL LIMIT 1";
+        let running = tx.query_one_raw(statement(db.backend(), running, [kind.into()])).await?;
+        let claimed = match running {
+            Some(_) => Vec::new(),
+            None => claim_on(&tx, kind, 1, lease).await?,
+        };
+        tx.commit().await?;
+        Ok(claimed)
+    })
+    .await
+}
+
+async fn claim_on(
+    db: &impl ConnectionTrait,
+    kind: &'static str,
+    max: usize,
+    lease: Duration,
+) -> Result<Vec<ClaimedJob>, DbErr> {
+    let sql = match db.get_database_backend() {
         // The rows are chosen first and once. In a subquery, a planner may choose anew for each row.
         DbBackend::Postgres => {
             "WITH due AS MATERIALIZED (SELECT id FROM jobs \
@@ -153,8 +189,7 @@ pub(super) async fn claim(
     let lease_id = Uuid::now_v7();
     let max = i64::try_from(max).unwrap_or(i64::MAX);
     let values = [millis(lease).into(), lease_id.into(), kind.into(), max.into()];
-    let statement = statement(db.backend(), sql, values);
-    let rows = write(db, async { db.writer()?.query_all_raw(statement).await }).await?;
+    let rows = db.query_all_raw(statement(db.get_database_backend(), sql, values)).await?;
     let claimed = |row| {
         let ClaimedRow { id, payload, attempts } = ClaimedRow::from_query_result(&row, "")?;
         let attempts = attempts.unsigned_abs();
@@ -175,8 +210,8 @@ pub(super) async fn renew(db: &Database, job: &ClaimedJob, lease: Duration) -> R
 pub(super) enum Settlement {
     /// It is done, and is deleted.
     Done,
-    /// A part is done, and the rest is due.
-    Continue,
+    /// A part is done, and the rest is due. If it is said, the job says it from now on.
+    Continue { rest: Option<Rest> },
     /// The attempt was stopped and does not count.
     GiveBack,
     /// The attempt failed; another one follows after the pause.
@@ -199,11 +234,12 @@ pub(super) async fn settle(
             let sql = "DELETE FROM jobs WHERE id = $1 AND lease_id = $2 AND @unsynced";
             statement(backend, sql, [id, lease])
         }
-        Settlement::Continue => statement(
+        Settlement::Continue { rest } => statement(
             backend,
-            "UPDATE jobs SET run_at = @now, lease_id = NULL, attempts = 0, last_error = NULL \
+            "UPDATE jobs SET run_at = @now, lease_id = NULL, attempts = 0, last_error = NULL, \
+             payload = coalesce(CAST($3 AS text), payload) \
              WHERE id = $1 AND lease_id = $2 AND @unsynced",
-            [id, lease],
+            [id, lease, rest.as_ref().map(|Rest(payload)| payload.as_str()).into()],
         ),
         Settlement::GiveBack => statement(
             backend,

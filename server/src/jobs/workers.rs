@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Handlers, Queue,
     attempt::{Attempts, LEASE},
+    handlers::Kind,
     store::{self, ClaimedJob},
 };
 use crate::metrics::Metrics;
@@ -89,10 +90,11 @@ impl Workers {
     /// Claims up to `max` jobs, of each kind that has some equally many. `turn` decides which kind
     /// comes first, so that none waits for all the others.
     async fn claim(&self, max: usize, turn: usize) -> Result<Vec<ClaimedJob>, DbErr> {
-        let (db, kinds) = (&self.attempts.queue.db, self.attempts.handlers.kinds());
-        let due = store::find_due_kinds(db, kinds).await?;
-        let mut due: Vec<&'static str> =
-            self.attempts.handlers.kinds().filter(|kind| due.iter().any(|k| k == kind)).collect();
+        let Attempts { queue, handlers, .. } = &self.attempts;
+        let db = &queue.db;
+        let due = store::find_due_kinds(db, handlers.names()).await?;
+        let mut due: Vec<Kind> =
+            handlers.kinds().filter(|kind| due.iter().any(|name| name == kind.name)).collect();
         let mut claimed = Vec::new();
         if due.is_empty() {
             return Ok(claimed);
@@ -105,7 +107,13 @@ impl Workers {
             if share == 0 {
                 break;
             }
-            match store::claim(db, kind, share, LEASE).await {
+            let claim = async {
+                match kind.is_exclusive {
+                    true => store::claim_only_one(db, kind.name, LEASE).await,
+                    false => store::claim(db, kind.name, share, LEASE).await,
+                }
+            };
+            match claim.await {
                 Ok(jobs) => claimed.extend(jobs),
                 // What is claimed must run.
                 Err(_) if !claimed.is_empty() => break,
@@ -119,7 +127,7 @@ impl Workers {
     pub async fn count_jobs(self) {
         let Attempts { queue, handlers, .. } = self.attempts;
         loop {
-            match store::read_backlog(&queue.db, handlers.kinds()).await {
+            match store::read_backlog(&queue.db, handlers.names()).await {
                 Ok(backlog) => queue.set_backlog(backlog),
                 Err(error) => tracing::debug!(%error, "could not count jobs"),
             }

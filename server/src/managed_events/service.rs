@@ -16,16 +16,17 @@ use crate::{
     events::{EventChanges, draft, external_id_problem, problems},
     field_problem::FieldProblem,
     inventory::{
-        BookingsCancelled, CancelBookingsJob, CancelBookingsOfEvent, CancelEvent, CreateEvent,
-        Edit, EditEvent, EditOutcome, EventCreated, Inventory, InventoryError, Rejection,
+        BookingsCancelled, CancelBookingsJob, CancelEvent, CreateEvent, Edit, EditEvent,
+        EditOutcome, EventCreated, Inventory, InventoryError, Rejection,
     },
-    jobs::Progress,
+    jobs::{Failure, Progress},
 };
 
 /// Number of bookings that one transaction cancels.
 const BOOKINGS_PER_PART: u32 = 500;
 /// After each part, this many times as long is left to others, so that their bookings are slowed by
-/// no more than a tenth.
+/// no more than a tenth. No two events' bookings are cancelled at the same time, on all servers
+/// together, so this holds however many events were cancelled.
 const PAUSE_FACTOR: u32 = 9;
 /// A part that had to wait says little about its own work, so no pause is longer.
 const MAX_PAUSE: Duration = Duration::from_millis(200);
@@ -103,30 +104,32 @@ impl ManagedEvents {
     }
 
     /// Cancels bookings of an event that was cancelled, for some seconds. Others book meanwhile: most
-    /// of the time is left to them. It can be repeated, and then goes on where it was left.
+    /// of the time is left to them. The answer says where to go on.
     pub(crate) async fn cancel_some_bookings(
         &self,
         job: CancelBookingsJob,
-    ) -> Result<Progress, InventoryError> {
-        let (began, mut after) = (Instant::now(), None);
+    ) -> Result<Progress, Failure> {
+        let (began, mut job) = (Instant::now(), job);
         while began.elapsed() < MAX_PART_TIME {
             let part_began = Instant::now();
-            let event_id = job.event_id();
-            let command = CancelBookingsOfEvent { event_id, after, limit: BOOKINGS_PER_PART };
-            match self.inventory.carry_out(command).await {
-                Ok(BookingsCancelled { last: None, .. }) if after.is_none() => {
-                    return Ok(Progress::Done);
-                }
-                // One more look, from the start, finds none.
-                Ok(BookingsCancelled { last, .. }) => after = last,
-                // Somebody has deleted the event, which has no bookings then.
-                Err(InventoryError::Rejected(Rejection::NoSuchEvent)) => return Ok(Progress::Done),
-                Err(error) => return Err(error),
-            }
+            let cancelled = self.inventory.carry_out(job.next_part(BOOKINGS_PER_PART)).await;
+            // Also after the last part, because another event's may follow at once.
             let pause = part_began.elapsed() * PAUSE_FACTOR;
             sleep(pause.min(MAX_PAUSE)).await;
+            match cancelled {
+                Ok(BookingsCancelled { are_more_booked: false, .. }) => return Ok(Progress::Done),
+                Ok(BookingsCancelled { last: None, .. }) if job.is_at_start() => {
+                    return Ok(Progress::Done);
+                }
+                // After the last booking, another look from the start finds those that another
+                // program has confirmed again.
+                Ok(BookingsCancelled { last, .. }) => job = job.going_on_after(last),
+                // Somebody has deleted the event, which has no bookings then.
+                Err(InventoryError::Rejected(Rejection::NoSuchEvent)) => return Ok(Progress::Done),
+                Err(error) => return Err(error.into()),
+            }
         }
-        Ok(Progress::More)
+        Progress::rest(&job)
     }
 
     /// Adds and edits events by the organizer's own names for them: all or none.

@@ -20,7 +20,7 @@ use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder, TransactionTrait};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio::{
-    sync::{Barrier, Notify},
+    sync::{Barrier, Notify, Semaphore},
     task::JoinHandle,
     time::Instant,
 };
@@ -46,6 +46,8 @@ on_both_engines! {
     a_panic_is_a_failed_attempt
     a_job_that_this_version_can_not_read_fails_without_quoting_it
     long_work_is_done_in_parts_that_are_no_attempts
+    a_job_says_where_its_next_part_goes_on
+    one_job_of_an_exclusive_kind_runs_at_a_time_on_all_servers
     one_kind_of_jobs_does_not_keep_another_waiting
     workers_that_stop_end_what_they_began_and_begin_nothing
     an_attempt_that_is_too_slow_for_a_stop_is_given_back
@@ -72,6 +74,14 @@ struct Parcel;
 
 impl Job for Parcel {
     const KIND: &'static str = "parcel";
+}
+
+#[derive(Serialize, Deserialize)]
+struct Piano;
+
+impl Job for Piano {
+    const KIND: &'static str = "piano";
+    const IS_EXCLUSIVE: bool = true;
 }
 
 /// The workers of one server. Dropping them is as if the server was killed.
@@ -399,6 +409,61 @@ async fn long_work_is_done_in_parts_that_are_no_attempts(app: App) {
     let _second = Server::start(&app, handlers()).await;
     wait_until_no_job_is_left(&app).await;
     assert_eq!(seen.count(), PARTS as usize);
+}
+
+async fn a_job_says_where_its_next_part_goes_on(app: App) {
+    let seen = Seen::default();
+    enqueue_letters(&app, &["one"]).await;
+    let handlers = {
+        let seen = seen.clone();
+        Handlers::default().with(move |letter: Letter| {
+            let (text, number) = (letter.text.clone(), seen.count());
+            seen.add(letter);
+            async move {
+                match number {
+                    0..2 => Progress::rest(&Letter { text: format!("{text} and on") }),
+                    2 => Ok(Progress::More),
+                    _ => Ok(Progress::Done),
+                }
+            }
+        })
+    };
+    let _server = Server::start(&app, handlers).await;
+    wait_until_no_job_is_left(&app).await;
+    let texts = ["one", "one and on", "one and on and on", "one and on and on"];
+    assert_eq!(*seen.0.lock(), texts);
+}
+
+async fn one_job_of_an_exclusive_kind_runs_at_a_time_on_all_servers(app: App) {
+    let tx = app.services.db.begin().await.unwrap();
+    let pianos = (0..6).map(|_| NewJob::new(&Piano).unwrap());
+    enqueue(&tx, pianos.collect()).await.unwrap();
+    tx.commit().await.unwrap();
+    enqueue_letters(&app, &["beside them"; 6]).await;
+    let (running, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let letters_done = Arc::new(Semaphore::new(0));
+    let mut servers = Vec::new();
+    for _ in 0..3 {
+        let (done, awaited) = (Arc::clone(&letters_done), Arc::clone(&letters_done));
+        let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+        let handlers = letters(&Seen::default(), move || {
+            done.add_permits(1);
+            async { Ok(Progress::Done) }
+        });
+        let handlers = handlers.with(move |_: Piano| {
+            let (awaited, running) = (Arc::clone(&awaited), Arc::clone(&running));
+            most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            async move {
+                // Other kinds go on meanwhile, on every server.
+                awaited.acquire_many(6).await.map(drop)?;
+                running.fetch_sub(1, Ordering::SeqCst);
+                Ok(Progress::Done)
+            }
+        });
+        servers.push(Server::start(&app, handlers).await);
+    }
+    wait_until_no_job_is_left(&app).await;
+    assert_eq!(most.load(Ordering::SeqCst), 1);
 }
 
 async fn one_kind_of_jobs_does_not_keep_another_waiting(app: App) {

@@ -4,8 +4,14 @@
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 use futures_util::future::join_all;
 use rowlock::accounts::Viewer;
-use rowlock_entities::{OrganizerId, UserId, organizer, organizer_member, organizer_member::Role};
-use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel, Statement};
+use rowlock_entities::{
+    BookingId, OrganizerId, UserId, booking, job, organizer, organizer_member,
+    organizer_member::Role,
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    Statement,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -35,6 +41,7 @@ on_both_engines! {
     a_manager_cancels_a_buyers_booking_with_a_reason
     an_import_creates_and_changes_all_or_nothing
     the_bookings_of_a_cancelled_event_are_cancelled
+    a_long_cancellation_goes_on_where_it_was_left
 }
 
 const EVENT: &str = "id status revision title description venue city timeZone startsAt endsAt
@@ -699,5 +706,46 @@ async fn the_bookings_of_a_cancelled_event_are_cancelled(app: App) {
         "event": { "status": "CANCELLED" } }]);
     assert_eq!(mine["me"]["bookings"]["nodes"], expected);
     assert_eq!(app.remaining_tickets(&event).await, 2_000);
+    app.assert_nothing_oversold().await;
+}
+
+async fn a_long_cancellation_goes_on_where_it_was_left(app: App) {
+    let host = Host::found(&app).await;
+    // More than are cancelled before the job is written again.
+    let event = host.event(&app, json!({ "totalTickets": 8_000 })).await;
+    app.users(8_000).await;
+    let (id, event_id, now) = match app.engine() {
+        Engine::Sqlite => {
+            let event = format!("unhex('{}')", event.replace('-', ""));
+            ("randomblob(16)", event, "strftime('%Y-%m-%dT%H:%M:%f', 'now') || '+00:00'")
+        }
+        Engine::Postgres => ("gen_random_uuid()", format!("'{event}'::uuid"), "now()"),
+    };
+    app.execute_sql(&format!(
+        "INSERT INTO bookings (id, event_id, user_id, quantity, status, unit_price_minor, \
+         currency, created_at) SELECT {id}, {event_id}, id, 1, 'CONFIRMED', 3500, 'USD', {now} \
+         FROM users LIMIT 8000"
+    ))
+    .await;
+    cancel_event(&app, &host.owner, &event, "Storm").await;
+    let minute = std::time::Duration::from_secs(60);
+    let mut last = None;
+    wait_until(minute, "the job says where to go on", async || {
+        let jobs = job::Entity::find().all(app.db()).await.unwrap();
+        let payload: Option<Value> =
+            jobs.first().map(|job| serde_json::from_str(&job.payload).unwrap());
+        last = payload.and_then(|payload| payload["after"].as_str().map(str::to_owned));
+        last.is_some()
+    })
+    .await;
+    let last: BookingId = last.unwrap().parse::<uuid::Uuid>().unwrap().into();
+    let confirmed = booking::Entity::find()
+        .filter(booking::Column::Status.eq(booking::Status::Confirmed))
+        .filter(booking::Column::Id.lte(last));
+    assert_eq!(confirmed.count(app.db()).await.unwrap(), 0);
+    wait_until(minute, "all bookings are cancelled", async || {
+        bookings_by_status(&app, &event).await == [8_000, 0]
+    })
+    .await;
     app.assert_nothing_oversold().await;
 }
