@@ -5,11 +5,11 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait,
     FromQueryResult, JoinType, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
     RelationTrait, Select,
-    sea_query::{Alias, Expr, Func, LikeExpr},
+    sea_query::{Expr, Func, LikeExpr},
 };
 
 use super::reference::Reference;
-use crate::pagination::PageRequest;
+use crate::{database::between_ids, pagination::PageRequest};
 
 /// A booking with the person who made it.
 #[derive(Clone, Debug)]
@@ -38,23 +38,44 @@ impl AttendeeFilter {
         Self { event, status, words, references: Reference::range(search) }
     }
 
-    fn select(&self, backend: DbBackend) -> Select<booking::Entity> {
-        use booking::Column::{EventId, Quantity, Status};
+    /// Whether finding the attendees may take reading all bookings of the event.
+    pub(super) fn is_search(&self) -> bool {
+        self.status.is_some() || self.has_words()
+    }
+
+    pub(super) fn has_words(&self) -> bool {
+        !self.words.is_empty()
+    }
+
+    /// The attendees whose bookings have ids between these two.
+    fn select(
+        &self,
+        backend: DbBackend,
+        after: Option<BookingId>,
+        before: Option<BookingId>,
+    ) -> Select<booking::Entity> {
+        use booking::Column::{EventId, Id, Status};
         let words =
             self.words.iter().fold(Condition::all(), |all, word| all.add(has_word(backend, word)));
         let found = Condition::any()
             .add(words)
             .add_option(self.references.map(|range| has_reference(backend, range)));
+        let (after, before) = (after.map(|id| id.0), before.map(|id| id.0));
         let condition = Condition::all()
-            .add(EventId.eq(self.event))
-            // This is true for all, and the index over the bookings of events asks for it.
-            .add(Quantity.gt(0))
+            .add(between_ids((EventId, self.event.0), Id, after, before))
+            .add(is_in_index())
             .add_option(self.status.map(|status| Status.eq(status)))
-            .add_option((!self.words.is_empty()).then_some(found));
+            .add_option(self.has_words().then_some(found));
         booking::Entity::find()
             .join(JoinType::InnerJoin, booking::Relation::User.def())
             .filter(condition)
     }
+}
+
+/// This is true for all bookings, and the index over the bookings of events asks for it, in a
+/// constant.
+pub(super) fn is_in_index() -> Expr {
+    Expr::col((booking::Entity, booking::Column::Quantity)).gt(Expr::Constant(0.into()))
 }
 
 /// SQLite's `lower` knows the case of ASCII only.
@@ -92,12 +113,10 @@ pub(super) async fn find_page(
     filter: &AttendeeFilter,
     page: &PageRequest<BookingId>,
 ) -> Result<Vec<Attendee>, DbErr> {
-    use booking::Column::Id;
-    let bounds = Condition::all()
-        .add_option(page.after.map(|id| Id.lt(id)))
-        .add_option(page.before.map(|id| Id.gt(id)));
+    use booking::Column::{EventId, Id};
     let order = if page.is_backwards { Order::Asc } else { Order::Desc };
-    let select = filter.select(db.get_database_backend()).filter(bounds).order_by(Id, order);
+    let select = filter.select(db.get_database_backend(), page.before, page.after);
+    let select = select.order_by(EventId, order.clone()).order_by(Id, order);
     read(db, select.limit(page.size + 1)).await
 }
 
@@ -108,11 +127,10 @@ pub(super) async fn find_after(
     after: Option<BookingId>,
     limit: u64,
 ) -> Result<Vec<Attendee>, DbErr> {
-    use booking::Column::Id;
+    use booking::Column::{EventId, Id};
     let filter = AttendeeFilter::new(event, None, "");
-    let bounds = Condition::all().add_option(after.map(|id| Id.gt(id)));
-    let select = filter.select(db.get_database_backend()).filter(bounds).order_by_asc(Id);
-    read(db, select.limit(limit)).await
+    let select = filter.select(db.get_database_backend(), after, None);
+    read(db, select.order_by_asc(EventId).order_by_asc(Id).limit(limit)).await
 }
 
 async fn read(
@@ -139,59 +157,10 @@ impl FromQueryResult for AttendeeRow {
     }
 }
 
+/// Counts what a search finds.
 pub(super) async fn count(
     db: &impl ConnectionTrait,
     filter: &AttendeeFilter,
 ) -> Result<u64, DbErr> {
-    filter.select(db.get_database_backend()).count(db).await
-}
-
-/// What was sold of an event.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sales {
-    pub(crate) confirmed_bookings: i64,
-    pub(crate) cancelled_bookings: i64,
-    /// Tickets of confirmed bookings.
-    pub(crate) sold_tickets: i64,
-    /// What they cost together, in the minor unit of the event's currency.
-    pub(crate) takings_minor: i64,
-}
-
-#[derive(FromQueryResult)]
-struct OfStatus {
-    status: booking::Status,
-    bookings: i64,
-    tickets: i64,
-    takings: i64,
-}
-
-/// Sums up an event's bookings.
-pub(super) async fn sales(db: &impl ConnectionTrait, event: EventId) -> Result<Sales, DbErr> {
-    use booking::Column::{EventId, Id, Quantity, Status, UnitPriceMinor};
-    let big = |expr: Expr| expr.cast_as(Alias::new("bigint"));
-    let price = Expr::col(UnitPriceMinor).mul(Expr::col(Quantity));
-    let rows = booking::Entity::find()
-        .select_only()
-        .column(Status)
-        .expr_as(big(Id.count()), "bookings")
-        .expr_as(big(Quantity.sum()), "tickets")
-        .expr_as(big(Expr::expr(price).sum()), "takings")
-        .filter(EventId.eq(event))
-        .filter(Quantity.gt(0))
-        .group_by(Status)
-        .into_model::<OfStatus>()
-        .all(db)
-        .await?;
-    let mut sales = Sales::default();
-    for OfStatus { status, bookings, tickets, takings } in rows {
-        match status {
-            booking::Status::Confirmed => {
-                sales.confirmed_bookings = bookings;
-                sales.sold_tickets = tickets;
-                sales.takings_minor = takings;
-            }
-            booking::Status::Cancelled => sales.cancelled_bookings = bookings,
-        }
-    }
-    Ok(sales)
+    filter.select(db.get_database_backend(), None, None).count(db).await
 }

@@ -4,10 +4,12 @@
 mod attendees;
 mod loader;
 mod reference;
+mod sales;
 mod service;
 mod store;
 
-pub(crate) use attendees::{Attendee, AttendeeFilter, Sales};
+pub(crate) use attendees::{Attendee, AttendeeFilter};
 pub(crate) use reference::Reference;
+pub(crate) use sales::Sales;
 pub use service::{Bookings, BookingsError};
 pub(crate) use store::{BookingFilter, UserAtEvent};

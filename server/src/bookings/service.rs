@@ -1,11 +1,16 @@
 //! Makes, cancels, finds and lists bookings.
 
+use std::{sync::Arc, time::Duration};
+
 use rowlock_entities::{BookingId, EventId, UserId, booking};
 use sea_orm::DbErr;
+use tokio::{sync::Semaphore, time::timeout};
+use tracing::Instrument;
 
 use super::{
-    attendees::{self, Attendee, AttendeeFilter, Sales},
+    attendees::{self, Attendee, AttendeeFilter},
     loader::ConfirmedBookings,
+    sales::{self, Sales, SalesOfEvents},
     store::{self, BookingFilter, UserAtEvent},
 };
 use crate::{
@@ -18,6 +23,12 @@ use crate::{
     metrics::Metrics,
     pagination::{Page, PageRequest},
 };
+
+/// Number of searches for attendees that one server runs at a time. Each may read all bookings of an
+/// event, for half a second if there are 300,000. The other connections are left to people who book.
+const MAX_SEARCHES: usize = 2;
+/// Longest wait of a search for its turn.
+const MAX_SEARCH_WAIT: Duration = Duration::from_secs(5);
 
 /// The reason why a booking was not made, cancelled or read.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -42,6 +53,8 @@ pub struct Bookings {
     db: Database,
     inventory: Inventory,
     confirmed: Batcher<ConfirmedBookings>,
+    sales: Batcher<SalesOfEvents>,
+    searches: Arc<Semaphore>,
 }
 
 impl Bookings {
@@ -49,7 +62,10 @@ impl Bookings {
         let confirmed = ConfirmedBookings(db.clone());
         let queue = metrics.queue("confirmed-bookings");
         let confirmed = Batcher::new(confirmed, Bounds::FOR_LOOKUPS, queue);
-        Self { db, inventory, confirmed }
+        let sales = SalesOfEvents(db.clone());
+        let sales = Batcher::new(sales, sales::BOUNDS, metrics.queue("sales"));
+        let searches = Arc::new(Semaphore::new(MAX_SEARCHES));
+        Self { db, inventory, confirmed, sales, searches }
     }
 
     /// Books `quantity` tickets: all of them or none, and only at the expected price if there is
@@ -118,8 +134,31 @@ impl Bookings {
         filter: &AttendeeFilter,
         request: &PageRequest<BookingId>,
     ) -> Result<Page<Attendee>, BookingsError> {
-        let rows = attendees::find_page(self.db.reads(), filter, request).await?;
+        let (db, filter, page) = (self.db.clone(), filter.clone(), request.clone());
+        let rows = match filter.is_search() {
+            true => {
+                let found = async move { attendees::find_page(db.reads(), &filter, &page).await };
+                self.search(found).await?
+            }
+            false => attendees::find_page(db.reads(), &filter, &page).await?,
+        };
         Ok(Page::of(rows, request))
+    }
+
+    /// Runs a search when few enough others run. It keeps its turn if its caller goes away, because
+    /// the database goes on with it, too.
+    async fn search<T: Send + 'static>(
+        &self,
+        search: impl Future<Output = Result<T, DbErr>> + Send + 'static,
+    ) -> Result<T, BookingsError> {
+        let turn = timeout(MAX_SEARCH_WAIT, Arc::clone(&self.searches).acquire_owned()).await;
+        let turn = turn.ok().and_then(Result::ok).ok_or(Refusal::WaitTimeout)?;
+        let search = async move {
+            let _turn = turn;
+            search.await
+        };
+        let found = tokio::spawn(search.in_current_span()).await;
+        Ok(found.map_err(|_| Refusal::BatchPanicked)??)
     }
 
     /// The next attendees of an event in the order in which they booked.
@@ -136,12 +175,17 @@ impl Bookings {
         &self,
         filter: &AttendeeFilter,
     ) -> Result<u64, BookingsError> {
-        Ok(attendees::count(self.db.reads(), filter).await?)
+        if !filter.has_words() {
+            let bookings = self.sales(filter.event).await?.bookings(filter.status);
+            return Ok(bookings.unsigned_abs());
+        }
+        let (db, filter) = (self.db.clone(), filter.clone());
+        self.search(async move { attendees::count(db.reads(), &filter).await }).await
     }
 
     /// Sums up an event's bookings.
     pub(crate) async fn sales(&self, event: EventId) -> Result<Sales, BookingsError> {
-        Ok(attendees::sales(self.db.reads(), event).await?)
+        Ok(self.sales.ask(event).await??)
     }
 
     /// The user's booking with this id.

@@ -749,3 +749,42 @@ async fn a_long_cancellation_goes_on_where_it_was_left(app: App) {
     .await;
     app.assert_nothing_oversold().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn searches_for_attendees_leave_connections_to_others() {
+    let app = App::start_with(Engine::Postgres, &["--database-read-connections", "4"]).await;
+    let host = Host::found(&app).await;
+    let event = host.event(&app, json!({})).await;
+    app.book(&app.user().await, &event, 1).await;
+    let query = "query($id: ID!, $search: String) { event(id: $id) {
+        attendees(search: $search) { nodes { name } } } }";
+    let search = async |text: String| {
+        app.send(Some(&host.owner), query, json!({ "id": event, "search": text })).await
+    };
+    search("first".to_owned()).await;
+    let beside = sea_orm::Database::connect(&app.database_url).await.unwrap();
+    // Searches wait for as long as this is locked.
+    let lock = app.services.db.begin().await.unwrap();
+    lock.execute_unprepared("LOCK TABLE users IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let searches = join_all((0..8).map(|number| search(format!("text {number}"))));
+    let look = async {
+        wait_until(std::time::Duration::from_secs(5), "two searches wait", async || {
+            let sql = "SELECT count(*) FROM pg_locks WHERE NOT granted \
+                       AND relation = 'users'::regclass";
+            let waiting = Statement::from_string(beside.get_database_backend(), sql);
+            let row = beside.query_one_raw(waiting).await.unwrap().unwrap();
+            row.try_get_by_index::<i64>(0).unwrap() >= 2
+        })
+        .await;
+        let title = "query($id: ID!) { event(id: $id) { title } }";
+        let seen = app.data(None, title, json!({ "id": event }));
+        let seen = tokio::time::timeout(std::time::Duration::from_secs(1), seen).await;
+        lock.rollback().await.unwrap();
+        seen.expect("an event is read while searches wait")
+    };
+    let (answers, seen) = tokio::join!(searches, look);
+    assert_eq!(seen["event"]["title"], "Jazz");
+    for answer in answers {
+        assert_eq!(answer.get("errors"), None, "{answer}");
+    }
+}

@@ -14,6 +14,7 @@ use tracing::{Dispatch, Event, Metadata, Subscriber, field::Field, span};
 use crate::{
     app::{App, CANCEL},
     database::Engine,
+    managed_events::Host,
 };
 
 /// Counts the SELECTs that sqlx logs on this thread, where all tasks of the test run. Of the server's
@@ -98,6 +99,24 @@ async fn the_events_of_many_bookings_are_read_by_one_statement() {
     let query = "{ me { bookings { nodes { event { title } } } } }";
     count_selects(&app, Some(&token), query).await; // The first request connects.
     assert_eq!(count_selects(&app, Some(&token), query).await, 3);
+}
+
+#[tokio::test]
+async fn the_sales_of_many_events_are_read_by_one_statement() {
+    let app = App::start(Engine::Postgres).await;
+    let host = Host::found(&app).await;
+    let query = format!(
+        "{{ node(id: \"{}\") {{ ... on Organizer {{ events(first: 20) {{ nodes {{
+            sales {{ soldTickets takings {{ amount }} }} }} }} }} }} }}",
+        host.organizer
+    );
+    host.event(&app, json!({})).await;
+    count_selects(&app, Some(&host.owner), &query).await; // The first request connects.
+    let for_one = count_selects(&app, Some(&host.owner), &query).await;
+    for _ in 0..8 {
+        host.event(&app, json!({})).await;
+    }
+    assert_eq!(count_selects(&app, Some(&host.owner), &query).await, for_one);
 }
 
 #[tokio::test]
