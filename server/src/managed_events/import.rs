@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use rowlock_entities::{EventId, OrganizerId, event};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
+use rowlock_entities::{EventId, OrganizerId};
 
-use super::error::{ImportProblem, ManagedEventsError, is_unique_violation};
+use super::{
+    error::{ImportProblem, ManagedEventsError, is_unique_violation},
+    store,
+};
 use crate::{
     database::Database,
     events::{self, EventChanges, external_id_problem},
@@ -18,8 +20,6 @@ use crate::{
 
 /// Number of attempts, if others import or create the same events at the same time.
 const MAX_ATTEMPTS: u32 = 3;
-/// Number of names that one statement looks up.
-const NAMES_PER_READ: usize = 500;
 
 /// One event to import.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ impl<'a> Import<'a> {
         now: DateTime<Utc>,
     ) -> Result<Self, ManagedEventsError> {
         let rows = check(rows).map_err(ManagedEventsError::ImportRefused)?;
-        let known = find_known(db.reads(), organizer, &rows).await?;
+        let known = store::find_known(db.reads(), organizer, names(&rows)).await?;
         Ok(Self { db, organizer, rows, known, now })
     }
 
@@ -94,7 +94,8 @@ impl<'a> Import<'a> {
                     if is_unique_violation(&error) && attempt < MAX_ATTEMPTS =>
                 {
                     attempt += 1;
-                    self.known = find_known(self.db.reads(), self.organizer, &self.rows).await?;
+                    let names = names(&self.rows);
+                    self.known = store::find_known(self.db.reads(), self.organizer, names).await?;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -141,26 +142,8 @@ fn check(rows: Vec<ImportRow>) -> Result<Vec<ImportRow>, Vec<ImportProblem>> {
     if problems.is_empty() { Ok(checked) } else { Err(problems) }
 }
 
-/// The organizer's events that have the names of these rows.
-async fn find_known(
-    db: &impl ConnectionTrait,
-    organizer: OrganizerId,
-    rows: &[ImportRow],
-) -> Result<HashMap<String, EventId>, DbErr> {
-    use event::Column::{ExternalId, Id, OrganizerId};
-    let mut known = HashMap::new();
-    for rows in rows.chunks(NAMES_PER_READ) {
-        let found: Vec<(EventId, String)> = event::Entity::find()
-            .select_only()
-            .columns([Id, ExternalId])
-            .filter(OrganizerId.eq(organizer))
-            .filter(ExternalId.is_in(rows.iter().map(|row| row.external_id.as_str())))
-            .into_tuple()
-            .all(db)
-            .await?;
-        known.extend(found.into_iter().map(|(id, name)| (name, id)));
-    }
-    Ok(known)
+fn names(rows: &[ImportRow]) -> Vec<&str> {
+    rows.iter().map(|row| row.external_id.as_str()).collect()
 }
 
 fn problems_of(outcome: &EditOutcome) -> Vec<FieldProblem> {

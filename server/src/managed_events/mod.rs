@@ -5,6 +5,7 @@ mod error;
 mod file;
 mod import;
 mod service;
+mod store;
 
 pub use error::{ImportProblem, ManagedEventsError};
 pub(crate) use file::{FileFormat, ImportFile, write as write_file};

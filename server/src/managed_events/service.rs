@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use rowlock_entities::{EventId, OrganizerId, event};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
 use tokio::time::{Instant, sleep};
 
 use super::{
     error::{ManagedEventsError, is_unique_violation},
     import::{Import, ImportRow, Imported},
+    store,
 };
 use crate::{
     clock::Clock,
@@ -149,13 +149,7 @@ impl ManagedEvents {
         &self,
         organizer: OrganizerId,
     ) -> Result<Vec<event::Model>, ManagedEventsError> {
-        let events = event::Entity::find()
-            .filter(event::Column::OrganizerId.eq(organizer))
-            .order_by_asc(event::Column::StartsAt)
-            .order_by_asc(event::Column::Id)
-            .all(self.db.lists())
-            .await?;
-        Ok(events)
+        Ok(store::find_all_of(self.db.lists(), organizer).await?)
     }
 
     /// Refuses `more` events if the organizer would have too many. Creations at the same moment may
@@ -168,10 +162,7 @@ impl ManagedEvents {
         if more == 0 {
             return Ok(());
         }
-        let number = event::Entity::find()
-            .filter(event::Column::OrganizerId.eq(organizer))
-            .count(self.db.reads())
-            .await?;
+        let number = store::count_of(self.db.reads(), organizer).await?;
         match number.saturating_add(more as u64) > self.max_events.into() {
             true => Err(ManagedEventsError::TooManyEvents { max: self.max_events }),
             false => Ok(()),
