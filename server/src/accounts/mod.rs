@@ -28,4 +28,3 @@ pub use service::{Accounts, AccountsError};
 pub(crate) use sessions::SESSION_LIFETIME;
 pub use sessions::{Sessions, SessionsError, SignedIn};
 pub use settings::{JwtSecret, JwtSecrets, SecretArgs};
-pub(crate) use store::lock_user;

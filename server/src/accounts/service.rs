@@ -1,7 +1,7 @@
 //! Accounts: registers people, and signs them in.
 
 use rowlock_entities::{UserId, user};
-use sea_orm::{DbErr, SqlErr};
+use sea_orm::{DatabaseTransaction, DbErr, SqlErr};
 
 use super::{
     emails::{MAX_EMAIL_BYTES, normalised_email, stored_forms},
@@ -188,6 +188,17 @@ impl Accounts {
         ids: impl IntoIterator<Item = UserId>,
     ) -> Result<Vec<user::Model>, AccountsError> {
         Ok(store::find_users(self.db.reads(), ids).await?)
+    }
+
+    /// Locks a user in the caller's transaction until that ends; returns whether there still is one.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub(crate) async fn lock_user(
+        tx: &DatabaseTransaction,
+        id: UserId,
+    ) -> Result<bool, AccountsError> {
+        Ok(store::lock_user(tx, id).await?)
     }
 
     /// The user with this id, if there still is one.

@@ -19,7 +19,7 @@ use super::{
     store::{self, Membership},
 };
 use crate::{
-    accounts::{Accounts, AccountsError, lock_user},
+    accounts::{Accounts, AccountsError},
     clock::Clock,
     coalescing::{Batcher, Bounds, Refusal},
     database::{Database, MayBeDatabaseError, within_transaction_timeout},
@@ -237,7 +237,7 @@ impl Organizers {
     ) -> Result<Option<organizer::Model>, OrganizersError> {
         let tx = self.db.begin().await?;
         // Whoever founds several at once is counted with all of them.
-        if !lock_user(&tx, owner).await? {
+        if !Accounts::lock_user(&tx, owner).await? {
             return Err(OrganizersError::NoSuchUser);
         }
         if let Some(max) = max_founded
