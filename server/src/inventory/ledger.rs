@@ -32,7 +32,7 @@ pub(crate) struct Ledger {
     retitled_events: HashSet<EventId>,
     added_events: Vec<event::Model>,
     /// The events whose bookings a job must cancel.
-    cancelled_events: Vec<EventId>,
+    cancelled_events: HashSet<EventId>,
 }
 
 /// The changes that a batch's decisions make.
@@ -80,7 +80,7 @@ impl Ledger {
             edited_events: HashSet::new(),
             retitled_events: HashSet::new(),
             added_events: Vec::new(),
-            cancelled_events: Vec::new(),
+            cancelled_events: HashSet::new(),
         };
         for booking in bookings {
             ledger.index(booking);
@@ -206,7 +206,7 @@ impl Ledger {
 
     /// Has a job cancel the bookings of an event.
     pub(super) fn ask_to_cancel_bookings(&mut self, event_id: EventId) {
-        self.cancelled_events.push(event_id);
+        self.cancelled_events.insert(event_id);
     }
 
     pub(super) fn into_changes(self) -> Changes {
@@ -224,7 +224,7 @@ impl Ledger {
             edited_events: of(&edited_events),
             retitled_events: self.retitled_events.into_iter().collect(),
             added_events: self.added_events,
-            cancelled_events: self.cancelled_events,
+            cancelled_events: self.cancelled_events.into_iter().collect(),
         }
     }
 
