@@ -1,6 +1,6 @@
 //! A booking: tickets of one event that one user holds or has held.
 
-use sea_orm::entity::prelude::*;
+use sea_orm::{Condition, ExprTrait, entity::prelude::*};
 
 use crate::{BookingId, EventId, UserId};
 
@@ -54,3 +54,37 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// Matches the bookings of an event, in words that only the index over them fits, whatever a planner
+/// knows. It has the bookings with tickets, which all are, so the statement says so with a constant.
+/// The event is a range: in a list in the order of [`Column::EventId`] and [`Column::Id`], a planner
+/// can't take the primary key for the order, and read the bookings of all other events.
+#[must_use]
+pub fn is_of_event(event: EventId) -> Condition {
+    Condition::all()
+        .add(Column::EventId.gte(event))
+        .add(Column::EventId.lte(event))
+        .add(has_tickets())
+}
+
+/// Matches all bookings, by the condition of the index over the bookings of events.
+#[must_use]
+pub fn has_tickets() -> Expr {
+    Expr::col((Entity, Column::Quantity)).gt(Expr::Constant(0.into()))
+}
+
+/// Matches the bookings of an event with larger ids, and those of other events.
+#[must_use]
+pub fn is_after(event: EventId, id: BookingId) -> Expr {
+    place().gt(Expr::tuple([Expr::val(event), Expr::val(id)]))
+}
+
+/// Matches the bookings of an event with smaller ids, and those of other events.
+#[must_use]
+pub fn is_before(event: EventId, id: BookingId) -> Expr {
+    place().lt(Expr::tuple([Expr::val(event), Expr::val(id)]))
+}
+
+fn place() -> Expr {
+    Expr::tuple([Column::EventId, Column::Id].map(|column| Expr::col((Entity, column))))
+}

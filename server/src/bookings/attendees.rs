@@ -4,12 +4,12 @@ use rowlock_entities::{BookingId, EventId, booking, user};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait,
     FromQueryResult, JoinType, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    RelationTrait, Select,
+    QueryTrait, RelationTrait, Select,
     sea_query::{Expr, Func, LikeExpr},
 };
 
 use super::reference::Reference;
-use crate::{database::between_ids, pagination::PageRequest};
+use crate::{pagination::PageRequest};
 
 /// A booking with the person who made it.
 #[derive(Clone, Debug)]
@@ -47,35 +47,41 @@ impl AttendeeFilter {
         !self.words.is_empty()
     }
 
-    /// The attendees whose bookings have ids between these two.
-    fn select(
-        &self,
-        backend: DbBackend,
-        after: Option<BookingId>,
-        before: Option<BookingId>,
-    ) -> Select<booking::Entity> {
-        use booking::Column::{EventId, Id, Status};
+    fn select(&self, backend: DbBackend) -> Select<booking::Entity> {
         let words =
             self.words.iter().fold(Condition::all(), |all, word| all.add(has_word(backend, word)));
         let found = Condition::any()
             .add(words)
             .add_option(self.references.map(|range| has_reference(backend, range)));
-        let (after, before) = (after.map(|id| id.0), before.map(|id| id.0));
         let condition = Condition::all()
-            .add(between_ids((EventId, self.event.0), Id, after, before))
-            .add(is_in_index())
-            .add_option(self.status.map(|status| Status.eq(status)))
+            .add(booking::is_of_event(self.event))
+            .add_option(self.status.map(|status| booking::Column::Status.eq(status)))
             .add_option(self.has_words().then_some(found));
-        booking::Entity::find()
-            .join(JoinType::InnerJoin, booking::Relation::User.def())
-            .filter(condition)
+        with_people(backend, booking::Entity::find()).filter(condition)
     }
 }
 
-/// This is true for all bookings, and the index over the bookings of events asks for it, in a
-/// constant.
-pub(super) fn is_in_index() -> Expr {
-    Expr::col((booking::Entity, booking::Column::Quantity)).gt(Expr::Constant(0.into()))
+/// Joins each booking with its person. On PostgreSQL, people are looked up one by one: a plain join,
+/// planned while there are few people, may search all of them, and its plan is still used when there
+/// are many.
+fn with_people(
+    backend: DbBackend,
+    mut bookings: Select<booking::Entity>,
+) -> Select<booking::Entity> {
+    if backend != DbBackend::Postgres {
+        return bookings.join(JoinType::InnerJoin, booking::Relation::User.def());
+    }
+    let id = Expr::col((user::Entity, user::Column::Id));
+    let person = user::Entity::find()
+        .select_only()
+        .columns([user::Column::Name, user::Column::Email])
+        .filter(id.equals((booking::Entity, booking::Column::UserId)))
+        .limit(1)
+        .into_query();
+    let every_booking = Expr::cust("TRUE");
+    let query = QueryTrait::query(&mut bookings);
+    query.join_lateral(JoinType::InnerJoin, person, user::Entity, every_booking);
+    bookings
 }
 
 /// SQLite's `lower` knows the case of ASCII only.
@@ -114,8 +120,11 @@ pub(super) async fn find_page(
     page: &PageRequest<BookingId>,
 ) -> Result<Vec<Attendee>, DbErr> {
     use booking::Column::{EventId, Id};
+    let bounds = Condition::all()
+        .add_option(page.after.map(|id| booking::is_before(filter.event, id)))
+        .add_option(page.before.map(|id| booking::is_after(filter.event, id)));
     let order = if page.is_backwards { Order::Asc } else { Order::Desc };
-    let select = filter.select(db.get_database_backend(), page.before, page.after);
+    let select = filter.select(db.get_database_backend()).filter(bounds);
     let select = select.order_by(EventId, order.clone()).order_by(Id, order);
     read(db, select.limit(page.size + 1)).await
 }
@@ -129,8 +138,10 @@ pub(super) async fn find_after(
 ) -> Result<Vec<Attendee>, DbErr> {
     use booking::Column::{EventId, Id};
     let filter = AttendeeFilter::new(event, None, "");
-    let select = filter.select(db.get_database_backend(), after, None);
-    read(db, select.order_by_asc(EventId).order_by_asc(Id).limit(limit)).await
+    let bounds = Condition::all().add_option(after.map(|id| booking::is_after(event, id)));
+    let select = filter.select(db.get_database_backend()).filter(bounds);
+    let select = select.order_by_asc(EventId).order_by_asc(Id);
+    read(db, select.limit(limit)).await
 }
 
 async fn read(
@@ -162,5 +173,5 @@ pub(super) async fn count(
     db: &impl ConnectionTrait,
     filter: &AttendeeFilter,
 ) -> Result<u64, DbErr> {
-    filter.select(db.get_database_backend(), None, None).count(db).await
+    filter.select(db.get_database_backend()).count(db).await
 }

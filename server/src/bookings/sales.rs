@@ -12,7 +12,6 @@ use sea_orm::{
     sea_query::{Alias, Expr},
 };
 
-use super::attendees::is_in_index;
 use crate::{
     coalescing::{Bounds, Question, Runner},
     database::{Database, any_of},
@@ -91,7 +90,7 @@ async fn sum_up(
         .expr_as(big(Quantity.sum()), "tickets")
         .expr_as(big(Expr::expr(price).sum()), "takings")
         .filter(any_of(db.get_database_backend(), EventId, ids))
-        .filter(is_in_index())
+        .filter(booking::has_tickets())
         .group_by(EventId)
         .group_by(Status)
         .into_model::<OfStatus>()

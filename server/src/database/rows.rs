@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait,
     FromQueryResult, IntoActiveModel, Iterable, PrimaryKeyToColumn, QueryFilter, QueryResult,
     QueryTrait, Statement, TryGetable,
     sea_query::{BinOper, Expr, OnConflict, extension::postgres::PgFunc},
@@ -74,24 +74,6 @@ pub(crate) fn any_of_texts(
             column.into_expr().binary(BinOper::In, rows)
         }
     }
-}
-
-/// Matches the rows whose `owner` is this one and whose id lies between two, for an index over both
-/// columns. Sort by both.
-///
-/// If the columns were compared one by one, a planner could follow the primary key instead, and read
-/// everybody's rows to find those of an owner who has few.
-pub(crate) fn between_ids<C: ColumnTrait>(
-    (owner_column, owner): (C, Uuid),
-    id_column: C,
-    after: Option<Uuid>,
-    before: Option<Uuid>,
-) -> Condition {
-    let row = || Expr::tuple([owner_column.into_expr(), id_column.into_expr()]);
-    let place = |id: Uuid| Expr::tuple([Expr::val(owner), Expr::val(id)]);
-    Condition::all()
-        .add(row().gt(place(after.unwrap_or(Uuid::nil()))))
-        .add(row().lt(place(before.unwrap_or(Uuid::max()))))
 }
 
 /// Reads the rows of these ids, those that exist, in no order.

@@ -14,7 +14,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::needed_bookings::{ConfirmedOfEvent, NeededBookings};
-use crate::database::{any_of, between_ids, hex, insert_missing, json};
+use crate::database::{any_of, hex, insert_missing, json};
 
 /// Locks events until the transaction ends. It locks them in the order of their ids, so that two
 /// transactions never wait for each other. The lock is weaker than `FOR UPDATE`, which would also
@@ -173,18 +173,20 @@ async fn find_confirmed_of_event(
     db: &impl ConnectionTrait,
     asked: ConfirmedOfEvent,
 ) -> Result<Vec<booking::Model>, DbErr> {
-    use booking::Column::{EventId, Id, Quantity, Status};
+    use booking::Column::{EventId, Id, Status};
     let ConfirmedOfEvent { event_id, after, limit } = asked;
-    booking::Entity::find()
-        .filter(between_ids((EventId, event_id.0), Id, after.map(|id| id.0), None))
-        // This is true for all, and the index over the bookings of events asks for it, in a constant.
-        .filter(Expr::col(Quantity).gt(Expr::Constant(0.into())))
+    let select = booking::Entity::find()
+        .filter(booking::is_of_event(event_id))
         .filter(Status.eq(booking::Status::Confirmed))
         .order_by_asc(EventId)
         .order_by_asc(Id)
-        .limit(u64::from(limit))
-        .all(db)
-        .await
+        .limit(u64::from(limit));
+    match after {
+        Some(after) => select.filter(booking::is_after(event_id, after)),
+        None => select,
+    }
+    .all(db)
+    .await
 }
 
 /// Inserts a batch's new bookings. All of them have the same time.
