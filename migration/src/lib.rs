@@ -22,6 +22,7 @@ mod m20261127_000013_booking_prices;
 mod m20261127_000014_jobs;
 mod m20261127_000015_bookings_of_events;
 mod m20261127_000016_replaced_events;
+mod m20261127_000017_unused_title_index;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -47,6 +48,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000014_jobs::Migration),
             Box::new(m20261127_000015_bookings_of_events::Migration),
             Box::new(m20261127_000016_replaced_events::Migration),
+            Box::new(m20261127_000017_unused_title_index::Migration),
         ]
     }
 }

@@ -7,7 +7,7 @@ pub(crate) struct Migration;
 
 /// The index has a copy of each title, because the row numbers of `events` may change, so it can't
 /// refer to them.
-const UP: [&str; 5] = [
+pub(crate) const UP: [&str; 5] = [
     "CREATE VIRTUAL TABLE event_titles \
      USING fts5 (title_key, event_id UNINDEXED, tokenize = 'trigram case_sensitive 1')",
     "INSERT INTO event_titles (title_key, event_id) SELECT title_key, id FROM events",
@@ -20,7 +20,7 @@ const UP: [&str; 5] = [
      DELETE FROM event_titles WHERE event_id = old.id; END",
 ];
 
-const DOWN: [&str; 4] = [
+pub(crate) const DOWN: [&str; 4] = [
     "DROP TRIGGER event_titles_delete",
     "DROP TRIGGER event_titles_update",
     "DROP TRIGGER event_titles_insert",
@@ -38,7 +38,10 @@ impl MigrationTrait for Migration {
     }
 }
 
-async fn on_sqlite(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
+pub(crate) async fn on_sqlite(
+    manager: &SchemaManager<'_>,
+    statements: &[&str],
+) -> Result<(), DbErr> {
     if manager.get_database_backend() == DbBackend::Sqlite {
         for statement in statements {
             manager.get_connection().execute_unprepared(statement).await?;
