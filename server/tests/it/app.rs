@@ -95,6 +95,11 @@ impl App {
         Self::start_on(self.database_url.clone(), TempDir::new().unwrap(), &[]).await
     }
 
+    /// Ends the server with its background tasks. The services go on.
+    pub(crate) fn stop_server(&self) {
+        self.server_task.abort();
+    }
+
     pub(crate) fn engine(&self) -> Engine {
         match self.db().get_database_backend() {
             DbBackend::Sqlite => Engine::Sqlite,
@@ -267,7 +272,7 @@ impl App {
 
 impl Drop for App {
     fn drop(&mut self) {
-        self.server_task.abort();
+        self.stop_server();
     }
 }
 

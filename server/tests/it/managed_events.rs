@@ -75,10 +75,15 @@ impl Host {
             created_at: Utc::now(),
         };
         organizer::Entity::insert(row.into_active_model()).exec(app.db()).await.unwrap();
-        let starts_at = (Utc::now() + Duration::days(7)).trunc_subsecs(0);
-        let host = Self { organizer: id, owner: app.user().await, starts_at };
+        let host = Self::of(id, app.user().await);
         host.add(app, &host.owner, Role::Owner).await;
         host
+    }
+
+    /// An organizer with an owner, both of which are there.
+    pub(crate) fn of(organizer: OrganizerId, owner: String) -> Self {
+        let starts_at = (Utc::now() + Duration::days(7)).trunc_subsecs(0);
+        Self { organizer, owner, starts_at }
     }
 
     pub(crate) async fn add(&self, app: &App, token: &str, role: Role) {
@@ -141,7 +146,8 @@ pub(crate) async fn revision_of(app: &App, token: &str, event: &str) -> i64 {
     data["event"]["revision"].as_i64().unwrap()
 }
 
-fn mutation(field: &str, input: &str) -> String {
+/// A mutation of an event with every answer that it may get.
+pub(crate) fn mutation(field: &str, input: &str) -> String {
     format!(
         "mutation($input: {input}!) {{ {field}(input: $input) {{ __typename
             ... on UpdateEventSuccess {{ event {{ {EVENT} }} }}
@@ -649,7 +655,7 @@ async fn an_import_creates_and_changes_all_or_nothing(app: App) {
 }
 
 /// The number of an event's bookings with each status, in the order of the statuses.
-async fn bookings_by_status(app: &App, event: &str) -> [i64; 2] {
+pub(crate) async fn bookings_by_status(app: &App, event: &str) -> [i64; 2] {
     let host_query = format!(
         "SELECT count(*) FROM bookings WHERE event_id = {} AND status = ",
         match app.engine() {

@@ -10,11 +10,11 @@ use async_graphql::parser::{
     },
 };
 
-const SCHEMA_FILE: &str = include_str!("../../../schema.graphql");
+pub(crate) const SCHEMA_FILE: &str = include_str!("../../../schema.graphql");
 /// The part of the API that clients rely on. It may grow, but nothing in it may change or go.
 const CONTRACT: &str = include_str!("contract.graphql");
 
-fn types(sdl: &str) -> BTreeMap<String, TypeDefinition> {
+pub(crate) fn types(sdl: &str) -> BTreeMap<String, TypeDefinition> {
     let document = parse_schema(sdl).unwrap();
     document
         .definitions
@@ -24,6 +24,16 @@ fn types(sdl: &str) -> BTreeMap<String, TypeDefinition> {
             _ => None,
         })
         .collect()
+}
+
+/// The names of the fields of an object.
+pub(crate) fn field_names(object: &str) -> Vec<String> {
+    match &types(SCHEMA_FILE)[object].kind {
+        TypeKind::Object(object) => {
+            object.fields.iter().map(|field| field.node.name.node.to_string()).collect()
+        }
+        other => panic!("{object} is {other:?}"),
+    }
 }
 
 #[test]
