@@ -1,5 +1,7 @@
 //! The table of permissions: everything that needs a role, and what everybody gets who asks for it.
 
+mod of_schema;
+
 use rowlock_entities::event;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -63,6 +65,8 @@ struct Scene {
 }
 
 struct Row {
+    /// The field, such as `Event.sales`, or `createEvent` for one of the roots. After a colon, what
+    /// it is asked for.
     what: &'static str,
     operation: &'static str,
     variables: fn(&Scene) -> Value,
@@ -74,6 +78,15 @@ struct Row {
 }
 
 impl Row {
+    fn field(&self) -> &'static str {
+        self.what.split(": ").next().unwrap_or_default()
+    }
+
+    /// Whether somebody gets something who is signed in, and no member.
+    fn is_open_to_strangers(&self) -> bool {
+        self.expected.chars().nth(1) == Some('+')
+    }
+
     fn is_change(&self) -> bool {
         self.operation.starts_with("mutation")
     }
@@ -102,7 +115,7 @@ const TABLE: &[Row] = &[
         expected: "0000+++",
     },
     Row {
-        what: "Event.organizer.members",
+        what: "Organizer.members: through an event",
         operation: "query($id: ID!) { event(id: $id) { organizer { members { role } } } }",
         variables: |scene| json!({ "id": scene.published }),
         pointer: "/event/organizer/members",
@@ -123,7 +136,7 @@ const TABLE: &[Row] = &[
         expected: "0000+++",
     },
     Row {
-        what: "Organizer.events.totalCount: drafts",
+        what: "Organizer.events: the number of drafts",
         operation: ORGANIZER_EVENTS,
         variables: |scene| json!({ "slug": scene.slug, "status": "DRAFT" }),
         pointer: "/organizer/events/totalCount",
@@ -136,6 +149,13 @@ const TABLE: &[Row] = &[
         variables: |scene| json!({ "filter": { "organizerId": scene.organizer } }),
         pointer: "/events/totalCount",
         expected: "0000000",
+    },
+    Row {
+        what: "events: published",
+        operation: "query($filter: EventFilter) { events(filter: $filter) { totalCount } }",
+        variables: |scene| json!({ "filter": { "organizerId": scene.organizer } }),
+        pointer: "/events/totalCount",
+        expected: "+++++++",
     },
     Row {
         what: "createOrganizer",
@@ -224,6 +244,20 @@ const TABLE: &[Row] = &[
         variables: |scene| json!({ "id": scene.published }),
         pointer: "/event/sales/soldTickets",
         expected: "0000+++",
+    },
+    Row {
+        what: "event: published",
+        operation: "query($id: ID!) { event(id: $id) { title } }",
+        variables: |scene| json!({ "id": scene.published }),
+        pointer: "/event",
+        expected: "+++++++",
+    },
+    Row {
+        what: "node: published",
+        operation: "query($id: ID!) { node(id: $id) { id } }",
+        variables: |scene| json!({ "id": scene.published }),
+        pointer: "/node",
+        expected: "+++++++",
     },
     Row {
         what: "event: a draft",
