@@ -59,6 +59,7 @@ mod read_only;
 mod readable_rows;
 mod schema;
 mod schema_changes;
+mod server_races;
 mod servers;
 mod session_cookies;
 mod site;

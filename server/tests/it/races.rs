@@ -175,13 +175,28 @@ async fn state_of(app: &App, host: &Host, event: &str) -> [i64; 3] {
 }
 
 async fn lowering_the_capacity_against_the_last_tickets_sells_none_twice(app: App) {
-    let host = Host::found(&app).await;
-    let users = app.users(12).await;
-    for total in [0, 3, 6, 12] {
-        let event = host.event(&app, json!({ "totalTickets": 12 })).await;
-        let lower = update(&app, &host.owner, &event, 2, json!({ "totalTickets": total }));
-        let (answers, lowered) = futures_util::join!(race(&app, &users, &event), lower);
+    lower_capacities_against_bookings([&app, &app], 1).await;
+}
+
+/// Lowers capacities on one server while tickets are booked on another, again and again.
+async fn lower_capacities_against_bookings(servers: [&App; 2], rounds: usize) {
+    let [organizers, buyers] = servers;
+    let host = Host::found(organizers).await;
+    let users = organizers.users(12).await;
+    for total in [0, 3, 6, 12].repeat(rounds) {
+        let event = host.event(organizers, json!({ "totalTickets": 12 })).await;
+        let lower = update(organizers, &host.owner, &event, 2, json!({ "totalTickets": total }));
+        // Of bookings that come one after another, the edit meets one in the middle.
+        let book = async {
+            let mut answers = Vec::new();
+            for users in users.chunks(2) {
+                answers.extend(race(buyers, users, &event).await);
+            }
+            answers
+        };
+        let (answers, lowered) = futures_util::join!(book, lower);
         let booked = i64::try_from(count_outcomes(&answers, "BookEventSuccess")).unwrap();
+        assert_eq!(booked + i64::try_from(count_outcomes(&answers, "SoldOut")).unwrap(), 12);
         let total = match lowered["__typename"].as_str().unwrap() {
             "UpdateEventSuccess" => total,
             "CapacityTooLow" => {
@@ -191,11 +206,11 @@ async fn lowering_the_capacity_against_the_last_tickets_sells_none_twice(app: Ap
             }
             other => panic!("{other}"),
         };
-        assert_eq!(state_of(&app, &host, &event).await[..2], [total, total - booked]);
+        assert_eq!(state_of(buyers, &host, &event).await[..2], [total, total - booked]);
         let is_refused = booked < 12;
         assert!(!is_refused || booked == total, "a ticket was left, and somebody was refused");
     }
-    app.assert_nothing_oversold().await;
+    organizers.assert_nothing_oversold().await;
 }
 
 async fn bookings_against_a_publication_and_a_cancellation_are_made_or_refused(app: App) {
@@ -311,6 +326,13 @@ async fn two_servers_on_one_database_never_oversell() {
     assert_eq!(count_outcomes(&answers, "BookEventSuccess"), 7);
     assert_eq!(count_outcomes(&answers, "SoldOut"), 13);
     first_server.assert_nothing_oversold().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lowering_the_capacity_on_one_server_against_bookings_on_another_sells_none_twice() {
+    let first = App::start(Engine::Postgres).await;
+    let second = first.start_second_server().await;
+    lower_capacities_against_bookings([&first, &second], 6).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
