@@ -11,6 +11,7 @@ mod http;
 mod load;
 mod machine;
 mod mixed;
+mod organizer;
 mod plot;
 mod queries;
 mod race;
@@ -45,7 +46,7 @@ enum Scenario {
     Browse(browse::Args),
     /// Many users book tickets for the same events, as when a sale opens
     Rush(rush::Args),
-    /// Visitors browse, users book and cancel, and live counts are watched
+    /// Visitors browse, users book and cancel, live counts are watched, and an organizer edits events
     Mixed(mixed::Args),
     /// Strangers guess passwords
     Guess(guess::Args),

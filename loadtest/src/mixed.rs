@@ -1,4 +1,5 @@
-//! `mixed`: visitors browse, users book and cancel, and live counts are watched.
+//! `mixed`: visitors browse, users book and cancel, live counts are watched, and on request, an
+//! organizer edits, imports and cancels events.
 
 use std::sync::{
     Arc,
@@ -12,6 +13,7 @@ use crate::{
     browse::{View, Visitor},
     load::LoadArgs,
     machine,
+    organizer::Organizer,
     report::Output,
     sale::{self, Sale, UserAtEvent},
     watcher::Watcher,
@@ -24,6 +26,9 @@ pub(crate) struct Args {
     /// Text to search for
     #[arg(long, value_name = "TEXT", default_value = "concert")]
     search: String,
+    /// The first user founds an organizer, whose events are edited, imported, booked and cancelled
+    #[arg(long)]
+    organize: bool,
     #[command(flatten)]
     load: LoadArgs,
     #[command(flatten)]
@@ -32,27 +37,40 @@ pub(crate) struct Args {
 
 /// Of a hundred requests, how many open each view. The others book or cancel.
 const VIEW_SHARES: [(View, u32); 3] = [(View::List, 55), (View::Search, 10), (View::Event, 20)];
+/// Of those that would book or cancel, how many are about the organizer's events, if there is one.
+const ORGANIZER_SHARE: u32 = 7;
 
 pub(crate) async fn mixed(args: Args) -> Result<bool> {
     args.output.prepare()?;
     machine::ensure_sockets_allowed(args.load.connections)?;
     let sale = Arc::new(Sale::open(&args.sale).await?);
     let watcher = Watcher::start(&sale.live_api, &sale.events).await?;
+    let organizer = match args.organize {
+        true => Some(Organizer::found(&sale).await?),
+        false => None,
+    };
     let mixed_load = Arc::new(MixedLoad {
         visitor: Visitor::new(sale.api.clone(), sale.events[0].clone(), args.search),
         is_waiting: sale.users.tokens.iter().map(|_| AtomicBool::new(false)).collect(),
+        organizer,
         sale: Arc::clone(&sale),
     });
+    let sending = Arc::clone(&mixed_load);
     let report = sale.run("mixed", (&args.load, u64::MAX), watcher, move |number| {
-        let mixed_load = Arc::clone(&mixed_load);
+        let mixed_load = Arc::clone(&sending);
         async move { mixed_load.send(number).await }
     });
-    report.await?.publish(&args.output)
+    let mut report = report.await?;
+    if let Some(organizer) = &mixed_load.organizer {
+        report.checks.extend(organizer.checks().await?);
+    }
+    report.publish(&args.output)
 }
 
 struct MixedLoad {
     sale: Arc<Sale>,
     visitor: Visitor,
+    organizer: Option<Organizer>,
     /// By user: whether a request to book or cancel is under way.
     is_waiting: Vec<AtomicBool>,
 }
@@ -60,12 +78,18 @@ struct MixedLoad {
 impl MixedLoad {
     /// Sends one request; returns the kind of the answer.
     async fn send(&self, number: u64) -> String {
-        let mut percent = SmallRng::seed_from_u64(number).random_range(0..100);
+        let mut random = SmallRng::seed_from_u64(number);
+        let mut percent = random.random_range(0..100);
         for (view, share) in VIEW_SHARES {
             if percent < share {
                 return self.visitor.open(view).await;
             }
             percent -= share;
+        }
+        if let Some(organizer) = &self.organizer
+            && percent < ORGANIZER_SHARE
+        {
+            return organizer.send(random).await;
         }
         let user = (number % self.is_waiting.len() as u64) as usize;
         if self.is_waiting[user].swap(true, Ordering::AcqRel) {

@@ -115,17 +115,17 @@ pub(crate) struct EventCard {
     pub(crate) remaining_tickets: i32,
 }
 
-#[derive(cynic::QueryFragment, Debug)]
-#[expect(dead_code, reason = "a page shows these fields, so the load test requests them")]
+#[derive(cynic::QueryFragment, Clone, Debug)]
+#[expect(dead_code, reason = "a page shows its currency, so the load test requests it")]
 pub(crate) struct Money {
     pub(crate) amount: Decimal,
     pub(crate) currency: String,
 }
 
-#[derive(cynic::Scalar, Debug)]
+#[derive(cynic::Scalar, Clone, Debug)]
 pub(crate) struct DateTime(pub(crate) String);
 
-#[derive(cynic::Scalar, Debug)]
+#[derive(cynic::Scalar, Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Decimal(pub(crate) String);
 
 #[derive(cynic::QueryVariables, Debug)]
@@ -247,6 +247,196 @@ pub(crate) enum CancelBookingResult {
 #[derive(cynic::QueryFragment, Debug)]
 pub(crate) struct CancelBookingSuccess {
     pub(crate) booking: Booking,
+}
+
+// What organizers do
+
+#[derive(cynic::InputObject, Debug)]
+pub(crate) struct CreateOrganizerInput {
+    pub(crate) name: String,
+}
+
+#[derive(cynic::QueryVariables, Debug)]
+pub(crate) struct CreateOrganizerVariables {
+    pub(crate) input: CreateOrganizerInput,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Mutation", variables = "CreateOrganizerVariables")]
+pub(crate) struct CreateOrganizer {
+    #[arguments(input: $input)]
+    pub(crate) create_organizer: Organizer,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+pub(crate) struct Organizer {
+    pub(crate) id: cynic::Id,
+    pub(crate) slug: String,
+}
+
+#[derive(cynic::InputObject, Clone, Debug)]
+pub(crate) struct MoneyInput {
+    pub(crate) amount: Decimal,
+    pub(crate) currency: String,
+}
+
+#[derive(cynic::InputObject, Clone, Debug)]
+pub(crate) struct ImportedEventInput {
+    pub(crate) external_id: String,
+    pub(crate) title: String,
+    pub(crate) venue: String,
+    pub(crate) time_zone: String,
+    pub(crate) starts_at: DateTime,
+    pub(crate) price: MoneyInput,
+    pub(crate) total_tickets: i32,
+    pub(crate) publish: bool,
+}
+
+#[derive(cynic::InputObject, Debug)]
+pub(crate) struct ImportEventsInput {
+    pub(crate) organizer_id: cynic::Id,
+    pub(crate) events: Vec<ImportedEventInput>,
+}
+
+#[derive(cynic::QueryVariables, Debug)]
+pub(crate) struct ImportEventsVariables {
+    pub(crate) input: ImportEventsInput,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Mutation", variables = "ImportEventsVariables")]
+pub(crate) struct ImportEvents {
+    #[arguments(input: $input)]
+    pub(crate) import_events: ImportEventsPayload,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+pub(crate) struct ImportEventsPayload {
+    pub(crate) created: i32,
+}
+
+#[derive(cynic::InputObject, Debug)]
+pub(crate) struct UpdateEventInput {
+    pub(crate) event_id: cynic::Id,
+    pub(crate) revision: i32,
+    pub(crate) title: String,
+    pub(crate) price: MoneyInput,
+    pub(crate) total_tickets: i32,
+}
+
+#[derive(cynic::QueryVariables, Debug)]
+pub(crate) struct UpdateEventVariables {
+    pub(crate) input: UpdateEventInput,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Mutation", variables = "UpdateEventVariables")]
+pub(crate) struct UpdateEvent {
+    #[arguments(input: $input)]
+    pub(crate) update_event: UpdateEventResult,
+}
+
+#[derive(cynic::InputObject, Debug)]
+pub(crate) struct CancelEventInput {
+    pub(crate) event_id: cynic::Id,
+    pub(crate) reason: String,
+}
+
+#[derive(cynic::QueryVariables, Debug)]
+pub(crate) struct CancelEventVariables {
+    pub(crate) input: CancelEventInput,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Mutation", variables = "CancelEventVariables")]
+pub(crate) struct CancelEvent {
+    #[arguments(input: $input)]
+    pub(crate) cancel_event: UpdateEventResult,
+}
+
+#[derive(cynic::InlineFragments, Debug)]
+pub(crate) enum UpdateEventResult {
+    UpdateEventSuccess(UpdateEventSuccess),
+    EventChanged(EventChanged),
+    /// The name of another type.
+    #[cynic(fallback)]
+    Other(String),
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+pub(crate) struct UpdateEventSuccess {
+    pub(crate) event: ManagedEvent,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+pub(crate) struct EventChanged {
+    pub(crate) event: ManagedEvent,
+}
+
+/// An event as its organizer sees it.
+#[derive(cynic::QueryFragment, Clone, Debug)]
+#[cynic(graphql_type = "Event")]
+pub(crate) struct ManagedEvent {
+    pub(crate) id: cynic::Id,
+    pub(crate) external_id: Option<String>,
+    pub(crate) status: EventStatus,
+    pub(crate) revision: i32,
+    pub(crate) title: String,
+    pub(crate) price: Money,
+    pub(crate) total_tickets: i32,
+}
+
+#[derive(cynic::Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EventStatus {
+    Draft,
+    Published,
+    Cancelled,
+}
+
+#[derive(cynic::QueryVariables, Debug)]
+pub(crate) struct EventsOfOrganizerVariables {
+    pub(crate) slug: String,
+    pub(crate) after: Option<String>,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Query", variables = "EventsOfOrganizerVariables")]
+pub(crate) struct EventsOfOrganizer {
+    #[arguments(slug: $slug)]
+    pub(crate) organizer: Option<OrganizerWithEvents>,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Organizer", variables = "EventsOfOrganizerVariables")]
+pub(crate) struct OrganizerWithEvents {
+    #[arguments(first: 50, after: $after)]
+    pub(crate) events: ManagedEventConnection,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "EventConnection")]
+pub(crate) struct ManagedEventConnection {
+    pub(crate) nodes: Vec<ManagedEvent>,
+    pub(crate) page_info: PageInfo,
+}
+
+/// What was sold of an event.
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Query", variables = "EventVariables")]
+pub(crate) struct SalesOfEvent {
+    #[arguments(id: $id)]
+    pub(crate) event: Option<EventWithSales>,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Event")]
+pub(crate) struct EventWithSales {
+    pub(crate) sales: Option<EventSales>,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+pub(crate) struct EventSales {
+    pub(crate) confirmed_bookings: i32,
 }
 
 // Live counts

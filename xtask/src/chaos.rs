@@ -1,9 +1,11 @@
-//! Causes faults while users browse, book, cancel and watch, and checks the result.
+//! Causes faults while users browse, book, cancel and watch, and an organizer edits, imports and
+//! cancels events. Then it checks the result.
 //!
 //! Two servers share a PostgreSQL. The load goes to both in turn, and the second sends live counts.
-//! The fault comes in the middle of each load. Afterwards, the load test compares the answers that
-//! it got with the database, and `rowlock audit` compares every count with its bookings. If another
-//! PostgreSQL has taken over, a second load without a fault comes after the first.
+//! The fault comes in the middle of each load. Afterwards, the load test waits until no booking of a
+//! cancelled event is left, and compares the answers that it got with the database. Then
+//! `rowlock audit` compares every count with its bookings. If another PostgreSQL has taken over, a
+//! second load without a fault comes after the first.
 
 use std::{
     fs,
@@ -121,6 +123,12 @@ impl Fault {
                 "events whose count differs from its bookings",
                 "live counts older than the one before",
                 "requests whose event or booking was not found",
+                "acknowledged edits found",
+                "edits refused though nobody else edits",
+                "bookings of edited events found",
+                "acknowledged imports found",
+                "acknowledged cancellations found",
+                "bookings made after a cancellation",
             ],
             _ => &[],
         }
@@ -451,6 +459,7 @@ impl Chaos {
             ("LISTEN_ADDR", address),
             // All requests come from a few users and one address.
             ("BOOKINGS_PER_MINUTE_PER_USER", "1000000"),
+            ("ORGANIZER_CHANGES_PER_MINUTE_PER_USER", "1000000"),
             ("SIGN_INS_PER_MINUTE_PER_ADDRESS", "1000000"),
             ("WORK_MS_PER_SECOND_PER_ADDRESS", "1000000"),
         ];
@@ -462,7 +471,7 @@ impl Chaos {
         let output = fs::File::create(log)?;
         let urls: Vec<String> = servers.iter().map(|address| format!("http://{address}")).collect();
         let mut load = Command::new(target_folder().join(self.profile).join("loadtest"));
-        load.arg("mixed")
+        load.args(["mixed", "--organize"])
             .args(["--url", &urls.join(",")])
             .args(["--watch-url", urls.last().context("there is a server")?])
             .args(["--events", EVENTS, "--seconds", &seconds.to_string()])
