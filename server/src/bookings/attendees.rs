@@ -9,7 +9,7 @@ use sea_orm::{
 };
 
 use super::reference::Reference;
-use crate::{pagination::PageRequest};
+use crate::pagination::PageRequest;
 
 /// A booking with the person who made it.
 #[derive(Clone, Debug)]

@@ -28,8 +28,8 @@ pub use health::Health;
 pub(crate) use health::{Availability, Schema};
 pub use reads::Reads;
 pub(crate) use rows::{
-    ReadRow, any_of, any_of_texts, find_by_ids, find_each_by_id, hex, insert_missing,
-    json, only_readable, read_each,
+    ReadRow, any_of, any_of_texts, find_by_ids, find_each_by_id, hex, insert_missing, json,
+    only_readable, read_each,
 };
 pub use settings::DatabaseArgs;
 pub(crate) use short_transaction::{MayBeDatabaseError, within_transaction_timeout};

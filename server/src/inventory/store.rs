@@ -8,7 +8,7 @@ use std::{collections::HashSet, iter::zip, mem, sync::Arc};
 use rowlock_entities::{EventId, UserId, booking, event, user};
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait,
-    ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Statement,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Statement,
     sea_query::{Alias, Expr, LockBehavior, LockType},
 };
 use uuid::Uuid;

@@ -3,7 +3,7 @@
 use leptos::{prelude::*, task::spawn_local};
 use leptos_router::hooks::use_navigate;
 use rowlock_web_operations::organizers::{
-    CreateOrganizerInput, ManagedOrganizer, MeWithOrganizers, create_organizer, my_organizers,
+    CreateOrganizerInput, ManagedOrganizer, create_organizer, my_organizers,
 };
 
 use crate::{
