@@ -109,14 +109,14 @@ impl ManagedEvents {
         &self,
         job: CancelBookingsJob,
     ) -> Result<Progress, Failure> {
+        if job.is_at_start() {
+            // The last bookings of another event may have been cancelled a moment ago.
+            sleep(MAX_PAUSE).await;
+        }
         let (began, mut job) = (Instant::now(), job);
         while began.elapsed() < MAX_PART_TIME {
             let part_began = Instant::now();
-            let cancelled = self.inventory.carry_out(job.next_part(BOOKINGS_PER_PART)).await;
-            // Also after the last part, because another event's may follow at once.
-            let pause = part_began.elapsed() * PAUSE_FACTOR;
-            sleep(pause.min(MAX_PAUSE)).await;
-            match cancelled {
+            match self.inventory.carry_out(job.next_part(BOOKINGS_PER_PART)).await {
                 Ok(BookingsCancelled { are_more_booked: false, .. }) => return Ok(Progress::Done),
                 Ok(BookingsCancelled { last: None, .. }) if job.is_at_start() => {
                     return Ok(Progress::Done);
@@ -128,6 +128,8 @@ impl ManagedEvents {
                 Err(InventoryError::Rejected(Rejection::NoSuchEvent)) => return Ok(Progress::Done),
                 Err(error) => return Err(error.into()),
             }
+            let pause = part_began.elapsed() * PAUSE_FACTOR;
+            sleep(pause.min(MAX_PAUSE)).await;
         }
         Progress::rest(&job)
     }
