@@ -8,7 +8,7 @@ use rowlock::{
     jobs::{Job, NewJob, enqueue},
 };
 use rowlock_entities::{
-    OrganizerId, UserId, booking, organizer, organizer_member, organizer_member::Role,
+    OrganizerId, UserId, booking, job, organizer, organizer_member, organizer_member::Role,
 };
 use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel, QueryOrder, Statement};
 use serde::{Deserialize, Serialize};
@@ -694,6 +694,10 @@ async fn the_bookings_of_a_cancelled_event_are_cancelled(app: App) {
     .await;
     assert_eq!(bookings_by_status(&app, &other).await, [0, 1]);
     app.assert_nothing_oversold().await;
+    wait_until(minute, "the job is done", async || {
+        job::Entity::find().all(app.db()).await.unwrap().is_empty()
+    })
+    .await;
     // Somebody has discarded the job: another cancellation asks for it again.
     let left = "UPDATE bookings SET status = 'CONFIRMED', cancelled_at = NULL, cancelled_by = NULL \
         WHERE quantity = 1 AND status = 'CANCELLED'";

@@ -33,7 +33,7 @@ const OPEN_FIELDS: &[(&str, &str, &str)] = &[
          unitPrice totalPrice",
         "only its buyer and members get a booking",
     ),
-    ("User", "id email name organizers bookings", "only the person gets them"),
+    ("User", "id email name organizers canCreateOrganizers bookings", "only the person gets them"),
     ("AuthPayload", "user accessToken accessTokenExpiresAt", "only who has signed in gets it"),
     ("Money", "amount currency", "whoever gets it was to see it"),
     ("TicketUpdate", "eventId remainingTickets totalTickets version event", "it is of an event"),

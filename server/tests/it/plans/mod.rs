@@ -146,7 +146,7 @@ fn is_by_pieces(app: &App, sql: &str) -> bool {
     match app.engine() {
         Engine::Sqlite => sql.contains("event_pieces MATCH"),
         Engine::Postgres => {
-            sql.contains("\"search_key\" LIKE $1") || sql.contains("events_short_pieces")
+            sql.contains("\"search_key\" LIKE $1 ") || sql.contains("events_short_pieces")
         }
     }
 }
