@@ -2,7 +2,7 @@
 //! buyers or other members on the other.
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -63,17 +63,18 @@ async fn attempt(app: &App, token: &str, query: &str, field: &str, input: &Value
     Attempt { sent_at, answered_at: Instant::now(), outcome, made }
 }
 
-/// Books again and again, from before an event is published until it is cancelled. Whoever does not
-/// keep a booking cancels it at once.
+/// Books again and again, from before an event is published until once more after it is cancelled.
+/// Whoever does not keep a booking cancels it at once.
 async fn book_until_closed(
     app: &App,
     (user, keeps): (&str, bool),
     event: &str,
-    booked: &AtomicUsize,
+    (booked, is_cancelled): (&AtomicUsize, &AtomicBool),
 ) -> Vec<Attempt> {
     let input = json!({ "eventId": event });
     let mut attempts = Vec::new();
     loop {
+        let is_last = is_cancelled.load(Ordering::Acquire);
         let attempt = attempt(app, user, BOOK, "bookEvent", &input).await;
         if attempt.outcome == "BookEventSuccess" {
             booked.fetch_add(1, Ordering::Relaxed);
@@ -81,7 +82,6 @@ async fn book_until_closed(
                 app.cancel(user, attempt.made.as_ref().unwrap()).await;
             }
         }
-        let is_last = attempt.outcome == "BookingClosed";
         attempts.push(attempt);
         if is_last {
             return attempts;
@@ -100,9 +100,9 @@ async fn an_event_is_booked_on_one_server_only_between_its_publication_and_cance
     for _ in 0..8 {
         let draft = host.draft(&organizers, json!({ "totalTickets": 20 })).await;
         let event = draft["id"].as_str().unwrap();
-        let booked = AtomicUsize::new(0);
+        let (booked, is_cancelled) = (AtomicUsize::new(0), AtomicBool::new(false));
         let buying = users.iter().enumerate().map(|(number, user)| {
-            book_until_closed(&buyers, (user, number % 2 == 0), event, &booked)
+            book_until_closed(&buyers, (user, number % 2 == 0), event, (&booked, &is_cancelled))
         });
         let organizing = async {
             publish(&organizers, &host.owner, event, 1).await;
@@ -111,7 +111,9 @@ async fn an_event_is_booked_on_one_server_only_between_its_publication_and_cance
                 .await;
             let cancelling_at = Instant::now();
             cancel_event(&organizers, &host.owner, event, "Rain.").await;
-            (published_at, cancelling_at, Instant::now())
+            let cancelled_at = Instant::now();
+            is_cancelled.store(true, Ordering::Release);
+            (published_at, cancelling_at, cancelled_at)
         };
         let (attempts, (published_at, cancelling_at, cancelled_at)) =
             join!(join_all(buying), organizing);
@@ -158,23 +160,24 @@ async fn an_event_is_booked_on_one_server_only_between_its_publication_and_cance
 const CREATE_EVENT: &str =
     "mutation($input: CreateEventInput!) { createEvent(input: $input) { __typename id } }";
 
-/// Creates drafts on one server until that is refused, while `change` takes the permission away on
-/// the other.
+/// Creates drafts on one server until once more after `change` has taken the permission away on the
+/// other.
 async fn create_until_refused(
     app: &App,
     token: &str,
     input: &Value,
     change: impl Future<Output = Value>,
 ) {
-    let created = AtomicUsize::new(0);
+    let (created, is_changed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let creating = (0..3).map(async |_| {
         let mut attempts = Vec::new();
         loop {
+            let is_last = is_changed.load(Ordering::Acquire);
             let attempt = attempt(app, token, CREATE_EVENT, "createEvent", input).await;
             let is_created = attempt.outcome == "Event";
             created.fetch_add(usize::from(is_created), Ordering::Relaxed);
             attempts.push(attempt);
-            if !is_created {
+            if is_last {
                 return attempts;
             }
         }
@@ -183,8 +186,10 @@ async fn create_until_refused(
         wait_until(MINUTE, "drafts are created", async || created.load(Ordering::Relaxed) >= 5)
             .await;
         let answer = change.await;
+        let changed_at = Instant::now();
+        is_changed.store(true, Ordering::Release);
         assert_eq!(answer.get("errors"), None, "{answer}");
-        Instant::now()
+        changed_at
     };
     let (attempts, changed_at) = join!(join_all(creating), changing);
     for attempt in attempts.into_iter().flatten() {
