@@ -25,9 +25,10 @@ use crate::{
 /// Number of bookings that one transaction cancels.
 const BOOKINGS_PER_PART: u32 = 500;
 /// After each part, this many times as long is left to others, so that their bookings are slowed by
-/// no more than a tenth. No two events' bookings are cancelled at the same time, on all servers
-/// together, so this holds however many events were cancelled.
-const PAUSE_FACTOR: u32 = 9;
+/// less than a tenth, also by what the database does afterwards. No two events' bookings are
+/// cancelled at the same time, on all servers together, so this holds however many events were
+/// cancelled.
+const PAUSE_FACTOR: u32 = 14;
 /// A part that had to wait says little about its own work, so no pause is longer.
 const MAX_PAUSE: Duration = Duration::from_millis(200);
 /// No part begins after this time. Another server may go on then.
