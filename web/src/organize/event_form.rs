@@ -53,7 +53,8 @@ impl EventField {
     }
 }
 
-/// A text for each field, as somebody typed it.
+/// A text for each field, as somebody typed it. Fields without text are left out, so that forms with
+/// the same texts are equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct EventForm(BTreeMap<String, String>);
@@ -64,7 +65,11 @@ impl EventForm {
     }
 
     pub(super) fn set(&mut self, field: EventField, text: impl Into<String>) {
-        self.0.insert(field.name().to_owned(), text.into());
+        let text = text.into();
+        match text.is_empty() {
+            true => self.0.remove(field.name()),
+            false => self.0.insert(field.name().to_owned(), text),
+        };
     }
 
     pub(super) fn with(mut self, field: EventField, text: impl Into<String>) -> Self {
