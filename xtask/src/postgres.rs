@@ -228,11 +228,8 @@ impl Postgres {
 
     /// Requests a fast shutdown.
     fn request_shutdown(&mut self) {
-        // The child process may be the `runuser` around PostgreSQL, so read PostgreSQL's own id. A
-        // killed server leaves an outdated id, so check that it is running.
-        let pid = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default();
-        if let (Some(pid), Ok(None)) = (pid.lines().next(), self.process.try_wait()) {
-            let _ = Command::new("kill").args(["-INT", pid]).status();
+        if let Ok(None) = self.process.try_wait() {
+            let _ = signal("-INT", &[self.process.id().to_string()]);
         }
     }
 
@@ -363,8 +360,11 @@ fn as_postgres_user(program: &Path) -> Result<Command> {
     if !is_root()? {
         return Ok(Command::new(program));
     }
-    let mut command = Command::new("runuser");
-    command.args(["-u", "postgres", "--"]).arg(program).current_dir("/");
+    // It becomes the program. `runuser` would stay around it, stop with it when it is suspended, and
+    // not go on with it.
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--init-groups", "--"]);
+    command.arg(program).current_dir("/");
     Ok(command)
 }
 
