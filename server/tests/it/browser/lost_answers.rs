@@ -192,6 +192,11 @@ async fn an_attempt_that_did_not_arrive_before_a_reload_books_after_it() {
     book_without_a_network(&browser).await;
     proxy.set_fault(NetworkFault::Silence(b"bookEvent"));
     browser.set_online(true).await;
+    // The page repeats the request, which gets lost.
+    wait_until(Duration::from_secs(10), "the request is lost", async || {
+        proxy.fault() == NetworkFault::None
+    })
+    .await;
     browser.page.refresh().await.unwrap();
     expect_booked_once(&app, &browser).await;
     browser.close().await;
