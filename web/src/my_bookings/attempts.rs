@@ -18,7 +18,8 @@ pub(super) struct Attempt {
     pub(super) key: String,
     /// By the browser's clock, in milliseconds.
     pub(super) began_at: f64,
-    /// Whether no answer came in time, or while the user was signed in. It is sent again only if the user asks for that.
+    /// Whether no answer came in time, or while the user was signed in. It is sent again only if the
+    /// user asks for that.
     pub(super) is_given_up: bool,
 }
 

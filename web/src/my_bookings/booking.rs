@@ -71,16 +71,21 @@ impl MyBookings {
             let answer = self.session.run_repeatable(&book_event(input)).await;
             answer.map(|data| data.book_event)
         };
-        let is_wanted = || self.goes_on(&attempt) && self.session.viewer_untracked() == viewer;
+        let is_viewer_changed = || self.session.viewer_untracked() != viewer;
+        // A sign-out gives attempts up. They don't go on when the same person signs in again.
+        let is_wanted = || {
+            let open = self.open_attempt(&attempt);
+            open.is_some_and(|open| !open.is_given_up) && !is_viewer_changed()
+        };
         let on_missing = |missing| match missing {
             Missing::Late => self.show_late(&event_id, &attempt.title),
             Missing::Lost => self.show_checking(&attempt),
         };
         let outcome = match repeat_until_answered(send, history, is_wanted, on_missing).await {
             Repeated::Unwanted => return,
-            Repeated::Answered(_) if !self.is_open(&attempt) => return,
+            Repeated::Answered(_) if self.open_attempt(&attempt).is_none() => return,
             // Meanwhile the session has ended, or another user has signed in.
-            Repeated::Answered(answer) if self.session.viewer_untracked() != viewer => {
+            Repeated::Answered(answer) if is_viewer_changed() => {
                 self.forget_attempt(&attempt.event_id);
                 return self.show_session_ended(answer.err());
             }
@@ -95,19 +100,10 @@ impl MyBookings {
         self.show_outcome(&attempt, &event_id, outcome);
     }
 
-    /// Whether the outcome of the attempt is still unknown. A read may have shown the booking.
-    fn is_open(self, attempt: &Attempt) -> bool {
+    /// The attempt as it stands, while its outcome is unknown. A read may have shown the booking.
+    fn open_attempt(self, attempt: &Attempt) -> Option<Attempt> {
         self.attempts.with_value(|open| {
-            open.of_event(&attempt.event_id).is_some_and(|open| open.key == attempt.key)
-        })
-    }
-
-    /// Whether the attempt is open and was not given up. A sign-out gives it up, so that it does not
-    /// go on when the same person signs in again.
-    fn goes_on(self, attempt: &Attempt) -> bool {
-        self.attempts.with_value(|open| {
-            open.of_event(&attempt.event_id)
-                .is_some_and(|open| open.key == attempt.key && !open.is_given_up)
+            open.of_event(&attempt.event_id).filter(|open| open.key == attempt.key).cloned()
         })
     }
 
