@@ -176,9 +176,10 @@ fn encode<'a>(counts: impl IntoIterator<Item = &'a TicketCount>) -> Vec<String> 
     messages
 }
 
-/// Whether a server that knows no revisions sent the message. Its counts are read again.
+/// Whether a server that knows no revisions sent the message: then each of its lines has four words.
+/// Its counts are read again.
 fn is_of_earlier_version(message: &str) -> bool {
-    message.lines().any(|line| line.split(' ').count() == 4)
+    message.lines().next().is_some_and(|line| line.split(' ').count() == 4)
 }
 
 /// Reads a message, and skips lines that it can't read. Another version of Rowlock may have sent
