@@ -78,8 +78,7 @@ impl Attempts {
         };
         match result {
             Ok(Progress::Done) => Settlement::Done,
-            Ok(Progress::More) => Settlement::Continue { rest: None },
-            Ok(Progress::Rest(rest)) => Settlement::Continue { rest: Some(rest) },
+            Ok(Progress::Rest(rest)) => Settlement::Continue(rest),
             Err(failure) if retry_policy::was_last(job.attempts) => {
                 Settlement::GiveUp { error: failure.to_string() }
             }
@@ -115,7 +114,7 @@ impl Attempts {
         let ClaimedJob { id, kind, attempts, .. } = job;
         let outcome = match settlement {
             Settlement::Done => "done",
-            Settlement::Continue { .. } => "continued",
+            Settlement::Continue(_) => "continued",
             Settlement::GiveBack => "given_back",
             Settlement::Retry { error, pause } => {
                 tracing::warn!(job = %id, kind, attempts, error, ?pause, "a job failed and is retried");

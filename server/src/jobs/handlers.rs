@@ -19,17 +19,16 @@ pub enum Progress {
     Done,
     /// A part is done. The rest is another attempt's, at once, on any server. Long work is done in
     /// parts of some seconds, so that it keeps nobody waiting and is resumed where it was left.
-    More,
-    /// Like `More`, and from now on the job says this: see [`Progress::rest`].
+    /// [`Progress::rest`] makes it.
     Rest(Rest),
 }
 
-/// What a job says about the rest of its work.
+/// A job, as JSON, that does the rest of another one's work in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rest(pub(super) String);
 
 impl Progress {
-    /// A part is done, and `job` says what the rest is, such as where to go on.
+    /// A part is done, and from now on the job is this one, which may say where to go on.
     ///
     /// # Errors
     /// When the job can't be written as JSON.

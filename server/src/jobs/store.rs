@@ -210,8 +210,8 @@ pub(super) async fn renew(db: &Database, job: &ClaimedJob, lease: Duration) -> R
 pub(super) enum Settlement {
     /// It is done, and is deleted.
     Done,
-    /// A part is done, and the rest is due. If it is said, the job says it from now on.
-    Continue { rest: Option<Rest> },
+    /// A part is done, and the rest is due.
+    Continue(Rest),
     /// The attempt was stopped and does not count.
     GiveBack,
     /// The attempt failed; another one follows after the pause.
@@ -234,12 +234,11 @@ pub(super) async fn settle(
             let sql = "DELETE FROM jobs WHERE id = $1 AND lease_id = $2 AND @unsynced";
             statement(backend, sql, [id, lease])
         }
-        Settlement::Continue { rest } => statement(
+        Settlement::Continue(Rest(payload)) => statement(
             backend,
             "UPDATE jobs SET run_at = @now, lease_id = NULL, attempts = 0, last_error = NULL, \
-             payload = coalesce(CAST($3 AS text), payload) \
-             WHERE id = $1 AND lease_id = $2 AND @unsynced",
-            [id, lease, rest.as_ref().map(|Rest(payload)| payload.as_str()).into()],
+             payload = $3 WHERE id = $1 AND lease_id = $2 AND @unsynced",
+            [id, lease, payload.as_str().into()],
         ),
         Settlement::GiveBack => statement(
             backend,

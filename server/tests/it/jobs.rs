@@ -395,7 +395,7 @@ async fn long_work_is_done_in_parts_that_are_no_attempts(app: App) {
                     10 => Err("the tenth part failed".into()),
                     20 => pending().await,
                     PARTS.. => Ok(Progress::Done),
-                    _ => Ok(Progress::More),
+                    _ => Progress::rest(&Letter { text: "one".to_owned() }),
                 }
             }
         })
@@ -422,7 +422,7 @@ async fn a_job_says_where_its_next_part_goes_on(app: App) {
             async move {
                 match number {
                     0..2 => Progress::rest(&Letter { text: format!("{text} and on") }),
-                    2 => Ok(Progress::More),
+                    2 => Progress::rest(&Letter { text }),
                     _ => Ok(Progress::Done),
                 }
             }
