@@ -29,7 +29,7 @@ impl Price {
     ///
     /// # Errors
     /// With one sentence for the person when there is no such amount.
-    pub(crate) fn parse(amount: rust_decimal::Decimal, currency: &str) -> Result<Self, String> {
+    pub(crate) fn parse(amount: Decimal, currency: &str) -> Result<Self, String> {
         if Currency::from_code(currency).is_none() {
             return Err(format!(
                 "{currency:?} is no currency. Use an ISO 4217 code in capital letters, such as EUR."

@@ -33,8 +33,8 @@ enum Audience {
 }
 
 impl EventScope {
-    /// Published events that start at `starts_after` or later, and before `starts_before`. With `available`,
-    /// only those that can be booked now, and with its opposite only those that can't.
+    /// Published events that start at `starts_after` or later, and before `starts_before`. With
+    /// `available`, only those that can be booked now, and with its opposite only those that can't.
     ///
     /// Without `has_past`, events that have begun are left out, unless `starts_after` says where to
     /// begin.

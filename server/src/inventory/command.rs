@@ -5,8 +5,8 @@ use sea_orm::DbErr;
 
 use super::{ledger::Ledger, needed_bookings::NeededBookings};
 
-/// A change of an event or of its count that a caller requests. Each command has a file, together with its
-/// outcome. Lanes, settler and retry policy know commands only by this trait.
+/// A change of an event or of its count that a caller requests. Each command has a file, together
+/// with its outcome. Lanes, settler and retry policy know commands only by this trait.
 pub(crate) trait Command: CommandScope {
     /// The decision, unless the command is rejected.
     type Outcome: Send + Sync + 'static;

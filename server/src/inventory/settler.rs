@@ -81,8 +81,8 @@ impl Settler {
     }
 
     /// Refuses bookings of unavailable events without a lock. It reads the events that were sold out
-    /// or not on sale when last seen. The read starts now, after all these commands have arrived. Returns the
-    /// commands that need the lock.
+    /// or not on sale when last seen. The read starts now, after all these commands have arrived.
+    /// Returns the commands that need the lock.
     async fn refuse_unavailable(&self, commands: Vec<PendingCommand>) -> Vec<PendingCommand> {
         let is_candidate = |command: &PendingCommand| {
             command.scope().only_takes_tickets()
