@@ -23,6 +23,7 @@ mod m20261127_000014_jobs;
 mod m20261127_000015_bookings_of_events;
 mod m20261127_000016_replaced_events;
 mod m20261127_000017_unused_title_index;
+mod m20261127_000018_checks_of_bookings;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -49,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000015_bookings_of_events::Migration),
             Box::new(m20261127_000016_replaced_events::Migration),
             Box::new(m20261127_000017_unused_title_index::Migration),
+            Box::new(m20261127_000018_checks_of_bookings::Migration),
         ]
     }
 }

@@ -122,6 +122,7 @@ const TIMES: [(&str, &[&str]); 5] = [
 ];
 
 const TIME_PROBLEM: &str = "must be a time in the years 1 to 9999";
+pub(crate) const TIMES_PROBLEM: &str = "times must be in the years 1 to 9999";
 
 /// Infinity, and years that a client can't read, are outside of this.
 pub(crate) const TIME_ON_POSTGRES: &str = "@ >= timestamptz '0001-01-01 00:00:00+00' \
@@ -225,11 +226,30 @@ fn down_on_sqlite() -> Vec<String> {
         .collect()
 }
 
-/// The constraint for the times of a table.
+/// The condition for the times of a table, with `@` before each column.
 pub(crate) fn times_on_postgres(columns: &[&str]) -> String {
     let conditions: Vec<String> =
-        columns.iter().map(|column| TIME_ON_POSTGRES.replace('@', column)).collect();
+        columns.iter().map(|column| TIME_ON_POSTGRES.replace('@', &format!("@{column}"))).collect();
     conditions.join(" AND ")
+}
+
+/// The rules on PostgreSQL for values of events that no booking changes: name, condition with `@`
+/// before each column, and message.
+pub(crate) fn value_rules_of_events() -> Vec<(&'static str, String, &'static str)> {
+    let is_value = |rule: &&Rule| rule.name != "events_max_version";
+    let texts = ON_BOTH.iter().filter(is_value);
+    let mut rules: Vec<_> =
+        texts.map(|rule| (rule.name, condition_on_postgres(rule), rule.problem)).collect();
+    let times = TIMES.iter().filter(|(table, _)| *table == "events");
+    rules.extend(
+        times.map(|(_, columns)| ("events_times", times_on_postgres(columns), TIMES_PROBLEM)),
+    );
+    rules
+}
+
+/// Letters are compared as bytes, whatever the database's language is.
+fn condition_on_postgres(rule: &Rule) -> String {
+    rule.condition.replace("@currency", "@currency COLLATE \"C\"")
 }
 
 /// The constraints hold for rows that are written from now on. The next migration looks at the
@@ -237,16 +257,14 @@ pub(crate) fn times_on_postgres(columns: &[&str]) -> String {
 fn up_on_postgres() -> Vec<String> {
     let of_table = |table: &'static str| {
         let rules = ON_BOTH.iter().filter(move |rule| rule.table == table);
-        rules.map(|Rule { name, table, condition, .. }| {
-            // Letters are compared as bytes, whatever the database's language is.
-            let condition =
-                condition.replace("@currency", "currency COLLATE \"C\"").replace('@', "");
+        rules.map(move |rule| {
+            let (name, condition) = (rule.name, condition_on_postgres(rule).replace('@', ""));
             format!("ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({condition}) NOT VALID")
         })
     };
     let mut statements = Vec::new();
     for (table, columns) in TIMES {
-        let condition = times_on_postgres(columns);
+        let condition = times_on_postgres(columns).replace('@', "");
         statements.extend(of_table(table));
         statements.push(format!(
             "ALTER TABLE {table} ADD CONSTRAINT {table}_times CHECK ({condition}) NOT VALID"

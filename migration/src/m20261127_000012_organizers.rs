@@ -15,7 +15,9 @@ use sea_orm_migration::{
 
 use crate::{
     m20261126_000006_counts::IS_OTHER_PROGRAM,
-    m20261126_000008_readable_rows::{CANONICAL, Rule, time_triggers_on_sqlite, times_on_postgres},
+    m20261126_000008_readable_rows::{
+        CANONICAL, Rule, TIMES_PROBLEM, time_triggers_on_sqlite, times_on_postgres,
+    },
 };
 
 #[derive(DeriveMigrationName)]
@@ -190,9 +192,9 @@ fn up_on_postgres() -> Vec<String> {
     }));
     statements.push(format!(
         "ALTER TABLE events ADD CONSTRAINT events_sale_times CHECK ({}) NOT VALID",
-        times_on_postgres(&EVENT_TIMES)
+        times_on_postgres(&EVENT_TIMES).replace('@', "")
     ));
-    let times = times_on_postgres(&["created_at"]);
+    let times = times_on_postgres(&["created_at"]).replace('@', "");
     statements.extend(
         ["organizers", "organizer_members"].map(|table| {
             format!("ALTER TABLE {table} ADD CONSTRAINT {table}_times CHECK ({times})")
@@ -233,6 +235,16 @@ pub(crate) const EVENT_INDEXES: [(&str, &str, &str); 3] = [
     // Lists and their totals pass over drafts and cancelled events without a look at them.
     ("", "events_published", "ON events (starts_at, id) WHERE status = 'PUBLISHED'"),
 ];
+
+/// The rules on PostgreSQL for what organizers say about an event: name, condition with `@` before
+/// each column, and message.
+pub(crate) fn value_rules_of_events() -> Vec<(&'static str, String, &'static str)> {
+    let rules = RULES.iter().filter(|rule| rule.table == "events");
+    rules
+        .map(|rule| (rule.name, rule.condition.to_owned(), rule.problem))
+        .chain([("events_sale_times", times_on_postgres(&EVENT_TIMES), TIMES_PROBLEM)])
+        .collect()
+}
 
 /// Statements that check the rows that were there before.
 pub(crate) fn validations_on_postgres() -> Vec<String> {

@@ -19,7 +19,7 @@ use super::needed_bookings::ConfirmedOfEvent;
 pub(crate) struct Ledger {
     now: DateTime<Utc>,
     /// The users that exist. `None` if they were not read: then every user counts as existing, and
-    /// the foreign key refuses the others.
+    /// the database refuses the others.
     users: Option<HashSet<UserId>>,
     events: BTreeMap<EventId, Arc<event::Model>>,
     bookings: HashMap<BookingId, booking::Model>,

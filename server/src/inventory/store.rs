@@ -18,7 +18,7 @@ use crate::database::{any_of, hex, insert_missing, json};
 
 /// Locks events until the transaction ends. It locks them in the order of their ids, so that two
 /// transactions never wait for each other. The lock is weaker than `FOR UPDATE`, which would also
-/// wait for the share lock that inserting a booking takes through its foreign key.
+/// wait for the share lock that the database takes on the event of a new booking.
 pub(super) async fn lock_events(
     tx: &impl ConnectionTrait,
     ids: Vec<EventId>,
@@ -36,7 +36,7 @@ pub(super) async fn lock_events(
 }
 
 /// Finds out which of these users exist. With `skips_locked`, users that another transaction may
-/// delete are left out; the others are locked as a booking's foreign key will lock them. A lock also
+/// delete are left out; the others are locked as the database locks the users of new bookings. A lock also
 /// makes the commit wait for a synchronous standby, even if all events were skipped. So no booking is
 /// acknowledged that only the primary has.
 pub(super) async fn find_existing_users(

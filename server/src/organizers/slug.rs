@@ -33,7 +33,7 @@ pub(super) fn slug_problem(slug: &str) -> Option<FieldProblem> {
 
 /// The problem of a slug that another organizer has.
 pub(super) fn taken() -> FieldProblem {
-    FieldProblem::new("slug", "Another organizer has this slug. Please choose another.")
+    FieldProblem::new("slug", "Another organizer has this short name. Please choose another.")
 }
 
 fn is_well_formed(slug: &str) -> bool {

@@ -363,7 +363,7 @@ async fn the_operator_creates_organizers_and_names_owners(app: App) {
         (&["create", "--owner", "x@example.org", "Jazz"][..], "\"x@example.org\""),
         (&["create", "--owner", "ada@example.org", "J"], "The name needs 2 characters"),
         (&["create", "--owner", "ada@example.org", "--slug", "B D", "Jazz"], "The slug has"),
-        (&["create", "--owner", "ada@example.org", "--slug", "bd", "Jazz"], "has this slug"),
+        (&["create", "--owner", "ada@example.org", "--slug", "bd", "Jazz"], "has this short name"),
         (&["create", "Jazz"], "--owner"),
         (&["add-owner", "nowhere", "ada@example.org"], "no organizer with the slug \"nowhere\""),
         (&["add-owner", "our-events", "x@example.org"], "\"x@example.org\""),

@@ -57,6 +57,7 @@ mod races;
 mod random_cases;
 mod read_only;
 mod readable_rows;
+mod references;
 mod schema;
 mod schema_changes;
 mod server_races;

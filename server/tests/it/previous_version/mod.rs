@@ -115,7 +115,8 @@ async fn rows(db: &DatabaseConnection, columns: &[(&str, Vec<String>)]) -> Vec<S
     found
 }
 
-/// The definitions of everything in the database.
+/// The definitions of everything in the database. A constraint from a dump has other brackets than
+/// one that a migration made.
 async fn schema(db: &DatabaseConnection) -> Vec<String> {
     let sql = match db.get_database_backend() {
         DbBackend::Sqlite => {
@@ -126,7 +127,7 @@ async fn schema(db: &DatabaseConnection) -> Vec<String> {
                 || is_nullable || ' ' || coalesce(column_default, '') \
                 FROM information_schema.columns WHERE table_schema = 'public' \
              UNION ALL SELECT 'constraint ' || conname || ' ' || convalidated || ' ' \
-                || pg_get_constraintdef(oid) FROM pg_constraint \
+                || translate(pg_get_constraintdef(oid), '()', '') FROM pg_constraint \
                 WHERE connamespace = 'public'::regnamespace \
              UNION ALL SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname = 'public' \
              UNION ALL SELECT 'trigger ' || pg_get_triggerdef(oid) FROM pg_trigger \
