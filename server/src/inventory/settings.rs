@@ -1,6 +1,6 @@
 //! Settings for the transactions that bookings and cancellations share.
 
-use std::time::Duration;
+use std::{num::NonZero, ops::RangeInclusive, thread, time::Duration};
 
 use clap::Args;
 use sea_orm::DbBackend;
@@ -11,15 +11,10 @@ use crate::coalescing::Bounds;
 #[derive(Clone, Debug, Args)]
 pub struct BookingArgs {
     /// Number of booking transactions that run at the same time on PostgreSQL, each for its share
-    /// of the events; SQLite has one writer
-    #[arg(
-        long,
-        env,
-        default_value_t = Self::LANES,
-        value_name = "N",
-        value_parser = clap::value_parser!(u32).range(1..=64)
-    )]
-    pub booking_lanes: u32,
+    /// of the events; as many as there are cores, from 2 to 8, if it is not set; SQLite has one
+    /// writer
+    #[arg(long, env, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub booking_lanes: Option<u32>,
 
     /// Maximum number of bookings and cancellations in one transaction
     #[arg(
@@ -65,7 +60,7 @@ pub struct BookingArgs {
 }
 
 impl BookingArgs {
-    const LANES: u32 = 4;
+    const LANES: RangeInclusive<usize> = 2..=8;
     const BATCH: u32 = 256;
     const QUEUE: u32 = 10_000;
     const WAIT_MS: u64 = 10_000;
@@ -75,9 +70,15 @@ impl BookingArgs {
         Duration::from_millis(self.booking_delay_ms)
     }
 
-    /// The number of lanes.
-    pub(super) fn lanes(&self, backend: DbBackend) -> u32 {
-        if backend == DbBackend::Sqlite { 1 } else { self.booking_lanes }
+    /// The number of lanes. While one waits for its commit, another one works. With more of them
+    /// than cores, batches are smaller and nothing is won.
+    pub(super) fn lanes(&self, backend: DbBackend) -> usize {
+        let cores = || thread::available_parallelism().map_or(1, NonZero::get);
+        match (backend, self.booking_lanes) {
+            (DbBackend::Sqlite, _) => 1,
+            (_, Some(lanes)) => lanes as usize,
+            (_, None) => cores().clamp(*Self::LANES.start(), *Self::LANES.end()),
+        }
     }
 
     pub(super) fn lane_bounds(&self) -> Bounds {
@@ -92,7 +93,7 @@ impl BookingArgs {
 impl Default for BookingArgs {
     fn default() -> Self {
         Self {
-            booking_lanes: Self::LANES,
+            booking_lanes: None,
             booking_batch: Self::BATCH,
             booking_queue: Self::QUEUE,
             booking_wait_ms: Self::WAIT_MS,
