@@ -45,7 +45,7 @@ impl Booking {
 
     /// The event that the tickets are for.
     async fn event(&self, ctx: &Context<'_>) -> Result<Event, ApiError> {
-        Event::load(ctx, self.0.event_id).await
+        Box::pin(Event::load(ctx, self.0.event_id)).await
     }
 
     /// The number of tickets, from 1 to 10.
@@ -77,7 +77,7 @@ impl Booking {
     async fn cancellation_reason(&self, ctx: &Context<'_>) -> Result<Option<String>, ApiError> {
         match self.0.cancelled_by {
             Some(booking::CancelledBy::Organizer) if self.0.cancellation_reason.is_none() => {
-                let Event(event) = Event::load(ctx, self.0.event_id).await?;
+                let Event(event) = Box::pin(Event::load(ctx, self.0.event_id)).await?;
                 Ok(event.cancellation_reason.clone())
             }
             _ => Ok(self.0.cancellation_reason.clone()),
@@ -118,7 +118,7 @@ impl Listing for BookingListing {
     }
 
     async fn count(&self, ctx: &Context<'_>) -> Result<u64, ApiError> {
-        Ok(ctx.data_unchecked::<Bookings>().count(&self.0).await?)
+        Ok(Box::pin(ctx.data_unchecked::<Bookings>().count(&self.0)).await?)
     }
 }
 

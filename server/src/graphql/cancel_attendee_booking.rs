@@ -32,14 +32,16 @@ impl CancelAttendeeBookingMutation {
         let reason = input::reason(input.reason)?;
         let bookings = ctx.data_unchecked::<Bookings>();
         let not_found = || ApiError::NotFound("booking");
-        let booking = bookings.find_of_anybody(id).await?.ok_or_else(not_found)?;
-        let event = ctx.data_unchecked::<Events>().find(booking.event_id).await?;
+        let booking = Box::pin(bookings.find_of_anybody(id)).await?.ok_or_else(not_found)?;
+        let event = Box::pin(ctx.data_unchecked::<Events>().find(booking.event_id)).await?;
         let event = event.ok_or_else(not_found)?;
         let membership = Membership { organizer: event.organizer_id, user };
         // Who is no member must not learn that there is such a booking.
-        ctx.data_unchecked::<Organizers>().role(membership).await?.ok_or_else(not_found)?;
-        ctx.check_permission(event.organizer_id, Action::CancelBookings).await?;
-        Ok(bookings.cancel_for_organizer(&booking, reason).await?.into())
+        Box::pin(ctx.data_unchecked::<Organizers>().role(membership))
+            .await?
+            .ok_or_else(not_found)?;
+        Box::pin(ctx.check_permission(event.organizer_id, Action::CancelBookings)).await?;
+        Ok(Box::pin(bookings.cancel_for_organizer(&booking, reason)).await?.into())
     }
 }
 

@@ -25,7 +25,7 @@ impl CancelBookingMutation {
         let user = ctx.signed_in_user()?;
         let booking = input::id("bookingId", &input.booking_id)?;
         ctx.data_unchecked::<Arc<RateLimits>>().check_booking(user)?;
-        Ok(ctx.data_unchecked::<Bookings>().cancel(user, booking).await?.into())
+        Ok(Box::pin(ctx.data_unchecked::<Bookings>().cancel(user, booking)).await?.into())
     }
 }
 

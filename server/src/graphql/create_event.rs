@@ -27,10 +27,10 @@ impl CreateEventMutation {
         #[graphql(desc = "The event.")] input: CreateEventInput,
     ) -> Result<Event, ApiError> {
         let organizer = input::id("organizerId", &input.organizer_id)?;
-        ctx.check_permission(organizer, Action::ManageEvents).await?;
+        Box::pin(ctx.check_permission(organizer, Action::ManageEvents)).await?;
         let external_id = input.external_id.clone();
         let managed = ctx.data_unchecked::<ManagedEvents>();
-        let event = managed.create(organizer, input.check()?, external_id).await?;
+        let event = Box::pin(managed.create(organizer, input.check()?, external_id)).await?;
         Ok(Event(Arc::new(event)))
     }
 }

@@ -24,7 +24,7 @@ impl CreateOrganizerMutation {
         let user = ctx.signed_in_user()?;
         ctx.data_unchecked::<Arc<RateLimits>>().check_organizer_change(user)?;
         let organizers = ctx.data_unchecked::<Organizers>();
-        Ok(organizers.found(user, &input.name, input.slug).await?.into())
+        Ok(Box::pin(organizers.found(user, &input.name, input.slug)).await?.into())
     }
 }
 

@@ -84,13 +84,13 @@ impl Event {
     /// The organizer's own name for the event; null for who is no member of the organizer.
     async fn external_id(&self, ctx: &Context<'_>) -> Result<Option<&str>, ApiError> {
         let Some(external_id) = self.0.external_id.as_deref() else { return Ok(None) };
-        let is_member = ctx.may(self.0.organizer_id, Action::SeeDrafts).await?;
+        let is_member = Box::pin(ctx.may(self.0.organizer_id, Action::SeeDrafts)).await?;
         Ok(is_member.then_some(external_id))
     }
 
     /// Who puts the event on sale.
     async fn organizer(&self, ctx: &Context<'_>) -> Result<Organizer, ApiError> {
-        Organizer::load(ctx, self.0.organizer_id).await
+        Box::pin(Organizer::load(ctx, self.0.organizer_id)).await
     }
 
     /// The time when the event starts. Tickets can be booked and cancelled until then.
@@ -172,21 +172,21 @@ impl Event {
         search: Option<String>,
         #[graphql(desc = "Only bookings of this status.")] status: Option<BookingStatus>,
     ) -> Result<Option<AttendeeConnection>, ApiError> {
-        if !ctx.may(self.0.organizer_id, Action::SeeAttendees).await? {
+        if !Box::pin(ctx.may(self.0.organizer_id, Action::SeeAttendees)).await? {
             return Ok(None);
         }
         let page = PageArgs { first, after, last, before, offset: None };
         let search = search.unwrap_or_default();
-        AttendeeConnection::read(ctx, self, &search, status, page).await.map(Some)
+        Box::pin(AttendeeConnection::read(ctx, self, &search, status, page)).await.map(Some)
     }
 
     /// What was sold; null for who is no member of the organizer.
     #[graphql(complexity = "SALES_COMPLEXITY + child_complexity")]
     async fn sales(&self, ctx: &Context<'_>) -> Result<Option<EventSales>, ApiError> {
-        if !ctx.may(self.0.organizer_id, Action::SeeAttendees).await? {
+        if !Box::pin(ctx.may(self.0.organizer_id, Action::SeeAttendees)).await? {
             return Ok(None);
         }
-        EventSales::read(ctx, self).await.map(Some)
+        Box::pin(EventSales::read(ctx, self)).await.map(Some)
     }
 
     /// The viewer's confirmed booking of this event; null if there is none or nobody is signed in.
@@ -196,7 +196,7 @@ impl Event {
         let Some(user) = ctx.viewer()? else { return Ok(None) };
         let user_at_event = UserAtEvent { user, event: self.0.id };
         let bookings = ctx.data_unchecked::<Bookings>();
-        Ok(bookings.find_confirmed(user_at_event).await?.map(Booking))
+        Ok(Box::pin(bookings.find_confirmed(user_at_event)).await?.map(Booking))
     }
 }
 

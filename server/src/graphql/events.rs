@@ -145,7 +145,7 @@ impl EventsQuery {
         let scope = filter.unwrap_or_default().check()?;
         let filter = EventFilter::new(words, scope, order_by.field.into(), is_descending);
         let page = PageArgs { first, after, last, before, offset };
-        EventConnection::read(ctx, filter, page).await
+        Box::pin(EventConnection::read(ctx, filter, page)).await
     }
 
     /// The event with this id, or null if there is none. Only members of its organizer see an event
@@ -159,7 +159,7 @@ impl EventsQuery {
         #[graphql(desc = "The event's id.")] id: ID,
     ) -> Result<Option<Event>, ApiError> {
         let id = input::id("id", &id)?;
-        Ok(ctx.visible_event(id).await?.map(Event))
+        Ok(Box::pin(ctx.visible_event(id)).await?.map(Event))
     }
 }
 
@@ -195,6 +195,6 @@ impl Listing for EventListing {
     }
 
     async fn count(&self, ctx: &Context<'_>) -> Result<u64, ApiError> {
-        Ok(ctx.data_unchecked::<Events>().count(&self.0).await?)
+        Ok(Box::pin(ctx.data_unchecked::<Events>().count(&self.0)).await?)
     }
 }

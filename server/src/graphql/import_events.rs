@@ -33,14 +33,15 @@ impl ImportEventsMutation {
         #[graphql(desc = "The organizer and the events.")] input: ImportEventsInput,
     ) -> Result<ImportEventsPayload, ApiError> {
         let organizer = input::id("organizerId", &input.organizer_id)?;
-        ctx.check_permission(organizer, Action::ManageEvents).await?;
+        Box::pin(ctx.check_permission(organizer, Action::ManageEvents)).await?;
         if !(1..=MAX_EVENTS).contains(&input.events.len()) {
             let message = format!("events must have between 1 and {MAX_EVENTS} events.");
             return Err(ApiError::field("events", message));
         }
         let rows = input.events.into_iter().enumerate();
         let rows = rows.map(|(place, event)| event.check(place)).collect::<Result<_, _>>()?;
-        let imported = ctx.data_unchecked::<ManagedEvents>().import(organizer, rows).await?;
+        let imported =
+            Box::pin(ctx.data_unchecked::<ManagedEvents>().import(organizer, rows)).await?;
         let number = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
         Ok(ImportEventsPayload {
             created: number(imported.created),

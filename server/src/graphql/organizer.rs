@@ -30,7 +30,7 @@ impl OrganizerQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The organizer's slug, as it is in addresses.")] slug: String,
     ) -> Result<Option<Organizer>, ApiError> {
-        let found = ctx.data_unchecked::<Organizers>().find_by_slug(&slug).await?;
+        let found = Box::pin(ctx.data_unchecked::<Organizers>().find_by_slug(&slug)).await?;
         Ok(found.map(Into::into))
     }
 }
@@ -63,7 +63,7 @@ impl Organizer {
     async fn viewer_role(&self, ctx: &Context<'_>) -> Result<Option<OrganizerRole>, ApiError> {
         let Some(user) = ctx.viewer()? else { return Ok(None) };
         let membership = Membership { organizer: self.0.id, user };
-        let role = ctx.data_unchecked::<Organizers>().role(membership).await?;
+        let role = Box::pin(ctx.data_unchecked::<Organizers>().role(membership)).await?;
         Ok(role.map(Into::into))
     }
 
@@ -72,10 +72,10 @@ impl Organizer {
     /// Errors: `UNAUTHENTICATED` if the access token is expired or not valid.
     #[graphql(complexity = "list_complexity(child_complexity)")]
     async fn members(&self, ctx: &Context<'_>) -> Result<Option<Vec<OrganizerMember>>, ApiError> {
-        if !ctx.may(self.0.id, Action::SeeMembers).await? {
+        if !Box::pin(ctx.may(self.0.id, Action::SeeMembers)).await? {
             return Ok(None);
         }
-        let members = ctx.data_unchecked::<Organizers>().members(self.0.id).await?;
+        let members = Box::pin(ctx.data_unchecked::<Organizers>().members(self.0.id)).await?;
         Ok(Some(members.into_iter().map(Into::into).collect()))
     }
 
@@ -97,10 +97,10 @@ impl Organizer {
         #[graphql(desc = "Only events before this cursor.")] before: Option<String>,
         #[graphql(desc = "Only events of this status.")] status: Option<EventStatus>,
     ) -> Result<EventConnection, ApiError> {
-        let has_drafts = ctx.may(self.0.id, Action::SeeDrafts).await?;
+        let has_drafts = Box::pin(ctx.may(self.0.id, Action::SeeDrafts)).await?;
         let scope = EventScope::of_organizer(self.0.id, has_drafts, status.map(Into::into));
         let page = PageArgs { first, after, last, before, offset: None };
-        EventConnection::read(ctx, EventFilter::latest_first(scope), page).await
+        Box::pin(EventConnection::read(ctx, EventFilter::latest_first(scope), page)).await
     }
 }
 

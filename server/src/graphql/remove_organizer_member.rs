@@ -31,7 +31,9 @@ impl RemoveOrganizerMemberMutation {
         let removed = input::id("userId", &input.user_id)?;
         ctx.data_unchecked::<Arc<RateLimits>>().check_organizer_change(user)?;
         let organizers = ctx.data_unchecked::<Organizers>();
-        Ok(organizers.remove_member(Membership { organizer, user }, removed).await?.into())
+        Ok(Box::pin(organizers.remove_member(Membership { organizer, user }, removed))
+            .await?
+            .into())
     }
 }
 

@@ -65,3 +65,30 @@ pub fn sdl() -> String {
     let lines = sdl.trim_end().lines().map(|line| format!("{}\n", line.trim_end()));
     lines.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::{ContainerType, Context};
+
+    use super::*;
+    use crate::graphql::event::Event;
+
+    /// The size of what a field's resolver keeps while it runs.
+    fn size_of_field<T: 'static, R>(
+        _: impl Fn(&'static T, &'static Context<'static>) -> R,
+    ) -> usize {
+        size_of::<R>()
+    }
+
+    /// Each field of a type takes as much memory as the largest of them, and it is copied. So
+    /// resolvers box what they wait for.
+    #[test]
+    fn the_largest_field_of_a_type_makes_no_other_expensive() {
+        let sizes = [
+            size_of_field(|root: &'static Query, ctx| root.resolve_field(ctx)),
+            size_of_field(|root: &'static Mutation, ctx| root.resolve_field(ctx)),
+            size_of_field(|event: &'static Event, ctx| event.resolve_field(ctx)),
+        ];
+        assert!(sizes.iter().all(|size| *size <= 2_500), "{sizes:?} bytes");
+    }
+}

@@ -35,7 +35,8 @@ impl SessionsMutation {
     ) -> Result<AuthPayload, ApiError> {
         check_sign_in(ctx)?;
         let accounts = ctx.data_unchecked::<Accounts>();
-        let signed_in = accounts.register(&input.email, &input.password, &input.name).await?;
+        let signed_in =
+            Box::pin(accounts.register(&input.email, &input.password, &input.name)).await?;
         Ok(first_payload(ctx, signed_in))
     }
 
@@ -54,7 +55,7 @@ impl SessionsMutation {
         let device = known_device(ctx, &input.email).map(|(_, device)| device);
         limits.check_login(ctx.client_address(), &normalised_email(&input.email), device)?;
         let caller = if device.is_some() { Caller::KnownDevice } else { Caller::Stranger };
-        let signed_in = accounts.login(&input.email, &input.password, caller).await?;
+        let signed_in = Box::pin(accounts.login(&input.email, &input.password, caller)).await?;
         Ok(first_payload(ctx, signed_in))
     }
 
@@ -71,7 +72,7 @@ impl SessionsMutation {
         if tokens.is_empty() {
             return Err(ApiError::Unauthenticated("There is no session. Please sign in."));
         }
-        Ok(payload(ctx, ctx.data_unchecked::<Sessions>().refresh(tokens).await?))
+        Ok(payload(ctx, Box::pin(ctx.data_unchecked::<Sessions>().refresh(tokens)).await?))
     }
 
     /// Ends the session of the refresh cookie and removes the cookie. The result is true even if
@@ -83,7 +84,7 @@ impl SessionsMutation {
         let cookie = ctx.data_unchecked::<SessionCookie>();
         if !cookie.refresh_tokens.is_empty() {
             check_sign_in(ctx)?;
-            ctx.data_unchecked::<Sessions>().logout(&cookie.refresh_tokens).await?;
+            Box::pin(ctx.data_unchecked::<Sessions>().logout(&cookie.refresh_tokens)).await?;
         }
         cookie.clear(ctx);
         Ok(true)
@@ -97,7 +98,7 @@ impl SessionsMutation {
     async fn logout_everywhere(&self, ctx: &Context<'_>) -> Result<bool, ApiError> {
         check_sign_in(ctx)?;
         let user = ctx.signed_in_user()?;
-        ctx.data_unchecked::<Sessions>().logout_everywhere(user).await?;
+        Box::pin(ctx.data_unchecked::<Sessions>().logout_everywhere(user)).await?;
         ctx.data_unchecked::<SessionCookie>().clear(ctx);
         Ok(true)
     }

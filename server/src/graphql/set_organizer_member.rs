@@ -37,7 +37,7 @@ impl SetOrganizerMemberMutation {
         limits.check_sign_in(ctx.client_address())?;
         let (actor, role) = (Membership { organizer, user }, input.role.into());
         let organizers = ctx.data_unchecked::<Organizers>();
-        Ok(organizers.set_member(actor, &input.email, role).await?.into())
+        Ok(Box::pin(organizers.set_member(actor, &input.email, role)).await?.into())
     }
 }
 

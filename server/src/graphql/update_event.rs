@@ -34,10 +34,12 @@ impl UpdateEventMutation {
         #[graphql(desc = "The event and its new values.")] input: UpdateEventInput,
     ) -> Result<UpdateEventResult, ApiError> {
         let event = input::id("eventId", &input.event_id)?;
-        ctx.check_event_permission(event, Action::ManageEvents).await?;
+        Box::pin(ctx.check_event_permission(event, Action::ManageEvents)).await?;
         let (revision, changes) = (input.revision, input.check()?);
         let managed = ctx.data_unchecked::<ManagedEvents>();
-        UpdateEventResult::of(managed.edit(event, revision, Edit::Values(Box::new(changes))).await?)
+        UpdateEventResult::of(
+            Box::pin(managed.edit(event, revision, Edit::Values(Box::new(changes)))).await?,
+        )
     }
 
     /// Publishes a draft, so that everybody sees it, and can book it when it is on sale. OWNER and
@@ -51,9 +53,9 @@ impl UpdateEventMutation {
         #[graphql(desc = "The event to publish.")] input: PublishEventInput,
     ) -> Result<UpdateEventResult, ApiError> {
         let event = input::id("eventId", &input.event_id)?;
-        ctx.check_event_permission(event, Action::ManageEvents).await?;
+        Box::pin(ctx.check_event_permission(event, Action::ManageEvents)).await?;
         let managed = ctx.data_unchecked::<ManagedEvents>();
-        UpdateEventResult::of(managed.edit(event, input.revision, Edit::Publish).await?)
+        UpdateEventResult::of(Box::pin(managed.edit(event, input.revision, Edit::Publish)).await?)
     }
 
     /// Cancels an event for good. From then on, nobody can book it; its bookings are cancelled
@@ -67,9 +69,11 @@ impl UpdateEventMutation {
         #[graphql(desc = "The event to cancel.")] input: CancelEventInput,
     ) -> Result<UpdateEventResult, ApiError> {
         let event = input::id("eventId", &input.event_id)?;
-        ctx.check_event_permission(event, Action::ManageEvents).await?;
+        Box::pin(ctx.check_event_permission(event, Action::ManageEvents)).await?;
         let reason = input::reason(input.reason)?;
-        UpdateEventResult::of(ctx.data_unchecked::<ManagedEvents>().cancel(event, reason).await?)
+        UpdateEventResult::of(
+            Box::pin(ctx.data_unchecked::<ManagedEvents>().cancel(event, reason)).await?,
+        )
     }
 }
 

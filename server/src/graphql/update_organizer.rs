@@ -39,7 +39,7 @@ impl UpdateOrganizerMutation {
         not_null.check()?;
         let organizers = ctx.data_unchecked::<Organizers>();
         let actor = Membership { organizer, user };
-        Ok(organizers.update(actor, name.as_deref(), slug.as_deref()).await?.into())
+        Ok(Box::pin(organizers.update(actor, name.as_deref(), slug.as_deref())).await?.into())
     }
 }
 

@@ -23,7 +23,7 @@ impl MeQuery {
     /// longer exists.
     async fn me(&self, ctx: &Context<'_>) -> Result<Option<User>, ApiError> {
         let Some(id) = ctx.viewer()? else { return Ok(None) };
-        match ctx.data_unchecked::<Accounts>().find_user(id).await? {
+        match Box::pin(ctx.data_unchecked::<Accounts>().find_user(id)).await? {
             Some(user) => Ok(Some(User(user))),
             None => Err(ApiError::no_such_account()),
         }
@@ -53,7 +53,7 @@ impl User {
     /// The organizers that the person is a member of, by their names.
     #[graphql(complexity = "list_complexity(child_complexity)")]
     async fn organizers(&self, ctx: &Context<'_>) -> Result<Vec<Organizer>, ApiError> {
-        let found = ctx.data_unchecked::<Organizers>().of_user(self.0.id).await?;
+        let found = Box::pin(ctx.data_unchecked::<Organizers>().of_user(self.0.id)).await?;
         Ok(found.into_iter().map(Organizer).collect())
     }
 
@@ -79,6 +79,6 @@ impl User {
         #[graphql(desc = "Only bookings of this status.")] status: Option<BookingStatus>,
     ) -> Result<BookingConnection, ApiError> {
         let page = PageArgs { first, after, last, before, offset: None };
-        BookingConnection::read(ctx, self.0.id, status, page).await
+        Box::pin(BookingConnection::read(ctx, self.0.id, status, page)).await
     }
 }
