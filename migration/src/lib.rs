@@ -24,6 +24,7 @@ mod m20261127_000015_bookings_of_events;
 mod m20261127_000016_replaced_events;
 mod m20261127_000017_unused_title_index;
 mod m20261127_000018_checks_of_bookings;
+mod m20261127_000020_places_and_prices;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -51,6 +52,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000016_replaced_events::Migration),
             Box::new(m20261127_000017_unused_title_index::Migration),
             Box::new(m20261127_000018_checks_of_bookings::Migration),
+            Box::new(m20261127_000020_places_and_prices::Migration),
         ]
     }
 }

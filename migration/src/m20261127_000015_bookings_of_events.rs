@@ -65,9 +65,13 @@ async fn fill_on_postgres(
     }
 }
 
-/// Makes indexes without keeping anybody from writing. Each waits for the transactions that are
-/// open, such as a backup, however long these take: nobody waits for it meanwhile.
-async fn index_on_postgres(db: &SchemaManagerConnection<'_>) -> Result<(), DbErr> {
+/// Makes indexes without keeping anybody from writing: `(unique, name, on)`. Each waits for the
+/// transactions that are open, such as a backup, however long these take: nobody waits for it
+/// meanwhile.
+pub(crate) async fn index_on_postgres(
+    db: &SchemaManagerConnection<'_>,
+    indexes: &[(&str, &str, String)],
+) -> Result<(), DbErr> {
     let SchemaManagerConnection::Connection(db) = db else {
         return Err(DbErr::Migration("an index is made outside of a transaction".to_owned()));
     };
@@ -76,7 +80,7 @@ async fn index_on_postgres(db: &SchemaManagerConnection<'_>) -> Result<(), DbErr
     // The setting must not outlive this, so the pool does not get the connection back.
     let mut connection = pool.acquire().await.map_err(failed)?.detach();
     connection.execute("SET lock_timeout = 0").await.map_err(failed)?;
-    for (unique, name, on) in [INDEX].into_iter().chain(EVENT_INDEXES) {
+    for (unique, name, on) in indexes {
         // An attempt that failed leaves an index that is not valid.
         for sql in [
             format!("DROP INDEX CONCURRENTLY IF EXISTS {name}"),
@@ -117,7 +121,10 @@ impl MigrationTrait for Migration {
         for statement in checks_on_postgres() {
             db.execute_unprepared(&statement).await?;
         }
-        index_on_postgres(db).await
+        let indexes = [INDEX].into_iter().chain(EVENT_INDEXES);
+        let indexes: Vec<_> =
+            indexes.map(|(unique, name, on)| (unique, name, on.to_owned())).collect();
+        index_on_postgres(db, &indexes).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

@@ -15,7 +15,8 @@ use crate::{
 
 const MAX_TITLE_CHARS: usize = 200;
 const MAX_DESCRIPTION_CHARS: usize = 20_000;
-const MAX_PLACE_CHARS: usize = 200;
+/// Longest name of a venue or a city, in characters.
+pub(crate) const MAX_PLACE_CHARS: usize = 200;
 const MAX_EXTERNAL_ID_CHARS: usize = 200;
 /// Largest number of tickets of one event.
 const MAX_TICKETS: i32 = 1_000_000;

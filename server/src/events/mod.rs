@@ -14,8 +14,8 @@ mod store;
 mod title_key;
 
 pub(crate) use changes::{
-    EventChanges, EventProblem, MAX_TICKETS_PER_BOOKING, draft, external_id_problem, problems,
-    published,
+    EventChanges, EventProblem, MAX_PLACE_CHARS, MAX_TICKETS_PER_BOOKING, draft,
+    external_id_problem, problems, published,
 };
 pub(crate) use order::{EventFilter, Position, SortKey};
 pub(crate) use price::{Price, amount, decimals};

@@ -8,7 +8,10 @@ use sea_orm::sea_query::Expr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{price::price_key, scope::EventScope};
+use super::{
+    price::price_key,
+    scope::{EventScope, PRICE_KEY},
+};
 
 /// The key that a list of events is sorted by. The id breaks ties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,8 +44,7 @@ impl SortKey {
     pub(super) fn column(self) -> &'static str {
         match self {
             Self::Date => "starts_at",
-            // The database computes it, so the entity does not have it.
-            Self::Price => "price_key",
+            Self::Price => PRICE_KEY,
             Self::Title => "title_key",
         }
     }
@@ -119,14 +121,14 @@ impl EventFilter {
 
     /// Whether the list depends on keys that an event may lack for a moment.
     pub(super) fn needs_keys(&self) -> bool {
-        !self.words.is_empty() || self.key == SortKey::Title
+        !self.words.is_empty() || self.key == SortKey::Title || self.scope.has_city()
     }
 
     /// The same events in one fixed order, so that counts of the list in any order are equal reads.
     pub(super) fn unordered(&self) -> Self {
         Self {
             words: self.words.clone(),
-            scope: self.scope,
+            scope: self.scope.clone(),
             key: SortKey::Date,
             is_descending: false,
         }

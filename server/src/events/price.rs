@@ -56,6 +56,25 @@ impl Price {
     }
 }
 
+/// The largest price that the events of a list have.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum PriceLimit {
+    /// They are free, whatever their currency.
+    Free,
+    /// They have this currency, and a `price_key` of at most this.
+    InCurrency { currency: String, max_key: i64 },
+}
+
+impl From<Price> for PriceLimit {
+    fn from(Price { minor, currency }: Price) -> Self {
+        if minor == 0 {
+            return Self::Free;
+        }
+        let max_key = comparable(minor, &currency);
+        Self::InCurrency { currency, max_key }
+    }
+}
+
 /// The number of decimals of a currency, by its ISO 4217 code. An unknown code counts as having
 /// two, as most currencies have.
 pub(crate) fn decimals(currency: &str) -> u16 {
@@ -70,8 +89,13 @@ pub(crate) fn amount(minor: i64, currency: &str) -> Decimal {
 
 /// The event's price in ten-thousandths, as the database has it in `price_key`.
 pub(super) fn price_key(event: &event::Model) -> i64 {
-    let missing_decimals = KEY_DECIMALS.saturating_sub(decimals(&event.currency));
-    event.price_minor.saturating_mul(10_i64.pow(missing_decimals.into()))
+    comparable(event.price_minor, &event.currency)
+}
+
+/// A price in ten-thousandths.
+fn comparable(minor: i64, currency: &str) -> i64 {
+    let missing_decimals = KEY_DECIMALS.saturating_sub(decimals(currency));
+    minor.saturating_mul(10_i64.pow(missing_decimals.into()))
 }
 
 #[cfg(test)]

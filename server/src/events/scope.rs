@@ -1,21 +1,32 @@
-//! The events of a list by who sees them, by their organizer, their start, and whether they can be
-//! booked.
+//! The events of a list by who sees them, by their organizer, their start, their city, their price,
+//! and whether they can be booked.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use rowlock_entities::{OrganizerId, event};
-use sea_orm::{ActiveEnum, ColumnTrait, Condition, ExprTrait, sea_query::Expr};
+use sea_orm::{ActiveEnum, ColumnTrait, Condition, DbBackend, ExprTrait, sea_query::Expr};
+
+use super::{
+    price::{Price, PriceLimit},
+    search_key::city_key,
+};
+
+/// The column that the database computes, so the entity does not have it.
+pub(super) const PRICE_KEY: &str = "price_key";
 
 /// The last time of an event that the databases take is before this.
 const LAST_MICROSECOND: i64 = 253_402_300_799_999_999;
 
-/// Which events a list has, whatever their texts are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Which events a list has, whatever is searched for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct EventScope {
     starts_after: Option<DateTime<Utc>>,
     starts_before: Option<DateTime<Utc>>,
     has_past: bool,
     available: Option<bool>,
     organizer: Option<OrganizerId>,
+    /// In the form of [`city_key`].
+    city: Option<String>,
+    max_price: Option<PriceLimit>,
     audience: Audience,
     status: Option<event::Status>,
 }
@@ -51,9 +62,25 @@ impl EventScope {
             has_past: has_past.unwrap_or(starts_after.is_some()),
             available,
             organizer,
+            city: None,
+            max_price: None,
             audience: Audience::Buyers,
             status: None,
         }
+    }
+
+    /// Those of the events that are in this city, or in any. `None` if nothing of the name can be
+    /// seen.
+    pub(crate) fn in_city(self, city: Option<&str>) -> Option<Self> {
+        let city = city.map(city_key);
+        let is_empty = city.as_ref().is_some_and(String::is_empty);
+        (!is_empty).then_some(Self { city, ..self })
+    }
+
+    /// Those of the events that cost at most this in its currency. If it is nothing, those that are
+    /// free in any currency.
+    pub(crate) fn at_most(self, price: Option<Price>) -> Self {
+        Self { max_price: price.map(PriceLimit::from), ..self }
     }
 
     /// All events of an organizer, or those of one status. Only `has_drafts` shows those that were
@@ -69,6 +96,8 @@ impl EventScope {
             has_past: true,
             available: None,
             organizer: Some(organizer),
+            city: None,
+            max_price: None,
             audience: if has_drafts { Audience::Members } else { Audience::Everybody },
             status,
         }
@@ -79,27 +108,54 @@ impl EventScope {
         self.audience == Audience::Members
     }
 
-    /// Whether the list has events of all times and organizers.
+    /// Whether the list has events of all times, organizers, cities and prices.
     pub(super) fn is_unbounded(&self) -> bool {
         self.has_past
             && self.starts_after.is_none()
             && self.starts_before.is_none()
             && self.organizer.is_none()
+            && self.city.is_none()
+            && self.max_price.is_none()
     }
 
-    /// Compares organizers and starts alone, so an index over them answers it.
-    pub(super) fn indexed_condition(&self, now: DateTime<Utc>) -> Condition {
-        use event::Column::{OrganizerId, StartsAt};
+    /// Whether the list has events of one city, which the database knows by their search keys.
+    pub(super) fn has_city(&self) -> bool {
+        self.city.is_some()
+    }
+
+    /// Compares prices alone, so the index over them answers it. `None` if there is no limit, or if
+    /// [`EventScope::indexed_condition`] has it.
+    pub(super) fn price_condition(&self) -> Option<Expr> {
+        match &self.max_price {
+            Some(PriceLimit::InCurrency { max_key, .. }) => {
+                Some(Expr::col(PRICE_KEY).lte(*max_key))
+            }
+            Some(PriceLimit::Free) | None => None,
+        }
+    }
+
+    /// Compares only what an index in the order of starts has: one for organizers, one for cities,
+    /// one for free events, and one for all.
+    pub(super) fn indexed_condition(&self, backend: DbBackend, now: DateTime<Utc>) -> Condition {
+        use event::Column::{OrganizerId, PriceMinor, StartsAt};
+        let is_free = self.max_price == Some(PriceLimit::Free);
+        // The indexes of cities and of free events have published events alone.
+        let is_published =
+            (self.has_city() || is_free).then(|| has_status(event::Status::Published));
         Condition::all()
+            .add_option(is_published)
+            .add_option(self.city.as_deref().map(|city| city_expr(backend).eq(city)))
+            // A constant, as in the index.
+            .add_option(is_free.then(|| Expr::col(PriceMinor).eq(Expr::Constant(0_i64.into()))))
             .add_option(self.organizer.map(|organizer| OrganizerId.eq(organizer)))
             .add_option((!self.has_past).then(|| StartsAt.gt(now)))
             .add_option(self.starts_after.map(|after| StartsAt.gte(after)))
             .add_option(self.starts_before.map(|before| StartsAt.lt(before)))
     }
 
-    pub(super) fn condition(&self, now: DateTime<Utc>) -> Condition {
+    pub(super) fn condition(&self, backend: DbBackend, now: DateTime<Utc>) -> Condition {
         use event::Column::{
-            IsPublic, RemainingTickets, SalesEndAt, SalesStartAt, StartsAt, Status,
+            Currency, IsPublic, RemainingTickets, SalesEndAt, SalesStartAt, StartsAt,
         };
         // What `closed_reason` decides, and the tickets that are left.
         let can_be_booked = || {
@@ -109,22 +165,36 @@ impl EventScope {
                 .add(SalesStartAt.is_null().or(SalesStartAt.lte(now)))
                 .add(SalesEndAt.is_null().or(SalesEndAt.gt(now)))
         };
-        let has_status = |status: event::Status| {
-            // A constant, so that a planner knows how many events have this status.
-            Expr::col(Status).eq(Expr::Constant(status.to_value().into()))
-        };
         let is_for_audience = match self.audience {
             Audience::Buyers => Some(has_status(event::Status::Published)),
             Audience::Everybody => Some(IsPublic.eq(true)),
             Audience::Members => None,
         };
-        let indexed = self.indexed_condition(now).add_option(is_for_audience);
-        indexed.add_option(self.status.map(has_status)).add_option(self.available.map(
-            |available| match available {
+        let currency = match &self.max_price {
+            Some(PriceLimit::InCurrency { currency, .. }) => Some(Currency.eq(currency)),
+            Some(PriceLimit::Free) | None => None,
+        };
+        let indexed = self.indexed_condition(backend, now).add_option(is_for_audience);
+        let priced = indexed.add_option(self.price_condition()).add_option(currency);
+        priced.add_option(self.status.map(has_status)).add_option(self.available.map(|available| {
+            match available {
                 true => can_be_booked(),
                 false => can_be_booked().not(),
-            },
-        ))
+            }
+        }))
+    }
+}
+
+fn has_status(status: event::Status) -> Expr {
+    // A constant, so that a planner knows how many events have this status.
+    Expr::col(event::Column::Status).eq(Expr::Constant(status.to_value().into()))
+}
+
+/// The key of an event's city, as the index over cities has it.
+fn city_expr(backend: DbBackend) -> Expr {
+    match backend {
+        DbBackend::Postgres => Expr::cust("split_part(search_key, chr(10), 3)"),
+        _ => Expr::col("city_key"),
     }
 }
 

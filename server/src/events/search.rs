@@ -4,7 +4,9 @@
 //! page. If few match, the index over the pieces of their texts finds them. No planner can tell
 //! which it is, and a wrong guess takes a hundred times as long. So the start of the list is read
 //! first, and all matches only if that does not fill the page. The same goes for the events of some
-//! time or some organizer in another order.
+//! time, organizer or city in another order, and for those up to some price.
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use rowlock_entities::{EventId, event};
@@ -17,6 +19,7 @@ use sea_orm::{
 
 use super::{
     order::{EventFilter, Position, SortKey},
+    scope::PRICE_KEY,
     search_key::{pieces_query, short_pieces},
 };
 use crate::{
@@ -29,7 +32,7 @@ const MAX_EVENTS_BEFORE_INDEX: u64 = 1_000;
 
 /// All columns that the condition of a scope compares. A count selects only these from the table, so
 /// the database refuses to compare any other.
-const SCOPE_COLUMNS: [event::Column; 7] = [
+const SCOPE_COLUMNS: [event::Column; 9] = [
     event::Column::OrganizerId,
     event::Column::Status,
     event::Column::IsPublic,
@@ -37,12 +40,31 @@ const SCOPE_COLUMNS: [event::Column; 7] = [
     event::Column::RemainingTickets,
     event::Column::SalesStartAt,
     event::Column::SalesEndAt,
+    event::Column::PriceMinor,
+    event::Column::Currency,
 ];
 
 /// The column with the texts that are searched.
 const SEARCH_KEY: &str = "search_key";
+/// The column with the city's key, which SQLite alone has.
+const CITY_KEY: &str = "city_key";
 
 impl EventFilter {
+    /// The columns that the list compares or is sorted by, and that the entity lacks.
+    fn computed_columns(&self, backend: DbBackend) -> BTreeSet<&'static str> {
+        let mut columns = BTreeSet::new();
+        if self.key == SortKey::Price || self.scope.price_condition().is_some() {
+            columns.insert(PRICE_KEY);
+        }
+        if !self.words.is_empty() {
+            columns.insert(SEARCH_KEY);
+        }
+        if self.scope.has_city() {
+            columns.insert(if backend == DbBackend::Postgres { SEARCH_KEY } else { CITY_KEY });
+        }
+        columns
+    }
+
     /// Looks in the text of each event that it is asked about.
     fn has_words(&self) -> Condition {
         let has_word = |word: &String| Expr::col(SEARCH_KEY).like(contains(word));
@@ -104,7 +126,7 @@ pub(super) async fn find_page(
     page: &PageRequest<Position>,
     now: DateTime<Utc>,
 ) -> Result<Vec<ReadRow<event::Model>>, DbErr> {
-    let column = filter.key.column();
+    let (backend, column) = (db.get_database_backend(), filter.key.column());
     let beyond = |position: &Position, is_descending: bool| {
         let place =
             Expr::tuple([position.value.clone().into_expr(), Expr::val(EventId(position.id))]);
@@ -125,31 +147,23 @@ pub(super) async fn find_page(
         }
         select.limit(page.size + 1).take()
     };
-    let read = async |select: SelectStatement| {
-        read_each(db, db.get_database_backend().build(&select)).await
-    };
-    // The queries around these sort by the key and look for words, and the entity may lack both.
-    let events = || {
-        let mut select = event::Entity::find().into_query();
-        if filter.key == SortKey::Price {
-            select.column(column);
-        }
-        if !filter.words.is_empty() {
-            select.column(SEARCH_KEY);
-        }
-        select
-    };
+    let read = async |select: SelectStatement| read_each(db, backend.build(&select)).await;
+    let backend = db.get_database_backend();
+    let events =
+        || event::Entity::find().into_query().columns(filter.computed_columns(backend)).take();
     let list = || events().cond_where(bounds.clone()).take();
-    let in_scope = || filter.scope.condition(now);
+    let in_scope = || filter.scope.condition(backend, now);
     let is_by_date = filter.key == SortKey::Date;
     let plain = || list().cond_where(in_scope()).take();
-    if filter.words.is_empty() && (is_by_date || filter.scope.is_unbounded()) {
+    let is_in_index =
+        is_by_date && filter.scope.price_condition().is_none() || filter.scope.is_unbounded();
+    if filter.words.is_empty() && is_in_index {
         return read(of_page(in_order(plain()))).await;
     }
 
-    // In the order by date, the same index bounds organizers and times.
+    // In the order by date, the same index bounds organizers, cities and times.
     let of_index = match is_by_date {
-        true => list().cond_where(filter.scope.indexed_condition(now)).take(),
+        true => list().cond_where(filter.scope.indexed_condition(backend, now)).take(),
         false => list(),
     };
     let size = MAX_EVENTS_BEFORE_INDEX + 2 * page.offset;
@@ -160,10 +174,9 @@ pub(super) async fn find_page(
         return Ok(rows);
     }
     let found = if !filter.words.is_empty() {
-        found_by_index(events(), filter, db.get_database_backend())
-    } else if has_few_indexed(db, filter, now).await? {
-        let of_index = events().cond_where(filter.scope.indexed_condition(now)).take();
-        as_it_is(of_index, db.get_database_backend())
+        found_by_index(events(), filter, backend)
+    } else if let Some(few) = find_few(db, filter, now).await? {
+        as_it_is(events().cond_where(few).take(), backend)
     } else {
         return read(of_page(in_order(plain()))).await;
     };
@@ -171,20 +184,34 @@ pub(super) async fn find_page(
     read(of_page(in_order(found))).await
 }
 
-/// Whether so few events have the organizer and the times of a list that sorting them is faster than
-/// reading the list in its order.
-async fn has_few_indexed(
+/// A condition that includes all events of a list, and that so few events fulfil that sorting them is
+/// faster than reading the list in its order. An index answers it.
+async fn find_few(
     db: &impl ConnectionTrait,
     filter: &EventFilter,
     now: DateTime<Utc>,
-) -> Result<bool, DbErr> {
-    let of_index = Query::select()
-        .columns(SCOPE_COLUMNS)
-        .from(event::Entity)
-        .cond_where(filter.scope.indexed_condition(now))
-        .limit(MAX_EVENTS_BEFORE_INDEX + 1)
-        .take();
-    Ok(count_rows(db, of_index, Condition::all()).await? <= MAX_EVENTS_BEFORE_INDEX)
+) -> Result<Option<Condition>, DbErr> {
+    let backend = db.get_database_backend();
+    let indexed = (filter.key != SortKey::Date)
+        .then(|| filter.scope.indexed_condition(backend, now))
+        .into_iter();
+    let priced = filter.scope.price_condition().map(|priced| Condition::all().add(priced));
+    for condition in indexed.chain(priced) {
+        let of_index = scope_columns(filter, backend)
+            .cond_where(condition.clone())
+            .limit(MAX_EVENTS_BEFORE_INDEX + 1)
+            .take();
+        if count_rows(db, of_index, Condition::all()).await? <= MAX_EVENTS_BEFORE_INDEX {
+            return Ok(Some(condition));
+        }
+    }
+    Ok(None)
+}
+
+/// Selects what the condition of a list's scope compares.
+fn scope_columns(filter: &EventFilter, backend: DbBackend) -> SelectStatement {
+    let computed = filter.computed_columns(backend);
+    Query::select().columns(SCOPE_COLUMNS).columns(computed).from(event::Entity).take()
 }
 
 /// Makes the planner run a subquery as it is.
@@ -217,11 +244,12 @@ pub(super) async fn count(
     filter: &EventFilter,
     now: DateTime<Utc>,
 ) -> Result<u64, DbErr> {
-    let mut events = Query::select().columns(SCOPE_COLUMNS).from(event::Entity).take();
+    let backend = db.get_database_backend();
+    let mut events = scope_columns(filter, backend);
     if !filter.words.is_empty() {
-        events = found_by_index(events, filter, db.get_database_backend());
+        events = found_by_index(events, filter, backend);
     }
-    count_rows(db, events, filter.scope.condition(now)).await
+    count_rows(db, events, filter.scope.condition(backend, now)).await
 }
 
 async fn count_rows(

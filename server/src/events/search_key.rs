@@ -11,10 +11,20 @@ const DOT_ABOVE: char = '\u{307}';
 /// The longest piece of a key that SQLite's index has, in characters.
 const MAX_PIECE_CHARS: usize = 3;
 
-/// The text of an event that searches look in. No word reaches from the title into the venue, or from
-/// there into the city, because words have no line break.
+/// The text of an event that searches look in, with a line for each of its texts. No word reaches from
+/// the title into the venue, or from there into the city, because words have no line break.
 pub(super) fn search_key(title: &str, venue: &str, city: &str) -> String {
-    [title, venue, city].map(folded).join("\n")
+    [title, venue, city].map(folded_line).join("\n")
+}
+
+/// The form in which cities are compared, which is the last line of [`search_key`].
+pub(super) fn city_key(city: &str) -> String {
+    folded_line(city)
+}
+
+/// A text in one line. Other programs may have written several.
+fn folded_line(text: &str) -> String {
+    folded(text).trim().replace('\n', " ")
 }
 
 /// The different words of a search, in the form of [`search_key`].
@@ -114,6 +124,12 @@ mod tests {
             let once = folded(&c.to_string());
             assert_eq!(folded(&once), once, "U+{number:04X}");
         }
+    }
+
+    #[test]
+    fn a_key_has_a_line_for_each_text() {
+        assert_eq!(search_key("Jazz\nnight", " The Hall ", ""), "jazz night\nthe hall\n");
+        assert_eq!(search_key("a", "b", "KÖLN\n").lines().nth(2), Some(&*city_key(" Ko\u{308}ln")));
     }
 
     #[test]

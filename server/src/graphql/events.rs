@@ -8,12 +8,13 @@ use super::{
     errors::ApiError,
     event::Event,
     input::{self, Time},
+    money::MoneyInput,
     pagination::{Connection, Listing, PageArgs, decode_cursor, encode_cursor, page_complexity},
     permission::PermissionExt,
 };
 use crate::events::{
-    EventFilter, EventScope, Events, MAX_SEARCH_CHARS, MAX_SEARCH_WORDS, Position, SortKey,
-    search_words,
+    EventFilter, EventScope, Events, MAX_PLACE_CHARS, MAX_SEARCH_CHARS, MAX_SEARCH_WORDS, Position,
+    SortKey, search_words,
 };
 
 /// The field that a list of events is ordered by.
@@ -70,6 +71,11 @@ pub(super) struct FilterInput {
     available: Option<bool>,
     /// Only events of the organizer with this id.
     organizer_id: Option<ID>,
+    /// Only events in this city. It is the whole name, in any case.
+    city: Option<String>,
+    /// Only events of this currency that cost at most this. With the amount 0, all events that are
+    /// free, whatever their currency.
+    max_price: Option<MoneyInput>,
     /// True: events that have begun, too. False: none of them, whatever `startsAfter` says.
     include_past: Option<bool>,
 }
@@ -77,18 +83,26 @@ pub(super) struct FilterInput {
 impl FilterInput {
     fn check(self) -> Result<EventScope, ApiError> {
         let time = |field: &str, time: Option<Time>| time.map(|time| time.check(field)).transpose();
-        Ok(EventScope::new(
+        let scope = EventScope::new(
             time("filter.startsAfter", self.starts_after)?,
             time("filter.startsBefore", self.starts_before)?,
             self.include_past,
             self.available,
             self.organizer_id.map(|id| input::id("filter.organizerId", &id)).transpose()?,
-        ))
+        );
+        let field = "filter.city";
+        input::text(field, self.city.as_deref().unwrap_or_default(), MAX_PLACE_CHARS)?;
+        let scope = scope.in_city(self.city.as_deref()).ok_or_else(|| {
+            let message = "filter.city can't be empty. Leave it out for events in all cities.";
+            ApiError::field(field, message.to_owned())
+        })?;
+        let max_price = self.max_price.map(|price| price.check("filter.maxPrice")).transpose()?;
+        Ok(scope.at_most(max_price))
     }
 }
 
-/// The additional complexity of a page: for a search and for a filter by what is available, which
-/// may read many events, and for an offset, which reads all rows that it skips. The deepest page by
+/// The additional complexity of a page: for a search and for filters by price and by what is
+/// available, which may read many events, and for an offset, which reads all rows that it skips. The deepest page by
 /// itself stays below the default limit.
 fn reading_complexity(
     search: Option<&str>,
@@ -98,7 +112,9 @@ fn reading_complexity(
     let is_search = search.is_some_and(|search| !search.trim().is_empty());
     let has_available = filter.is_some_and(|filter| filter.available.is_some());
     let skipped = offset.map_or(0, |offset| offset.max(0).unsigned_abs() as usize);
-    80 * (usize::from(is_search) + usize::from(has_available)) + (skipped / 500).min(1_000)
+    let has_max_price = filter.is_some_and(|filter| filter.max_price.is_some());
+    80 * (usize::from(is_search) + usize::from(has_available) + usize::from(has_max_price))
+        + (skipped / 500).min(1_000)
 }
 
 #[derive(Default)]
@@ -109,8 +125,8 @@ impl EventsQuery {
     /// Lists published events in pages, by default those that have not begun. Use cursors to go in both
     /// directions, or `offset` for numbered pages.
     ///
-    /// Errors: `BAD_USER_INPUT` for wrong page sizes, cursors or times, and for a search of more than
-    /// 200 characters or 20 different words.
+    /// Errors: `BAD_USER_INPUT` for wrong page sizes, cursors, times, cities or prices, and for a search
+    /// of more than 200 characters or 20 different words.
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     #[graphql(complexity = "page_complexity(first, last, child_complexity) \
                       + reading_complexity(search.as_deref(), filter.as_ref(), offset)")]

@@ -30,6 +30,7 @@ mod documentation_examples;
 mod event_cancellation;
 mod event_files;
 mod event_filter;
+mod event_places_and_prices;
 mod event_search;
 mod events;
 mod faults;

@@ -126,6 +126,21 @@ async fn every_statement_that_the_server_sends_uses_an_index(app: App) {
         let plan = explain(&app, sql).await.join("\n");
         assert!(PIECE_INDEXES.iter().any(|index| plan.contains(index)), "{sql}\n{plan}");
     }
+    for (fragment, index) in
+        [(city_condition(&app), "events_by_city"), ("\"price_minor\" = 0", "events_free")]
+    {
+        let lists = statements.iter().filter(|sql| {
+            let is_in_order = sql.contains("ORDER BY \"starts_at\"") && !is_by_pieces(&app, sql);
+            // The index over organizers may be better.
+            is_in_order && sql.contains(fragment) && !sql.contains("\"organizer_id\" = ")
+        });
+        let lists: Vec<&String> = lists.collect();
+        assert!(!lists.is_empty(), "{fragment}");
+        for sql in lists {
+            let plan = explain(&app, sql).await.join("\n");
+            assert!(plan.contains(index) && !plan.contains("Sort"), "{sql}\n{plan}");
+        }
+    }
     let mut unindexed = Vec::new();
     for sql in &statements {
         let plan = explain(&app, sql).await;
@@ -139,6 +154,14 @@ async fn every_statement_that_the_server_sends_uses_an_index(app: App) {
 /// The indexes over pieces of texts, as the plans of PostgreSQL and SQLite name them.
 const PIECE_INDEXES: [&str; 3] =
     ["events_by_search_trigram", "events_by_short_piece", "events_by_search_row"];
+
+/// The condition of lists of the events in a city.
+fn city_condition(app: &App) -> &'static str {
+    match app.engine() {
+        Engine::Sqlite => "\"city_key\" = ?",
+        Engine::Postgres => "(split_part(search_key, chr(10), 3)) = $",
+    }
+}
 
 /// Whether a statement searches by the index over pieces. The others look into the first events of a
 /// list.
@@ -201,6 +224,11 @@ async fn run_every_operation(app: &App, player: &Player<'_>) {
                     json!({ "organizerId": FIRST_ORGANIZER.0 }),
                     json!({ "organizerId": FIRST_ORGANIZER.0, "includePast": true }),
                     json!({ "organizerId": with_all_events, "available": true }),
+                    json!({ "city": "Cork" }),
+                    json!({ "city": "Cork", "organizerId": with_all_events, "includePast": true }),
+                    json!({ "maxPrice": { "amount": "0", "currency": "EUR" } }),
+                    json!({ "maxPrice": { "amount": "0.01", "currency": "EUR" } }),
+                    json!({ "maxPrice": { "amount": "99", "currency": "EUR" }, "city": "Cork" }),
                 ] {
                     let variables =
                         json!({ "sort": sort, "search": search, "page": false, "filter": filter });
