@@ -1,6 +1,7 @@
 //! Events: finding, searching and listing them. Only `inventory` changes their counts.
 
 mod changes;
+mod lists;
 mod loader;
 mod order;
 mod price;

@@ -7,6 +7,7 @@ use rowlock_entities::{EventId, event};
 use sea_orm::DbErr;
 
 use super::{
+    lists::Lists,
     loader::EventsById,
     order::{EventFilter, Position},
     search,
@@ -43,24 +44,6 @@ pub struct Events {
     pages: SharedReads<PageOfEvents>,
     counts: SharedReads<CountOfEvents>,
     stale_keys: StaleKeys,
-}
-
-/// The sources of pages and counts.
-#[derive(Clone)]
-struct Lists {
-    db: Database,
-    clock: Clock,
-    stale_keys: StaleKeys,
-}
-
-impl Lists {
-    /// Runs `read` once the events have the keys that it depends on.
-    async fn read<F: Future>(&self, filter: &EventFilter, read: impl FnOnce() -> F) -> F::Output {
-        if filter.needs_keys() {
-            self.stale_keys.renew_some().await;
-        }
-        read().await
-    }
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
