@@ -3,7 +3,7 @@
 use super::{order::EventFilter, stale_keys::StaleKeys};
 use crate::{clock::Clock, database::Database};
 
-/// The sources of pages and counts.
+/// The sources of pages, counts and cities.
 #[derive(Clone)]
 pub(super) struct Lists {
     pub(super) db: Database,

@@ -1,6 +1,7 @@
 //! Events: finding, searching and listing them. Only `inventory` changes their counts.
 
 mod changes;
+mod cities;
 mod lists;
 mod loader;
 mod order;
@@ -18,6 +19,7 @@ pub(crate) use changes::{
     EventChanges, EventProblem, MAX_PLACE_CHARS, MAX_TICKETS_PER_BOOKING, draft,
     external_id_problem, problems, published,
 };
+pub(crate) use cities::{City, MAX_CITIES};
 pub(crate) use order::{EventFilter, Position, SortKey};
 pub(crate) use price::{Price, amount, decimals};
 pub(crate) use sale::{ClosedReason, closed_reason, has_started};

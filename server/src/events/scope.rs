@@ -69,6 +69,11 @@ impl EventScope {
         }
     }
 
+    /// Published events that have not begun.
+    pub(super) fn coming() -> Self {
+        Self::new(None, None, None, None, None)
+    }
+
     /// Those of the events that are in this city, or in any. `None` if nothing of the name can be
     /// seen.
     pub(crate) fn in_city(self, city: Option<&str>) -> Option<Self> {
@@ -191,7 +196,7 @@ fn has_status(status: event::Status) -> Expr {
 }
 
 /// The key of an event's city, as the index over cities has it.
-fn city_expr(backend: DbBackend) -> Expr {
+pub(super) fn city_expr(backend: DbBackend) -> Expr {
     match backend {
         DbBackend::Postgres => Expr::cust("split_part(search_key, chr(10), 3)"),
         _ => Expr::col("city_key"),

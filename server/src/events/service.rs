@@ -1,4 +1,4 @@
-//! Reads events: one by id, or pages of searched and ordered lists.
+//! Reads events: one by id, or pages of searched and ordered lists; and their cities.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use rowlock_entities::{EventId, event};
 use sea_orm::DbErr;
 
 use super::{
+    cities::{CitiesOfEvents, City, KeptCities},
     lists::Lists,
     loader::EventsById,
     order::{EventFilter, Position},
@@ -43,6 +44,9 @@ pub struct Events {
     by_id: Batcher<EventsById>,
     pages: SharedReads<PageOfEvents>,
     counts: SharedReads<CountOfEvents>,
+    cities: SharedReads<CitiesOfEvents>,
+    kept_cities: KeptCities,
+    clock: Clock,
     stale_keys: StaleKeys,
 }
 
@@ -92,11 +96,15 @@ impl Events {
     pub(crate) fn new(db: Database, clock: Clock, metrics: &Metrics) -> Self {
         let by_id = EventsById(db.clone());
         let stale_keys = StaleKeys::new(db.clone());
-        let lists = Lists { db, clock, stale_keys: stale_keys.clone() };
+        let lists = Lists { db, clock: clock.clone(), stale_keys: stale_keys.clone() };
+        let kept_cities = KeptCities::default();
         Self {
             by_id: Batcher::new(by_id, Bounds::FOR_LOOKUPS, metrics.queue("events-by-id")),
             pages: SharedReads::new(lists.clone()),
-            counts: SharedReads::new(lists),
+            counts: SharedReads::new(lists.clone()),
+            cities: SharedReads::new((lists, kept_cities.clone())),
+            kept_cities,
+            clock,
             stale_keys,
         }
     }
@@ -144,5 +152,14 @@ impl Events {
 
     pub(crate) async fn count(&self, filter: &EventFilter) -> Result<u64, EventsError> {
         Ok(self.counts.find(CountOfEvents(filter.unordered())).await??)
+    }
+
+    /// The cities of published events that have not begun, those with most events first. The answer
+    /// may be some seconds old.
+    pub(crate) async fn cities(&self) -> Result<Arc<[City]>, EventsError> {
+        match self.kept_cities.find(self.clock.now()) {
+            Some(cities) => Ok(cities),
+            None => Ok(self.cities.find(CitiesOfEvents).await??),
+        }
     }
 }

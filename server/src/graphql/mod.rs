@@ -10,6 +10,7 @@ mod book_event;
 mod booking;
 mod cancel_attendee_booking;
 mod cancel_booking;
+mod cities;
 mod create_event;
 mod create_organizer;
 mod errors;

@@ -4,7 +4,7 @@ use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, 
 
 use super::{
     book_event::BookEventMutation, cancel_attendee_booking::CancelAttendeeBookingMutation,
-    cancel_booking::CancelBookingMutation, create_event::CreateEventMutation,
+    cancel_booking::CancelBookingMutation, cities::CitiesQuery, create_event::CreateEventMutation,
     create_organizer::CreateOrganizerMutation, event_updates::EventUpdatesSubscription,
     events::EventsQuery, import_events::ImportEventsMutation, node::NodeQuery,
     organizer::OrganizerQuery, problem::Problem, remaining_tickets::RemainingTicketsSubscription,
@@ -15,7 +15,7 @@ use super::{
 
 /// Everything that can be read.
 #[derive(Default, MergedObject)]
-pub(super) struct Query(EventsQuery, OrganizerQuery, MeQuery, NodeQuery);
+pub(super) struct Query(EventsQuery, CitiesQuery, OrganizerQuery, MeQuery, NodeQuery);
 
 /// Everything that changes something.
 #[derive(Default, MergedObject)]

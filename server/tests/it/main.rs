@@ -15,6 +15,7 @@ mod accounts;
 mod app;
 mod bookings;
 mod browser;
+mod cities;
 mod client_limits;
 mod clients;
 mod cluster;

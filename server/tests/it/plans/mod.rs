@@ -239,6 +239,7 @@ async fn run_every_operation(app: &App, player: &Player<'_>) {
         }
     }
 
+    send("{ cities { name events } }", json!({})).await;
     let single_event = "query($id: ID!) { me { id } event(id: $id) { title myBooking { id } } }";
     send(single_event, json!({ "id": events[0] })).await;
     let with_key = json!({ "eventId": events[1], "quantity": 2, "idempotencyKey": "once" });
