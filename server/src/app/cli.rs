@@ -24,7 +24,7 @@ use crate::{
     accounts::SecretArgs,
     database::{DatabaseArgs, DatabaseUrl},
     graphql::OperationArgs,
-    http::{HttpArgs, has_web_client},
+    http::{HttpArgs, check_texts, has_web_client},
     inventory::BookingArgs,
     jobs::State,
     limits::{ClientArgs, RateLimitArgs},
@@ -67,24 +67,29 @@ pub fn from_command_line() -> Result<Cli, String> {
         }
         one_line(&error)
     })?;
-    check_web_dir(&cli)?;
+    check_folders(&cli)?;
     Ok(cli)
 }
 
-/// Checks that a folder that is named for the web client has one, if the server is to start.
-fn check_web_dir(cli: &Cli) -> Result<(), String> {
+/// Checks that a folder that is named for the web client has one, and that the site's own pages can
+/// be read, if the server is to start.
+fn check_folders(cli: &Cli) -> Result<(), String> {
     let args = match &cli.command {
         None => &cli.serve,
         Some(Command::Serve(args)) => args,
         Some(_) => return Ok(()),
     };
-    match &args.http.web_dir {
-        Some(dir) if !has_web_client(dir) => Err(format!(
+    let HttpArgs { web_dir, pages_dir, .. } = &args.http;
+    if let Some(dir) = web_dir.as_deref().filter(|dir| !has_web_client(dir)) {
+        return Err(format!(
             "--web-dir {dir:?}: it is not a folder with the web client's index.html; `cargo xtask \
              web` builds the client into web/dist"
-        )),
-        _ => Ok(()),
+        ));
     }
+    if let Some(dir) = pages_dir {
+        check_texts(dir).map_err(|error| format!("--pages-dir {dir:?}: {error}"))?;
+    }
+    Ok(())
 }
 
 fn without_empty_variables(command: clap::Command) -> clap::Command {

@@ -51,7 +51,7 @@ use crate::{
 };
 
 pub use self::settings::HttpArgs;
-pub(crate) use self::site::has_web_client;
+pub(crate) use self::site::{check_texts, has_web_client};
 pub use self::websocket::CLOSE_CODES;
 pub(crate) use self::{
     access_log::ensure_request_id, arrived::Arrived, cors::limit_requested_headers,

@@ -35,6 +35,11 @@ pub struct HttpArgs {
     #[arg(long, env, value_name = "DIR")]
     pub web_dir: Option<PathBuf>,
 
+    /// Folder with the texts of the site's own pages: help.md, terms.md, privacy.md and refunds.md. A
+    /// page whose file is missing has the text that came with the program
+    #[arg(long, env, value_name = "DIR")]
+    pub pages_dir: Option<PathBuf>,
+
     /// Largest request body, and largest message on a WebSocket, in bytes
     #[arg(
         long,

@@ -36,7 +36,7 @@ fn utf8(bytes: &[u8]) -> String {
 }
 
 /// The error of a command, which must fail and say why in one line.
-fn one_line_error(output: &Output) -> String {
+pub(crate) fn one_line_error(output: &Output) -> String {
     assert!(!output.status.success());
     let line = utf8(&output.stderr);
     assert_eq!(line.trim_end().lines().count(), 1, "{line}");
@@ -109,6 +109,7 @@ fn a_wrong_setting_is_reported_in_one_line() {
         ("LOG_LEVEL", "a=b=c", "\"a=b=c\""),
         ("LOG_LEVEL", ",", "names no level"),
         ("WEB_DIR", "nowhere", "the web client's index.html"),
+        ("PAGES_DIR", "nowhere", "it is not a folder that can be read"),
         ("ALLOWED_ORIGINS", "https://a.example:99999", "must be a scheme, a host"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://h:4318/v1/traces", "leave out /v1/traces"),
     ] {

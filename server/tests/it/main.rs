@@ -71,5 +71,6 @@ mod socket_frames;
 mod statements;
 mod stopping;
 mod synchronous_standby;
+mod text_pages;
 mod traces;
 mod waiting;

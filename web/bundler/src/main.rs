@@ -17,15 +17,24 @@ use wasm_bindgen_cli_support::Bindgen;
 /// One of the client's programs.
 struct Program {
     name: &'static str,
-    /// The page that loads it. All of them are made from index.html.
-    page: &'static str,
+    /// The pages that use its files, each with the file that it is made from.
+    pages: &'static [(&'static str, &'static str)],
     /// Its style sheets, which become one file.
     styles: &'static [&'static str],
 }
 
 const PROGRAMS: [Program; 2] = [
-    Program { name: "buyer", page: "index.html", styles: &["style.css"] },
-    Program { name: "organizer", page: "organize.html", styles: &["style.css", "organize.css"] },
+    Program {
+        name: "buyer",
+        // The second is that of texts such as help and terms, and loads no program.
+        pages: &[("index.html", "index.html"), ("page.html", "page.html")],
+        styles: &["style.css"],
+    },
+    Program {
+        name: "organizer",
+        pages: &[("organize.html", "index.html")],
+        styles: &["style.css", "organize.css"],
+    },
 ];
 
 /// A dependency of Leptos exports these for streams of server functions. No program here has any,
@@ -59,7 +68,7 @@ fn main() -> Result<()> {
     let favicon = fs::read(args.pages.join("favicon.png")).context("reading favicon.png")?;
     bundle.add("favicon.png", &favicon)?;
     bundle.add("favicon.svg", read(&args.pages.join("favicon.svg"))?.as_bytes())?;
-    for Program { name: program, page, styles } in PROGRAMS {
+    for Program { name: program, pages, styles } in PROGRAMS {
         let styles: Result<String> =
             styles.iter().map(|name| read(&args.pages.join(name))).collect();
         bundle.add("style.css", without_css_comments(&styles?).as_bytes())?;
@@ -67,10 +76,12 @@ fn main() -> Result<()> {
         // Ordered so that each file refers only to those before it.
         let start = bundle.with_asset_paths(&read(&args.pages.join("start.js"))?);
         bundle.add("start.js", start.as_bytes())?;
-        let index = without_indentation(&read(&args.pages.join("index.html"))?);
-        let index = bundle.with_asset_paths(&index);
-        // The server writes lines of its own into it, so a compressed copy would be of no use.
-        fs::write(args.out.join(page), index).with_context(|| format!("writing {page}"))?;
+        for (page, source) in pages {
+            let html = without_indentation(&read(&args.pages.join(source))?);
+            let html = bundle.with_asset_paths(&html);
+            // The server writes lines of its own into it, so a compressed copy would be of no use.
+            fs::write(args.out.join(page), html).with_context(|| format!("writing {page}"))?;
+        }
     }
     // Crawlers and devices ask for these under fixed names.
     for name in ["robots.txt", "apple-touch-icon.png"] {

@@ -1,13 +1,17 @@
-//! The files that browsers load, as `cargo xtask web` builds them: the web client and the IDEs.
+//! What browsers load: the web client and the IDEs, as `cargo xtask web` builds them, and the site's
+//! own pages, such as help and terms.
 
 #[cfg(feature = "site")]
 mod embedded;
 mod head;
+mod markdown;
 mod pages;
 mod public_origin;
 mod structured_data;
+mod text_pages;
+mod texts;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use axum::{
     Router,
@@ -26,7 +30,10 @@ use tower_http::{
     set_header::SetResponseHeaderLayer,
 };
 
+use self::texts::{SiteText, read_texts};
 use super::{settings::HttpArgs, state::App};
+
+pub(crate) use self::texts::check_texts;
 
 /// The folder in which a checkout has the site.
 const DEFAULT_DIR: &str = "web/dist";
@@ -35,6 +42,9 @@ const DEFAULT_DIR: &str = "web/dist";
 const INDEX: &str = "index.html";
 /// The file from which the client draws the pages of organizers.
 const ORGANIZE: &str = "organize.html";
+/// The file of the site's own pages. Another client than Rowlock's own may lack it, and has pages of
+/// its own at their addresses.
+const TEXT_PAGE: &str = "page.html";
 /// The page of GraphQL Playground.
 const PLAYGROUND: &str = "ide/playground/index.html";
 
@@ -84,11 +94,13 @@ pub(super) fn has_ides(settings: &HttpArgs) -> bool {
 pub(super) fn routes(settings: &HttpArgs, has_ides: bool) -> Router<App> {
     #[cfg(feature = "site")]
     if settings.web_dir.is_none() {
-        return routes_to(Path::new(""), embedded::EmbeddedFiles, has_ides);
+        let texts = texts_of(settings, embedded::has_file(Path::new(TEXT_PAGE)));
+        return routes_to(Path::new(""), embedded::EmbeddedFiles, has_ides, texts);
     }
     let dir = settings.web_dir.as_deref().unwrap_or(Path::new(DEFAULT_DIR));
     if has_web_client(dir) {
-        return routes_to(dir, TokioBackend, has_ides);
+        let texts = texts_of(settings, dir.join(TEXT_PAGE).is_file());
+        return routes_to(dir, TokioBackend, has_ides, texts);
     }
     tracing::info!(
         "serving the API alone: there is no web client in {}; `cargo xtask web` builds it, and \
@@ -98,9 +110,30 @@ pub(super) fn routes(settings: &HttpArgs, has_ides: bool) -> Router<App> {
     Router::new().fallback(missing)
 }
 
+/// The texts of the site's own pages, if the site has a file for these.
+fn texts_of(settings: &HttpArgs, has_page: bool) -> Vec<Arc<SiteText>> {
+    let dir = settings.pages_dir.as_deref();
+    if !has_page {
+        if dir.is_some() {
+            tracing::warn!("PAGES_DIR has no effect: the web client has no {TEXT_PAGE}");
+        }
+        return Vec::new();
+    }
+    read_texts(dir).unwrap_or_else(|error| {
+        // The command line was refused if this was so when the program started.
+        tracing::error!(%error, "PAGES_DIR can't be read any more");
+        Vec::new()
+    })
+}
+
 /// Serves files, and their compressed versions to browsers that accept these. All addresses that no
 /// file has belong to the client's pages.
-fn routes_to<B: Backend>(dir: &Path, backend: B, has_ides: bool) -> Router<App> {
+fn routes_to<B: Backend>(
+    dir: &Path,
+    backend: B,
+    has_ides: bool,
+    texts: Vec<Arc<SiteText>>,
+) -> Router<App> {
     let client = |file: &str| pages::Client {
         backend: backend.clone(),
         file: dir.join(file),
@@ -128,6 +161,7 @@ fn routes_to<B: Backend>(dir: &Path, backend: B, has_ides: bool) -> Router<App> 
         .merge(ides.layer(header_of(header::CONTENT_SECURITY_POLICY, IDE_POLICY)))
         .merge(
             pages::routes(client(INDEX), client(ORGANIZE))
+                .merge(text_pages::routes(&client(TEXT_PAGE), texts))
                 .layer(header_of(header::CONTENT_SECURITY_POLICY, CLIENT_POLICY)),
         )
         .layer(header_of(header::CONTENT_SECURITY_POLICY, FILE_POLICY))

@@ -262,18 +262,15 @@ impl<B: Backend> Client<B> {
             Ok(file) => {
                 let vary = [(header::VARY, HeaderValue::from_static(DEPENDS_ON))];
                 let link = if self.has_ides { LINK_TO_IDES } else { "" };
-                let page = with_lines(&file, &(head.to_html() + link));
+                let page = with_head(&file, &(head.to_html() + link));
                 (status, vary, Html(page)).into_response()
             }
-            Err(error) => {
-                tracing::error!(%error, "the web client's page can't be read");
-                StatusCode::INTERNAL_SERVER_ERROR.into_response()
-            }
+            Err(error) => unreadable(&error),
         }
     }
 
     /// Reads the client's file each time, because a build may replace it.
-    async fn read(&self) -> io::Result<String> {
+    pub(super) async fn read(&self) -> io::Result<String> {
         let mut text = String::new();
         let file = match self.backend.open(self.file.clone()).await {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -286,11 +283,22 @@ impl<B: Backend> Client<B> {
     }
 }
 
-/// The client's file with a page's own lines.
-fn with_lines(file: &str, lines: &str) -> String {
+/// The answer if the client's file can't be read.
+pub(super) fn unreadable(error: &io::Error) -> Response {
+    tracing::error!(%error, "the web client's page can't be read");
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}
+
+/// The client's file with a page's own lines in its head.
+pub(super) fn with_head(file: &str, lines: &str) -> String {
+    with_lines(file, [HEAD_START, HEAD_END], lines)
+}
+
+/// The client's file with other lines in place of those between two comments.
+pub(super) fn with_lines(file: &str, [start, end]: [&str; 2], lines: &str) -> String {
     let replaced = || {
-        let (before, rest) = file.split_once(HEAD_START)?;
-        let (_, after) = rest.split_once(HEAD_END)?;
+        let (before, rest) = file.split_once(start)?;
+        let (_, after) = rest.split_once(end)?;
         Some([before, lines, after].concat())
     };
     // Another client than Rowlock's own may lack the two comments.
