@@ -4,6 +4,8 @@
 //! here knows GraphQL.
 
 pub mod booking;
+pub mod cover;
+pub mod cover_variant;
 pub mod event;
 mod id;
 pub mod job;

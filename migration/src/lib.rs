@@ -25,6 +25,7 @@ mod m20261127_000016_replaced_events;
 mod m20261127_000017_unused_title_index;
 mod m20261127_000018_checks_of_bookings;
 mod m20261127_000020_places_and_prices;
+mod m20261127_000019_covers;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -53,6 +54,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000017_unused_title_index::Migration),
             Box::new(m20261127_000018_checks_of_bookings::Migration),
             Box::new(m20261127_000020_places_and_prices::Migration),
+            Box::new(m20261127_000019_covers::Migration),
         ]
     }
 }
