@@ -12,6 +12,7 @@ pub mod services;
 
 pub mod accounts;
 pub mod bookings;
+pub mod covers;
 pub mod events;
 pub mod inventory;
 pub mod live;

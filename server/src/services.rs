@@ -6,6 +6,7 @@ use crate::{
     accounts::{AccessTokens, Accounts, JwtSecrets, Sessions},
     bookings::Bookings,
     clock::Clock,
+    covers::Covers,
     database::Database,
     events::Events,
     inventory::{BookingArgs, Inventory},
@@ -27,6 +28,7 @@ pub struct Services {
     pub accounts: Accounts,
     pub sessions: Sessions,
     pub events: Events,
+    pub covers: Covers,
     pub bookings: Bookings,
     pub organizers: Organizers,
     pub managed_events: ManagedEvents,
@@ -63,6 +65,7 @@ impl Services {
             ),
             accounts,
             events: Events::new(db.clone(), clock.clone(), &metrics),
+            covers: Covers::new(db.clone(), &metrics),
             bookings: Bookings::new(db.clone(), inventory.clone(), &metrics),
             managed_events: ManagedEvents::new(
                 db.clone(),

@@ -44,6 +44,9 @@ pub(crate) trait CommandScope: Send + Sync + 'static {
     /// already have committed the command.
     fn add_needed_bookings(&self, needed: &mut NeededBookings, is_retry: bool);
 
+    /// Adds the events whose covers the decision depends on.
+    fn add_needed_covers(&self, _ids: &mut Vec<EventId>) {}
+
     /// Whether the command can only take tickets. If its event is sold out or not on sale, it is first
     /// decided without a lock, and may be refused by that decision.
     fn only_takes_tickets(&self) -> bool;

@@ -10,9 +10,14 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use rowlock_entities::{BookingId, EventId, UserId, booking, event};
+use rowlock_entities::{
+    BookingId, EventId, UserId, booking,
+    cover::{self, Hash},
+    event,
+};
 
 use super::needed_bookings::ConfirmedOfEvent;
+use crate::covers::NewCover;
 
 /// Events, bookings and users as they are after the decisions so far.
 #[derive(Clone, Debug)]
@@ -33,6 +38,9 @@ pub(crate) struct Ledger {
     added_events: Vec<event::Model>,
     /// The events whose bookings a job must cancel.
     cancelled_events: HashSet<EventId>,
+    /// The names and texts of covers.
+    covers: HashMap<EventId, (Hash, String)>,
+    changed_covers: HashMap<EventId, Option<NewCover>>,
 }
 
 /// The changes that a batch's decisions make.
@@ -49,11 +57,13 @@ pub(super) struct Changes {
     pub(super) added_events: Vec<event::Model>,
     /// The events whose bookings a job must cancel.
     pub(super) cancelled_events: Vec<EventId>,
+    /// The events with other covers, or with none any more.
+    pub(super) covers: Vec<(EventId, Option<NewCover>)>,
 }
 
 impl Changes {
     pub(super) fn is_empty(&self) -> bool {
-        // A booking that is added or cancelled changes a count.
+        // A booking that is added or cancelled changes a count, and a cover changes its event's version.
         self.events.is_empty() && self.added_events.is_empty() && self.cancelled_events.is_empty()
     }
 }
@@ -81,11 +91,20 @@ impl Ledger {
             retitled_events: HashSet::new(),
             added_events: Vec::new(),
             cancelled_events: HashSet::new(),
+            covers: HashMap::new(),
+            changed_covers: HashMap::new(),
         };
         for booking in bookings {
             ledger.index(booking);
         }
         ledger
+    }
+
+    /// Adds the covers of events, read after these were locked.
+    pub(super) fn with_covers(mut self, covers: Vec<cover::Model>) -> Self {
+        let covers = covers.into_iter().map(|cover| (cover.event_id, (cover.hash, cover.alt)));
+        self.covers = covers.collect();
+        self
     }
 
     /// The time at which the whole batch is decided.
@@ -204,6 +223,27 @@ impl Ledger {
         Arc::clone(&self.events[&id])
     }
 
+    /// Whether this is the cover of an event, or the event has none if this is `None`.
+    pub(super) fn has_cover(&self, event_id: EventId, cover: Option<&NewCover>) -> bool {
+        let known = self.covers.get(&event_id).map(|(hash, alt)| (*hash, alt));
+        known == cover.map(|cover| (cover.hash, &cover.alt))
+    }
+
+    /// Gives an event a cover, or takes it away, and counts the edit. Returns the event as it is
+    /// then.
+    pub(super) fn set_cover(
+        &mut self,
+        event: event::Model,
+        cover: Option<NewCover>,
+    ) -> Arc<event::Model> {
+        match &cover {
+            Some(cover) => self.covers.insert(event.id, (cover.hash, cover.alt.clone())),
+            None => self.covers.remove(&event.id),
+        };
+        self.changed_covers.insert(event.id, cover);
+        self.edit_event(event)
+    }
+
     /// Has a job cancel the bookings of an event.
     pub(super) fn ask_to_cancel_bookings(&mut self, event_id: EventId) {
         self.cancelled_events.insert(event_id);
@@ -225,6 +265,7 @@ impl Ledger {
             retitled_events: self.retitled_events.into_iter().collect(),
             added_events: self.added_events,
             cancelled_events: self.cancelled_events.into_iter().collect(),
+            covers: self.changed_covers.into_iter().collect(),
         }
     }
 

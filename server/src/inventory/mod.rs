@@ -1,8 +1,8 @@
 //! The only place where ticket counts change.
 //!
 //! A caller gives the [`Inventory`] a command. Each [`Command`] is a type of its own with its own
-//! outcome: [`Book`] and [`Cancel`] for buyers, [`CreateEvent`], [`EditEvent`], [`CancelEvent`],
-//! [`ImportEvents`] and what [`CancelBookingsJob`] makes for organizers. It waits in its event's lane
+//! outcome: [`Book`] and [`Cancel`] for buyers, [`CreateEvent`], [`EditEvent`], [`SetCover`],
+//! [`CancelEvent`], [`ImportEvents`] and what [`CancelBookingsJob`] makes for organizers. It waits in its event's lane
 //! (`lanes`) until the transaction before it is done. Then the settler (`settler`) runs one
 //! row-locked transaction for all commands that wait: it locks their events, reads the rows that they
 //! depend on, lets the pure [`ledger`] decide each of them, writes, and commits. `retry_policy`
@@ -13,6 +13,7 @@ mod book;
 mod cancel;
 mod cancel_event;
 mod command;
+mod cover_store;
 mod create_event;
 mod edit_event;
 mod import_events;
@@ -21,6 +22,7 @@ mod ledger;
 mod needed_bookings;
 mod pending;
 mod retry_policy;
+mod set_cover;
 mod settings;
 mod settler;
 mod store;
@@ -37,4 +39,5 @@ pub(crate) use create_event::{CreateEvent, EventCreated};
 pub(crate) use edit_event::{Edit, EditEvent, EditOutcome};
 pub(crate) use import_events::{ImportEvents, ImportOutcome, ImportedEvent};
 pub(crate) use lanes::Inventory;
+pub(crate) use set_cover::SetCover;
 pub use settings::BookingArgs;

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 use super::{
     cancel_event::CancelBookingsJob,
     command::InventoryError,
+    cover_store,
     ledger::{Changes, Ledger},
     pending::PendingCommand,
     retry_policy::{Backoff, FailedAttempt, NextStep},
@@ -249,7 +250,11 @@ impl Settler {
                 Some(store::find_existing_users(&tx, ids, skips_locked).await?)
             }
         };
-        let mut ledger = Ledger::new(self.clock.now(), users, events, bookings);
+        let covers = match sub_batch.needed_covers() {
+            ids if ids.is_empty() => Vec::new(),
+            ids => cover_store::find_covers(&tx, ids).await?,
+        };
+        let mut ledger = Ledger::new(self.clock.now(), users, events, bookings).with_covers(covers);
         let counts_before: Vec<TicketCount> = ledger.events().map(TicketCount::of).collect();
         let progress = sub_batch.decide_all(&mut ledger);
         // Unchanged counts are certain now, and changed ones only after the commit.
@@ -285,6 +290,7 @@ async fn write(
     // Edit first: a lower count may not fit the total that the event had, nor the other way round.
     store::update_events(tx, &changes.edited_events).await?;
     store::forget_search_keys(tx, changes.retitled_events).await?;
+    cover_store::replace_covers(tx, changes.covers).await?;
     store::insert_events(tx, changes.added_events).await?;
     // Cancel before inserting: a user who cancels and books again must not have two confirmed
     // bookings.

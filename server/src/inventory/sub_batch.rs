@@ -102,6 +102,15 @@ impl SubBatch {
         needed_bookings(self.commands.iter(), self.is_retry)
     }
 
+    /// The events whose covers the decisions depend on.
+    pub(super) fn needed_covers(&self) -> Vec<EventId> {
+        let mut ids = Vec::new();
+        for command in &self.commands {
+            command.scope().add_needed_covers(&mut ids);
+        }
+        ids
+    }
+
     /// Decides all commands, and returns how far each came.
     pub(super) fn decide_all(&mut self, ledger: &mut Ledger) -> Vec<Progress> {
         let lock_wait = self.lock_wait;

@@ -12,12 +12,13 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    covers::NewCover,
     database::Database,
     events::{EventChanges, draft, external_id_problem, problems},
     field_problem::FieldProblem,
     inventory::{
         BookingsCancelled, CancelBookingsJob, CancelEvent, CreateEvent, Edit, EditEvent,
-        EditOutcome, EventCreated, Inventory, InventoryError, Rejection,
+        EditOutcome, EventCreated, Inventory, InventoryError, Rejection, SetCover,
     },
     jobs::{Failure, Progress},
 };
@@ -93,6 +94,15 @@ impl ManagedEvents {
         };
         let command = EditEvent { event_id, revision, edit };
         Ok(self.inventory.carry_out(command).await?)
+    }
+
+    /// Gives an event another cover, or takes it away.
+    pub(crate) async fn set_cover(
+        &self,
+        event_id: EventId,
+        cover: Option<NewCover>,
+    ) -> Result<EditOutcome, ManagedEventsError> {
+        Ok(self.inventory.carry_out(SetCover { event_id, cover }).await?)
     }
 
     /// Cancels an event for good. Nobody can book it from then on, and a job cancels its bookings.

@@ -13,7 +13,7 @@ pub(crate) enum Action {
     SeeAttendees,
     /// Cancel the booking of a buyer.
     CancelBookings,
-    /// Create, edit, publish, cancel, import and export events.
+    /// Create, edit, publish, cancel, import and export events, and give them pictures.
     ManageEvents,
     /// Change the organizer's name and slug.
     EditOrganizer,
