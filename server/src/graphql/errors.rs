@@ -10,6 +10,7 @@ use crate::{
     accounts::{AccountsError, PasswordError, SessionsError},
     bookings::BookingsError,
     coalescing::{ReadPanicked, Refusal},
+    covers::CoversError,
     database::Fault,
     events::EventsError,
     field_problem::FieldProblem,
@@ -280,6 +281,18 @@ impl From<EventsError> for ApiError {
             EventsError::Database(error) => error.into(),
             EventsError::LookupRefused(refusal) => refusal.into(),
             EventsError::ReadPanicked(error) => error.into(),
+        }
+    }
+}
+
+impl From<CoversError> for ApiError {
+    fn from(error: CoversError) -> Self {
+        match error {
+            CoversError::Busy => Self::busy(),
+            CoversError::Picture(error) => Self::field("picture", error.advice()),
+            CoversError::LookupRefused(refusal) => refusal.into(),
+            CoversError::ReadPanicked(error) => error.into(),
+            CoversError::Database(error) => error.into(),
         }
     }
 }

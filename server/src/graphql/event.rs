@@ -8,6 +8,7 @@ use rowlock_entities::{EventId, event};
 use super::{
     attendee::{AttendeeConnection, EventSales},
     booking::{Booking, BookingStatus},
+    cover::Cover,
     errors::ApiError,
     money::Money,
     organizer::Organizer,
@@ -18,6 +19,7 @@ use super::{
 };
 use crate::{
     bookings::{Bookings, UserAtEvent},
+    covers::Covers,
     events::Events,
     organizers::Action,
 };
@@ -146,6 +148,12 @@ impl Event {
     /// The price of one ticket.
     async fn price(&self) -> Money {
         Money::from_minor(self.0.price_minor, &self.0.currency)
+    }
+
+    /// The picture of the event; null without one. Organizers give it by `PUT /events/ID/cover`.
+    async fn cover(&self, ctx: &Context<'_>) -> Result<Option<Cover>, ApiError> {
+        let covers = ctx.data_unchecked::<Covers>();
+        Ok(covers.find(self.0.id).await?.map(Cover))
     }
 
     /// Who holds or held tickets, newest booking first; null for who is no member of the organizer.

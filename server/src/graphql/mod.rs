@@ -11,6 +11,7 @@ mod booking;
 mod cancel_attendee_booking;
 mod cancel_booking;
 mod cities;
+mod cover;
 mod create_event;
 mod create_organizer;
 mod errors;
@@ -51,6 +52,7 @@ pub(crate) use execution::{
     Admitted, Api, ClientApi, Document, Operation, RawVariables, RequestErrors, RequestId,
     code_of_first, max_values_in, was_refused,
 };
+pub(crate) use problem::event_cancelled_message;
 pub use schema::sdl;
 pub use session_cookie::CookieSameSite;
 pub(crate) use session_cookie::{CookieScope, SessionCookie};

@@ -175,6 +175,11 @@ impl CapacityTooLow {
     }
 }
 
+/// One sentence to show to the person who wants to change an event that was cancelled.
+pub(crate) fn event_cancelled_message(event: &event::Model) -> String {
+    format!("{} was cancelled and can't be changed any more.", event.title)
+}
+
 /// The event was cancelled, and stays so.
 #[derive(SimpleObject)]
 pub(super) struct EventCancelled {
@@ -186,7 +191,6 @@ pub(super) struct EventCancelled {
 
 impl EventCancelled {
     pub(super) fn new(event: Arc<event::Model>) -> Self {
-        let message = format!("{} was cancelled and can't be changed any more.", event.title);
-        Self { message, event: Event(event) }
+        Self { message: event_cancelled_message(&event), event: Event(event) }
     }
 }

@@ -115,6 +115,7 @@ impl Api {
             .data(services.accounts.clone())
             .data(services.sessions.clone())
             .data(services.events.clone())
+            .data(services.covers.clone())
             .data(services.bookings.clone())
             .data(services.organizers.clone())
             .data(services.managed_events.clone())

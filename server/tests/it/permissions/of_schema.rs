@@ -23,9 +23,10 @@ const OPEN_FIELDS: &[(&str, &str, &str)] = &[
     (
         "Event",
         "id title description status revision cancellationReason organizer startsAt endsAt timeZone
-         salesStartAt salesEndAt maxPerBooking city venue totalTickets remainingTickets price",
+         salesStartAt salesEndAt maxPerBooking city venue totalTickets remainingTickets price cover",
         "people decide by them what to book",
     ),
+    ("Cover", "url widths alt", "it is of an event"),
     ("Event", "myBooking", "it is the viewer's own"),
     ("City", "name events", "everybody may list the events there"),
     ("Organizer", "id slug", "they are in addresses"),
