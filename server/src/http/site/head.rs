@@ -14,8 +14,17 @@ pub(super) const TAGLINE: &str =
 /// Longest description, in characters. Search engines and previews show less.
 const MAX_DESCRIPTION_CHARS: usize = 300;
 
-/// The picture that previews show beside a link.
-const IMAGE_PATH: &str = "/apple-touch-icon.png";
+/// The picture that previews show beside a link to a page without one of its own.
+const ICON_PATH: &str = "/apple-touch-icon.png";
+
+/// The picture of a page's subject.
+#[derive(Clone, Debug)]
+pub(super) struct Picture {
+    /// Its path on this server.
+    pub(super) path: String,
+    /// What it shows, for people who don't see it.
+    pub(super) alt: String,
+}
 
 /// The description of a page.
 #[derive(Clone, Debug)]
@@ -24,6 +33,7 @@ pub(super) struct Head {
     pub(super) description: String,
     /// The origin of the page and its path, if it should be found and shared.
     pub(super) address: Option<(String, String)>,
+    pub(super) picture: Option<Picture>,
     /// The page's subject, as schema.org describes things.
     pub(super) structured_data: Option<Value>,
     /// Whether search engines should leave the page out.
@@ -37,6 +47,7 @@ impl Head {
             title: title.to_owned(),
             description: TAGLINE.to_owned(),
             address: None,
+            picture: None,
             structured_data: None,
             is_hidden: false,
         }
@@ -58,17 +69,26 @@ impl Head {
         if let Some((origin, path)) = &self.address {
             let (origin, path) = (escaped(origin), escaped(path));
             line(&format!("<link rel=\"canonical\" href=\"{origin}{path}\" />"));
+            let (image, alt, card) = match &self.picture {
+                Some(Picture { path, alt }) => {
+                    (path.as_str(), without_direction(alt), "summary_large_image")
+                }
+                None => (ICON_PATH, String::new(), "summary"),
+            };
             for (property, content) in [
                 ("og:type", "website"),
                 ("og:site_name", "Rowlock"),
                 ("og:title", &title),
                 ("og:description", &description),
                 ("og:url", &format!("{origin}{path}")),
-                ("og:image", &format!("{origin}{IMAGE_PATH}")),
+                ("og:image", &format!("{origin}{}", escaped(image))),
+                ("og:image:alt", &escaped(&alt)),
             ] {
-                line(&format!("<meta property=\"{property}\" content=\"{content}\" />"));
+                if !content.is_empty() {
+                    line(&format!("<meta property=\"{property}\" content=\"{content}\" />"));
+                }
             }
-            line("<meta name=\"twitter:card\" content=\"summary\" />");
+            line(&format!("<meta name=\"twitter:card\" content=\"{card}\" />"));
         }
         if self.is_hidden {
             line("<meta name=\"robots\" content=\"noindex\" />");
@@ -145,6 +165,7 @@ mod tests {
                 title: text.to_owned(),
                 description: text.to_owned(),
                 address: Some(("http://a.example".to_owned(), "/".to_owned())),
+                picture: Some(Picture { path: "/p.jpg".to_owned(), alt: text.to_owned() }),
                 structured_data: Some(json!({ "name": text })),
                 is_hidden: false,
             };

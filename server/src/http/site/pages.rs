@@ -25,11 +25,17 @@ use tower_http::services::fs::Backend;
 use uuid::Uuid;
 
 use super::{
-    head::{Head, TAGLINE},
+    head::{Head, Picture, TAGLINE},
     public_origin::{DEPENDS_ON, public_origin},
     structured_data::{event_data, organization, organizer_path},
 };
-use crate::{database::Fault, events::EventsError, http::state::App, organizers::OrganizersError};
+use crate::{
+    covers::{Cover, CoversError},
+    database::Fault,
+    events::EventsError,
+    http::state::App,
+    organizers::OrganizersError,
+};
 
 /// The client's pages besides the lists, the events and the organizers, and their titles.
 const OTHER_PAGES: [(&str, &str); 3] =
@@ -122,6 +128,7 @@ async fn list<B: Backend>(
         description: TAGLINE.to_owned(),
         address: public_origin(&headers, app.scheme(&headers))
             .map(|origin| (origin, "/events".to_owned())),
+        picture: None,
         structured_data: None,
         is_hidden: false,
     };
@@ -137,9 +144,9 @@ async fn event<B: Backend>(
     let id = id.ok().and_then(|Path(id)| Uuid::try_parse(&id).ok()).map(EventId::from);
     let Some(id) = id else { return not_found(Extension(client)).await };
     match timeout(READ_TIMEOUT, find_event(&app, id)).await {
-        Ok(Ok(Some((event, organizer)))) => {
+        Ok(Ok(Some(found))) => {
             let origin = public_origin(&headers, app.scheme(&headers));
-            let head = event_head(&event, organizer.as_deref(), origin, &app);
+            let head = event_head(&found, origin, &app);
             client.page(StatusCode::OK, &head).await
         }
         Ok(Ok(None)) => not_found(Extension(client)).await,
@@ -151,14 +158,21 @@ async fn event<B: Backend>(
     }
 }
 
-type EventAndOrganizer = (Arc<event::Model>, Option<Arc<organizer::Model>>);
+/// An event with what its page says about it.
+struct FoundEvent {
+    event: Arc<event::Model>,
+    organizer: Option<Arc<organizer::Model>>,
+    cover: Option<Arc<Cover>>,
+}
 
-async fn find_event(app: &App, id: EventId) -> Result<Option<EventAndOrganizer>, ReadError> {
+async fn find_event(app: &App, id: EventId) -> Result<Option<FoundEvent>, ReadError> {
     let event = app.services.events.find(id).await?;
     // A page request says nothing about who sends it, so drafts are not found.
     let Some(event) = event.filter(|event| event.is_public) else { return Ok(None) };
-    let organizer = app.services.organizers.find(event.organizer_id).await?;
-    Ok(Some((event, organizer)))
+    let organizer = async { Ok(app.services.organizers.find(event.organizer_id).await?) };
+    let cover = async { Ok::<_, ReadError>(app.services.covers.find(event.id).await?) };
+    let (organizer, cover) = tokio::try_join!(organizer, cover)?;
+    Ok(Some(FoundEvent { event, organizer, cover }))
 }
 
 async fn organizer<B: Backend>(
@@ -189,6 +203,8 @@ enum ReadError {
     Events(#[from] EventsError),
     #[error(transparent)]
     Organizers(#[from] OrganizersError),
+    #[error(transparent)]
+    Covers(#[from] CoversError),
 }
 
 fn log_unread(subject: &dyn fmt::Display, error: &ReadError) {
@@ -196,6 +212,7 @@ fn log_unread(subject: &dyn fmt::Display, error: &ReadError) {
         // Nobody would hear of it otherwise, since the page is 503 whatever the cause.
         ReadError::Events(EventsError::Database(cause))
         | ReadError::Organizers(OrganizersError::Database(cause))
+        | ReadError::Covers(CoversError::Database(cause))
             if Fault::of(cause) == Fault::Other =>
         {
             tracing::error!(%error, %subject, "the subject of a page can't be read");
@@ -218,17 +235,18 @@ async fn not_found<B: Backend>(Extension(client): Extension<Client<B>>) -> Respo
     client.page(StatusCode::NOT_FOUND, &Head::unlisted("Not found")).await
 }
 
-fn event_head(
-    event: &event::Model,
-    organizer: Option<&organizer::Model>,
-    origin: Option<String>,
-    app: &App,
-) -> Head {
+fn event_head(found: &FoundEvent, origin: Option<String>, app: &App) -> Head {
+    let FoundEvent { event, organizer, cover } = found;
     let path = format!("/events/{}", event.id);
     let url = origin.as_ref().map(|origin| format!("{origin}{path}"));
     let mut structured_data = event_data(event, url.as_deref(), app.services.clock.now());
     if let Some(organizer) = organizer {
         structured_data["organizer"] = organization(organizer, origin.as_deref());
+    }
+    let picture =
+        cover.as_ref().map(|cover| Picture { path: cover.path(i32::MAX), alt: cover.alt.clone() });
+    if let (Some(origin), Some(picture)) = (&origin, &picture) {
+        structured_data["image"] = format!("{origin}{}", picture.path).into();
     }
     let description =
         if event.description.trim().is_empty() { &event.venue } else { &event.description };
@@ -236,6 +254,7 @@ fn event_head(
         title: event.title.clone(),
         description: description.clone(),
         address: origin.map(|origin| (origin, path)),
+        picture,
         structured_data: Some(structured_data),
         is_hidden: false,
     }
@@ -251,6 +270,7 @@ fn organizer_head(organizer: &organizer::Model, origin: Option<String>) -> Head 
             organizer.name
         ),
         address: origin.map(|origin| (origin, organizer_path(organizer))),
+        picture: None,
         structured_data: Some(structured_data),
         is_hidden: false,
     }
