@@ -83,8 +83,14 @@ impl Server {
             client_settings.max_connections_per_address.min(max_connections / 2);
         let clients = Clients::new(&client_settings);
         let has_ides = args.operations.has_ides();
-        let (router, shutdown) =
-            http::router(&services, api, &args.http, clients.clone(), has_ides);
+        let (router, shutdown) = http::router(
+            &services,
+            api,
+            &args.http,
+            clients.clone(),
+            Arc::clone(&rate_limits),
+            has_ides,
+        );
         let counts_addresses = args.http.client_address_header.is_none();
         let accepting = Accepting {
             request_timeout: args.http.request_timeout(),

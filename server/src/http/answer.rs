@@ -136,3 +136,9 @@ impl IntoResponse for Answer {
 pub(super) fn refuse(status: StatusCode, error: ApiError) -> Response<Body> {
     Answer::error(status, error).into_response()
 }
+
+/// Announces that the connection will be closed, because a part of the body was not read.
+pub(super) fn and_close(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}

@@ -9,17 +9,21 @@ use std::io;
 use axum::{
     body::Body,
     extract::{Path, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, SecondsFormat, Utc};
 use futures_util::stream;
 use rowlock_entities::{BookingId, EventId, booking};
-use uuid::Uuid;
 
-use super::{access_log::Line, answer::refuse, client_address::Peer, state::App};
+use super::{
+    access_log::Line,
+    answer::refuse,
+    client_address::Peer,
+    event_request::{EventRequest, status_of},
+    state::App,
+};
 use crate::{
-    accounts::Viewer,
     bookings::{Attendee, Bookings, Reference},
     events::amount,
     graphql::ApiError,
@@ -65,41 +69,16 @@ pub(super) async fn get(
     response
 }
 
-fn status_of(error: &ApiError) -> StatusCode {
-    match error {
-        ApiError::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
-        ApiError::Forbidden(_) => StatusCode::FORBIDDEN,
-        ApiError::NotFound(_) | ApiError::BadUserInput(_) => StatusCode::NOT_FOUND,
-        ApiError::RateLimited(_) | ApiError::HoldsTooMuch { .. } => StatusCode::TOO_MANY_REQUESTS,
-        ApiError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
-
 async fn download(
     app: App,
     peer: Peer,
     id: &str,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let event = Uuid::try_parse(id).map(EventId).map_err(|_| ApiError::NotFound("event"))?;
-    let services = &app.services;
-    let authorization = headers.get(header::AUTHORIZATION);
-    let viewer = match authorization.map(HeaderValue::to_str).transpose() {
-        Ok(authorization) => services.access_tokens.viewer(authorization),
-        Err(_) => Viewer::Rejected,
-    };
-    let Viewer::User { id: user, .. } = viewer else {
-        return Err(ApiError::Unauthenticated("Please sign in first."));
-    };
-    let found = services.events.find(event).await?.ok_or(ApiError::NotFound("event"))?;
-    let membership = Membership { organizer: found.organizer_id, user };
-    if !services.organizers.may_see(&found, Some(user)).await? {
-        return Err(ApiError::NotFound("event"));
-    }
-    if !services.organizers.may(membership, Action::SeeAttendees).await? {
-        return Err(ApiError::not_permitted());
-    }
+    let requested = EventRequest::of(&app, headers, id).await?;
+    requested.require(&app, Action::SeeAttendees).await?;
+    let EventRequest { event, membership } = requested;
+    let (event, services) = (event.id, &app.services);
     let client = app.client(app.client_address(peer, headers));
     let hold = client.held_by_request().hold(BYTES_PER_DOWNLOAD)?;
 

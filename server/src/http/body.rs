@@ -41,7 +41,8 @@ pub(super) async fn read(
             return Ok((chunk, hold));
         }
         if bytes.len() + chunk.len() > bytes.capacity() {
-            let capacity = (2 * bytes.capacity()).max(bytes.len() + chunk.len());
+            let doubled = (2 * bytes.capacity()).min(max_bytes);
+            let capacity = doubled.max(bytes.len() + chunk.len());
             hold.grow_to(capacity).map_err(BodyError::HoldsTooMuch)?;
             bytes.reserve_exact(capacity - bytes.len());
         }
@@ -71,6 +72,9 @@ mod tests {
         assert_eq!(bytes, "abc");
         assert!(held.hold(998).is_err());
         let (whole, _hold) = read(Body::from("abc"), 3, &held).await.unwrap();
+        // Nothing is reserved beyond the largest body.
+        let exact = HeldBytes::new(5);
+        assert_eq!(read(in_chunks(&["abc", "de"]), 5, &exact).await.unwrap().0, "abcde");
         assert_eq!(whole, "abc");
         assert_eq!(read(Body::empty(), 3, &held).await.unwrap().0, "");
     }

@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     access_log,
-    answer::{Answer, refuse},
+    answer::{Answer, and_close, refuse},
     arrived::Arrived,
     body::{self, BodyError},
     client_address::Peer,
@@ -108,12 +108,6 @@ impl Caller {
         };
         Self { address, accept, api: ClientApi::new(&app.api, client, held) }
     }
-}
-
-/// Announces that the connection will be closed, because a part of the body was not read.
-fn and_close(mut response: Response) -> Response {
-    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    response
 }
 
 fn refuse_body(error: BodyError, max_bytes: usize) -> Response {

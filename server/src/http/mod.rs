@@ -7,7 +7,9 @@ mod attendees_csv;
 mod body;
 mod client_address;
 mod cors;
+mod covers;
 mod endpoint;
+mod event_request;
 mod forwarded_scheme;
 mod graphql;
 mod host;
@@ -19,6 +21,7 @@ mod persisted;
 mod probes;
 mod public_query;
 mod settings;
+mod shutdown;
 mod site;
 mod state;
 mod streaming;
@@ -32,21 +35,19 @@ use axum::{
     body::Body,
     http::{HeaderValue, StatusCode, header},
     response::Response,
-    routing::get,
+    routing::{get, put},
 };
-use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
 use self::{
     answer::refuse,
     cors::cors,
-    open_sockets::OpenSockets,
     state::{App, AppState},
 };
 use crate::{
     graphql::{Api, ApiError},
-    limits::Clients,
+    limits::{Clients, RateLimits},
     services::Services,
 };
 
@@ -55,23 +56,8 @@ pub(crate) use self::site::{check_texts, has_web_client};
 pub use self::websocket::CLOSE_CODES;
 pub(crate) use self::{
     access_log::ensure_request_id, arrived::Arrived, cors::limit_requested_headers,
-    host::refuse_bad_host,
+    host::refuse_bad_host, shutdown::Shutdown,
 };
-
-/// Stops the sockets and streams that the routes opened.
-#[derive(Clone, Debug)]
-pub(crate) struct Shutdown {
-    /// Cancel this first. The server then reports that it is not ready, but keeps serving.
-    pub(crate) stopping: CancellationToken,
-    sockets: OpenSockets,
-}
-
-impl Shutdown {
-    /// Closes all sockets and streams, and waits until they are closed.
-    pub(crate) async fn close_sockets(&self) {
-        self.sockets.close_all().await;
-    }
-}
 
 /// Returns all routes, and the means to stop the sockets and streams that they open. `has_ides`
 /// says whether GraphQL Playground and GraphiQL are served, if they were built.
@@ -80,17 +66,18 @@ pub(crate) fn router(
     api: Api,
     settings: &HttpArgs,
     clients: Clients,
+    rate_limits: Arc<RateLimits>,
     has_ides: bool,
 ) -> (Router, Shutdown) {
     let has_ides = has_ides && site::has_ides(settings);
-    let shutdown = Shutdown { stopping: CancellationToken::new(), sockets: OpenSockets::default() };
+    let shutdown = Shutdown::default();
     let app: App = Arc::new(AppState::new(
         services.clone(),
         api,
         settings,
         clients,
-        shutdown.sockets.clone(),
-        shutdown.stopping.clone(),
+        rate_limits,
+        &shutdown,
         has_ides,
     ));
     let router = Router::new()
@@ -104,6 +91,8 @@ pub(crate) fn router(
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(probes::metrics))
         .route("/events/{id}/attendees.csv", get(attendees_csv::get))
+        .route("/events/{id}/cover", put(covers::put).delete(covers::delete))
+        .route("/covers/{name}", get(covers::get_file))
         .merge(site::routes(settings, has_ides))
         // These are one layer, because each layer of a router costs a box around every route and a
         // future for each request.

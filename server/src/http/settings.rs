@@ -50,6 +50,16 @@ pub struct HttpArgs {
     )]
     pub max_body_bytes: usize,
 
+    /// Largest picture of an event that an organizer may send, in bytes
+    #[arg(
+        long,
+        env,
+        default_value_t = 5_000_000,
+        value_name = "BYTES",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1_000..=50_000_000)
+    )]
+    pub max_cover_bytes: usize,
+
     /// Largest head of a request, in bytes
     #[arg(
         long,
@@ -102,8 +112,9 @@ pub struct HttpArgs {
     )]
     pub socket_ping_seconds: u64,
 
-    /// Seconds within which a request's head must arrive, and then its body. A connection is also
-    /// closed after this time if its client sends no request or reads nothing of its answer
+    /// Seconds within which a request's head must arrive, and then its body; the picture of an event
+    /// has three times as long. A connection is also closed after this time if its client sends no
+    /// request or reads nothing of its answer
     #[arg(
         long,
         env,

@@ -14,12 +14,13 @@ use super::{
     persisted::PersistedQueries,
     public_query::PublicQuery,
     settings::{HttpArgs, Origins, SocketTimeouts},
+    shutdown::Shutdown,
 };
 use crate::{
     accounts::Viewer,
     coalescing::SharedReads,
     graphql::{Api, CookieSameSite, CookieScope, RequestId, SubscriptionAllowance},
-    limits::{Client, ClientAddress, Clients, HeldBytes},
+    limits::{Client, ClientAddress, Clients, HeldBytes, RateLimits},
     services::Services,
 };
 
@@ -33,7 +34,9 @@ pub(super) struct AppState {
     pub(super) persisted_queries: PersistedQueries,
     pub(super) services: Services,
     clients: Clients,
+    pub(super) rate_limits: Arc<RateLimits>,
     pub(super) max_message_bytes: usize,
+    pub(super) max_cover_bytes: usize,
     pub(super) body_timeout: Duration,
     pub(super) sockets: OpenSockets,
     pub(super) max_subscriptions_per_socket: usize,
@@ -52,8 +55,8 @@ impl AppState {
         api: Api,
         settings: &HttpArgs,
         clients: Clients,
-        sockets: OpenSockets,
-        stopping: CancellationToken,
+        rate_limits: Arc<RateLimits>,
+        shutdown: &Shutdown,
         has_ides: bool,
     ) -> Self {
         Self {
@@ -62,12 +65,14 @@ impl AppState {
             api,
             services,
             clients,
+            rate_limits,
             max_message_bytes: settings.max_body_bytes,
+            max_cover_bytes: settings.max_cover_bytes,
             body_timeout: settings.request_timeout(),
-            sockets,
+            sockets: shutdown.sockets.clone(),
             max_subscriptions_per_socket: settings.max_subscriptions_per_socket,
             socket_timeouts: settings.socket_timeouts(),
-            stopping,
+            stopping: shutdown.stopping.clone(),
             has_ides,
             allowed_origins: settings.allowed_origins.clone(),
             client_addresses: ClientAddresses::new(settings.client_address_header.clone()),

@@ -102,6 +102,12 @@ impl Client {
         self.held_by_sockets.part(self.max_held_bytes_per_socket)
     }
 
+    /// The account for one picture that arrives or is sent. Its size has a limit of its own, which may
+    /// be higher than what other requests may hold.
+    pub(crate) fn held_by_picture(&self) -> HeldBytes {
+        self.held.clone()
+    }
+
     /// An account for what one of this client's requests holds.
     pub(crate) fn held_by_request(&self) -> HeldBytes {
         self.held.part(self.max_held_bytes_per_socket)

@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::{
     app::App,
-    on_both_engines,
+    covers, on_both_engines,
     socket::{MODERN_PROTOCOL, Socket},
 };
 
@@ -44,6 +44,7 @@ async fn run_examples(app: &App, page: &str) -> usize {
     let mut blocks = blocks(page).peekable();
     let mut runner =
         ExampleRunner { app, folder: TempDir::new().unwrap(), token: None, ids: Map::new() };
+    fs::write(runner.folder.path().join("hall.jpg"), covers::jpeg(1_600, 900)).unwrap();
     let mut examples = 0;
     while let Some((language, example)) = blocks.next() {
         let answer = match language {

@@ -22,6 +22,7 @@ mod cluster;
 mod commands;
 mod connection_limits;
 mod constraints;
+mod covers;
 mod cross_origin;
 mod database;
 mod database_setup;

@@ -48,7 +48,7 @@ pub(crate) async fn wait_until_ready(url: &str) {
 /// A running `rowlock serve`. Dropping this kills it.
 pub(crate) struct Program {
     pub(crate) url: String,
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
     process: Child,
     folder: TempDir,
 }

@@ -2,13 +2,14 @@
 
 mod of_schema;
 
+use reqwest::Method;
 use rowlock_entities::event;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
     app::{App, BOOK, CANCEL},
-    on_both_engines,
+    covers, on_both_engines,
     organizers::{
         CREATE, Person, REMOVE_MEMBER, SET_MEMBER, UPDATE, found, people, remove_member, set_member,
     },
@@ -89,6 +90,7 @@ impl Row {
 
     fn is_change(&self) -> bool {
         self.operation.starts_with("mutation")
+            || [PUT_COVER, DELETE_COVER].contains(&self.operation)
     }
 }
 
@@ -316,6 +318,34 @@ const TABLE: &[Row] = &[
         expected: "UNNN+++",
     },
     Row {
+        what: "cover: given to a published event",
+        operation: PUT_COVER,
+        variables: |scene| json!({ "id": scene.published }),
+        pointer: "/event",
+        expected: "UFFFF++",
+    },
+    Row {
+        what: "cover: given to a draft",
+        operation: PUT_COVER,
+        variables: |scene| json!({ "id": scene.draft }),
+        pointer: "/event",
+        expected: "UNNNF++",
+    },
+    Row {
+        what: "cover: taken from a published event",
+        operation: DELETE_COVER,
+        variables: |scene| json!({ "id": scene.published }),
+        pointer: "/event",
+        expected: "UFFFF++",
+    },
+    Row {
+        what: "cover: taken from a draft",
+        operation: DELETE_COVER,
+        variables: |scene| json!({ "id": scene.draft }),
+        pointer: "/event",
+        expected: "UNNNF++",
+    },
+    Row {
         what: "createEvent",
         operation: "mutation($input: CreateEventInput!) { createEvent(input: $input) { id } }",
         variables: |scene| {
@@ -409,8 +439,11 @@ const TABLE: &[Row] = &[
 const ORGANIZER_EVENTS: &str = "query($slug: String!, $status: EventStatus) {
     organizer(slug: $slug) { events(status: $status) { totalCount nodes { title } } } }";
 
-/// No operation, but a download.
-const ATTENDEES_CSV: &str = "attendees.csv";
+/// No operations, but requests for other addresses.
+const OTHER_REQUESTS: [&str; 3] = [ATTENDEES_CSV, PUT_COVER, DELETE_COVER];
+const ATTENDEES_CSV: &str = "GET attendees.csv";
+const PUT_COVER: &str = "PUT cover";
+const DELETE_COVER: &str = "DELETE cover";
 
 const EVENT_UPDATES: &str = "subscription($ids: [ID!]!, $revisions: [Int!]) {
     eventUpdates(eventIds: $ids, revisions: $revisions) { title } }";
@@ -465,8 +498,12 @@ async fn everybody_gets_what_their_role_allows_and_nothing_else(app: App) {
 async fn answer(app: &App, row: &Row, scene: &Scene) -> Value {
     let token = scene.asker.as_ref().map(|asker| &*asker.token);
     let variables = (row.variables)(scene);
-    if row.operation == ATTENDEES_CSV {
-        return attendees_csv(app, token, variables["id"].as_str().unwrap()).await;
+    let event = variables["id"].as_str().unwrap_or_default();
+    match row.operation {
+        ATTENDEES_CSV => return attendees_csv(app, token, event).await,
+        PUT_COVER => return change_cover(app, token, Method::PUT, event).await,
+        DELETE_COVER => return change_cover(app, token, Method::DELETE, event).await,
+        _ => {}
     }
     if !row.operation.starts_with("subscription") {
         return app.send(token, row.operation, variables).await;
@@ -492,6 +529,16 @@ async fn attendees_csv(app: &App, token: Option<&str>, event: &str) -> Value {
         true => json!({ "data": { "csv": answer.text().await.unwrap() } }),
         false => answer.json().await.unwrap(),
     }
+}
+
+async fn change_cover(app: &App, token: Option<&str>, method: Method, event: &str) -> Value {
+    let path = format!("{}/events/{event}/cover?alt=Hall", app.url);
+    let request = app.http.request(method, path).body(covers::jpeg(16, 9));
+    let request = match token {
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    };
+    request.send().await.unwrap().json().await.unwrap()
 }
 
 fn outcome(answer: &Value, pointer: &str) -> char {

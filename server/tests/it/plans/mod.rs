@@ -352,6 +352,7 @@ fn reads_a_whole_table(sql: &str, plan: &[String]) -> bool {
             "jobs",
             "organizer",
             "event_",
+            "cover",
             " b",
         ]
         .iter()

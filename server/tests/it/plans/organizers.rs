@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::Utc;
+use reqwest::Method;
 use rowlock_entities::{
     OrganizerId, booking, job, organizer,
     organizer_member::{self, Role},
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 use super::Player;
 use crate::{
     app::App,
+    covers,
     database::Engine,
     managed_events::{Host, merged, mutation, user_of},
     organizers::{CREATE, REMOVE_MEMBER, SET_MEMBER, UPDATE, person},
@@ -59,6 +61,7 @@ pub(super) async fn run_every_operation(app: &App, player: &Player<'_>) {
     let booked = first_booking.event_id.to_string();
 
     create_and_import(player, &host).await;
+    change_cover(player, &booked).await;
     edit(player, &booked).await;
     for slug in [GENERATED, "our-events", "blues"] {
         list_events(player, slug).await;
@@ -107,6 +110,18 @@ async fn create_and_import(player: &Player<'_>, host: &Host) {
     }
 }
 
+/// Gives an event a cover, and takes it away, so that it has the revision 4 then.
+async fn change_cover(player: &Player<'_>, event: &str) {
+    let query = "query($id: ID!) { event(id: $id) { cover { url(width: 400) alt } } }";
+    for size in [(500, 300), (16, 9)] {
+        let path = format!("/events/{event}/cover?alt=Hall");
+        player.change(Method::PUT, &path, covers::jpeg(size.0, size.1)).await;
+        let found = player.send(query, json!({ "id": event })).await;
+        player.download(found["event"]["cover"]["url"].as_str().unwrap()).await;
+    }
+    player.change(Method::DELETE, &format!("/events/{event}/cover"), Vec::new()).await;
+}
+
 /// Edits an event that is watched, until each kind of answer was given.
 async fn edit(player: &Player<'_>, event: &str) {
     let counts = "subscription($ids: [ID!]!) { remainingTickets(eventIds: $ids) {
@@ -123,10 +138,10 @@ async fn edit(player: &Player<'_>, event: &str) {
     let update = mutation("updateEvent", "UpdateEventInput");
     let price = json!({ "price": { "amount": "12", "currency": "EUR" } });
     for (revision, values, outcome) in [
-        (1, json!({ "title": "Edited" }), "UpdateEventSuccess"),
-        (2, price, "UpdateEventSuccess"),
-        (3, json!({ "totalTickets": 5_000 }), "UpdateEventSuccess"),
-        (4, json!({ "totalTickets": 1 }), "CapacityTooLow"),
+        (4, json!({ "title": "Edited" }), "UpdateEventSuccess"),
+        (5, price, "UpdateEventSuccess"),
+        (6, json!({ "totalTickets": 5_000 }), "UpdateEventSuccess"),
+        (7, json!({ "totalTickets": 1 }), "CapacityTooLow"),
         (1, json!({ "title": "Late" }), "EventChanged"),
     ] {
         let input = merged(json!({ "eventId": event, "revision": revision }), values);

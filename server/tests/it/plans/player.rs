@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use reqwest::RequestBuilder;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::{
@@ -48,6 +48,13 @@ impl<'a> Player<'a> {
     pub(super) async fn download(&self, path: &str) -> String {
         let answer = self.server.get(path).bearer_auth(&self.token).send().await.unwrap();
         answer.error_for_status().unwrap().text().await.unwrap()
+    }
+
+    /// Sends a request that must succeed to an address beside `/graphql`.
+    pub(super) async fn change(&self, method: Method, path: &str, body: Vec<u8>) {
+        let request = self.server.http.request(method, format!("{}{path}", self.server.url));
+        let answer = request.bearer_auth(&self.token).body(body).send().await.unwrap();
+        answer.error_for_status().unwrap();
     }
 
     /// Starts a subscription on a socket of its own.
