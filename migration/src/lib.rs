@@ -24,8 +24,8 @@ mod m20261127_000015_bookings_of_events;
 mod m20261127_000016_replaced_events;
 mod m20261127_000017_unused_title_index;
 mod m20261127_000018_checks_of_bookings;
-mod m20261127_000020_places_and_prices;
 mod m20261127_000019_covers;
+mod m20261127_000020_places_and_prices;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -53,8 +53,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000016_replaced_events::Migration),
             Box::new(m20261127_000017_unused_title_index::Migration),
             Box::new(m20261127_000018_checks_of_bookings::Migration),
-            Box::new(m20261127_000020_places_and_prices::Migration),
             Box::new(m20261127_000019_covers::Migration),
+            Box::new(m20261127_000020_places_and_prices::Migration),
         ]
     }
 }
