@@ -28,11 +28,11 @@ pub(crate) fn RegisterPage() -> impl IntoView {
     };
     view! {
         <AccountForm
-            title="Create an account"
+            title="Create account"
             fields=[name, email, password, repeated]
             send
             error_field=(ErrorCode::EmailTaken, email)
-            labels=("Create an account", "Creating your account…")
+            labels=("Create account", "Creating your account…")
         >
             <FieldInput field=name label="Name" kind="text" autocomplete="name" />
             <FieldInput field=email label="Email" kind="email" autocomplete="username" />
@@ -51,7 +51,7 @@ pub(crate) fn RegisterPage() -> impl IntoView {
             />
         </AccountForm>
         <p class="form-alternative">
-            "Already registered? "
+            "Have an account? "
             <a href=move || path_with_next("/sign-in", &next.get())>"Sign in"</a>
         </p>
     }

@@ -39,7 +39,7 @@ pub(crate) fn SignInPage() -> impl IntoView {
         </AccountForm>
         <p class="form-alternative">
             "New here? "
-            <a href=move || path_with_next("/register", &next.get())>"Create an account"</a>
+            <a href=move || path_with_next("/register", &next.get())>"Create account"</a>
         </p>
     }
 }

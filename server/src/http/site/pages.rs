@@ -39,7 +39,7 @@ use crate::{
 
 /// The client's pages besides the lists, the events and the organizers, and their titles.
 const OTHER_PAGES: [(&str, &str); 3] =
-    [("/bookings", "My bookings"), ("/sign-in", "Sign in"), ("/register", "Create an account")];
+    [("/bookings", "My bookings"), ("/sign-in", "Sign in"), ("/register", "Create account")];
 
 /// The pages of the organizers' program, and their titles.
 const ORGANIZERS_PAGES: [(&str, &str); 7] = [

@@ -24,7 +24,7 @@ async fn a_new_user_registers_and_returns_to_the_page_they_came_from() {
     browser.open(&format!("{}/events?search=jazz", app.url)).await;
     browser.click_on_card("Jazz Night", "Book").await;
     browser.expect_path("/sign-in?next=%2Fevents%3Fsearch%3Djazz").await;
-    browser.click_label("Create an account").await;
+    browser.click_label("Create account").await;
     browser.expect_path("/register?next=%2Fevents%3Fsearch%3Djazz").await;
 
     // A field shows its problem when it loses the focus, and not earlier.
@@ -276,7 +276,7 @@ async fn the_chosen_number_of_tickets_survives_the_sign_in() {
     browser.choose("#quantity", "3").await;
     browser.click_label("Book").await;
     browser.expect_path(&format!("/sign-in{next}")).await;
-    browser.click_label("Create an account").await;
+    browser.click_label("Create account").await;
     browser.expect_path(&format!("/register{next}")).await;
     browser.click_label("Sign in").await;
     browser.expect_path(&format!("/sign-in{next}")).await;

@@ -57,7 +57,7 @@ fn SignInNotice() -> impl IntoView {
                 "Sign in"
             </a>
             <a href=path_with_next("/register", &here) rel="external">
-                "Create an account"
+                "Create account"
             </a>
         </Notice>
     }

@@ -94,7 +94,7 @@ async fn book_two(buyer: &Browser, event: &str) {
     buyer.choose("#quantity", "2").await;
     buyer.expect_text(".total", "CHF 50.00").await;
     buyer.click_label("Book").await;
-    buyer.click_label("Create an account").await;
+    buyer.click_label("Create account").await;
     register(buyer, BUYER).await;
     buyer.expect_text(".who", BUYER.0).await;
     buyer.expect_text(".total", "CHF 50.00").await;
@@ -149,7 +149,7 @@ async fn an_organizer_sells_an_event_and_the_buyer_sees_all_that_happens_to_it()
     let (owner, buyer) = tokio::join!(browser(), browser());
 
     owner.open(&format!("{}/organize", app.url)).await;
-    owner.click_label("Create an account").await;
+    owner.click_label("Create account").await;
     register(&owner, OWNER).await;
     owner.expect_text("h1", "Your organizers").await;
     let event = save_draft(&owner).await;
