@@ -65,14 +65,24 @@ fn Footer() -> impl IntoView {
     let link = has_ides.then(|| {
         view! {
             <a href="/playground" rel="external">
-                "API playground"
+                "API"
             </a>
         }
     });
+    let page = |path: &'static str, name: &'static str| {
+        view! {
+            <a href=path rel="external">
+                {name}
+            </a>
+        }
+    };
     view! {
         <footer class="site-footer">
             <p>"Rowlock never sells a ticket twice."</p>
-            {link}
+            <nav class="site-links" aria-label="Rowlock">
+                {page("/help", "Help")} {page("/terms", "Terms")} {page("/privacy", "Privacy")}
+                {page("/refunds", "Refunds")} {link}
+            </nav>
         </footer>
     }
 }

@@ -148,7 +148,6 @@ pub(super) async fn find_page(
         select.limit(page.size + 1).take()
     };
     let read = async |select: SelectStatement| read_each(db, backend.build(&select)).await;
-    let backend = db.get_database_backend();
     let events =
         || event::Entity::find().into_query().columns(filter.computed_columns(backend)).take();
     let list = || events().cond_where(bounds.clone()).take();

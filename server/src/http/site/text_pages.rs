@@ -48,6 +48,7 @@ async fn page<B: Backend>(
     };
     let origin = public_origin(headers, app.scheme(headers));
     let head = Head {
+        picture: None,
         title: text.title.clone(),
         description: text.description.clone(),
         address: origin.map(|origin| (origin, text.path.clone())),

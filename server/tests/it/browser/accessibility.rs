@@ -75,6 +75,8 @@ async fn every_page_fits_every_screen_and_is_accessible() {
         ("not-found", "/nowhere", ".notice"),
         ("sign-in", "/sign-in", "form"),
         ("register", "/register", "form"),
+        ("help", "/help", "h1"),
+        ("privacy", "/privacy", "h1"),
     ];
     for (name, path, selector) in pages {
         check_page(&browser, &app, name, path, selector).await;
@@ -185,5 +187,27 @@ async fn an_event_can_be_found_and_booked_with_the_keyboard_alone() {
     browser.press(ENTER).await;
     browser.expect_text("[aria-live] .toast", "Successfully booked Stand-up in the Cellar!").await;
     browser.wait_for(focused, |found| *found == "Booked").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_and_buttons_outside_of_texts_are_large_enough_for_fingers() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(375, 812).await;
+    let small = "return [...document.querySelectorAll(
+            'header a, .crumbs a, .form-alternative a, button, input, select, .toast button')]
+        .filter(element => element.offsetParent && !element.matches('.skip'))
+        .map(element => [element.outerHTML, element.getBoundingClientRect()])
+        .filter(([_, { width, height }]) => width < 44 || height < 44)
+        .map(([html, { width, height }]) => `${width} × ${height}: ${html}`)";
+    browser.open(&format!("{}/events/{JAZZ_NIGHT}", app.url)).await;
+    browser.expect_text(".total", "$35.00").await;
+    assert_eq!(browser.evaluate(small).await, json!([]));
+    browser.click(".book").await;
+    browser.expect_text(".toast", "Sign in to book Jazz Night.").await;
+    assert_eq!(browser.evaluate(small).await, json!([]));
+    browser.click(".form-alternative a").await;
+    browser.expect_text("h1", "Create account").await;
+    assert_eq!(browser.evaluate(small).await, json!([]));
     browser.close().await;
 }
