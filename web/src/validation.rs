@@ -55,16 +55,6 @@ pub(crate) fn password_problem(password: &str) -> Option<&'static str> {
     password.is_empty().then_some("Please enter your password.")
 }
 
-pub(crate) fn repeated_password_problem(password: &str, repeated: &str) -> Option<&'static str> {
-    if repeated.is_empty() {
-        Some("Please repeat the password.")
-    } else if password != repeated {
-        Some("The passwords don't match.")
-    } else {
-        None
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,12 +89,5 @@ mod tests {
         for bad in ["", "passw0r", "password", "12345678", &"a1".repeat(65)] {
             assert!(new_password_problem(bad).is_some(), "{bad:?}");
         }
-    }
-
-    #[test]
-    fn a_repeated_password_is_the_same() {
-        assert_eq!(repeated_password_problem("passw0rd", "passw0rd"), None);
-        assert!(repeated_password_problem("passw0rd", "Passw0rd").is_some());
-        assert!(repeated_password_problem("passw0rd", "").is_some());
     }
 }

@@ -2,6 +2,7 @@
 
 use leptos::{html, prelude::*};
 
+use super::icons::Eye;
 use crate::api::{Failure, http::ApiError};
 
 type Validator = Box<dyn Fn(&str) -> Option<&'static str> + Send + Sync>;
@@ -149,27 +150,62 @@ pub(crate) fn FieldInput(
         <div class="field">
             <label for=id.clone()>{label}</label>
             {(!hint.is_empty()).then(|| view! { <p class="hint" id=hint_id>{hint}</p> })}
-            <input
-                id=id
-                name=field.name
-                type=kind
-                autocomplete=autocomplete
-                autocapitalize=(kind != "text").then_some("none")
-                spellcheck="false"
-                required
-                aria-invalid=move || problem.with(Option::is_some).to_string()
-                aria-describedby=described_by
-                prop:value=move || field.value.get()
-                node_ref=field.input
-                on:input=move |event| {
-                    field.server_problem.set(None);
-                    field.value.set(event_target_value(&event));
-                }
-                on:blur=move |_| field.is_touched.set(true)
-            />
+            <div class="input">
+                <input
+                    id=id
+                    name=field.name
+                    type=kind
+                    autocomplete=autocomplete
+                    autocapitalize=(kind != "text").then_some("none")
+                    spellcheck="false"
+                    required
+                    aria-invalid=move || problem.with(Option::is_some).to_string()
+                    aria-describedby=described_by
+                    prop:value=move || field.value.get()
+                    node_ref=field.input
+                    on:input=move |event| {
+                        field.server_problem.set(None);
+                        field.value.set(event_target_value(&event));
+                    }
+                    on:blur=move |_| field.is_touched.set(true)
+                />
+                {(kind == "password").then(|| view! { <ShowPassword input=field.input /> })}
+            </div>
             <p class="problem" id=problem_id aria-live="polite">
                 {move || problem.get()}
             </p>
         </div>
     }
+}
+
+/// Shows the password in the field as it is, or hides it again.
+#[component]
+fn ShowPassword(input: NodeRef<html::Input>) -> impl IntoView {
+    let is_shown = RwSignal::new(false);
+    let toggle = move || {
+        let Some(input) = input.get_untracked() else { return };
+        is_shown.update(|is_shown| *is_shown = !*is_shown);
+        let selection = (input.selection_start(), input.selection_end());
+        input.set_type(if is_shown.get_untracked() { "text" } else { "password" });
+        // Some browsers move the caret to the beginning when the type changes.
+        if let (Ok(Some(start)), Ok(Some(end))) = selection {
+            // A field with text has a selection.
+            let _ = input.set_selection_range(start, end);
+        }
+    };
+    view! {
+        <button
+            type="button"
+            class="icon-button show-password"
+            title="Show password"
+            aria-label="Show password"
+            aria-pressed=move || is_shown.get().to_string()
+            // Otherwise, the button would take the focus from the field.
+            on:mousedown=|event| event.prevent_default()
+            on:click=move |_| toggle()
+        >
+            <Eye />
+        </button>
+    }
+    .into_any()
 }

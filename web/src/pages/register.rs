@@ -9,7 +9,7 @@ use crate::{
     pages::account_form::{AccountForm, use_next_page},
     return_path::path_with_next,
     session::Session,
-    validation::{email_problem, name_problem, new_password_problem, repeated_password_problem},
+    validation::{email_problem, name_problem, new_password_problem},
 };
 
 #[component]
@@ -19,17 +19,14 @@ pub(crate) fn RegisterPage() -> impl IntoView {
     let name = Field::new("name", name_problem);
     let email = Field::new("email", email_problem);
     let password = Field::new("password", new_password_problem);
-    let repeated = Field::new("passwordAgain", move |repeated| {
-        repeated_password_problem(&password.value(), repeated)
-    });
-    let send = move |[name, email, password, _]: [String; 4]| async move {
+    let send = move |[name, email, password]: [String; 3]| async move {
         let name = name.trim().to_owned();
         session.register(RegisterInput { name, email, password }).await
     };
     view! {
         <AccountForm
             title="Create account"
-            fields=[name, email, password, repeated]
+            fields=[name, email, password]
             send
             error_field=(ErrorCode::EmailTaken, email)
             labels=("Create account", "Creating your account…")
@@ -42,12 +39,6 @@ pub(crate) fn RegisterPage() -> impl IntoView {
                 kind="password"
                 autocomplete="new-password"
                 hint="At least 8 characters, with a letter and a digit."
-            />
-            <FieldInput
-                field=repeated
-                label="Repeat password"
-                kind="password"
-                autocomplete="new-password"
             />
         </AccountForm>
         <p class="form-alternative">

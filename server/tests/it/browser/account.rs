@@ -7,6 +7,7 @@ use crate::{
     demo::{JAZZ_NIGHT, LIMITED_CONCERT},
 };
 use chrono::Duration;
+use serde_json::json;
 
 /// The number of refreshes that the server has answered.
 async fn count_refreshes(app: &App) -> u64 {
@@ -32,7 +33,6 @@ async fn a_new_user_registers_and_returns_to_the_page_they_came_from() {
         ("name", "A", "The name needs 2 characters or more."),
         ("email", "ada", "Please enter an email address, like ada@example.org."),
         ("password", "12345678", "The password needs a letter."),
-        ("passwordAgain", "1234567", "The passwords don't match."),
     ] {
         let problem_element = format!("#field-{field}-problem");
         browser.fill(field, text).await;
@@ -48,7 +48,6 @@ async fn a_new_user_registers_and_returns_to_the_page_they_came_from() {
     browser.fill("name", "Nadia").await;
     browser.fill("email", "Ada@Example.org").await;
     browser.fill("password", "passw0rd").await;
-    browser.fill("passwordAgain", "passw0rd").await;
     browser.press(ENTER).await;
     browser
         .expect_text("#field-email-problem", "There is already an account with this email.")
@@ -61,6 +60,40 @@ async fn a_new_user_registers_and_returns_to_the_page_they_came_from() {
     // A user who is signed in does not see the sign-in form.
     browser.open(&format!("{}/sign-in", app.url)).await;
     browser.expect_path("/events").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_can_be_shown_while_it_is_typed() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(375, 800).await;
+    let field = "const field = document.querySelector('#field-password');";
+    let place = format!("{field} return JSON.stringify(field.getBoundingClientRect())");
+    let typing = format!("{field} return [field.type, field.value, field.selectionStart]");
+    let is_pressed = "return document.querySelector('.show-password').ariaPressed";
+    for page in ["sign-in", "register"] {
+        browser.open(&format!("{}/{page}", app.url)).await;
+        browser.fill("password", "secret").await;
+        assert_eq!(browser.evaluate(is_pressed).await, "false", "{page}");
+        let before = browser.evaluate(&place).await;
+        browser.evaluate(&format!("{field} field.setSelectionRange(3, 3)")).await;
+        browser.click(".show-password").await;
+        browser.wait_for(is_pressed, |pressed| *pressed == "true").await;
+        assert_eq!(browser.evaluate(&typing).await, json!(["text", "secret", 3]), "{page}");
+        assert_eq!(browser.evaluate(&place).await, before, "{page}");
+        // The field still has the focus, so typing goes on where it was.
+        browser.press("-").await;
+        browser.click(".show-password").await;
+        browser.wait_for(is_pressed, |pressed| *pressed == "false").await;
+        assert_eq!(browser.evaluate(&typing).await, json!(["password", "sec-ret", 4]), "{page}");
+        assert_eq!(browser.evaluate(&place).await, before, "{page}");
+    }
+
+    // With the keyboard, the button comes after the field.
+    browser.press(TAB).await;
+    browser.press(ENTER).await;
+    browser.wait_for(is_pressed, |pressed| *pressed == "true").await;
+    browser.expect_path("/register").await;
     browser.close().await;
 }
 
@@ -283,12 +316,9 @@ async fn the_chosen_number_of_tickets_survives_the_sign_in() {
     // The links in the header keep the way back, too.
     browser.click(".account [href^='/register']").await;
     browser.expect_path(&format!("/register{next}")).await;
-    for (field, text) in [
-        ("name", "Nadia"),
-        ("email", "nadia@example.org"),
-        ("password", "passw0rd"),
-        ("passwordAgain", "passw0rd"),
-    ] {
+    for (field, text) in
+        [("name", "Nadia"), ("email", "nadia@example.org"), ("password", "passw0rd")]
+    {
         browser.fill(field, text).await;
     }
     browser.press(ENTER).await;
