@@ -13,7 +13,8 @@ pub(crate) struct Field {
     /// The name that the server and password managers use.
     name: &'static str,
     value: RwSignal<String>,
-    /// Whether the user has left the field or sent the form. No problem is shown before.
+    /// Whether the user has left the field with a text, or sent the form. No problem is shown
+    /// before.
     is_touched: RwSignal<bool>,
     /// The server's message about the current value.
     server_problem: RwSignal<Option<String>>,
@@ -118,7 +119,7 @@ impl Field {
         self.focus();
     }
 
-    fn focus(self) {
+    pub(crate) fn focus(self) {
         // The page may be gone by now.
         if let Some(input) = self.input.try_get_untracked().flatten() {
             // An element in the page can be focused.
@@ -167,7 +168,13 @@ pub(crate) fn FieldInput(
                         field.server_problem.set(None);
                         field.value.set(event_target_value(&event));
                     }
-                    on:blur=move |_| field.is_touched.set(true)
+                    on:blur=move |_| {
+                        // The first field has the focus when a form opens. To leave it empty is no
+                        // mistake yet.
+                        if field.value.with_untracked(|value| !value.is_empty()) {
+                            field.is_touched.set(true);
+                        }
+                    }
                 />
                 {(kind == "password").then(|| view! { <ShowPassword input=field.input /> })}
             </div>

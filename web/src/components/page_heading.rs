@@ -1,5 +1,7 @@
 //! A page's heading. It also sets the document's title. After a link was followed it takes the
-//! focus, so screen readers announce the new page, and removes what described the one before.
+//! focus, so screen readers announce the new page, and removes what described the one before. Where
+//! a form is the page, the form's first field takes the focus instead, and the form has the heading
+//! as its name, which screen readers announce with the field.
 
 use leptos::{html, prelude::*};
 
@@ -22,6 +24,9 @@ pub(crate) fn PageHeading(
     /// Whether the title is final. While a page loads, its title is a placeholder.
     #[prop(into, default = true.into())]
     is_final: Signal<bool>,
+    /// Whether it takes the focus after a link was followed.
+    #[prop(default = true)]
+    takes_focus: bool,
     /// Shown beside the title.
     #[prop(optional)]
     children: Option<Children>,
@@ -43,7 +48,9 @@ pub(crate) fn PageHeading(
             return false;
         }
         if shown.get_value() {
-            browser::focus_on(&heading);
+            if takes_focus {
+                browser::focus_on(&heading);
+            }
             browser::remove_description_of_loaded_page();
         }
         shown.set_value(true);

@@ -73,13 +73,15 @@ where
         });
     };
     let (idle_label, busy_label) = labels;
+    Effect::new(move || fields[0].focus());
     view! {
         <div class="form-page">
-            <PageHeading title />
+            <PageHeading title takes_focus=false />
             <form
                 class="panel form"
                 method="post"
                 novalidate
+                aria-label=title
                 on:submit=move |event| {
                     event.prevent_default();
                     if !busy.get_untracked() {

@@ -64,6 +64,30 @@ async fn a_new_user_registers_and_returns_to_the_page_they_came_from() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_first_field_of_a_form_has_the_focus_when_the_page_opens() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(375, 800).await;
+    // Screen readers announce the name of the form that the focus moves into.
+    let focused = "const field = document.activeElement; return [field.name, field.form?.ariaLabel]";
+    let expect_focus = async |field: &str, form: &str| {
+        browser.wait_for(focused, |found| *found == json!([field, form])).await;
+    };
+    browser.open(&format!("{}/sign-in", app.url)).await;
+    expect_focus("email", "Sign in").await;
+    browser.click_label("Create account").await;
+    expect_focus("name", "Create account").await;
+    assert_eq!(browser.evaluate("return document.title").await, "Create account · Rowlock");
+    // To leave the field without a text is no mistake.
+    assert_eq!(browser.evaluate("return scrollY").await, 0);
+    browser.press(TAB).await;
+    expect_focus("email", "Create account").await;
+    assert_eq!(browser.evaluate(&inner_text_script("#field-name-problem")).await, "");
+    browser.page.back().await.unwrap();
+    expect_focus("email", "Sign in").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_password_can_be_shown_while_it_is_typed() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(375, 800).await;
