@@ -8,7 +8,7 @@
 //! 3. `components`: what pages are built from
 //! 4. `edit_notices`: tells what edits have changed; `my_bookings`: the user's booking of each event,
 //!    and booking
-//! 5. `query`, `toasts`, `scroll`, `last_list`, `redirect`: what else pages share
+//! 5. `query`, `toasts`, `scroll`, `last_list`, `booking_intent`, `redirect`: what else pages share
 //! 6. `session`: who is signed in; `booking`: outcomes of a booking; `repetition`: repeating an
 //!    operation whose answer is missing
 //! 7. `api`: HTTP and the live socket
@@ -23,6 +23,7 @@ mod api;
 mod app;
 mod backoff;
 mod booking;
+mod booking_intent;
 mod browser;
 mod components;
 mod dates;

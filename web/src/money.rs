@@ -39,9 +39,27 @@ impl Amount {
     }
 }
 
+/// What tickets cost, for example "3 × €49.90 = €149.70". `one` and `all` are written prices.
+pub(crate) fn cost(tickets: i32, one: &str, all: &str) -> String {
+    match tickets {
+        1 => format!("1 ticket, {all}"),
+        // The price is the same only if they are free.
+        tickets if one == all => format!("{tickets} tickets, {all}"),
+        tickets => format!("{tickets} × {one} = {all}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_tickets_cost_is_written_with_their_number() {
+        assert_eq!(cost(1, "€49.90", "€49.90"), "1 ticket, €49.90");
+        assert_eq!(cost(3, "€49.90", "€149.70"), "3 × €49.90 = €149.70");
+        assert_eq!(cost(1, "Free", "Free"), "1 ticket, Free");
+        assert_eq!(cost(3, "Free", "Free"), "3 tickets, Free");
+    }
 
     #[test]
     fn the_price_of_several_tickets_is_exact() {

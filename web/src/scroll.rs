@@ -21,7 +21,7 @@ thread_local! {
 /// A `Copy` handle that restores positions.
 #[derive(Clone, Copy)]
 pub(crate) struct ScrollPositions {
-    /// When the user last came to a page by back, forward or reload.
+    /// When the user last came to a page by back, forward, reload or a sign-in.
     returned_at: StoredValue<f64>,
 }
 
@@ -39,12 +39,12 @@ impl ScrollPositions {
         // Storage is read after a reload only, because opening it takes a browser some time.
         if let Some(y) = is_reload.then(stored_position).flatten() {
             set_position(y);
-            scroll.returned_at.set_value(Date::now());
+            scroll.expect_return();
         }
         window_event_listener(ev::scroll, |_| {
             set_position(current_position());
         });
-        window_event_listener(ev::popstate, move |_| scroll.returned_at.set_value(Date::now()));
+        window_event_listener(ev::popstate, move |_| scroll.expect_return());
         window_event_listener(ev::pagehide, |_| {
             if let Some(storage) = session_storage() {
                 let _ = storage.set_item(STORAGE_KEY, &current_position().to_string());
@@ -56,8 +56,13 @@ impl ScrollPositions {
         expect_context()
     }
 
-    /// Scrolls to where the page was left, after back, forward or reload. Call it when the page's
-    /// content is about to be rendered.
+    /// The user is coming back to a page, so it will scroll to where it was left.
+    pub(crate) fn expect_return(self) {
+        self.returned_at.set_value(Date::now());
+    }
+
+    /// Scrolls to where the page was left, after back, forward, reload or a sign-in. Call it when
+    /// the page's content is about to be rendered.
     pub(crate) fn restore(self) {
         if Date::now() - self.returned_at.get_value() > RESTORE_TIMEOUT_MILLIS {
             return;

@@ -1,13 +1,13 @@
 //! What a visitor can do about an event, and the button for it.
 
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 use leptos_router::hooks::use_navigate;
 use rowlock_web_operations::events::Event;
 
 use super::icons::Check;
 use crate::{
     api::live::LiveCounts,
-    browser,
+    booking_intent, browser,
     event_path::event_path,
     my_bookings::{BookingState, MyBookings},
     return_path::sign_in_path,
@@ -105,6 +105,7 @@ pub(crate) fn BookButton(
                 true => event_path(id, quantity.get_untracked()),
                 false => browser::path_and_query(),
             };
+            booking_intent::keep(&event, quantity.get_untracked(), &return_to);
             navigate(&sign_in_path(&return_to), Default::default());
         }
         Viewer::Unknown => {}
@@ -122,6 +123,18 @@ pub(crate) fn BookButton(
         | Offer::Closed
         | Offer::Cancelled => {}
     };
+    // Whoever has signed in to book goes on at the button.
+    let button = NodeRef::<html::Button>::new();
+    let is_intended = event.with_untracked(|event| booking_intent::take(event.id.inner()));
+    if is_intended && matches!(session.viewer_untracked(), Viewer::SignedIn(_)) {
+        // The heading takes the focus first.
+        request_animation_frame(move || {
+            if let Some(button) = button.try_get_untracked().flatten() {
+                // An element in the page can be focused.
+                let _ = button.focus();
+            }
+        });
+    }
     let is_active = move || matches!(offer.get(), Offer::Bookable | Offer::TryAgain);
     // `aria-disabled`, because `disabled` would take the focus from the button that was just
     // pressed.
@@ -130,6 +143,7 @@ pub(crate) fn BookButton(
             type="button"
             class="button book"
             class:booked=move || offer.get() == Offer::Booked
+            node_ref=button
             aria-disabled=move || (!is_active()).to_string()
             aria-label=move || {
                 event.with(|event| match offer.get() {

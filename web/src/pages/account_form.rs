@@ -9,9 +9,11 @@ use leptos_router::hooks::use_query_map;
 
 use crate::{
     api::{ErrorCode, Failure},
+    booking_intent,
     components::{field::Field, page_heading::PageHeading},
     redirect::redirect_when,
     return_path::allowed_next_page,
+    scroll::ScrollPositions,
     session::{Session, Viewer},
 };
 
@@ -39,10 +41,16 @@ where
 {
     let session = Session::from_context();
     let next = use_next_page();
+    let scroll = ScrollPositions::from_context();
     redirect_when(
         move || matches!(session.viewer(), Viewer::SignedIn(_)),
-        move || next.get_untracked(),
+        move || {
+            scroll.expect_return();
+            next.get_untracked()
+        },
     );
+    let intent = next.with_untracked(|next| booking_intent::words_for(next));
+    let described_by = intent.is_some().then_some("intent");
     let busy = RwSignal::new(false);
     // Messages of the server that belong to no field.
     let form_problem = RwSignal::new(None);
@@ -82,6 +90,7 @@ where
                 method="post"
                 novalidate
                 aria-label=title
+                aria-describedby=described_by
                 on:submit=move |event| {
                     event.prevent_default();
                     if !busy.get_untracked() {
@@ -89,6 +98,7 @@ where
                     }
                 }
             >
+                {intent.map(|intent| view! { <p class="intent" id="intent">{intent}</p> })}
                 <div class="form-refusal" role="alert">
                     {move || form_problem.get()}
                 </div>
@@ -99,6 +109,7 @@ where
             </form>
         </div>
     }
+    .into_any()
 }
 
 /// The page to go to after the form.

@@ -9,6 +9,9 @@ use crate::{
 use chrono::Duration;
 use serde_json::json;
 
+/// Whether a button for booking has the focus.
+const BUTTON_HAS_FOCUS: &str = "return document.activeElement.classList.contains('book')";
+
 /// The number of refreshes that the server has answered.
 async fn count_refreshes(app: &App) -> u64 {
     let metrics = app.metrics().await;
@@ -68,7 +71,8 @@ async fn the_first_field_of_a_form_has_the_focus_when_the_page_opens() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(375, 800).await;
     // Screen readers announce the name of the form that the focus moves into.
-    let focused = "const field = document.activeElement; return [field.name, field.form?.ariaLabel]";
+    let focused =
+        "const field = document.activeElement; return [field.name, field.form?.ariaLabel]";
     let expect_focus = async |field: &str, form: &str| {
         browser.wait_for(focused, |found| *found == json!([field, form])).await;
     };
@@ -321,20 +325,25 @@ async fn signing_out_everywhere_ends_the_session_of_another_browser() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_chosen_number_of_tickets_survives_the_sign_in() {
+async fn the_chosen_number_of_tickets_survives_the_sign_in_which_says_what_will_be_booked() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(1280, 900).await;
     let chosen = "return document.querySelector('#quantity')?.value ?? null";
     let page = format!("/events/{JAZZ_NIGHT}?quantity=3");
     let next = format!("?next=%2Fevents%2F{JAZZ_NIGHT}%3Fquantity%3D3");
+    let intent = "Jazz Night: 3 × $35.00 = $105.00";
 
     browser.open(&format!("{}/events/{JAZZ_NIGHT}", app.url)).await;
     browser.expect_text(".badge", "80 tickets left").await;
     browser.choose("#quantity", "3").await;
     browser.click_label("Book").await;
     browser.expect_path(&format!("/sign-in{next}")).await;
+    browser.expect_text(".intent", intent).await;
     browser.click_label("Create account").await;
     browser.expect_path(&format!("/register{next}")).await;
+    browser.expect_text(".intent", intent).await;
+    browser.page.refresh().await.unwrap();
+    browser.expect_text(".intent", intent).await;
     browser.click_label("Sign in").await;
     browser.expect_path(&format!("/sign-in{next}")).await;
     // The links in the header keep the way back, too.
@@ -350,8 +359,59 @@ async fn the_chosen_number_of_tickets_survives_the_sign_in() {
     browser.expect_path(&page).await;
     browser.wait_for(chosen, |quantity| *quantity == "3").await;
     browser.expect_text(".total", "$105.00").await;
-    browser.click_label("Book").await;
+    // The button has the focus, as it had before.
+    browser.wait_for(BUTTON_HAS_FOCUS, |has_focus| *has_focus == true).await;
+    browser.press(ENTER).await;
     browser.expect_text(".yours", "You have 3 tickets.").await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_for_a_booking_in_the_list_leads_back_to_the_list_as_it_was() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(375, 700).await;
+    browser.open(&app.url).await;
+    browser.expect_text(".found", "12 events").await;
+    let scroll = "[...document.querySelectorAll('.card h2')]
+        .find(title => title.innerText === 'Jazz Night')?.scrollIntoView(); return scrollY";
+    let scrolled = browser.wait_for(scroll, |scrolled| scrolled.as_f64() > Some(0.0)).await;
+    browser.click_on_card("Jazz Night", "Book").await;
+    browser.expect_path("/sign-in").await;
+    browser.expect_text(".intent", "Jazz Night: 1 ticket, $35.00").await;
+    browser.submit_sign_in("Ada").await;
+    browser.expect_path("/events").await;
+    browser.wait_for(BUTTON_HAS_FOCUS, |has_focus| *has_focus == true).await;
+    let card = "return document.activeElement.closest('.card').querySelector('h2').innerText";
+    assert_eq!(browser.evaluate(card).await, "Jazz Night");
+    browser.wait_for("return scrollY", |found| *found == scrolled).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_for_anything_else_says_nothing_about_a_booking() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    browser.open(&format!("{}/events?search=jazz", app.url)).await;
+    browser.click_on_card("Jazz Night", "Book").await;
+    browser.expect_text(".intent", "Jazz Night: 1 ticket, $35.00").await;
+    browser.click_label("My bookings").await;
+    browser.expect_path("/sign-in?next=%2Fbookings").await;
+    browser.expect_none(".intent").await;
+
+    // Whoever has left the form before does not book any more.
+    browser.open(&format!("{}/events?search=jazz", app.url)).await;
+    browser.click_on_card("Jazz Night", "Book").await;
+    browser.expect_text(".intent", "Jazz Night").await;
+    browser.page.back().await.unwrap();
+    browser.expect_text(".card h2", "Jazz Night").await;
+    browser.click(".account [href^='/sign-in']").await;
+    browser.expect_path("/sign-in?next=%2Fevents%3Fsearch%3Djazz").await;
+    browser.expect_text("h1", "Sign in").await;
+    browser.expect_none(".intent").await;
+    browser.submit_sign_in("Ada").await;
+    browser.expect_text(".who", "Ada").await;
+    browser.expect_text(".card h2", "Jazz Night").await;
+    browser.wait_for("return document.activeElement.tagName", |name| *name == "H1").await;
     browser.close().await;
 }
 
