@@ -109,7 +109,7 @@ async fn every_page_fits_every_screen_and_is_accessible() {
     browser.click_label("Events").await;
     browser.expect_text(".notice", "The booking system can't be reached.").await;
     check_view(&browser, "unreachable").await;
-    check_page(&browser, &app, "bookings", "/bookings", ".booking h2").await;
+    check_page(&browser, &app, "bookings", "/bookings", ".booking h3").await;
     browser.close().await;
 }
 

@@ -1,5 +1,6 @@
 //! Booking and cancelling, and the messages that people see.
 
+use chrono::Utc;
 use rowlock_entities::booking;
 use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::json;
@@ -46,7 +47,7 @@ async fn a_user_books_one_ticket_in_the_list_and_several_on_the_event_page() {
 
     browser.click_label("My bookings").await;
     browser.expect_text(".booking", "Jazz Night").await;
-    browser.expect_text(".booking-facts", "Confirmed 3 tickets").await;
+    browser.expect_text(".booking-facts", "Confirmed 3 × $35.00 = $105.00").await;
     app.assert_nothing_oversold().await;
     browser.close().await;
 }
@@ -176,6 +177,7 @@ async fn cancelling_asks_for_confirmation_and_returns_the_tickets() {
     browser.click_label("Cancel booking").await;
     browser.expect_text("dialog[open]", "Cancel your booking for Limited Concert?").await;
     browser.expect_text("dialog[open]", "Your 2 tickets go back on sale at once.").await;
+    browser.expect_text("dialog[open] .dialog-foot", "Keep booking").await;
     browser.screenshot("cancel-dialog-768").await;
 
     // Escape closes the dialog without cancelling, and the focus returns to the button.
@@ -210,6 +212,60 @@ async fn cancelling_asks_for_confirmation_and_returns_the_tickets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_list_has_a_section_for_what_is_coming_what_is_over_and_what_is_cancelled() {
+    let app = App::start(Engine::Sqlite).await;
+    let token = token_of_ada(&app).await;
+    // In the order in which they are booked, with the days until they start.
+    for (title, days, quantity) in [("Later", 9, 3), ("Over", 7, 1), ("Left", 7, 1), ("Soon", 8, 2)]
+    {
+        let event = app
+            .event_with(|event| {
+                event.title = title.to_owned();
+                event.title_key = title.to_lowercase();
+                event.starts_at = Utc::now() + chrono::Duration::days(days);
+                if title == "Soon" {
+                    event.price_minor = 0;
+                }
+            })
+            .await;
+        let booked = app.book(&token, &event, quantity).await;
+        if title == "Left" {
+            app.cancel(&token, booked["booking"]["id"].as_str().unwrap()).await;
+        }
+    }
+    app.execute_sql("UPDATE events SET starts_at = created_at WHERE title = 'Over'").await;
+    let browser = Browser::start(768, 900).await;
+    browser.sign_in(&app.url, "Ada").await;
+    browser.click_label("My bookings").await;
+    let sections = "return [...document.querySelectorAll('.bookings-section')].map(section => [
+        section.querySelector('h2').innerText,
+        [...section.querySelectorAll('h3')].map(title => title.innerText),
+        section.querySelectorAll('.button').length])";
+    let expected = json!([
+        ["Upcoming", ["Soon", "Later"], 2],
+        ["Past", ["Over"], 0],
+        ["Cancelled", ["Left"], 0]
+    ]);
+    browser.wait_for(sections, |found| *found == expected).await;
+    browser.expect_text(".paid", "2 tickets, Free | 3 × €10.00 = €30.00 | 1 ticket, €10.00").await;
+    browser.screenshot("bookings-in-sections-768").await;
+
+    browser.click_on_card("Soon", "Cancel booking").await;
+    browser.click_label("Keep booking").await;
+    browser.expect_none("dialog[open]").await;
+    assert_eq!(browser.evaluate(sections).await, expected);
+    browser.click_on_card("Soon", "Cancel booking").await;
+    browser.click("dialog[open] .button-danger").await;
+    let expected = json!([
+        ["Upcoming", ["Later"], 1],
+        ["Past", ["Over"], 0],
+        ["Cancelled", ["Soon", "Left"], 0]
+    ]);
+    browser.wait_for(sections, |found| *found == expected).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_long_list_of_bookings_is_loaded_in_pages() {
     let app = App::start(Engine::Sqlite).await;
     let token = token_of_ada(&app).await;
@@ -220,9 +276,9 @@ async fn a_long_list_of_bookings_is_loaded_in_pages() {
     let browser = Browser::start(1280, 900).await;
     browser.sign_in(&app.url, "Ada").await;
     browser.click_label("My bookings").await;
-    let rows = "return document.querySelectorAll('.booking h2').length";
+    let rows = "return document.querySelectorAll('.booking h3').length";
     browser.wait_for(rows, |count| *count == 20).await;
-    browser.click_label("Show more").await;
+    browser.click_label("Show older bookings").await;
     browser.wait_for(rows, |count| *count == 25).await;
     browser.expect_none(".more").await;
     browser.close().await;
@@ -240,7 +296,7 @@ async fn an_event_that_has_started_cannot_be_booked() {
         .event_with(|event| {
             event.title = "Matinee".to_owned();
             event.title_key = "matinee".to_owned();
-            event.starts_at = chrono::Utc::now() + chrono::Duration::minutes(5);
+            event.starts_at = Utc::now() + chrono::Duration::minutes(5);
         })
         .await;
     browser.open(&format!("{}/events/{event}", app.url)).await;

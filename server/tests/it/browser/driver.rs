@@ -205,7 +205,8 @@ impl Browser {
     /// Clicks the button with this label on the card of that event.
     pub(super) async fn click_on_card(&self, title: &str, label: &str) {
         let path = format!(
-            "//*[@class='card' or starts-with(@class, 'card ')][.//h2[normalize-space()='{title}']]\
+            "//*[@class='card' or starts-with(@class, 'card ')]\
+             [.//*[self::h2 or self::h3][normalize-space()='{title}']]\
              //button[normalize-space()='{label}']"
         );
         self.click_path(&path).await;

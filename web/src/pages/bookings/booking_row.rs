@@ -12,6 +12,7 @@ use crate::{
         sale_state::sale_of,
     },
     dates,
+    money::cost,
     sale::Sale,
 };
 
@@ -40,17 +41,20 @@ pub(super) fn BookingRow(booking: Booking, to_cancel: RwSignal<Option<Booking>>)
         Some(cancelled_at) => format!("Cancelled on {}", dates::time_here(cancelled_at)),
     };
     let reference = booking.reference.clone();
-    let (id, cost) = (row_id(booking.id.inner()), cost(&booking));
+    let id = row_id(booking.id.inner());
+    let [unit, total] =
+        [&booking.unit_price, &booking.total_price].map(|paid| browser::price(paid, 1));
+    let paid = cost(booking.quantity, &unit, &total);
     view! {
         <li class="card booking" class:cancelled=move || !is_held() id=id tabindex="-1">
             <div class="card-head">
                 <DateTile event />
                 <div>
-                    <h2>
+                    <h3>
                         <a href=format!("/events/{}", booking.event.id.inner()) dir="auto">
                             {text_of(event, |event| event.title.clone())}
                         </a>
-                    </h2>
+                    </h3>
                     <EventFacts event />
                 </div>
             </div>
@@ -59,7 +63,7 @@ pub(super) fn BookingRow(booking: Booking, to_cancel: RwSignal<Option<Booking>>)
                     true => view! { <span class="badge badge-plenty">"Confirmed"</span> },
                     false => view! { <span class="badge badge-sold-out">"Cancelled"</span> },
                 }}
-                <span>{cost}</span>
+                <span class="paid">{paid}</span>
                 <span class="reference">
                     "Reference " <span class="reference-code">{reference}</span>
                 </span>
@@ -86,17 +90,6 @@ pub(super) fn BookingRow(booking: Booking, to_cancel: RwSignal<Option<Booking>>)
                     })
             }}
         </li>
-    }
-}
-
-/// What the booking cost, for example "2 tickets × €49.90 = €99.80".
-fn cost(booking: &Booking) -> String {
-    let total = browser::price(&booking.total_price, 1);
-    let unit = browser::price(&booking.unit_price, 1);
-    match booking.quantity {
-        1 => format!("1 ticket, {total}"),
-        count if unit == total => format!("{count} tickets, {total}"),
-        count => format!("{count} tickets × {unit} = {total}"),
     }
 }
 

@@ -91,7 +91,7 @@ pub(super) fn CancelDialog(
             title
             text
             confirm_labels=("Cancel booking", "Cancelling…")
-            cancel_label="Keep it"
+            cancel_label="Keep booking"
             busy
             on_confirm=cancel
             on_close=move |()| to_cancel.set(None)

@@ -2,12 +2,14 @@
 
 mod booking_row;
 mod cancel_dialog;
+mod sections;
 
 use leptos::{prelude::*, task::spawn_local};
 use rowlock_web_operations::bookings::{Booking, BookingConnection, PageInfo, my_bookings};
 
 use crate::{
     api::{Failure, details::LiveDetails, live::LiveCounts},
+    browser,
     components::{
         icons::{Ticket, Warning},
         notice::{FailureNotice, Notice},
@@ -25,6 +27,7 @@ use crate::{
 };
 use booking_row::{BookingRow, BookingsSkeleton};
 use cancel_dialog::CancelDialog;
+use sections::{Row, Section};
 
 /// How many bookings are loaded at a time.
 const PAGE_SIZE: i32 = 20;
@@ -111,10 +114,18 @@ fn Bookings() -> impl IntoView {
             QueryState::Loaded(_) => BookingsState::List,
         })
     });
-    let rows = move || {
-        bookings
-            .with(|bookings| bookings.data().map(|found| found.nodes.clone()).unwrap_or_default())
-    };
+    // The server lists the newest bookings first.
+    let rows = Memo::new(move |_| {
+        let now = browser::now();
+        let mut rows = Vec::new();
+        bookings.with(|bookings| {
+            for booking in bookings.data().into_iter().flat_map(|found| &found.nodes) {
+                let event = details.of(&booking.event);
+                event.with(|event| Row::new(booking, event, &now)).insert_into(&mut rows);
+            }
+        });
+        rows
+    });
     view! {
         {move || match state.get() {
             BookingsState::Loading => view! { <BookingsSkeleton /> }.into_any(),
@@ -134,16 +145,9 @@ fn Bookings() -> impl IntoView {
             }
             BookingsState::List => {
                 view! {
-                    <ul class="bookings">
-                        <For
-                            each=rows
-                            key=|booking| {
-                                let is_cancelled = booking.cancelled_at.is_some();
-                                (booking.id.inner().to_owned(), is_cancelled)
-                            }
-                            children=move |booking| view! { <BookingRow booking to_cancel /> }
-                        />
-                    </ul>
+                    {Section::ALL
+                        .map(|section| view! { <BookingsSection section rows to_cancel /> })
+                        .collect_view()}
                     <ShowMore bookings />
                 }
                     .into_any()
@@ -154,6 +158,41 @@ fn Bookings() -> impl IntoView {
             "Still signed in on a device that isn't yours? " <SignOutButton everywhere=true />
         </p>
     }
+}
+
+/// The bookings of one section, if it has some.
+#[component]
+fn BookingsSection(
+    section: Section,
+    rows: Memo<Vec<Row>>,
+    to_cancel: RwSignal<Option<Booking>>,
+) -> impl IntoView {
+    let is_here = move |row: &&Row| row.section == section;
+    let is_empty = Memo::new(move |_| rows.with(|rows| !rows.iter().any(|row| is_here(&row))));
+    let bookings = move || {
+        let of_row = |row: &Row| row.booking.clone();
+        rows.with(|rows| rows.iter().filter(is_here).map(of_row).collect::<Vec<_>>())
+    };
+    let view = move || {
+        (!is_empty.get()).then(|| {
+            view! {
+                <section class="bookings-section">
+                    <h2>{section.title()}</h2>
+                    <ul class="bookings">
+                        <For
+                            each=bookings
+                            key=|booking| {
+                                let is_cancelled = booking.cancelled_at.is_some();
+                                (booking.id.inner().to_owned(), is_cancelled)
+                            }
+                            children=move |booking| view! { <BookingRow booking to_cancel /> }
+                        />
+                    </ul>
+                </section>
+            }
+        })
+    };
+    view.into_any()
 }
 
 #[derive(Clone, PartialEq)]
@@ -175,7 +214,8 @@ async fn read_page(
     me.map(|me| me.bookings).ok_or(Failure::SessionEnded)
 }
 
-/// A button that loads the bookings after the last one shown.
+/// A button that loads the bookings before the oldest one shown. They may belong anywhere in the
+/// sections, so the button says which bookings are missing.
 #[component]
 fn ShowMore(bookings: Query<BookingConnection>) -> impl IntoView {
     let session = Session::from_context();
@@ -219,7 +259,7 @@ fn ShowMore(bookings: Query<BookingConnection>) -> impl IntoView {
                     aria-disabled=move || busy.get().to_string()
                     on:click=load_more
                 >
-                    {move || if busy.get() { "Loading…" } else { "Show more" }}
+                    {move || if busy.get() { "Loading…" } else { "Show older bookings" }}
                 </button>
             }
         })
