@@ -2,6 +2,7 @@
 
 use std::{io::Cursor, time::Duration};
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures_util::future::join_all;
 use image::{
     DynamicImage, ImageDecoder, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage,
@@ -28,6 +29,7 @@ use crate::{
 
 on_both_engines! {
     each_format_becomes_jpegs_of_three_widths
+    a_lossy_webp_is_read
     a_picture_is_cropped_turned_and_loses_its_metadata
     a_transparent_picture_is_on_white
     a_small_picture_is_not_enlarged
@@ -42,9 +44,13 @@ on_both_engines! {
     a_picture_that_stops_arriving_is_given_up["--request-seconds", "1"]
     pictures_can_be_kept_for_good
     of_pictures_that_are_sent_at_once_one_stays_whole
+    a_crowd_of_pictures_is_told_to_come_back
     open_pages_learn_of_a_cover
     the_page_of_an_event_names_its_cover
 }
+
+/// A picture like those of [`red_and_blue`], 64 pixels wide and 36 high, as browsers compress it.
+const LOSSY_WEBP: &str = "UklGRmYAAABXRUJQVlA4IFoAAABQBACdASpAACQAPrVWo00nJSMiKrgIAOAWiWMAxbqgfiqAK6Omz69iTbeAAP7qZf+vSSWwZ//nEuOs7u19nFvSMCY2wfbL2fcVK12kOupma+ptOtEu2UeoAAA=";
 
 const RED: Rgb<u8> = Rgb([220, 30, 30]);
 const BLUE: Rgb<u8> = Rgb([30, 30, 220]);
@@ -173,6 +179,16 @@ async fn each_format_becomes_jpegs_of_three_widths(app: App) {
             assert_colour(&picture, (width * 3 / 4, height / 2), BLUE);
         }
     }
+}
+
+async fn a_lossy_webp_is_read(app: App) {
+    let host = Host::found(&app).await;
+    let event = host.event(&app, json!({})).await;
+    let given = give(&app, &host.owner, &event, BASE64_STANDARD.decode(LOSSY_WEBP).unwrap()).await;
+    assert_eq!(given["cover"]["widths"], json!([64]));
+    let picture = load_picture(&app, &given["cover"]["url"]).await;
+    assert_colour(&picture, (12, 18), RED);
+    assert_colour(&picture, (52, 18), BLUE);
 }
 
 async fn a_picture_is_cropped_turned_and_loses_its_metadata(app: App) {
@@ -477,6 +493,24 @@ async fn of_pictures_that_are_sent_at_once_one_stays_whole(app: App) {
         assert_colour(&load_picture(&app, &cover[field]).await, (200, 100), colours[last]);
     }
     app.assert_nothing_oversold().await;
+}
+
+async fn a_crowd_of_pictures_is_told_to_come_back(app: App) {
+    let host = Host::found(&app).await;
+    let event = host.event(&app, json!({})).await;
+    let picture = jpeg(4_000, 2_500);
+    let sent = (0..30).map(|_| put(&app, &host.owner, &event, "The hall", picture.clone()));
+    let answers = join_all(sent).await;
+    let (taken, refused): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|answer| answer.status() == StatusCode::OK);
+    assert!(!taken.is_empty() && !refused.is_empty(), "{} were taken", taken.len());
+    for answer in refused {
+        let (status, answer): (_, Value) = (answer.status(), answer.json().await.unwrap());
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAVAILABLE");
+        assert!(answer["errors"][0]["extensions"]["retryAfter"].is_u64(), "{answer}");
+    }
+    give(&app, &host.owner, &event, picture).await;
 }
 
 const COVER_UPDATES: &str = "subscription($ids: [ID!]!) {

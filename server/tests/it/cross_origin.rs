@@ -10,6 +10,7 @@ use tokio::{
 use crate::{
     app::{App, error_code},
     database::Engine,
+    demo::JAZZ_NIGHT,
 };
 
 const LOG_IN: &str = "mutation { login(input: { email: \"ada@example.org\",
@@ -89,6 +90,20 @@ async fn a_page_of_an_allowed_origin_may_send_the_headers_of_any_client() {
     }
     let many = (0..500).map(|number| format!("x-{number}")).collect::<Vec<_>>().join(",");
     assert_eq!(preflight("https://shop.example", &many).await.1, None, "they are too many");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_an_allowed_origin_may_send_pictures() {
+    let app = start(&["--allowed-origins", "https://shop.example"]).await;
+    let url = format!("{}/events/{JAZZ_NIGHT}/cover", app.url);
+    let request = app.http.request(Method::OPTIONS, url);
+    let request = request.header(header::ORIGIN, "https://shop.example");
+    let request = request.header(header::ACCESS_CONTROL_REQUEST_METHOD, "PUT");
+    let answer = request.send().await.unwrap();
+    let methods = answer.headers()[header::ACCESS_CONTROL_ALLOW_METHODS].to_str().unwrap();
+    for method in ["GET", "POST", "PUT", "DELETE"] {
+        assert!(methods.split(',').any(|allowed| allowed == method), "{methods}");
+    }
 }
 
 /// Whether a page of this origin may use its visitor's session.
