@@ -15,7 +15,7 @@ async fn playground_signs_in_books_and_shows_a_subscription_live() {
     let event = app.event("Concert", 5).await;
     let browser = Browser::start(1280, 900).await;
     browser.open(&app.url).await;
-    browser.click(".site-footer a").await;
+    browser.click(".site-footer a[href='/playground']").await;
     browser.expect_path("/playground").await;
     let editors = format!("{EDITORS} return editors.length");
     browser.wait_for(&editors, |count| count.as_i64() >= Some(2)).await;
