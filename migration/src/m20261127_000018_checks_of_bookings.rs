@@ -101,7 +101,12 @@ fn references() -> Vec<String> {
     let mut statements = vec![LOCK.to_owned()];
     for (column, table, foreign_key) in REFERENCES {
         statements.push(REFER.replace("{column}", column).replace("{table}", table));
-        // A temporary table of the caller must not stand for one of these.
+        // A temporary table of the caller must not stand for one of these, and nobody else may use the
+        // functions, and the rights that they have, for tables of their own.
+        statements.extend(
+            functions(table)
+                .map(|function| format!("REVOKE ALL ON FUNCTION {function}() FROM PUBLIC")),
+        );
         statements.extend(functions(table).map(|function| {
             format!(
                 "DO $$ BEGIN EXECUTE format('ALTER FUNCTION {function}() SET search_path = %I, \
