@@ -35,7 +35,7 @@ DECLARE
     missing uuid;
 BEGIN
     SELECT asked.id INTO missing FROM (SELECT DISTINCT {column} AS id FROM new_rows) AS asked
-        LEFT JOIN LATERAL (SELECT 1 AS is_there FROM {table} WHERE id = asked.id
+        LEFT JOIN LATERAL (SELECT 1 AS is_there FROM ONLY {table} WHERE id = asked.id
             FOR KEY SHARE) AS found ON true
         WHERE found.is_there IS NULL LIMIT 1;
     IF FOUND THEN
@@ -47,7 +47,7 @@ END $$;
 
 CREATE FUNCTION bookings_{table}_of_changed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
-    PERFORM FROM {table} WHERE id = NEW.{column} FOR KEY SHARE;
+    PERFORM FROM ONLY {table} WHERE id = NEW.{column} FOR KEY SHARE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'a booking has the {column} %, which is not in {table}', NEW.{column}
             USING ERRCODE = 'foreign_key_violation', TABLE = 'bookings', COLUMN = '{column}';
@@ -78,11 +78,12 @@ END $$;
 
 CREATE TRIGGER bookings_{table}_of_new AFTER INSERT ON bookings REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION bookings_{table}_of_new();
-CREATE TRIGGER bookings_{table}_of_changed AFTER UPDATE OF {column} ON bookings
-    FOR EACH ROW EXECUTE FUNCTION bookings_{table}_of_changed();
+CREATE TRIGGER bookings_{table}_of_changed AFTER UPDATE ON bookings
+    FOR EACH ROW WHEN (NEW.{column} IS DISTINCT FROM OLD.{column})
+    EXECUTE FUNCTION bookings_{table}_of_changed();
 CREATE TRIGGER {table}_deleted AFTER DELETE ON {table}
     FOR EACH ROW EXECUTE FUNCTION {table}_keep_booked();
-CREATE TRIGGER {table}_other_id AFTER UPDATE OF id ON {table}
+CREATE TRIGGER {table}_other_id AFTER UPDATE ON {table}
     FOR EACH ROW WHEN (NEW.id <> OLD.id) EXECUTE FUNCTION {table}_keep_booked();
 CREATE TRIGGER {table}_truncated AFTER TRUNCATE ON {table}
     FOR EACH STATEMENT EXECUTE FUNCTION {table}_keep_booked();
@@ -143,7 +144,8 @@ fn values() -> Vec<String> {
         .collect();
     let mut statements = vec![
         format!(
-            "CREATE FUNCTION events_check_values() RETURNS trigger LANGUAGE plpgsql AS $$
+            "CREATE FUNCTION events_check_values() RETURNS trigger LANGUAGE plpgsql \
+             SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 {checks}    RETURN NULL;
 END $$"
@@ -151,10 +153,11 @@ END $$"
         "CREATE TRIGGER events_new_values AFTER INSERT ON events \
          FOR EACH ROW EXECUTE FUNCTION events_check_values()"
             .to_owned(),
-        // Each edit by Rowlock raises the revision.
+        // Each edit by Rowlock raises the revision. What it writes most often is another count.
         format!(
             "CREATE TRIGGER events_edited_values AFTER UPDATE ON events FOR EACH ROW \
-             WHEN (NEW.revision <> OLD.revision OR {IS_OTHER_PROGRAM}) \
+             WHEN (NEW.revision <> OLD.revision \
+             OR NEW.remaining_tickets = OLD.remaining_tickets OR {IS_OTHER_PROGRAM}) \
              EXECUTE FUNCTION events_check_values()"
         ),
     ];

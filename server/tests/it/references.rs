@@ -212,3 +212,45 @@ async fn a_program_with_few_rights_can_insert_bookings_on_postgres() {
     box_office.close().await.unwrap();
     app.execute_sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
 }
+
+/// Foreign keys would refuse these, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_trigger_and_no_inherited_table_makes_a_booking_of_nobody_on_postgres() {
+    let app = App::start(Engine::Postgres).await;
+    app_with_booking(&app).await;
+    for sql in [
+        "CREATE TABLE other_users () INHERITS (users)",
+        "INSERT INTO other_users SELECT '01990000-0000-7000-8000-ffffffffffff', 'o@example.org', \
+         name, password_hash, created_at FROM users LIMIT 1",
+    ] {
+        app.execute_sql(sql).await;
+    }
+    let of_other = insert(&app, "id", "'01990000-0000-7000-8000-ffffffffffff'::uuid");
+    assert!(is_refused(&app, &of_other).await);
+    app.execute_sql(
+        "CREATE FUNCTION other_user() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN NEW.user_id := gen_random_uuid(); RETURN NEW; END'; \
+         CREATE TRIGGER a BEFORE UPDATE ON bookings FOR EACH ROW EXECUTE FUNCTION other_user()",
+    )
+    .await;
+    assert!(is_refused(&app, "UPDATE bookings SET created_at = now()").await);
+}
+
+/// Functions of the caller's can't stand for those that check an event's texts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_can_not_change_what_is_checked_on_postgres() {
+    let app = App::start(Engine::Postgres).await;
+    app.event("Concert", 8).await;
+    let transaction = begin(
+        &app,
+        "CREATE SCHEMA other; CREATE FUNCTION other.length(text) RETURNS int LANGUAGE sql \
+         AS 'SELECT 1'; SET LOCAL search_path = other, pg_catalog, public",
+    )
+    .await;
+    let long = "UPDATE events SET venue = repeat('x', 2001) WHERE title = 'Concert'";
+    let error = transaction.execute_unprepared(long).await.unwrap_err().to_string();
+    assert!(error.contains("venue 2,000"), "{error}");
+    // Whoever keeps counts is no exception.
+    let transaction = begin(&app, "SET LOCAL rowlock.keeps_counts = 'on'").await;
+    assert!(transaction.execute_unprepared(long).await.is_err());
+}
