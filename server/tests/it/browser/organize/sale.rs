@@ -120,10 +120,13 @@ async fn save_downloads_in(browser: &Browser, folder: &Path) {
 async fn downloaded_csv(folder: &Path) -> String {
     let saved = || {
         let mut files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        files.find(|path| path.extension().is_some_and(|extension| extension == "csv"))
+        let file =
+            files.find(|path| path.extension().is_some_and(|extension| extension == "csv"))?;
+        // The browser makes the file a moment before it has its content.
+        fs::read_to_string(file).ok().filter(|csv| !csv.is_empty())
     };
     wait_until(Duration::from_secs(20), "the file is saved", async || saved().is_some()).await;
-    fs::read_to_string(saved().unwrap()).unwrap()
+    saved().unwrap()
 }
 
 /// Waits until the buyer has no confirmed booking any more.
