@@ -4,7 +4,7 @@
 use std::{cell::RefCell, time::Duration};
 
 use futures_timer::Delay;
-use js_sys::{Array, Date, Function, Intl, Object, Reflect};
+use js_sys::{Array, Date, Function, Intl, JsString, Object, Reflect};
 use leptos::prelude::{document, window};
 use rowlock_web_operations::events::Money;
 use wasm_bindgen::{JsCast, JsValue};
@@ -99,6 +99,11 @@ fn known_price_format(currency: &str) -> Option<Function> {
     })
 }
 
+/// The text in lower case.
+pub(crate) fn lower_case(text: &str) -> String {
+    JsString::from(text).to_lower_case().into()
+}
+
 /// The current time by the browser's clock, in RFC 3339 in UTC.
 pub(crate) fn now() -> String {
     Date::new_0().to_iso_string().into()
@@ -112,6 +117,31 @@ pub(crate) fn random_key() -> String {
         let _ = crypto.get_random_values_with_u8_array(&mut bytes);
     }
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A time in UTC to the second, for example "2026-12-05T18:30:00Z".
+pub(crate) fn utc_of(rfc3339: &str) -> String {
+    let written: String = Date::new(&JsValue::from_str(rfc3339)).to_iso_string().into();
+    written.get(..19).unwrap_or_default().to_owned() + "Z"
+}
+
+/// Offers to share the page's address. Where the browser has no way to do that, the address is
+/// copied. Returns whether the browser has one.
+pub(crate) fn share(title: &str) -> bool {
+    let navigator = window().navigator();
+    let url = window().location().href().unwrap_or_default();
+    let share = Reflect::get(&navigator, &"share".into()).ok();
+    match share.and_then(|share| share.dyn_into::<Function>().ok()) {
+        Some(share) => {
+            // The user may close it; nothing has to be done then.
+            let _ = share.call1(&navigator, &object(&[("title", title), ("url", &url)]));
+            true
+        }
+        None => {
+            let _ = navigator.clipboard().write_text(&url);
+            false
+        }
+    }
 }
 
 /// Sets the title in the browser's tab and history.

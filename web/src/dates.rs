@@ -1,4 +1,4 @@
-//! Dates and times as the browser writes them, in English. The times of an event are in its own time
+//! Dates and times in short English, as tickets have them. The times of an event are in its own time
 //! zone, which is named where the visitor's clock shows another time.
 
 use std::{cell::RefCell, time::Duration};
@@ -8,32 +8,30 @@ use js_sys::{Array, Date, Function, Intl::DateTimeFormat, Object, Reflect};
 use rowlock_web_operations::{DateTime, events::Event};
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::browser::{locale, object};
+use crate::browser::{self, locale, object};
 
 /// What a formatter writes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {
-    DateAndTime,
-    DateAndTimeWithZone,
-    Month,
-    Day,
+    /// A time in the current year.
+    ThisYear,
+    /// A time in another year.
+    OtherYear,
 }
 
 impl Format {
     fn options(self) -> &'static [(&'static str, &'static str)] {
-        const WITH_ZONE: [(&str, &str); 6] = [
-            ("year", "numeric"),
-            ("month", "long"),
+        const ALL: [(&str, &str); 6] = [
+            ("weekday", "short"),
+            ("month", "short"),
             ("day", "numeric"),
             ("hour", "numeric"),
             ("minute", "2-digit"),
-            ("timeZoneName", "shortGeneric"),
+            ("year", "numeric"),
         ];
         match self {
-            Self::DateAndTime => &WITH_ZONE[..5],
-            Self::DateAndTimeWithZone => &WITH_ZONE,
-            Self::Month => &[("month", "short")],
-            Self::Day => &[("day", "numeric")],
+            Self::ThisYear => &ALL[..5],
+            Self::OtherYear => &ALL,
         }
     }
 }
@@ -47,59 +45,145 @@ thread_local! {
 /// The visitor's time zone, where a zone is wanted.
 const HERE: &str = "";
 
-/// For example "March 15, 2026 at 10:00 AM", in the visitor's time zone.
-pub(crate) fn time_here(time: &DateTime) -> String {
-    written(Format::DateAndTime, HERE, &time.0, None)
+/// The parts of a time, as they are written.
+#[derive(Default, PartialEq)]
+struct Written {
+    /// For example "Sat, Dec 5".
+    date: String,
+    /// For example "6:30 PM".
+    time: String,
+    month: String,
+    day: String,
 }
 
-/// For example "March 15, 2026 at 10:00 AM Germany Time".
-pub(crate) fn time_in(time: &DateTime, zone: &str) -> String {
-    span_in(&time.0, None, zone)
-}
-
-/// When an event takes place: its start or, if its end is known, "March 15, 2026, 7:00 – 10:00 PM".
-pub(crate) fn time_of(event: &Event) -> String {
-    let ends_at = event.ends_at.as_ref().map(|ends_at| ends_at.0.as_str());
-    span_in(&event.starts_at.0, ends_at, &event.time_zone)
-}
-
-fn span_in(start: &str, end: Option<&str>, zone: &str) -> String {
-    let there = written(Format::DateAndTime, zone, start, end);
-    match there == written(Format::DateAndTime, HERE, start, end) {
-        true => there,
-        false => written(Format::DateAndTimeWithZone, zone, start, end),
+impl Written {
+    fn date_and_time(&self) -> String {
+        format!("{} · {}", self.date, self.time)
     }
+}
+
+/// For example "Sun, Mar 15 · 10:00 AM", in the visitor's time zone.
+pub(crate) fn time_here(time: &DateTime) -> String {
+    written(HERE, &time.0).date_and_time()
+}
+
+/// For example "Sun, Mar 15 · 10:00 AM (Berlin)".
+pub(crate) fn time_in(time: &DateTime, zone: &str) -> String {
+    let there = written(zone, &time.0);
+    with_zone(there.date_and_time(), &there, &time.0, zone)
+}
+
+/// When an event starts, for example "Sat, Dec 5 · 6:30 PM (New York)".
+pub(crate) fn start_of(event: &Event) -> String {
+    time_in(&event.starts_at, &event.time_zone)
+}
+
+/// When an event takes place: its start and, if it is known, its end. For example
+/// "Sat, Dec 5 · 6:30 PM – 10:00 PM (New York)".
+pub(crate) fn span_of(event: &Event) -> String {
+    let Some(ends_at) = &event.ends_at else { return start_of(event) };
+    let start = written(&event.time_zone, &event.starts_at.0);
+    let end = written(&event.time_zone, &ends_at.0);
+    let end = if end.date == start.date { end.time } else { end.date_and_time() };
+    let span = format!("{} – {end}", start.date_and_time());
+    with_zone(span, &start, &event.starts_at.0, &event.time_zone)
+}
+
+/// When an event starts by the visitor's clock, where that shows another time. For example
+/// "12:30 AM on Sun, Dec 6, your time".
+pub(crate) fn start_here(event: &Event) -> Option<String> {
+    let there = written(&event.time_zone, &event.starts_at.0);
+    let here = written(HERE, &event.starts_at.0);
+    if here == there {
+        return None;
+    }
+    Some(match here.date == there.date {
+        true => format!("{}, your time", here.time),
+        false => format!("{} on {}, your time", here.time, here.date),
+    })
 }
 
 /// The month and the day on which an event starts, for example "Mar" and "15".
 pub(crate) fn month_and_day(event: &Event) -> (String, String) {
-    let part = |format| written(format, &event.time_zone, &event.starts_at.0, None);
-    (part(Format::Month), part(Format::Day))
+    let Written { month, day, .. } = written(&event.time_zone, &event.starts_at.0);
+    (month, day)
+}
+
+/// The weekend that is or comes, by the visitor's clock: from now or Saturday's start to Monday's.
+pub(crate) fn weekend() -> (DateTime, DateTime) {
+    let now = Date::new_0();
+    let to_saturday = match now.get_day() {
+        0 => -1,
+        day => 6 - day as i32,
+    };
+    let day = |days: i32| {
+        let day = now.get_date() as i32 + to_saturday + days;
+        Date::new_with_year_month_day(now.get_full_year(), now.get_month() as i32, day)
+    };
+    let saturday = day(0);
+    let start = if saturday.get_time() < now.get_time() { &now } else { &saturday };
+    let written = |date: &Date| DateTime(date.to_iso_string().into());
+    (written(start), written(&day(2)))
+}
+
+/// Names the time zone, by its city, where the visitor's clock shows another time.
+fn with_zone(text: String, there: &Written, time: &str, zone: &str) -> String {
+    if *there == written(HERE, time) {
+        return text;
+    }
+    let city = zone.rsplit('/').next().unwrap_or_default().replace('_', " ");
+    format!("{text} ({city})")
 }
 
 /// Creates the formatters for these events' time zones. Each takes a browser some time, so each zone
 /// has a task of its own and the browser can paint in between.
 pub(crate) async fn prepare<'a>(events: impl Iterator<Item = &'a Event>) {
     for event in events {
-        if known_formatter(Format::Month, &event.time_zone).is_none() {
+        let format = format_of(&event.starts_at.0);
+        if known_formatter(format, &event.time_zone).is_none() {
             Delay::new(Duration::ZERO).await;
-            month_and_day(event);
-            time_of(event);
+            start_of(event);
         }
     }
 }
 
-fn written(format: Format, zone: &str, start: &str, end: Option<&str>) -> String {
-    let formatter = formatter(format, zone);
-    let start_date = date(start);
-    let text = match end {
-        Some(end) => formatter.format_range(&start_date, &date(end)).ok().map(String::from),
-        None => {
-            let text = formatter.format().call1(&JsValue::UNDEFINED, &start_date);
-            text.ok().and_then(|text| text.as_string())
+fn format_of(time: &str) -> Format {
+    match time.get(..4) == browser::now().get(..4) {
+        true => Format::ThisYear,
+        false => Format::OtherYear,
+    }
+}
+
+fn written(zone: &str, time: &str) -> Written {
+    let formatter = formatter(format_of(time), zone);
+    let date = Date::new(&JsValue::from_str(time));
+    let mut found = Written::default();
+    let mut between = String::new();
+    for part in formatter.format_to_parts(&date).iter() {
+        let text = |name: &str| {
+            let value = Reflect::get(&part, &name.into()).ok();
+            value.and_then(|value| value.as_string()).unwrap_or_default()
+        };
+        let (kind, value) = (text("type"), text("value"));
+        match kind.as_str() {
+            "month" => found.month.clone_from(&value),
+            "day" => found.day.clone_from(&value),
+            _ => {}
         }
-    };
-    text.unwrap_or_else(|| start.to_owned())
+        let is_of_time = !found.time.is_empty() || kind == "hour";
+        let target = if is_of_time { &mut found.time } else { &mut found.date };
+        // What is between date and time belongs to neither.
+        match kind.as_str() {
+            "literal" => between = value,
+            _ => {
+                if !target.is_empty() {
+                    target.push_str(&between);
+                }
+                target.push_str(&value);
+            }
+        }
+    }
+    found
 }
 
 fn formatter(format: Format, zone: &str) -> DateTimeFormat {
@@ -137,8 +221,4 @@ fn created(format: Format, zone: &str) -> DateTimeFormat {
         Ok(formatter) => formatter.unchecked_into(),
         Err(_) => DateTimeFormat::new(&Array::new(), &Object::new()),
     }
-}
-
-fn date(rfc3339: &str) -> Date {
-    Date::new(&JsValue::from_str(rfc3339))
 }

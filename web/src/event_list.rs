@@ -1,14 +1,22 @@
 //! Search, order and page number of a list of events, as the address encodes them.
 
 use cynic::Id;
-use rowlock_web_operations::events::{
-    EventFilter, EventListVariables, EventOrder,
-    EventOrderField::{self, Date, Price, Title},
-    OrderDirection::{self, Asc, Desc},
+use rowlock_web_operations::{
+    DateTime, Decimal,
+    events::{
+        EventFilter, EventListVariables, EventOrder,
+        EventOrderField::{self, Date, Price, Title},
+        Money,
+        OrderDirection::{self, Asc, Desc},
+    },
 };
+
+use crate::money::Amount;
 
 /// Events on one page. It fills whole rows of 1, 2 and 3 columns.
 const PAGE_SIZE: i32 = 12;
+/// The value in the address for events of this weekend.
+const WEEKEND: &str = "weekend";
 /// The server's limit for a search.
 pub(crate) const MAX_SEARCH_CHARS: usize = 200;
 
@@ -18,9 +26,34 @@ pub(crate) struct ListParams {
     /// The organizer's slug, if the list has only their events.
     pub(crate) organizer: Option<String>,
     pub(crate) search: String,
+    pub(crate) filters: Filters,
     pub(crate) order: SortOrder,
     /// Starts at 1.
     pub(crate) page: i32,
+}
+
+/// What narrows the list down.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Filters {
+    /// Only events of this weekend.
+    pub(crate) is_weekend: bool,
+    /// Only events that can be booked now.
+    pub(crate) is_available: bool,
+    /// Only events that cost at most this much.
+    pub(crate) max_price: Option<Money>,
+    /// Only events in this city.
+    pub(crate) city: Option<String>,
+}
+
+impl Filters {
+    /// A price as the address has it, for example "25-EUR".
+    fn price_from_address(text: &str) -> Option<Money> {
+        let (amount, currency) = text.split_once('-')?;
+        let is_currency =
+            currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_uppercase());
+        Amount::parse(amount).filter(|_| is_currency)?;
+        Some(Money { amount: Decimal(amount.to_owned()), currency: currency.to_owned() })
+    }
 }
 
 /// An order that the list offers.
@@ -37,12 +70,12 @@ pub(crate) struct SortOrder {
 impl SortOrder {
     /// The first is the default.
     pub(crate) const ALL: [Self; 6] = [
-        Self::new("date", "Date: soonest first", Date, Asc),
-        Self::new("date-desc", "Date: latest first", Date, Desc),
-        Self::new("price", "Price: low to high", Price, Asc),
-        Self::new("price-desc", "Price: high to low", Price, Desc),
-        Self::new("title", "Title: A to Z", Title, Asc),
-        Self::new("title-desc", "Title: Z to A", Title, Desc),
+        Self::new("date", "Soonest first", Date, Asc),
+        Self::new("date-desc", "Latest first", Date, Desc),
+        Self::new("price", "Lowest price", Price, Asc),
+        Self::new("price-desc", "Highest price", Price, Desc),
+        Self::new("title", "Title A–Z", Title, Asc),
+        Self::new("title-desc", "Title Z–A", Title, Desc),
     ];
 
     const fn new(
@@ -67,15 +100,21 @@ impl ListParams {
         Self {
             organizer: None,
             search: clean_search(&get("search").unwrap_or_default()),
+            filters: Filters {
+                is_weekend: get("when").as_deref() == Some(WEEKEND),
+                is_available: get("available").is_some(),
+                max_price: get("under").and_then(|text| Filters::price_from_address(&text)),
+                city: get("city").map(|city| clean_search(&city)).filter(|city| !city.is_empty()),
+            },
             order: SortOrder::named(&get("order").unwrap_or_default()),
             page: page.filter(|page| *page >= 1).unwrap_or(1),
         }
     }
 
-    /// The list of one organizer's events. It has no search and one order.
+    /// The list of one organizer's events. It has no search, no filters and one order.
     pub(crate) fn of_organizer(self, slug: String) -> Self {
-        let (search, order) = (String::new(), SortOrder::ALL[0]);
-        Self { organizer: Some(slug), search, order, ..self }
+        let (search, filters) = (String::new(), Filters::default());
+        Self { organizer: Some(slug), search, filters, order: SortOrder::ALL[0], ..self }
     }
 
     /// The address of this list, without the values that are defaults.
@@ -83,6 +122,19 @@ impl ListParams {
         let mut query = form_urlencoded::Serializer::new(String::new());
         if !self.search.is_empty() {
             query.append_pair("search", &self.search);
+        }
+        let Filters { is_weekend, is_available, max_price, city } = &self.filters;
+        if *is_weekend {
+            query.append_pair("when", WEEKEND);
+        }
+        if *is_available {
+            query.append_pair("available", "yes");
+        }
+        if let Some(Money { amount, currency }) = max_price {
+            query.append_pair("under", &format!("{}-{currency}", amount.0));
+        }
+        if let Some(city) = city {
+            query.append_pair("city", city);
         }
         if self.order != SortOrder::ALL[0] {
             query.append_pair("order", self.order.name);
@@ -105,6 +157,11 @@ impl ListParams {
         Self { search: clean_search(search), page: 1, ..self.clone() }
     }
 
+    /// The first page with other filters.
+    pub(crate) fn with_filters(&self, filters: Filters) -> Self {
+        Self { filters, page: 1, ..self.clone() }
+    }
+
     /// The first page in another order.
     pub(crate) fn with_order(&self, order: SortOrder) -> Self {
         Self { order, page: 1, ..self.clone() }
@@ -114,13 +171,30 @@ impl ListParams {
         Self { page, ..self.clone() }
     }
 
-    /// `organizer_id` belongs to the organizer of these parameters.
-    pub(crate) fn variables(&self, organizer_id: Option<Id>) -> EventListVariables {
+    /// `organizer_id` belongs to the organizer of these parameters, and the weekend lasts from its
+    /// start to its end.
+    pub(crate) fn variables(
+        &self,
+        organizer_id: Option<Id>,
+        weekend: (DateTime, DateTime),
+    ) -> EventListVariables {
+        let Filters { is_weekend, is_available, max_price, city } = self.filters.clone();
+        let (starts_after, starts_before) = match is_weekend {
+            true => (Some(weekend.0), Some(weekend.1)),
+            false => (None, None),
+        };
         EventListVariables {
             first: PAGE_SIZE,
             offset: (self.page - 1).saturating_mul(PAGE_SIZE),
             search: Some(self.search.clone()).filter(|search| !search.is_empty()),
-            filter: organizer_id.map(|id| EventFilter { organizer_id: Some(id) }),
+            filter: Some(EventFilter {
+                organizer_id,
+                starts_after,
+                starts_before,
+                available: is_available.then_some(true),
+                max_price: max_price.map(Into::into),
+                city,
+            }),
             order_by: EventOrder { field: self.order.field, direction: self.order.direction },
         }
     }
@@ -170,7 +244,7 @@ mod tests {
         let path = "/events?search=Caf%C3%A9+%26+bar&order=price-desc&page=3";
         let shown = list(path.split_once('?').unwrap().1);
         assert_eq!(shown.search, "Café & bar");
-        assert_eq!(shown.order.label, "Price: high to low");
+        assert_eq!(shown.order.label, "Highest price");
         assert_eq!(shown.page, 3);
         assert_eq!(shown.path(), path);
         assert_eq!(list("").path(), "/events");
@@ -178,10 +252,34 @@ mod tests {
 
     #[test]
     fn an_invalid_address_shows_the_default_list() {
-        for query in ["page=0", "page=-1", "page=x", "page=99999999999", "order=up", "search=+"] {
+        for query in [
+            "page=0",
+            "page=-1",
+            "page=x",
+            "page=99999999999",
+            "order=up",
+            "search=+",
+            "when=ever",
+            "under=25",
+            "under=x-EUR",
+            "under=25-eur",
+            "under=25-EURO",
+            "city=",
+        ] {
             assert_eq!(list(query), list(""), "{query}");
         }
-        assert_eq!(list("page=2147483647").variables(None).offset, i32::MAX);
+        let weekend = ["2026-12-05T00:00:00Z", "2026-12-07T00:00:00Z"];
+        let [start, end] = weekend.map(|time| DateTime(time.to_owned()));
+        assert_eq!(list("page=2147483647").variables(None, (start, end)).offset, i32::MAX);
+    }
+
+    #[test]
+    fn an_address_keeps_the_filters() {
+        let path = "/events?when=weekend&available=yes&under=25-EUR&city=New+York";
+        let shown = list(path.split_once('?').unwrap().1);
+        assert_eq!(shown.filters.city.as_deref(), Some("New York"));
+        assert_eq!(shown.path(), path);
+        assert_eq!(shown.with_page(3).with_filters(Filters::default()).path(), "/events");
     }
 
     #[test]

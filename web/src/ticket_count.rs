@@ -67,7 +67,7 @@ impl TicketCount {
 
     pub(crate) fn label(self, number: impl Fn(i32) -> String) -> String {
         match self.remaining {
-            ..=0 => "Sold Out".to_owned(),
+            ..=0 => "Sold out".to_owned(),
             1 => "1 ticket left".to_owned(),
             left => format!("{} tickets left", number(left)),
         }
@@ -116,7 +116,7 @@ mod tests {
         let number = |number| format!("<{number}>");
         assert_eq!(TicketCount::from_query(2, 2).label(number), "<2> tickets left");
         assert_eq!(TicketCount::from_query(1, 2).label(number), "1 ticket left");
-        assert_eq!(TicketCount::from_query(0, 2).label(number), "Sold Out");
+        assert_eq!(TicketCount::from_query(0, 2).label(number), "Sold out");
     }
 
     #[test]

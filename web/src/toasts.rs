@@ -60,6 +60,8 @@ pub(crate) struct Toast {
     is_lasting: bool,
     /// The label of a button in the message, and what it does.
     pub(crate) action: Option<(&'static str, Callback<()>)>,
+    /// The label of a link in the message, and its address.
+    pub(crate) link: Option<(&'static str, String)>,
 }
 
 impl Toast {
@@ -74,6 +76,7 @@ impl Toast {
             page: None,
             is_lasting: false,
             action: None,
+            link: None,
         }
     }
 
@@ -105,6 +108,10 @@ impl Toast {
 
     pub(crate) fn with_action(self, label: &'static str, action: Callback<()>) -> Self {
         Self { action: Some((label, action)), ..self }
+    }
+
+    pub(crate) fn with_link(self, label: &'static str, path: String) -> Self {
+        Self { link: Some((label, path)), ..self }
     }
 
     pub(crate) fn still_holds(&self) -> bool {

@@ -11,6 +11,7 @@ try {
   console.error(error);
   const loading = document.querySelector("#shell .loading");
   if (loading) {
+    loading.classList.remove("hidden");
     loading.textContent = "Rowlock couldn't start. Please reload the page or try a newer browser.";
   }
 }

@@ -50,6 +50,8 @@ pub struct BookEventSuccess {
 #[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "Booking")]
 pub struct BookingWithCount {
+    pub id: cynic::Id,
+    pub reference: String,
     pub quantity: i32,
     pub status: BookingStatus,
     pub event: EventCount,

@@ -67,6 +67,8 @@ pub struct ListedEvent {
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
 #[cynic(graphql_type = "Booking")]
 pub struct MyBooking {
+    pub id: cynic::Id,
+    pub reference: String,
     pub quantity: i32,
 }
 
@@ -111,6 +113,16 @@ pub struct EventOrder {
 pub struct EventFilter {
     #[cynic(skip_serializing_if = "Option::is_none")]
     pub organizer_id: Option<cynic::Id>,
+    #[cynic(skip_serializing_if = "Option::is_none")]
+    pub starts_after: Option<DateTime>,
+    #[cynic(skip_serializing_if = "Option::is_none")]
+    pub starts_before: Option<DateTime>,
+    #[cynic(skip_serializing_if = "Option::is_none")]
+    pub available: Option<bool>,
+    #[cynic(skip_serializing_if = "Option::is_none")]
+    pub max_price: Option<MoneyInput>,
+    #[cynic(skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
 }
 
 #[derive(cynic::QueryVariables, Debug)]

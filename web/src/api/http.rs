@@ -1,5 +1,7 @@
 //! GraphQL operations over HTTP POST, and the ways in which they fail.
 
+use std::pin::Pin;
+
 use cynic::Operation;
 use gloo_net::http::Request;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -16,6 +18,9 @@ pub(crate) const QUERY_TIMEOUT_MILLIS: u32 = 8_000;
 /// The same for a mutation that is repeated if its answer does not arrive. The server does not let
 /// a booking wait for longer than ten seconds before it begins.
 pub(crate) const REPEATABLE_TIMEOUT_MILLIS: u32 = 12_000;
+
+/// A future whose code is compiled once, instead of once in each place that waits for it.
+pub(crate) type Boxed<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// Why an operation gave no data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,20 +149,22 @@ where
 ///
 /// # Errors
 /// The same as [`send`].
-pub(crate) async fn post(
+pub(crate) fn post(
     body: RequestBody,
-    access_token: Option<&str>,
-) -> Result<ResponseData, Failure> {
-    let mut request = Request::post("/graphql")
-        .header("accept", "application/graphql-response+json")
-        .header("content-type", "application/json")
-        .abort_signal(Some(&web_sys::AbortSignal::timeout_with_u32(body.timeout_millis)));
-    if let Some(token) = access_token {
-        request = request.header("authorization", &format!("Bearer {token}"));
-    }
-    let request = request.body(body.text).map_err(|_| Failure::NoAnswer)?;
-    let answer = request.send().await.map_err(|_| Failure::NoAnswer)?;
-    parse_response(&answer.text().await.map_err(|_| Failure::NoAnswer)?)
+    access_token: Option<String>,
+) -> Boxed<Result<ResponseData, Failure>> {
+    Box::pin(async move {
+        let mut request = Request::post("/graphql")
+            .header("accept", "application/graphql-response+json")
+            .header("content-type", "application/json")
+            .abort_signal(Some(&web_sys::AbortSignal::timeout_with_u32(body.timeout_millis)));
+        if let Some(token) = access_token {
+            request = request.header("authorization", &format!("Bearer {token}"));
+        }
+        let request = request.body(body.text).map_err(|_| Failure::NoAnswer)?;
+        let answer = request.send().await.map_err(|_| Failure::NoAnswer)?;
+        parse_response(&answer.text().await.map_err(|_| Failure::NoAnswer)?)
+    })
 }
 
 /// Fetches a file as the access token's user. There is no time limit, because a file may be large.

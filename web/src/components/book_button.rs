@@ -88,6 +88,8 @@ pub(crate) fn BookButton(
     /// How many tickets it books.
     #[prop(into, default = 1.into())]
     quantity: Signal<i32>,
+    /// What the button says while that many can be booked.
+    words: fn(i32) -> String,
 ) -> impl IntoView {
     let my_bookings = MyBookings::from_context();
     let session = Session::from_context();
@@ -154,7 +156,10 @@ pub(crate) fn BookButton(
             on:click=move |_| press()
         >
             {move || (offer.get() == Offer::Booked).then(Check)}
-            {move || offer.get().label()}
+            {move || match offer.get() {
+                Offer::Bookable | Offer::ViewerUnknown => words(quantity.get()),
+                offer => offer.label().to_owned(),
+            }}
         </button>
     }
     .into_any()

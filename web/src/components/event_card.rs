@@ -5,7 +5,7 @@ use rowlock_web_operations::events::Event;
 
 use super::{
     book_button::{BookButton, Offer},
-    event_text::text_of,
+    event_text::{marked_text_of, text_of},
     icons::{Calendar, Place},
     sale_state::{SaleState, sale_of},
 };
@@ -13,54 +13,65 @@ use crate::{
     api::{details::LiveDetails, live::LiveCounts},
     browser, dates,
     event_changes::place,
+    poster,
 };
 
 #[component]
 pub(crate) fn EventCard(event: Event) -> impl IntoView {
     let tickets = LiveCounts::from_context().count_of(&event.id);
     let path = format!("/events/{}", event.id.inner());
+    let id = event.id.inner().to_owned();
     let event = RwSignal::from(LiveDetails::from_context().of(&event));
     let sale = sale_of(event);
     let offer = Offer::of(event, sale);
     view! {
-        <article class="card">
-            <div class="card-head">
+        <article class="card event-card">
+            <div class="picture">
+                <Picture id />
                 <DateTile event />
-                <div>
-                    <h2>
-                        <a href=path dir="auto">
-                            {text_of(event, |event| event.title.clone())}
-                        </a>
-                    </h2>
-                    <EventFacts event />
+            </div>
+            <div class="card-body">
+                <h2>
+                    <a
+                        href=path
+                        dir="auto"
+                        inner_html=marked_text_of(event, |event| event.title.clone())
+                    ></a>
+                </h2>
+                <EventFacts event />
+                <div class="card-tickets">
+                    <SaleState event sale tickets />
                 </div>
-            </div>
-            <div class="card-tickets">
-                <SaleState event sale tickets />
-            </div>
-            <div class="card-foot">
-                <span class="price">
-                    {text_of(event, |event| browser::price(&event.price, 1))}
-                </span>
-                <BookButton event offer />
+                <div class="card-foot">
+                    <span class="price">
+                        {text_of(event, |event| browser::price(&event.price, 1))}
+                    </span>
+                    <BookButton event offer words=|_| "Book now".to_owned() />
+                </div>
             </div>
         </article>
     }
 }
 
-/// When and where an event takes place.
+/// What an event looks like.
+#[component]
+pub(crate) fn Picture(id: String) -> impl IntoView {
+    view! { <div class="poster" inner_html=poster::svg(&id)></div> }.into_any()
+}
+
+/// When an event starts, and where.
 #[component]
 pub(crate) fn EventFacts(event: RwSignal<Event>) -> impl IntoView {
     view! {
         <p class="fact">
             <Calendar />
             <time datetime=text_of(event, |event| event.starts_at.0.clone())>
-                {text_of(event, dates::time_of)}
+                {text_of(event, dates::start_of)}
             </time>
         </p>
         <p class="fact">
             <Place />
-            <span>{text_of(event, place)}</span>
+            <span inner_html=marked_text_of(event, place)></span>
         </p>
     }
     .into_any()
@@ -82,21 +93,16 @@ pub(crate) fn DateTile(event: RwSignal<Event>) -> impl IntoView {
 #[component]
 pub(crate) fn CardSkeleton() -> impl IntoView {
     view! {
-        <div class="card skeleton" aria-hidden="true">
-            <div class="card-head">
-                <div class="tile"></div>
-                <div class="grow">
-                    <div class="line line-title"></div>
-                    <div class="line"></div>
-                    <div class="line line-short"></div>
+        <div class="card event-card skeleton" aria-hidden="true">
+            <div class="picture"></div>
+            <div class="card-body">
+                <div class="line line-title"></div>
+                <div class="line"></div>
+                <div class="line line-short"></div>
+                <div class="card-foot">
+                    <div class="line line-badge"></div>
+                    <div class="line line-button"></div>
                 </div>
-            </div>
-            <div class="card-tickets">
-                <div class="line line-badge"></div>
-            </div>
-            <div class="card-foot">
-                <div class="line line-badge"></div>
-                <div class="line line-button"></div>
             </div>
         </div>
     }

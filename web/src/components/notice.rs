@@ -1,5 +1,7 @@
 //! Shown in place of content when there is none.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 
 use super::icons::Warning;
@@ -25,7 +27,10 @@ pub(crate) fn Notice(
     }
 }
 
-/// Says that loading failed and offers to try again.
+/// How often a page that could not be loaded tries again by itself.
+const RETRY_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Says that loading failed, tries again by itself, and offers to do so at once.
 #[component]
 pub(crate) fn FailureNotice(
     failure: Failure,
@@ -34,6 +39,14 @@ pub(crate) fn FailureNotice(
     busy: Signal<bool>,
     #[prop(into)] retry: Callback<()>,
 ) -> impl IntoView {
+    let retry_now = move || {
+        if !busy.get_untracked() {
+            retry.run(());
+        }
+    };
+    if let Ok(timer) = set_interval_with_handle(retry_now, RETRY_INTERVAL) {
+        on_cleanup(move || timer.clear());
+    }
     view! {
         <div role="alert">
             <Notice icon=Warning title="This page couldn't be loaded." text=failure.message()>
@@ -41,11 +54,7 @@ pub(crate) fn FailureNotice(
                     type="button"
                     class="button"
                     aria-disabled=move || busy.get().to_string()
-                    on:click=move |_| {
-                        if !busy.get_untracked() {
-                            retry.run(());
-                        }
-                    }
+                    on:click=move |_| retry_now()
                 >
                     {move || if busy.get() { "Trying…" } else { "Try again" }}
                 </button>

@@ -25,6 +25,7 @@ pub(crate) fn ToastRegion() -> impl IntoView {
                         Tone::Error => ("toast toast-bad", Warning().into_any()),
                     };
                     let (id, text, action) = (toast.id, toast.text.clone(), toast.action);
+                    let link = toast.link.clone();
                     Effect::new(move || {
                         if !toast.still_holds() {
                             toasts.dismiss(id);
@@ -47,6 +48,14 @@ pub(crate) fn ToastRegion() -> impl IntoView {
                                             >
                                                 {label}
                                             </button>
+                                        }
+                                    })}
+                                {link
+                                    .map(|(label, path)| {
+                                        view! {
+                                            <a class="link-button" href=path>
+                                                {label}
+                                            </a>
                                         }
                                     })}
                             </div>

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// How long after its beginning, in milliseconds, an attempt goes on when the tab is loaded again.
 /// Later, people no longer expect that.
-const RESUME_WITHIN_MILLIS: f64 = 300_000.0;
+const RESUME_WITHIN_MILLIS: i64 = 300_000;
 
 /// An attempt to book. It is repeated with the same key, so it can't book twice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub(super) struct Attempt {
     pub(super) price: Money,
     pub(super) key: String,
     /// By the browser's clock, in milliseconds.
-    pub(super) began_at: f64,
+    pub(super) began_at: i64,
     /// Whether no answer came in time, or while the user was signed in. It is sent again only if the
     /// user asks for that.
     pub(super) is_given_up: bool,
@@ -33,11 +33,11 @@ pub(super) struct Attempts {
 
 impl Attempts {
     /// Reads what [`Self::to_json`] wrote. Attempts that are too old are left out.
-    pub(super) fn from_json(json: &str, now: f64) -> Self {
+    pub(super) fn from_json(json: &str, now: i64) -> Self {
         let mut attempts: Self = serde_json::from_str(json).unwrap_or_default();
         attempts
             .open
-            .retain(|attempt| (0.0..RESUME_WITHIN_MILLIS).contains(&(now - attempt.began_at)));
+            .retain(|attempt| (0..RESUME_WITHIN_MILLIS).contains(&(now - attempt.began_at)));
         attempts
     }
 
@@ -89,7 +89,7 @@ mod tests {
 
     use super::*;
 
-    fn attempt(event_id: &str, key: &str, began_at: f64) -> Attempt {
+    fn attempt(event_id: &str, key: &str, began_at: i64) -> Attempt {
         let (event_id, title) = (event_id.to_owned(), "Jazz Night".to_owned());
         let price = Money { amount: Decimal("35.00".to_owned()), currency: "USD".to_owned() };
         let key = key.to_owned();
@@ -102,41 +102,41 @@ mod tests {
 
     #[test]
     fn an_event_has_one_attempt_until_its_outcome_is_known() {
-        let mut attempts = of_ada(&[attempt("a", "first", 0.0)]);
-        attempts.add(attempt("a", "second", 0.0));
-        attempts.add(attempt("b", "third", 0.0));
+        let mut attempts = of_ada(&[attempt("a", "first", 0)]);
+        attempts.add(attempt("a", "second", 0));
+        attempts.add(attempt("b", "third", 0));
         assert_eq!(attempts.of_event("a").unwrap().key, "second");
         attempts.forget("a");
-        assert_eq!(attempts, of_ada(&[attempt("b", "third", 0.0)]));
+        assert_eq!(attempts, of_ada(&[attempt("b", "third", 0)]));
     }
 
     #[test]
     fn attempts_survive_a_reload_for_some_minutes() {
-        let attempts = of_ada(&[attempt("a", "first", 1_000.0), attempt("b", "second", 200_000.0)]);
+        let attempts = of_ada(&[attempt("a", "first", 1_000), attempt("b", "second", 200_000)]);
         let json = attempts.to_json().unwrap();
-        assert_eq!(Attempts::from_json(&json, 200_000.0), attempts);
-        let young = of_ada(&[attempt("b", "second", 200_000.0)]);
-        assert_eq!(Attempts::from_json(&json, 400_000.0), young);
+        assert_eq!(Attempts::from_json(&json, 200_000), attempts);
+        let young = of_ada(&[attempt("b", "second", 200_000)]);
+        assert_eq!(Attempts::from_json(&json, 400_000), young);
         // The clock was set back.
-        assert_eq!(Attempts::from_json(&json, 0.0), of_ada(&[]));
+        assert_eq!(Attempts::from_json(&json, 0), of_ada(&[]));
         assert_eq!(of_ada(&[]).to_json(), None);
         for text in ["", "null", "{}", "[1]"] {
-            assert_eq!(Attempts::from_json(text, 0.0), Attempts::default(), "{text}");
+            assert_eq!(Attempts::from_json(text, 0), Attempts::default(), "{text}");
         }
     }
 
     #[test]
     fn an_attempt_that_was_given_up_is_still_given_up_after_a_reload() {
-        let mut attempts = of_ada(&[attempt("a", "first", 0.0), attempt("b", "second", 0.0)]);
+        let mut attempts = of_ada(&[attempt("a", "first", 0), attempt("b", "second", 0)]);
         attempts.set_given_up("a", true);
-        let restored = Attempts::from_json(&attempts.to_json().unwrap(), 1_000.0);
+        let restored = Attempts::from_json(&attempts.to_json().unwrap(), 1_000);
         assert!(restored.of_event("a").unwrap().is_given_up);
         assert!(!restored.of_event("b").unwrap().is_given_up);
     }
 
     #[test]
     fn the_attempts_of_another_user_are_forgotten() {
-        let mut attempts = of_ada(&[attempt("a", "first", 0.0)]);
+        let mut attempts = of_ada(&[attempt("a", "first", 0)]);
         attempts.keep_only_those_of("ada");
         assert_eq!(attempts.all().len(), 1);
         attempts.keep_only_those_of("grace");

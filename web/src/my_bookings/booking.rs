@@ -4,16 +4,17 @@ use cynic::Id;
 use js_sys::Date;
 use leptos::{prelude::*, task::spawn_local};
 use rowlock_web_operations::{
-    bookings::{BookEventInput, BookEventResult, PriceChanged, book_event},
-    events::Event,
+    bookings::{BookEventInput, BookEventResult, BookingWithCount, PriceChanged, book_event},
+    events::{Event, MyBooking},
 };
 
 use super::{BookingState, MyBookings, attempts::Attempt, shortage::Shortage};
 use crate::{
     api::{ErrorCode, Failure},
     booking::BookingOutcome,
-    browser::random_key,
+    browser::{path, random_key},
     event_changes::{self, Audience, sentences},
+    event_path::event_path,
     formats::FORMATS,
     repetition::{History, Missing, Repeated, repeat_until_answered},
     session::Viewer,
@@ -39,7 +40,7 @@ impl MyBookings {
             quantity,
             price: event.price,
             key: random_key(),
-            began_at: Date::now(),
+            began_at: Date::now() as i64,
             is_given_up: false,
         };
         self.attempts.write_value().add(attempt.clone());
@@ -92,7 +93,7 @@ impl MyBookings {
             Repeated::Unknown => BookingOutcome::Unknown,
             Repeated::Answered(answer) => {
                 if let Ok(answer) = &answer {
-                    self.take_count(&event_id, answer);
+                    self.take_answer(&event_id, answer);
                 }
                 BookingOutcome::of(answer, |refusal| self.changes_in(refusal))
             }
@@ -120,16 +121,27 @@ impl MyBookings {
         }
     }
 
-    /// While the socket is up, live counts say the same.
-    fn take_count(self, event_id: &Id, answer: &BookEventResult) {
-        let count = match answer {
-            BookEventResult::BookEventSuccess(success) => &success.booking.event,
-            BookEventResult::AlreadyBooked(refusal) => &refusal.booking.event,
-            BookEventResult::SoldOut(refusal) => &refusal.event,
-            BookEventResult::BookingClosed(_)
+    /// Takes the booking and the event's count. While the socket is up, live counts say the same.
+    fn take_answer(self, event_id: &Id, answer: &BookEventResult) {
+        let booking = match answer {
+            BookEventResult::BookEventSuccess(success) => Some(&success.booking),
+            BookEventResult::AlreadyBooked(refusal) => Some(&refusal.booking),
+            BookEventResult::SoldOut(_)
+            | BookEventResult::BookingClosed(_)
             | BookEventResult::PriceChanged(_)
-            | BookEventResult::Other => return,
+            | BookEventResult::Other => None,
         };
+        let count = match (booking, answer) {
+            (Some(booking), _) => &booking.event,
+            (None, BookEventResult::SoldOut(refusal)) => &refusal.event,
+            (None, _) => return,
+        };
+        if let Some(booking) = booking {
+            let BookingWithCount { id, reference, quantity, .. } = booking;
+            let (id, reference) = (id.clone(), reference.clone());
+            let held = MyBooking { id, reference, quantity: *quantity };
+            self.held_of(event_id).set(Some(held));
+        }
         self.live.set_from_query(event_id, count.remaining_tickets, count.total_tickets);
     }
 
@@ -171,11 +183,27 @@ impl MyBookings {
                 self.settle(event_id, BookingState::Booked { quantity });
                 self.bookings_made.update(|count| *count = count.wrapping_add(1));
                 self.session.tell_tabs_bookings_changed();
-                self.show_booked(event_id, Tone::Success, text);
+                let mut booked = toast(Tone::Success);
+                if let Some(held) = self.held_of(event_id).get_untracked() {
+                    let (event_id, title) = (event_id.clone(), attempt.title.clone());
+                    let undo = Callback::new(move |()| {
+                        let (id, event_id, title) =
+                            (held.id.clone(), event_id.clone(), title.clone());
+                        spawn_local(async move {
+                            self.cancel(&id, &event_id, &title).await;
+                        });
+                    });
+                    booked = booked.with_action("Undo", undo);
+                }
+                let page = event_path(event_id.inner(), 1);
+                if path() != page {
+                    booked = booked.with_link("Change", page);
+                }
+                self.show_booked(event_id, booked);
             }
             BookingOutcome::AlreadyBooked { quantity } => {
                 self.settle(event_id, BookingState::Booked { quantity });
-                self.show_booked(event_id, Tone::Info, text);
+                self.show_booked(event_id, toast(Tone::Info));
             }
             BookingOutcome::SoldOut { left } => {
                 self.settle(event_id, BookingState::NotBooked);

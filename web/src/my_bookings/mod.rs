@@ -5,6 +5,7 @@
 
 mod attempts;
 mod booking;
+mod cancellation;
 mod shortage;
 
 use cynic::Id;
@@ -59,6 +60,8 @@ pub(crate) struct ReadStamp {
 struct Entry {
     event_id: Id,
     state: ArcRwSignal<BookingState>,
+    /// The booking, where the state is that there is one.
+    held: ArcRwSignal<Option<MyBooking>>,
     /// The number of the user's last change of the state.
     last_change: u32,
 }
@@ -122,6 +125,11 @@ impl MyBookings {
         self.entry(event_id).state
     }
 
+    /// The user's booking of the event, where [`Self::state_of`] says that there is one.
+    pub(crate) fn held_of(self, event_id: &Id) -> ArcRwSignal<Option<MyBooking>> {
+        self.entry(event_id).held
+    }
+
     /// Takes the state of an event from a query that was sent at `read_stamp`.
     pub(crate) fn update_from_read(
         self,
@@ -133,6 +141,7 @@ impl MyBookings {
         if entry.last_change > read_stamp.state_changes {
             return;
         }
+        entry.held.set(my_booking.cloned());
         match (entry.state.get_untracked(), my_booking) {
             // The answer is about to arrive.
             (BookingState::Pending, _) => {}
@@ -151,7 +160,7 @@ impl MyBookings {
     /// Ends an open attempt of this event if a list that was requested at `read_stamp` has its
     /// booking.
     pub(crate) fn update_from_list(self, booking: &Booking, read_stamp: ReadStamp) {
-        let Booking { event, quantity, status, .. } = booking;
+        let Booking { id, reference, event, quantity, status, .. } = booking;
         let entry = self.entry(&event.id);
         let is_open = matches!(
             entry.state.get_untracked(),
@@ -159,13 +168,15 @@ impl MyBookings {
         );
         let is_newer = entry.last_change <= read_stamp.state_changes;
         if is_open && is_newer && *status == BookingStatus::Confirmed {
+            let (id, reference) = (id.clone(), reference.clone());
+            entry.held.set(Some(MyBooking { id, reference, quantity: *quantity }));
             self.settle_as_booked(&event.id, &event.title, *quantity);
         }
     }
 
     fn settle_as_booked(self, event_id: &Id, title: &str, quantity: i32) {
         self.settle(event_id, BookingState::Booked { quantity });
-        self.show_booked(event_id, Tone::Success, format!("{title} is booked."));
+        self.show_booked(event_id, Toast::new(Tone::Success, format!("{title} is booked.")));
     }
 
     pub(crate) fn set_cancelled(self, event_id: &Id) {
@@ -223,7 +234,7 @@ impl MyBookings {
     fn restore_attempts(self) {
         let stored = session_storage().and_then(|storage| storage.get_item(STORAGE_KEY).ok()?);
         if let Some(stored) = stored {
-            self.attempts.set_value(Attempts::from_json(&stored, Date::now()));
+            self.attempts.set_value(Attempts::from_json(&stored, Date::now() as i64));
         }
     }
 
@@ -276,11 +287,10 @@ impl MyBookings {
     }
 
     /// Shows a message that holds as long as the event is booked.
-    fn show_booked(self, event_id: &Id, tone: Tone, text: String) {
+    fn show_booked(self, event_id: &Id, toast: Toast) {
         let state = self.state_of(event_id);
         let is_booked = move || matches!(state.get(), BookingState::Booked { .. });
-        self.toasts
-            .show(Toast::new(tone, text).about_event(event_id.inner()).while_true(is_booked));
+        self.toasts.show(toast.about_event(event_id.inner()).while_true(is_booked));
     }
 
     fn entry(self, event_id: &Id) -> Entry {
@@ -289,7 +299,8 @@ impl MyBookings {
         });
         known.unwrap_or_else(|| {
             let state = ArcRwSignal::new(BookingState::NotBooked);
-            let entry = Entry { event_id: event_id.clone(), state, last_change: 0 };
+            let held = ArcRwSignal::new(None);
+            let entry = Entry { event_id: event_id.clone(), state, held, last_change: 0 };
             self.entries.write_value().push(entry.clone());
             entry
         })

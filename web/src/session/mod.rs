@@ -22,7 +22,9 @@ use web_sys::Blob;
 use crate::{
     api::{
         ErrorCode, Failure,
-        http::{self, QUERY_TIMEOUT_MILLIS, REPEATABLE_TIMEOUT_MILLIS, RequestBody, ResponseData},
+        http::{
+            self, Boxed, QUERY_TIMEOUT_MILLIS, REPEATABLE_TIMEOUT_MILLIS, RequestBody, ResponseData,
+        },
     },
     backoff::pause_before_retry,
 };
@@ -150,8 +152,13 @@ impl Session {
         self.send_as_viewer(async |token| http::download(path, token).await).await
     }
 
-    async fn post(self, body: RequestBody) -> Result<ResponseData, Failure> {
-        self.send_as_viewer(async |token| http::post(body.clone(), token).await).await
+    fn post(self, body: RequestBody) -> Boxed<Result<ResponseData, Failure>> {
+        Box::pin(async move {
+            self.send_as_viewer(async |token| {
+                http::post(body.clone(), token.map(str::to_owned)).await
+            })
+            .await
+        })
     }
 
     async fn send_as_viewer<T>(
@@ -231,7 +238,7 @@ impl Session {
         let sender = sender.filter(|sender| Some(&sender.user.id) == user_id.as_ref());
         let sender = sender.ok_or(Failure::SessionEnded)?;
         let body = RequestBody::new(&accounts::logout_everywhere());
-        http::post(body, Some(&sender.access_token)).await?.parse::<LogoutEverywhere>()?;
+        http::post(body, Some(sender.access_token)).await?.parse::<LogoutEverywhere>()?;
         self.set_signed_out();
         Ok(())
     }
@@ -253,47 +260,49 @@ impl Session {
 
     /// Exchanges the refresh cookie for a new access token. All operations that wait for one share
     /// one exchange, also across tabs.
-    async fn refresh(self, rejected: Option<SignedIn>) -> Result<SignedIn, Failure> {
+    fn refresh(self, rejected: Option<SignedIn>) -> Boxed<Result<SignedIn, Failure>> {
         let refreshes = self.refreshes.get_value();
-        refreshes
-            .run(async move {
-                let cookie_lock = tabs::lock_cookie().await;
-                if cookie_lock.had_to_wait {
-                    self.wait_for_tab_message(rejected.as_ref()).await;
-                }
-                // Another tab may have refreshed or signed out while this one waited.
-                match self.state.get_untracked() {
-                    SessionState::SignedIn(now) if Some(&now) != rejected.as_ref() => {
-                        return Ok(now);
+        Box::pin(async move {
+            refreshes
+                .run(async move {
+                    let cookie_lock = tabs::lock_cookie().await;
+                    if cookie_lock.had_to_wait {
+                        self.wait_for_tab_message(rejected.as_ref()).await;
                     }
-                    SessionState::SignedOut if rejected.is_some() => {
-                        return Err(Failure::SessionEnded);
-                    }
-                    SessionState::SignedIn(_)
-                    | SessionState::SignedOut
-                    | SessionState::Restoring => {}
-                }
-                // If this answer is lost, the cookie can be exchanged once more.
-                let body =
-                    RequestBody::new(&accounts::refresh()).with_timeout(QUERY_TIMEOUT_MILLIS);
-                let answer = http::post(body, None).await;
-                match answer.and_then(|answer| answer.parse::<Refresh>()) {
-                    Ok(answer) => {
-                        let signed_in = SignedIn::from(answer.refresh);
-                        self.set_signed_in(signed_in.clone());
-                        Ok(signed_in)
-                    }
-                    Err(failure) if failure.code() == Some(ErrorCode::Unauthenticated) => {
-                        match rejected {
-                            Some(_) => self.set_expired(),
-                            None => self.set_signed_out(),
+                    // Another tab may have refreshed or signed out while this one waited.
+                    match self.state.get_untracked() {
+                        SessionState::SignedIn(now) if Some(&now) != rejected.as_ref() => {
+                            return Ok(now);
                         }
-                        Err(Failure::SessionEnded)
+                        SessionState::SignedOut if rejected.is_some() => {
+                            return Err(Failure::SessionEnded);
+                        }
+                        SessionState::SignedIn(_)
+                        | SessionState::SignedOut
+                        | SessionState::Restoring => {}
                     }
-                    Err(failure) => Err(failure),
-                }
-            })
-            .await
+                    // If this answer is lost, the cookie can be exchanged once more.
+                    let body =
+                        RequestBody::new(&accounts::refresh()).with_timeout(QUERY_TIMEOUT_MILLIS);
+                    let answer = http::post(body, None).await;
+                    match answer.and_then(|answer| answer.parse::<Refresh>()) {
+                        Ok(answer) => {
+                            let signed_in = SignedIn::from(answer.refresh);
+                            self.set_signed_in(signed_in.clone());
+                            Ok(signed_in)
+                        }
+                        Err(failure) if failure.code() == Some(ErrorCode::Unauthenticated) => {
+                            match rejected {
+                                Some(_) => self.set_expired(),
+                                None => self.set_signed_out(),
+                            }
+                            Err(Failure::SessionEnded)
+                        }
+                        Err(failure) => Err(failure),
+                    }
+                })
+                .await
+        })
     }
 
     /// Waits for the message of the tab that held the lock. It may arrive after the lock is free.

@@ -1,7 +1,7 @@
 //! Shared by the tabs of one browser: a lock on the refresh cookie, messages about the session, and
 //! a note in `localStorage` that there is a session.
 
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 
 use futures_channel::oneshot;
 use futures_timer::Delay;
@@ -13,7 +13,7 @@ use wasm_bindgen_futures::future_to_promise;
 use web_sys::{BroadcastChannel, MessageEvent, Storage};
 
 use super::state::SignedIn;
-use crate::api::http::MUTATION_TIMEOUT_MILLIS;
+use crate::api::http::{Boxed, MUTATION_TIMEOUT_MILLIS};
 
 /// The name of the channel and of the lock.
 const CHANNEL_AND_LOCK: &str = "rowlock.session";
@@ -68,18 +68,20 @@ pub(super) struct CookieLock {
 /// Waits until only this tab may change the refresh cookie. To the server, two tabs that rotate it
 /// at once would look like a stolen token. Browsers have locks on HTTPS and loopback only;
 /// elsewhere the client goes ahead, because the server tolerates reuse within seconds.
-pub(super) async fn lock_cookie() -> CookieLock {
-    let only_if_available = LockOptions { if_available: true };
-    if let Some(release) = acquire(only_if_available).await {
-        return CookieLock { had_to_wait: false, _release: Some(release) };
-    }
-    // A tab that hangs while it holds the lock must not block the others for ever.
-    let granted = pin!(acquire(LockOptions { if_available: false }));
-    let release = match future::select(granted, Delay::new(LOCK_TIMEOUT)).await {
-        Either::Left((release, _)) => release,
-        Either::Right(_) => None,
-    };
-    CookieLock { had_to_wait: release.is_some(), _release: release }
+pub(super) fn lock_cookie() -> Boxed<CookieLock> {
+    Box::pin(async {
+        let only_if_available = LockOptions { if_available: true };
+        if let Some(release) = acquire(only_if_available).await {
+            return CookieLock { had_to_wait: false, _release: Some(release) };
+        }
+        // A tab that hangs while it holds the lock must not block the others for ever.
+        let granted = acquire(LockOptions { if_available: false });
+        let release = match future::select(granted, Delay::new(LOCK_TIMEOUT)).await {
+            Either::Left((release, _)) => release,
+            Either::Right(_) => None,
+        };
+        CookieLock { had_to_wait: release.is_some(), _release: release }
+    })
 }
 
 struct LockOptions {
@@ -88,22 +90,24 @@ struct LockOptions {
 }
 
 /// Requests the lock. Dropping the returned sender frees it. `None` if the lock was not granted.
-async fn acquire(options: LockOptions) -> Option<oneshot::Sender<()>> {
-    let (granted, is_granted) = oneshot::channel::<bool>();
-    let (release, is_released) = oneshot::channel::<()>();
-    // The browser holds the lock until the callback's promise settles.
-    let hold = Closure::once_into_js(move |lock: JsValue| {
-        let _ = granted.send(!lock.is_null());
-        future_to_promise(async move {
-            let _ = is_released.await;
-            Ok(JsValue::UNDEFINED)
-        })
-    });
-    let js_options = Object::new();
-    // Setting a property of a plain object can't fail.
-    let _ = Reflect::set(&js_options, &"ifAvailable".into(), &options.if_available.into());
-    request_lock(CHANNEL_AND_LOCK, &js_options, &hold).ok()?;
-    is_granted.await.ok()?.then_some(release)
+fn acquire(options: LockOptions) -> Boxed<Option<oneshot::Sender<()>>> {
+    Box::pin(async move {
+        let (granted, is_granted) = oneshot::channel::<bool>();
+        let (release, is_released) = oneshot::channel::<()>();
+        // The browser holds the lock until the callback's promise settles.
+        let hold = Closure::once_into_js(move |lock: JsValue| {
+            let _ = granted.send(!lock.is_null());
+            future_to_promise(async move {
+                let _ = is_released.await;
+                Ok(JsValue::UNDEFINED)
+            })
+        });
+        let js_options = Object::new();
+        // Setting a property of a plain object can't fail.
+        let _ = Reflect::set(&js_options, &"ifAvailable".into(), &options.if_available.into());
+        request_lock(CHANNEL_AND_LOCK, &js_options, &hold).ok()?;
+        is_granted.await.ok()?.then_some(release)
+    })
 }
 
 #[wasm_bindgen]

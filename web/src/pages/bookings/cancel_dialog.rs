@@ -1,19 +1,11 @@
 //! Cancelling a booking: the confirmation and the outcome.
 
 use leptos::{prelude::*, task::spawn_local};
-use rowlock_web_operations::bookings::{
-    Booking, BookingConnection, CancelBookingResult, cancel_booking,
-};
+use rowlock_web_operations::bookings::{Booking, BookingConnection};
 
 use super::booking_row::row_id;
 use crate::{
-    browser,
-    components::confirm_dialog::ConfirmDialog,
-    my_bookings::{BookingState, MyBookings},
-    query::Query,
-    repetition::{History, Repeated, repeat_until_answered},
-    session::Session,
-    toasts::{Toast, Toasts, Tone},
+    browser, components::confirm_dialog::ConfirmDialog, my_bookings::MyBookings, query::Query,
 };
 
 /// Asks whether to cancel a booking, and cancels it.
@@ -23,9 +15,7 @@ pub(super) fn CancelDialog(
     to_cancel: RwSignal<Option<Booking>>,
     bookings: Query<BookingConnection>,
 ) -> impl IntoView {
-    let session = Session::from_context();
     let my_bookings = MyBookings::from_context();
-    let toasts = Toasts::from_context();
     let busy = RwSignal::new(false);
     // Keeps the texts while the dialog closes.
     let title_and_quantity = Memo::new(move |before: Option<&(String, i32)>| {
@@ -43,46 +33,15 @@ pub(super) fn CancelDialog(
     let cancel = move |()| {
         let Some(booking) = to_cancel.get_untracked() else { return };
         busy.set(true);
-        let viewer = session.viewer_untracked();
         spawn_local(async move {
             let (id, event) = (&booking.id, &booking.event);
-            let toast = |tone, text| Toast::new(tone, text).about_event(event.id.inner());
-            let send = async || session.run_repeatable(&cancel_booking(id.clone())).await;
-            let is_wanted = || session.viewer_untracked() == viewer;
-            let on_missing = |_| {
-                let title = &event.title;
-                let text =
-                    format!("We are checking whether your booking for {title} was cancelled…");
-                toasts.show(toast(Tone::Waiting, text).until_replaced());
-            };
-            let answer = repeat_until_answered(send, History::New, is_wanted, on_missing).await;
+            let cancelled = my_bookings.cancel(id, &event.id, &event.title).await;
             busy.try_set(false);
             to_cancel.try_set(None);
-            let problem = match answer {
-                Repeated::Unwanted => return toasts.dismiss_about(event.id.inner()),
-                Repeated::Unknown => format!(
-                    "We couldn't find out whether your booking for {} was cancelled. You can \
-                     cancel it again.",
-                    event.title
-                ),
-                Repeated::Answered(Err(failure)) => {
-                    format!("Failed to cancel the booking. {}", failure.message())
-                }
-                Repeated::Answered(Ok(data)) => match data.cancel_booking {
-                    CancelBookingResult::CancelBookingSuccess(success) => {
-                        my_bookings.set_cancelled(&event.id);
-                        let state = my_bookings.state_of(&event.id);
-                        let holds = move || !matches!(state.get(), BookingState::Booked { .. });
-                        let text = format!("Your booking for {} is cancelled.", event.title);
-                        toasts.show(toast(Tone::Success, text).while_true(holds));
-                        show_cancelled(bookings, &success.booking);
-                        return focus_row(booking.id.inner().to_owned());
-                    }
-                    CancelBookingResult::BookingClosed(refusal) => refusal.message,
-                    CancelBookingResult::Other => "This booking can't be cancelled.".to_owned(),
-                },
-            };
-            toasts.show(toast(Tone::Error, problem).on_this_page());
+            if let Some(cancelled) = cancelled {
+                show_cancelled(bookings, &cancelled);
+                focus_row(id.inner().to_owned());
+            }
         });
     };
     view! {

@@ -1,16 +1,23 @@
-//! The search field and the choice of order.
+//! The search field, the choice of order, and what narrows the list down.
 
 use leptos::prelude::*;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
+use rowlock_web_operations::{Decimal, events::Money};
+
 use crate::{
+    browser,
     components::search_field::SearchField,
-    event_list::{ListParams, MAX_SEARCH_CHARS, SortOrder},
+    event_list::{Filters, ListParams, MAX_SEARCH_CHARS, SortOrder},
 };
 
-/// Both change the address, and the list follows the address.
+/// All change the address, and the list follows the address.
 #[component]
-pub(super) fn Controls(params: Memo<ListParams>) -> impl IntoView {
+pub(super) fn Controls(
+    params: Memo<ListParams>,
+    /// A small price, for a list of events below it.
+    currency: Memo<Option<Money>>,
+) -> impl IntoView {
     let navigate = use_navigate();
     let go = move |to: ListParams, replace: bool| {
         let options = NavigateOptions { replace, scroll: false, ..Default::default() };
@@ -32,13 +39,13 @@ pub(super) fn Controls(params: Memo<ListParams>) -> impl IntoView {
     view! {
         <search class="controls">
             <SearchField
-                label="Search events by title or venue"
+                label="Search events"
                 max_chars=MAX_SEARCH_CHARS
                 searched
                 search
             />
             <label class="order">
-                <span>"Order"</span>
+                <span>"Sort by"</span>
                 <select
                     id="order"
                     prop:value=move || params.with(|params| params.order.name)
@@ -59,6 +66,57 @@ pub(super) fn Controls(params: Memo<ListParams>) -> impl IntoView {
                         .collect_view()}
                 </select>
             </label>
+            <Chips params currency />
         </search>
     }
+}
+
+/// Links to the list with and without each filter.
+#[component]
+fn Chips(params: Memo<ListParams>, currency: Memo<Option<Money>>) -> impl IntoView {
+    let chips = move || {
+        let params = params.get();
+        let filters = &params.filters;
+        let chip = |words: String, is_on: bool, other: Filters| {
+            let path = params.with_filters(other).path();
+            view! {
+                <li>
+                    <a class="chip" href=path aria-current=is_on.then_some("true")>
+                        {words}
+                    </a>
+                </li>
+            }
+            .into_any()
+        };
+        let prices = currency.get().map(|few| {
+            let free = Money { amount: Decimal("0".to_owned()), ..few.clone() };
+            [free, few].map(|price| {
+                let words = match browser::price(&price, 1) {
+                    free if free == browser::FREE => free,
+                    price => format!("Up to {price}"),
+                };
+                let is_on = filters.max_price.as_ref() == Some(&price);
+                let max_price = (!is_on).then_some(price);
+                chip(words, is_on, Filters { max_price, ..filters.clone() })
+            })
+        });
+        let Filters { is_weekend, is_available, ref city, .. } = *filters;
+        view! {
+            {chip(
+                "This weekend".to_owned(),
+                is_weekend,
+                Filters { is_weekend: !is_weekend, ..filters.clone() },
+            )}
+            {prices.map(IntoIterator::into_iter).into_iter().flatten().collect_view()}
+            {chip(
+                "Still available".to_owned(),
+                is_available,
+                Filters { is_available: !is_available, ..filters.clone() },
+            )}
+            {city
+                .clone()
+                .map(|city| chip(city, true, Filters { city: None, ..filters.clone() }))}
+        }
+    };
+    view! { <ul class="chips" aria-label="Filters">{chips}</ul> }
 }

@@ -36,7 +36,8 @@ impl ListPage {
             return Ok(Self { params, read_stamp, organizer, events: Vec::new(), total: 0 });
         }
         let organizer_id = organizer.as_ref().map(|organizer| organizer.id.clone());
-        let events = session.run(&event_list(params.variables(organizer_id))).await?.events;
+        let variables = params.variables(organizer_id, dates::weekend());
+        let events = session.run(&event_list(variables)).await?.events;
         let shown = || events.nodes.iter().map(|listed| &listed.event);
         prepare_prices(shown().map(|event| &event.price)).await;
         dates::prepare(shown()).await;

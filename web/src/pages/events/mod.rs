@@ -7,10 +7,14 @@ mod results;
 
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
+use rowlock_web_operations::{Decimal, events::Money};
 
 use crate::{
     api::{details::LiveDetails, live::LiveCounts},
-    components::{deferred::Deferred, live_status::LiveStatus, page_heading::PageHeading},
+    components::{
+        deferred::Deferred, event_text::Searched, live_status::LiveStatus,
+        page_heading::PageHeading,
+    },
     event_list::ListParams,
     last_list::LastListPath,
     my_bookings::MyBookings,
@@ -22,6 +26,12 @@ use crate::{
 use controls::Controls;
 use list_page::ListPage;
 use results::Results;
+
+/// A small price in the currency of this one.
+fn few(price: &Money) -> Money {
+    let amount = if price.amount.0.contains('.') { "25" } else { "3000" };
+    Money { amount: Decimal(amount.to_owned()), currency: price.currency.clone() }
+}
 
 #[component]
 pub(crate) fn EventsPage() -> impl IntoView {
@@ -49,6 +59,7 @@ pub(crate) fn EventsPage() -> impl IntoView {
     .refetch_when(move || live.reconnect_count())
     .refetch_when(move || visibility.times_shown_again())
     .refetch_when(move || session.changes_in_other_tabs());
+    provide_context(Searched(Memo::new(move |_| params.with(|params| params.search.clone()))));
     let LastListPath(last_path) = expect_context();
     Effect::new(move || {
         params.with(|params| {
@@ -63,7 +74,7 @@ pub(crate) fn EventsPage() -> impl IntoView {
     // Unknown until the organizer has been read.
     let heading = move || {
         if is_of_all() {
-            return Some("Events".to_owned());
+            return Some("What's on".to_owned());
         }
         events.with(|events| {
             let page = events.data()?;
@@ -73,6 +84,16 @@ pub(crate) fn EventsPage() -> impl IntoView {
             })
         })
     };
+    // A price is in the currency of the first event with one. The last is kept while a list loads.
+    let currency = Memo::new(move |before: Option<&Option<Money>>| {
+        events.with(|events| {
+            let listed = events.data().into_iter().flat_map(|page| &page.events);
+            let mut prices = listed.map(|listed| &listed.event.price);
+            let is_free = |price: &&Money| price.amount.0.bytes().all(|b| matches!(b, b'0' | b'.'));
+            let priced = prices.find(|price| !is_free(price)).map(few);
+            priced.or_else(|| before.cloned().flatten())
+        })
+    });
     // The route decides, and the page does not change its route.
     let is_list_of_all = untrack(is_of_all);
     view! {
@@ -84,12 +105,7 @@ pub(crate) fn EventsPage() -> impl IntoView {
         </PageHeading>
         {is_list_of_all
             .then(|| {
-                view! {
-                    <p class="tagline">
-                        "Find an event, book your tickets, and watch live how many are left."
-                    </p>
-                    <Controls params />
-                }
+                view! { <Controls params currency /> }
             })}
         <Deferred>
             <Results events />

@@ -12,7 +12,7 @@ use crate::{
         notice::{FailureNotice, Notice},
         pager::Pager,
     },
-    event_list::{ListParams, page_count},
+    event_list::{Filters, ListParams, page_count},
     pages::not_found::NotFound,
     query::{Query, QueryState},
 };
@@ -98,6 +98,20 @@ pub(super) fn Results(events: Query<ListPage>) -> impl IntoView {
                     }
                         .into_any()
                 }
+                ResultsState::Empty(params) if params.filters != Filters::default() => {
+                    view! {
+                        <Notice
+                            icon=Search
+                            title="No events match these filters."
+                            text="Take some away to see more."
+                        >
+                            <a class="button" href=params.with_filters(Filters::default()).path()>
+                                "Remove all filters"
+                            </a>
+                        </Notice>
+                    }
+                        .into_any()
+                }
                 ResultsState::Empty(params) if params.search.is_empty() => {
                     view! {
                         <Notice
@@ -121,7 +135,7 @@ pub(super) fn Results(events: Query<ListPage>) -> impl IntoView {
                         <Notice
                             icon=Search
                             title=format!("No events match “{}”.", params.search)
-                            text="Try fewer or different words."
+                            text="Check the spelling, or try fewer words, a venue or a city."
                         >
                             <a class="button" href=params.with_search("").path()>
                                 "Show all events"

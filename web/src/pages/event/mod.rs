@@ -1,10 +1,10 @@
 //! One event: its description, its remaining tickets, and booking.
 
+mod order;
+mod stub;
+
 use leptos::prelude::*;
-use leptos_router::{
-    NavigateOptions,
-    hooks::{use_navigate, use_params_map, use_query_map},
-};
+use leptos_router::hooks::{use_params_map, use_query_map};
 use rowlock_web_operations::events::{Event, EventOnPage, EventStatus, Organizer, one_event};
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     components::{
         about_event::AboutEvent,
         book_button::{BookButton, Offer},
+        event_card::Picture,
         event_text::text_of,
         icons::Person,
         live_status::LiveStatus,
@@ -20,15 +21,18 @@ use crate::{
         page_heading::PageHeading,
         sale_state::{SaleState, sale_of},
     },
-    event_path::{QUANTITY, chosen_quantity, event_path},
+    event_path::{QUANTITY, chosen_quantity},
     last_list::LastListPath,
     my_bookings::{BookingState, MyBookings},
     pages::not_found::NotFound,
     query::{Query, QueryState},
     scroll::ScrollPositions,
     session::Session,
+    ticket_count::TicketCount,
     visibility::PageVisibility,
 };
+use order::Order;
+use stub::Stub;
 
 #[component]
 pub(crate) fn EventPage() -> impl IntoView {
@@ -92,6 +96,9 @@ pub(crate) fn EventPage() -> impl IntoView {
         <nav class="crumbs" aria-label="Breadcrumb">
             <a href=list>"All events"</a>
         </nav>
+        <div class="picture hero">
+            {move || view! { <Picture id=id.get() /> }}
+        </div>
         <PageHeading title is_final=Signal::derive(move || state.get() != EventPageState::Loading)>
             <LiveStatus />
         </PageHeading>
@@ -99,7 +106,7 @@ pub(crate) fn EventPage() -> impl IntoView {
             EventPageState::Loading => {
                 view! {
                     <div class="event skeleton" aria-hidden="true">
-                        <div class="panel">
+                        <div class="about">
                             <div class="line"></div>
                             <div class="line"></div>
                             <div class="line line-short"></div>
@@ -164,123 +171,113 @@ fn EventDetails(shown: ShownEvent) -> impl IntoView {
         let chosen = address.with(|query| chosen_quantity(query.get(QUANTITY).as_deref()));
         chosen.min(max_quantity.get())
     });
-    let one_price = text_of(event, |event| match browser::price(&event.price, 1) {
+    let each = text_of(event, |event| match browser::price(&event.price, 1) {
         free if free == browser::FREE => free,
-        price => format!("{price} per ticket"),
+        price => format!("{price} each"),
     });
+    let has_order = move || {
+        matches!(
+            offer.get(),
+            Offer::Bookable | Offer::ViewerUnknown | Offer::Pending | Offer::Checking
+        )
+    };
+    let is_held = move || offer.get() == Offer::Booked;
+    let (left, held) = (tickets.clone(), MyBookings::from_context().held_of(&id));
     view! {
         <div class="event">
             <AboutEvent event description>
-                <p class="fact">
+                <div class="row">
                     <Person />
-                    <span>
-                        "By "
+                    <p>
+                        "Hosted by "
                         <a href=format!("/organizers/{}", organizer.slug) dir="auto">
                             {organizer.name}
                         </a>
-                    </span>
-                </p>
+                    </p>
+                </div>
             </AboutEvent>
-            <section class="panel" aria-label="Tickets">
-                <SaleState event sale tickets with_total=true />
-                <p class="one-price">{one_price}</p>
-                {move || match offer.get() {
-                    Offer::Bookable | Offer::ViewerUnknown | Offer::Pending | Offer::Checking => {
-                        view! { <Order event offer quantity max_quantity /> }.into_any()
+            <section class="panel buy" class:stub=is_held aria-label="Tickets">
+                <Show when=move || !is_held()>
+                    <SaleState event sale tickets=tickets.clone() with_total=true />
+                    <p class="one-price">{each}</p>
+                </Show>
+                {move || {
+                    if has_order() {
+                        return view! { <Order event offer quantity max_quantity /> }.into_any();
                     }
-                    Offer::Booked | Offer::TryAgain | Offer::Cancelled => {
-                        let state = booking_state.clone();
-                        (move || outcome(state.get(), offer.get())).into_any()
-                    }
-                    Offer::SoldOut
-                    | Offer::NotYetOnSale
-                    | Offer::SaleEnded
-                    | Offer::Closed => ().into_any(),
-                }}
-                <BookButton event offer quantity />
-            </section>
-        </div>
-    }
-}
-
-/// The number of tickets and their price. The address holds the number.
-#[component]
-fn Order(
-    event: RwSignal<Event>,
-    offer: Memo<Offer>,
-    quantity: Memo<i32>,
-    max_quantity: Memo<i32>,
-) -> impl IntoView {
-    let navigate = use_navigate();
-    let choose = move |quantity: i32| {
-        let options = NavigateOptions { replace: true, scroll: false, ..Default::default() };
-        let path = event.with_untracked(|event| event_path(event.id.inner(), quantity));
-        navigate(&path, options);
-    };
-    let is_sent = move || matches!(offer.get(), Offer::Pending | Offer::Checking);
-    let total = move || {
-        let quantity = u8::try_from(quantity.get()).unwrap_or(1);
-        event.with(|event| browser::price(&event.price, quantity))
-    };
-    view! {
-        <div class="order-row">
-            <label class="quantity">
-                <span>"Tickets"</span>
-                <select
-                    id="quantity"
-                    disabled=is_sent
-                    prop:value=move || quantity.get().to_string()
-                    on:change=move |event| choose(chosen_quantity(Some(&event_target_value(&event))))
-                >
-                    {move || (1..=max_quantity.get())
-                        .map(|count| {
-                            let selected = count == quantity.get_untracked();
+                    match offer.get() {
+                        Offer::Booked => {
+                            view! { <Stub event held=held.clone() /> }.into_any()
+                        }
+                        Offer::TryAgain | Offer::Cancelled => {
+                            let state = booking_state.clone();
+                            (move || outcome(state.get(), offer.get())).into_any()
+                        }
+                        Offer::SoldOut => {
                             view! {
-                                <option value=count selected=selected>
-                                    {count}
-                                </option>
+                                <p class="sale-note">"Tickets come back when somebody cancels."</p>
                             }
-                        })
-                        .collect_view()}
-                </select>
-            </label>
-            <p class="total">
-                <span>"Total"</span>
-                <strong class="price">{total}</strong>
+                                .into_any()
+                        }
+                        _ => ().into_any(),
+                    }
+                }}
+                <Show when=move || !is_held()>
+                    <BookButton event offer quantity words=book_words />
+                </Show>
+            </section>
+            // Stays in sight on telephones, where the panel is below the description.
+            <Show when=move || !is_held()>
+                <div class="buy-bar">
+                    <p>
+                        <strong>{text_of(event, |event| browser::price(&event.price, 1))}</strong>
+                        {
+                            let left = left.clone();
+                            move || left_words(left.get())
+                        }
+                    </p>
+                    <BookButton event offer quantity words=book_words />
+                </div>
+            </Show>
+            <p class="hidden" role="status">
+                {move || (offer.get() == Offer::SoldOut).then_some("Sold out. Tickets come back when somebody cancels.")}
             </p>
         </div>
     }
 }
 
-/// What is known about the user's tickets.
+fn book_words(quantity: i32) -> String {
+    format!("Book {}", tickets(quantity))
+}
+
+/// How many tickets are left, in a bar with little room.
+fn left_words(tickets: TicketCount) -> String {
+    match tickets.remaining() {
+        ..=0 => String::new(),
+        left => format!(" · {} left", browser::number(left)),
+    }
+}
+
+/// What is known about an attempt that failed, or a booking of a cancelled event.
 fn outcome(state: BookingState, offer: Offer) -> Option<AnyView> {
     match state {
-        BookingState::Booked { quantity } => {
-            let text = match offer {
-                Offer::Cancelled => "The organizer has cancelled your booking, too.".to_owned(),
-                _ => format!("You have {}.", tickets(quantity)),
-            };
-            Some(
-                view! {
-                    <p class="yours">
-                        {text} " " <a href="/bookings">"See my bookings"</a>
-                    </p>
-                }
-                .into_any(),
-            )
-        }
+        BookingState::Booked { .. } if offer == Offer::Cancelled => Some(
+            view! {
+                <p class="yours">
+                    "The organizer has cancelled your booking, too. "
+                    <a href="/bookings">"See my bookings"</a>
+                </p>
+            }
+            .into_any(),
+        ),
         BookingState::Unknown { quantity } => {
             let text = format!(
-                "We couldn't find out whether your booking of {} went through. Trying again can't \
-                 book twice.",
+                "No answer yet about your booking of {}. Try again: you won't be booked twice.",
                 tickets(quantity)
             );
             Some(view! { <p class="unknown">{text}</p> }.into_any())
         }
-        BookingState::NotBooked
-        | BookingState::Pending
-        | BookingState::Checking
-        | BookingState::Closed => None,
+        _ => None,
     }
 }
 
