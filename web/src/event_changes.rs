@@ -145,6 +145,7 @@ pub(crate) mod tests {
             total_tickets: 80,
             max_per_booking: 10,
             revision: 1,
+            cover: None,
         }
     }
 

@@ -14,7 +14,7 @@
 //! 7. `api`: HTTP and the live socket
 //! 8. `formats`, `dates` and `browser`: the browser's formats, clock, random numbers, focus and
 //!    storage; `visibility`: whether the page is seen
-//! 9. `backoff`, `event_changes`, `event_list`, `event_path`, `language`, `money`, `poster`,
+//! 9. `backoff`, `event_changes`, `event_list`, `event_path`, `language`, `money`, `picture`,
 //!    `program`, `return_path`, `sale`, `searched`, `ticket_count`, `timestamp`, `validation`: rules that need no browser
 
 #![expect(unreachable_pub, reason = "the component macro makes public what it generates")]
@@ -39,7 +39,7 @@ mod money;
 mod my_bookings;
 mod organize;
 mod pages;
-mod poster;
+mod picture;
 mod program;
 mod query;
 mod redirect;

@@ -27,6 +27,22 @@ pub struct Event {
     pub total_tickets: i32,
     pub max_per_booking: i32,
     pub revision: i32,
+    pub cover: Option<Cover>,
+}
+
+/// A picture of an event, with its address for three widths.
+#[derive(cynic::QueryFragment, Clone, Debug, PartialEq, Eq)]
+pub struct Cover {
+    pub alt: String,
+    #[cynic(alias, rename = "url")]
+    #[arguments(width: 400)]
+    pub small: String,
+    #[cynic(alias, rename = "url")]
+    #[arguments(width: 800)]
+    pub medium: String,
+    #[cynic(alias, rename = "url")]
+    #[arguments(width: 1600)]
+    pub large: String,
 }
 
 /// An event with nothing more. Each type that has an [`Event`] spreads it, so the code that parses
@@ -140,6 +156,14 @@ pub struct EventListVariables {
 pub struct EventList {
     #[arguments(first: $first, offset: $offset, search: $search, filter: $filter, orderBy: $order_by)]
     pub events: EventConnection,
+    #[arguments(first: 6)]
+    pub cities: Vec<City>,
+}
+
+/// A city that has coming events.
+#[derive(cynic::QueryFragment, Clone, Debug, PartialEq, Eq)]
+pub struct City {
+    pub name: String,
 }
 
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]

@@ -13,21 +13,20 @@ use crate::{
     api::{details::LiveDetails, live::LiveCounts},
     browser, dates,
     event_changes::place,
-    poster,
+    picture,
 };
 
 #[component]
 pub(crate) fn EventCard(event: Event) -> impl IntoView {
     let tickets = LiveCounts::from_context().count_of(&event.id);
     let path = format!("/events/{}", event.id.inner());
-    let id = event.id.inner().to_owned();
     let event = RwSignal::from(LiveDetails::from_context().of(&event));
     let sale = sale_of(event);
     let offer = Offer::of(event, sale);
     view! {
         <article class="card event-card">
             <div class="picture">
-                <Picture id />
+                <Picture event sizes=CARD_SIZES />
                 <DateTile event />
             </div>
             <div class="card-body">
@@ -53,10 +52,14 @@ pub(crate) fn EventCard(event: Event) -> impl IntoView {
     }
 }
 
+/// How wide the picture of a card is, in one, two and three columns.
+const CARD_SIZES: &str = "(width < 40rem) 6.5rem, (width < 64rem) 50vw, 23rem";
+
 /// What an event looks like.
 #[component]
-pub(crate) fn Picture(id: String) -> impl IntoView {
-    view! { <div class="poster" inner_html=poster::svg(&id)></div> }.into_any()
+pub(crate) fn Picture(event: RwSignal<Event>, sizes: &'static str) -> impl IntoView {
+    let html = Memo::new(move |_| event.with(|event| picture::html(event, sizes)));
+    view! { <div class="poster" inner_html=move || html.get()></div> }.into_any()
 }
 
 /// When an event starts, and where.

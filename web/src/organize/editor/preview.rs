@@ -108,5 +108,6 @@ fn empty_event() -> Event {
         total_tickets: 0,
         max_per_booking: 1,
         revision: 0,
+        cover: None,
     }
 }

@@ -97,7 +97,13 @@ pub(crate) fn EventPage() -> impl IntoView {
             <a href=list>"All events"</a>
         </nav>
         <div class="picture hero">
-            {move || view! { <Picture id=id.get() /> }}
+            {move || match state.get() {
+                EventPageState::Event(shown) => {
+                    let event = RwSignal::from(shown.event);
+                    Some(view! { <Picture event sizes="min(100vw, 71rem)" /> })
+                }
+                _ => None,
+            }}
         </div>
         <PageHeading title is_final=Signal::derive(move || state.get() != EventPageState::Loading)>
             <LiveStatus />

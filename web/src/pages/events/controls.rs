@@ -17,6 +17,8 @@ pub(super) fn Controls(
     params: Memo<ListParams>,
     /// A small price, for a list of events below it.
     currency: Memo<Option<Money>>,
+    /// The cities that have events.
+    cities: Memo<Vec<String>>,
 ) -> impl IntoView {
     let navigate = use_navigate();
     let go = move |to: ListParams, replace: bool| {
@@ -66,14 +68,18 @@ pub(super) fn Controls(
                         .collect_view()}
                 </select>
             </label>
-            <Chips params currency />
+            <Chips params currency cities />
         </search>
     }
 }
 
 /// Links to the list with and without each filter.
 #[component]
-fn Chips(params: Memo<ListParams>, currency: Memo<Option<Money>>) -> impl IntoView {
+fn Chips(
+    params: Memo<ListParams>,
+    currency: Memo<Option<Money>>,
+    cities: Memo<Vec<String>>,
+) -> impl IntoView {
     let chips = move || {
         let params = params.get();
         let filters = &params.filters;
@@ -113,8 +119,18 @@ fn Chips(params: Memo<ListParams>, currency: Memo<Option<Money>>) -> impl IntoVi
                 is_available,
                 Filters { is_available: !is_available, ..filters.clone() },
             )}
+            {cities
+                .get()
+                .into_iter()
+                .map(|name| {
+                    let is_on = city.as_ref() == Some(&name);
+                    let city = (!is_on).then(|| name.clone());
+                    chip(name, is_on, Filters { city, ..filters.clone() })
+                })
+                .collect_view()}
             {city
                 .clone()
+                .filter(|city| !cities.get().contains(city))
                 .map(|city| chip(city, true, Filters { city: None, ..filters.clone() }))}
         }
     };

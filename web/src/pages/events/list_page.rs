@@ -1,6 +1,8 @@
 //! One loaded page of the list.
 
-use rowlock_web_operations::events::{ListedEvent, Organizer, event_list, one_organizer};
+use rowlock_web_operations::events::{
+    EventList, ListedEvent, Organizer, event_list, one_organizer,
+};
 
 use crate::{
     api::{Failure, details::LiveDetails, live::LiveCounts},
@@ -18,6 +20,8 @@ pub(super) struct ListPage {
     /// The organizer of all these events, if the list is theirs.
     pub(super) organizer: Option<Organizer>,
     pub(super) events: Vec<ListedEvent>,
+    /// The cities with most events.
+    pub(super) cities: Vec<String>,
     /// The number of events on all pages.
     pub(super) total: i32,
 }
@@ -33,16 +37,24 @@ impl ListPage {
             None => None,
         };
         if organizer.is_none() && params.organizer.is_some() {
-            return Ok(Self { params, read_stamp, organizer, events: Vec::new(), total: 0 });
+            return Ok(Self {
+                params,
+                read_stamp,
+                organizer,
+                events: Vec::new(),
+                cities: Vec::new(),
+                total: 0,
+            });
         }
         let organizer_id = organizer.as_ref().map(|organizer| organizer.id.clone());
         let variables = params.variables(organizer_id, dates::weekend());
-        let events = session.run(&event_list(variables)).await?.events;
+        let EventList { events, cities } = session.run(&event_list(variables)).await?;
         let shown = || events.nodes.iter().map(|listed| &listed.event);
         prepare_prices(shown().map(|event| &event.price)).await;
         dates::prepare(shown()).await;
         let (total, events) = (events.total_count, events.nodes);
-        Ok(Self { params, read_stamp, organizer, events, total })
+        let cities = cities.into_iter().map(|city| city.name).collect();
+        Ok(Self { params, read_stamp, organizer, events, cities, total })
     }
 
     /// Whether the list would be one of an organizer who does not exist.

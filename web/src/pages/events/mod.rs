@@ -84,7 +84,14 @@ pub(crate) fn EventsPage() -> impl IntoView {
             })
         })
     };
-    // A price is in the currency of the first event with one. The last is kept while a list loads.
+    // A price is in the currency of the first event with one. The last one is kept while a list
+    // loads, and so are the cities.
+    let cities = Memo::new(move |before: Option<&Vec<String>>| {
+        events.with(|events| match events.data() {
+            Some(page) => page.cities.clone(),
+            None => before.cloned().unwrap_or_default(),
+        })
+    });
     let currency = Memo::new(move |before: Option<&Option<Money>>| {
         events.with(|events| {
             let listed = events.data().into_iter().flat_map(|page| &page.events);
@@ -105,7 +112,7 @@ pub(crate) fn EventsPage() -> impl IntoView {
         </PageHeading>
         {is_list_of_all
             .then(|| {
-                view! { <Controls params currency /> }
+                view! { <Controls params currency cities /> }
             })}
         <Deferred>
             <Results events />

@@ -1,10 +1,25 @@
-//! The poster of an event without a picture, drawn from the event's id: two tones and some simple
-//! shapes. It is the same whenever the event is shown, and another one for each event.
+//! What an event looks like: its picture or, without one, a poster that is drawn from its id.
 
 use std::fmt::Write;
 
-/// Drawn over 160 × 90 units, in SVG.
-pub(crate) fn svg(id: &str) -> String {
+use rowlock_web_operations::events::{Cover, Event};
+
+/// The event's picture or poster, as HTML. `sizes` says how wide it is shown, as in the attribute of
+/// that name.
+pub(crate) fn html(event: &Event, sizes: &str) -> String {
+    let Some(Cover { alt, small, medium, large }) = &event.cover else {
+        return poster(event.id.inner());
+    };
+    let alt = alt.replace('&', "&amp;").replace('"', "&quot;");
+    format!(
+        "<img src=\"{medium}\" srcset=\"{small} 400w, {medium} 800w, {large} 1600w\" \
+         sizes=\"{sizes}\" alt=\"{alt}\" width=\"1600\" height=\"900\">"
+    )
+}
+
+/// Two tones and some simple shapes, in SVG. They are the same whenever the event is shown, and
+/// others for each event.
+fn poster(id: &str) -> String {
     let mut bits = Bits::of(id);
     let hue = bits.below(360);
     let second_hue = (hue + 25 + bits.below(50)) % 360;
@@ -81,17 +96,29 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::event_changes::tests::event;
 
     #[test]
     fn an_event_keeps_its_poster_and_others_have_other_ones() {
         let id = |n: u32| format!("01990000-0000-7000-8000-{n:012x}");
-        let posters: HashSet<String> = (0..1_000).map(|n| svg(&id(n))).collect();
+        let posters: HashSet<String> = (0..1_000).map(|n| poster(&id(n))).collect();
         assert_eq!(posters.len(), 1_000);
-        assert_eq!(svg(&id(7)), svg(&id(7)));
+        assert_eq!(poster(&id(7)), poster(&id(7)));
     }
 
     #[test]
-    fn a_poster_has_no_text_of_the_id() {
-        assert!(!svg("<script>").contains("script"));
+    fn what_people_write_stays_text() {
+        assert!(!poster("<script>").contains("script"));
+        let mut event = event();
+        let file = |width: u32| format!("/covers/0a-{width}.jpg");
+        event.cover = Some(Cover {
+            alt: "A \" onerror=\"alert(1)".to_owned(),
+            small: file(400),
+            medium: file(800),
+            large: file(1600),
+        });
+        let html = html(&event, "100vw");
+        assert!(html.contains("alt=\"A &quot; onerror=&quot;alert(1)\""), "{html}");
+        assert!(html.contains("/covers/0a-400.jpg 400w"), "{html}");
     }
 }
