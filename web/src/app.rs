@@ -1,4 +1,5 @@
-//! The buyer's program: the state that its pages share, and the route to each page.
+//! The buyer's program and that of the user's bookings: the state that their pages share, and the
+//! route to each page.
 
 use leptos::prelude::*;
 use leptos_router::{
@@ -23,6 +24,28 @@ use crate::{
 
 #[component]
 pub(crate) fn App() -> impl IntoView {
+    provide_buyers_state();
+    LastListPath::provide();
+    view! {
+        <Frame>
+            <Pages />
+        </Frame>
+    }
+}
+
+#[component]
+pub(crate) fn BookingsApp() -> impl IntoView {
+    provide_buyers_state();
+    view! {
+        <Frame>
+            <FlatRoutes fallback=NotFoundPage>
+                <Route path=path!("/bookings") view=BookingsPage />
+            </FlatRoutes>
+        </Frame>
+    }
+}
+
+fn provide_buyers_state() {
     provide_shared_state();
     let session = Session::from_context();
     let (live, details) = (LiveCounts::from_context(), LiveDetails::from_context());
@@ -34,12 +57,6 @@ pub(crate) fn App() -> impl IntoView {
         move |viewer, _, _| my_bookings.change_viewer(viewer),
         false,
     );
-    LastListPath::provide();
-    view! {
-        <Frame>
-            <Pages />
-        </Frame>
-    }
 }
 
 #[component]
@@ -56,7 +73,6 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/events") view=EventsPage />
             <Route path=path!("/events/:id") view=EventPage />
             <Route path=path!("/organizers/:slug") view=EventsPage />
-            <Route path=path!("/bookings") view=BookingsPage />
             <Route path=path!("/sign-in") view=SignInPage />
             <Route path=path!("/register") view=RegisterPage />
         </FlatRoutes>

@@ -1,9 +1,9 @@
-//! Rowlock's web client. It is two programs, which `src/bin` has: the buyer's, and the organizers',
-//! which browsers load only for the pages below `/organize`.
+//! Rowlock's web client. It is three programs, which `src/bin` has: the buyer's, that of the user's
+//! bookings, and the organizers'. So a first visit loads nothing of the others' pages.
 //!
 //! Modules import only from the layers below them:
 //!
-//! 1. `app`: the buyer's program; `organize`: the organizers' program with its pages
+//! 1. `app`: the buyer's program and that of the bookings; `organize`: the organizers' program with its pages
 //! 2. `frame`: the frame around every page; `pages`: one module for each page of the buyer's program
 //! 3. `components`: what pages are built from
 //! 4. `edit_notices`: tells what edits have changed; `my_bookings`: the user's booking of each event,
@@ -60,6 +60,11 @@ use leptos::prelude::*;
 /// Starts the buyer's program in the page's body.
 pub fn start_buyer() {
     start(app::App);
+}
+
+/// Starts the program for the user's bookings in the page's body.
+pub fn start_bookings() {
+    start(app::BookingsApp);
 }
 
 /// Starts the organizers' program in the page's body.

@@ -1,18 +1,24 @@
-//! The client's two programs. The address decides which of them a page belongs to, so a link from one
-//! to the other is an ordinary one, which loads a page.
+//! The client's programs. The address decides which of them a page belongs to, so a link from one to
+//! another is an ordinary one, which loads a page.
 
 /// A program of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Program {
     Buyer,
+    Bookings,
     Organizer,
 }
 
 impl Program {
     /// The program that has the page at this path, which may have a query.
     pub(crate) fn of(path: &str) -> Self {
-        match path.strip_prefix("/organize") {
-            Some(rest) if rest.is_empty() || rest.starts_with(['/', '?']) => Self::Organizer,
+        let is_below = |start: &str| {
+            let rest = path.strip_prefix(start);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+        };
+        match path {
+            _ if is_below("/organize") => Self::Organizer,
+            _ if is_below("/bookings") => Self::Bookings,
             _ => Self::Buyer,
         }
     }
@@ -23,9 +29,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_organizers_program_has_the_pages_below_its_address() {
+    fn each_program_has_the_pages_below_its_address() {
         for path in ["/organize", "/organize/", "/organize?a", "/organize/jazz/events/new"] {
             assert_eq!(Program::of(path), Program::Organizer, "{path}");
+        }
+        for path in ["/bookings", "/bookings/", "/bookings?page=2"] {
+            assert_eq!(Program::of(path), Program::Bookings, "{path}");
         }
         for path in ["/", "/events", "/organizers/jazz", "/organized", "/events/organize"] {
             assert_eq!(Program::of(path), Program::Buyer, "{path}");

@@ -23,13 +23,14 @@ struct Program {
     styles: &'static [&'static str],
 }
 
-const PROGRAMS: [Program; 2] = [
+const PROGRAMS: [Program; 3] = [
     Program {
         name: "buyer",
         // The second is that of texts such as help and terms, and loads no program.
         pages: &[("index.html", "index.html"), ("page.html", "page.html")],
         styles: &["style.css"],
     },
+    Program { name: "bookings", pages: &[("bookings.html", "index.html")], styles: &["style.css"] },
     Program {
         name: "organizer",
         pages: &[("organize.html", "index.html")],

@@ -13,7 +13,6 @@ use crate::{
     return_path::sign_in_path,
     sale::Sale,
     session::{Session, Viewer},
-    toasts::{Toast, Toasts, Tone},
 };
 
 /// What a visitor can do about an event.
@@ -93,15 +92,12 @@ pub(crate) fn BookButton(
 ) -> impl IntoView {
     let my_bookings = MyBookings::from_context();
     let session = Session::from_context();
-    let toasts = Toasts::from_context();
     let navigate = use_navigate();
 
     let book = move |event: Event| match session.viewer_untracked() {
         Viewer::SignedIn(_) => my_bookings.book(event, quantity.get_untracked()),
         Viewer::SignedOut => {
-            let is_signed_out = move || session.viewer() == Viewer::SignedOut;
-            let (id, text) = (event.id.inner(), format!("Sign in to book {}.", event.title));
-            toasts.show(Toast::new(Tone::Info, text).while_true(is_signed_out));
+            let id = event.id.inner();
             // The page's address may not have the number of tickets yet.
             let return_to = match browser::path() == event_path(id, 1) {
                 true => event_path(id, quantity.get_untracked()),

@@ -1,10 +1,10 @@
 //! A button that ends the session, here or on all devices.
 
 use leptos::{prelude::*, task::spawn_local};
-use leptos_router::hooks::use_navigate;
 
 use crate::{
-    browser::{focus, path_and_query},
+    browser::{focus, load_instead, this_program},
+    program::Program,
     session::{Session, Viewer},
     toasts::{Toast, Toasts, Tone},
 };
@@ -13,7 +13,6 @@ use crate::{
 pub(crate) fn SignOutButton(#[prop(optional)] everywhere: bool) -> impl IntoView {
     let session = Session::from_context();
     let toasts = Toasts::from_context();
-    let navigate = use_navigate();
     let busy = RwSignal::new(false);
     let (label, done) = match everywhere {
         false => ("Sign out", "You are signed out."),
@@ -24,7 +23,6 @@ pub(crate) fn SignOutButton(#[prop(optional)] everywhere: bool) -> impl IntoView
             return;
         }
         busy.set(true);
-        let navigate = navigate.clone();
         spawn_local(async move {
             let signed_out = match everywhere {
                 false => session.sign_out().await,
@@ -33,8 +31,8 @@ pub(crate) fn SignOutButton(#[prop(optional)] everywhere: bool) -> impl IntoView
             match signed_out {
                 Ok(()) => {
                     // Leaves the bookings page before that page redirects to the sign-in.
-                    if path_and_query().starts_with("/bookings") {
-                        navigate("/events", Default::default());
+                    if this_program() == Program::Bookings {
+                        return load_instead("/events");
                     }
                     let is_signed_out = move || session.viewer() == Viewer::SignedOut;
                     toasts.show(Toast::new(Tone::Info, done).while_true(is_signed_out));

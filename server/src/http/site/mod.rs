@@ -38,8 +38,10 @@ pub(crate) use self::texts::check_texts;
 /// The folder in which a checkout has the site.
 const DEFAULT_DIR: &str = "web/dist";
 
-/// The file from which the client draws its pages, except for those of organizers.
+/// The file from which the client draws its pages, except for those that have a file of their own.
 const INDEX: &str = "index.html";
+/// The file from which the client draws the page of the user's bookings.
+const BOOKINGS: &str = "bookings.html";
 /// The file from which the client draws the pages of organizers.
 const ORGANIZE: &str = "organize.html";
 /// The file of the site's own pages. Another client than Rowlock's own may lack it, and has pages of
@@ -160,7 +162,7 @@ fn routes_to<B: Backend>(
         .route_service("/apple-touch-icon.png", files(""))
         .merge(ides.layer(header_of(header::CONTENT_SECURITY_POLICY, IDE_POLICY)))
         .merge(
-            pages::routes(client(INDEX), client(ORGANIZE))
+            pages::routes(client(INDEX), client(BOOKINGS), client(ORGANIZE))
                 .merge(text_pages::routes(&client(TEXT_PAGE), texts))
                 .layer(header_of(header::CONTENT_SECURITY_POLICY, CLIENT_POLICY)),
         )

@@ -38,8 +38,10 @@ use crate::{
 };
 
 /// The client's pages besides the lists, the events and the organizers, and their titles.
-const OTHER_PAGES: [(&str, &str); 3] =
-    [("/bookings", "My bookings"), ("/sign-in", "Sign in"), ("/register", "Create account")];
+const OTHER_PAGES: [(&str, &str); 2] = [("/sign-in", "Sign in"), ("/register", "Create account")];
+
+/// The page of the program for bookings, and its title.
+const BOOKINGS_PAGES: [(&str, &str); 1] = [("/bookings", "My bookings")];
 
 /// The pages of the organizers' program, and their titles.
 const ORGANIZERS_PAGES: [(&str, &str); 7] = [
@@ -70,16 +72,21 @@ const LINK_TO_IDES: &str = "\n    <link rel=\"help\" href=\"/playground\" />";
 pub(super) struct Client<B> {
     pub(super) backend: B,
     pub(super) file: PathBuf,
-    /// Takes the file's place in a client that has no program for organizers.
+    /// Takes the file's place in a client that has only one program.
     pub(super) index: PathBuf,
     pub(super) has_ides: bool,
 }
 
 /// The routes to all pages. Other addresses get the client's page, too, which says that there is
 /// nothing.
-pub(super) fn routes<B: Backend>(buyer: Client<B>, organizer: Client<B>) -> Router<App> {
+pub(super) fn routes<B: Backend>(
+    buyer: Client<B>,
+    bookings: Client<B>,
+    organizer: Client<B>,
+) -> Router<App> {
     let nothing = organizer.clone();
-    let pages = buyers_pages::<B>().layer(Extension(buyer.clone()));
+    let of_bookings = unlisted_pages::<B>(&BOOKINGS_PAGES).layer(Extension(bookings));
+    let pages = buyers_pages::<B>().layer(Extension(buyer.clone())).merge(of_bookings);
     pages.merge(organizers_pages::<B>().layer(Extension(organizer))).fallback(get(
         async move |uri: Uri| {
             let is_organizers = uri.path().starts_with(ORGANIZERS_PREFIX);
@@ -101,15 +108,20 @@ fn organizers_pages<B: Backend>() -> Router<App> {
 }
 
 fn buyers_pages<B: Backend>() -> Router<App> {
-    let mut router = Router::new()
+    Router::new()
         .route("/", get(list::<B>))
         .route("/events", get(list::<B>))
         .route("/events/", get(list::<B>))
         .route("/events/{id}", get(event::<B>))
         .route("/events/{id}/", get(event::<B>))
         .route("/organizers/{slug}", get(organizer::<B>))
-        .route("/organizers/{slug}/", get(organizer::<B>));
-    for (path, title) in OTHER_PAGES {
+        .route("/organizers/{slug}/", get(organizer::<B>))
+        .merge(unlisted_pages::<B>(&OTHER_PAGES))
+}
+
+fn unlisted_pages<B: Backend>(pages: &[(&str, &'static str)]) -> Router<App> {
+    let mut router = Router::new();
+    for &(path, title) in pages {
         let page = get(async move |Extension(client): Extension<Client<B>>| {
             client.page(StatusCode::OK, &Head::unlisted(title)).await
         });

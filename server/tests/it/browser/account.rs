@@ -26,7 +26,7 @@ async fn a_new_user_registers_and_returns_to_the_page_they_came_from() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(1280, 900).await;
     browser.open(&format!("{}/events?search=jazz", app.url)).await;
-    browser.click_on_card("Jazz Night", "Book").await;
+    browser.click_on_card("Jazz Night", "Book now").await;
     browser.expect_path("/sign-in?next=%2Fevents%3Fsearch%3Djazz").await;
     browser.click_label("Create account").await;
     browser.expect_path("/register?next=%2Fevents%3Fsearch%3Djazz").await;
@@ -192,7 +192,7 @@ async fn an_expired_access_token_is_refreshed_once_for_all_tabs() {
     browser.click_label("Book").await;
     browser.expect_text(".toast", "Successfully booked Limited Concert!").await;
     browser.switch_to(&first).await;
-    browser.click_on_card("Jazz Night", "Book").await;
+    browser.click_on_card("Jazz Night", "Book now").await;
     browser.expect_text(".toast", "Successfully booked Jazz Night!").await;
     assert_eq!(count_refreshes(&app).await - before, 1);
 
@@ -225,12 +225,12 @@ async fn an_expired_session_leads_to_the_sign_in_page_and_back() {
     browser.expect_text(".who", "Ada").await;
     browser.expect_text(".found", "1 event").await;
     app.clock.advance(Duration::days(8));
-    browser.click_on_card("Jazz Night", "Book").await;
+    browser.click_on_card("Jazz Night", "Book now").await;
     browser.expect_text(".toast", "Your session has ended. Please sign in again.").await;
     browser.expect_path("/sign-in?next=%2Fevents%3Fsearch%3Djazz").await;
     browser.submit_sign_in("Ada").await;
     browser.expect_path("/events?search=jazz").await;
-    browser.click_on_card("Jazz Night", "Book").await;
+    browser.click_on_card("Jazz Night", "Book now").await;
     browser.expect_text(".toast", "Successfully booked Jazz Night!").await;
     browser.close().await;
 }
@@ -265,7 +265,7 @@ async fn leaving_a_page_that_waits_for_an_answer_causes_no_error() {
     browser.wait_for_delayed_answers(1).await;
 
     browser.sign_in(&app.url, "Ada").await;
-    browser.click_on_card("Jazz Night", "Book").await;
+    browser.click_on_card("Jazz Night", "Book now").await;
     browser.expect_text(".booked", "Booked").await;
     browser.click_label("My bookings").await;
     browser.delay_answers("cancelBooking", 1_000).await;
@@ -375,7 +375,7 @@ async fn a_sign_in_for_a_booking_in_the_list_leads_back_to_the_list_as_it_was() 
     let scroll = "[...document.querySelectorAll('.card h2')]
         .find(title => title.innerText === 'Jazz Night')?.scrollIntoView(); return scrollY";
     let scrolled = browser.wait_for(scroll, |scrolled| scrolled.as_f64() > Some(0.0)).await;
-    browser.click_on_card("Jazz Night", "Book").await;
+    browser.click_on_card("Jazz Night", "Book now").await;
     browser.expect_path("/sign-in").await;
     browser.expect_text(".intent", "Jazz Night: 1 ticket, $35.00").await;
     browser.submit_sign_in("Ada").await;
@@ -392,7 +392,7 @@ async fn a_sign_in_for_anything_else_says_nothing_about_a_booking() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(1280, 900).await;
     browser.open(&format!("{}/events?search=jazz", app.url)).await;
-    browser.click_on_card("Jazz Night", "Book").await;
+    browser.click_on_card("Jazz Night", "Book now").await;
     browser.expect_text(".intent", "Jazz Night: 1 ticket, $35.00").await;
     browser.click_label("My bookings").await;
     browser.expect_path("/sign-in?next=%2Fbookings").await;
@@ -400,7 +400,7 @@ async fn a_sign_in_for_anything_else_says_nothing_about_a_booking() {
 
     // Whoever has left the form before does not book any more.
     browser.open(&format!("{}/events?search=jazz", app.url)).await;
-    browser.click_on_card("Jazz Night", "Book").await;
+    browser.click_on_card("Jazz Night", "Book now").await;
     browser.expect_text(".intent", "Jazz Night").await;
     browser.page.back().await.unwrap();
     browser.expect_text(".card h2", "Jazz Night").await;

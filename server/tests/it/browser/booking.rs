@@ -29,7 +29,7 @@ async fn a_user_books_one_ticket_in_the_list_and_several_on_the_event_page() {
     browser.sign_in(&app.url, "Ada").await;
     let badge = badge_script("Limited Concert");
     browser.wait_for(&badge, |words| *words == "2 tickets left").await;
-    browser.click_on_card("Limited Concert", "Book").await;
+    browser.click_on_card("Limited Concert", "Book now").await;
     browser.expect_text(".book", "Booking…").await;
     browser.expect_text(".toast", "Successfully booked Limited Concert!").await;
     browser.expect_text(".booked", "Booked").await;
@@ -59,7 +59,7 @@ async fn an_event_that_was_booked_elsewhere_is_shown_as_booked() {
     browser.sign_in(&app.url, "Ada").await;
     browser.expect_text(".found", "12 events").await;
     app.book(&token_of_ada(&app).await, LIMITED_CONCERT, 1).await;
-    browser.click_on_card("Limited Concert", "Book").await;
+    browser.click_on_card("Limited Concert", "Book now").await;
     browser.expect_text(".toast", "You have already booked this event.").await;
     browser.expect_text(".booked", "Booked").await;
     assert_eq!(count_bookings(&app).await, 1);
@@ -86,7 +86,7 @@ async fn the_last_ticket_goes_to_one_of_two_users_who_click_at_once() {
     for browser in [&ada, &grace] {
         let words = browser.wait_for(toast, |words| words.is_string()).await;
         toasts.push(words.as_str().unwrap().to_owned());
-        browser.expect_text(".badge", "Sold Out").await;
+        browser.expect_text(".badge", "Sold out").await;
     }
     toasts.sort();
     assert_eq!(
@@ -112,7 +112,7 @@ async fn a_list_that_was_requested_before_a_booking_does_not_hide_it() {
     browser.delay_answers("\"concert\"", 2_000).await;
     browser.fill("search", "concert").await;
     browser.expect_path("/events?search=concert").await;
-    browser.click_on_card("Limited Concert", "Book").await;
+    browser.click_on_card("Limited Concert", "Book now").await;
     browser.expect_text(".booked", "Booked").await;
     assert_eq!(
         browser.evaluate("return window.delayedAnswers").await,
@@ -136,7 +136,7 @@ async fn the_users_other_tab_shows_their_bookings_and_cancellations() {
     browser.expect_text(".notice", "You haven't booked any events yet.").await;
     let bookings = browser.page.window().await.unwrap();
     browser.switch_to(&list).await;
-    browser.click_on_card("Limited Concert", "Book").await;
+    browser.click_on_card("Limited Concert", "Book now").await;
     browser.expect_text(".booked", "Booked").await;
     browser.switch_to(&bookings).await;
     browser.click_on_card("Limited Concert", "Cancel booking").await;
@@ -153,7 +153,7 @@ async fn no_more_tickets_are_offered_than_remain() {
     let event = app.event("Reading", 4).await;
     let browser = Browser::start(768, 900).await;
     browser.open(&format!("{}/events/{event}", app.url)).await;
-    let quantities = "return [...document.querySelectorAll('#quantity option')].map(o => o.value)";
+    let quantities = "return [...document.querySelectorAll('#quantity')].map(o => o.value)";
     browser.wait_for(quantities, |offered| *offered == json!(["1", "2", "3", "4"])).await;
     browser.expect_text(".live", "Live counts").await;
     browser.choose("#quantity", "4").await;
@@ -171,7 +171,7 @@ async fn cancelling_asks_for_confirmation_and_returns_the_tickets() {
     let browser = Browser::start(768, 900).await;
     browser.sign_in(&app.url, "Ada").await;
     let badge = badge_script("Limited Concert");
-    browser.wait_for(&badge, |words| *words == "Sold Out").await;
+    browser.wait_for(&badge, |words| *words == "Sold out").await;
     let list = browser.new_tab().await;
     browser.open(&format!("{}/bookings", app.url)).await;
     browser.click_label("Cancel booking").await;

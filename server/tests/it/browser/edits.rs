@@ -97,7 +97,7 @@ async fn an_edit_leaves_the_chosen_number_of_tickets_and_the_focus_alone() {
 
     host.edit(&app, &event, json!({ "maxPerBooking": 2 })).await;
     browser.expect_text(".toast", "You can now book up to 2 tickets.").await;
-    let quantities = "return [...document.querySelectorAll('#quantity option')].map(o => o.value)";
+    let quantities = "return [...document.querySelectorAll('#quantity')].map(o => o.value)";
     browser.wait_for(quantities, |offered| *offered == json!(["1", "2"])).await;
     browser.expect_text(".total", "$120.00").await;
     browser.close().await;

@@ -27,7 +27,7 @@ async fn the_event_list_shows_new_counts_when_another_client_books() {
     browser.wait_for(&badge, |words| *words == "1 ticket left").await;
     app.book(&users[1], LIMITED_CONCERT, 1).await;
     let booked = Instant::now();
-    browser.wait_for(&badge, |words| *words == "Sold Out").await;
+    browser.wait_for(&badge, |words| *words == "Sold out").await;
     assert!(booked.elapsed() < Duration::from_secs(1), "{:?}", booked.elapsed());
     let button = "return document.querySelector('[aria-label$=\"Limited Concert\"]').innerText";
     browser.wait_for(button, |words| *words == "Sold out").await;
@@ -46,7 +46,7 @@ async fn an_open_event_page_shows_that_the_event_sold_out() {
     browser.expect_text(".badge", "2 tickets left").await;
     browser.expect_text(".live", "Live counts").await;
     app.book(&app.user().await, LIMITED_CONCERT, 2).await;
-    browser.expect_text(".badge", "Sold Out").await;
+    browser.expect_text(".badge", "Sold out").await;
     browser.expect_text(".book", "Sold out").await;
     browser.close().await;
 }
@@ -136,7 +136,7 @@ async fn navigating_between_pages_keeps_one_socket() {
     let badge = badge_script("Limited Concert");
     browser.wait_for(&badge, |words| *words == "1 ticket left").await;
     app.book(&app.user().await, LIMITED_CONCERT, 1).await;
-    browser.wait_for(&badge, |words| *words == "Sold Out").await;
+    browser.wait_for(&badge, |words| *words == "Sold out").await;
     assert_eq!(browser.evaluate("return window.sockets.length").await, 1);
     browser.close().await;
 }

@@ -12,7 +12,7 @@ async fn the_unpacked_program_alone_sells_tickets() {
     let browser = Browser::start(1280, 900).await;
     browser.sign_in(&program.url, "Ada").await;
     browser.open(&format!("{}/events", program.url)).await;
-    browser.click_on_card("Limited Concert", "Book").await;
+    browser.click_on_card("Limited Concert", "Book now").await;
     browser.expect_text(".booked", "Booked").await;
     browser.expect_text(".live", "Live counts").await;
     browser.screenshot("unpacked").await;

@@ -82,7 +82,7 @@ async fn the_description_of_the_first_page_is_allowed_and_does_not_outlive_it() 
     assert_eq!(browser.console_messages().await, Vec::<String>::new());
 
     browser.click_label("All events").await;
-    browser.expect_text("h1", "Events").await;
+    browser.expect_text("h1", "What's on").await;
     browser.expect_none("[type='application/ld+json'], [property], [rel=canonical]").await;
     browser.expect_none("[name=description], [name^='twitter:']").await;
     browser.close().await;

@@ -51,7 +51,11 @@ pub(super) fn BookingRow(booking: Booking, to_cancel: RwSignal<Option<Booking>>)
                 <DateTile event />
                 <div>
                     <h3>
-                        <a href=format!("/events/{}", booking.event.id.inner()) dir="auto">
+                        <a
+                            href=format!("/events/{}", booking.event.id.inner())
+                            rel="external"
+                            dir="auto"
+                        >
                             {text_of(event, |event| event.title.clone())}
                         </a>
                     </h3>

@@ -136,7 +136,7 @@ fn Bookings() -> impl IntoView {
             BookingsState::Empty => {
                 view! {
                     <Notice icon=Ticket title="You haven't booked any events yet.">
-                        <a class="button" href="/events">
+                        <a class="button" href="/events" rel="external">
                             "Find an event"
                         </a>
                     </Notice>

@@ -1,6 +1,7 @@
 //! One event: its description, its remaining tickets, and booking.
 
 mod order;
+mod similar;
 mod stub;
 
 use leptos::prelude::*;
@@ -13,6 +14,7 @@ use crate::{
     components::{
         about_event::AboutEvent,
         book_button::{BookButton, Offer},
+        deferred::Deferred,
         event_card::Picture,
         event_text::text_of,
         icons::Person,
@@ -32,6 +34,7 @@ use crate::{
     visibility::PageVisibility,
 };
 use order::Order;
+use similar::SimilarEvents;
 use stub::Stub;
 
 #[component]
@@ -157,6 +160,7 @@ struct ShownEvent {
 #[component]
 fn EventDetails(shown: ShownEvent) -> impl IntoView {
     let ShownEvent { event, description, organizer } = shown;
+    let similar = organizer.clone();
     let (event, description) = (RwSignal::from(event), RwSignal::from(description));
     let id = event.with_untracked(|event| event.id.clone());
     let tickets = LiveCounts::from_context().count_of(&id);
@@ -249,6 +253,9 @@ fn EventDetails(shown: ShownEvent) -> impl IntoView {
                 {move || (offer.get() == Offer::SoldOut).then_some("Sold out. Tickets come back when somebody cancels.")}
             </p>
         </div>
+        <Deferred>
+            <SimilarEvents event organizer=similar.clone() />
+        </Deferred>
     }
 }
 
@@ -271,7 +278,7 @@ fn outcome(state: BookingState, offer: Offer) -> Option<AnyView> {
             view! {
                 <p class="yours">
                     "The organizer has cancelled your booking, too. "
-                    <a href="/bookings">"See my bookings"</a>
+                    <a href="/bookings" rel="external">"See my bookings"</a>
                 </p>
             }
             .into_any(),

@@ -48,7 +48,7 @@ pub(super) fn Stub(event: RwSignal<Event>, held: ArcRwSignal<Option<MyBooking>>)
         <button type="button" class="button button-quiet" on:click=share>
             "Share"
         </button>
-        <a class="button" href="/bookings">
+        <a class="button" href="/bookings" rel="external">
             "View booking"
         </a>
     }

@@ -167,7 +167,7 @@ async fn an_organizer_sells_an_event_and_the_buyer_sees_all_that_happens_to_it()
     owner.expect_text(".sales", "2 of 4 sold").await;
     owner.expect_text(".sales", "CHF 50.00 taken").await;
     app.book(&other_buyer(&app).await, &event, 2).await;
-    buyer.expect_text(".badge", "Sold Out").await;
+    buyer.expect_text(".badge", "Sold out").await;
     owner.expect_text(".sales", "4 of 4 sold").await;
 
     owner.fill("totalTickets", "40").await;
