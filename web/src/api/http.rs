@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::Blob;
+use web_sys::{Blob, File};
 
 /// How long to wait for the answer to a mutation, in milliseconds. Passwords may wait in a queue.
 pub(crate) const MUTATION_TIMEOUT_MILLIS: u32 = 45_000;
@@ -165,6 +165,30 @@ pub(crate) fn post(
         let answer = request.send().await.map_err(|_| Failure::NoAnswer)?;
         parse_response(&answer.text().await.map_err(|_| Failure::NoAnswer)?)
     })
+}
+
+/// Sends a picture, or without one the order to take the picture away, as the access token's user.
+///
+/// # Errors
+/// The same as [`send`].
+pub(crate) async fn send_cover(
+    path: &str,
+    picture: Option<&File>,
+    access_token: Option<&str>,
+) -> Result<(), Failure> {
+    let token = format!("Bearer {}", access_token.unwrap_or_default());
+    let request = match picture {
+        Some(picture) => {
+            let request = Request::put(path).header("authorization", &token);
+            request.body(picture).map_err(|_| Failure::NoAnswer)?
+        }
+        None => {
+            let request = Request::delete(path).header("authorization", &token);
+            request.build().map_err(|_| Failure::NoAnswer)?
+        }
+    };
+    let answer = request.send().await.map_err(|_| Failure::NoAnswer)?;
+    parse_response(&answer.text().await.map_err(|_| Failure::NoAnswer)?).map(drop)
 }
 
 /// Fetches a file as the access token's user. There is no time limit, because a file may be large.

@@ -17,7 +17,7 @@ use rowlock_web_operations::accounts::{
     self, LoginInput, LogoutEverywhere, Refresh, RegisterInput,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use web_sys::Blob;
+use web_sys::{Blob, File};
 
 use crate::{
     api::{
@@ -150,6 +150,22 @@ impl Session {
     /// Fetches a file as the current viewer.
     pub(crate) async fn download(self, path: &str) -> Result<Blob, Failure> {
         self.send_as_viewer(async |token| http::download(path, token).await).await
+    }
+
+    /// Gives an event a picture, or takes its picture away, as the current viewer.
+    pub(crate) async fn send_cover(
+        self,
+        event_id: &str,
+        picture: Option<File>,
+        alt: &str,
+    ) -> Result<(), Failure> {
+        let alt: String = form_urlencoded::byte_serialize(alt.as_bytes()).collect();
+        let path = match picture {
+            Some(_) => format!("/events/{event_id}/cover?alt={alt}"),
+            None => format!("/events/{event_id}/cover"),
+        };
+        self.send_as_viewer(async |token| http::send_cover(&path, picture.as_ref(), token).await)
+            .await
     }
 
     fn post(self, body: RequestBody) -> Boxed<Result<ResponseData, Failure>> {

@@ -100,7 +100,7 @@ async fn every_page_fits_every_screen_and_is_accessible() {
     browser.click_label("Chess Masterclass").await;
     browser.expect_text(".badge", "5 tickets left").await;
     browser.evaluate("window.fetch = () => Promise.reject(new TypeError('offline'))").await;
-    browser.click_label("Book").await;
+    browser.click_book().await;
     browser.expect_text(".toast", "We are checking whether your booking").await;
     check_view(&browser, "checking").await;
     browser.evaluate(LET_A_MINUTE_PASS).await;
@@ -179,14 +179,14 @@ async fn an_event_can_be_found_and_booked_with_the_keyboard_alone() {
     browser.wait_for(focused, |found| *found == "Stand-up in the Cellar").await;
     let title = "return document.title";
     browser.wait_for(title, |title| *title == "Stand-up in the Cellar · Rowlock").await;
-    // The organizer's page and the quantity come before the button.
-    for _ in 0..3 {
+    // The map, the organizer's page and the number of tickets come before the button.
+    for _ in 0..6 {
         browser.press(TAB).await;
     }
-    browser.wait_for(focused, |found| *found == "Book").await;
+    browser.wait_for(focused, |found| *found == "Book 1 ticket").await;
     browser.press(ENTER).await;
     browser.expect_text("[aria-live] .toast", "Successfully booked Stand-up in the Cellar!").await;
-    browser.wait_for(focused, |found| *found == "Booked").await;
+    browser.wait_for(focused, |found| *found == "You're going!").await;
     browser.close().await;
 }
 

@@ -189,7 +189,7 @@ async fn an_expired_access_token_is_refreshed_once_for_all_tabs() {
     let before = count_refreshes(&app).await;
     app.clock.advance(Duration::minutes(16));
 
-    browser.click_label("Book").await;
+    browser.click_book().await;
     browser.expect_text(".toast", "Successfully booked Limited Concert!").await;
     browser.switch_to(&first).await;
     browser.click_on_card("Jazz Night", "Book now").await;
@@ -336,7 +336,7 @@ async fn the_chosen_number_of_tickets_survives_the_sign_in_which_says_what_will_
     browser.open(&format!("{}/events/{JAZZ_NIGHT}", app.url)).await;
     browser.expect_text(".badge", "80 tickets left").await;
     browser.choose("#quantity", "3").await;
-    browser.click_label("Book").await;
+    browser.click_book().await;
     browser.expect_path(&format!("/sign-in{next}")).await;
     browser.expect_text(".intent", intent).await;
     browser.click_label("Create account").await;

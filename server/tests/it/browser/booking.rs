@@ -40,7 +40,7 @@ async fn a_user_books_one_ticket_in_the_list_and_several_on_the_event_page() {
     browser.expect_text("h1", "Jazz Night").await;
     browser.choose("#quantity", "3").await;
     browser.expect_text(".total", "$105.00").await;
-    browser.click_label("Book").await;
+    browser.click_book().await;
     browser.expect_text(".toast", "Successfully booked Jazz Night!").await;
     browser.expect_text(".yours", "You have 3 tickets.").await;
     browser.expect_text(".badge", "77 tickets left").await;
@@ -80,7 +80,7 @@ async fn the_last_ticket_goes_to_one_of_two_users_who_click_at_once() {
         browser.expect_text(".badge", "1 ticket left").await;
         browser.expect_text(".live", "Live counts").await;
     }
-    tokio::join!(ada.click_label("Book"), grace.click_label("Book"));
+    tokio::join!(ada.click_book(), grace.click_book());
     let toast = "return document.querySelector('.toast p')?.innerText";
     let mut toasts = Vec::new();
     for browser in [&ada, &grace] {
@@ -153,13 +153,13 @@ async fn no_more_tickets_are_offered_than_remain() {
     let event = app.event("Reading", 4).await;
     let browser = Browser::start(768, 900).await;
     browser.open(&format!("{}/events/{event}", app.url)).await;
-    let quantities = "return [...document.querySelectorAll('#quantity')].map(o => o.value)";
-    browser.wait_for(quantities, |offered| *offered == json!(["1", "2", "3", "4"])).await;
+    let quantities = "return document.querySelector('#quantity')?.max";
+    browser.wait_for(quantities, |offered| *offered == "4").await;
     browser.expect_text(".live", "Live counts").await;
     browser.choose("#quantity", "4").await;
     browser.expect_text(".total", "€40.00").await;
     app.book(&app.user().await, &event, 2).await;
-    browser.wait_for(quantities, |offered| *offered == json!(["1", "2"])).await;
+    browser.wait_for(quantities, |offered| *offered == "2").await;
     browser.expect_text(".total", "€20.00").await;
     browser.close().await;
 }
@@ -206,7 +206,7 @@ async fn cancelling_asks_for_confirmation_and_returns_the_tickets() {
     // The event can be booked again.
     browser.switch_to(&bookings_tab).await;
     browser.click_label("Limited Concert").await;
-    browser.click_label("Book").await;
+    browser.click_book().await;
     browser.expect_text(".toast", "Successfully booked Limited Concert!").await;
     browser.close().await;
 }
@@ -301,7 +301,7 @@ async fn an_event_that_has_started_cannot_be_booked() {
         .await;
     browser.open(&format!("{}/events/{event}", app.url)).await;
     browser.expect_text(".who", "Ada").await;
-    browser.click_label("Book").await;
+    browser.click_book().await;
     browser.expect_text(".toast", "has started").await;
     browser.expect_text(".book", "Closed").await;
     browser.close().await;

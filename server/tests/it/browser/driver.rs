@@ -202,6 +202,18 @@ impl Browser {
         self.retry_on_element(Locator::XPath(path), async |element| element.click().await).await;
     }
 
+    /// Clicks the button that books: the event's on its page, and the first card's in a list. On a
+    /// narrow screen, it is in the bar below the page.
+    pub(super) async fn click_book(&self) {
+        let click = "const own = [...document.querySelectorAll('.buy > .book, .buy-bar .book')];
+            const cards = [...document.querySelectorAll('.event-card .book')];
+            const books = button => button.offsetParent && /^Book( now| [0-9])/.test(button.innerText);
+            const button = (own.length ? own : cards).find(books);
+            button?.click();
+            return Boolean(button)";
+        self.wait_for(click, |is_clicked| *is_clicked == true).await;
+    }
+
     /// Clicks the button with this label on the card of that event.
     pub(super) async fn click_on_card(&self, title: &str, label: &str) {
         let path = format!(

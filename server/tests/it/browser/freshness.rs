@@ -29,7 +29,7 @@ async fn a_page_that_is_seen_again_shows_a_changed_price() {
     browser.set_visible(false).await;
     set_price(&app, 4_500).await;
     browser.set_visible(true).await;
-    browser.expect_text(".one-price", "$45.00 per ticket").await;
+    browser.expect_text(".one-price", "$45.00 each").await;
     browser.expect_text(".total", "$90.00").await;
     browser.close().await;
 }
@@ -44,14 +44,14 @@ async fn a_price_that_changed_while_the_page_was_hidden_is_not_booked() {
     // The page is booked from before it was read again.
     browser.set_visible(false).await;
     set_price(&app, 4_000).await;
-    browser.click_label("Book").await;
+    browser.click_book().await;
     browser.expect_text(".toast", "Jazz Night: The price is now $40.00. Nothing was booked.").await;
     browser.expect_text(".total", "$40.00").await;
     assert_eq!(count_bookings(&app).await, 0);
 
     browser.set_visible(true).await;
     browser.evaluate(LET_A_SECOND_PASS).await;
-    browser.click_label("Book").await;
+    browser.click_book().await;
     browser.expect_text(".toast", "Successfully booked Jazz Night!").await;
     assert_eq!(count_bookings(&app).await, 1);
     browser.close().await;

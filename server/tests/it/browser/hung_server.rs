@@ -24,7 +24,7 @@ async fn an_open_page_shows_within_ten_seconds_that_the_server_hangs() {
     browser.expect_text(".live", "Live counts").await;
     proxy.set_fault(NetworkFault::SilenceEach);
     let hung_at = Instant::now();
-    browser.click_label("Book").await;
+    browser.click_book().await;
     browser.expect_text(".toast", "is taking longer than usual").await;
     browser.expect_text(".live", "Reconnecting; counts may be out of date").await;
     assert!(hung_at.elapsed() < LIMIT, "{:?}", hung_at.elapsed());

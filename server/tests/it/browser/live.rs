@@ -33,7 +33,7 @@ async fn the_event_list_shows_new_counts_when_another_client_books() {
     browser.wait_for(button, |words| *words == "Sold out").await;
     app.cancel(&users[0], first["booking"]["id"].as_str().unwrap()).await;
     browser.wait_for(&badge, |words| *words == "1 ticket left").await;
-    browser.wait_for(button, |words| *words == "Book").await;
+    browser.wait_for(button, |words| *words == "Book now").await;
     browser.close().await;
 }
 

@@ -40,7 +40,7 @@ async fn book_without_a_network(browser: &Browser) {
 
 /// Books when no answer will come, and waits until the page says so.
 async fn book_without_an_answer(browser: &Browser) {
-    browser.click_label("Book").await;
+    browser.click_book().await;
     browser.expect_text(".toast", CHECKING).await;
 }
 
@@ -61,7 +61,7 @@ async fn a_booking_whose_answer_is_lost_once_is_shown_as_booked() {
     let app = App::start(Engine::Sqlite).await;
     let (proxy, browser) = open_limited_concert(&app).await;
     proxy.set_fault(NetworkFault::CutOnce(b"bookEvent"));
-    browser.click_label("Book").await;
+    browser.click_book().await;
     expect_booked_once(&app, &browser).await;
     assert_eq!(proxy.fault(), NetworkFault::None, "the answer was lost");
     browser.close().await;
@@ -93,7 +93,7 @@ async fn a_page_says_that_it_is_checking_until_a_proxy_lets_the_answer_through()
         browser.expect_text(".who", "Ada").await;
         browser.expect_text(".badge", "5 tickets left").await;
         proxy.set_fault(NetworkFault::AnswerEach(b"bookEvent", answer));
-        browser.click_label("Book").await;
+        browser.click_book().await;
         let checking = format!("We are checking whether your booking for {title} went through…");
         browser.expect_text(".toast", &checking).await;
         browser.expect_text(".book", "Checking…").await;
@@ -136,7 +136,7 @@ async fn a_booking_that_never_reached_the_server_is_made_by_the_repetition() {
     let (proxy, browser) = open_limited_concert(&app).await;
     // The connection stays open, and nothing comes back.
     proxy.set_fault(NetworkFault::Silence(b"bookEvent"));
-    browser.click_label("Book").await;
+    browser.click_book().await;
     browser.expect_text(".toast", "is taking longer than usual").await;
     expect_booked_once(&app, &browser).await;
     browser.close().await;
@@ -148,7 +148,7 @@ async fn an_attempt_that_arrives_after_its_repetition_books_nothing_more() {
     let (proxy, browser) = open_limited_concert(&app).await;
     let late = Duration::from_secs(1);
     proxy.set_fault(NetworkFault::CutAndDeliverLate(b"bookEvent", late));
-    browser.click_label("Book").await;
+    browser.click_book().await;
     expect_booked_once(&app, &browser).await;
     // The late attempt is counted when the server has answered it.
     wait_until(Duration::from_secs(10), "both attempts are answered", async || {
@@ -369,7 +369,7 @@ async fn a_lost_booking_that_was_cancelled_since_is_not_made_again() {
         .await;
     assert_eq!(app.remaining_tickets(LIMITED_CONCERT).await, 2);
 
-    browser.click_label("Book").await;
+    browser.click_book().await;
     browser.expect_text(".toast", BOOKED).await;
     assert_eq!(count_bookings(&app).await, 2);
     browser.close().await;

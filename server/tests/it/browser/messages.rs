@@ -31,8 +31,7 @@ async fn sold_out_goes_away_when_tickets_come_back() {
     browser.expect_text(".live", "Live counts").await;
     keep_messages(&browser).await;
     let buyer = app.user().await;
-    let (booked, ()) =
-        tokio::join!(app.book(&buyer, LIMITED_CONCERT, 2), browser.click_label("Book"));
+    let (booked, ()) = tokio::join!(app.book(&buyer, LIMITED_CONCERT, 2), browser.click_book());
     expect_kept(&browser, "Sorry, tickets for Limited Concert are no longer available.").await;
     app.cancel(&buyer, booked["booking"]["id"].as_str().unwrap()).await;
     browser.expect_text(".badge", "2 tickets left").await;
@@ -52,7 +51,7 @@ async fn sold_out_stays_until_a_count_that_lags_behind_has_caught_up() {
     browser.hold_socket_messages().await;
     let buyer = app.user().await;
     let booked = app.book(&buyer, LIMITED_CONCERT, 2).await;
-    browser.click_label("Book").await;
+    browser.click_book().await;
     expect_kept(&browser, "Sorry, tickets for Limited Concert are no longer available.").await;
     browser.expect_text(".badge", "2 tickets left").await;
     browser.release_socket_messages().await;
@@ -71,7 +70,7 @@ async fn booked_goes_away_when_the_booking_is_cancelled_elsewhere() {
     browser.sign_in(&app.url, "Ada").await;
     browser.click_label("Jazz Night").await;
     keep_messages(&browser).await;
-    browser.click_label("Book").await;
+    browser.click_book().await;
     expect_kept(&browser, "Successfully booked Jazz Night!").await;
     let event_page = browser.new_tab().await;
     browser.open(&format!("{}/bookings", app.url)).await;
@@ -84,7 +83,7 @@ async fn booked_goes_away_when_the_booking_is_cancelled_elsewhere() {
     browser.expect_none(".toast").await;
 
     // The same holds for "cancelled" when it is booked again.
-    browser.click_label("Book").await;
+    browser.click_book().await;
     browser.expect_text(".toast", "Successfully booked Jazz Night!").await;
     browser.switch_to(&bookings).await;
     browser.click_label("Events").await;
@@ -106,9 +105,9 @@ async fn an_error_goes_away_when_the_next_attempt_succeeds_or_the_page_is_left()
         const error = { message: 'No.', extensions: { code: 'RATE_LIMITED' } };
         return new Response(JSON.stringify({ data: null, errors: [error] })); }";
     browser.evaluate(refuse).await;
-    browser.click_label("Book").await;
+    browser.click_book().await;
     expect_kept(&browser, "No.").await;
-    browser.click_label("Book").await;
+    browser.click_book().await;
     browser.expect_text(".toast", "Successfully booked Jazz Night!").await;
     browser.expect_none(".toast-bad").await;
 
@@ -116,7 +115,7 @@ async fn an_error_goes_away_when_the_next_attempt_succeeds_or_the_page_is_left()
     browser.click_label("Limited Concert").await;
     browser.expect_text("h1", "Limited Concert").await;
     browser.evaluate(refuse).await;
-    browser.click_label("Book").await;
+    browser.click_book().await;
     browser.expect_text(".toast", "No.").await;
     browser.click_label("Events").await;
     browser.expect_text("h1", "What's on").await;

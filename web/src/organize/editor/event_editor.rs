@@ -6,6 +6,7 @@ use rowlock_web_operations::{event_editing::ManagedEvent, events::EventStatus};
 use super::{
     cancel_dialog::CancelDialog,
     changed_elsewhere::ChangedElsewhere,
+    cover::CoverForm,
     editing::{Editor, Work},
     fields::EventFields,
     form_state::FormState,
@@ -97,7 +98,16 @@ pub(crate) fn EventEditor(
         <div class="event editor">
             <Sales event=editor.event />
             <div class="edited">
-                {move || is_editable.get().then(|| view! { <EditForm editor /> })}
+                {move || {
+                    is_editable
+                        .get()
+                        .then(|| {
+                            view! {
+                                <EditForm editor />
+                                <CoverForm editor />
+                            }
+                        })
+                }}
             </div>
             <Preview state=form sold />
         </div>

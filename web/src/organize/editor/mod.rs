@@ -2,6 +2,7 @@
 
 mod cancel_dialog;
 mod changed_elsewhere;
+mod cover;
 mod editing;
 mod event_editor;
 mod fields;

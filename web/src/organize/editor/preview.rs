@@ -36,7 +36,7 @@ pub(crate) fn Preview(
         let one = Money { amount: price.amount, currency: price.currency };
         Some(match browser::price(&one, 1) {
             free if free == browser::FREE => free,
-            price => format!("{price} per ticket"),
+            price => format!("{price} each"),
         })
     };
     let tickets = ArcRwSignal::new(TicketCount::from_query(0, 0));

@@ -15,7 +15,7 @@ use crate::{
         about_event::AboutEvent,
         book_button::{BookButton, Offer},
         deferred::Deferred,
-        event_card::Picture,
+        event_card::{DateTile, Picture},
         event_text::text_of,
         icons::Person,
         live_status::LiveStatus,
@@ -103,7 +103,12 @@ pub(crate) fn EventPage() -> impl IntoView {
             {move || match state.get() {
                 EventPageState::Event(shown) => {
                     let event = RwSignal::from(shown.event);
-                    Some(view! { <Picture event sizes="min(100vw, 71rem)" /> })
+                    Some(
+                        view! {
+                            <Picture event sizes="min(100vw, 71rem)" />
+                            <DateTile event />
+                        },
+                    )
                 }
                 _ => None,
             }}
@@ -207,8 +212,8 @@ fn EventDetails(shown: ShownEvent) -> impl IntoView {
                 </div>
             </AboutEvent>
             <section class="panel buy" class:stub=is_held aria-label="Tickets">
+                <SaleState event sale tickets with_total=true />
                 <Show when=move || !is_held()>
-                    <SaleState event sale tickets=tickets.clone() with_total=true />
                     <p class="one-price">{each}</p>
                 </Show>
                 {move || {

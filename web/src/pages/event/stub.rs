@@ -23,8 +23,16 @@ pub(super) fn Stub(event: RwSignal<Event>, held: ArcRwSignal<Option<MyBooking>>)
             toasts.show(Toast::new(Tone::Info, "The page's address is copied.").on_this_page());
         }
     };
+    // The focus was on the button, which is gone.
+    request_animation_frame(|| {
+        if !browser::has_focus() {
+            browser::focus("going");
+        }
+    });
     view! {
-        <h2>"You're going!"</h2>
+        <h2 id="going" tabindex="-1">
+            "You're going!"
+        </h2>
         {move || {
             held.get()
                 .map(|held| {

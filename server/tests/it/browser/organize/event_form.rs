@@ -41,7 +41,7 @@ async fn a_draft_is_made_in_the_zone_of_the_event_and_published() {
     enter_time(browser, "startsAt", "2035-07-01T20:00").await;
     browser.fill("price", "12,5").await;
     browser.fill("totalTickets", "50").await;
-    browser.expect_text(".preview", "€12.50 per ticket").await;
+    browser.expect_text(".preview", "€12.50 each").await;
     browser.click_label("Save draft").await;
     browser.expect_text(".toast", "The draft is saved.").await;
     browser.expect_text(".sales", "Draft").await;

@@ -74,7 +74,7 @@ async fn save_draft(owner: &Browser) -> String {
     }
     owner.choose("#field-currency", "CHF").await;
     enter_time(owner, "startsAt", &start_in(30)).await;
-    owner.expect_text(".preview", "CHF 25.00 per ticket").await;
+    owner.expect_text(".preview", "CHF 25.00 each").await;
     picture(owner, "organizer-new-event").await;
     owner.click_label("Save draft").await;
     owner.expect_text(".toast", "The draft is saved.").await;
@@ -91,12 +91,12 @@ async fn book_two(buyer: &Browser, event: &str) {
     buyer.expect_text(".fact", "By Blue Door").await;
     buyer.choose("#quantity", "2").await;
     buyer.expect_text(".total", "CHF 50.00").await;
-    buyer.click_label("Book").await;
+    buyer.click_book().await;
     buyer.click_label("Create account").await;
     register(buyer, BUYER).await;
     buyer.expect_text(".who", BUYER.0).await;
     buyer.expect_text(".total", "CHF 50.00").await;
-    buyer.click_label("Book").await;
+    buyer.click_book().await;
     buyer.expect_text(".toast", "Successfully booked String Quartet!").await;
     buyer.expect_text(".yours", "You have 2 tickets.").await;
     buyer.expect_text(".badge", "2 tickets left").await;
