@@ -98,8 +98,11 @@ fn SessionEnd() -> impl IntoView {
         move |_, _, _| {
             let is_signed_out = move || session.viewer() == Viewer::SignedOut;
             let text = Failure::SessionEnded.message();
-            toasts.show(Toast::new(Tone::Error, text).while_true(is_signed_out));
+            toasts.show(Toast::new(Tone::Error, text.clone()).while_true(is_signed_out));
             let here = path_and_query();
+            if Program::of(&here) == Program::Bookings {
+                Toasts::keep_for_next_page(&text);
+            }
             // The organizers' pages ask for a sign-in themselves.
             if Program::of(&here) == Program::Buyer && !here.starts_with("/sign-in") {
                 navigate(&sign_in_path(&here), Default::default());

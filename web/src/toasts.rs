@@ -13,6 +13,8 @@ const TOAST_DURATION: Duration = Duration::from_secs(7);
 const HOVER_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// How many messages are shown at once.
 const MAX_TOASTS: usize = 2;
+/// Holds a message for the page that is about to be loaded.
+const STORAGE_KEY: &str = "rowlock.message";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
@@ -142,7 +144,24 @@ impl Toasts {
             region: NodeRef::new(),
         };
         provide_context(toasts);
+        // Opening the storage takes a browser some time, and another page must have written to it.
+        if !document().referrer().is_empty()
+            && let Some(storage) = browser::session_storage()
+            && let Ok(Some(text)) = storage.get_item(STORAGE_KEY)
+        {
+            // It fails where storage is forbidden, and there was nothing to read then.
+            let _ = storage.remove_item(STORAGE_KEY);
+            toasts.show(Toast::new(Tone::Info, text));
+        }
         toasts
+    }
+
+    /// Keeps a message for the page of another program, which is loaded in place of this one.
+    pub(crate) fn keep_for_next_page(text: &str) {
+        if let Some(storage) = browser::session_storage() {
+            // It fails where storage is forbidden or full. The message is lost then.
+            let _ = storage.set_item(STORAGE_KEY, text);
+        }
     }
 
     pub(crate) fn from_context() -> Self {

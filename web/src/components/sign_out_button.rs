@@ -32,6 +32,7 @@ pub(crate) fn SignOutButton(#[prop(optional)] everywhere: bool) -> impl IntoView
                 Ok(()) => {
                     // Leaves the bookings page before that page redirects to the sign-in.
                     if this_program() == Program::Bookings {
+                        Toasts::keep_for_next_page(done);
                         return load_instead("/events");
                     }
                     let is_signed_out = move || session.viewer() == Viewer::SignedOut;

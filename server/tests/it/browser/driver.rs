@@ -214,6 +214,15 @@ impl Browser {
         self.wait_for(click, |is_clicked| *is_clicked == true).await;
     }
 
+    /// Clicks the button that tries again to book, which narrow screens have below the page.
+    pub(super) async fn click_try_again(&self) {
+        let click = "const shown = [...document.querySelectorAll('.book')]
+                .find(button => button.offsetParent && button.innerText === 'Try again');
+            shown?.click();
+            return Boolean(shown)";
+        self.wait_for(click, |is_clicked| *is_clicked == true).await;
+    }
+
     /// Clicks the button with this label on the card of that event.
     pub(super) async fn click_on_card(&self, title: &str, label: &str) {
         let path = format!(

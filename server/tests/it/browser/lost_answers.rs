@@ -243,7 +243,7 @@ async fn after_a_minute_without_an_answer_the_user_can_try_again_and_is_booked_o
     browser.expect_text(".unknown", "Trying again can't book twice.").await;
     browser.expect_text(".book", "Try again").await;
     proxy.set_fault(NetworkFault::None);
-    browser.click(".book").await;
+    browser.click_try_again().await;
     expect_booked_once(&app, &browser).await;
     browser.close().await;
 }
@@ -275,7 +275,7 @@ async fn an_attempt_that_was_given_up_books_after_a_reload_only_if_the_user_trie
     browser.expect_text(".live", "Live counts").await;
     browser.expect_text(".book", "Try again").await;
     assert_eq!(count_bookings(&app).await, 0);
-    browser.click(".book").await;
+    browser.click_try_again().await;
     expect_booked_once(&app, &browser).await;
     browser.close().await;
 }
@@ -302,7 +302,7 @@ async fn a_sign_in_sends_no_attempt_of_the_session_before() {
     browser.expect_text(".who", "Ada").await;
     browser.expect_text(".book", "Try again").await;
     assert_eq!(count_bookings(&app).await, 0);
-    browser.click(".book").await;
+    browser.click_try_again().await;
     expect_booked_once(&app, &browser).await;
     browser.close().await;
 }
@@ -321,7 +321,7 @@ async fn an_attempt_that_is_tried_again_books_at_no_other_price() {
     give_up_an_attempt(&browser).await;
     app.execute_sql("UPDATE events SET price_minor = 9900 WHERE title = 'Limited Concert'").await;
     browser.set_online(true).await;
-    browser.click(".book").await;
+    browser.click_try_again().await;
     let told = "Limited Concert: The price is now €99.00. Nothing was booked.";
     browser.expect_text(".toast", told).await;
     browser.expect_text(".total", "99.00").await;
@@ -348,7 +348,7 @@ async fn too_many_requests_do_not_settle_an_attempt_that_the_user_tries_again() 
         }";
     browser.evaluate(refuse).await;
     proxy.set_fault(NetworkFault::None);
-    browser.click(".book").await;
+    browser.click_try_again().await;
     expect_booked_once(&app, &browser).await;
     assert_eq!(browser.evaluate("return window.refused").await, 1);
     browser.close().await;
