@@ -88,8 +88,7 @@ impl BookingOutcome {
             }
             Self::OtherRefusal => format!("Sorry, {event} couldn't be booked."),
             Self::Unknown => format!(
-                "We couldn't find out whether your booking for {event} went through. Trying again \
-                 can't book twice."
+                "No answer yet about your booking for {event}. Try again: you won't be booked twice."
             ),
         }
     }
@@ -135,8 +134,7 @@ mod tests {
         );
         assert_eq!(
             message(BookingOutcome::Unknown),
-            "We couldn't find out whether your booking for Jazz Night went through. Trying again \
-             can't book twice."
+            "No answer yet about your booking for Jazz Night. Try again: you won't be booked twice."
         );
     }
 

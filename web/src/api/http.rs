@@ -75,9 +75,7 @@ impl Failure {
     /// The message to the user where the caller has none that fits better.
     pub(crate) fn message(&self) -> String {
         match self {
-            Self::NoAnswer => {
-                "The booking system can't be reached. Please check your connection.".to_owned()
-            }
+            Self::NoAnswer => "We can't reach Rowlock. Please check your connection.".to_owned(),
             Self::SessionEnded => "Your session has ended. Please sign in again.".to_owned(),
             Self::Api(error) => error.message.clone(),
         }

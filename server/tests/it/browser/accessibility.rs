@@ -104,10 +104,10 @@ async fn every_page_fits_every_screen_and_is_accessible() {
     browser.expect_text(".toast", "We are checking whether your booking").await;
     check_view(&browser, "checking").await;
     browser.evaluate(LET_A_MINUTE_PASS).await;
-    browser.expect_text(".toast", "We couldn't find out whether your booking").await;
+    browser.expect_text(".toast", "No answer yet about your booking").await;
     check_view(&browser, "unknown").await;
     browser.click_label("Events").await;
-    browser.expect_text(".notice", "The booking system can't be reached.").await;
+    browser.expect_text(".notice", "We can't reach Rowlock.").await;
     check_view(&browser, "unreachable").await;
     check_page(&browser, &app, "bookings", "/bookings", ".booking h3").await;
     browser.close().await;

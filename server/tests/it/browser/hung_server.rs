@@ -51,7 +51,7 @@ async fn a_page_that_is_opened_while_the_server_hangs_shows_it_within_ten_second
     assert!(hung_at.elapsed() < LIMIT, "{:?}", hung_at.elapsed());
     let hung_at = Instant::now();
     browser.click_label("Events").await;
-    browser.expect_text(".notice", "The booking system can't be reached.").await;
+    browser.expect_text(".notice", "We can't reach Rowlock.").await;
     assert!(hung_at.elapsed() < LIMIT, "{:?}", hung_at.elapsed());
     proxy.set_fault(NetworkFault::None);
     browser.click_label("Try again").await;

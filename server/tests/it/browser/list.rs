@@ -113,7 +113,7 @@ async fn a_list_that_fails_to_load_can_be_tried_again() {
     browser.expect_text("h1", "Sign in").await;
     proxy.set_open(false);
     browser.click_label("Events").await;
-    browser.expect_text(".notice", "The booking system can't be reached.").await;
+    browser.expect_text(".notice", "We can't reach Rowlock.").await;
     proxy.set_open(true);
     browser.click_label("Try again").await;
     browser.expect_text(".found", "12 events").await;

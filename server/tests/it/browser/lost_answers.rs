@@ -239,7 +239,7 @@ async fn after_a_minute_without_an_answer_the_user_can_try_again_and_is_booked_o
     proxy.set_fault(NetworkFault::CutEach(b"bookEvent"));
     book_without_an_answer(&browser).await;
     browser.evaluate(LET_A_MINUTE_PASS).await;
-    browser.expect_text(".toast", "We couldn't find out whether your booking").await;
+    browser.expect_text(".toast", "No answer yet about your booking").await;
     browser.expect_text(".unknown", "Trying again can't book twice.").await;
     browser.expect_text(".book", "Try again").await;
     proxy.set_fault(NetworkFault::None);
@@ -254,9 +254,9 @@ async fn the_message_about_a_missing_answer_can_try_again_from_another_page() {
     let (_proxy, browser) = open_limited_concert(&app).await;
     book_without_a_network(&browser).await;
     browser.evaluate(LET_A_MINUTE_PASS).await;
-    browser.expect_text(".toast", "We couldn't find out whether your booking").await;
+    browser.expect_text(".toast", "No answer yet about your booking").await;
     browser.click_label("Events").await;
-    browser.expect_text(".notice", "The booking system can't be reached.").await;
+    browser.expect_text(".notice", "We can't reach Rowlock.").await;
     browser.set_online(true).await;
     browser.click(".toast .link-button").await;
     browser.expect_text(".toast", BOOKED).await;
@@ -271,7 +271,7 @@ async fn an_attempt_that_was_given_up_books_after_a_reload_only_if_the_user_trie
     give_up_an_attempt(&browser).await;
     browser.set_online(true).await;
     browser.page.refresh().await.unwrap();
-    browser.expect_text(".toast", "We couldn't find out whether your booking").await;
+    browser.expect_text(".toast", "No answer yet about your booking").await;
     browser.expect_text(".live", "Live counts").await;
     browser.expect_text(".book", "Try again").await;
     assert_eq!(count_bookings(&app).await, 0);

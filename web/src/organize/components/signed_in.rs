@@ -28,7 +28,7 @@ pub(crate) fn SignedIn(children: ChildrenFn) -> impl IntoView {
         None if session.is_unreachable() => view! {
             <Notice
                 icon=Warning
-                title="The booking system can't be reached."
+                title="We can't reach Rowlock."
                 text="Please check your connection. Rowlock keeps trying."
             />
         }

@@ -49,7 +49,7 @@ pub(crate) fn BookingsPage() -> impl IntoView {
                 view! {
                     <Notice
                         icon=Warning
-                        title="The booking system can't be reached."
+                        title="We can't reach Rowlock."
                         text="Please check your connection. Rowlock keeps trying."
                     />
                 }
