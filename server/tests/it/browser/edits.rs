@@ -126,7 +126,7 @@ async fn a_price_that_changes_before_the_click_is_shown_and_not_booked() {
         )
         .await;
     browser.expect_text(".total", "$120.00").await;
-    browser.expect_text(".fact", "Red Door, New York").await;
+    browser.expect_text(".row", "Red Door, New York").await;
     assert_eq!(count_bookings(&app).await, 0);
     browser.screenshot("price-changed").await;
     browser.release_socket_messages().await;
