@@ -51,7 +51,7 @@ async fn expect_booked_once(app: &App, browser: &Browser) {
 
 async fn expect_booked(app: &App, browser: &Browser) {
     browser.expect_text(".yours", "You have 1 ticket.").await;
-    browser.expect_text(".book", "Booked").await;
+    browser.expect_text(".stub", "You're going!").await;
     assert_eq!(count_bookings(app).await, 1);
     assert_eq!(app.remaining_tickets(LIMITED_CONCERT).await, 1);
 }
@@ -240,7 +240,7 @@ async fn after_a_minute_without_an_answer_the_user_can_try_again_and_is_booked_o
     book_without_an_answer(&browser).await;
     browser.evaluate(LET_A_MINUTE_PASS).await;
     browser.expect_text(".toast", "No answer yet about your booking").await;
-    browser.expect_text(".unknown", "Trying again can't book twice.").await;
+    browser.expect_text(".unknown", "Try again: you won't be booked twice.").await;
     browser.expect_text(".book", "Try again").await;
     proxy.set_fault(NetworkFault::None);
     browser.click_try_again().await;

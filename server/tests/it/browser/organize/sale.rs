@@ -88,7 +88,7 @@ async fn book_two(buyer: &Browser, event: &str) {
     buyer.click_label(TITLE).await;
     buyer.expect_path(&format!("/events/{event}")).await;
     buyer.expect_text(".description", "Doors open at seven.").await;
-    buyer.expect_text(".fact", "By Blue Door").await;
+    buyer.expect_text(".row", "Hosted by Blue Door").await;
     buyer.choose("#quantity", "2").await;
     buyer.expect_text(".total", "CHF 50.00").await;
     buyer.click_book().await;
@@ -179,7 +179,7 @@ async fn an_organizer_sells_an_event_and_the_buyer_sees_all_that_happens_to_it()
     enter_time(&owner, "startsAt", &start_in(31)).await;
     owner.click_label("Save changes").await;
     buyer.expect_text(".toast", "String Quartet: The start was moved to").await;
-    buyer.expect_text(".fact", "at 19:30").await;
+    buyer.expect_text(".row", "19:30").await;
     let is_still = "return document.getAnimations().length";
     buyer.wait_for(is_still, |running| *running == 0).await;
     buyer.screenshot("buyer-start-moved").await;
