@@ -58,7 +58,10 @@ struct Written {
 
 impl Written {
     fn date_and_time(&self) -> String {
-        format!("{} · {}", self.date, self.time)
+        match self.time.as_str() {
+            "" => self.date.clone(),
+            time => format!("{} · {time}", self.date),
+        }
     }
 }
 
@@ -110,7 +113,7 @@ pub(crate) fn month_and_day(event: &Event) -> (String, String) {
 }
 
 /// The weekend that is or comes, by the visitor's clock: from now or Saturday's start to Monday's.
-pub(crate) fn weekend() -> (DateTime, DateTime) {
+pub(crate) fn weekend() -> (DateTime, Option<DateTime>) {
     let now = Date::new_0();
     let to_saturday = match now.get_day() {
         0 => -1,
@@ -122,8 +125,18 @@ pub(crate) fn weekend() -> (DateTime, DateTime) {
     };
     let saturday = day(0);
     let start = if saturday.get_time() < now.get_time() { &now } else { &saturday };
-    let written = |date: &Date| DateTime(date.to_iso_string().into());
-    (written(start), written(&day(2)))
+    (date_time(start), Some(date_time(&day(2))))
+}
+
+/// So many days before a time, but not before now.
+pub(crate) fn days_before(time: &DateTime, days: i32) -> DateTime {
+    const DAY_MILLIS: f64 = 86_400_000.0;
+    let before = Date::new(&JsValue::from_str(&time.0)).get_time() - DAY_MILLIS * f64::from(days);
+    date_time(&Date::new(&JsValue::from_f64(before.max(Date::now()))))
+}
+
+fn date_time(date: &Date) -> DateTime {
+    DateTime(date.to_iso_string().into())
 }
 
 /// Names the time zone, by its city, where the visitor's clock shows another time.
@@ -155,8 +168,12 @@ fn format_of(time: &str) -> Format {
 }
 
 fn written(zone: &str, time: &str) -> Written {
-    let formatter = formatter(format_of(time), zone);
     let date = Date::new(&JsValue::from_str(time));
+    // An organizer may not have entered a time yet. A browser's formatter throws then.
+    if date.get_time().is_nan() {
+        return Written { date: time.to_owned(), ..Written::default() };
+    }
+    let formatter = formatter(format_of(time), zone);
     let mut found = Written::default();
     let mut between = String::new();
     for part in formatter.format_to_parts(&date).iter() {

@@ -171,18 +171,15 @@ impl ListParams {
         Self { page, ..self.clone() }
     }
 
-    /// `organizer_id` belongs to the organizer of these parameters, and the weekend lasts from its
-    /// start to its end.
+    /// `organizer_id` belongs to the organizer of these parameters. The events start in the given
+    /// time, if there is one.
     pub(crate) fn variables(
         &self,
         organizer_id: Option<Id>,
-        weekend: (DateTime, DateTime),
+        time: Option<(DateTime, Option<DateTime>)>,
     ) -> EventListVariables {
-        let Filters { is_weekend, is_available, max_price, city } = self.filters.clone();
-        let (starts_after, starts_before) = match is_weekend {
-            true => (Some(weekend.0), Some(weekend.1)),
-            false => (None, None),
-        };
+        let Filters { is_available, max_price, city, .. } = self.filters.clone();
+        let (starts_after, starts_before) = time.unzip();
         EventListVariables {
             first: PAGE_SIZE,
             offset: (self.page - 1).saturating_mul(PAGE_SIZE),
@@ -190,7 +187,7 @@ impl ListParams {
             filter: Some(EventFilter {
                 organizer_id,
                 starts_after,
-                starts_before,
+                starts_before: starts_before.flatten(),
                 available: is_available.then_some(true),
                 max_price: max_price.map(Into::into),
                 city,
@@ -268,9 +265,7 @@ mod tests {
         ] {
             assert_eq!(list(query), list(""), "{query}");
         }
-        let weekend = ["2026-12-05T00:00:00Z", "2026-12-07T00:00:00Z"];
-        let [start, end] = weekend.map(|time| DateTime(time.to_owned()));
-        assert_eq!(list("page=2147483647").variables(None, (start, end)).offset, i32::MAX);
+        assert_eq!(list("page=2147483647").variables(None, None).offset, i32::MAX);
     }
 
     #[test]

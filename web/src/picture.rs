@@ -29,17 +29,18 @@ fn poster(id: &str) -> String {
          <g fill=\"hsl({second_hue} 58% 62%)\">"
     );
     let kind = bits.below(4);
+    let centre = (30 + bits.below(100), 20 + bits.below(50));
     for step in 0..5 {
         let opacity = 18 + 14 * step;
         let (x, y) = (bits.below(160), bits.below(90));
         // Writing to a `String` can't fail.
         let _ = match kind {
-            // Rings around one centre, and a second one.
+            // Rings around one centre.
             0 => write!(
                 svg,
                 "<circle cx=\"{}\" cy=\"{}\" r=\"{}\" opacity=\".{opacity}\"/>",
-                30 + hue % 100,
-                20 + hue % 50,
+                centre.0,
+                centre.1,
                 88 - 17 * step
             ),
             // Hills, the nearest in front.

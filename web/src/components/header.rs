@@ -34,7 +34,7 @@ pub(crate) fn Header() -> impl IntoView {
             />
             <SiteLink
                 to=Signal::derive(move || path_with_next("/register", &next.get()))
-                label="Register"
+                label="Create account"
                 class="button button-small"
             />
         }

@@ -1,5 +1,7 @@
 //! The remaining tickets, as a badge and as a bar.
 
+use std::cmp::Ordering;
+
 use leptos::{html, prelude::*};
 
 use crate::{browser, ticket_count::TicketCount};
@@ -7,9 +9,23 @@ use crate::{browser, ticket_count::TicketCount};
 #[component]
 pub(crate) fn TicketBadge(tickets: ArcRwSignal<TicketCount>) -> impl IntoView {
     let badge = tickets.clone();
+    // The count, and how the words for it come in: from above or below those that they replace.
+    let counted = Memo::new(move |before: Option<&(TicketCount, &'static str)>| {
+        let now = tickets.get();
+        let motion = match before.map(|(before, _)| now.remaining().cmp(&before.remaining())) {
+            Some(Ordering::Less) => "fell",
+            Some(Ordering::Greater) => "rose",
+            Some(Ordering::Equal) | None => "",
+        };
+        (now, motion)
+    });
     view! {
         <span class=move || format!("badge badge-{}", badge.get().availability().css_name())>
-            {move || tickets.get().label(browser::number)}
+            // A new element with each count, because its animation runs only once.
+            {move || {
+                let (tickets, motion) = counted.get();
+                view! { <span class=motion>{tickets.label(browser::number)}</span> }
+            }}
         </span>
     }
 }

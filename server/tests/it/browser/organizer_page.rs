@@ -17,7 +17,7 @@ async fn an_organizer_has_a_page_with_their_coming_events() {
     let browser = Browser::start(1280, 900).await;
     browser.open(&format!("{}/events/{last}", app.url)).await;
     browser.expect_text(".row", "Hosted by Host").await;
-    let direction = "return document.querySelector('.row a[href^="/organizers"]').dir";
+    let direction = "return document.querySelector('.row a[href^=\"/organizers\"]').dir";
     assert_eq!(browser.evaluate(direction).await, "auto");
     browser.click_label("Host").await;
     browser.expect_text("h1", "Host").await;

@@ -102,6 +102,6 @@ async fn the_title_of_the_first_page_is_never_a_placeholder() {
     let titles = "return [...window.titles]";
     assert_eq!(browser.evaluate(titles).await, json!(["Jazz Night · Rowlock"]));
     browser.click_label("All events").await;
-    browser.wait_for("return document.title", |title| *title == "Events · Rowlock").await;
+    browser.wait_for("return document.title", |title| *title == "What's on · Rowlock").await;
     browser.close().await;
 }

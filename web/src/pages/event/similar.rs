@@ -1,11 +1,16 @@
-//! Other events of the same organizer.
+//! Other events of the same organizer, near in time.
+
+use std::ops::Range;
 
 use leptos::prelude::*;
-use rowlock_web_operations::events::{Event, ListedEvent, Organizer, event_list};
+use rowlock_web_operations::{
+    DateTime,
+    events::{Event, ListedEvent, Organizer, event_list},
+};
 
 use crate::{
     api::{details::LiveDetails, live::LiveCounts},
-    browser::prepare_prices,
+    browser::{self, prepare_prices},
     components::event_card::EventCard,
     dates,
     event_list::ListParams,
@@ -16,25 +21,35 @@ use crate::{
 
 /// How many are shown.
 const COUNT: usize = 3;
+/// How long before the event they start at the earliest.
+const DAYS_BEFORE: i32 = 14;
 
 #[component]
 pub(super) fn SimilarEvents(event: RwSignal<Event>, organizer: Organizer) -> impl IntoView {
     let session = Session::from_context();
     let (live, details) = (LiveCounts::from_context(), LiveDetails::from_context());
     let my_bookings = MyBookings::from_context();
-    let id = event.with_untracked(|event| event.id.clone());
+    let (id, starts_at) =
+        event.with_untracked(|event| (event.id.clone(), event.starts_at.clone()));
     let (shown, organizer_id) = (id.clone(), organizer.id);
     let events = Query::new(
         move || session.viewer(),
         move |_| {
             let (shown, organizer_id) = (shown.clone(), organizer_id.clone());
+            let starts_at = starts_at.clone();
             async move {
                 let read_stamp = my_bookings.read_stamp();
                 let list = ListParams::from_query(|_| None);
-                let variables = list.variables(Some(organizer_id), dates::weekend());
+                let since = dates::days_before(&starts_at, DAYS_BEFORE);
+                let variables = list.variables(Some(organizer_id), Some((since, None)));
                 let mut events = session.run(&event_list(variables)).await?.events.nodes;
                 events.retain(|other| other.event.id != shown);
-                events.truncate(COUNT);
+                let start = |time: &DateTime| browser::millis_until(&time.0);
+                let starts: Vec<f64> =
+                    events.iter().map(|other| start(&other.event.starts_at)).collect();
+                let near = nearest(&starts, start(&starts_at));
+                events.truncate(near.end);
+                let events = events.split_off(near.start);
                 prepare_prices(events.iter().map(|other| &other.event.price)).await;
                 dates::prepare(events.iter().map(|other| &other.event)).await;
                 Ok((read_stamp, events))
@@ -68,5 +83,37 @@ pub(super) fn SimilarEvents(event: RwSignal<Event>, organizer: Organizer) -> imp
                 </section>
             }
         })
+    }
+}
+
+/// The places of the times that are nearest to this one, among times in their order.
+fn nearest(times: &[f64], to: f64) -> Range<usize> {
+    let after = times.iter().take_while(|time| **time < to).count();
+    let mut near = after..after;
+    while near.len() < COUNT {
+        let before = near.start.checked_sub(1).map(|place| to - times[place]);
+        let after = times.get(near.end).map(|time| time - to);
+        match (before, after) {
+            (None, None) => break,
+            (Some(before), Some(after)) if before < after => near.start -= 1,
+            (Some(_), None) => near.start -= 1,
+            (_, Some(_)) => near.end += 1,
+        }
+    }
+    near
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_times_are_before_and_after() {
+        let times = [10.0, 20.0, 30.0, 40.0, 50.0];
+        assert_eq!(nearest(&times, 31.0), 1..4);
+        assert_eq!(nearest(&times, 0.0), 0..3);
+        assert_eq!(nearest(&times, 99.0), 2..5);
+        assert_eq!(nearest(&times[..2], 15.0), 0..2);
+        assert_eq!(nearest(&[], 15.0), 0..0);
     }
 }

@@ -47,7 +47,8 @@ impl ListPage {
             });
         }
         let organizer_id = organizer.as_ref().map(|organizer| organizer.id.clone());
-        let variables = params.variables(organizer_id, dates::weekend());
+        let time = params.filters.is_weekend.then(dates::weekend);
+        let variables = params.variables(organizer_id, time);
         let EventList { events, cities } = session.run(&event_list(variables)).await?;
         let shown = || events.nodes.iter().map(|listed| &listed.event);
         prepare_prices(shown().map(|event| &event.price)).await;

@@ -31,7 +31,7 @@ async fn only_organizers_download_the_program_of_their_pages() {
 
     browser.click_label("My bookings").await;
     browser.expect_text("h1", "My bookings").await;
-    assert_eq!(browser.evaluate(programs).await, json!(["buyer"]));
+    assert_eq!(browser.evaluate(programs).await, json!(["bookings"]));
     assert_eq!(browser.console_messages().await, Vec::<String>::new());
     browser.close().await;
 }
