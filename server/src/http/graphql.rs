@@ -23,7 +23,7 @@ use super::{
     arrived::Arrived,
     body::{self, BodyError},
     client_address::Peer,
-    negotiation::{Accept, Form, GRAPHQL_JSON, JSON, is_json},
+    negotiation::{Accept, Form, GRAPHQL_JSON, JSON, accepts_gzip, is_json},
     parameters::{Parameters, RawParameters},
     public_query::{PublicQuery, execute},
     state::App,
@@ -163,6 +163,8 @@ async fn answer(
         Err(refused) => return refused,
     };
     let respond = |operation: &Operation, answer: Answer| {
+        let answer = if accepts_gzip(headers) { answer.compressed() } else { answer };
+        let answer = answer.held_by(&api.held);
         app.services.metrics.answered(&operation.label, answer.code, started.elapsed());
         access_log::answered(answer.into_response(), &operation.label)
     };
@@ -218,7 +220,7 @@ async fn answer(
         return match found {
             Ok(answer) => {
                 api.count_shared_answer(&document, answer.len());
-                respond(&operation, answer.held_by(&api.held))
+                respond(&operation, answer)
             }
             Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, error.into()),
         };
@@ -233,7 +235,7 @@ async fn answer(
         .data(SessionCookie::new(cookies, app.cookie_scope(headers)))
         .data(*address);
     let (answer, http_headers) = execute(api, admitted, media_type).await;
-    let mut response = respond(&operation, answer.held_by(&api.held));
+    let mut response = respond(&operation, answer);
     response.headers_mut().extend(http_headers);
     response
 }

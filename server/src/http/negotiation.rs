@@ -20,6 +20,24 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
         })
 }
 
+/// Whether the client accepts a body that is compressed with gzip.
+pub(super) fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::ACCEPT_ENCODING).into_iter();
+    let mut others = None;
+    for coding in lines.flat_map(|line| split(line.as_bytes(), b',')) {
+        let name = coding.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        let weight = parameters_in(coding).find(|(name, _)| name.eq_ignore_ascii_case(b"q"));
+        let is_accepted = weight.is_none_or(|(_, weight)| parse_weight(weight) > Some(0));
+        if name.eq_ignore_ascii_case(b"gzip") {
+            return is_accepted;
+        }
+        if name == b"*" {
+            others = Some(is_accepted);
+        }
+    }
+    others.unwrap_or(false)
+}
+
 /// The format of a body with several results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
@@ -314,6 +332,34 @@ mod tests {
     const GRAPHQL: Option<Form> = Some(Form::Single(GRAPHQL_JSON));
     const EVENTS: Option<Form> = Some(Form::Stream(Format::ServerSentEvents));
     const PARTS: Option<Form> = Some(Form::Stream(Format::Multipart));
+
+    #[test]
+    fn a_body_is_compressed_only_for_clients_that_accept_it() {
+        let accepts = |lines: &[&'static str]| {
+            let lines = lines.iter().map(|line| HeaderValue::from_static(line));
+            accepts_gzip(&lines.map(|line| (header::ACCEPT_ENCODING, line)).collect())
+        };
+        for lines in [
+            &["gzip"][..],
+            &["br, GZIP;q=0.5"],
+            &["identity", "gzip"],
+            &["*"],
+            &["br;q=1, *; q=0.1"],
+        ] {
+            assert!(accepts(lines), "{lines:?}");
+        }
+        for lines in [
+            &[][..],
+            &[""],
+            &["br, deflate"],
+            &["gzip;q=0"],
+            &["*, gzip; Q=0.000"],
+            &["gzip;q=x"],
+            &["x-gzip2", "*;q=0"],
+        ] {
+            assert!(!accepts(lines), "{lines:?}");
+        }
+    }
 
     #[test]
     fn the_answer_has_the_form_that_the_client_wants_most() {

@@ -1,5 +1,8 @@
 //! GraphQL over HTTP, and the server's other paths.
 
+use std::io::Read;
+
+use flate2::read::GzDecoder;
 use reqwest::{StatusCode, header};
 use serde_json::{Value, json};
 use tokio::time::Duration;
@@ -20,6 +23,7 @@ on_both_engines! {
     an_invalid_query_is_refused_with_a_code
     a_known_query_with_wrong_variables_executes_nothing
     the_answer_has_the_requested_media_type
+    a_long_answer_is_compressed_for_clients_that_accept_it
     a_client_that_also_accepts_streams_can_sign_in
     only_allowed_origins_may_read_answers
     health_and_readiness_are_reported
@@ -200,6 +204,37 @@ async fn the_answer_has_the_requested_media_type(app: App) {
         assert_eq!(status, 406, "one answer can't hold its results");
         let message = answer["errors"][0]["message"].as_str().unwrap();
         assert!(message.contains("text/event-stream"), "{message}");
+    }
+}
+
+async fn a_long_answer_is_compressed_for_clients_that_accept_it(app: App) {
+    for number in 0..20 {
+        app.event(&format!("Concert {number}"), 5).await;
+    }
+    let list = "{ events(first: 20) { nodes { id title venue startsAt remainingTickets } } }";
+    let send = async |query: &str, accepted: &str, token: Option<&str>| {
+        let request = app.get("/graphql").query(&[("query", query)]);
+        let request = request.header(header::ACCEPT_ENCODING, accepted);
+        let request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let answer = request.send().await.unwrap();
+        let encoding = answer.headers().get(header::CONTENT_ENCODING).cloned();
+        (encoding, answer.bytes().await.unwrap())
+    };
+    let user = app.user().await;
+    for token in [None, Some(user.as_str())] {
+        let (encoding, plain) = send(list, "br", token).await;
+        assert_eq!(encoding, None);
+        let (encoding, compressed) = send(list, "gzip, br", token).await;
+        assert_eq!(encoding.unwrap(), "gzip");
+        let mut text = String::new();
+        GzDecoder::new(&compressed[..]).read_to_string(&mut text).unwrap();
+        assert_eq!(text.as_bytes(), plain);
+        assert!(compressed.len() * 3 < plain.len(), "{} of {}", compressed.len(), plain.len());
+        // A short one would not arrive any earlier.
+        assert_eq!(send("{ __typename }", "gzip", token).await.0, None);
     }
 }
 

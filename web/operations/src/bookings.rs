@@ -116,7 +116,6 @@ pub struct CancelBooking {
 }
 
 #[derive(cynic::InlineFragments, Debug)]
-#[expect(clippy::large_enum_variant, reason = "an answer is one value, which is used at once")]
 pub enum CancelBookingResult {
     CancelBookingSuccess(CancelBookingSuccess),
     BookingClosed(BookingClosed),
@@ -127,7 +126,17 @@ pub enum CancelBookingResult {
 
 #[derive(cynic::QueryFragment, Debug)]
 pub struct CancelBookingSuccess {
-    pub booking: Booking,
+    pub booking: Cancellation,
+}
+
+/// What a cancellation changes of a booking.
+#[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
+#[cynic(graphql_type = "Booking")]
+pub struct Cancellation {
+    pub status: BookingStatus,
+    pub cancelled_at: Option<DateTime>,
+    pub cancelled_by: Option<CancelledBy>,
+    pub cancellation_reason: Option<String>,
 }
 
 #[derive(cynic::Enum, Clone, Copy, Debug, PartialEq, Eq)]

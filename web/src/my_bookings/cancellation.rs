@@ -2,7 +2,7 @@
 
 use cynic::Id;
 use leptos::prelude::*;
-use rowlock_web_operations::bookings::{Booking, CancelBookingResult, cancel_booking};
+use rowlock_web_operations::bookings::{CancelBookingResult, Cancellation, cancel_booking};
 
 use super::{BookingState, MyBookings};
 use crate::{
@@ -11,14 +11,14 @@ use crate::{
 };
 
 impl MyBookings {
-    /// Cancels a booking of the signed-in user and shows the outcome. Returns the booking if it is
-    /// cancelled now.
+    /// Cancels a booking of the signed-in user and shows the outcome. Returns what has changed if the
+    /// booking is cancelled now.
     pub(crate) async fn cancel(
         self,
         booking_id: &Id,
         event_id: &Id,
         title: &str,
-    ) -> Option<Booking> {
+    ) -> Option<Cancellation> {
         let viewer = self.session.viewer_untracked();
         let toast = |tone, text| Toast::new(tone, text).about_event(event_id.inner());
         let send = async || self.session.run_repeatable(&cancel_booking(booking_id.clone())).await;

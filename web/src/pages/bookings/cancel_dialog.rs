@@ -1,7 +1,8 @@
 //! Cancelling a booking: the confirmation and the outcome.
 
+use cynic::Id;
 use leptos::{prelude::*, task::spawn_local};
-use rowlock_web_operations::bookings::{Booking, BookingConnection};
+use rowlock_web_operations::bookings::{Booking, BookingConnection, Cancellation};
 
 use super::booking_row::row_id;
 use crate::{
@@ -39,7 +40,7 @@ pub(super) fn CancelDialog(
             busy.try_set(false);
             to_cancel.try_set(None);
             if let Some(cancelled) = cancelled {
-                show_cancelled(bookings, &cancelled);
+                show_cancelled(bookings, id, &cancelled);
                 focus_row(id.inner().to_owned());
             }
         });
@@ -58,12 +59,17 @@ pub(super) fn CancelDialog(
     }
 }
 
-fn show_cancelled(bookings: Query<BookingConnection>, cancelled: &Booking) {
+fn show_cancelled(bookings: Query<BookingConnection>, id: &Id, cancelled: &Cancellation) {
+    let Cancellation { status, cancelled_at, cancelled_by, cancellation_reason } = cancelled;
     bookings.update(|shown| {
-        for booking in &mut shown.nodes {
-            if booking.id == cancelled.id {
-                *booking = cancelled.clone();
-            }
+        if let Some(booking) = shown.nodes.iter_mut().find(|booking| booking.id == *id) {
+            *booking = Booking {
+                status: *status,
+                cancelled_at: cancelled_at.clone(),
+                cancelled_by: *cancelled_by,
+                cancellation_reason: cancellation_reason.clone(),
+                ..booking.clone()
+            };
         }
     });
 }

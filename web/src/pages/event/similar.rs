@@ -29,8 +29,7 @@ pub(super) fn SimilarEvents(event: RwSignal<Event>, organizer: Organizer) -> imp
     let session = Session::from_context();
     let (live, details) = (LiveCounts::from_context(), LiveDetails::from_context());
     let my_bookings = MyBookings::from_context();
-    let (id, starts_at) =
-        event.with_untracked(|event| (event.id.clone(), event.starts_at.clone()));
+    let (id, starts_at) = event.with_untracked(|event| (event.id.clone(), event.starts_at.clone()));
     let (shown, organizer_id) = (id.clone(), organizer.id);
     let events = Query::new(
         move || session.viewer(),
