@@ -33,6 +33,8 @@ pub struct Model {
     pub event_id: EventId,
     pub user_id: UserId,
     pub quantity: i32,
+    /// The number of tickets that were booked at first. `None` if it was never changed.
+    pub booked_quantity: Option<i32>,
     pub status: Status,
     /// What one ticket cost when it was booked, in the currency's minor unit.
     pub unit_price_minor: i64,
@@ -54,6 +56,14 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// The number of tickets that the request for this booking asked for.
+    #[must_use]
+    pub fn requested_quantity(&self) -> i32 {
+        self.booked_quantity.unwrap_or(self.quantity)
+    }
+}
 
 /// Matches the bookings of an event, in words that only the index over them fits, whatever a planner
 /// knows. It has the bookings with tickets, which all are, so the statement says so with a constant.

@@ -26,6 +26,7 @@ mod m20261127_000017_unused_title_index;
 mod m20261127_000018_checks_of_bookings;
 mod m20261127_000019_covers;
 mod m20261127_000020_places_and_prices;
+mod m20261127_000021_booked_quantities;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -55,6 +56,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000018_checks_of_bookings::Migration),
             Box::new(m20261127_000019_covers::Migration),
             Box::new(m20261127_000020_places_and_prices::Migration),
+            Box::new(m20261127_000021_booked_quantities::Migration),
         ]
     }
 }

@@ -39,8 +39,8 @@ pub(super) async fn find_confirmed(
             Statement::from_sql_and_values(
                 backend,
                 "SELECT b.* FROM unnest($1::uuid[], $2::uuid[]) AS asked (user_id, event_id) \
-                 CROSS JOIN LATERAL (SELECT id, event_id, user_id, quantity, status, \
-                 unit_price_minor, currency, idempotency_key, created_at, cancelled_at, \
+                 CROSS JOIN LATERAL (SELECT id, event_id, user_id, quantity, \
+                 booked_quantity, status, unit_price_minor, currency, idempotency_key, created_at, cancelled_at, \
                  cancelled_by, cancellation_reason FROM bookings \
                  WHERE user_id = asked.user_id \
                  AND event_id = asked.event_id AND status = 'CONFIRMED' LIMIT 1) AS b",
@@ -51,8 +51,8 @@ pub(super) async fn find_confirmed(
             let rows = asked.iter().map(|pair| (hex(&pair.user.0), hex(&pair.event.0)));
             Statement::from_sql_and_values(
                 backend,
-                "SELECT b.id, b.event_id, b.user_id, b.quantity, b.status, b.unit_price_minor, \
-                 b.currency, b.idempotency_key, b.created_at, b.cancelled_at, b.cancelled_by, \
+                "SELECT b.id, b.event_id, b.user_id, b.quantity, b.booked_quantity, b.status, \
+                 b.unit_price_minor, b.currency, b.idempotency_key, b.created_at, b.cancelled_at, b.cancelled_by, \
                  b.cancellation_reason FROM json_each($1) AS asked JOIN bookings b \
                  ON b.user_id = unhex(asked.value ->> 0) AND b.event_id = unhex(asked.value ->> 1) \
                  WHERE b.status = 'CONFIRMED'",

@@ -81,7 +81,8 @@ impl Command for Book {
         if let Some(key) = &self.idempotency_key
             && let Some(first) = ledger.booking_with_key(self.user_id, key)
         {
-            let is_same = first.event_id == self.event_id && first.quantity == self.quantity;
+            let is_same =
+                first.event_id == self.event_id && first.requested_quantity() == self.quantity;
             return match is_same {
                 true => Ok(BookOutcome::Booked(first.clone())),
                 false => Err(Rejection::IdempotencyKeyReused),
@@ -111,6 +112,7 @@ impl Command for Book {
             event_id: self.event_id,
             user_id: self.user_id,
             quantity: self.quantity,
+            booked_quantity: None,
             status: booking::Status::Confirmed,
             unit_price_minor: event.price_minor,
             currency: event.currency.clone(),

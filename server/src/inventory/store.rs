@@ -71,6 +71,8 @@ macro_rules! booking_columns {
             $table,
             ".quantity, ",
             $table,
+            ".booked_quantity, ",
+            $table,
             ".status, ",
             $table,
             ".unit_price_minor, ",

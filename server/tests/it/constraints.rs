@@ -237,6 +237,8 @@ async fn the_database_refuses_changes_that_break_the_guarantee(app: App) {
         "UPDATE events SET currency = 'EURO'",
         "UPDATE bookings SET quantity = 0",
         "UPDATE bookings SET quantity = 11",
+        "UPDATE bookings SET booked_quantity = 0",
+        "UPDATE bookings SET booked_quantity = 11",
         "UPDATE bookings SET status = 'LOST'",
         "UPDATE bookings SET status = 'CANCELLED'",
         "DELETE FROM events WHERE title = 'Concert'",

@@ -83,6 +83,8 @@ async fn rows_that_could_not_be_read_are_refused(app: App) {
             ("events", "id = X'00'"),
             ("bookings", "quantity = 1.5"),
             ("bookings", "quantity = 'one'"),
+            ("bookings", "booked_quantity = 1.5"),
+            ("bookings", "booked_quantity = 'one'"),
             ("bookings", "id = 'text'"),
             ("bookings", "idempotency_key = X'ff'"),
             ("bookings", "created_at = 'yesterday'"),
