@@ -208,7 +208,7 @@ impl Metrics {
         let commands = Family::default();
         registry.register(
             "bookings",
-            "Bookings and cancellations, by their outcome",
+            "Bookings, and changes and cancellations of them, by their outcome",
             Family::clone(&commands),
         );
         let feed_lag = seconds();

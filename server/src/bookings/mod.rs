@@ -1,4 +1,4 @@
-//! Bookings as people see them: making, cancelling and listing them. Only `inventory` changes the
+//! Bookings as people see them: making, changing, cancelling and listing them. Only `inventory` changes the
 //! counts behind them.
 
 mod attendees;

@@ -1,4 +1,4 @@
-//! Makes, cancels, finds and lists bookings.
+//! Makes, changes, cancels, finds and lists bookings.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,8 @@ use crate::{
     database::Database,
     events::Price,
     inventory::{
-        Book, BookOutcome, Cancel, CancelOutcome, Canceller, Inventory, InventoryError, Rejection,
+        Book, BookOutcome, Cancel, CancelOutcome, Canceller, Change, ChangeOutcome, Inventory,
+        InventoryError, Rejection,
     },
     metrics::Metrics,
     pagination::{Page, PageRequest},
@@ -30,7 +31,7 @@ const MAX_SEARCHES: usize = 2;
 /// Longest wait of a search for its turn.
 const MAX_SEARCH_WAIT: Duration = Duration::from_secs(5);
 
-/// The reason why a booking was not made, cancelled or read.
+/// The reason why a booking was not made, changed, cancelled or read.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum BookingsError {
     #[error(transparent)]
@@ -90,12 +91,33 @@ impl Bookings {
         user_id: UserId,
         booking_id: BookingId,
     ) -> Result<CancelOutcome, BookingsError> {
-        // The command checks again whose booking it is. This look refuses another user's booking in
-        // the time that an unknown id takes, so nobody can tell the two apart.
-        let booking = self.find(user_id, booking_id).await?.ok_or(Rejection::NoSuchBooking)?;
-        let event_id = booking.event_id;
+        let event_id = self.event_of(user_id, booking_id).await?;
         let command = Cancel { booking_id, event_id, by: Canceller::Buyer(user_id) };
         Ok(self.inventory.carry_out(command).await?)
+    }
+
+    /// Sets the number of a booking's tickets. A second change to the same number returns the same
+    /// booking.
+    pub(crate) async fn change(
+        &self,
+        user_id: UserId,
+        booking_id: BookingId,
+        quantity: i32,
+    ) -> Result<ChangeOutcome, BookingsError> {
+        let event_id = self.event_of(user_id, booking_id).await?;
+        Ok(self.inventory.carry_out(Change { booking_id, event_id, user_id, quantity }).await?)
+    }
+
+    /// The event of a user's booking, for a command. The command checks again whose booking it is.
+    /// This look refuses another user's booking in the time that an unknown id takes, so nobody can
+    /// tell the two apart.
+    async fn event_of(
+        &self,
+        user_id: UserId,
+        booking_id: BookingId,
+    ) -> Result<EventId, BookingsError> {
+        let booking = self.find(user_id, booking_id).await?.ok_or(Rejection::NoSuchBooking)?;
+        Ok(booking.event_id)
     }
 
     /// Cancels all bookings of a user, also those of events that have started, and deletes them;

@@ -10,6 +10,7 @@ mod book_event;
 mod booking;
 mod cancel_attendee_booking;
 mod cancel_booking;
+mod change_booking;
 mod cities;
 mod cover;
 mod create_event;

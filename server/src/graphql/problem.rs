@@ -16,6 +16,7 @@ pub(super) enum Problem {
     AlreadyBooked(AlreadyBooked),
     BookingClosed(BookingClosed),
     PriceChanged(PriceChanged),
+    BookingCancelled(BookingCancelled),
     EventChanged(EventChanged),
     CapacityTooLow(CapacityTooLow),
     EventCancelled(EventCancelled),
@@ -35,15 +36,22 @@ pub(super) struct SoldOut {
 
 impl SoldOut {
     pub(super) fn new(event: Arc<event::Model>) -> Self {
-        Self {
-            message: match event.remaining_tickets {
-                0 => format!("Sorry, {} is sold out.", event.title),
-                1 => format!("Sorry, only 1 ticket is left for {}.", event.title),
-                left => format!("Sorry, only {left} tickets are left for {}.", event.title),
-            },
-            remaining_tickets: event.remaining_tickets,
-            event: Event(event),
-        }
+        let message = match event.remaining_tickets {
+            0 => format!("Sorry, {} is sold out.", event.title),
+            1 => format!("Sorry, only 1 ticket is left for {}.", event.title),
+            left => format!("Sorry, only {left} tickets are left for {}.", event.title),
+        };
+        Self { message, remaining_tickets: event.remaining_tickets, event: Event(event) }
+    }
+
+    /// A booking can't have so many more tickets.
+    pub(super) fn for_changing(event: Arc<event::Model>) -> Self {
+        let message = match event.remaining_tickets {
+            0 => format!("Sorry, no more tickets are left for {}.", event.title),
+            1 => format!("Sorry, only 1 more ticket is left for {}.", event.title),
+            left => format!("Sorry, only {left} more tickets are left for {}.", event.title),
+        };
+        Self { message, remaining_tickets: event.remaining_tickets, event: Event(event) }
     }
 }
 
@@ -63,14 +71,14 @@ impl AlreadyBooked {
     }
 }
 
-/// The event is not on sale, or its bookings can't be cancelled any more.
+/// The event is not on sale, or its bookings can't be changed or cancelled any more.
 #[derive(SimpleObject)]
 pub(super) struct BookingClosed {
     /// One sentence to show to the person.
     message: String,
     /// The event.
     event: Event,
-    /// Why the event can't be booked, or a booking can't be cancelled.
+    /// Why the event can't be booked, or a booking can't be changed or cancelled.
     reason: ClosedReason,
     /// The time when the sale starts; null unless `reason` is `NOT_YET_ON_SALE`.
     opens_at: Option<DateTime>,
@@ -102,6 +110,28 @@ impl BookingClosed {
             }
             events::ClosedReason::Cancelled => format!("{title} was cancelled."),
         };
+        Self::because(event, reason, message)
+    }
+
+    /// A booking of the event can't have this number of tickets.
+    pub(super) fn for_changing(event: Arc<event::Model>, reason: events::ClosedReason) -> Self {
+        let title = &event.title;
+        let message = match reason {
+            events::ClosedReason::NotYetOnSale => {
+                format!("{title} is not on sale yet, so its bookings can't have more tickets.")
+            }
+            events::ClosedReason::SaleEnded => {
+                format!("The sale of {title} has ended, so its bookings can't have more tickets.")
+            }
+            events::ClosedReason::Started => {
+                format!("{title} has started, so its bookings can no longer be changed.")
+            }
+            events::ClosedReason::Cancelled => format!("{title} was cancelled."),
+        };
+        Self::because(event, reason, message)
+    }
+
+    fn because(event: Arc<event::Model>, reason: events::ClosedReason, message: String) -> Self {
         let opens_at = (reason == events::ClosedReason::NotYetOnSale)
             .then_some(event.sales_start_at)
             .flatten()
@@ -117,7 +147,8 @@ impl BookingClosed {
     }
 }
 
-/// A ticket has another price than the one that was expected. Nothing was booked.
+/// A ticket has another price than the one that was expected or, for more tickets of a booking, than
+/// the booking's. Nothing was booked.
 #[derive(SimpleObject)]
 pub(super) struct PriceChanged {
     /// One sentence to show to the person.
@@ -133,6 +164,32 @@ impl PriceChanged {
         let price = Money::from_minor(event.price_minor, &event.currency);
         let message = format!("A ticket costs {price} now. Nothing was booked.");
         Self { message, price, event: Event(event) }
+    }
+
+    /// A booking has one price, so it can't have tickets at another one.
+    pub(super) fn for_changing(event: Arc<event::Model>) -> Self {
+        let price = Money::from_minor(event.price_minor, &event.currency);
+        let message = format!(
+            "A ticket costs {price} now, and all tickets of a booking have the same price. Nothing \
+             was changed."
+        );
+        Self { message, price, event: Event(event) }
+    }
+}
+
+/// The booking was cancelled, and its tickets can't be changed any more.
+#[derive(SimpleObject)]
+pub(super) struct BookingCancelled {
+    /// One sentence to show to the person.
+    message: String,
+    /// The cancelled booking.
+    booking: Booking,
+}
+
+impl BookingCancelled {
+    pub(super) fn new(booking: booking::Model) -> Self {
+        let message = "This booking was cancelled, so its tickets can't be changed.".to_owned();
+        Self { message, booking: Booking(booking) }
     }
 }
 

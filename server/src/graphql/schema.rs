@@ -4,7 +4,8 @@ use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, 
 
 use super::{
     book_event::BookEventMutation, cancel_attendee_booking::CancelAttendeeBookingMutation,
-    cancel_booking::CancelBookingMutation, cities::CitiesQuery, create_event::CreateEventMutation,
+    cancel_booking::CancelBookingMutation, change_booking::ChangeBookingMutation,
+    cities::CitiesQuery, create_event::CreateEventMutation,
     create_organizer::CreateOrganizerMutation, event_updates::EventUpdatesSubscription,
     events::EventsQuery, import_events::ImportEventsMutation, node::NodeQuery,
     organizer::OrganizerQuery, problem::Problem, remaining_tickets::RemainingTicketsSubscription,
@@ -19,16 +20,14 @@ pub(super) struct Query(EventsQuery, CitiesQuery, OrganizerQuery, MeQuery, NodeQ
 
 /// Everything that changes something.
 #[derive(Default, MergedObject)]
-pub(super) struct Mutation(
-    SessionsMutation,
-    BookEventMutation,
-    CancelBookingMutation,
-    EventsMutation,
-    OrganizersMutation,
-);
+pub(super) struct Mutation(SessionsMutation, BookingsMutation, EventsMutation, OrganizersMutation);
 
 // Merged types are nested as deep as they have parts, and the compiler has a limit for that. So those
 // with many parts are merged from parts that are merged themselves.
+
+/// What buyers do.
+#[derive(Default, MergedObject)]
+struct BookingsMutation(BookEventMutation, ChangeBookingMutation, CancelBookingMutation);
 
 /// What organizers change about their events.
 #[derive(Default, MergedObject)]

@@ -5,7 +5,7 @@
 //! the rows to write.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -32,6 +32,8 @@ pub(crate) struct Ledger {
     by_idempotency_key: HashMap<(UserId, String), BookingId>,
     added: Vec<BookingId>,
     cancelled: Vec<BookingId>,
+    /// The bookings with another number of tickets.
+    changed: BTreeSet<BookingId>,
     changed_events: HashSet<EventId>,
     edited_events: HashSet<EventId>,
     retitled_events: HashSet<EventId>,
@@ -48,6 +50,8 @@ pub(crate) struct Ledger {
 pub(super) struct Changes {
     pub(super) added: Vec<booking::Model>,
     pub(super) cancelled: Vec<booking::Model>,
+    /// The bookings with another number of tickets, also among those that are added or cancelled.
+    pub(super) changed: Vec<booking::Model>,
     /// The events whose counts or versions changed, in the order of their ids.
     pub(super) events: Vec<Arc<event::Model>>,
     /// Those of them with other values, too.
@@ -63,7 +67,7 @@ pub(super) struct Changes {
 
 impl Changes {
     pub(super) fn is_empty(&self) -> bool {
-        // A booking that is added or cancelled changes a count, and a cover changes its event's version.
+        // A booking that is added, changed or cancelled changes a count, and a cover changes its event's version.
         self.events.is_empty() && self.added_events.is_empty() && self.cancelled_events.is_empty()
     }
 }
@@ -86,6 +90,7 @@ impl Ledger {
             by_idempotency_key: HashMap::new(),
             added: Vec::new(),
             cancelled: Vec::new(),
+            changed: BTreeSet::new(),
             changed_events: HashSet::new(),
             edited_events: HashSet::new(),
             retitled_events: HashSet::new(),
@@ -192,6 +197,25 @@ impl Ledger {
         booking
     }
 
+    /// Gives a booking another number of tickets if it is confirmed, and takes the difference from
+    /// its event. Remembers the number that was booked at first. Returns the booking as it is then.
+    pub(super) fn change_quantity(
+        &mut self,
+        mut booking: booking::Model,
+        quantity: i32,
+    ) -> booking::Model {
+        match booking.status {
+            booking::Status::Confirmed => {}
+            booking::Status::Cancelled => return booking,
+        }
+        booking.booked_quantity = Some(booking.requested_quantity());
+        self.change_remaining(booking.event_id, booking.quantity - quantity);
+        booking.quantity = quantity;
+        self.bookings.insert(booking.id, booking.clone());
+        self.changed.insert(booking.id);
+        booking
+    }
+
     /// Adds an event, which has no bookings.
     pub(super) fn add_event(&mut self, event: event::Model) {
         self.added_events.push(event);
@@ -260,6 +284,7 @@ impl Ledger {
         Changes {
             added: rows(self.added),
             cancelled: rows(self.cancelled),
+            changed: rows(self.changed.into_iter().collect()),
             events: of(&changed_events),
             edited_events: of(&edited_events),
             retitled_events: self.retitled_events.into_iter().collect(),

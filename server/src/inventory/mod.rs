@@ -1,7 +1,7 @@
 //! The only place where ticket counts change.
 //!
 //! A caller gives the [`Inventory`] a command. Each [`Command`] is a type of its own with its own
-//! outcome: [`Book`] and [`Cancel`] for buyers, [`CreateEvent`], [`EditEvent`], [`SetCover`],
+//! outcome: [`Book`], [`Change`] and [`Cancel`] for buyers, [`CreateEvent`], [`EditEvent`], [`SetCover`],
 //! [`CancelEvent`], [`ImportEvents`] and what [`CancelBookingsJob`] makes for organizers. It waits in its event's lane
 //! (`lanes`) until the transaction before it is done. Then the settler (`settler`) runs one
 //! row-locked transaction for all commands that wait: it locks their events, reads the rows that they
@@ -12,6 +12,7 @@ pub mod audit;
 mod book;
 mod cancel;
 mod cancel_event;
+mod change;
 mod command;
 mod cover_store;
 mod create_event;
@@ -34,6 +35,7 @@ mod world;
 pub(crate) use book::{Book, BookOutcome};
 pub(crate) use cancel::{Cancel, CancelOutcome, Canceller};
 pub(crate) use cancel_event::{BookingsCancelled, CancelBookingsJob, CancelEvent};
+pub(crate) use change::{Change, ChangeOutcome};
 pub use command::{InventoryError, Rejection};
 pub(crate) use create_event::{CreateEvent, EventCreated};
 pub(crate) use edit_event::{Edit, EditEvent, EditOutcome};

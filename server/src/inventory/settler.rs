@@ -296,6 +296,8 @@ async fn write(
     // bookings.
     store::cancel_bookings(tx, &changes.cancelled).await?;
     store::insert_bookings(tx, changes.added).await?;
+    // Change after inserting: what is inserted lacks the number of tickets that was booked at first.
+    store::change_quantities(tx, &changes.changed).await?;
     let edited: HashSet<EventId> = changes.edited_events.iter().map(|event| event.id).collect();
     let only_counts: Vec<&event::Model> = changes
         .events

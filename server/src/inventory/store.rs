@@ -318,6 +318,44 @@ pub(super) async fn cancel_bookings(
     Ok(())
 }
 
+/// Stores other numbers of tickets of bookings.
+pub(super) async fn change_quantities(
+    tx: &impl ConnectionTrait,
+    bookings: &[booking::Model],
+) -> Result<(), DbErr> {
+    if bookings.is_empty() {
+        return Ok(());
+    }
+    let backend = tx.get_database_backend();
+    let statement = match backend {
+        DbBackend::Postgres => {
+            let ids: Vec<Uuid> = bookings.iter().map(|booking| booking.id.0).collect();
+            let quantities: Vec<i32> = bookings.iter().map(|booking| booking.quantity).collect();
+            let booked: Vec<i32> =
+                bookings.iter().map(booking::Model::requested_quantity).collect();
+            Statement::from_sql_and_values(
+                backend,
+                "UPDATE bookings SET quantity = new.quantity, booked_quantity = new.booked \
+                 FROM unnest($1::uuid[], $2::int[], $3::int[]) AS new (id, quantity, booked) \
+                 WHERE bookings.id = new.id",
+                [ids.into(), quantities.into(), booked.into()],
+            )
+        }
+        _ => {
+            let rows = bookings.iter().map(|booking| {
+                (hex(&booking.id.0), booking.quantity, booking.requested_quantity())
+            });
+            Statement::from_sql_and_values(
+                backend,
+                "UPDATE bookings SET quantity = new.value ->> 1, booked_quantity = new.value ->> 2 \
+                 FROM json_each($1) AS new WHERE bookings.id = unhex(new.value ->> 0)",
+                [json(rows).into()],
+            )
+        }
+    };
+    tx.execute_raw(statement).await.map(drop)
+}
+
 /// Adds events, which have no bookings.
 pub(super) async fn insert_events(
     tx: &impl ConnectionTrait,

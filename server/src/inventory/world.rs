@@ -7,6 +7,7 @@ use super::{
     book::{Book, BookOutcome},
     cancel::{Cancel, Canceller},
     cancel_event::CancelEvent,
+    change::{Change, ChangeOutcome},
     command::{Command, Rejection},
     edit_event::{Edit, EditEvent},
     ledger::Ledger,
@@ -61,6 +62,15 @@ impl World {
         }
     }
 
+    pub(super) fn change(&self, user: usize, booking: &booking::Model, quantity: i32) -> Change {
+        Change {
+            booking_id: booking.id,
+            event_id: booking.event_id,
+            user_id: self.users[user],
+            quantity,
+        }
+    }
+
     /// An edit of the event from a revision.
     pub(super) fn edit(&self, revision: i32, changes: EventChanges) -> EditEvent {
         EditEvent { event_id: self.event.id, revision, edit: Edit::Values(Box::new(changes)) }
@@ -85,6 +95,13 @@ pub(super) fn booked(decision: Result<BookOutcome, Rejection>) -> booking::Model
     match decision {
         Ok(BookOutcome::Booked(booking)) => booking,
         other => panic!("not booked: {other:?}"),
+    }
+}
+
+pub(super) fn changed(decision: Result<ChangeOutcome, Rejection>) -> booking::Model {
+    match decision {
+        Ok(ChangeOutcome::Changed(booking)) => booking,
+        other => panic!("not changed: {other:?}"),
     }
 }
 

@@ -54,7 +54,7 @@ pub struct RateLimitArgs {
     )]
     pub logins_per_minute_per_email: u32,
 
-    /// Bookings and cancellations per minute by one user
+    /// Bookings, and changes and cancellations of them, per minute by one user
     #[arg(
         long,
         env,

@@ -259,6 +259,12 @@ impl App {
         self.data(Some(token), CANCEL, json!({ "input": input })).await["cancelBooking"].take()
     }
 
+    /// Changes the number of a booking's tickets and returns `changeBooking`'s answer.
+    pub(crate) async fn change(&self, token: &str, booking: &str, quantity: i64) -> Value {
+        let input = json!({ "bookingId": booking, "quantity": quantity });
+        self.data(Some(token), CHANGE, json!({ "input": input })).await["changeBooking"].take()
+    }
+
     pub(crate) async fn audit(&self) -> Audit {
         audit::audit(&self.services.db).await.unwrap()
     }
@@ -289,6 +295,17 @@ pub(crate) const CANCEL: &str =
     __typename
     ... on CancelBookingSuccess { booking { id quantity status cancelledAt } }
     ... on BookingClosed { message event { id } }
+} }";
+
+pub(crate) const CHANGE: &str =
+    "mutation($input: ChangeBookingInput!) { changeBooking(input: $input) {
+    __typename
+    ... on Problem { message }
+    ... on ChangeBookingSuccess { booking { id quantity status totalPrice { amount } } }
+    ... on SoldOut { remainingTickets event { id } }
+    ... on BookingClosed { reason opensAt event { id } }
+    ... on PriceChanged { price { amount currency } }
+    ... on BookingCancelled { booking { id quantity status } }
 } }";
 
 /// An HTTP client that ignores the proxy settings of the environment.

@@ -126,6 +126,26 @@ async fn a_booking_whose_connection_breaks_at_commit_gets_its_true_outcome() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_change_whose_connection_breaks_at_commit_is_made_once() {
+    let (app, proxy) = start_behind_proxy(true, &[]).await;
+    let event = app.event("Concert", 9).await;
+    let user = app.user().await;
+    let booked = app.book(&user, &event, 2).await;
+    let id = booked["booking"]["id"].as_str().unwrap();
+    let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
+    socket.start(WATCH_COUNTS, json!({ "ids": [event] })).await;
+    assert_eq!(socket.next_remaining_tickets().await, 7);
+    for (quantity, remaining) in [(5, 4), (1, 8), (9, 0)] {
+        proxy.set_fault(NetworkFault::CutOnce(b"COMMIT"));
+        assert_eq!(app.change(&user, id, quantity).await["booking"]["quantity"], quantity);
+        assert_eq!(proxy.fault(), NetworkFault::None, "the connection was cut");
+        assert_eq!(app.remaining_tickets(&event).await, remaining);
+        assert_eq!(socket.next_remaining_tickets().await, remaining, "subscribers see the change");
+        app.assert_nothing_oversold().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_retry_waits_for_the_late_commit_of_the_first_attempt() {
     let (app, proxy) = start_behind_proxy(true, &[]).await;
     let event = app.event("Concert", 5).await;

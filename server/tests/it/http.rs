@@ -376,7 +376,11 @@ async fn bookings_requests_and_subscriptions_are_counted(app: App) {
     let event = app.event("Concert", 1).await;
     let booked = app.book(&ann, &event, 1).await;
     app.book(&bob, &event, 1).await;
-    app.cancel(&ann, booked["booking"]["id"].as_str().unwrap()).await;
+    let booking = booked["booking"]["id"].as_str().unwrap();
+    app.change(&ann, booking, 2).await;
+    app.change(&ann, booking, 1).await;
+    app.cancel(&ann, booking).await;
+    app.change(&ann, booking, 1).await;
     app.error(None, "{ nothingLikeThis }", json!({})).await;
     app.error(None, "{ me", json!({})).await;
     let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
@@ -388,7 +392,9 @@ async fn bookings_requests_and_subscriptions_are_counted(app: App) {
     let text = app.metrics().await;
     for line in [
         "rowlock_bookings_total{outcome=\"booked\"} 1",
-        "rowlock_bookings_total{outcome=\"sold_out\"} 1",
+        "rowlock_bookings_total{outcome=\"sold_out\"} 2",
+        "rowlock_bookings_total{outcome=\"changed\"} 1",
+        "rowlock_bookings_total{outcome=\"already_cancelled\"} 1",
         "rowlock_bookings_total{outcome=\"cancelled\"} 1",
         "rowlock_requests_total{operation=\"bookEvent\",outcome=\"ok\"} 2",
         "rowlock_requests_total{operation=\"invalid\",outcome=\"BAD_USER_INPUT\"} 2",

@@ -13,6 +13,7 @@
 mod accepted_operations;
 mod accounts;
 mod app;
+mod booking_changes;
 mod bookings;
 mod browser;
 mod cities;

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use tracing::{Dispatch, Event, Metadata, Subscriber, field::Field, span};
 
 use crate::{
-    app::{App, CANCEL},
+    app::{App, CANCEL, CHANGE},
     database::Engine,
-    managed_events::Host,
+    managed_events::{Host, merged},
 };
 
 /// Counts the SELECTs that sqlx logs on this thread, where all tasks of the test run. Of the server's
@@ -120,20 +120,22 @@ async fn the_sales_of_many_events_are_read_by_one_statement() {
 }
 
 #[tokio::test]
-async fn cancelling_somebody_elses_booking_runs_what_an_unknown_id_runs() {
+async fn cancelling_or_changing_somebody_elses_booking_runs_what_an_unknown_id_runs() {
     let app = App::start(Engine::Postgres).await;
     let tokens = app.users(2).await;
     let event = app.event("Concert", 5).await;
     let booking = app.book(&tokens[0], &event, 1).await["booking"]["id"].take();
-    let refused = async |id: &Value| {
-        let input = json!({ "input": { "bookingId": id } });
-        let error = app.error(Some(&tokens[1]), CANCEL, input).await;
-        assert_eq!(error["extensions"]["code"], "NOT_FOUND");
-    };
-    refused(&json!(event)).await; // The first request connects.
-    assert_eq!(selects_during(refused(&json!(event))).await, 1);
-    // It does not wait for the event's lock either.
-    let lock = app.lock_event(&event).await;
-    assert_eq!(selects_during(refused(&booking)).await, 1);
-    lock.rollback().await.unwrap();
+    for (query, input) in [(CANCEL, json!({})), (CHANGE, json!({ "quantity": 2 }))] {
+        let refused = async |id: &Value| {
+            let input = merged(json!({ "bookingId": id }), input.clone());
+            let error = app.error(Some(&tokens[1]), query, json!({ "input": input })).await;
+            assert_eq!(error["extensions"]["code"], "NOT_FOUND");
+        };
+        refused(&json!(event)).await; // The first request connects.
+        assert_eq!(selects_during(refused(&json!(event))).await, 1);
+        // It does not wait for the event's lock either.
+        let lock = app.lock_event(&event).await;
+        assert_eq!(selects_during(refused(&booking)).await, 1);
+        lock.rollback().await.unwrap();
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    app::{App, BOOK, CANCEL},
+    app::{App, BOOK, CANCEL, CHANGE},
     covers, on_both_engines,
     organizers::{
         CREATE, Person, REMOVE_MEMBER, SET_MEMBER, UPDATE, found, people, remove_member, set_member,
@@ -418,6 +418,13 @@ const TABLE: &[Row] = &[
         operation: CANCEL,
         variables: |scene| json!({ "input": { "bookingId": scene.booking } }),
         pointer: "/cancelBooking/booking",
+        expected: "UNNNNNN",
+    },
+    Row {
+        what: "changeBooking: somebody else's",
+        operation: CHANGE,
+        variables: |scene| json!({ "input": { "bookingId": scene.booking, "quantity": 2 } }),
+        pointer: "/changeBooking/booking",
         expected: "UNNNNNN",
     },
     Row {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use self::player::Player;
 use crate::{
-    app::{App, BOOK, CANCEL, refresh_cookie},
+    app::{App, BOOK, CANCEL, CHANGE, refresh_cookie},
     database::Engine,
     on_both_engines,
     program::Program,
@@ -106,6 +106,7 @@ async fn every_statement_that_the_server_sends_uses_an_index(app: App) {
     let statements = logged_statements(&server.wait().1);
     for fragment in [
         "INSERT INTO bookings",
+        "UPDATE bookings SET quantity",
         "UPDATE events SET",
         "FOR NO KEY UPDATE",
         "LIKE",
@@ -260,6 +261,9 @@ async fn run_every_operation(app: &App, player: &Player<'_>) {
         let after = page["pageInfo"]["endCursor"].clone();
         send(my_bookings, json!({ "status": status, "after": after })).await;
     }
+    let fewer = json!({ "input": { "bookingId": booking, "quantity": 1 } });
+    let changed = send(CHANGE, fewer).await["changeBooking"].take();
+    assert_eq!(changed["booking"]["quantity"], 1, "{changed}");
     send(CANCEL, json!({ "input": { "bookingId": booking } })).await;
     let node = "query($id: ID!) { node(id: $id) { id } }";
     for id in [&booking, &events[0], &json!(FIRST_ORGANIZER.0)] {

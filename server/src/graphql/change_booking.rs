@@ -1,0 +1,99 @@
+//! The mutation `changeBooking`.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject, Union};
+
+use super::{
+    booking::Booking,
+    errors::ApiError,
+    input,
+    problem::{BookingCancelled, BookingClosed, PriceChanged, SoldOut},
+    viewer::ViewerExt,
+};
+use crate::{
+    bookings::Bookings, events::MAX_TICKETS_PER_BOOKING, inventory::ChangeOutcome,
+    limits::RateLimits,
+};
+
+#[derive(Default)]
+pub(super) struct ChangeBookingMutation;
+
+#[Object]
+impl ChangeBookingMutation {
+    /// Sets the number of tickets of a booking of the signed-in user. Repeated, it changes nothing
+    /// more. Tickets can be returned until the event starts. More tickets can be had while the event is
+    /// on sale, all that are requested or none, and only at the price of the booking.
+    ///
+    /// Errors: `UNAUTHENTICATED`, `NOT_FOUND` (also for another user's booking), `BAD_USER_INPUT`,
+    /// `RATE_LIMITED`, `UNAVAILABLE`.
+    async fn change_booking(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The booking and its new number of tickets.")] input: ChangeBookingInput,
+    ) -> Result<ChangeBookingResult, ApiError> {
+        let user = ctx.signed_in_user()?;
+        let booking = input::id("bookingId", &input.booking_id)?;
+        let quantity = input.quantity;
+        if quantity < 1 {
+            let message = format!(
+                "quantity must be between 1 and {MAX_TICKETS_PER_BOOKING}. Use cancelBooking to \
+                 return all tickets."
+            );
+            return Err(ApiError::field("quantity", message));
+        }
+        if quantity > MAX_TICKETS_PER_BOOKING {
+            let message = format!("quantity must be between 1 and {MAX_TICKETS_PER_BOOKING}.");
+            return Err(ApiError::field("quantity", message));
+        }
+        ctx.data_unchecked::<Arc<RateLimits>>().check_booking(user)?;
+        let bookings = ctx.data_unchecked::<Bookings>();
+        Ok(Box::pin(bookings.change(user, booking, quantity)).await?.into())
+    }
+}
+
+/// The booking and its new number of tickets.
+#[derive(InputObject)]
+struct ChangeBookingInput {
+    /// The booking's id.
+    booking_id: ID,
+    /// The number of tickets that the booking is to have, from 1 to the event's `maxPerBooking`.
+    quantity: i32,
+}
+
+/// The outcome of an attempt to change a booking.
+#[derive(Union)]
+enum ChangeBookingResult {
+    Success(ChangeBookingSuccess),
+    SoldOut(SoldOut),
+    Closed(BookingClosed),
+    PriceChanged(PriceChanged),
+    Cancelled(BookingCancelled),
+}
+
+/// The booking has the requested number of tickets, since now or since before.
+#[derive(SimpleObject)]
+struct ChangeBookingSuccess {
+    /// The booking.
+    booking: Booking,
+}
+
+impl From<ChangeOutcome> for ChangeBookingResult {
+    fn from(outcome: ChangeOutcome) -> Self {
+        match outcome {
+            ChangeOutcome::Changed(booking) => {
+                Self::Success(ChangeBookingSuccess { booking: Booking(booking) })
+            }
+            ChangeOutcome::SoldOut(event) => Self::SoldOut(SoldOut::for_changing(event)),
+            ChangeOutcome::Closed(event, reason) => {
+                Self::Closed(BookingClosed::for_changing(event, reason))
+            }
+            ChangeOutcome::PriceChanged(event) => {
+                Self::PriceChanged(PriceChanged::for_changing(event))
+            }
+            ChangeOutcome::AlreadyCancelled(booking) => {
+                Self::Cancelled(BookingCancelled::new(booking))
+            }
+        }
+    }
+}
