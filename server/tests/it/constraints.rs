@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::{
-    app::{App, BOOK},
+    app::{App, BOOK, CHANGE},
     database::Engine,
     on_both_engines,
     socket::{MODERN_PROTOCOL, Socket, WATCH_COUNTS},
@@ -200,6 +200,8 @@ async fn other_programs_and_buyers_together_never_oversell(app: App) {
             let answer = app.send(Some(token), BOOK, input).await;
             let booking = &answer["data"]["bookEvent"]["booking"]["id"];
             if let Some(booking) = booking.as_str() {
+                let input = json!({ "input": { "bookingId": booking, "quantity": 3 } });
+                app.send(Some(token), CHANGE, input).await;
                 app.cancel(token, booking).await;
             }
         }

@@ -1,5 +1,5 @@
 //! Races between two servers on one PostgreSQL, which share nothing else: organizers act on one, and
-//! buyers or other members on the other.
+//! buyers or other members on the other, or one buyer on both.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -155,6 +155,31 @@ async fn an_event_is_booked_on_one_server_only_between_its_publication_and_cance
         assert_eq!(found["node"], expected);
     }
     organizers.assert_nothing_oversold().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bookings_that_two_servers_change_and_cancel_take_no_ticket_twice_and_lose_none() {
+    let (first, second) = two_servers().await;
+    let event = first.event("Concert", 40).await;
+    let users = first.users(20).await;
+    let outcomes = async |user: &String| {
+        let mut outcomes = Vec::new();
+        for _ in 0..8 {
+            let booked = first.book(user, &event, 1).await;
+            let Some(id) = booked["booking"]["id"].as_str() else { continue };
+            let (one, other) = join!(first.change(user, id, 4), second.change(user, id, 2));
+            let (cancelled, late) = join!(second.cancel(user, id), first.change(user, id, 3));
+            assert_eq!(cancelled["booking"]["status"], "CANCELLED");
+            outcomes.extend([one, other, late].map(|mut answer| answer["__typename"].take()));
+        }
+        outcomes
+    };
+    let outcomes = join_all(users.iter().map(outcomes)).await.concat();
+    for expected in ["ChangeBookingSuccess", "SoldOut", "BookingCancelled"] {
+        assert!(outcomes.contains(&json!(expected)), "no {expected}");
+    }
+    assert_eq!(second.remaining_tickets(&event).await, 40);
+    first.assert_nothing_oversold().await;
 }
 
 const CREATE_EVENT: &str =
