@@ -1,4 +1,4 @@
-//! Random sequences of bookings, cancellations and edits of their events, sequential and concurrent.
+//! Random sequences of bookings, their changes and cancellations, and edits of their events, sequential and concurrent.
 //! Their outcomes are compared with those of a model that is simple enough to be plainly correct.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -11,6 +11,8 @@ use proptest::{
     prop_oneof,
     test_runner::{TestCaseError, TestCaseResult},
 };
+use rowlock_entities::{EventId, booking};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 
 use crate::{
@@ -36,6 +38,14 @@ const BOOK: &str = "mutation($input: BookEventInput!) { bookEvent(input: $input)
 const CANCEL: &str = "mutation($input: CancelBookingInput!) { cancelBooking(input: $input) {
     __typename
     ... on CancelBookingSuccess { booking { status event { remainingTickets } } }
+} }";
+
+const CHANGE: &str = "mutation($input: ChangeBookingInput!) { changeBooking(input: $input) {
+    __typename
+    ... on ChangeBookingSuccess { booking { quantity event { remainingTickets } } }
+    ... on SoldOut { remainingTickets }
+    ... on BookingClosed { reason }
+    ... on BookingCancelled { booking { id } }
 } }";
 
 const UPDATE: &str = "mutation($input: UpdateEventInput!) { updateEvent(input: $input) {
@@ -67,6 +77,12 @@ enum Action {
         user: usize,
         booking: usize,
     },
+    /// Changes a booking of an earlier round, which may be another user's.
+    Change {
+        user: usize,
+        booking: usize,
+        quantity: i64,
+    },
     /// The organizer edits an event, from its revision before this round or from an older one.
     Edit {
         event: usize,
@@ -92,6 +108,8 @@ fn rounds(max_concurrent: usize) -> impl Strategy<Value = Vec<Vec<Action>>> {
         .prop_map(|(user, event, quantity, key)| Action::Book { user, event, quantity, key });
     let cancel =
         (0..USERS, any::<usize>()).prop_map(|(user, booking)| Action::Cancel { user, booking });
+    let change = (0..USERS, any::<usize>(), 1..=4_i64)
+        .prop_map(|(user, booking, quantity)| Action::Change { user, booking, quantity });
     let event = 0..TICKETS.len();
     let edit = prop_oneof![
         5 => (0..=9_i64).prop_map(Edit::Total),
@@ -101,14 +119,14 @@ fn rounds(max_concurrent: usize) -> impl Strategy<Value = Vec<Vec<Action>>> {
     let edit = (event.clone(), edit, any::<u8>().prop_map(|byte| byte % 8 == 0))
         .prop_map(|(event, edit, is_outdated)| Action::Edit { event, edit, is_outdated });
     let cancel_event = event.prop_map(|event| Action::CancelEvent { event });
-    let action = prop_oneof![60 => book, 40 => cancel, 30 => edit, 1 => cancel_event];
+    let action = prop_oneof![60 => book, 40 => change, 40 => cancel, 30 => edit, 1 => cancel_event];
     vec(vec(action, 1..=max_concurrent), 1..25)
 }
 
 /// An action, the booking that it refers to, and its answer.
 struct Performed {
     action: Action,
-    /// The id of the booking to cancel.
+    /// The id of the booking to change or to cancel.
     booking: Option<String>,
     /// The revision that an edit was made from.
     revision: i64,
@@ -122,6 +140,8 @@ struct ModelBooking {
     user: usize,
     event: usize,
     quantity: i64,
+    /// The quantity that was booked at first.
+    booked_quantity: i64,
     is_cancelled: bool,
 }
 
@@ -154,6 +174,10 @@ enum Outcome {
     AlreadyBooked(String),
     SoldOut(i64),
     KeyReused,
+    /// With the tickets that remain after it.
+    Changed(i64),
+    /// The cancelled booking.
+    ChangedTooLate(String),
     Cancelled(i64),
     NotFound,
     Closed(&'static str),
@@ -215,12 +239,31 @@ impl Model {
         }
     }
 
+    fn change_outcome(&self, booking: &ModelBooking, quantity: i64) -> Outcome {
+        let event = &self.events[booking.event];
+        let (more, remaining) =
+            (quantity - booking.quantity, self.remaining_tickets(booking.event));
+        if event.is_cancelled {
+            Outcome::Closed("CANCELLED")
+        } else if booking.is_cancelled {
+            Outcome::ChangedTooLate(booking.id.clone())
+        } else if more == 0 {
+            Outcome::Changed(remaining)
+        } else if more > 0 && !event.is_on_sale {
+            Outcome::Closed("SALE_ENDED")
+        } else if more > remaining {
+            Outcome::SoldOut(remaining)
+        } else {
+            Outcome::Changed(remaining - more)
+        }
+    }
+
     fn expected_outcome(&self, performed: &Performed) -> Outcome {
         match performed.action {
             Action::Book { user, event, quantity, key } => {
                 let first = key.and_then(|key| self.keys.get(&(user, key)));
                 if let Some(first) = first.map(|index| &self.bookings[*index]) {
-                    let is_same = first.event == event && first.quantity == quantity;
+                    let is_same = first.event == event && first.booked_quantity == quantity;
                     return match is_same {
                         true => Outcome::Replayed(first.id.clone()),
                         false => Outcome::KeyReused,
@@ -251,6 +294,12 @@ impl Model {
                 }
                 _ => Outcome::NotFound,
             },
+            Action::Change { user, quantity, .. } => match self.find(performed) {
+                Some(index) if self.bookings[index].user == user => {
+                    self.change_outcome(&self.bookings[index], quantity)
+                }
+                _ => Outcome::NotFound,
+            },
             Action::Edit { event, edit, .. } => self.edit_outcome(event, edit, performed.revision),
             Action::CancelEvent { .. } => Outcome::Edited,
         }
@@ -269,7 +318,19 @@ impl Model {
                 if let Some(key) = key {
                     self.keys.insert((user, key), self.bookings.len());
                 }
-                self.bookings.push(ModelBooking { id, user, event, quantity, is_cancelled: false });
+                self.bookings.push(ModelBooking {
+                    id,
+                    user,
+                    event,
+                    quantity,
+                    booked_quantity: quantity,
+                    is_cancelled: false,
+                });
+            }
+            (&Action::Change { quantity, .. }, Outcome::Changed(_)) => {
+                if let Some(index) = self.find(performed) {
+                    self.bookings[index].quantity = quantity;
+                }
             }
             (Action::Cancel { .. }, Outcome::Cancelled(_)) => {
                 if let Some(index) = self.find(performed) {
@@ -294,11 +355,19 @@ impl Model {
         self.events.iter().any(|event| event.is_cancelled)
     }
 
-    /// Searches for an order of the actions that explains all of their answers. Returns the state
-    /// after them, or `None` if no order does.
-    fn explain(&self, round: &[Performed], is_explained: &mut [bool]) -> Option<Self> {
+    /// Searches for an order of the actions that explains all of their answers and the tickets that
+    /// bookings have then. The answers alone do not tell which of two changes came last. Returns the
+    /// state after them, or `None` if no order explains them.
+    fn explain(
+        &self,
+        round: &[Performed],
+        quantities: &HashMap<String, i64>,
+        is_explained: &mut [bool],
+    ) -> Option<Self> {
         if is_explained.iter().all(|is_explained| *is_explained) {
-            return Some(self.clone());
+            let mut bookings = self.bookings.iter();
+            let is_stored = bookings.all(|booking| quantities[&booking.id] == booking.quantity);
+            return is_stored.then(|| self.clone());
         }
         for (index, performed) in round.iter().enumerate() {
             if is_explained[index] {
@@ -313,7 +382,7 @@ impl Model {
             let mut next = self.clone();
             next.apply(performed, &expected);
             is_explained[index] = true;
-            if let Some(explained) = next.explain(round, is_explained) {
+            if let Some(explained) = next.explain(round, quantities, is_explained) {
                 return Some(explained);
             }
             is_explained[index] = false;
@@ -327,7 +396,9 @@ impl Outcome {
     /// own change, so it may see the change of another action, or of the job that cancels bookings.
     fn matches(&self, expected: &Self, are_counts_certain: bool) -> bool {
         match (self, expected) {
-            (Self::Booked(_), Self::Booked(_)) | (Self::Cancelled(_), Self::Cancelled(_))
+            (Self::Booked(_), Self::Booked(_))
+            | (Self::Changed(_), Self::Changed(_))
+            | (Self::Cancelled(_), Self::Cancelled(_))
                 if !are_counts_certain =>
             {
                 true
@@ -349,14 +420,29 @@ fn actual_outcome(performed: &Performed, model: &Model) -> Option<Outcome> {
             (Action::Book { .. }, ("BAD_USER_INPUT", fields)) if fields == ["idempotencyKey"] => {
                 Some(Outcome::KeyReused)
             }
-            (Action::Cancel { .. } | Action::Book { .. }, ("NOT_FOUND", _)) => {
-                Some(Outcome::NotFound)
-            }
+            (
+                Action::Book { .. } | Action::Change { .. } | Action::Cancel { .. },
+                ("NOT_FOUND", _),
+            ) => Some(Outcome::NotFound),
             _ => None,
         };
     }
     if let Action::Edit { .. } | Action::CancelEvent { .. } = action {
         return edit_outcome(&answer["data"]);
+    }
+    if let Action::Change { .. } = action {
+        let outcome = change_outcome(&answer["data"]["changeBooking"])?;
+        let booking = model.find(performed).map(|index| &model.bookings[index]);
+        let is_of_cancelled_event =
+            booking.is_some_and(|booking| model.events[booking.event].is_cancelled);
+        return Some(match outcome {
+            // The job that cancels the booking runs at any time, and the booking may have had this
+            // number of tickets.
+            Outcome::Changed(_) | Outcome::ChangedTooLate(_) if is_of_cancelled_event => {
+                Outcome::Closed("CANCELLED")
+            }
+            outcome => outcome,
+        });
     }
     let (book, cancel) = (&answer["data"]["bookEvent"], &answer["data"]["cancelBooking"]);
     let booking = &book["booking"];
@@ -375,14 +461,31 @@ fn actual_outcome(performed: &Performed, model: &Model) -> Option<Outcome> {
         (Action::Book { .. }, Some("SoldOut"), _) => {
             Some(Outcome::SoldOut(book["remainingTickets"].as_i64()?))
         }
-        (Action::Book { .. }, Some("BookingClosed"), _) => match book["reason"].as_str()? {
-            "CANCELLED" => Some(Outcome::Closed("CANCELLED")),
-            "SALE_ENDED" => Some(Outcome::Closed("SALE_ENDED")),
-            _ => None,
-        },
+        (Action::Book { .. }, Some("BookingClosed"), _) => closed(book),
         (Action::Cancel { .. }, _, Some("CancelBookingSuccess")) => {
             Some(Outcome::Cancelled(cancel["booking"]["event"]["remainingTickets"].as_i64()?))
         }
+        _ => None,
+    }
+}
+
+fn closed(refusal: &Value) -> Option<Outcome> {
+    match refusal["reason"].as_str()? {
+        "CANCELLED" => Some(Outcome::Closed("CANCELLED")),
+        "SALE_ENDED" => Some(Outcome::Closed("SALE_ENDED")),
+        _ => None,
+    }
+}
+
+fn change_outcome(answer: &Value) -> Option<Outcome> {
+    let booking = &answer["booking"];
+    match answer["__typename"].as_str()? {
+        "ChangeBookingSuccess" => {
+            Some(Outcome::Changed(booking["event"]["remainingTickets"].as_i64()?))
+        }
+        "SoldOut" => Some(Outcome::SoldOut(answer["remainingTickets"].as_i64()?)),
+        "BookingClosed" => closed(answer),
+        "BookingCancelled" => Some(Outcome::ChangedTooLate(text(&booking["id"]))),
         _ => None,
     }
 }
@@ -418,13 +521,16 @@ async fn play_rounds(app: &App, rounds: &[Vec<Action>]) -> TestCaseResult {
         let performed =
             join_all(round.iter().map(|action| perform(app, &people, &events, &model, action)))
                 .await;
-        let Some(next) = model.explain(&performed, &mut vec![false; performed.len()]) else {
+        let (quantities, mut is_explained) =
+            (quantities(app, &events).await, vec![false; performed.len()]);
+        let Some(next) = model.explain(&performed, &quantities, &mut is_explained) else {
             let answers: Vec<_> =
                 performed.iter().map(|performed| (&performed.action, &performed.answer)).collect();
             let expected: Vec<_> =
                 performed.iter().map(|performed| model.expected_outcome(performed)).collect();
             return Err(TestCaseError::fail(format!(
-                "{answers:#?}: expected, if each ran alone: {expected:?}"
+                "{answers:#?}: expected, if each ran alone: {expected:?}; bookings have \
+                 {quantities:?}"
             )));
         };
         model = next;
@@ -449,6 +555,14 @@ async fn play_rounds(app: &App, rounds: &[Vec<Action>]) -> TestCaseResult {
     Ok(())
 }
 
+/// The tickets of each booking of these events.
+async fn quantities(app: &App, events: &[String]) -> HashMap<String, i64> {
+    let events = events.iter().map(|event| EventId(event.parse().unwrap()));
+    let bookings = booking::Entity::find().filter(booking::Column::EventId.is_in(events));
+    let bookings = bookings.all(app.db()).await.unwrap();
+    bookings.iter().map(|booking| (booking.id.to_string(), booking.quantity.into())).collect()
+}
+
 /// The access tokens of buyers and of the organizer.
 struct People {
     users: Vec<String>,
@@ -460,6 +574,13 @@ async fn remaining_tickets(app: &App, owner: &str, event: &str) -> i64 {
     let query = "query($id: ID!) { event(id: $id) { remainingTickets } }";
     let data = app.data(Some(owner), query, json!({ "id": event })).await;
     data["event"]["remainingTickets"].as_i64().unwrap()
+}
+
+/// The id of one of the bookings, or an unknown one while there is none.
+fn booking_id(model: &Model, number: usize) -> String {
+    let index = number.checked_rem(model.bookings.len());
+    let unknown = || uuid::Uuid::now_v7().to_string();
+    index.map_or_else(unknown, |index| model.bookings[index].id.clone())
 }
 
 async fn perform(
@@ -478,10 +599,13 @@ async fn perform(
             });
             (BOOK, &people.users[*user], input, None)
         }
+        Action::Change { user, booking, quantity } => {
+            let id = booking_id(model, *booking);
+            let input = json!({ "bookingId": id, "quantity": quantity });
+            (CHANGE, &people.users[*user], input, Some(id))
+        }
         Action::Cancel { user, booking } => {
-            let index = booking.checked_rem(model.bookings.len());
-            let unknown = || uuid::Uuid::now_v7().to_string();
-            let id = index.map_or_else(unknown, |index| model.bookings[index].id.clone());
+            let id = booking_id(model, *booking);
             (CANCEL, &people.users[*user], json!({ "bookingId": id }), Some(id))
         }
         Action::Edit { event, edit, is_outdated } => {
