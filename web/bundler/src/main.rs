@@ -91,9 +91,9 @@ fn main() -> Result<()> {
             .with_context(|| format!("copying {}", file.display()))?;
     }
 
-    let operations: BTreeMap<String, String> = rowlock_web_operations::texts()
-        .into_iter()
-        .map(|text| (hex(&Sha256::digest(&text)), text))
+    let operations: BTreeMap<String, String> = rowlock_web_operations::TEXTS
+        .iter()
+        .map(|text| (hex(&Sha256::digest(text)), (*text).to_owned()))
         .collect();
     fs::write(args.out.join("operations.json"), serde_json::to_string_pretty(&operations)?)?;
 

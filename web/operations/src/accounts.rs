@@ -1,7 +1,5 @@
 //! Registering, signing in, refreshing the session and signing out.
 
-use cynic::{MutationBuilder, QueryBuilder};
-
 use super::schema;
 
 /// The signed-in user.
@@ -79,25 +77,25 @@ pub struct LogoutEverywhere {
 }
 
 pub fn register(input: RegisterInput) -> cynic::Operation<Register, RegisterVariables> {
-    Register::build(RegisterVariables { input })
+    operation!(Register, RegisterVariables { input })
 }
 
 pub fn login(input: LoginInput) -> cynic::Operation<Login, LoginVariables> {
-    Login::build(LoginVariables { input })
+    operation!(Login, LoginVariables { input })
 }
 
 pub fn refresh() -> cynic::Operation<Refresh, ()> {
-    Refresh::build(())
+    operation!(Refresh, ())
 }
 
 pub fn logout() -> cynic::Operation<Logout, ()> {
-    Logout::build(())
+    operation!(Logout, ())
 }
 
 pub fn me() -> cynic::Operation<Me, ()> {
-    Me::build(())
+    operation!(Me, ())
 }
 
 pub fn logout_everywhere() -> cynic::Operation<LogoutEverywhere, ()> {
-    LogoutEverywhere::build(())
+    operation!(LogoutEverywhere, ())
 }

@@ -1,7 +1,5 @@
 //! Who has booked an event, and cancelling a booking for a buyer.
 
-use cynic::{MutationBuilder, QueryBuilder};
-
 use super::{
     bookings::{BookingStatus, PageInfo},
     events::{EventStatus, Money},
@@ -109,7 +107,7 @@ pub struct AttendeesBookingCancelled {
 }
 
 pub fn attendees(variables: AttendeesVariables) -> cynic::Operation<Attendees, AttendeesVariables> {
-    Attendees::build(variables)
+    operation!(Attendees, variables)
 }
 
 pub fn cancel_attendee_booking(
@@ -117,5 +115,5 @@ pub fn cancel_attendee_booking(
     reason: String,
 ) -> cynic::Operation<CancelAttendeeBooking, CancelAttendeeBookingVariables> {
     let input = CancelAttendeeBookingInput { booking_id, reason };
-    CancelAttendeeBooking::build(CancelAttendeeBookingVariables { input })
+    operation!(CancelAttendeeBooking, CancelAttendeeBookingVariables { input })
 }

@@ -1,7 +1,5 @@
 //! Booking, cancelling, and the list of the user's bookings.
 
-use cynic::{MutationBuilder, QueryBuilder};
-
 use super::{
     events::{Money, MoneyInput, WholeEvent},
     scalars::DateTime,
@@ -139,6 +137,65 @@ pub struct Cancellation {
     pub cancellation_reason: Option<String>,
 }
 
+#[derive(cynic::InputObject, Clone, Debug)]
+pub struct ChangeBookingInput {
+    booking_id: cynic::Id,
+    quantity: i32,
+}
+
+#[derive(cynic::QueryVariables, Debug)]
+pub struct ChangeBookingVariables {
+    input: ChangeBookingInput,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "Mutation", variables = "ChangeBookingVariables")]
+pub struct ChangeBooking {
+    #[arguments(input: $input)]
+    pub change_booking: ChangeBookingResult,
+}
+
+#[derive(cynic::InlineFragments, Debug)]
+pub enum ChangeBookingResult {
+    ChangeBookingSuccess(ChangeBookingSuccess),
+    SoldOut(TooFewLeft),
+    BookingClosed(ChangesClosed),
+    PriceChanged(OtherPrice),
+    BookingCancelled(NothingToChange),
+    /// A refusal that was added after this client was built.
+    #[cynic(fallback)]
+    Other,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+pub struct ChangeBookingSuccess {
+    pub booking: BookingWithCount,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "SoldOut")]
+pub struct TooFewLeft {
+    pub message: String,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "BookingClosed")]
+pub struct ChangesClosed {
+    pub message: String,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "PriceChanged")]
+pub struct OtherPrice {
+    pub message: String,
+}
+
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(graphql_type = "BookingCancelled")]
+pub struct NothingToChange {
+    pub message: String,
+}
+
 #[derive(cynic::Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BookingStatus {
     Confirmed,
@@ -199,13 +256,21 @@ pub struct PageInfo {
 }
 
 pub fn book_event(input: BookEventInput) -> cynic::Operation<BookEvent, BookEventVariables> {
-    BookEvent::build(BookEventVariables { input })
+    operation!(BookEvent, BookEventVariables { input })
 }
 
 pub fn cancel_booking(
     booking_id: cynic::Id,
 ) -> cynic::Operation<CancelBooking, CancelBookingVariables> {
-    CancelBooking::build(CancelBookingVariables { input: CancelBookingInput { booking_id } })
+    operation!(CancelBooking, CancelBookingVariables { input: CancelBookingInput { booking_id } })
+}
+
+pub fn change_booking(
+    booking_id: cynic::Id,
+    quantity: i32,
+) -> cynic::Operation<ChangeBooking, ChangeBookingVariables> {
+    let input = ChangeBookingInput { booking_id, quantity };
+    operation!(ChangeBooking, ChangeBookingVariables { input })
 }
 
 /// The newest bookings, or those after the cursor.
@@ -213,5 +278,5 @@ pub fn my_bookings(
     first: i32,
     after: Option<String>,
 ) -> cynic::Operation<MyBookings, MyBookingsVariables> {
-    MyBookings::build(MyBookingsVariables { first, after })
+    operation!(MyBookings, MyBookingsVariables { first, after })
 }

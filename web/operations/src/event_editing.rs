@@ -1,7 +1,5 @@
 //! Creating, changing, publishing and cancelling an event.
 
-use cynic::{MutationBuilder, QueryBuilder};
-
 use super::{
     events::{Event, MoneyInput},
     organizers::{EventSales, ManagedOrganizer},
@@ -162,31 +160,34 @@ pub struct EventCancelled {
 }
 
 pub fn event_to_edit(id: String) -> cynic::Operation<EventToEdit, EventToEditVariables> {
-    EventToEdit::build(EventToEditVariables { id: id.into() })
+    operation!(EventToEdit, EventToEditVariables { id: id.into() })
 }
 
 pub fn create_event(
     input: CreateEventInput,
 ) -> cynic::Operation<CreateEvent, CreateEventVariables> {
-    CreateEvent::build(CreateEventVariables { input })
+    operation!(CreateEvent, CreateEventVariables { input })
 }
 
 pub fn update_event(
     input: UpdateEventInput,
 ) -> cynic::Operation<UpdateEvent, UpdateEventVariables> {
-    UpdateEvent::build(UpdateEventVariables { input })
+    operation!(UpdateEvent, UpdateEventVariables { input })
 }
 
 pub fn publish_event(
     event_id: cynic::Id,
     revision: i32,
 ) -> cynic::Operation<PublishEvent, PublishEventVariables> {
-    PublishEvent::build(PublishEventVariables { input: PublishEventInput { event_id, revision } })
+    operation!(
+        PublishEvent,
+        PublishEventVariables { input: PublishEventInput { event_id, revision } }
+    )
 }
 
 pub fn cancel_event(
     event_id: cynic::Id,
     reason: String,
 ) -> cynic::Operation<CancelEvent, CancelEventVariables> {
-    CancelEvent::build(CancelEventVariables { input: CancelEventInput { event_id, reason } })
+    operation!(CancelEvent, CancelEventVariables { input: CancelEventInput { event_id, reason } })
 }

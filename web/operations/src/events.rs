@@ -2,8 +2,6 @@
 
 use std::ops;
 
-use cynic::QueryBuilder;
-
 use super::{
     scalars::{DateTime, Decimal},
     schema,
@@ -218,13 +216,13 @@ pub struct OneOrganizer {
 pub fn event_list(
     variables: EventListVariables,
 ) -> cynic::Operation<EventList, EventListVariables> {
-    EventList::build(variables)
+    operation!(EventList, variables)
 }
 
 pub fn one_event(id: String) -> cynic::Operation<OneEvent, OneEventVariables> {
-    OneEvent::build(OneEventVariables { id: id.into() })
+    operation!(OneEvent, OneEventVariables { id: id.into() })
 }
 
 pub fn one_organizer(slug: String) -> cynic::Operation<OneOrganizer, OneOrganizerVariables> {
-    OneOrganizer::build(OneOrganizerVariables { slug })
+    operation!(OneOrganizer, OneOrganizerVariables { slug })
 }

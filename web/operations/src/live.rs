@@ -1,7 +1,5 @@
 //! Live counts and edits.
 
-use cynic::SubscriptionBuilder;
-
 use super::{events::Event, schema};
 
 #[derive(cynic::QueryVariables, Debug)]
@@ -25,11 +23,10 @@ pub struct TicketUpdate {
     pub version: i32,
 }
 
-pub type RemainingTicketsOperation =
-    cynic::StreamingOperation<RemainingTickets, RemainingTicketsVariables>;
+pub type RemainingTicketsOperation = cynic::Operation<RemainingTickets, RemainingTicketsVariables>;
 
 pub fn remaining_tickets(event_ids: Vec<cynic::Id>) -> RemainingTicketsOperation {
-    RemainingTickets::build(RemainingTicketsVariables { event_ids: Some(event_ids) })
+    operation!(RemainingTickets, RemainingTicketsVariables { event_ids: Some(event_ids) })
 }
 
 #[derive(cynic::QueryVariables, Debug)]
@@ -54,10 +51,10 @@ pub struct EditedEvent {
     pub event: Event,
 }
 
-pub type EventUpdatesOperation = cynic::StreamingOperation<EventUpdates, EventUpdatesVariables>;
+pub type EventUpdatesOperation = cynic::Operation<EventUpdates, EventUpdatesVariables>;
 
 /// Watches events of which the page has these revisions. Other revisions are sent at once.
 pub fn event_updates(known: Vec<(cynic::Id, i32)>) -> EventUpdatesOperation {
     let (event_ids, revisions) = known.into_iter().unzip();
-    EventUpdates::build(EventUpdatesVariables { event_ids, revisions: Some(revisions) })
+    operation!(EventUpdates, EventUpdatesVariables { event_ids, revisions: Some(revisions) })
 }

@@ -1,7 +1,5 @@
 //! Organizers, their members, and the list of all their events.
 
-use cynic::{MutationBuilder, QueryBuilder};
-
 use super::{
     bookings::PageInfo,
     events::{Event, Money},
@@ -224,15 +222,15 @@ pub struct RemoveOrganizerMember {
 
 /// The organizers that the viewer is a member of.
 pub fn my_organizers() -> cynic::Operation<MyOrganizers, ()> {
-    MyOrganizers::build(())
+    operation!(MyOrganizers, ())
 }
 
 pub fn organizer_to_manage(slug: String) -> cynic::Operation<OrganizerToManage, SlugVariables> {
-    OrganizerToManage::build(SlugVariables { slug })
+    operation!(OrganizerToManage, SlugVariables { slug })
 }
 
 pub fn members_of_organizer(slug: String) -> cynic::Operation<MembersOfOrganizer, SlugVariables> {
-    MembersOfOrganizer::build(SlugVariables { slug })
+    operation!(MembersOfOrganizer, SlugVariables { slug })
 }
 
 /// The organizer's first events, or those after the cursor, with drafts.
@@ -241,34 +239,34 @@ pub fn events_of_organizer(
     first: i32,
     after: Option<String>,
 ) -> cynic::Operation<EventsOfOrganizer, EventsOfOrganizerVariables> {
-    EventsOfOrganizer::build(EventsOfOrganizerVariables { slug, first, after })
+    operation!(EventsOfOrganizer, EventsOfOrganizerVariables { slug, first, after })
 }
 
 /// What an event has sold and taken.
 pub fn sales_of_event(id: cynic::Id) -> cynic::Operation<SalesOfEvent, SalesOfEventVariables> {
-    SalesOfEvent::build(SalesOfEventVariables { id })
+    operation!(SalesOfEvent, SalesOfEventVariables { id })
 }
 
 pub fn create_organizer(
     input: CreateOrganizerInput,
 ) -> cynic::Operation<CreateOrganizer, CreateOrganizerVariables> {
-    CreateOrganizer::build(CreateOrganizerVariables { input })
+    operation!(CreateOrganizer, CreateOrganizerVariables { input })
 }
 
 pub fn update_organizer(
     input: UpdateOrganizerInput,
 ) -> cynic::Operation<UpdateOrganizer, UpdateOrganizerVariables> {
-    UpdateOrganizer::build(UpdateOrganizerVariables { input })
+    operation!(UpdateOrganizer, UpdateOrganizerVariables { input })
 }
 
 pub fn set_organizer_member(
     input: SetOrganizerMemberInput,
 ) -> cynic::Operation<SetOrganizerMember, SetOrganizerMemberVariables> {
-    SetOrganizerMember::build(SetOrganizerMemberVariables { input })
+    operation!(SetOrganizerMember, SetOrganizerMemberVariables { input })
 }
 
 pub fn remove_organizer_member(
     input: RemoveOrganizerMemberInput,
 ) -> cynic::Operation<RemoveOrganizerMember, RemoveOrganizerMemberVariables> {
-    RemoveOrganizerMember::build(RemoveOrganizerMemberVariables { input })
+    operation!(RemoveOrganizerMember, RemoveOrganizerMemberVariables { input })
 }
