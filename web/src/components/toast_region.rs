@@ -53,7 +53,11 @@ pub(crate) fn ToastRegion() -> impl IntoView {
                                 {link
                                     .map(|(label, path)| {
                                         view! {
-                                            <a class="link-button" href=path>
+                                            <a
+                                                class="link-button"
+                                                href=path
+                                                on:click=move |_| toasts.dismiss(id)
+                                            >
                                                 {label}
                                             </a>
                                         }

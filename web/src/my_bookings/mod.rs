@@ -6,6 +6,7 @@
 mod attempts;
 mod booking;
 mod cancellation;
+mod change;
 mod shortage;
 
 use cynic::Id;

@@ -2,6 +2,7 @@
 
 mod order;
 mod similar;
+mod stepper;
 mod stub;
 
 use leptos::prelude::*;
@@ -105,7 +106,7 @@ pub(crate) fn EventPage() -> impl IntoView {
                     let event = RwSignal::from(shown.event);
                     Some(
                         view! {
-                            <Picture event sizes="min(100vw, 71rem)" />
+                            <Picture event sizes="(width < 56rem) 100vw, 47rem" />
                             <DateTile event />
                         },
                     )
@@ -222,7 +223,7 @@ fn EventDetails(shown: ShownEvent) -> impl IntoView {
                     }
                     match offer.get() {
                         Offer::Booked => {
-                            view! { <Stub event held=held.clone() /> }.into_any()
+                            view! { <Stub event sale held=held.clone() /> }.into_any()
                         }
                         Offer::TryAgain | Offer::Cancelled => {
                             let state = booking_state.clone();

@@ -1,21 +1,28 @@
 //! What the page shows to somebody who has booked.
 
-use leptos::prelude::*;
+use leptos::{prelude::*, task::spawn_local};
 use rowlock_web_operations::{
     DateTime,
     events::{Event, MyBooking},
 };
 
-use super::tickets;
+use super::{stepper::Stepper, tickets};
 use crate::{
+    api::live::LiveCounts,
     browser,
     event_changes::place,
+    my_bookings::MyBookings,
+    sale::Sale,
     toasts::{Toast, Toasts, Tone},
 };
 
 /// The user's booking, as the stub of a ticket.
 #[component]
-pub(super) fn Stub(event: RwSignal<Event>, held: ArcRwSignal<Option<MyBooking>>) -> impl IntoView {
+pub(super) fn Stub(
+    event: RwSignal<Event>,
+    sale: Memo<Sale>,
+    held: ArcRwSignal<Option<MyBooking>>,
+) -> impl IntoView {
     let toasts = Toasts::from_context();
     let share = move |_| {
         let title = event.with_untracked(|event| event.title.clone());
@@ -40,25 +47,82 @@ pub(super) fn Stub(event: RwSignal<Event>, held: ArcRwSignal<Option<MyBooking>>)
                     view! {
                         <p class="yours">
                             {format!("You have {}.", tickets(held.quantity))} " Reference: "
-                            <span class="reference-code">{held.reference}</span>
+                            <span class="reference-code">{held.reference.clone()}</span>
                         </p>
-                        <a
-                            class="button button-quiet"
-                            href=calendar
-                            download="event.ics"
-                            rel="external"
-                        >
-                            "Add to calendar"
-                        </a>
+                        <Show when=move || sale.get() != Sale::Started>
+                            <Change event sale held=held.clone() />
+                        </Show>
+                        <div class="stub-actions">
+                            <a
+                                class="button button-quiet"
+                                href=calendar
+                                download="event.ics"
+                                rel="external"
+                            >
+                                "Add to calendar"
+                            </a>
+                            <button type="button" class="button button-quiet" on:click=share>
+                                "Share"
+                            </button>
+                        </div>
                     }
                 })
         }}
-        <button type="button" class="button button-quiet" on:click=share>
-            "Share"
-        </button>
         <a class="button" href="/bookings" rel="external">
             "View booking"
         </a>
+    }
+}
+
+/// The choice of another number of tickets.
+#[component]
+fn Change(event: RwSignal<Event>, sale: Memo<Sale>, held: MyBooking) -> impl IntoView {
+    let my_bookings = MyBookings::from_context();
+    let count =
+        LiveCounts::from_context().count_of(&event.with_untracked(|event| event.id.clone()));
+    let (before, quantity) = (held.quantity, RwSignal::new(held.quantity));
+    let is_sent = RwSignal::new(false);
+    let max = Signal::derive(move || match sale.get() {
+        Sale::Open => {
+            let possible = before.saturating_add(count.get().remaining().max(0));
+            event.with(|event| event.max_per_booking).min(possible).max(before)
+        }
+        _ => before,
+    });
+    let change = move |_| {
+        if is_sent.get_untracked() {
+            return;
+        }
+        is_sent.set(true);
+        let held = held.clone();
+        spawn_local(async move {
+            let (id, title) = event.with_untracked(|event| (event.id.clone(), event.title.clone()));
+            my_bookings.change(held, &id, &title, quantity.get_untracked()).await;
+            is_sent.try_set(false);
+        });
+    };
+    view! {
+        <div class="order-row">
+            <Stepper quantity max is_sent choose=Callback::new(move |wanted| quantity.set(wanted)) />
+            {move || {
+                (quantity.get() != before)
+                    .then(|| {
+                        view! {
+                            <button
+                                type="button"
+                                class="button change"
+                                aria-disabled=move || is_sent.get().to_string()
+                                on:click=change.clone()
+                            >
+                                {move || match is_sent.get() {
+                                    true => "Changing…".to_owned(),
+                                    false => format!("Change to {}", tickets(quantity.get())),
+                                }}
+                            </button>
+                        }
+                    })
+            }}
+        </div>
     }
 }
 

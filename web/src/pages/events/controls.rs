@@ -99,7 +99,7 @@ fn Chips(
             [free, few].map(|price| {
                 let words = match browser::price(&price, 1) {
                     free if free == browser::FREE => free,
-                    price => format!("Up to {price}"),
+                    price => format!("Up to {}", price.trim_end_matches(".00")),
                 };
                 let is_on = filters.max_price.as_ref() == Some(&price);
                 let max_price = (!is_on).then_some(price);
