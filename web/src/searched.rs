@@ -34,8 +34,6 @@ pub(crate) fn marked(text: &str, search: &str, lower: impl Fn(&str) -> String) -
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     fn marked(text: &str, search: &str) -> String {
         super::marked(text, search, str::to_lowercase)
     }

@@ -154,7 +154,7 @@ pub struct EventListVariables {
 pub struct EventList {
     #[arguments(first: $first, offset: $offset, search: $search, filter: $filter, orderBy: $order_by)]
     pub events: EventConnection,
-    #[arguments(first: 6)]
+    #[arguments(first: 5)]
     pub cities: Vec<City>,
 }
 

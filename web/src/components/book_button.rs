@@ -133,6 +133,10 @@ pub(crate) fn BookButton(
             }
         });
     }
+    let label = move || match offer.get() {
+        Offer::Bookable | Offer::ViewerUnknown => words(quantity.get()),
+        offer => offer.label().to_owned(),
+    };
     let is_active = move || matches!(offer.get(), Offer::Bookable | Offer::TryAgain);
     // `aria-disabled`, because `disabled` would take the focus from the button that was just
     // pressed.
@@ -143,19 +147,11 @@ pub(crate) fn BookButton(
             class:booked=move || offer.get() == Offer::Booked
             node_ref=button
             aria-disabled=move || (!is_active()).to_string()
-            aria-label=move || {
-                event.with(|event| match offer.get() {
-                    Offer::Bookable | Offer::ViewerUnknown => format!("Book {}", event.title),
-                    offer => format!("{}: {}", offer.label(), event.title),
-                })
-            }
+            aria-label=move || event.with(|event| format!("{}: {}", label(), event.title))
             on:click=move |_| press()
         >
             {move || (offer.get() == Offer::Booked).then(Check)}
-            {move || match offer.get() {
-                Offer::Bookable | Offer::ViewerUnknown => words(quantity.get()),
-                offer => offer.label().to_owned(),
-            }}
+            {label}
         </button>
     }
     .into_any()

@@ -78,7 +78,7 @@ async fn the_first_field_of_a_form_has_the_focus_when_the_page_opens() {
     };
     browser.open(&format!("{}/sign-in", app.url)).await;
     expect_focus("email", "Sign in").await;
-    browser.click_label("Create account").await;
+    browser.click(".form-alternative a").await;
     expect_focus("name", "Create account").await;
     assert_eq!(browser.evaluate("return document.title").await, "Create account · Rowlock");
     // To leave the field without a text is no mistake.

@@ -97,9 +97,12 @@ pub(crate) fn EventPage() -> impl IntoView {
         EventPageState::Event(shown) => shown.event.with(|event| event.title.clone()),
     });
     view! {
-        <nav class="crumbs" aria-label="Breadcrumb">
-            <a href=list>"All events"</a>
-        </nav>
+        <div class="above">
+            <nav class="crumbs" aria-label="Breadcrumb">
+                <a href=list>"All events"</a>
+            </nav>
+            <LiveStatus />
+        </div>
         <div class="picture hero">
             {move || match state.get() {
                 EventPageState::Event(shown) => {
@@ -114,9 +117,7 @@ pub(crate) fn EventPage() -> impl IntoView {
                 _ => None,
             }}
         </div>
-        <PageHeading title is_final=Signal::derive(move || state.get() != EventPageState::Loading)>
-            <LiveStatus />
-        </PageHeading>
+        <PageHeading title is_final=Signal::derive(move || state.get() != EventPageState::Loading) />
         {move || match state.get() {
             EventPageState::Loading => {
                 view! {

@@ -94,17 +94,21 @@ fn Chips(
             }
             .into_any()
         };
-        let prices = currency.get().map(|few| {
-            let free = Money { amount: Decimal("0".to_owned()), ..few.clone() };
-            [free, few].map(|price| {
-                let words = match browser::price(&price, 1) {
-                    free if free == browser::FREE => free,
-                    price => format!("Up to {}", price.trim_end_matches(".00")),
-                };
-                let is_on = filters.max_price.as_ref() == Some(&price);
-                let max_price = (!is_on).then_some(price);
-                chip(words, is_on, Filters { max_price, ..filters.clone() })
-            })
+        // A list without events has no currency.
+        let prices = match (currency.get(), filters.max_price.clone()) {
+            (Some(few), _) => {
+                vec![Money { amount: Decimal("0".to_owned()), ..few.clone() }, few]
+            }
+            (None, chosen) => chosen.into_iter().collect(),
+        };
+        let prices = prices.into_iter().map(|price| {
+            let words = match browser::price(&price, 1) {
+                free if free == browser::FREE => free,
+                price => format!("Up to {}", price.trim_end_matches(".00")),
+            };
+            let is_on = filters.max_price.as_ref() == Some(&price);
+            let max_price = (!is_on).then_some(price);
+            chip(words, is_on, Filters { max_price, ..filters.clone() })
         });
         let Filters { is_weekend, is_available, ref city, .. } = *filters;
         view! {
@@ -113,7 +117,7 @@ fn Chips(
                 is_weekend,
                 Filters { is_weekend: !is_weekend, ..filters.clone() },
             )}
-            {prices.map(IntoIterator::into_iter).into_iter().flatten().collect_view()}
+            {prices.collect_view()}
             {chip(
                 "Still available".to_owned(),
                 is_available,

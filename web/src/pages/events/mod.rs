@@ -84,8 +84,8 @@ pub(crate) fn EventsPage() -> impl IntoView {
             })
         })
     };
-    // A price is in the currency of the first event with one. The last one is kept while a list
-    // loads, and so are the cities.
+    // A price is the one that was chosen, or in the currency of the first event with one. The last
+    // one is kept while a list loads, and so are the cities.
     let cities = Memo::new(move |before: Option<&Vec<String>>| {
         events.with(|events| match events.data() {
             Some(page) => page.cities.clone(),
@@ -93,12 +93,15 @@ pub(crate) fn EventsPage() -> impl IntoView {
         })
     });
     let currency = Memo::new(move |before: Option<&Option<Money>>| {
-        events.with(|events| {
-            let listed = events.data().into_iter().flat_map(|page| &page.events);
-            let mut prices = listed.map(|listed| &listed.event.price);
-            let is_free = |price: &&Money| price.amount.0.bytes().all(|b| matches!(b, b'0' | b'.'));
-            let priced = prices.find(|price| !is_free(price)).map(few);
-            priced.or_else(|| before.cloned().flatten())
+        let is_free = |price: &Money| price.amount.0.bytes().all(|b| matches!(b, b'0' | b'.'));
+        let chosen = params.with(|params| params.filters.max_price.clone());
+        chosen.filter(|price| !is_free(price)).or_else(|| {
+            events.with(|events| {
+                let listed = events.data().into_iter().flat_map(|page| &page.events);
+                let mut prices = listed.map(|listed| &listed.event.price);
+                let priced = prices.find(|price| !is_free(price)).map(few);
+                priced.or_else(|| before.cloned().flatten())
+            })
         })
     });
     // The route decides, and the page does not change its route.

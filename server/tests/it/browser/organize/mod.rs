@@ -1,6 +1,7 @@
 //! The pages of organizers.
 
 mod attendees;
+mod cover;
 mod event_form;
 mod leaving;
 mod live_sales;
