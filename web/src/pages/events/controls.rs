@@ -117,12 +117,13 @@ fn Chips(
                 is_weekend,
                 Filters { is_weekend: !is_weekend, ..filters.clone() },
             )}
-            {prices.collect_view()}
             {chip(
                 "Still available".to_owned(),
                 is_available,
                 Filters { is_available: !is_available, ..filters.clone() },
             )}
+            // What follows is known later. It must not move what is there already.
+            {prices.collect_view()}
             {cities
                 .get()
                 .into_iter()
