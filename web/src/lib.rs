@@ -40,6 +40,7 @@ mod my_bookings;
 mod organize;
 mod pages;
 mod picture;
+mod preview;
 mod program;
 mod query;
 mod redirect;
@@ -56,6 +57,8 @@ mod validation;
 mod visibility;
 
 use leptos::prelude::*;
+
+use preview::Preview;
 
 /// Starts the buyer's program in the page's body.
 pub fn start_buyer() {
@@ -74,8 +77,13 @@ pub fn start_organizer() {
 
 fn start<V: IntoView + 'static>(app: impl FnOnce() -> V + 'static) {
     // The static page that was visible while the program loaded.
-    if let Some(shell) = document().get_element_by_id("shell") {
+    let shell = document().get_element_by_id("shell");
+    let preview = shell.as_ref().and_then(Preview::of_static_page);
+    if let Some(shell) = shell {
         shell.remove();
     }
-    leptos::mount::mount_to_body(app);
+    leptos::mount::mount_to_body(move || {
+        Preview::provide(preview);
+        app()
+    });
 }

@@ -102,7 +102,7 @@ impl Head {
 }
 
 /// The text for HTML, between tags and in quoted attributes.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     for char in text.chars() {
         match char {
@@ -134,7 +134,7 @@ fn script_safe(json: &str) -> String {
 }
 
 /// The text in one line, without the characters that change the direction of the text after them.
-fn without_direction(text: &str) -> String {
+pub(super) fn without_direction(text: &str) -> String {
     let plain: String = text.chars().filter(|char| !is_bidi_control(*char)).collect();
     let words = plain.split(|char: char| char.is_whitespace() || char.is_control());
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")

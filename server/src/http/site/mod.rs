@@ -6,6 +6,7 @@ mod embedded;
 mod head;
 mod markdown;
 mod pages;
+mod preview;
 mod public_origin;
 mod structured_data;
 mod text_pages;

@@ -26,6 +26,7 @@ use uuid::Uuid;
 
 use super::{
     head::{Head, Picture, TAGLINE},
+    preview::event_preview,
     public_origin::{DEPENDS_ON, public_origin},
     structured_data::{event_data, organization, organizer_path},
 };
@@ -60,6 +61,10 @@ const ORGANIZERS_PREFIX: &str = "/organize/";
 /// The lines between these, in the client's file, are about the page.
 const HEAD_START: &str = "<!-- about this page: replaced by the server -->";
 const HEAD_END: &str = "<!-- /about this page -->";
+
+/// What is between these shows until the client has drawn the page.
+const PREVIEW_START: &str = "<!-- until the client draws the page: replaced by the server -->";
+const PREVIEW_END: &str = "<!-- /until the client draws the page -->";
 
 /// Longest wait for an event or an organizer. After that, the page is sent without it.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
@@ -159,7 +164,10 @@ async fn event<B: Backend>(
         Ok(Ok(Some(found))) => {
             let origin = public_origin(&headers, app.scheme(&headers));
             let head = event_head(&found, origin, &app);
-            client.page(StatusCode::OK, &head).await
+            let FoundEvent { event, organizer, cover } = &found;
+            let now = app.services.clock.now();
+            let preview = event_preview(event, organizer.as_deref(), cover.as_deref(), now);
+            client.page_with(StatusCode::OK, &head, Some(&preview)).await
         }
         Ok(Ok(None)) => not_found(Extension(client)).await,
         Ok(Err(error)) => {
@@ -290,11 +298,20 @@ fn organizer_head(organizer: &organizer::Model, origin: Option<String>) -> Head 
 
 impl<B: Backend> Client<B> {
     async fn page(&self, status: StatusCode, head: &Head) -> Response {
+        self.page_with(status, head, None).await
+    }
+
+    /// A page that shows its subject before the client has drawn it, if there is a preview.
+    async fn page_with(&self, status: StatusCode, head: &Head, preview: Option<&str>) -> Response {
         match self.read().await {
             Ok(file) => {
                 let vary = [(header::VARY, HeaderValue::from_static(DEPENDS_ON))];
                 let link = if self.has_ides { LINK_TO_IDES } else { "" };
                 let page = with_head(&file, &(head.to_html() + link));
+                let page = match preview {
+                    Some(preview) => with_lines(&page, [PREVIEW_START, PREVIEW_END], preview),
+                    None => page,
+                };
                 (status, vary, Html(page)).into_response()
             }
             Err(error) => unreadable(&error),

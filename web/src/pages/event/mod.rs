@@ -28,6 +28,7 @@ use crate::{
     last_list::LastListPath,
     my_bookings::{BookingState, MyBookings},
     pages::not_found::NotFound,
+    preview::Preview,
     query::{Query, QueryState},
     scroll::ScrollPositions,
     session::Session,
@@ -91,7 +92,11 @@ pub(crate) fn EventPage() -> impl IntoView {
             }),
         })
     });
+    let preview = StoredValue::new(Preview::take().unwrap_or_default());
     let title = Signal::derive(move || match state.get() {
+        EventPageState::Loading if preview.with_value(|preview| !preview.title.is_empty()) => {
+            preview.with_value(|preview| preview.title.clone())
+        }
         EventPageState::Loading | EventPageState::Failed(_) => "Event".to_owned(),
         EventPageState::Missing => "Not found".to_owned(),
         EventPageState::Event(shown) => shown.event.with(|event| event.title.clone()),
@@ -107,27 +112,39 @@ pub(crate) fn EventPage() -> impl IntoView {
             {move || match state.get() {
                 EventPageState::Event(shown) => {
                     let event = RwSignal::from(shown.event);
-                    Some(
-                        view! {
-                            <Picture event sizes="(width < 56rem) 100vw, 47rem" />
-                            <DateTile event />
-                        },
-                    )
+                    view! {
+                        <Picture event sizes="(width < 56rem) 100vw, 47rem" />
+                        <DateTile event />
+                    }
+                        .into_any()
                 }
-                _ => None,
+                EventPageState::Loading => {
+                    let picture = preview.with_value(|preview| preview.hero.clone());
+                    view! { <div class="poster" inner_html=picture></div> }.into_any()
+                }
+                _ => ().into_any(),
             }}
         </div>
         <PageHeading title is_final=Signal::derive(move || state.get() != EventPageState::Loading) />
         {move || match state.get() {
             EventPageState::Loading => {
+                let about = preview.with_value(|preview| preview.about.clone());
+                let about = match about.as_str() {
+                    "" => {
+                        view! {
+                            <div class="about skeleton" aria-hidden="true">
+                                <div class="line"></div>
+                                <div class="line"></div>
+                                <div class="line line-short"></div>
+                            </div>
+                        }
+                            .into_any()
+                    }
+                    _ => view! { <section class="about" inner_html=about></section> }.into_any(),
+                };
                 view! {
-                    <div class="event skeleton" aria-hidden="true">
-                        <div class="about">
-                            <div class="line"></div>
-                            <div class="line"></div>
-                            <div class="line line-short"></div>
-                        </div>
-                        <div class="panel">
+                    <div class="event">
+                        {about} <div class="panel skeleton" aria-hidden="true">
                             <div class="line line-badge"></div>
                             <div class="line line-button"></div>
                         </div>

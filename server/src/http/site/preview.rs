@@ -1,0 +1,134 @@
+//! What an event's page shows until the client has drawn it: the event's texts and its picture, for
+//! people with a slow connection, and for whoever runs no script.
+
+use chrono::{DateTime, Datelike, Utc};
+use chrono_tz::Tz;
+use rowlock_entities::{event, organizer};
+
+use super::head::{escaped, without_direction};
+use crate::{covers::Cover, visible_text::is_bidi_control};
+
+/// How much of the description is written, in characters. More does not fit on a screen.
+const MAX_DESCRIPTION_CHARS: usize = 1_500;
+
+/// The inside of the page's main part. It has the classes that the client's own has, so that the two
+/// look alike, and the client keeps what is in `.hero` and `.about` until it has read the event.
+pub(super) fn event_preview(
+    event: &event::Model,
+    organizer: Option<&organizer::Model>,
+    cover: Option<&Cover>,
+    now: DateTime<Utc>,
+) -> String {
+    let title = escaped(&without_direction(&event.title));
+    let picture = cover.map(picture).unwrap_or_default();
+    let place = match event.city.as_str() {
+        "" => event.venue.clone(),
+        city => format!("{}, {city}", event.venue),
+    };
+    let host = organizer.map(|organizer| format!("Hosted by {}", organizer.name));
+    let row = |text: &str| {
+        let text = escaped(&without_direction(text));
+        format!("<div class=\"row\"><svg class=\"icon\"></svg><p>{text}</p></div>")
+    };
+    let rows: String = [Some(time(event, now)), Some(place), host]
+        .iter()
+        .flatten()
+        .map(|text| row(text))
+        .collect();
+    let description = event.description.chars().filter(|char| !is_bidi_control(*char));
+    // The page breaks lines at these as well.
+    let description = description.map(|char| match char {
+        '\u{2028}' | '\u{2029}' => '\n',
+        char => char,
+    });
+    let description = escaped(&description.take(MAX_DESCRIPTION_CHARS).collect::<String>());
+    format!(
+        "<div class=\"above\"><nav class=\"crumbs\" aria-label=\"Breadcrumb\">\
+         <a href=\"/events\">All events</a></nav></div>\
+         <div class=\"picture hero\">{picture}</div>\
+         <div class=\"page-head\"><h1>{title}</h1></div>\
+         <div class=\"event\"><section class=\"about\" aria-label=\"About the event\">{rows}\
+         <p class=\"description\">{description}</p></section>\
+         <div class=\"panel skeleton\" aria-hidden=\"true\"><div class=\"line line-badge\"></div>\
+         <div class=\"line line-button\"></div></div></div>"
+    )
+}
+
+/// The picture as the client shows it.
+fn picture(cover: &Cover) -> String {
+    let [small, medium, large] = [400, 800, 1600].map(|width| cover.path(width));
+    let alt = escaped(&cover.alt);
+    format!(
+        "<div class=\"poster\"><img src=\"{medium}\" \
+         srcset=\"{small} 400w, {medium} 800w, {large} 1600w\" \
+         sizes=\"(width &lt; 56rem) 100vw, 47rem\" alt=\"{alt}\" width=\"1600\" height=\"900\" />\
+         </div>"
+    )
+}
+
+/// When the event takes place, in its own time zone. Which one the visitor has is not known here, so
+/// it is always named.
+fn time(event: &event::Model, now: DateTime<Utc>) -> String {
+    let zone = event.time_zone.parse().unwrap_or(Tz::UTC);
+    let start = event.starts_at.with_timezone(&zone);
+    let date = |time: &DateTime<Tz>| {
+        let with_year = time.year() != now.with_timezone(&zone).year();
+        time.format(if with_year { "%a, %b %-d, %Y" } else { "%a, %b %-d" }).to_string()
+    };
+    let clock = |time: &DateTime<Tz>| time.format("%-I:%M %p").to_string();
+    let end = event.ends_at.map(|end| end.with_timezone(&zone));
+    let end = end.map(|end| match date(&end) == date(&start) {
+        true => format!(" – {}", clock(&end)),
+        false => format!(" – {} · {}", date(&end), clock(&end)),
+    });
+    let city = event.time_zone.rsplit('/').next().unwrap_or_default().replace('_', " ");
+    let end = end.unwrap_or_default();
+    format!("{} · {}{end} ({city})", date(&start), clock(&start))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{Duration, TimeZone};
+    use rowlock_entities::OrganizerId;
+
+    use super::*;
+    use crate::events::{EventChanges, draft, published};
+
+    fn jazz_night() -> (event::Model, DateTime<Utc>) {
+        let now = Utc.with_ymd_and_hms(2026, 11, 26, 12, 0, 0).unwrap();
+        let values = EventChanges {
+            title: Some("Jazz <b>Night</b>".into()),
+            venue: Some("Blue \"Door\"".into()),
+            city: Some("New York".into()),
+            time_zone: Some("America/New_York".into()),
+            starts_at: Some(now + Duration::hours(250)),
+            total_tickets: Some(80),
+            ..EventChanges::default()
+        };
+        (published(draft(OrganizerId::new(), None, &values, now)), now)
+    }
+
+    #[test]
+    fn times_are_those_of_the_event() {
+        let (mut event, now) = jazz_night();
+        assert_eq!(time(&event, now), "Sun, Dec 6 · 5:00 PM (New York)");
+        event.ends_at = Some(event.starts_at + Duration::hours(3));
+        assert_eq!(time(&event, now), "Sun, Dec 6 · 5:00 PM – 8:00 PM (New York)");
+        event.ends_at = Some(event.starts_at + Duration::days(30));
+        assert_eq!(
+            time(&event, now),
+            "Sun, Dec 6 · 5:00 PM – Tue, Jan 5, 2027 · 5:00 PM (New York)"
+        );
+    }
+
+    #[test]
+    fn no_text_becomes_an_element() {
+        let (mut event, now) = jazz_night();
+        event.description = "<script>alert(1)</script> & more".repeat(100);
+        let html = event_preview(&event, None, None, now);
+        assert!(html.contains("<h1>Jazz &lt;b&gt;Night&lt;/b&gt;</h1>"), "{html}");
+        assert!(html.contains("Blue &quot;Door&quot;, New York"), "{html}");
+        assert!(!html.contains("<script"), "{html}");
+        assert!(html.chars().count() < 4_000, "{html}");
+    }
+}
