@@ -1,7 +1,7 @@
-// Lets the browser paint the static page before it starts compiling. A hidden tab paints no frames, so the
-// timer goes on without one.
+// Lets the browser show the static page before it starts compiling. A hidden tab shows nothing, so the
+// timer goes on without that.
 await new Promise((resolve) => {
-  requestAnimationFrame(() => setTimeout(resolve));
+  new PerformanceObserver(resolve).observe({ type: "paint", buffered: true });
   setTimeout(resolve, 100);
 });
 try {
