@@ -86,6 +86,14 @@ impl Availability {
     }
 }
 
+/// A number of tickets in words.
+pub(crate) fn tickets(count: i32) -> String {
+    match count {
+        1 => "1 ticket".to_owned(),
+        count => format!("{count} tickets"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,10 @@ use rowlock_web_operations::{
 };
 
 use super::{BookingState, MyBookings};
-use crate::toasts::{Toast, Tone};
+use crate::{
+    ticket_count::tickets,
+    toasts::{Toast, Tone},
+};
 
 impl MyBookings {
     /// Gives the user's booking of an event another number of tickets, and shows the outcome.
@@ -47,8 +50,7 @@ impl MyBookings {
         self.held_of(event_id).set(Some(MyBooking { id, reference, quantity }));
         self.settle(event_id, BookingState::Booked { quantity });
         self.session.tell_tabs_bookings_changed();
-        let tickets = if quantity == 1 { "ticket" } else { "tickets" };
-        let text = format!("You now have {quantity} {tickets} for {title}.");
+        let text = format!("You now have {} for {title}.", tickets(quantity));
         self.show_booked(event_id, Toast::new(Tone::Success, text));
     }
 }

@@ -32,7 +32,7 @@ use crate::{
     query::{Query, QueryState},
     scroll::ScrollPositions,
     session::Session,
-    ticket_count::TicketCount,
+    ticket_count::{TicketCount, tickets},
     visibility::PageVisibility,
 };
 use order::Order;
@@ -315,12 +315,5 @@ fn outcome(state: BookingState, offer: Offer) -> Option<AnyView> {
             Some(view! { <p class="unknown">{text}</p> }.into_any())
         }
         _ => None,
-    }
-}
-
-fn tickets(quantity: i32) -> String {
-    match quantity {
-        1 => "1 ticket".to_owned(),
-        count => format!("{count} tickets"),
     }
 }

@@ -6,13 +6,14 @@ use rowlock_web_operations::{
     events::{Event, MyBooking},
 };
 
-use super::{stepper::Stepper, tickets};
+use super::stepper::Stepper;
 use crate::{
     api::live::LiveCounts,
     browser,
     event_changes::place,
     my_bookings::MyBookings,
     sale::Sale,
+    ticket_count::tickets,
     toasts::{Toast, Toasts, Tone},
 };
 

@@ -6,7 +6,7 @@ use rowlock_web_operations::{
     bookings::BookingStatus,
 };
 
-use crate::{browser, dates};
+use crate::{browser, dates, ticket_count::tickets};
 
 #[component]
 pub(super) fn AttendeeRow(
@@ -21,10 +21,7 @@ pub(super) fn AttendeeRow(
         (false, Some(CancelledBy::Organizer)) => ("badge badge-sold-out", "Cancelled by organizer"),
         (false, Some(CancelledBy::Buyer) | None) => ("badge badge-sold-out", "Cancelled by buyer"),
     };
-    let tickets = match booking.quantity {
-        1 => "1 ticket".to_owned(),
-        count => format!("{count} tickets"),
-    };
+    let tickets = tickets(booking.quantity);
     let price = browser::price(&booking.total_price, 1);
     let when = match &booking.cancelled_at {
         None => format!("Booked on {}", dates::time_here(&booking.created_at)),
