@@ -8,7 +8,8 @@ use js_sys::{Array, Date, Function, Intl, JsString, Object, Reflect};
 use leptos::prelude::{document, window};
 use rowlock_web_operations::events::Money;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{FocusOptions, HtmlElement, Storage};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{FocusOptions, HtmlElement, Storage, VisibilityState};
 
 use crate::{language::english_variant, money::Amount, program::Program};
 
@@ -125,22 +126,53 @@ pub(crate) fn utc_of(rfc3339: &str) -> String {
     written.get(..19).unwrap_or_default().to_owned() + "Z"
 }
 
-/// Offers to share the page's address. Where the browser has no way to do that, the address is
-/// copied. Returns whether the browser has one.
-pub(crate) fn share(title: &str) -> bool {
+/// What became of an address that the visitor wants to share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shared {
+    /// The browser shows its own ways to share.
+    Offered,
+    Copied,
+    /// The browser has no way to share, and may not copy.
+    Refused,
+}
+
+/// Offers to share the address of a page. Where the browser has no way to do that, the address is
+/// copied.
+pub(crate) async fn share(title: &str, path: &str) -> Shared {
     let navigator = window().navigator();
-    let url = window().location().href().unwrap_or_default();
-    let share = Reflect::get(&navigator, &"share".into()).ok();
-    match share.and_then(|share| share.dyn_into::<Function>().ok()) {
-        Some(share) => {
-            // The user may close it; nothing has to be done then.
-            let _ = share.call1(&navigator, &object(&[("title", title), ("url", &url)]));
-            true
-        }
-        None => {
-            let _ = navigator.clipboard().write_text(&url);
-            false
-        }
+    let url = window().location().origin().unwrap_or_default() + path;
+    let of = |name: &str| Reflect::get(&navigator, &name.into()).ok();
+    if let Some(share) = of("share").and_then(|share| share.dyn_into::<Function>().ok()) {
+        // The user may close it; nothing has to be done then.
+        let _ = share.call1(&navigator, &object(&[("title", title), ("url", &url)]));
+        return Shared::Offered;
+    }
+    // Pages that were not loaded over HTTPS have no clipboard.
+    if of("clipboard").is_none_or(|clipboard| clipboard.is_undefined()) {
+        return Shared::Refused;
+    }
+    match JsFuture::from(navigator.clipboard().write_text(&url)).await {
+        Ok(_) => Shared::Copied,
+        Err(_) => Shared::Refused,
+    }
+}
+
+/// The relation of a link to this path. The browser itself follows a link to a page of another
+/// program.
+pub(crate) fn rel_of(path: &str) -> Option<&'static str> {
+    (Program::of(path) != this_program()).then_some("external")
+}
+
+pub(crate) fn is_page_visible() -> bool {
+    document().visibility_state() == VisibilityState::Visible
+}
+
+/// Focuses the first element that matches.
+pub(crate) fn focus_first(css: &str) {
+    let found = document().query_selector(css).ok().flatten();
+    if let Some(element) = found.and_then(|found| found.dyn_into::<HtmlElement>().ok()) {
+        // An element in the page can be focused.
+        let _ = element.focus();
     }
 }
 

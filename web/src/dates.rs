@@ -60,7 +60,7 @@ impl Written {
     fn date_and_time(&self) -> String {
         match self.time.as_str() {
             "" => self.date.clone(),
-            time => format!("{} · {time}", self.date),
+            time => format!("{} ·\u{a0}{time}", self.date),
         }
     }
 }
@@ -86,7 +86,7 @@ pub(crate) fn start_of(event: &Event) -> String {
 pub(crate) fn span_of(event: &Event) -> String {
     let Some(ends_at) = &event.ends_at else { return start_of(event) };
     let start = written(&event.time_zone, &event.starts_at.0);
-    let end = written(&event.time_zone, &ends_at.0);
+    let end = written_as(format_of(&event.starts_at.0), &event.time_zone, &ends_at.0);
     let end = if end.date == start.date { end.time } else { end.date_and_time() };
     let span = format!("{} – {end}", start.date_and_time());
     with_zone(span, &start, &event.starts_at.0, &event.time_zone)
@@ -168,12 +168,16 @@ fn format_of(time: &str) -> Format {
 }
 
 fn written(zone: &str, time: &str) -> Written {
+    written_as(format_of(time), zone, time)
+}
+
+fn written_as(format: Format, zone: &str, time: &str) -> Written {
     let date = Date::new(&JsValue::from_str(time));
     // An organizer may not have entered a time yet. A browser's formatter throws then.
     if date.get_time().is_nan() {
         return Written { date: time.to_owned(), ..Written::default() };
     }
-    let formatter = formatter(format_of(time), zone);
+    let formatter = formatter(format, zone);
     let mut found = Written::default();
     let mut between = String::new();
     for part in formatter.format_to_parts(&date).iter() {
@@ -194,7 +198,8 @@ fn written(zone: &str, time: &str) -> Written {
             "literal" => between = value,
             _ => {
                 if !target.is_empty() {
-                    target.push_str(&between);
+                    // No line breaks within a time.
+                    target.push_str(if is_of_time && between == " " { "\u{a0}" } else { &between });
                 }
                 target.push_str(&value);
             }

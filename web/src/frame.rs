@@ -1,4 +1,4 @@
-//! What the pages of both programs have around them: the header, the footer and the messages, and
+//! What the pages of all programs have around them: the header, the footer and the messages, and
 //! the state that components find in the context.
 
 use leptos::prelude::*;
@@ -21,7 +21,7 @@ use crate::{
     visibility::PageVisibility,
 };
 
-/// Provides the state that the pages of both programs share.
+/// Provides the state that the pages of all programs share.
 pub(crate) fn provide_shared_state() {
     Session::provide();
     Toasts::provide();

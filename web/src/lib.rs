@@ -3,7 +3,8 @@
 //!
 //! Modules import only from the layers below them:
 //!
-//! 1. `app`: the buyer's program and that of the bookings; `organize`: the organizers' program with its pages
+//! 1. `app`: the buyer's program and that of the bookings; `organize`: the organizers' program with
+//!    its pages
 //! 2. `frame`: the frame around every page; `pages`: one module for each page of the buyer's program
 //! 3. `components`: what pages are built from
 //! 4. `edit_notices`: tells what edits have changed; `my_bookings`: the user's booking of each event,
@@ -15,7 +16,8 @@
 //! 8. `formats`, `dates` and `browser`: the browser's formats, clock, random numbers, focus and
 //!    storage; `visibility`: whether the page is seen
 //! 9. `backoff`, `event_changes`, `event_list`, `event_path`, `language`, `money`, `picture`,
-//!    `program`, `return_path`, `sale`, `searched`, `ticket_count`, `timestamp`, `validation`: rules that need no browser
+//!    `program`, `return_path`, `sale`, `searched`, `ticket_count`, `timestamp`, `validation`: rules
+//!    that need no browser; `preview`: what the server has written into the first page
 
 #![expect(unreachable_pub, reason = "the component macro makes public what it generates")]
 

@@ -9,6 +9,8 @@ use crate::browser;
 
 /// How long a message stays. It stays longer while the pointer or the focus is on the messages.
 const TOAST_DURATION: Duration = Duration::from_secs(7);
+/// The same for a message that offers an action, which people need time to reach.
+const ACTION_DURATION: Duration = Duration::from_secs(15);
 /// How often pointer and focus are checked then.
 const HOVER_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// How many messages are shown at once.
@@ -183,6 +185,7 @@ impl Toasts {
         let id = self.next_id.get_value();
         self.next_id.set_value(id.wrapping_add(1));
         let is_lasting = toast.is_lasting;
+        let duration = if toast.action.is_some() { ACTION_DURATION } else { TOAST_DURATION };
         self.shown.update(|shown| {
             shown.retain(|before| {
                 let same_topic = before.topic.is_some() && before.topic == toast.topic;
@@ -192,13 +195,14 @@ impl Toasts {
             if shown.len() > MAX_TOASTS {
                 let oldest = |goes: fn(&Toast) -> bool| shown.iter().position(goes);
                 // A message that offers an action stays longest.
-                let dispensable = oldest(|toast| !toast.is_lasting)
+                let dispensable = oldest(|toast| !toast.is_lasting && toast.action.is_none())
+                    .or_else(|| oldest(|toast| !toast.is_lasting))
                     .or_else(|| oldest(|toast| toast.action.is_none()));
                 shown.remove(dispensable.unwrap_or_default());
             }
         });
         if !is_lasting {
-            set_timeout(move || self.dismiss_unless_in_use(id), TOAST_DURATION);
+            set_timeout(move || self.dismiss_unless_in_use(id), duration);
         }
     }
 

@@ -3,7 +3,8 @@
 
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, closure::Closure};
-use web_sys::VisibilityState;
+
+use crate::browser;
 
 /// A `Copy` handle to how often the page was shown again.
 #[derive(Clone, Copy)]
@@ -17,7 +18,7 @@ impl PageVisibility {
         let visibility = Self { times_shown_again: RwSignal::new(0) };
         provide_context(visibility);
         let listener = Closure::<dyn Fn()>::new(move || {
-            if document().visibility_state() == VisibilityState::Visible {
+            if browser::is_page_visible() {
                 visibility.times_shown_again.update(|times| *times = times.wrapping_add(1));
             }
         });

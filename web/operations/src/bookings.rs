@@ -51,6 +51,7 @@ pub struct BookingWithCount {
     pub id: cynic::Id,
     pub reference: String,
     pub quantity: i32,
+    pub unit_price: Money,
     pub status: BookingStatus,
     pub event: EventCount,
 }
@@ -127,14 +128,15 @@ pub struct CancelBookingSuccess {
     pub booking: Cancellation,
 }
 
-/// What a cancellation changes of a booking.
-#[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
+/// What a cancellation changes of a booking, and its event's count after it.
+#[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "Booking")]
 pub struct Cancellation {
     pub status: BookingStatus,
     pub cancelled_at: Option<DateTime>,
     pub cancelled_by: Option<CancelledBy>,
     pub cancellation_reason: Option<String>,
+    pub event: EventCount,
 }
 
 #[derive(cynic::InputObject, Clone, Debug)]

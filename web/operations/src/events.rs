@@ -84,6 +84,7 @@ pub struct MyBooking {
     pub id: cynic::Id,
     pub reference: String,
     pub quantity: i32,
+    pub unit_price: Money,
 }
 
 #[derive(cynic::QueryFragment, serde::Serialize, Clone, Debug, PartialEq, Eq)]

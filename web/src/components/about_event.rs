@@ -6,8 +6,9 @@ use rowlock_web_operations::events::Event;
 use super::{
     event_text::text_of,
     icons::{Calendar, Place, Ticket},
+    sale_state::sale_of,
 };
-use crate::{dates, event_changes::place};
+use crate::{dates, event_changes::place, sale::Sale};
 
 #[component]
 pub(crate) fn AboutEvent(
@@ -17,6 +18,7 @@ pub(crate) fn AboutEvent(
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {
+    let sale = sale_of(event);
     let by_own_clock = text_of(event, |event| dates::start_here(event).unwrap_or_default());
     view! {
         <section class="about" aria-label="About the event">
@@ -44,10 +46,12 @@ pub(crate) fn AboutEvent(
                 </p>
             </div>
             {children.map(|children| children())}
-            <div class="row">
-                <Ticket />
-                <p>"Cancel free of charge until it starts."</p>
-            </div>
+            <Show when=move || !matches!(sale.get(), Sale::Started | Sale::Cancelled)>
+                <div class="row">
+                    <Ticket />
+                    <p>"Cancel free of charge until it starts."</p>
+                </div>
+            </Show>
             <p class="description">{description}</p>
         </section>
     }

@@ -130,6 +130,10 @@ pub(crate) fn BookButton(
             if let Some(button) = button.try_get_untracked().flatten() {
                 // An element in the page can be focused.
                 let _ = button.focus();
+                // A narrow screen does not show the panel's button, but that of the bar.
+                if !button.matches(":focus").unwrap_or_default() {
+                    browser::focus_first(".buy-bar .book");
+                }
             }
         });
     }

@@ -52,8 +52,8 @@ pub(crate) fn EventCard(event: Event) -> impl IntoView {
     }
 }
 
-/// How wide the picture of a card is, in one, two and three columns.
-const CARD_SIZES: &str = "(width < 40rem) 6.5rem, (width < 64rem) 50vw, 23rem";
+/// How wide the picture of a card is, in one, two and three columns. A telephone shows its middle.
+const CARD_SIZES: &str = "(width < 40rem) 17rem, (width < 64rem) 50vw, 23rem";
 
 /// What an event looks like.
 #[component]

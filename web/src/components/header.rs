@@ -76,7 +76,7 @@ pub(crate) fn Header() -> impl IntoView {
     }
 }
 
-/// A link of the header. The browser itself follows it if it leads to the other program.
+/// A link of the header. The browser itself follows it if it leads to another program.
 #[component]
 fn SiteLink(
     #[prop(into)] to: Signal<String>,

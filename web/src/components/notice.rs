@@ -1,11 +1,11 @@
 //! Shown in place of content when there is none.
 
-use std::time::Duration;
-
-use leptos::prelude::*;
+use futures_timer::Delay;
+use js_sys::Math;
+use leptos::{prelude::*, task::spawn_local};
 
 use super::icons::Warning;
-use crate::api::Failure;
+use crate::{api::Failure, backoff::pause_before_retry, browser};
 
 /// A title, an optional text, and optional links or buttons.
 #[component]
@@ -27,8 +27,8 @@ pub(crate) fn Notice(
     }
 }
 
-/// How often a page that could not be loaded tries again by itself.
-const RETRY_INTERVAL: Duration = Duration::from_secs(5);
+/// As many failures count for the first pause, which is two to four seconds.
+const FIRST_PAUSE: u32 = 4;
 
 /// Says that loading failed, tries again by itself, and offers to do so at once.
 #[component]
@@ -44,21 +44,37 @@ pub(crate) fn FailureNotice(
             retry.run(());
         }
     };
-    if let Ok(timer) = set_interval_with_handle(retry_now, RETRY_INTERVAL) {
-        on_cleanup(move || timer.clear());
+    if failure.is_inconclusive() {
+        let is_over = StoredValue::new(false);
+        on_cleanup(move || is_over.set_value(true));
+        spawn_local(async move {
+            for failures in FIRST_PAUSE.. {
+                Delay::new(pause_before_retry(failures, Math::random())).await;
+                if is_over.try_get_value() != Some(false) {
+                    return;
+                }
+                if browser::is_page_visible() {
+                    retry_now();
+                }
+            }
+        });
     }
+    let message = failure.message();
     view! {
-        <div role="alert">
-            <Notice icon=Warning title="This page couldn't be loaded." text=failure.message()>
-                <button
-                    type="button"
-                    class="button"
-                    aria-disabled=move || busy.get().to_string()
-                    on:click=move |_| retry_now()
-                >
-                    {move || if busy.get() { "Trying…" } else { "Try again" }}
-                </button>
-            </Notice>
-        </div>
+        <Notice icon=Warning title="This page couldn't be loaded.">
+            // Without the button, whose words change with each attempt.
+            <p role="alert">
+                <span class="hidden">"This page couldn't be loaded. "</span>
+                {message}
+            </p>
+            <button
+                type="button"
+                class="button"
+                aria-disabled=move || busy.get().to_string()
+                on:click=move |_| retry_now()
+            >
+                {move || if busy.get() { "Trying…" } else { "Try again" }}
+            </button>
+        </Notice>
     }
 }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::icons::{Calendar, Check, Clock, Close, Warning};
 use crate::{
-    browser::focus,
+    browser::{self, focus},
     toasts::{Toasts, Tone},
 };
 
@@ -42,6 +42,7 @@ pub(crate) fn ToastRegion() -> impl IntoView {
                                                 type="button"
                                                 class="link-button"
                                                 on:click=move |_| {
+                                                    toasts.dismiss(id);
                                                     act.run(());
                                                     focus("content");
                                                 }
@@ -55,6 +56,7 @@ pub(crate) fn ToastRegion() -> impl IntoView {
                                         view! {
                                             <a
                                                 class="link-button"
+                                                rel=browser::rel_of(&path)
                                                 href=path
                                                 on:click=move |_| toasts.dismiss(id)
                                             >

@@ -137,9 +137,9 @@ impl MyBookings {
             (None, _) => return,
         };
         if let Some(booking) = booking {
-            let BookingWithCount { id, reference, quantity, .. } = booking;
-            let (id, reference) = (id.clone(), reference.clone());
-            let held = MyBooking { id, reference, quantity: *quantity };
+            let BookingWithCount { id, reference, quantity, unit_price, .. } = booking;
+            let (id, reference, unit_price) = (id.clone(), reference.clone(), unit_price.clone());
+            let held = MyBooking { id, reference, quantity: *quantity, unit_price };
             self.held_of(event_id).set(Some(held));
         }
         self.live.set_from_query(event_id, count.remaining_tickets, count.total_tickets);

@@ -33,14 +33,17 @@ impl MyBookings {
                 return None;
             }
             Repeated::Unknown => format!(
-                "We couldn't find out whether your booking for {title} was cancelled. You can \
-                 cancel it again."
+                "No answer yet about the cancellation of your booking for {title}. You can cancel \
+                 it again."
             ),
             Repeated::Answered(Err(failure)) => {
                 format!("Failed to cancel the booking. {}", failure.message())
             }
             Repeated::Answered(Ok(data)) => match data.cancel_booking {
                 CancelBookingResult::CancelBookingSuccess(success) => {
+                    let count = &success.booking.event;
+                    let (left, total) = (count.remaining_tickets, count.total_tickets);
+                    self.live.set_from_query(event_id, left, total);
                     self.set_cancelled(event_id);
                     let state = self.state_of(event_id);
                     let holds = move || !matches!(state.get(), BookingState::Booked { .. });

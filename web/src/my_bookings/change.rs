@@ -12,6 +12,8 @@ use rowlock_web_operations::{
 
 use super::{BookingState, MyBookings};
 use crate::{
+    api::Failure,
+    repetition::{History, Repeated, repeat_until_answered},
     ticket_count::tickets,
     toasts::{Toast, Tone},
 };
@@ -20,10 +22,19 @@ impl MyBookings {
     /// Gives the user's booking of an event another number of tickets, and shows the outcome.
     pub(crate) async fn change(self, booking: MyBooking, event_id: &Id, title: &str, wanted: i32) {
         let viewer = self.session.viewer_untracked();
-        let answer = self.session.run_repeatable(&change_booking(booking.id, wanted)).await;
-        if self.session.viewer_untracked() != viewer {
-            return;
-        }
+        let toast = |tone, text: String| Toast::new(tone, text).about_event(event_id.inner());
+        let change = change_booking(booking.id, wanted);
+        let send = async || self.session.run_repeatable(&change).await;
+        let is_wanted = || self.session.viewer_untracked() == viewer;
+        let on_missing = |_| {
+            let text = format!("We are checking whether your booking for {title} was changed…");
+            self.toasts.show(toast(Tone::Waiting, text).until_replaced());
+        };
+        let answer = match repeat_until_answered(send, History::New, is_wanted, on_missing).await {
+            Repeated::Unwanted => return self.toasts.dismiss_about(event_id.inner()),
+            Repeated::Unknown => Err(Failure::NoAnswer),
+            Repeated::Answered(answer) => answer,
+        };
         let problem = match answer.map(|data| data.change_booking) {
             Ok(ChangeBookingResult::ChangeBookingSuccess(success)) => {
                 return self.show_changed(event_id, title, success.booking);
@@ -40,14 +51,13 @@ impl MyBookings {
             }
             Err(failure) => failure.message(),
         };
-        let toast = Toast::new(Tone::Error, problem).about_event(event_id.inner());
-        self.toasts.show(toast.on_this_page());
+        self.toasts.show(toast(Tone::Error, problem).on_this_page());
     }
 
     fn show_changed(self, event_id: &Id, title: &str, booking: BookingWithCount) {
-        let BookingWithCount { id, reference, quantity, event: count, .. } = booking;
+        let BookingWithCount { id, reference, quantity, unit_price, event: count, .. } = booking;
         self.live.set_from_query(event_id, count.remaining_tickets, count.total_tickets);
-        self.held_of(event_id).set(Some(MyBooking { id, reference, quantity }));
+        self.held_of(event_id).set(Some(MyBooking { id, reference, quantity, unit_price }));
         self.settle(event_id, BookingState::Booked { quantity });
         self.session.tell_tabs_bookings_changed();
         let text = format!("You now have {} for {title}.", tickets(quantity));

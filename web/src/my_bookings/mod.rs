@@ -142,7 +142,10 @@ impl MyBookings {
         if entry.last_change > read_stamp.state_changes {
             return;
         }
-        entry.held.set(my_booking.cloned());
+        // What the user has begun on the page stays if nothing has changed.
+        if entry.held.with_untracked(|held| held.as_ref() != my_booking) {
+            entry.held.set(my_booking.cloned());
+        }
         match (entry.state.get_untracked(), my_booking) {
             // The answer is about to arrive.
             (BookingState::Pending, _) => {}
@@ -161,7 +164,7 @@ impl MyBookings {
     /// Ends an open attempt of this event if a list that was requested at `read_stamp` has its
     /// booking.
     pub(crate) fn update_from_list(self, booking: &Booking, read_stamp: ReadStamp) {
-        let Booking { id, reference, event, quantity, status, .. } = booking;
+        let Booking { id, reference, event, quantity, unit_price, status, .. } = booking;
         let entry = self.entry(&event.id);
         let is_open = matches!(
             entry.state.get_untracked(),
@@ -169,8 +172,8 @@ impl MyBookings {
         );
         let is_newer = entry.last_change <= read_stamp.state_changes;
         if is_open && is_newer && *status == BookingStatus::Confirmed {
-            let (id, reference) = (id.clone(), reference.clone());
-            entry.held.set(Some(MyBooking { id, reference, quantity: *quantity }));
+            let (id, reference, unit_price) = (id.clone(), reference.clone(), unit_price.clone());
+            entry.held.set(Some(MyBooking { id, reference, quantity: *quantity, unit_price }));
             self.settle_as_booked(&event.id, &event.title, *quantity);
         }
     }

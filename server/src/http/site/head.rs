@@ -60,7 +60,8 @@ impl Head {
 
     pub(super) fn to_html(&self) -> String {
         let title = escaped(&without_direction(&self.title));
-        let description = escaped(&shortened(&without_direction(&self.description)));
+        let description =
+            escaped(&shortened(&without_direction(&self.description), MAX_DESCRIPTION_CHARS));
         let mut html = format!(
             "<title>{title} · Rowlock</title>\n    \
              <meta name=\"description\" content=\"{description}\" />"
@@ -141,8 +142,8 @@ pub(super) fn without_direction(text: &str) -> String {
 }
 
 /// The text, or its first words and an ellipsis.
-fn shortened(text: &str) -> String {
-    let Some((end, _)) = text.char_indices().nth(MAX_DESCRIPTION_CHARS) else {
+pub(super) fn shortened(text: &str, max_chars: usize) -> String {
+    let Some((end, _)) = text.char_indices().nth(max_chars) else {
         return text.to_owned();
     };
     // A text without spaces is cut within a word.
@@ -197,10 +198,10 @@ mod tests {
     #[test]
     fn a_long_description_is_cut_between_words() {
         let long = "word ".repeat(100);
-        let short = shortened(&long);
+        let short = shortened(&long, MAX_DESCRIPTION_CHARS);
         assert!(short.ends_with("word…"), "{short}");
         assert!(short.chars().count() <= MAX_DESCRIPTION_CHARS + 1);
-        assert_eq!(shortened("short"), "short");
-        assert_eq!(shortened(&"🎟".repeat(400)), format!("{}…", "🎟".repeat(300)));
+        assert_eq!(shortened("short", MAX_DESCRIPTION_CHARS), "short");
+        assert_eq!(shortened(&"🎟".repeat(400), 300), format!("{}…", "🎟".repeat(300)));
     }
 }

@@ -5,11 +5,14 @@ use chrono::{DateTime, Datelike, Utc};
 use chrono_tz::Tz;
 use rowlock_entities::{event, organizer};
 
-use super::head::{escaped, without_direction};
+use super::head::{escaped, shortened, without_direction};
 use crate::{covers::Cover, visible_text::is_bidi_control};
 
 /// How much of the description is written, in characters. More does not fit on a screen.
 const MAX_DESCRIPTION_CHARS: usize = 1_500;
+
+/// An icon's place, which the client fills.
+const NO_ICON: &str = "<svg class=\"icon\"></svg>";
 
 /// The inside of the page's main part. It has the classes that the client's own has, so that the two
 /// look alike, and the client keeps what is in `.hero` and `.about` until it has read the event.
@@ -25,27 +28,35 @@ pub(super) fn event_preview(
         "" => event.venue.clone(),
         city => format!("{}, {city}", event.venue),
     };
-    let host = organizer.map(|organizer| format!("Hosted by {}", organizer.name));
-    let row = |text: &str| {
-        let text = escaped(&without_direction(text));
-        format!("<div class=\"row\"><svg class=\"icon\"></svg><p>{text}</p></div>")
-    };
-    let rows: String = [Some(time(event, now)), Some(place), host]
-        .iter()
-        .flatten()
-        .map(|text| row(text))
-        .collect();
+    let map: String = url::form_urlencoded::byte_serialize(place.as_bytes()).collect();
+    let map = format!(
+        "<a class=\"aside\" href=\"https://www.openstreetmap.org/search?query={map}\" \
+         target=\"_blank\" rel=\"noopener noreferrer\">Show on a map</a>"
+    );
+    let words = |text: &str| escaped(&without_direction(text));
+    let is_cancelled = event.status == event::Status::Cancelled;
+    let rows = [
+        is_cancelled.then(|| "This event was cancelled.".to_owned()),
+        Some(words(&time(event, now))),
+        Some(words(&place) + &map),
+        organizer.map(|organizer| words(&format!("Hosted by {}", organizer.name))),
+        (!is_cancelled && event.starts_at > now)
+            .then(|| "Cancel free of charge until it starts.".to_owned()),
+    ];
+    let row = |text: &String| format!("<div class=\"row\">{NO_ICON}<p>{text}</p></div>");
+    let rows: String = rows.iter().flatten().map(row).collect();
     let description = event.description.chars().filter(|char| !is_bidi_control(*char));
     // The page breaks lines at these as well.
     let description = description.map(|char| match char {
         '\u{2028}' | '\u{2029}' => '\n',
         char => char,
     });
-    let description = escaped(&description.take(MAX_DESCRIPTION_CHARS).collect::<String>());
+    let description: String = description.collect();
+    let description = escaped(&shortened(&description, MAX_DESCRIPTION_CHARS));
     format!(
         "<div class=\"above\"><nav class=\"crumbs\" aria-label=\"Breadcrumb\">\
          <a href=\"/events\">All events</a></nav></div>\
-         <div class=\"picture hero\">{picture}</div>\
+         <div class=\"picture hero\"><div class=\"poster\">{picture}</div></div>\
          <div class=\"page-head\"><h1>{title}</h1></div>\
          <div class=\"event\"><section class=\"about\" aria-label=\"About the event\">{rows}\
          <p class=\"description\">{description}</p></section>\
@@ -59,10 +70,9 @@ fn picture(cover: &Cover) -> String {
     let [small, medium, large] = [400, 800, 1600].map(|width| cover.path(width));
     let alt = escaped(&cover.alt);
     format!(
-        "<div class=\"poster\"><img src=\"{medium}\" \
+        "<img src=\"{medium}\" \
          srcset=\"{small} 400w, {medium} 800w, {large} 1600w\" \
-         sizes=\"(width &lt; 56rem) 100vw, 47rem\" alt=\"{alt}\" width=\"1600\" height=\"900\" />\
-         </div>"
+         sizes=\"(width &lt; 56rem) 100vw, 47rem\" alt=\"{alt}\" width=\"1600\" height=\"900\" />"
     )
 }
 

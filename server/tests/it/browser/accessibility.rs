@@ -197,7 +197,7 @@ async fn links_and_buttons_outside_of_texts_are_large_enough_for_fingers() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(375, 812).await;
     let small = "return [...document.querySelectorAll(
-            'header a, .crumbs a, .form-alternative a, button, input, select, .toast button')]
+            'header a, .crumbs a, .form-alternative a, .chip, .row a, button, input, select')]
         .filter(element => element.offsetParent && !element.matches('.skip'))
         .map(element => [element.outerHTML, element.getBoundingClientRect()])
         .filter(([_, { width, height }]) => width < 44 || height < 44)

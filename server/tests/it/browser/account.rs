@@ -366,6 +366,29 @@ async fn the_chosen_number_of_tickets_survives_the_sign_in_which_says_what_will_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_on_a_telephone_leads_back_to_the_button_of_the_bar() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(375, 667).await;
+    browser.open(&format!("{}/events/{JAZZ_NIGHT}?quantity=3", app.url)).await;
+    browser.expect_text(".buy-bar", "$105.00 · 80 left").await;
+    browser.click_book().await;
+    browser.expect_text(".intent", "Jazz Night: 3 × $35.00 = $105.00").await;
+    browser.submit_sign_in("Ada").await;
+    browser.expect_path(&format!("/events/{JAZZ_NIGHT}?quantity=3")).await;
+    let focused = "return document.activeElement.matches('.buy-bar .book')";
+    browser.wait_for(focused, |is_focused| *is_focused == true).await;
+    browser.press(ENTER).await;
+    // Whoever has booked sees it at once.
+    browser.expect_text(".yours", "You have 3 tickets.").await;
+    browser.expect_text(".paid", "3 × $35.00 = $105.00").await;
+    let in_sight =
+        "const { top, bottom } = document.querySelector('#going').getBoundingClientRect();
+        return top >= 0 && bottom <= innerHeight && document.activeElement.id === 'going'";
+    browser.wait_for(in_sight, |in_sight| *in_sight == true).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_for_a_booking_in_the_list_leads_back_to_the_list_as_it_was() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(375, 700).await;

@@ -4,6 +4,7 @@ use leptos::{html, prelude::*, task::spawn_local};
 
 use super::editing::Editor;
 use crate::{
+    browser::focus,
     components::event_card::Picture,
     toasts::{Toast, Tone},
 };
@@ -13,6 +14,9 @@ pub(super) fn CoverForm(editor: Editor) -> impl IntoView {
     let event = RwSignal::new(editor.event.with_untracked(|managed| managed.event.clone()));
     Effect::new(move || event.set(editor.event.with(|managed| managed.event.clone())));
     let has_cover = Memo::new(move |_| event.with(|event| event.cover.is_some()));
+    let known_alt = Memo::new(move |_| {
+        event.with(|event| event.cover.as_ref().map(|cover| cover.alt.clone()).unwrap_or_default())
+    });
     let (file, alt) = (NodeRef::<html::Input>::new(), NodeRef::<html::Input>::new());
     let busy = RwSignal::new(false);
     let problem = RwSignal::new(None);
@@ -31,6 +35,8 @@ pub(super) fn CoverForm(editor: Editor) -> impl IntoView {
             busy.try_set(false);
             match answer {
                 Ok(()) => {
+                    // The button to remove the picture is about to go.
+                    focus("cover-title");
                     editor.query.refetch();
                     editor.toasts.show(Toast::new(Tone::Success, done).on_this_page());
                 }
@@ -60,11 +66,13 @@ pub(super) fn CoverForm(editor: Editor) -> impl IntoView {
                 submit();
             }
         >
-            <h2 id="cover-title">"Picture"</h2>
+            <h2 id="cover-title" tabindex="-1">
+                "Picture"
+            </h2>
             <div class="picture">
                 <Picture event sizes="min(100vw, 40rem)" />
             </div>
-            <p class="hint">
+            <p class="hint" id="cover-hint">
                 "A JPEG, PNG or WebP of up to 5 MB. Its middle is shown, 16 wide and 9 high."
             </p>
             <div class="field">
@@ -73,14 +81,23 @@ pub(super) fn CoverForm(editor: Editor) -> impl IntoView {
                     id="cover-file"
                     type="file"
                     accept="image/jpeg,image/png,image/webp"
+                    aria-describedby="cover-hint cover-problem"
                     node_ref=file
                 />
             </div>
             <div class="field">
                 <label for="cover-alt">"What it shows"</label>
-                <input id="cover-alt" type="text" maxlength="300" autocomplete="off" node_ref=alt />
+                <input
+                    id="cover-alt"
+                    type="text"
+                    maxlength="300"
+                    autocomplete="off"
+                    aria-describedby="cover-problem"
+                    prop:value=known_alt
+                    node_ref=alt
+                />
             </div>
-            <div class="form-refusal" role="alert">
+            <div class="form-refusal" id="cover-problem" role="alert">
                 {move || problem.get()}
             </div>
             <div class="form-foot">

@@ -313,7 +313,7 @@ impl Editor {
     }
 
     fn tell_waiting(self, about: &About) {
-        let toast = Toast::new(Tone::Waiting, "The booking system has not answered yet…");
+        let toast = Toast::new(Tone::Waiting, "No answer yet. Please wait…");
         self.toasts.show(toast.about_event(about.id.inner()).until_replaced());
     }
 }

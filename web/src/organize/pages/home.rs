@@ -50,7 +50,7 @@ fn Home() -> impl IntoView {
         Memo::new(move |_| organizers.with(|state| Some(state.data()?.can_create_organizers)));
     view! {
         <PageHeading title="Your organizers" />
-        <p class="tagline">"Put an event on sale, change it while it sells, and see who comes."</p>
+        <p class="lead">"Put an event on sale, change it while it sells, and see who comes."</p>
         {move || {
             organizers
                 .with(|state| match state {

@@ -60,7 +60,7 @@ pub(super) fn CancelDialog(
 }
 
 fn show_cancelled(bookings: Query<BookingConnection>, id: &Id, cancelled: &Cancellation) {
-    let Cancellation { status, cancelled_at, cancelled_by, cancellation_reason } = cancelled;
+    let Cancellation { status, cancelled_at, cancelled_by, cancellation_reason, .. } = cancelled;
     bookings.update(|shown| {
         if let Some(booking) = shown.nodes.iter_mut().find(|booking| booking.id == *id) {
             *booking = Booking {

@@ -4,6 +4,7 @@ mod order;
 mod similar;
 mod stepper;
 mod stub;
+mod watched;
 
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
@@ -38,6 +39,7 @@ use crate::{
 use order::Order;
 use similar::SimilarEvents;
 use stub::Stub;
+use watched::Watched;
 
 #[component]
 pub(crate) fn EventPage() -> impl IntoView {
@@ -48,6 +50,7 @@ pub(crate) fn EventPage() -> impl IntoView {
     let visibility = PageVisibility::from_context();
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
+    let watched = Watched::new(live);
     let event = Query::new(
         move || (session.viewer(), id.get()),
         move |(_, id)| async move {
@@ -62,9 +65,9 @@ pub(crate) fn EventPage() -> impl IntoView {
             }
         },
         move |(read_stamp, found): &(_, Option<EventOnPage>)| {
-            // The socket has no user, so it may not watch a draft.
-            let watched = found.iter().filter(|found| found.event.status != EventStatus::Draft);
-            live.watch_only(watched.map(|found| found.event.id.clone()).collect());
+            let event = found.as_ref().map(|found| &found.event);
+            let public = event.filter(|event| event.status != EventStatus::Draft);
+            watched.set_own(public.map(|event| event.id.clone()));
             if let Some(found) = found {
                 let EventOnPage { event, description, remaining_tickets, my_booking, .. } = found;
                 live.set_from_query(&event.id, *remaining_tickets, event.total_tickets);
@@ -78,7 +81,6 @@ pub(crate) fn EventPage() -> impl IntoView {
     .refetch_when(move || visibility.times_shown_again())
     .refetch_when(move || session.changes_in_other_tabs());
     let LastListPath(list) = expect_context();
-    on_cleanup(move || live.watch_only(Vec::new()));
 
     let state = Memo::new(move |_| {
         event.with(|event| match event {
@@ -159,7 +161,7 @@ pub(crate) fn EventPage() -> impl IntoView {
             EventPageState::Missing => {
                 view! { <NotFound title="There is no such event." /> }.into_any()
             }
-            EventPageState::Event(shown) => view! { <EventDetails shown /> }.into_any(),
+            EventPageState::Event(shown) => view! { <EventDetails shown watched /> }.into_any(),
         }}
     }
 }
@@ -182,7 +184,7 @@ struct ShownEvent {
 }
 
 #[component]
-fn EventDetails(shown: ShownEvent) -> impl IntoView {
+fn EventDetails(shown: ShownEvent, watched: Watched) -> impl IntoView {
     let ShownEvent { event, description, organizer } = shown;
     let similar = organizer.clone();
     let (event, description) = (RwSignal::from(event), RwSignal::from(description));
@@ -216,6 +218,21 @@ fn EventDetails(shown: ShownEvent) -> impl IntoView {
         )
     };
     let is_held = move || offer.get() == Offer::Booked;
+    // With whether somebody has just booked on this page.
+    let offered = Memo::new(move |before: Option<&(Offer, bool)>| {
+        let is_new = match before {
+            Some((Offer::Pending | Offer::Checking, _)) => true,
+            Some((Offer::Booked, is_new)) => *is_new,
+            _ => false,
+        };
+        (offer.get(), is_new)
+    });
+    // That of the tickets that the bar's button books.
+    let total = move || {
+        let quantity = if has_order() { quantity.get() } else { 1 };
+        let quantity = u8::try_from(quantity).unwrap_or(1);
+        event.with(|event| browser::price(&event.price, quantity))
+    };
     let (left, held) = (tickets.clone(), MyBookings::from_context().held_of(&id));
     view! {
         <div class="event">
@@ -236,12 +253,13 @@ fn EventDetails(shown: ShownEvent) -> impl IntoView {
                     <p class="one-price">{each}</p>
                 </Show>
                 {move || {
+                    let (offer_now, is_new) = offered.get();
                     if has_order() {
                         return view! { <Order event offer quantity max_quantity /> }.into_any();
                     }
-                    match offer.get() {
+                    match offer_now {
                         Offer::Booked => {
-                            view! { <Stub event sale held=held.clone() /> }.into_any()
+                            view! { <Stub event sale held=held.clone() is_new /> }.into_any()
                         }
                         Offer::TryAgain | Offer::Cancelled => {
                             let state = booking_state.clone();
@@ -264,7 +282,7 @@ fn EventDetails(shown: ShownEvent) -> impl IntoView {
             <Show when=move || !is_held()>
                 <div class="buy-bar">
                     <p>
-                        <strong>{text_of(event, |event| browser::price(&event.price, 1))}</strong>
+                        <strong>{total}</strong>
                         {
                             let left = left.clone();
                             move || left_words(left.get())
@@ -278,7 +296,7 @@ fn EventDetails(shown: ShownEvent) -> impl IntoView {
             </p>
         </div>
         <Deferred>
-            <SimilarEvents event organizer=similar.clone() />
+            <SimilarEvents event organizer=similar.clone() watched />
         </Deferred>
     }
 }

@@ -5,7 +5,11 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 use rowlock_web_operations::events::Event;
 
 use super::stepper::Stepper;
-use crate::{browser, components::book_button::Offer, event_path::event_path};
+use crate::{
+    browser,
+    components::{book_button::Offer, event_text::text_of},
+    event_path::event_path,
+};
 
 /// The number of tickets and their price. The address holds the number.
 #[component]
@@ -26,13 +30,18 @@ pub(super) fn Order(
         let quantity = u8::try_from(quantity.get()).unwrap_or(1);
         event.with(|event| browser::price(&event.price, quantity))
     };
+    let is_free = text_of(event, |event| browser::price(&event.price, 1));
+    let is_free = move || is_free() == browser::FREE;
     view! {
         <div class="order-row">
             <Stepper quantity max=max_quantity is_sent choose />
-            <p class="total">
+            <p class="total" role="status">
                 <span>"Total"</span>
                 <strong class="price">{total}</strong>
             </p>
         </div>
+        <p class="hint">
+            {move || (!is_free()).then_some("Nothing is charged here. You pay the organizer.")}
+        </p>
     }
 }

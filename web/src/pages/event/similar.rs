@@ -8,6 +8,7 @@ use rowlock_web_operations::{
     events::{Event, ListedEvent, Organizer, event_list},
 };
 
+use super::watched::Watched;
 use crate::{
     api::{details::LiveDetails, live::LiveCounts},
     browser::{self, prepare_prices},
@@ -17,6 +18,7 @@ use crate::{
     my_bookings::MyBookings,
     query::Query,
     session::Session,
+    visibility::PageVisibility,
 };
 
 /// How many are shown.
@@ -25,12 +27,18 @@ const COUNT: usize = 3;
 const DAYS_BEFORE: i32 = 14;
 
 #[component]
-pub(super) fn SimilarEvents(event: RwSignal<Event>, organizer: Organizer) -> impl IntoView {
+pub(super) fn SimilarEvents(
+    event: RwSignal<Event>,
+    organizer: Organizer,
+    watched: Watched,
+) -> impl IntoView {
     let session = Session::from_context();
     let (live, details) = (LiveCounts::from_context(), LiveDetails::from_context());
     let my_bookings = MyBookings::from_context();
-    let (id, starts_at) = event.with_untracked(|event| (event.id.clone(), event.starts_at.clone()));
-    let (shown, organizer_id) = (id.clone(), organizer.id);
+    let visibility = PageVisibility::from_context();
+    let (shown, starts_at) =
+        event.with_untracked(|event| (event.id.clone(), event.starts_at.clone()));
+    let organizer_id = organizer.id;
     let events = Query::new(
         move || session.viewer(),
         move |_| {
@@ -55,15 +63,17 @@ pub(super) fn SimilarEvents(event: RwSignal<Event>, organizer: Organizer) -> imp
             }
         },
         move |(read_stamp, events): &(_, Vec<ListedEvent>)| {
-            let others = events.iter().map(|other| other.event.id.clone());
-            live.watch_only(others.chain([id.clone()]).collect());
+            watched.set_similar(events.iter().map(|other| other.event.id.clone()).collect());
             for ListedEvent { remaining_tickets, my_booking, event } in events {
                 live.set_from_query(&event.id, *remaining_tickets, event.total_tickets);
                 details.set_from_query(event, None);
                 my_bookings.update_from_read(event, my_booking.as_ref(), *read_stamp);
             }
         },
-    );
+    )
+    .refetch_when(move || live.reconnect_count())
+    .refetch_when(move || visibility.times_shown_again())
+    .refetch_when(move || session.changes_in_other_tabs());
     move || {
         let others: Vec<Event> = events.with(|events| {
             let others = events.data().into_iter().flat_map(|(_, others)| others);

@@ -45,6 +45,13 @@ pub(super) fn Stepper(
                     max=move || max.get().to_string()
                     disabled=move || is_sent.get()
                     prop:value=move || quantity.get().to_string()
+                    // What the button says follows each digit.
+                    on:input=move |typed| {
+                        let wanted = event_target_value(&typed).parse();
+                        if let Some(wanted) = wanted.ok().filter(|n| (1..=max.get_untracked()).contains(n)) {
+                            choose.run(wanted);
+                        }
+                    }
                     on:change=move |changed| {
                         let wanted = event_target_value(&changed).parse().unwrap_or(1);
                         let wanted = i32::clamp(wanted, 1, max.get_untracked());

@@ -9,8 +9,10 @@ use rowlock_web_operations::{
 use super::stepper::Stepper;
 use crate::{
     api::live::LiveCounts,
-    browser,
+    browser::{self, Shared},
     event_changes::place,
+    event_path::event_path,
+    money::cost,
     my_bookings::MyBookings,
     sale::Sale,
     ticket_count::tickets,
@@ -23,20 +25,33 @@ pub(super) fn Stub(
     event: RwSignal<Event>,
     sale: Memo<Sale>,
     held: ArcRwSignal<Option<MyBooking>>,
+    /// Whether somebody has just booked on this page. The focus was on the button, which is gone.
+    is_new: bool,
 ) -> impl IntoView {
     let toasts = Toasts::from_context();
     let share = move |_| {
-        let title = event.with_untracked(|event| event.title.clone());
-        if !browser::share(&title) {
-            toasts.show(Toast::new(Tone::Info, "The page's address is copied.").on_this_page());
-        }
+        let (title, path) =
+            event.with_untracked(|event| (event.title.clone(), event_path(event.id.inner(), 1)));
+        spawn_local(async move {
+            let toast = match browser::share(&title, &path).await {
+                Shared::Offered => return,
+                Shared::Copied => Toast::new(Tone::Info, "The page's address is copied."),
+                Shared::Refused => {
+                    let text = "Your browser doesn't let pages copy. Please copy the address \
+                                from its address bar.";
+                    Toast::new(Tone::Error, text)
+                }
+            };
+            toasts.show(toast.on_this_page());
+        });
     };
-    // The focus was on the button, which is gone.
-    request_animation_frame(|| {
-        if !browser::has_focus() {
-            browser::focus("going");
-        }
-    });
+    if is_new {
+        request_animation_frame(|| {
+            if !browser::has_focus() {
+                browser::focus_first("#going");
+            }
+        });
+    }
     view! {
         <h2 id="going" tabindex="-1">
             "You're going!"
@@ -44,12 +59,14 @@ pub(super) fn Stub(
         {move || {
             held.get()
                 .map(|held| {
-                    let calendar = event.with(|event| calendar_file(event, held.id.inner()));
+                    let id = held.id.clone();
+                    let calendar = move || event.with(|event| calendar_file(event, id.inner()));
                     view! {
                         <p class="yours">
                             {format!("You have {}.", tickets(held.quantity))} " Reference: "
                             <span class="reference-code">{held.reference.clone()}</span>
                         </p>
+                        <p class="paid">{price_of(&held, held.quantity)}</p>
                         <Show when=move || sale.get() != Sale::Started>
                             <Change event sale held=held.clone() />
                         </Show>
@@ -69,10 +86,17 @@ pub(super) fn Stub(
                     }
                 })
         }}
-        <a class="button" href="/bookings" rel="external">
+        <a class="button button-quiet" href="/bookings" rel="external">
             "View booking"
         </a>
     }
+}
+
+/// What so many tickets of the booking cost, for example "3 × $35.00 = $105.00".
+fn price_of(held: &MyBooking, quantity: i32) -> String {
+    let [one, all] = [1, u8::try_from(quantity).unwrap_or(1)]
+        .map(|quantity| browser::price(&held.unit_price, quantity));
+    cost(quantity, &one, &all)
 }
 
 /// The choice of another number of tickets.
@@ -90,6 +114,7 @@ fn Change(event: RwSignal<Event>, sale: Memo<Sale>, held: MyBooking) -> impl Int
         }
         _ => before,
     });
+    let priced = held.clone();
     let change = move |_| {
         if is_sent.get_untracked() {
             return;
@@ -109,6 +134,7 @@ fn Change(event: RwSignal<Event>, sale: Memo<Sale>, held: MyBooking) -> impl Int
                 (quantity.get() != before)
                     .then(|| {
                         view! {
+                            <p class="paid">{price_of(&priced, quantity.get())}</p>
                             <button
                                 type="button"
                                 class="button change"
@@ -137,14 +163,14 @@ fn calendar_file(event: &Event, booking_id: &str) -> String {
         let escaped = text.replace('\\', "\\\\").replace(';', "\\;").replace(',', "\\,");
         escaped.replace('\n', "\\n")
     };
-    let end = event.ends_at.as_ref().unwrap_or(&event.starts_at);
+    let end = event.ends_at.as_ref().map(|end| format!("DTEND:{}\r\n", time(end)));
     let file = format!(
         "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Rowlock//Rowlock//EN\r\nBEGIN:VEVENT\r\n\
-         UID:{booking_id}\r\nDTSTAMP:{}\r\nDTSTART:{}\r\nDTEND:{}\r\nSUMMARY:{}\r\n\
+         UID:{booking_id}\r\nDTSTAMP:{}\r\nDTSTART:{}\r\n{}SUMMARY:{}\r\n\
          LOCATION:{}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
         time(&DateTime(browser::now())),
         time(&event.starts_at),
-        time(end),
+        end.unwrap_or_default(),
         text(&event.title),
         text(&place(event)),
     );

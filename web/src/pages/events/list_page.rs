@@ -5,10 +5,10 @@ use rowlock_web_operations::events::{
 };
 
 use crate::{
-    api::{Failure, details::LiveDetails, live::LiveCounts},
+    api::{ErrorCode, Failure, details::LiveDetails, live::LiveCounts},
     browser::{number, prepare_prices},
     dates,
-    event_list::{ListParams, page_count},
+    event_list::{Filters, ListParams, page_count},
     my_bookings::{MyBookings, ReadStamp},
     session::Session,
 };
@@ -48,8 +48,17 @@ impl ListPage {
         }
         let organizer_id = organizer.as_ref().map(|organizer| organizer.id.clone());
         let time = params.filters.is_weekend.then(dates::weekend);
-        let variables = params.variables(organizer_id, time);
-        let EventList { events, cities } = session.run(&event_list(variables)).await?;
+        let variables = params.variables(organizer_id.clone(), time.clone());
+        let answer = match session.run(&event_list(variables)).await {
+            // The address has a price that can't exist. It counts as absent.
+            Err(failure) if failure.code() == Some(ErrorCode::BadUserInput) => {
+                let filters = Filters { max_price: None, ..params.filters.clone() };
+                let list = params.with_filters(filters);
+                session.run(&event_list(list.variables(organizer_id, time))).await
+            }
+            answer => answer,
+        };
+        let EventList { events, cities } = answer?;
         let shown = || events.nodes.iter().map(|listed| &listed.event);
         prepare_prices(shown().map(|event| &event.price)).await;
         dates::prepare(shown()).await;

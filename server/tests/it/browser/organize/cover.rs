@@ -6,6 +6,9 @@ use tempfile::TempDir;
 use super::Organizing;
 use crate::covers::jpeg;
 
+/// What the server says of half a file.
+const BROKEN: &str = "The picture is incomplete or broken. Save it anew and send it again.";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_organizer_gives_an_event_a_picture_and_takes_it_away() {
     let organizing = Organizing::start().await;
@@ -29,7 +32,7 @@ async fn an_organizer_gives_an_event_a_picture_and_takes_it_away() {
     browser.expect_text(".cover-form .form-refusal", "Please say what the picture shows").await;
     browser.fill("cover-alt", "Four people with \"strings\"").await;
     browser.click_label("Save picture").await;
-    browser.expect_text(".cover-form .form-refusal", "picture").await;
+    browser.expect_text(".cover-form .form-refusal", BROKEN).await;
     browser.expect_none(".cover-form img").await;
 
     choose(&picture).await;
