@@ -60,7 +60,7 @@ impl Written {
     fn date_and_time(&self) -> String {
         match self.time.as_str() {
             "" => self.date.clone(),
-            time => format!("{} ·\u{a0}{time}", self.date),
+            time => format!("{}\u{a0}· {time}", self.date),
         }
     }
 }

@@ -41,8 +41,12 @@ impl ScrollPositions {
             set_position(y);
             scroll.expect_return();
         }
-        window_event_listener(ev::scroll, |_| {
-            set_position(current_position());
+        window_event_listener(ev::scroll, move |_| {
+            // The position of a page that is coming back is not the one that it had. The event may
+            // also be that of the page before.
+            if !scroll.is_returning() {
+                set_position(current_position());
+            }
         });
         window_event_listener(ev::popstate, move |_| scroll.expect_return());
         window_event_listener(ev::pagehide, |_| {
@@ -61,10 +65,14 @@ impl ScrollPositions {
         self.returned_at.set_value(Date::now());
     }
 
+    fn is_returning(self) -> bool {
+        Date::now() - self.returned_at.get_value() <= RESTORE_TIMEOUT_MILLIS
+    }
+
     /// Scrolls to where the page was left, after back, forward, reload or a sign-in. Call it when
     /// the page's content is about to be rendered.
     pub(crate) fn restore(self) {
-        if Date::now() - self.returned_at.get_value() > RESTORE_TIMEOUT_MILLIS {
+        if !self.is_returning() {
             return;
         }
         self.returned_at.set_value(f64::NEG_INFINITY);

@@ -11,9 +11,8 @@ pub(crate) fn LiveStatus() -> impl IntoView {
     view! {
         {move || {
             let (class, words) = match live.connection() {
-                // Keeps the line's height.
-                None => ("live live-none", "\u{a0}"),
-                Some(Connection::Connecting) => ("live", "Connecting…"),
+                // Keeps the place of the words that nearly always come next.
+                None | Some(Connection::Connecting) => ("live live-none", "Live counts"),
                 Some(Connection::Live) => ("live live-on", "Live counts"),
                 Some(Connection::Lost) => {
                     ("live live-lost", "Reconnecting; counts may be out of date")

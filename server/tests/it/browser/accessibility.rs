@@ -136,6 +136,9 @@ pub(super) async fn check_view(browser: &Browser, name: &str) {
         ("light", 768, 1024),
         ("light", 375, 812),
         ("dark", 1280, 900),
+        // As if the page were enlarged to 200 % on a screen of 1280 pixels.
+        ("light", 640, 450),
+        ("dark", 1600, 900),
         ("dark", 768, 1024),
         ("dark", 375, 812),
     ] {

@@ -207,7 +207,8 @@ impl Browser {
     pub(super) async fn click_book(&self) {
         let click = "const own = [...document.querySelectorAll('.buy > .book, .buy-bar .book')];
             const cards = [...document.querySelectorAll('.event-card .book')];
-            const books = button => button.offsetParent && /^Book( now| [0-9])/.test(button.innerText);
+            const books = button => button.offsetParent && button.ariaDisabled === 'false'
+                && /^Book( now| [0-9])/.test(button.innerText);
             const button = (own.length ? own : cards).find(books);
             button?.click();
             return Boolean(button)";
@@ -301,7 +302,7 @@ impl Browser {
         let hold = format!(
             "const send = window.fetch; window.delayedAnswers = 0; window.heldAnswers = [];
              window.fetch = async (request, ...rest) => {{
-                 const isHeld = (await request.clone().text()).includes({request_text:?});
+                 const isHeld = (await request.clone?.().text())?.includes({request_text:?});
                  const answer = await send(request, ...rest);
                  if (isHeld) {{
                      await new Promise(done => window.heldAnswers.push(done));
@@ -420,7 +421,7 @@ pub(super) fn delay_script(request_text: &str, millis: u32) -> String {
     format!(
         "const send = window.fetch; window.delayedAnswers = 0;
          window.fetch = async (request, ...rest) => {{
-             const isDelayed = (await request.clone().text()).includes({request_text:?});
+             const isDelayed = (await request.clone?.().text())?.includes({request_text:?});
              const answer = await send(request, ...rest);
              if (isDelayed) {{
                  await new Promise(done => setTimeout(done, {millis}));

@@ -7,7 +7,7 @@ use crate::{app::App, database::Engine, demo::LIMITED_CONCERT};
 async fn keep_messages(browser: &Browser) {
     let keep = "const set = window.setTimeout; window.keptMessages = 0;
         window.setTimeout = (f, ms, ...rest) => {
-            if (ms !== 7_000) return set(f, ms, ...rest);
+            if (ms !== 7_000 && ms !== 15_000) return set(f, ms, ...rest);
             window.keptMessages += 1;
             return 0;
         }";

@@ -17,8 +17,8 @@ async fn an_organizer_has_a_page_with_their_coming_events() {
     let browser = Browser::start(1280, 900).await;
     browser.open(&format!("{}/events/{last}", app.url)).await;
     browser.expect_text(".row", "Hosted by Host").await;
-    let direction = "return document.querySelector('.row a[href^=\"/organizers\"]').dir";
-    assert_eq!(browser.evaluate(direction).await, "auto");
+    let direction = "return document.querySelector('.row a[href^=\"/organizers\"]')?.dir ?? null";
+    browser.wait_for(direction, |direction| *direction == "auto").await;
     browser.click_label("Host").await;
     browser.expect_text("h1", "Host").await;
     browser.expect_text(".found", "13 events, page 1 of 2").await;

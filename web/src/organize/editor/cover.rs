@@ -57,7 +57,7 @@ pub(super) fn CoverForm(editor: Editor) -> impl IntoView {
     };
     view! {
         <form
-            class="section cover-form"
+            class="panel cover-form"
             method="post"
             novalidate
             aria-labelledby="cover-title"
