@@ -243,7 +243,7 @@ async fn an_events_page_shows_the_event_before_any_script_runs(app: App) {
     let (_, main) = page.split_once("<main").unwrap();
     for text in [
         "<h1>Concert</h1>",
-        "<p>Blue Door, New York</p>",
+        "<p>Blue Door, New York<a",
         "(New York)</p>",
         "Doors open at seven.\nBring a friend.",
     ] {
