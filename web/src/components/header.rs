@@ -55,7 +55,7 @@ pub(crate) fn Header() -> impl IntoView {
             <a
                 class="logo"
                 href="/events"
-                rel=(browser::this_program() != Program::Buyer).then_some("external")
+                rel=browser::rel_of("/events")
                 aria-label="Rowlock: all events"
             >
                 <svg viewBox="0 0 32 32" aria-hidden="true">

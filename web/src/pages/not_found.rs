@@ -5,7 +5,6 @@ use leptos::prelude::*;
 use crate::{
     browser,
     components::{icons::Search, notice::Notice, page_heading::PageHeading},
-    program::Program,
 };
 
 #[component]
@@ -23,7 +22,7 @@ pub(crate) fn NotFound(title: &'static str) -> impl IntoView {
             <a
                 class="button"
                 href="/events"
-                rel=(browser::this_program() != Program::Buyer).then_some("external")
+                rel=browser::rel_of("/events")
             >
                 "See all events"
             </a>

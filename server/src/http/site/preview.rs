@@ -5,7 +5,10 @@ use chrono::{DateTime, Datelike, Utc};
 use chrono_tz::Tz;
 use rowlock_entities::{event, organizer};
 
-use super::head::{escaped, shortened, without_direction};
+use super::{
+    head::{escaped, shortened, without_direction},
+    structured_data::place,
+};
 use crate::{covers::Cover, visible_text::is_bidi_control};
 
 /// How much of the description is written, in characters. More does not fit on a screen.
@@ -24,10 +27,7 @@ pub(super) fn event_preview(
 ) -> String {
     let title = escaped(&without_direction(&event.title));
     let picture = cover.map(picture).unwrap_or_default();
-    let place = match event.city.as_str() {
-        "" => event.venue.clone(),
-        city => format!("{}, {city}", event.venue),
-    };
+    let place = place(event);
     let map: String = url::form_urlencoded::byte_serialize(place.as_bytes()).collect();
     let map = format!(
         "<a class=\"aside\" href=\"https://www.openstreetmap.org/search?query={map}\" \

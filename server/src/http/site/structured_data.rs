@@ -7,6 +7,14 @@ use serde_json::{Value, json};
 
 use crate::events::decimals;
 
+/// The venue and its city.
+pub(super) fn place(event: &event::Model) -> String {
+    match event.city.as_str() {
+        "" => event.venue.clone(),
+        city => format!("{}, {city}", event.venue),
+    }
+}
+
 /// Describes an event at a time: <https://schema.org/Event>. `url` is its page's address.
 pub(super) fn event_data(event: &event::Model, url: Option<&str>, now: DateTime<Utc>) -> Value {
     let written = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
@@ -22,10 +30,7 @@ pub(super) fn event_data(event: &event::Model, url: Option<&str>, now: DateTime<
         true => "https://schema.org/EventCancelled",
         false => "https://schema.org/EventScheduled",
     };
-    let address = match event.city.as_str() {
-        "" => event.venue.clone(),
-        city => format!("{}, {city}", event.venue),
-    };
+    let address = place(event);
     let mut data = json!({
         "@context": "https://schema.org",
         "@type": "Event",

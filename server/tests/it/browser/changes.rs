@@ -45,6 +45,9 @@ async fn the_tickets_of_a_booking_are_changed_on_the_events_page() {
     browser.expect_text(".yours", "You have 3 tickets.").await;
     browser.expect_text(".badge", "77 tickets left").await;
     browser.expect_none(".change").await;
+    // The focus was on the button, which is gone.
+    let focused = "return document.activeElement.id";
+    browser.wait_for(focused, |focused| *focused == "going").await;
 
     browser.choose("#quantity", "2").await;
     browser.click_label("Change to 2 tickets").await;

@@ -125,6 +125,12 @@ fn Change(event: RwSignal<Event>, sale: Memo<Sale>, held: MyBooking) -> impl Int
             let (id, title) = event.with_untracked(|event| (event.id.clone(), event.title.clone()));
             my_bookings.change(held, &id, &title, quantity.get_untracked()).await;
             is_sent.try_set(false);
+            // The button is gone if the change was made, and the focus with it.
+            request_animation_frame(|| {
+                if !browser::has_focus() {
+                    browser::focus("going");
+                }
+            });
         });
     };
     view! {

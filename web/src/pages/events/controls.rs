@@ -16,7 +16,7 @@ use crate::{
 pub(super) fn Controls(
     params: Memo<ListParams>,
     /// A small price, for a list of events below it.
-    currency: Memo<Option<Money>>,
+    small_price: Memo<Option<Money>>,
     /// The cities that have events.
     cities: Memo<Vec<String>>,
 ) -> impl IntoView {
@@ -68,7 +68,7 @@ pub(super) fn Controls(
                         .collect_view()}
                 </select>
             </label>
-            <Chips params currency cities />
+            <Chips params small_price cities />
         </search>
     }
 }
@@ -77,7 +77,7 @@ pub(super) fn Controls(
 #[component]
 fn Chips(
     params: Memo<ListParams>,
-    currency: Memo<Option<Money>>,
+    small_price: Memo<Option<Money>>,
     cities: Memo<Vec<String>>,
 ) -> impl IntoView {
     let chips = move || {
@@ -95,7 +95,7 @@ fn Chips(
             .into_any()
         };
         // A list without events has no currency.
-        let prices = match (currency.get(), filters.max_price.clone()) {
+        let prices = match (small_price.get(), filters.max_price.clone()) {
             (Some(few), _) => {
                 vec![Money { amount: Decimal("0".to_owned()), ..few.clone() }, few]
             }

@@ -92,7 +92,7 @@ pub(crate) fn EventsPage() -> impl IntoView {
             None => before.cloned().unwrap_or_default(),
         })
     });
-    let currency = Memo::new(move |before: Option<&Option<Money>>| {
+    let small_price = Memo::new(move |before: Option<&Option<Money>>| {
         let is_free = |price: &Money| price.amount.0.bytes().all(|b| matches!(b, b'0' | b'.'));
         let chosen = params.with(|params| params.filters.max_price.clone());
         chosen.filter(|price| !is_free(price)).or_else(|| {
@@ -115,7 +115,7 @@ pub(crate) fn EventsPage() -> impl IntoView {
         </PageHeading>
         {is_list_of_all
             .then(|| {
-                view! { <Controls params currency cities /> }
+                view! { <Controls params small_price cities /> }
             })}
         <Deferred>
             <Results events />
