@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failure, Handlers, Progress, Queue, retry_policy,
+    Failure, Final, Handlers, Progress, Queue, retry_policy,
     store::{self, ClaimedJob, Settlement},
 };
 use crate::{database::Fault, metrics::Metrics};
@@ -70,7 +70,7 @@ impl Attempts {
             return Settlement::GiveUp { error: error.to_owned() };
         }
         // The panic hook logs where and why.
-        let work = AssertUnwindSafe(async { handler(&job.payload).await }).catch_unwind();
+        let work = AssertUnwindSafe(async { handler(job.id, &job.payload).await }).catch_unwind();
         let result: Result<Progress, Failure> = match tokio::time::timeout(MAX_TIME, work).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err("it panicked; the log says where".into()),
@@ -79,7 +79,8 @@ impl Attempts {
         match result {
             Ok(Progress::Done) => Settlement::Done,
             Ok(Progress::Rest(rest)) => Settlement::Continue(rest),
-            Err(failure) if retry_policy::was_last(job.attempts) => {
+            Ok(Progress::Split { jobs, rest }) => Settlement::Split { jobs, rest },
+            Err(failure) if failure.is::<Final>() || retry_policy::was_last(job.attempts) => {
                 Settlement::GiveUp { error: failure.to_string() }
             }
             Err(failure) => Settlement::Retry {
@@ -114,7 +115,8 @@ impl Attempts {
         let ClaimedJob { id, kind, attempts, .. } = job;
         let outcome = match settlement {
             Settlement::Done => "done",
-            Settlement::Continue(_) => "continued",
+            Settlement::Continue(_) | Settlement::Split { rest: Some(_), .. } => "continued",
+            Settlement::Split { rest: None, .. } => "done",
             Settlement::GiveBack => "given_back",
             Settlement::Retry { error, pause } => {
                 tracing::warn!(job = %id, kind, attempts, error, ?pause, "a job failed and is retried");

@@ -7,10 +7,17 @@ use futures_util::{
     future::{BoxFuture, ready},
 };
 
-use super::Job;
+use rowlock_entities::JobId;
+
+use super::{Job, NewJob};
 
 /// Why an attempt failed. Operators see its text, so it must not name or quote a person.
 pub type Failure = Box<dyn Error + Send + Sync>;
+
+/// A failure after which no attempt can succeed, so the job is given up at once.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Final(pub String);
 
 /// How far an attempt came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +28,9 @@ pub enum Progress {
     /// parts of some seconds, so that it keeps nobody waiting and is resumed where it was left.
     /// [`Progress::rest`] makes it.
     Rest(Rest),
+    /// A part is done, and these jobs do another part. They are written in the transaction that
+    /// settles this one, and come before the jobs that were written after it.
+    Split { jobs: Vec<NewJob>, rest: Option<Rest> },
 }
 
 /// A job, as JSON, that does the rest of another one's work in its place.
@@ -33,18 +43,29 @@ impl Progress {
     /// # Errors
     /// When the job can't be written as JSON.
     pub fn rest<J: Job>(job: &J) -> Result<Self, Failure> {
-        Ok(Self::Rest(Rest(serde_json::to_string(job)?)))
+        Ok(Self::Rest(Rest::of(job)?))
     }
 }
 
-type Handler =
-    Arc<dyn Fn(&str) -> BoxFuture<'static, Result<Progress, Failure>> + Send + Sync + 'static>;
+impl Rest {
+    /// # Errors
+    /// When the job can't be written as JSON.
+    pub fn of<J: Job>(job: &J) -> Result<Self, Failure> {
+        Ok(Self(serde_json::to_string(job)?))
+    }
+}
+
+type Handler = Arc<
+    dyn Fn(JobId, &str) -> BoxFuture<'static, Result<Progress, Failure>> + Send + Sync + 'static,
+>;
 
 /// A kind of jobs that this server can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kind {
     pub(super) name: &'static str,
     pub(super) is_exclusive: bool,
+    /// Number of jobs of this kind that one server runs at the same time.
+    pub(super) max_running: usize,
 }
 
 /// The handlers, by the kind of their jobs.
@@ -54,17 +75,29 @@ pub struct Handlers(BTreeMap<&'static str, (Kind, Handler)>);
 impl Handlers {
     /// Adds the handler of a kind. It may be called again for a job that it has finished.
     #[must_use]
-    pub fn with<J, F>(mut self, run: impl Fn(J) -> F + Send + Sync + 'static) -> Self
+    pub fn with<J, F>(self, run: impl Fn(J) -> F + Send + Sync + 'static) -> Self
     where
         J: Job,
         F: Future<Output = Result<Progress, Failure>> + Send + 'static,
     {
-        let handler: Handler = Arc::new(move |payload| match serde_json::from_str(payload) {
-            Ok(job) => run(job).boxed(),
+        self.with_id(move |_, job| run(job))
+    }
+
+    /// Adds the handler of a kind that needs the ids of its jobs, which never change.
+    #[must_use]
+    pub fn with_id<J, F>(mut self, run: impl Fn(JobId, J) -> F + Send + Sync + 'static) -> Self
+    where
+        J: Job,
+        F: Future<Output = Result<Progress, Failure>> + Send + 'static,
+    {
+        let handler: Handler = Arc::new(move |id, payload| match serde_json::from_str(payload) {
+            Ok(job) => run(id, job).boxed(),
             // The error would quote the payload.
             Err(_) => ready(Err("this version can't read what the job says".into())).boxed(),
         });
-        self.0.insert(J::KIND, (Kind { name: J::KIND, is_exclusive: J::IS_EXCLUSIVE }, handler));
+        let max_running = if J::IS_EXCLUSIVE { 1 } else { J::MAX_RUNNING };
+        let kind = Kind { name: J::KIND, is_exclusive: J::IS_EXCLUSIVE, max_running };
+        self.0.insert(J::KIND, (kind, handler));
         self
     }
 

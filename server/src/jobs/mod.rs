@@ -18,7 +18,8 @@ mod retry_policy;
 mod store;
 mod workers;
 
-pub use handlers::{Failure, Handlers, Progress, Rest};
+pub use handlers::{Failure, Final, Handlers, Progress, Rest};
+pub(crate) use job::part_id;
 pub use job::{Job, NewJob};
 pub use operator::State;
 pub(crate) use operator::{ListedJob, discard, list, retry, retry_all_dead};

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use rowlock_entities::JobId;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, Value};
 use tokio::time::Instant;
@@ -48,6 +49,15 @@ pub(super) fn statement<const N: usize>(
 /// # Errors
 /// When the database fails, or a payload is too long.
 pub async fn enqueue(tx: &impl ConnectionTrait, jobs: Vec<NewJob>) -> Result<(), DbErr> {
+    insert(tx, jobs, None).await
+}
+
+/// Writes jobs that are due since `since`, or since now.
+async fn insert(
+    tx: &impl ConnectionTrait,
+    jobs: Vec<NewJob>,
+    since: Option<Value>,
+) -> Result<(), DbErr> {
     if jobs.is_empty() {
         return Ok(());
     }
@@ -60,10 +70,15 @@ pub async fn enqueue(tx: &impl ConnectionTrait, jobs: Vec<NewJob>) -> Result<(),
             statement(
                 backend,
                 "INSERT INTO jobs (id, kind, payload, attempts, run_at, created_at) \
-                 SELECT id, kind, payload, 0, @now, @now \
+                 SELECT id, kind, payload, 0, coalesce($4, @now), coalesce($4, @now) \
                  FROM unnest($1::uuid[], $2::text[], $3::text[]) AS new (id, kind, payload) \
                  ON CONFLICT (id) DO NOTHING",
-                [ids.into(), kinds.into(), payloads.into()],
+                [
+                    ids.into(),
+                    kinds.into(),
+                    payloads.into(),
+                    since.unwrap_or(None::<DateTime<Utc>>.into()),
+                ],
             )
         }
         _ => {
@@ -71,9 +86,9 @@ pub async fn enqueue(tx: &impl ConnectionTrait, jobs: Vec<NewJob>) -> Result<(),
             statement(
                 backend,
                 "INSERT INTO jobs (id, kind, payload, attempts, run_at, created_at) \
-                 SELECT unhex(value ->> 0), value ->> 1, value ->> 2, 0, @now, @now \
-                 FROM json_each($1) WHERE true ON CONFLICT (id) DO NOTHING",
-                [json(rows).into()],
+                 SELECT unhex(value ->> 0), value ->> 1, value ->> 2, 0, coalesce($2, @now), \
+                 coalesce($2, @now) FROM json_each($1) WHERE true ON CONFLICT (id) DO NOTHING",
+                [json(rows).into(), since.unwrap_or(None::<String>.into())],
             )
         }
     };
@@ -212,6 +227,8 @@ pub(super) enum Settlement {
     Done,
     /// A part is done, and the rest is due.
     Continue(Rest),
+    /// A part is done, these jobs are written, and the rest, if there is any, is due.
+    Split { jobs: Vec<NewJob>, rest: Option<Rest> },
     /// The attempt was stopped and does not count.
     GiveBack,
     /// The attempt failed; another one follows after the pause.
@@ -230,16 +247,9 @@ pub(super) async fn settle(
     let backend = db.backend();
     let (id, lease): (Value, Value) = (job.id.0.into(), job.lease_id.into());
     let statement = match settlement {
-        Settlement::Done => {
-            let sql = "DELETE FROM jobs WHERE id = $1 AND lease_id = $2 AND @unsynced";
-            statement(backend, sql, [id, lease])
-        }
-        Settlement::Continue(Rest(payload)) => statement(
-            backend,
-            "UPDATE jobs SET run_at = @now, lease_id = NULL, attempts = 0, last_error = NULL, \
-             payload = $3 WHERE id = $1 AND lease_id = $2 AND @unsynced",
-            [id, lease, payload.as_str().into()],
-        ),
+        Settlement::Done => end(backend, job),
+        Settlement::Continue(rest) => go_on(backend, job, rest),
+        Settlement::Split { jobs, rest } => return split(db, job, jobs, rest.as_ref()).await,
         Settlement::GiveBack => statement(
             backend,
             "UPDATE jobs SET run_at = @now, lease_id = NULL, attempts = attempts - 1 \
@@ -260,6 +270,54 @@ pub(super) async fn settle(
         ),
     };
     Ok(execute(db, statement).await? > 0)
+}
+
+fn end(backend: DbBackend, job: &ClaimedJob) -> Statement {
+    let sql = "DELETE FROM jobs WHERE id = $1 AND lease_id = $2 AND @unsynced";
+    statement(backend, sql, [job.id.0.into(), job.lease_id.into()])
+}
+
+fn go_on(backend: DbBackend, job: &ClaimedJob, Rest(payload): &Rest) -> Statement {
+    statement(
+        backend,
+        "UPDATE jobs SET run_at = @now, lease_id = NULL, attempts = 0, last_error = NULL, \
+         payload = $3 WHERE id = $1 AND lease_id = $2 AND @unsynced",
+        [job.id.0.into(), job.lease_id.into(), payload.as_str().into()],
+    )
+}
+
+/// Writes the jobs that do a part of this one, and ends it or leaves its rest, in one transaction.
+async fn split(
+    db: &Database,
+    job: &ClaimedJob,
+    parts: &[NewJob],
+    rest: Option<&Rest>,
+) -> Result<bool, DbErr> {
+    write(db, async {
+        let tx = db.begin().await?;
+        let backend = db.backend();
+        // The parts have waited since the job was written.
+        let sql = "SELECT created_at FROM jobs WHERE id = $1 AND lease_id = $2";
+        let values = [job.id.0.into(), job.lease_id.into()];
+        let row = tx.query_one_raw(statement(backend, sql, values)).await?;
+        let Some(row) = row else { return Ok(false) };
+        let created_at: Value = match backend {
+            DbBackend::Postgres => row.try_get::<DateTime<Utc>>("", "created_at")?.into(),
+            _ => row.try_get::<String>("", "created_at")?.into(),
+        };
+        insert(&tx, parts.to_vec(), Some(created_at)).await?;
+        let settled = match rest {
+            Some(rest) => go_on(backend, job, rest),
+            None => end(backend, job),
+        };
+        // Nobody else may have taken the job since it was read.
+        let is_leased = tx.execute_raw(settled).await?.rows_affected() > 0;
+        if is_leased {
+            tx.commit().await?;
+        }
+        Ok(is_leased)
+    })
+    .await
 }
 
 #[derive(FromQueryResult)]

@@ -1,10 +1,10 @@
 //! The workers of one server.
 
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{collections::HashMap, future::pending, sync::Arc, time::Duration};
 
 use sea_orm::DbErr;
 use tokio::{
-    task::JoinSet,
+    task::{JoinError, JoinSet},
     time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,7 @@ use super::{
 use crate::metrics::Metrics;
 
 /// Largest number of jobs that one server runs at the same time.
-const MAX_RUNNING: usize = 4;
+const MAX_RUNNING: usize = 8;
 /// Time between two looks for jobs that other servers wrote, or that were to run later.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Time between two counts of all jobs.
@@ -52,14 +52,14 @@ impl Workers {
     /// Runs jobs for as long as the server runs. If this is dropped, so are the attempts, and other
     /// workers take their jobs when the leases are over.
     pub async fn run(self) {
-        let mut running = JoinSet::new();
+        let mut running = Running::default();
         let mut turn = 0;
         while !self.stopping.is_cancelled() {
             // One claim serves all attempts that have ended meanwhile.
-            while running.try_join_next().is_some() {}
+            running.note_ended();
             let free = MAX_RUNNING - running.len();
             let claimed_at = Instant::now();
-            let claimed = self.claim(free, turn).await;
+            let claimed = self.claim(&running, free, turn).await;
             turn += 1;
             // After a failure, the pause is never shorter, because the database may be away.
             let may_be_woken = claimed.is_ok();
@@ -69,7 +69,7 @@ impl Workers {
             });
             let may_find_more = !jobs.is_empty() && jobs.len() < free;
             for job in jobs {
-                running.spawn(self.attempts.clone().run(job, claimed_at));
+                running.spawn(job.kind, self.attempts.clone().run(job, claimed_at));
             }
             if may_find_more {
                 continue;
@@ -77,24 +77,33 @@ impl Workers {
             let has_room = running.len() < MAX_RUNNING;
             tokio::select! {
                 () = self.stopping.cancelled() => {}
-                Some(_) = running.join_next(), if may_be_woken => {}
+                true = running.next_ended(), if may_be_woken => {}
                 () = self.attempts.queue.woken(), if may_be_woken && has_room => {}
                 () = sleep(LOOK_INTERVAL), if has_room => {}
             }
         }
-        while running.join_next().await.is_some() {}
+        while running.next_ended().await {}
         self.stopped.cancel();
         pending::<()>().await;
     }
 
-    /// Claims up to `max` jobs, of each kind that has some equally many. `turn` decides which kind
-    /// comes first, so that none waits for all the others.
-    async fn claim(&self, max: usize, turn: usize) -> Result<Vec<ClaimedJob>, DbErr> {
+    /// Claims up to `max` jobs, of each kind that has some equally many, and of none more than may
+    /// run. `turn` decides which kind comes first, so that none waits for all the others.
+    async fn claim(
+        &self,
+        running: &Running,
+        max: usize,
+        turn: usize,
+    ) -> Result<Vec<ClaimedJob>, DbErr> {
         let Attempts { queue, handlers, .. } = &self.attempts;
         let db = &queue.db;
-        let due = store::find_due_kinds(db, handlers.names()).await?;
         let mut due: Vec<Kind> =
-            handlers.kinds().filter(|kind| due.iter().any(|name| name == kind.name)).collect();
+            handlers.kinds().filter(|kind| running.of(kind.name) < kind.max_running).collect();
+        if max == 0 || due.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = store::find_due_kinds(db, due.iter().map(|kind| kind.name)).await?;
+        due.retain(|kind| found.iter().any(|name| name == kind.name));
         let mut claimed = Vec::new();
         if due.is_empty() {
             return Ok(claimed);
@@ -103,7 +112,8 @@ impl Workers {
         due.rotate_left(first);
         let share = max.div_ceil(due.len());
         for kind in due {
-            let share = share.min(max - claimed.len());
+            let room = kind.max_running - running.of(kind.name);
+            let share = share.min(max - claimed.len()).min(room);
             if share == 0 {
                 break;
             }
@@ -150,5 +160,49 @@ impl Workers {
             self.attempts.cut_off.cancel();
             let _ = timeout(GIVE_BACK_TIMEOUT, self.stopped.cancelled()).await;
         }
+    }
+}
+
+/// The attempts that run.
+#[derive(Debug, Default)]
+struct Running {
+    attempts: JoinSet<()>,
+    kinds: HashMap<tokio::task::Id, &'static str>,
+}
+
+impl Running {
+    fn len(&self) -> usize {
+        self.attempts.len()
+    }
+
+    /// Number of attempts at jobs of one kind.
+    fn of(&self, kind: &str) -> usize {
+        self.kinds.values().filter(|running| **running == kind).count()
+    }
+
+    fn spawn(&mut self, kind: &'static str, attempt: impl Future<Output = ()> + Send + 'static) {
+        self.kinds.insert(self.attempts.spawn(attempt).id(), kind);
+    }
+
+    /// Forgets the attempts that have ended.
+    fn note_ended(&mut self) {
+        while let Some(ended) = self.attempts.try_join_next_with_id() {
+            self.forget(ended);
+        }
+    }
+
+    /// Waits until an attempt has ended. Returns false if none runs.
+    async fn next_ended(&mut self) -> bool {
+        match self.attempts.join_next_with_id().await {
+            Some(ended) => {
+                self.forget(ended);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn forget(&mut self, ended: Result<(tokio::task::Id, ()), JoinError>) {
+        self.kinds.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
     }
 }

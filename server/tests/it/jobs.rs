@@ -212,7 +212,7 @@ async fn several_servers_share_jobs_and_run_each_once(app: App) {
     let texts: Vec<String> = (0..40).map(|number| number.to_string()).collect();
     enqueue_letters(&app, &texts.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let seen = Seen::default();
-    // A server runs four jobs at the same time, so eight are met only if both take some.
+    // A server runs four jobs of one kind at the same time, so eight are met only if both take some.
     let eight = Arc::new(Barrier::new(8));
     let mut servers = Vec::new();
     let most = Arc::new(AtomicU32::new(0));
