@@ -20,12 +20,14 @@ pub mod managed_events;
 pub mod organizers;
 
 pub mod jobs;
+pub mod mail;
 
 pub mod coalescing;
 pub mod database;
 
 pub mod clock;
 mod field_problem;
+mod html;
 mod limits;
 pub mod metrics;
 mod pagination;

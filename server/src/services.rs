@@ -1,5 +1,6 @@
 //! The domains' services, wired to one database, clock and hub.
 
+use clap::Args;
 use sea_orm::DbBackend;
 
 use crate::{
@@ -12,10 +13,22 @@ use crate::{
     inventory::{BookingArgs, Inventory},
     jobs::Queue,
     live::Hub,
+    mail::{MailArgs, Postman},
     managed_events::ManagedEvents,
     metrics::Metrics,
     organizers::{OrganizerArgs, Organizers},
 };
+
+/// The settings of the domains.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ServiceArgs {
+    #[command(flatten)]
+    pub booking: BookingArgs,
+    #[command(flatten)]
+    pub organizers: OrganizerArgs,
+    #[command(flatten)]
+    pub mail: MailArgs,
+}
 
 /// The services that resolvers and commands use. Clones share everything.
 #[derive(Clone, Debug)]
@@ -33,17 +46,13 @@ pub struct Services {
     pub organizers: Organizers,
     pub managed_events: ManagedEvents,
     pub jobs: Queue,
+    pub postman: Postman,
 }
 
 impl Services {
     #[must_use]
-    pub fn new(
-        db: Database,
-        clock: Clock,
-        secrets: &JwtSecrets,
-        booking: &BookingArgs,
-        organizers: &OrganizerArgs,
-    ) -> Self {
+    pub fn new(db: Database, clock: Clock, secrets: &JwtSecrets, args: &ServiceArgs) -> Self {
+        let ServiceArgs { booking, organizers, mail } = args;
         let hub = match db.backend() {
             DbBackend::Postgres => Hub::shared(),
             // Only one server uses an SQLite file.
@@ -74,6 +83,7 @@ impl Services {
                 organizers.max_events_per_organizer,
             ),
             jobs,
+            postman: Postman::new(mail),
             sessions,
             db,
             clock,

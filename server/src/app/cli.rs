@@ -25,16 +25,20 @@ use crate::{
     database::{DatabaseArgs, DatabaseUrl},
     graphql::OperationArgs,
     http::{HttpArgs, check_texts, has_web_client},
-    inventory::BookingArgs,
     jobs::State,
     limits::{ClientArgs, RateLimitArgs},
-    organizers::OrganizerArgs,
+    services::ServiceArgs,
     telemetry::TelemetryArgs,
 };
 
 /// The settings whose values are never printed.
-const SECRET_SETTINGS: [&str; 4] =
-    ["--jwt-secret", "--jwt-accepted-secret", "--database-url", "--database-replica-url"];
+const SECRET_SETTINGS: [&str; 5] = [
+    "--jwt-secret",
+    "--jwt-accepted-secret",
+    "--database-url",
+    "--database-replica-url",
+    "--smtp-url",
+];
 
 /// The version, with the commit if the build knows it.
 const VERSION: &str = match option_env!("ROWLOCK_VERSION") {
@@ -364,9 +368,7 @@ pub struct ServeArgs {
     #[command(flatten)]
     pub rate_limits: RateLimitArgs,
     #[command(flatten)]
-    pub booking: BookingArgs,
-    #[command(flatten)]
-    pub organizers: OrganizerArgs,
+    pub services: ServiceArgs,
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
 

@@ -6,9 +6,8 @@ use crate::{
     accounts::JwtSecret,
     clock::Clock,
     database::{Availability, Database, DatabaseArgs, DatabaseUrl},
-    inventory::BookingArgs,
     organizers::OrganizerArgs,
-    services::Services,
+    services::{ServiceArgs, Services},
 };
 
 /// Opens the database, which may be away.
@@ -64,8 +63,8 @@ const MAX_EVENTS: u32 = 1_000_000;
 /// The services of a command, with default settings, over a database that is up to date.
 pub(super) async fn command_services(args: &DatabaseArgs, access: Access) -> Result<Services> {
     let db = migrated_database(args, access).await?;
-    let (secrets, booking) = (JwtSecret::random().into(), BookingArgs::default());
     let organizers =
         OrganizerArgs { max_events_per_organizer: MAX_EVENTS, ..OrganizerArgs::default() };
-    Ok(Services::new(db, Clock::default(), &secrets, &booking, &organizers))
+    let args = ServiceArgs { organizers, ..ServiceArgs::default() };
+    Ok(Services::new(db, Clock::default(), &JwtSecret::random().into(), &args))
 }

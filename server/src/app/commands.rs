@@ -27,8 +27,7 @@ use crate::{
     events::renew_search_keys,
     graphql,
     inventory::{BookingArgs, audit},
-    organizers::OrganizerArgs,
-    services::Services,
+    services::{ServiceArgs, Services},
     telemetry::Telemetry,
 };
 
@@ -75,8 +74,12 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     let listener = server::listen(args.listen_addr).with_context(|| {
         format!("listening on {} (--listen-addr chooses another)", args.listen_addr)
     })?;
-    let services = Services::new(db, Clock::default(), &secrets, &args.booking, &args.organizers);
+    let services = Services::new(db, Clock::default(), &secrets, &args.services);
     let server = Server::new(services, &args);
+    let mail = &args.services.mail;
+    if mail.smtp_url.is_none() {
+        tracing::info!(folder = %mail.mail_dir.display(), "SMTP_URL is not set, so mails are written to files");
+    }
     tracing::info!(
         database = %args.database.database_url,
         "serving on http://{}",
@@ -173,7 +176,8 @@ async fn seed(args: SeedArgs) -> Result<ExitCode> {
 
 /// The services of a command that serves nobody.
 fn services_on(db: Database, secrets: &JwtSecrets, booking: &BookingArgs) -> Services {
-    Services::new(db, Clock::default(), secrets, booking, &OrganizerArgs::default())
+    let args = ServiceArgs { booking: booking.clone(), ..ServiceArgs::default() };
+    Services::new(db, Clock::default(), secrets, &args)
 }
 
 async fn audit(args: DatabaseArgs) -> Result<ExitCode> {

@@ -75,11 +75,14 @@ impl App {
 
     /// Starts a server on a database at a given URL, which may lead through a proxy.
     pub(crate) async fn start_on(database_url: String, folder: TempDir, flags: &[&str]) -> Self {
-        let args = serve_args(&database_url, flags);
+        let mut args = serve_args(&database_url, flags);
+        if !flags.contains(&"--mail-dir") {
+            args.services.mail.mail_dir = folder.path().join("mail");
+        }
         let clock = Clock::default();
         let db = Database::open(&args.database).await.unwrap();
         let secrets = args.secret.secrets().unwrap();
-        let services = Services::new(db, clock.clone(), &secrets, &args.booking, &args.organizers);
+        let services = Services::new(db, clock.clone(), &secrets, &args.services);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = Server::new(services.clone(), &args);

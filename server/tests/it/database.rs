@@ -59,7 +59,7 @@ pub(crate) async fn prepare(url: &str) {
     let db = Database::open(&args.database).await.unwrap();
     db.migrate(None).await.unwrap();
     let secrets = args.secret.secrets().unwrap();
-    let services = Services::new(db, Clock::default(), &secrets, &args.booking, &args.organizers);
+    let services = Services::new(db, Clock::default(), &secrets, &args.services);
     seed::add_demo_events(&services.db, &services.clock).await.unwrap();
     seed::add_demo_users(&services).await.unwrap();
     services.db.close().await;

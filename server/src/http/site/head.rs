@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::visible_text::is_bidi_control;
+use crate::{html::escaped, visible_text::is_bidi_control};
 
 /// The purpose of the site, in one sentence.
 pub(super) const TAGLINE: &str =
@@ -100,22 +100,6 @@ impl Head {
         }
         html
     }
-}
-
-/// The text for HTML, between tags and in quoted attributes.
-pub(super) fn escaped(text: &str) -> String {
-    let mut html = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
-            char => html.push(char),
-        }
-    }
-    html
 }
 
 /// JSON that a script element can hold: nothing in it ends the element, begins a comment, or breaks

@@ -6,10 +6,10 @@ use chrono_tz::Tz;
 use rowlock_entities::{event, organizer};
 
 use super::{
-    head::{escaped, shortened, without_direction},
+    head::{shortened, without_direction},
     structured_data::place,
 };
-use crate::{covers::Cover, visible_text::is_bidi_control};
+use crate::{covers::Cover, html::escaped, visible_text::is_bidi_control};
 
 /// How much of the description is written, in characters. More does not fit on a screen.
 const MAX_DESCRIPTION_CHARS: usize = 1_500;
