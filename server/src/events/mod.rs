@@ -2,6 +2,7 @@
 
 mod changes;
 mod cities;
+mod in_words;
 mod lists;
 mod loader;
 mod order;
@@ -20,6 +21,7 @@ pub(crate) use changes::{
     external_id_problem, problems, published,
 };
 pub(crate) use cities::{City, MAX_CITIES};
+pub(crate) use in_words::{Year, place, time_in_words};
 pub(crate) use order::{EventFilter, Position, SortKey};
 pub(crate) use price::{Price, amount, decimals};
 pub(crate) use sale::{ClosedReason, closed_reason, has_started};

@@ -1,15 +1,16 @@
 //! What an event's page shows until the client has drawn it: the event's texts and its picture, for
 //! people with a slow connection, and for whoever runs no script.
 
-use chrono::{DateTime, Datelike, Utc};
-use chrono_tz::Tz;
+use chrono::{DateTime, Utc};
 use rowlock_entities::{event, organizer};
 
-use super::{
-    head::{shortened, without_direction},
-    structured_data::place,
+use super::head::{shortened, without_direction};
+use crate::{
+    covers::Cover,
+    events::{Year, place, time_in_words},
+    html::escaped,
+    visible_text::is_bidi_control,
 };
-use crate::{covers::Cover, html::escaped, visible_text::is_bidi_control};
 
 /// How much of the description is written, in characters. More does not fit on a screen.
 const MAX_DESCRIPTION_CHARS: usize = 1_500;
@@ -37,7 +38,7 @@ pub(super) fn event_preview(
     let is_cancelled = event.status == event::Status::Cancelled;
     let rows = [
         is_cancelled.then(|| "This event was cancelled.".to_owned()),
-        Some(words(&time(event, now))),
+        Some(words(&time_in_words(event, Year::IfOther(now)))),
         Some(words(&place) + &map),
         organizer.map(|organizer| words(&format!("Hosted by {}", organizer.name))),
         (!is_cancelled && event.starts_at > now)
@@ -76,26 +77,6 @@ fn picture(cover: &Cover) -> String {
     )
 }
 
-/// When the event takes place, in its own time zone. Which one the visitor has is not known here, so
-/// it is always named.
-fn time(event: &event::Model, now: DateTime<Utc>) -> String {
-    let zone = event.time_zone.parse().unwrap_or(Tz::UTC);
-    let start = event.starts_at.with_timezone(&zone);
-    let date = |time: &DateTime<Tz>| {
-        let with_year = time.year() != now.with_timezone(&zone).year();
-        time.format(if with_year { "%a, %b %-d, %Y" } else { "%a, %b %-d" }).to_string()
-    };
-    let clock = |time: &DateTime<Tz>| time.format("%-I:%M %p").to_string();
-    let end = event.ends_at.map(|end| end.with_timezone(&zone));
-    let end = end.map(|end| match date(&end) == date(&start) {
-        true => format!(" – {}", clock(&end)),
-        false => format!(" – {} · {}", date(&end), clock(&end)),
-    });
-    let city = event.time_zone.rsplit('/').next().unwrap_or_default().replace('_', " ");
-    let end = end.unwrap_or_default();
-    format!("{} · {}{end} ({city})", date(&start), clock(&start))
-}
-
 #[cfg(test)]
 mod tests {
     use chrono::{Duration, TimeZone};
@@ -116,19 +97,6 @@ mod tests {
             ..EventChanges::default()
         };
         (published(draft(OrganizerId::new(), None, &values, now)), now)
-    }
-
-    #[test]
-    fn times_are_those_of_the_event() {
-        let (mut event, now) = jazz_night();
-        assert_eq!(time(&event, now), "Sun, Dec 6 · 5:00 PM (New York)");
-        event.ends_at = Some(event.starts_at + Duration::hours(3));
-        assert_eq!(time(&event, now), "Sun, Dec 6 · 5:00 PM – 8:00 PM (New York)");
-        event.ends_at = Some(event.starts_at + Duration::days(30));
-        assert_eq!(
-            time(&event, now),
-            "Sun, Dec 6 · 5:00 PM – Tue, Jan 5, 2027 · 5:00 PM (New York)"
-        );
     }
 
     #[test]

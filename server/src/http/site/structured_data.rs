@@ -5,15 +5,7 @@ use rowlock_entities::{event, organizer};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use crate::events::decimals;
-
-/// The venue and its city.
-pub(super) fn place(event: &event::Model) -> String {
-    match event.city.as_str() {
-        "" => event.venue.clone(),
-        city => format!("{}, {city}", event.venue),
-    }
-}
+use crate::events::{decimals, place};
 
 /// Describes an event at a time: <https://schema.org/Event>. `url` is its page's address.
 pub(super) fn event_data(event: &event::Model, url: Option<&str>, now: DateTime<Utc>) -> Value {
