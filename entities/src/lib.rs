@@ -7,6 +7,7 @@ pub mod booking;
 pub mod cover;
 pub mod cover_variant;
 pub mod event;
+pub mod event_reminder;
 mod id;
 pub mod job;
 pub mod organizer;

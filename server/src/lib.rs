@@ -11,6 +11,7 @@ pub mod graphql;
 pub mod services;
 
 pub mod accounts;
+mod booking_mails;
 pub mod bookings;
 pub mod covers;
 pub mod events;

@@ -5,6 +5,7 @@ use sea_orm::DbBackend;
 
 use crate::{
     accounts::{AccessTokens, Accounts, JwtSecrets, Sessions},
+    booking_mails::BookingMails,
     bookings::Bookings,
     clock::Clock,
     covers::Covers,
@@ -47,6 +48,13 @@ pub struct Services {
     pub managed_events: ManagedEvents,
     pub jobs: Queue,
     pub postman: Postman,
+}
+
+impl Services {
+    pub(crate) fn booking_mails(&self) -> BookingMails {
+        let Self { accounts, bookings, events, organizers, postman, clock, .. } = self.clone();
+        BookingMails { accounts, bookings, events, organizers, postman, clock }
+    }
 }
 
 impl Services {

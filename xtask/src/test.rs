@@ -31,12 +31,14 @@ const AXE: Package = Package {
 };
 
 /// Modules of server/tests/it whose tests need the web client and the IDEs, a browser, the packages
-/// of `cargo xtask dist`, clients from npm, or PgBouncer.
+/// of `cargo xtask dist`, clients from npm, PgBouncer, or an SMTP server.
 const NEED_SITE: &[&str] =
     &["accepted_operations::", "browser::", "packages::", "pages::", "site::"];
 const NEED_BROWSER: &[&str] = &["browser::"];
 const NEED_PACKAGES: &[&str] = &["packages::", "browser::packages::"];
 const NEED_POOLER: &[&str] = &["pooler::"];
+/// Its tests send mails to an SMTP server in Python, which reads them with Python's parsers.
+const NEED_MAIL_SERVER: &[&str] = &["mails::"];
 const NEED_CLIENTS: &[&str] =
     &["clients::", "documentation_examples::", "browser::client_libraries::"];
 
@@ -96,6 +98,9 @@ pub(crate) fn test(args: &Args) -> Result<()> {
         let pooler = Path::new("/usr/sbin/pgbouncer").is_file() || is_installed("pgbouncer");
         ensure_package(pooler, "PgBouncer", &["pgbouncer"])?;
     }
+    if need(NEED_MAIL_SERVER) {
+        ensure_mail_server()?;
+    }
     let postgres = Postgres::start(Durability::None)?;
     heading("Tests");
     call_command(tests.env("TEST_POSTGRES_URL", postgres.url("postgres")))?;
@@ -105,6 +110,13 @@ pub(crate) fn test(args: &Args) -> Result<()> {
         chaos::short_form()?;
     }
     Ok(())
+}
+
+fn ensure_mail_server() -> Result<()> {
+    let modules = Path::new("/usr/lib/python3/dist-packages");
+    let is_present = ["aiosmtpd", "icalendar"].iter().all(|name| modules.join(name).is_dir());
+    let packages = ["python3", "python3-aiosmtpd", "python3-icalendar"];
+    ensure_package(is_present, "an SMTP server for tests", &packages)
 }
 
 /// Builds the program with the site, without optimisations. The next build replaces it.

@@ -24,9 +24,10 @@ use super::{
     supervisor::Supervisor,
 };
 use crate::{
+    booking_mails::Reminders,
     graphql::Api,
     http::{self, Arrived, Shutdown},
-    inventory::CancelBookingsJob,
+    inventory::{BookingMailJob, CancelBookingsJob, EventMailJob},
     jobs::{Handlers, Workers},
     limits::{Clients, Count, Open, RateLimits},
     live::{reread_watched_events, run_feed},
@@ -175,6 +176,8 @@ impl Server {
         let (workers, counter) = (self.workers.clone(), self.workers.clone());
         tasks.run("jobs", move || workers.clone().run());
         tasks.run("job-count", move || counter.clone().count_jobs());
+        let reminders = Reminders::new(self.services.db.clone(), self.services.clock.clone());
+        tasks.run("reminders", move || reminders.clone().remind());
         tasks.run("expired-sessions", move || sessions.clone().remove_expired_sessions());
         let rate_limits = Arc::clone(&self.rate_limits);
         let clients = self.clients.clone();
@@ -187,10 +190,20 @@ impl Server {
 /// What is done for each kind of job.
 fn job_handlers(services: &Services) -> Handlers {
     let managed_events = services.managed_events.clone();
-    Handlers::default().with(move |job: CancelBookingsJob| {
-        let managed_events = managed_events.clone();
-        async move { managed_events.cancel_some_bookings(job).await }
-    })
+    let (mails, mails_of_events) = (services.booking_mails(), services.booking_mails());
+    Handlers::default()
+        .with(move |job: CancelBookingsJob| {
+            let managed_events = managed_events.clone();
+            async move { managed_events.cancel_some_bookings(job).await }
+        })
+        .with_id(move |id, job: BookingMailJob| {
+            let mails = mails.clone();
+            async move { mails.tell(id, job).await }
+        })
+        .with_id(move |id, job: EventMailJob| {
+            let mails = mails_of_events.clone();
+            async move { mails.tell_all(id, job).await }
+        })
 }
 
 /// The open connections.

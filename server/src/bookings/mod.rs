@@ -2,6 +2,7 @@
 //! counts behind them.
 
 mod attendees;
+mod calendar;
 mod loader;
 mod reference;
 mod sales;
@@ -9,6 +10,7 @@ mod service;
 mod store;
 
 pub(crate) use attendees::{Attendee, AttendeeFilter};
+pub(crate) use calendar::{Entry, calendar_of_mail};
 pub(crate) use reference::Reference;
 pub(crate) use sales::Sales;
 pub use service::{Bookings, BookingsError};

@@ -193,6 +193,16 @@ impl Bookings {
         Ok(attendees::find_after(self.db.lists(), event, after, limit).await?)
     }
 
+    /// The next confirmed bookings of an event in the order of their ids.
+    pub(crate) async fn confirmed_after(
+        &self,
+        event: EventId,
+        after: Option<BookingId>,
+        limit: u64,
+    ) -> Result<Vec<BookingId>, BookingsError> {
+        Ok(store::find_confirmed_after(self.db.reads(), event, after, limit).await?)
+    }
+
     pub(crate) async fn count_attendees(
         &self,
         filter: &AttendeeFilter,

@@ -26,6 +26,28 @@ pub(super) async fn find_booking(
     booking::Entity::find_by_id(id).one(db).await
 }
 
+/// The next confirmed bookings of an event in the order of their ids.
+pub(super) async fn find_confirmed_after(
+    db: &impl ConnectionTrait,
+    event: EventId,
+    after: Option<BookingId>,
+    limit: u64,
+) -> Result<Vec<BookingId>, DbErr> {
+    use booking::Column::{EventId, Id, Status};
+    booking::Entity::find()
+        .select_only()
+        .column(Id)
+        .filter(booking::is_of_event(event))
+        .filter(Status.eq(booking::Status::Confirmed))
+        .filter(Condition::all().add_option(after.map(|id| booking::is_after(event, id))))
+        .order_by_asc(EventId)
+        .order_by_asc(Id)
+        .limit(limit)
+        .into_tuple()
+        .all(db)
+        .await
+}
+
 /// Finds the confirmed bookings of these users for these events.
 pub(super) async fn find_confirmed(
     db: &impl ConnectionTrait,

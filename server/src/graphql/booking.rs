@@ -7,10 +7,14 @@ use super::{
     errors::ApiError,
     event::Event,
     money::Money,
+    organizer::Organizer,
     pagination::{Connection, Listing, PageArgs, decode_cursor, encode_cursor},
     scalars::DateTime,
 };
-use crate::bookings::{BookingFilter, Bookings, Reference};
+use crate::{
+    bookings::{BookingFilter, Bookings, Entry, Reference, calendar_of_mail},
+    clock::Clock,
+};
 
 /// Whether a booking holds its tickets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -99,6 +103,16 @@ impl Booking {
     async fn total_price(&self) -> Money {
         let total = self.0.unit_price_minor.saturating_mul(self.0.quantity.into());
         Money::from_minor(total, &self.0.currency)
+    }
+
+    /// The event as an entry for calendar programs: the text of a file of the type text/calendar. A
+    /// later file replaces the entry of an earlier one.
+    async fn calendar_file(&self, ctx: &Context<'_>) -> Result<String, ApiError> {
+        let Event(event) = Box::pin(Event::load(ctx, self.0.event_id)).await?;
+        let Organizer(organizer) = Box::pin(Organizer::load(ctx, event.organizer_id)).await?;
+        let entry = Entry { booking: &self.0, event: &event, organizer: &organizer.name };
+        let (postman, now) = (ctx.data_unchecked(), ctx.data_unchecked::<Clock>().now());
+        Ok(calendar_of_mail(entry, postman, now).file)
     }
 }
 

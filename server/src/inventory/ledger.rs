@@ -16,7 +16,7 @@ use rowlock_entities::{
     event,
 };
 
-use super::needed_bookings::ConfirmedOfEvent;
+use super::{mails::Announced, needed_bookings::ConfirmedOfEvent};
 use crate::covers::NewCover;
 
 /// Events, bookings and users as they are after the decisions so far.
@@ -40,6 +40,8 @@ pub(crate) struct Ledger {
     added_events: Vec<event::Model>,
     /// The events whose bookings a job must cancel.
     cancelled_events: HashSet<EventId>,
+    /// What people with tickets of an event were told about it before it was edited.
+    announced: BTreeMap<EventId, Announced>,
     /// The names and texts of covers.
     covers: HashMap<EventId, (Hash, String)>,
     changed_covers: HashMap<EventId, Option<NewCover>>,
@@ -61,6 +63,8 @@ pub(super) struct Changes {
     pub(super) added_events: Vec<event::Model>,
     /// The events whose bookings a job must cancel.
     pub(super) cancelled_events: Vec<EventId>,
+    /// The events that are not any more what people with tickets were told.
+    pub(super) announced: Vec<(EventId, Announced)>,
     /// The events with other covers, or with none any more.
     pub(super) covers: Vec<(EventId, Option<NewCover>)>,
 }
@@ -96,6 +100,7 @@ impl Ledger {
             retitled_events: HashSet::new(),
             added_events: Vec::new(),
             cancelled_events: HashSet::new(),
+            announced: BTreeMap::new(),
             covers: HashMap::new(),
             changed_covers: HashMap::new(),
         };
@@ -233,6 +238,13 @@ impl Ledger {
         }
         let is_cancelled_now =
             values.status == event::Status::Cancelled && event.status != event::Status::Cancelled;
+        let is_told = event.status == event::Status::Published
+            && values.status == event::Status::Published
+            && event.starts_at > self.now
+            && event.remaining_tickets < event.total_tickets;
+        if is_told {
+            self.announced.entry(id).or_insert_with(|| Announced::of(event));
+        }
         *event = event::Model {
             remaining_tickets: event.remaining_tickets + values.total_tickets - event.total_tickets,
             count_version: event.count_version,
@@ -278,6 +290,11 @@ impl Ledger {
         let rows = |ids: Vec<BookingId>| -> Vec<booking::Model> {
             ids.iter().filter_map(|id| bookings.get(id).cloned()).collect()
         };
+        let is_other = |(id, before): &(EventId, Announced)| {
+            events.get(id).is_some_and(|event| {
+                event.status == event::Status::Published && Announced::of(event) != *before
+            })
+        };
         let of = |ids: &HashSet<EventId>| -> Vec<Arc<event::Model>> {
             events.values().filter(|event| ids.contains(&event.id)).map(Arc::clone).collect()
         };
@@ -290,6 +307,7 @@ impl Ledger {
             retitled_events: self.retitled_events.into_iter().collect(),
             added_events: self.added_events,
             cancelled_events: self.cancelled_events.into_iter().collect(),
+            announced: self.announced.into_iter().filter(is_other).collect(),
             covers: self.changed_covers.into_iter().collect(),
         }
     }

@@ -9,7 +9,7 @@
 
 use std::{collections::HashSet, iter::zip, sync::Arc, time::Duration};
 
-use rowlock_entities::{EventId, JobId, event};
+use rowlock_entities::{BookingId, EventId, JobId, booking, event};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use tokio::time::{Instant, sleep};
 
@@ -18,6 +18,7 @@ use super::{
     command::InventoryError,
     cover_store,
     ledger::{Changes, Ledger},
+    mails::{BookingMailJob, EventMailJob, News},
     pending::PendingCommand,
     retry_policy::{Backoff, FailedAttempt, NextStep},
     store,
@@ -261,6 +262,7 @@ impl Settler {
         let unchanged = ledger.events().filter(|event| !ledger.has_changed(event.id));
         self.unavailable.update(unchanged, ledger.now());
         let changes = ledger.into_changes();
+        // Mails can wait for the workers' next look. A look after each batch would cost bookings more.
         let has_jobs = !changes.cancelled_events.is_empty();
         let changed = match changes.is_empty() {
             true => Vec::new(),
@@ -286,6 +288,7 @@ async fn write(
     tx: &impl ConnectionTrait,
     changes: Changes,
 ) -> Result<Vec<Arc<event::Model>>, DbErr> {
+    let mut jobs = mail_jobs(&changes)?;
     store::begin_keeping_counts(tx).await?;
     // Edit first: a lower count may not fit the total that the event had, nor the other way round.
     store::update_events(tx, &changes.edited_events).await?;
@@ -308,12 +311,28 @@ async fn write(
     store::update_counts(tx, &only_counts).await?;
     store::end_keeping_counts(tx).await?;
     // An event has one such job at most, however often it is cancelled.
-    let jobs = changes
-        .cancelled_events
-        .into_iter()
-        .map(|event_id| NewJob::with_id(JobId(event_id.0), &CancelBookingsJob::new(event_id)));
-    jobs::enqueue(tx, jobs.collect::<Result<_, _>>()?).await?;
+    for event_id in changes.cancelled_events {
+        jobs.push(NewJob::with_id(JobId(event_id.0), &CancelBookingsJob::new(event_id))?);
+    }
+    jobs::enqueue(tx, jobs).await?;
     Ok(changes.events)
+}
+
+/// The jobs that tell people what these changes are to them.
+fn mail_jobs(changes: &Changes) -> Result<Vec<NewJob>, DbErr> {
+    let is_cancelled = |booking: &&booking::Model| booking.status == booking::Status::Cancelled;
+    let id = |booking: &booking::Model| booking.id;
+    let added: HashSet<BookingId> = changes.added.iter().map(id).collect();
+    let changed = changes.changed.iter().filter(|booking| !added.contains(&booking.id));
+    let cancelled = changes.cancelled.iter().chain(changes.added.iter().filter(is_cancelled));
+    let mut jobs = BookingMailJob::about(&News::Booked, changes.added.iter().map(id))?;
+    jobs.extend(BookingMailJob::about(&News::Changed, changed.map(id))?);
+    jobs.extend(BookingMailJob::about(&News::Cancelled, cancelled.map(id))?);
+    for (event_id, before) in &changes.announced {
+        let news = News::EventChanged(Box::new(before.clone()));
+        jobs.push(NewJob::new(&EventMailJob::new(*event_id, news))?);
+    }
+    Ok(jobs)
 }
 
 /// Publishes the counts of events in doubt as soon as they can be read, so that no open page is

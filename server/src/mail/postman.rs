@@ -8,13 +8,13 @@ use lettre::{
         Attachment, Mailbox, MultiPart, SinglePart,
         header::{ContentType, HeaderName, HeaderValue},
     },
-    transport::smtp::{self, PoolConfig},
+    transport::smtp,
 };
 use quick_cache::sync::Cache;
 use rowlock_entities::JobId;
 
 use super::{
-    Calendar, Letter, MailArgs, PublicUrl,
+    Calendar, Letter, MailArgs, PublicUrl, SmtpUrl,
     address::{mailbox, one_line},
     layout,
     outbox_folder::OutboxFolder,
@@ -26,8 +26,7 @@ use crate::jobs::{Failure, Final};
 const MAX_SUBJECT_CHARS: usize = 150;
 /// Number of mails whose delivery is remembered.
 const MAX_ACKNOWLEDGED: usize = 10_000;
-/// Connections to the mail server. Each kind of mail has two jobs at a time.
-const MAX_CONNECTIONS: u32 = 4;
+const TOO_SLOW: &str = "the mail server did not take the mail within SMTP_SECONDS";
 
 /// Sends letters. Clones share everything.
 #[derive(Clone)]
@@ -44,15 +43,26 @@ struct Inner {
 }
 
 enum Way {
-    Smtp(Box<AsyncSmtpTransport<Tokio1Executor>>),
+    Smtp {
+        /// It opens a connection for each mail. One that was used before might still have the answer
+        /// to a mail that was given up.
+        transport: Box<AsyncSmtpTransport<Tokio1Executor>>,
+        /// Longest time for a mail.
+        timeout: Duration,
+    },
     Files(OutboxFolder),
 }
 
 impl Postman {
     #[must_use]
     pub fn new(args: &MailArgs) -> Self {
-        let way = match args.smtp_url.as_ref().map(|url| transport(&url.0, args.smtp_seconds)) {
-            Some(Ok(transport)) => Way::Smtp(Box::new(transport)),
+        let timeout = Duration::from_secs(args.smtp_seconds);
+        let transport = |url: &SmtpUrl| AsyncSmtpTransport::<Tokio1Executor>::from_url(&url.0);
+        let way = match args.smtp_url.as_ref().map(transport) {
+            Some(Ok(transport)) => {
+                let transport = Box::new(transport.timeout(Some(timeout)).build());
+                Way::Smtp { transport, timeout }
+            }
             // The setting was checked when it was parsed.
             Some(Err(_)) | None => {
                 let max_files = usize::try_from(args.max_mail_files).unwrap_or(usize::MAX);
@@ -97,8 +107,9 @@ impl Postman {
         let message = inner.message(id, letter)?;
         inner.pace.turn().await;
         match &inner.way {
-            Way::Smtp(transport) => {
-                transport.send(message).await.map_err(|error| failure(&error))?;
+            Way::Smtp { transport, timeout } => {
+                let sent = tokio::time::timeout(*timeout, transport.send(message)).await;
+                sent.map_err(|_| TOO_SLOW)?.map_err(|error| failure(&error))?;
             }
             Way::Files(folder) => folder.write(id, message.formatted()).await.map_err(|error| {
                 format!("the mail could not be written to a file in MAIL_DIR: {error}")
@@ -107,14 +118,6 @@ impl Postman {
         inner.acknowledged.insert(id, ());
         Ok(())
     }
-}
-
-fn transport(url: &str, seconds: u64) -> Result<AsyncSmtpTransport<Tokio1Executor>, smtp::Error> {
-    let pool = PoolConfig::new().max_size(MAX_CONNECTIONS).idle_timeout(Duration::from_secs(30));
-    Ok(AsyncSmtpTransport::<Tokio1Executor>::from_url(url)?
-        .timeout(Some(Duration::from_secs(seconds)))
-        .pool_config(pool)
-        .build())
 }
 
 impl Inner {
@@ -165,7 +168,7 @@ fn failure(error: &smtp::Error) -> Failure {
             Final(format!("the mail server refused the mail for good, with code {code}")).into()
         }
         Some(code) => format!("the mail server did not take the mail, with code {code}").into(),
-        None if error.is_timeout() => "the mail server did not answer in time".into(),
+        None if error.is_timeout() => TOO_SLOW.into(),
         None if error.is_tls() => "the mail server's certificate or TLS is not accepted".into(),
         None => "the mail server could not be reached, or closed the connection".into(),
     }

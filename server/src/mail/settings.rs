@@ -54,7 +54,7 @@ pub struct MailArgs {
     )]
     pub mails_per_second: u32,
 
-    /// Seconds within which the SMTP server must answer each command
+    /// Seconds within which the SMTP server must take a mail, before it is tried again later
     #[arg(
         long,
         env,
@@ -67,11 +67,11 @@ pub struct MailArgs {
 
 impl MailArgs {
     const PUBLIC_URL: &str = "http://localhost:8080";
-    const MAIL_FROM: &str = "Rowlock <rowlock@localhost>";
+    const MAIL_FROM: &str = "rowlock@localhost";
     const MAIL_DIR: &str = "data/mail";
     const MAX_MAIL_FILES: u32 = 10_000;
     const MAILS_PER_SECOND: u32 = 20;
-    const SMTP_SECONDS: u64 = 20;
+    const SMTP_SECONDS: u64 = 30;
 }
 
 /// An address of a site: its scheme, host and port, without a path.

@@ -1,5 +1,7 @@
 //! A server for one test, with the requests that many tests send.
 
+use std::path::PathBuf;
+
 use chrono::Utc;
 use clap::Parser;
 use reqwest::{RequestBuilder, Response, header::SET_COOKIE};
@@ -58,7 +60,7 @@ pub(crate) struct App {
     pub(crate) database_url: String,
     pub(crate) http: reqwest::Client,
     server_task: JoinHandle<()>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl App {
@@ -78,6 +80,7 @@ impl App {
         let mut args = serve_args(&database_url, flags);
         if !flags.contains(&"--mail-dir") {
             args.services.mail.mail_dir = folder.path().join("mail");
+            args.services.mail.mails_per_second = 1_000;
         }
         let clock = Clock::default();
         let db = Database::open(&args.database).await.unwrap();
@@ -90,7 +93,7 @@ impl App {
             server.run(listener, std::future::pending()).await;
         });
         let http = http_client();
-        Self { url, services, clock, database_url, http, server_task, _folder: folder }
+        Self { url, services, clock, database_url, http, server_task, folder }
     }
 
     /// Starts a second server on the same database.
@@ -101,6 +104,11 @@ impl App {
     /// Ends the server with its background tasks. The services go on.
     pub(crate) fn stop_server(&self) {
         self.server_task.abort();
+    }
+
+    /// The folder that mails are written to.
+    pub(crate) fn mail_folder(&self) -> PathBuf {
+        self.folder.path().join("mail")
     }
 
     pub(crate) fn engine(&self) -> Engine {

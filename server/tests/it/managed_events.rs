@@ -10,7 +10,9 @@ use rowlock::{
 use rowlock_entities::{
     OrganizerId, UserId, booking, job, organizer, organizer_member, organizer_member::Role,
 };
-use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel, QueryOrder, Statement};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, Statement,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -157,6 +159,9 @@ pub(crate) fn mutation(field: &str, input: &str) -> String {
             ... on EventCancelled {{ message }} }} }}"
     )
 }
+
+/// The kind of the jobs that cancel the bookings of events.
+pub(crate) const CANCELLATION: &str = "cancel_bookings_of_event";
 
 pub(crate) async fn update(
     app: &App,
@@ -695,7 +700,12 @@ async fn the_bookings_of_a_cancelled_event_are_cancelled(app: App) {
     assert_eq!(bookings_by_status(&app, &other).await, [0, 1]);
     app.assert_nothing_oversold().await;
     wait_until(minute, "the job is done", async || {
-        job::Entity::find().all(app.db()).await.unwrap().is_empty()
+        job::Entity::find()
+            .filter(job::Column::Kind.eq(CANCELLATION))
+            .all(app.db())
+            .await
+            .unwrap()
+            .is_empty()
     })
     .await;
     // Somebody has discarded the job: another cancellation asks for it again.

@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::{future::join_all, join};
 use rowlock_entities::{OrganizerId, job};
-use sea_orm::{EntityTrait, PaginatorTrait};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::{
     app::{App, BOOK, error_code},
     database::Engine,
-    managed_events::{Host, bookings_by_status, cancel_event, merged, publish},
+    managed_events::{CANCELLATION, Host, bookings_by_status, cancel_event, merged, publish},
     organizers::{Person, found, people, person, remove_member, set_member},
     waiting::wait_until,
 };
@@ -140,7 +140,12 @@ async fn an_event_is_booked_on_one_server_only_between_its_publication_and_cance
         events.push(event.to_owned());
     }
     wait_until(MINUTE, "the jobs are done", async || {
-        job::Entity::find().count(organizers.db()).await.unwrap() == 0
+        job::Entity::find()
+            .filter(job::Column::Kind.eq(CANCELLATION))
+            .count(organizers.db())
+            .await
+            .unwrap()
+            == 0
     })
     .await;
     for event in &events {

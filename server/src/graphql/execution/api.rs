@@ -121,6 +121,7 @@ impl Api {
             .data(services.managed_events.clone())
             .data(services.hub.clone())
             .data(services.clock.clone())
+            .data(services.postman.clone())
             .data(Arc::clone(rate_limits))
             .finish();
         let introspected = introspected_schema();

@@ -33,7 +33,7 @@ const OPEN_FIELDS: &[(&str, &str, &str)] = &[
     (
         "Booking",
         "id event quantity status createdAt cancelledAt cancelledBy cancellationReason reference
-         unitPrice totalPrice",
+         unitPrice totalPrice calendarFile",
         "only its buyer and members get a booking",
     ),
     ("User", "id email name organizers canCreateOrganizers bookings", "only the person gets them"),

@@ -16,7 +16,7 @@ use crate::{
     app::App,
     covers,
     database::Engine,
-    managed_events::{Host, merged, mutation, user_of},
+    managed_events::{CANCELLATION, Host, merged, mutation, user_of},
     organizers::{CREATE, REMOVE_MEMBER, SET_MEMBER, UPDATE, person},
     waiting::wait_until,
 };
@@ -222,7 +222,12 @@ async fn cancel(app: &App, player: &Player<'_>, event: &str, booking: &str) {
         assert_eq!(cancelled["cancelEvent"]["__typename"], "UpdateEventSuccess");
     }
     wait_until(Duration::from_secs(60), "the bookings are cancelled", async || {
-        job::Entity::find().count(app.db()).await.unwrap() == 0
+        job::Entity::find()
+            .filter(job::Column::Kind.eq(CANCELLATION))
+            .count(app.db())
+            .await
+            .unwrap()
+            == 0
     })
     .await;
     let left = "query($id: ID!) { event(id: $id) { sales { confirmedBookings } } }";

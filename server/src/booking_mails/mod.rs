@@ -1,0 +1,8 @@
+//! Mails about bookings: what they say, and to whom.
+
+mod letters;
+mod reminders;
+mod service;
+
+pub(crate) use reminders::Reminders;
+pub(crate) use service::BookingMails;

@@ -1,0 +1,94 @@
+//! Does the jobs that tell people what became of their bookings.
+
+use rowlock_entities::{BookingId, JobId, booking, event};
+
+use super::letters::{Told, letter};
+use crate::{
+    accounts::Accounts,
+    bookings::Bookings,
+    clock::Clock,
+    events::Events,
+    inventory::{BookingMailJob, EventMailJob, News},
+    jobs::{Failure, Progress, Rest},
+    mail::Postman,
+    organizers::Organizers,
+};
+
+/// Tells people about their bookings. Clones share everything.
+#[derive(Clone, Debug)]
+pub(crate) struct BookingMails {
+    pub(crate) accounts: Accounts,
+    pub(crate) bookings: Bookings,
+    pub(crate) events: Events,
+    pub(crate) organizers: Organizers,
+    pub(crate) postman: Postman,
+    pub(crate) clock: Clock,
+}
+
+impl BookingMails {
+    /// Sends the mail of a job about one booking. A job about several becomes one for each of them.
+    pub(crate) async fn tell(&self, id: JobId, job: BookingMailJob) -> Result<Progress, Failure> {
+        match job.bookings[..] {
+            [booking] => {
+                self.send(id, &job.news, BookingId(booking)).await?;
+                Ok(Progress::Done)
+            }
+            _ => Ok(Progress::Split { jobs: job.for_each_booking(id)?, rest: None }),
+        }
+    }
+
+    /// Begins to tell everybody who has tickets of an event.
+    pub(crate) async fn tell_all(&self, id: JobId, job: EventMailJob) -> Result<Progress, Failure> {
+        let limit = EventMailJob::BOOKINGS_PER_PART;
+        let next = self.bookings.confirmed_after(job.event_id(), job.after(), limit).await?;
+        if next.is_empty() {
+            return Ok(Progress::Done);
+        }
+        let is_last = (next.len() as u64) < limit;
+        let (part, rest) = job.part(id, &next)?;
+        let rest = if is_last { None } else { Some(Rest::of(&rest)?) };
+        Ok(Progress::Split { jobs: vec![part], rest })
+    }
+
+    async fn send(&self, id: JobId, news: &News, booking: BookingId) -> Result<(), Failure> {
+        // Rows that are gone have nobody to tell.
+        let Some(booking) = self.bookings.find_of_anybody(booking).await? else { return Ok(()) };
+        let Some(event) = self.events.find(booking.event_id).await? else { return Ok(()) };
+        let Some(user) = self.accounts.find_user(booking.user_id).await? else { return Ok(()) };
+        let now = self.clock.now();
+        if !is_still_news(news, &booking, &event, now) {
+            return Ok(());
+        }
+        let organizer = self.organizers.find(event.organizer_id).await?;
+        let organizer = organizer.map(|found| found.name.clone()).unwrap_or_default();
+        let told = Told {
+            booking: &booking,
+            event: &event,
+            organizer: &organizer,
+            user: &user,
+            postman: &self.postman,
+            now,
+        };
+        self.postman.send(id, &letter(news, told)).await
+    }
+}
+
+/// Whether the news is worth a mail by now. What was done to a booking always is.
+fn is_still_news(
+    news: &News,
+    booking: &booking::Model,
+    event: &event::Model,
+    now: chrono::DateTime<chrono::Utc>,
+) -> bool {
+    match news {
+        News::Booked | News::Changed | News::Cancelled => true,
+        News::EventChanged(_) => {
+            booking.status == booking::Status::Confirmed && event.status == event::Status::Published
+        }
+        News::Reminder => {
+            booking.status == booking::Status::Confirmed
+                && event.status == event::Status::Published
+                && event.starts_at > now
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The jobs that tell people what became of their bookings. They are written with what they tell, so
+//! each committed change has its mail.
+
+use chrono::{DateTime, Utc};
+use rowlock_entities::{BookingId, EventId, JobId, event};
+use sea_orm::DbErr;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::jobs::{Job, NewJob, part_id};
+
+/// Largest number of bookings that one job names, so that what it says fits into its column.
+const MAX_BOOKINGS: usize = 256;
+
+/// What happened to a booking.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum News {
+    Booked,
+    /// It has another number of tickets.
+    Changed,
+    /// The buyer or the organizer cancelled it. The booking says who did.
+    Cancelled,
+    /// Its event was edited. Before, the event was this.
+    EventChanged(Box<Announced>),
+    /// Its event begins within a day.
+    Reminder,
+}
+
+/// What people were told about an event when they booked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Announced {
+    pub(crate) title: String,
+    pub(crate) venue: String,
+    pub(crate) city: String,
+    pub(crate) time_zone: String,
+    pub(crate) starts_at: DateTime<Utc>,
+    pub(crate) ends_at: Option<DateTime<Utc>>,
+}
+
+impl Announced {
+    pub(crate) fn of(event: &event::Model) -> Self {
+        Self {
+            title: event.title.clone(),
+            venue: event.venue.clone(),
+            city: event.city.clone(),
+            time_zone: event.time_zone.clone(),
+            starts_at: event.starts_at,
+            ends_at: event.ends_at,
+        }
+    }
+
+    /// The event as it was.
+    pub(crate) fn in_event(&self, event: &event::Model) -> event::Model {
+        event::Model {
+            title: self.title.clone(),
+            venue: self.venue.clone(),
+            city: self.city.clone(),
+            time_zone: self.time_zone.clone(),
+            starts_at: self.starts_at,
+            ends_at: self.ends_at,
+            ..event.clone()
+        }
+    }
+}
+
+/// The job that tells the buyers of these bookings the same news. A transaction of many bookings
+/// writes one such job, which then becomes one for each mail, at the pace at which mails are sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct BookingMailJob {
+    pub(crate) news: News,
+    pub(crate) bookings: Vec<Uuid>,
+}
+
+impl Job for BookingMailJob {
+    const KIND: &'static str = "booking_mail";
+    const MAX_RUNNING: usize = 2;
+}
+
+impl BookingMailJob {
+    /// The jobs that tell the buyers of these bookings.
+    pub(super) fn about(
+        news: &News,
+        bookings: impl IntoIterator<Item = BookingId>,
+    ) -> Result<Vec<NewJob>, DbErr> {
+        let bookings: Vec<Uuid> = bookings.into_iter().map(|booking| booking.0).collect();
+        let part = |bookings: &[Uuid]| {
+            NewJob::new(&Self { news: news.clone(), bookings: bookings.to_vec() })
+        };
+        bookings.chunks(MAX_BOOKINGS).map(part).collect()
+    }
+
+    /// The job of each mail.
+    pub(crate) fn for_each_booking(&self, id: JobId) -> Result<Vec<NewJob>, DbErr> {
+        let part = |booking: &Uuid| {
+            let job = Self { news: self.news.clone(), bookings: vec![*booking] };
+            NewJob::with_id(part_id(id, booking.as_bytes()), &job)
+        };
+        self.bookings.iter().map(part).collect()
+    }
+}
+
+/// The job that tells everybody who has tickets of an event.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct EventMailJob {
+    event_id: Uuid,
+    news: News,
+    /// The last booking whose buyer is being told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<Uuid>,
+}
+
+impl Job for EventMailJob {
+    const KIND: &'static str = "event_mail";
+    const MAX_RUNNING: usize = 1;
+}
+
+impl EventMailJob {
+    /// Number of bookings that [`EventMailJob::part`] takes.
+    pub(crate) const BOOKINGS_PER_PART: u64 = MAX_BOOKINGS as u64;
+
+    pub(crate) fn new(event_id: EventId, news: News) -> Self {
+        Self { event_id: event_id.0, news, after: None }
+    }
+
+    pub(crate) fn event_id(&self) -> EventId {
+        EventId(self.event_id)
+    }
+
+    pub(crate) fn after(&self) -> Option<BookingId> {
+        self.after.map(BookingId)
+    }
+
+    /// The job about the next bookings, and what is left of this one after them.
+    pub(crate) fn part(&self, id: JobId, next: &[BookingId]) -> Result<(NewJob, Self), DbErr> {
+        let bookings: Vec<Uuid> = next.iter().map(|booking| booking.0).collect();
+        let after = bookings.last().copied().or(self.after);
+        let first = bookings.first().copied().unwrap_or_default();
+        let job = BookingMailJob { news: self.news.clone(), bookings };
+        let job = NewJob::with_id(part_id(id, first.as_bytes()), &job)?;
+        Ok((job, Self { after, ..self.clone() }))
+    }
+}
