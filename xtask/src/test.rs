@@ -38,7 +38,7 @@ const NEED_BROWSER: &[&str] = &["browser::"];
 const NEED_PACKAGES: &[&str] = &["packages::", "browser::packages::"];
 const NEED_POOLER: &[&str] = &["pooler::"];
 /// Its tests send mails to an SMTP server in Python, which reads them with Python's parsers.
-const NEED_MAIL_SERVER: &[&str] = &["mails::"];
+const NEED_MAIL_SERVER: &[&str] = &["mails::", "mail_crashes::"];
 const NEED_CLIENTS: &[&str] =
     &["clients::", "documentation_examples::", "browser::client_libraries::"];
 
@@ -114,8 +114,9 @@ pub(crate) fn test(args: &Args) -> Result<()> {
 
 fn ensure_mail_server() -> Result<()> {
     let modules = Path::new("/usr/lib/python3/dist-packages");
-    let is_present = ["aiosmtpd", "icalendar"].iter().all(|name| modules.join(name).is_dir());
-    let packages = ["python3", "python3-aiosmtpd", "python3-icalendar"];
+    let is_present = is_installed("openssl")
+        && ["aiosmtpd", "icalendar"].iter().all(|name| modules.join(name).is_dir());
+    let packages = ["openssl", "python3", "python3-aiosmtpd", "python3-icalendar"];
     ensure_package(is_present, "an SMTP server for tests", &packages)
 }
 

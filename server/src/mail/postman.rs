@@ -1,6 +1,6 @@
 //! Sends letters over SMTP, or writes them to files.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
@@ -169,9 +169,15 @@ fn failure(error: &smtp::Error) -> Failure {
         }
         Some(code) => format!("the mail server did not take the mail, with code {code}").into(),
         None if error.is_timeout() => TOO_SLOW.into(),
-        None if error.is_tls() => "the mail server's certificate or TLS is not accepted".into(),
-        None => "the mail server could not be reached, or closed the connection".into(),
+        // No answer of the server is in these errors, and so no address.
+        None => format!("the mail server could not be reached: {}", causes(error)).into(),
     }
+}
+
+/// An error with what caused it, in one line.
+fn causes(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Whether a code is about the server's settings, such as a wrong password. An operator can mend

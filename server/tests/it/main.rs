@@ -44,6 +44,7 @@ mod jobs;
 mod lanes;
 mod live;
 mod logs;
+mod mail_crashes;
 mod mails;
 mod managed_events;
 mod model;
