@@ -4,6 +4,7 @@
 //! here knows GraphQL.
 
 pub mod booking;
+pub mod check_in;
 pub mod cover;
 pub mod cover_variant;
 pub mod event;
@@ -14,6 +15,7 @@ pub mod organizer;
 pub mod organizer_member;
 pub mod refresh_token;
 pub mod session;
+pub mod ticket_secret;
 pub mod user;
 
 pub use id::{BookingId, EventId, JobId, OrganizerId, RefreshTokenId, SessionId, UserId};

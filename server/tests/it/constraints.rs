@@ -136,7 +136,7 @@ async fn a_count_follows_bookings_that_another_program_changes(app: App) {
         assert!(is_refused(&app, sql).await, "{sql}");
     }
     if app.engine() == Engine::Postgres {
-        app.execute_sql("TRUNCATE bookings").await;
+        app.execute_sql("TRUNCATE bookings CASCADE").await;
         assert_eq!(count_of(&app, &event).await.1, 8);
     }
     app.assert_nothing_oversold().await;

@@ -108,7 +108,7 @@ impl<'a> Deployment<'a> {
     /// Deletes all bookings and resets the counts, on PostgreSQL.
     pub(super) fn delete_bookings(&self) -> Result<()> {
         let statements = [
-            "TRUNCATE bookings",
+            "TRUNCATE bookings CASCADE",
             "UPDATE events SET remaining_tickets = total_tickets, \
              count_version = count_version + 1 WHERE remaining_tickets < total_tickets",
             "VACUUM events",
