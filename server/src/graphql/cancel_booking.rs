@@ -13,7 +13,8 @@ pub(super) struct CancelBookingMutation;
 #[Object]
 impl CancelBookingMutation {
     /// Cancels a booking of the signed-in user and frees its tickets. A second cancellation returns
-    /// the same cancelled booking and changes nothing.
+    /// the same cancelled booking and changes nothing. Once a ticket was checked in at the door, the
+    /// booking can't be cancelled.
     ///
     /// Errors: `UNAUTHENTICATED`, `NOT_FOUND` (also for another user's booking), `BAD_USER_INPUT`,
     /// `RATE_LIMITED`, `UNAVAILABLE`.
@@ -57,6 +58,7 @@ impl From<CancelOutcome> for CancelBookingResult {
                 Self::Success(CancelBookingSuccess { booking: Booking(booking) })
             }
             CancelOutcome::Closed(event) => Self::Closed(BookingClosed::for_cancelling(event)),
+            CancelOutcome::TicketUsed(event) => Self::Closed(BookingClosed::for_used_ticket(event)),
         }
     }
 }

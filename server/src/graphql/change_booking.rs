@@ -22,8 +22,9 @@ pub(super) struct ChangeBookingMutation;
 #[Object]
 impl ChangeBookingMutation {
     /// Sets the number of tickets of a booking of the signed-in user. Repeated, it changes nothing
-    /// more. Tickets can be returned until the event starts. More tickets can be had while the event is
-    /// on sale, all that are requested or none, and only at the price of the booking.
+    /// more. Tickets can be returned until the event starts, but none that was checked in at the door:
+    /// the tickets with the highest numbers are returned first. More tickets can be had while the
+    /// event is on sale, all that are requested or none, and only at the price of the booking.
     ///
     /// Errors: `UNAUTHENTICATED`, `NOT_FOUND` (also for another user's booking), `BAD_USER_INPUT`,
     /// `RATE_LIMITED`, `UNAVAILABLE`.
@@ -88,6 +89,7 @@ impl From<ChangeOutcome> for ChangeBookingResult {
             ChangeOutcome::Closed(event, reason) => {
                 Self::Closed(BookingClosed::for_changing(event, reason))
             }
+            ChangeOutcome::TicketUsed(event) => Self::Closed(BookingClosed::for_used_ticket(event)),
             ChangeOutcome::PriceChanged(event) => {
                 Self::PriceChanged(PriceChanged::for_changing(event))
             }

@@ -84,9 +84,8 @@ pub(super) struct BookingClosed {
     opens_at: Option<DateTime>,
 }
 
-/// The reason why nobody can book an event.
+/// The reason why an event can't be booked, or a booking can't be changed or cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[graphql(remote = "events::ClosedReason")]
 pub(super) enum ClosedReason {
     /// The sale starts later.
     NotYetOnSale,
@@ -96,6 +95,19 @@ pub(super) enum ClosedReason {
     Started,
     /// The event was cancelled.
     Cancelled,
+    /// A ticket that would be returned was checked in at the door.
+    CheckedIn,
+}
+
+impl From<events::ClosedReason> for ClosedReason {
+    fn from(reason: events::ClosedReason) -> Self {
+        match reason {
+            events::ClosedReason::NotYetOnSale => Self::NotYetOnSale,
+            events::ClosedReason::SaleEnded => Self::SaleEnded,
+            events::ClosedReason::Started => Self::Started,
+            events::ClosedReason::Cancelled => Self::Cancelled,
+        }
+    }
 }
 
 impl BookingClosed {
@@ -144,6 +156,13 @@ impl BookingClosed {
         let message =
             format!("{} has started, so its bookings can no longer be cancelled.", event.title);
         Self { message, event: Event(event), reason: ClosedReason::Started, opens_at: None }
+    }
+
+    /// A ticket that would be returned has been used.
+    pub(super) fn for_used_ticket(event: Arc<event::Model>) -> Self {
+        let message = "A ticket that you would return was checked in at the door already.";
+        let (message, reason) = (message.to_owned(), ClosedReason::CheckedIn);
+        Self { message, event: Event(event), reason, opens_at: None }
     }
 }
 

@@ -41,6 +41,8 @@ pub(crate) enum CancelOutcome {
     Cancelled(booking::Model),
     /// The event has started.
     Closed(Arc<event::Model>),
+    /// A ticket of the booking was checked in.
+    TicketUsed(Arc<event::Model>),
 }
 
 impl CommandScope for Cancel {
@@ -57,6 +59,13 @@ impl CommandScope for Cancel {
 
     fn add_needed_bookings(&self, needed: &mut NeededBookings, _is_retry: bool) {
         needed.by_id.push(self.booking_id);
+    }
+
+    fn add_checked_bookings(&self, ids: &mut Vec<BookingId>) {
+        match self.by {
+            Canceller::Buyer(_) => ids.push(self.booking_id),
+            Canceller::RemovedBuyer(_) | Canceller::Organizer { .. } => {}
+        }
     }
 
     fn only_takes_tickets(&self) -> bool {
@@ -86,6 +95,10 @@ impl Command for Cancel {
             Canceller::Buyer(_) if has_started(event, ledger.now()) => {
                 return Ok(CancelOutcome::Closed(Arc::clone(event)));
             }
+            // Else, somebody goes in and gives the ticket back.
+            Canceller::Buyer(_) if ledger.highest_used_ticket(booking.id).is_some() => {
+                return Ok(CancelOutcome::TicketUsed(Arc::clone(event)));
+            }
             Canceller::Buyer(_) | Canceller::RemovedBuyer(_) => (booking::CancelledBy::Buyer, None),
             Canceller::Organizer { reason } => {
                 (booking::CancelledBy::Organizer, Some(reason.clone()))
@@ -97,7 +110,7 @@ impl Command for Cancel {
     fn only_refuses(decision: &Result<CancelOutcome, Rejection>) -> bool {
         match decision {
             Ok(CancelOutcome::Cancelled(_)) => false,
-            Ok(CancelOutcome::Closed(_)) | Err(_) => true,
+            Ok(CancelOutcome::Closed(_) | CancelOutcome::TicketUsed(_)) | Err(_) => true,
         }
     }
 
@@ -105,6 +118,37 @@ impl Command for Cancel {
         match outcome {
             CancelOutcome::Cancelled(_) => "cancelled",
             CancelOutcome::Closed(_) => "closed",
+            CancelOutcome::TicketUsed(_) => "checked_in",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::{
+        super::world::{booked, world},
+        *,
+    };
+
+    #[test]
+    fn a_booking_with_a_used_ticket_is_cancelled_only_by_the_organizer() {
+        let world = world(5);
+        let booking = booked(world.ledger(vec![]).decide(&world.book(0, 2, None)));
+        let decide = |by: Canceller| {
+            let used = HashMap::from([(booking.id, 1)]);
+            let mut ledger = world.ledger(vec![booking.clone()]).with_used_tickets(used);
+            ledger.decide(&Cancel { by, ..world.cancel(0, &booking) })
+        };
+        let by_buyer = decide(Canceller::Buyer(booking.user_id));
+        assert!(matches!(by_buyer, Ok(CancelOutcome::TicketUsed(_))), "{by_buyer:?}");
+        assert!(Cancel::only_refuses(&by_buyer));
+        for by in [
+            Canceller::RemovedBuyer(booking.user_id),
+            Canceller::Organizer { reason: "Fraud.".to_owned() },
+        ] {
+            assert!(matches!(decide(by), Ok(CancelOutcome::Cancelled(_))));
         }
     }
 }

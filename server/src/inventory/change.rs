@@ -32,6 +32,8 @@ pub(crate) enum ChangeOutcome {
     SoldOut(Arc<event::Model>),
     /// The event has started or was cancelled or, for more tickets, is not on sale.
     Closed(Arc<event::Model>, ClosedReason),
+    /// A ticket that would be returned was checked in.
+    TicketUsed(Arc<event::Model>),
     /// A ticket has another price than those of the booking, which can't have two.
     PriceChanged(Arc<event::Model>),
     /// The booking is cancelled.
@@ -49,6 +51,10 @@ impl CommandScope for Change {
 
     fn add_needed_bookings(&self, needed: &mut NeededBookings, _is_retry: bool) {
         needed.by_id.push(self.booking_id);
+    }
+
+    fn add_checked_bookings(&self, ids: &mut Vec<BookingId>) {
+        ids.push(self.booking_id);
     }
 
     /// A read without a lock may see the count and the booking as they were at different moments. By
@@ -86,10 +92,17 @@ impl Command for Change {
         }
         let closed = closed_reason(event, ledger.now());
         if self.quantity < booking.quantity {
+            let last_used = ledger.highest_used_ticket(booking.id);
             // Tickets can be returned while the event is not on sale, and whatever they cost now.
             return match closed {
                 Some(reason @ (ClosedReason::Started | ClosedReason::Cancelled)) => {
                     Ok(ChangeOutcome::Closed(Arc::clone(event), reason))
+                }
+                // Else, somebody goes in and gives the ticket back.
+                Some(ClosedReason::NotYetOnSale | ClosedReason::SaleEnded) | None
+                    if last_used.is_some_and(|number| self.quantity < number) =>
+                {
+                    Ok(ChangeOutcome::TicketUsed(Arc::clone(event)))
                 }
                 Some(ClosedReason::NotYetOnSale | ClosedReason::SaleEnded) | None => {
                     Ok(ChangeOutcome::Changed(ledger.change_quantity(booking, self.quantity)))
@@ -116,6 +129,7 @@ impl Command for Change {
             Ok(
                 ChangeOutcome::SoldOut(_)
                 | ChangeOutcome::Closed(..)
+                | ChangeOutcome::TicketUsed(_)
                 | ChangeOutcome::PriceChanged(_),
             )
             | Err(_) => true,
@@ -128,6 +142,7 @@ impl Command for Change {
             ChangeOutcome::Changed(_) => "changed",
             ChangeOutcome::SoldOut(_) => "sold_out",
             ChangeOutcome::Closed(..) => "closed",
+            ChangeOutcome::TicketUsed(_) => "checked_in",
             ChangeOutcome::PriceChanged(_) => "price_changed",
             ChangeOutcome::AlreadyCancelled(_) => "already_cancelled",
         }
@@ -136,6 +151,8 @@ impl Command for Change {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use chrono::Duration;
 
     use super::{
@@ -287,6 +304,30 @@ mod tests {
         changed(ledger.decide(&world.change(0, &five, 2)));
         assert_eq!(ledger.decide(&world.change(0, &five, 4)), too_many);
         changed(ledger.decide(&world.change(0, &five, 3)));
+    }
+
+    #[test]
+    fn fewer_tickets_than_the_highest_that_was_used_are_refused() {
+        let (mut world, booking) = world_with_booking(5);
+        let five = booking::Model { quantity: 5, ..booking };
+        let decide = |world: &World, quantity| {
+            let used = HashMap::from([(five.id, 3)]);
+            let mut ledger = world.ledger(vec![five.clone()]).with_used_tickets(used);
+            let decision = ledger.decide(&world.change(0, &five, quantity));
+            (decision, ledger.into_changes().is_empty())
+        };
+        for quantity in [1, 2] {
+            let (decision, is_unchanged) = decide(&world, quantity);
+            assert!(matches!(decision, Ok(ChangeOutcome::TicketUsed(_))), "{decision:?}");
+            assert!(is_unchanged && Change::only_refuses(&decision));
+        }
+        for quantity in 3..=6 {
+            assert_eq!(changed(decide(&world, quantity).0).quantity, quantity);
+        }
+        world.event.starts_at = world.now;
+        let closed =
+            matches!(decide(&world, 2).0, Ok(ChangeOutcome::Closed(_, ClosedReason::Started)));
+        assert!(closed, "the first reason is told");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The interface that all commands to the inventory share, and their errors.
 
-use rowlock_entities::{EventId, UserId};
+use rowlock_entities::{BookingId, EventId, UserId};
 use sea_orm::DbErr;
 
 use super::{ledger::Ledger, needed_bookings::NeededBookings};
@@ -46,6 +46,10 @@ pub(crate) trait CommandScope: Send + Sync + 'static {
 
     /// Adds the events whose covers the decision depends on.
     fn add_needed_covers(&self, _ids: &mut Vec<EventId>) {}
+
+    /// Adds the bookings whose check-ins the decision depends on. They are locked, so that no ticket
+    /// of theirs is checked in before the transaction ends.
+    fn add_checked_bookings(&self, _ids: &mut Vec<BookingId>) {}
 
     /// Whether the command can only take tickets. If its event is sold out or not on sale, it is first
     /// decided without a lock, and may be refused by that decision.

@@ -45,6 +45,8 @@ pub(crate) struct Ledger {
     /// The names and texts of covers.
     covers: HashMap<EventId, (Hash, String)>,
     changed_covers: HashMap<EventId, Option<NewCover>>,
+    /// The highest number of a ticket that was checked in, for bookings that have one.
+    used_tickets: HashMap<BookingId, i32>,
 }
 
 /// The changes that a batch's decisions make.
@@ -103,6 +105,7 @@ impl Ledger {
             announced: BTreeMap::new(),
             covers: HashMap::new(),
             changed_covers: HashMap::new(),
+            used_tickets: HashMap::new(),
         };
         for booking in bookings {
             ledger.index(booking);
@@ -114,6 +117,13 @@ impl Ledger {
     pub(super) fn with_covers(mut self, covers: Vec<cover::Model>) -> Self {
         let covers = covers.into_iter().map(|cover| (cover.event_id, (cover.hash, cover.alt)));
         self.covers = covers.collect();
+        self
+    }
+
+    /// Adds the highest number of a ticket that was checked in, for bookings that have one, read
+    /// after these bookings were locked.
+    pub(super) fn with_used_tickets(mut self, numbers: HashMap<BookingId, i32>) -> Self {
+        self.used_tickets = numbers;
         self
     }
 
@@ -162,6 +172,11 @@ impl Ledger {
             .collect();
         found.sort_unstable_by_key(|booking| booking.id);
         found.into_iter().take(limit as usize).cloned().collect()
+    }
+
+    /// The highest number of a booking's tickets that were checked in.
+    pub(super) fn highest_used_ticket(&self, booking_id: BookingId) -> Option<i32> {
+        self.used_tickets.get(&booking_id).copied()
     }
 
     /// Whether any decision so far has changed this event or its count.

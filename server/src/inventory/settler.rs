@@ -7,7 +7,12 @@
 //! bookings that an earlier one committed. Bookings of unavailable events are refused without a
 //! transaction.
 
-use std::{collections::HashSet, iter::zip, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    iter::zip,
+    sync::Arc,
+    time::Duration,
+};
 
 use rowlock_entities::{BookingId, EventId, JobId, booking, event};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
@@ -255,7 +260,13 @@ impl Settler {
             ids if ids.is_empty() => Vec::new(),
             ids => cover_store::find_covers(&tx, ids).await?,
         };
-        let mut ledger = Ledger::new(self.clock.now(), users, events, bookings).with_covers(covers);
+        let used_tickets = match sub_batch.checked_bookings() {
+            ids if ids.is_empty() => HashMap::new(),
+            ids => store::find_used_tickets(&tx, ids).await?,
+        };
+        let mut ledger = Ledger::new(self.clock.now(), users, events, bookings)
+            .with_covers(covers)
+            .with_used_tickets(used_tickets);
         let counts_before: Vec<TicketCount> = ledger.events().map(TicketCount::of).collect();
         let progress = sub_batch.decide_all(&mut ledger);
         // Unchanged counts are certain now, and changed ones only after the commit.

@@ -3,9 +3,14 @@
 //! A statement has the same text whatever the batch's size, so that it is prepared only once. Its
 //! rows come as arrays on PostgreSQL and as JSON on SQLite.
 
-use std::{collections::HashSet, iter::zip, mem, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    iter::zip,
+    mem,
+    sync::Arc,
+};
 
-use rowlock_entities::{EventId, UserId, booking, event, user};
+use rowlock_entities::{BookingId, EventId, UserId, booking, check_in, event, user};
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait,
     IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Statement,
@@ -56,6 +61,38 @@ pub(super) async fn find_existing_users(
     };
     let found: Vec<UserId> = select.into_tuple().all(tx).await?;
     Ok(found.into_iter().collect())
+}
+
+/// Finds the highest number of a ticket that was checked in, for these bookings.
+///
+/// The bookings are locked first. A door locks the booking, too, before it checks a ticket in, and
+/// locks no event. So either it has committed by now, and the second statement sees what it did; or
+/// it waits, and sees the booking as this transaction leaves it. Nobody waits for a door's lock while
+/// a door waits for theirs.
+pub(super) async fn find_used_tickets(
+    tx: &impl ConnectionTrait,
+    bookings: Vec<BookingId>,
+) -> Result<HashMap<BookingId, i32>, DbErr> {
+    let backend = tx.get_database_backend();
+    let ids = || bookings.iter().map(|id| id.0);
+    // SQLite has one writer at a time.
+    if backend == DbBackend::Postgres {
+        let lock = booking::Entity::find()
+            .select_only()
+            .column(booking::Column::Id)
+            .filter(any_of(backend, booking::Column::Id, ids()))
+            .order_by_asc(booking::Column::Id)
+            .lock(LockType::NoKeyUpdate);
+        lock.into_tuple::<BookingId>().all(tx).await?;
+    }
+    let used = check_in::Entity::find()
+        .select_only()
+        .column(check_in::Column::BookingId)
+        .expr(check_in::Column::Number.max())
+        .filter(any_of(backend, check_in::Column::BookingId, ids()))
+        .group_by(check_in::Column::BookingId);
+    let used: Vec<(BookingId, i32)> = used.into_tuple().all(tx).await?;
+    Ok(used.into_iter().collect())
 }
 
 /// A booking's columns by name. A prepared `SELECT *` fails after a column was added.

@@ -5,7 +5,7 @@ use std::{
     iter::zip,
 };
 
-use rowlock_entities::{EventId, UserId};
+use rowlock_entities::{BookingId, EventId, UserId};
 
 use super::{
     command::{InventoryError, Rejection},
@@ -111,6 +111,15 @@ impl SubBatch {
         ids
     }
 
+    /// The bookings whose check-ins the decisions depend on.
+    pub(super) fn checked_bookings(&self) -> Vec<BookingId> {
+        let mut ids = Vec::new();
+        for command in &self.commands {
+            command.scope().add_checked_bookings(&mut ids);
+        }
+        ids
+    }
+
     /// Decides all commands, and returns how far each came.
     pub(super) fn decide_all(&mut self, ledger: &mut Ledger) -> Vec<Progress> {
         let lock_wait = self.lock_wait;
@@ -181,7 +190,6 @@ pub(super) fn needed_bookings<'a>(
 
 #[cfg(test)]
 mod tests {
-    use rowlock_entities::BookingId;
     use tokio::sync::oneshot;
 
     use super::{
