@@ -19,6 +19,7 @@ pub mod inventory;
 pub mod live;
 pub mod managed_events;
 pub mod organizers;
+pub mod tickets;
 
 pub mod jobs;
 pub mod mail;

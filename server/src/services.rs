@@ -18,6 +18,7 @@ use crate::{
     managed_events::ManagedEvents,
     metrics::Metrics,
     organizers::{OrganizerArgs, Organizers},
+    tickets::TicketCodes,
 };
 
 /// The settings of the domains.
@@ -44,6 +45,7 @@ pub struct Services {
     pub events: Events,
     pub covers: Covers,
     pub bookings: Bookings,
+    pub tickets: TicketCodes,
     pub organizers: Organizers,
     pub managed_events: ManagedEvents,
     pub jobs: Queue,
@@ -59,7 +61,13 @@ impl Services {
 
 impl Services {
     #[must_use]
-    pub fn new(db: Database, clock: Clock, secrets: &JwtSecrets, args: &ServiceArgs) -> Self {
+    pub fn new(
+        db: Database,
+        clock: Clock,
+        secrets: &JwtSecrets,
+        tickets: &TicketCodes,
+        args: &ServiceArgs,
+    ) -> Self {
         let ServiceArgs { booking, organizers, mail } = args;
         let hub = match db.backend() {
             DbBackend::Postgres => Hub::shared(),
@@ -71,6 +79,7 @@ impl Services {
         let sessions = Sessions::new(db.clone(), clock.clone(), access_tokens.clone(), secrets);
         let jobs = Queue::new(db.clone());
         let inventory = Inventory::new(&db, &clock, &hub, &jobs, &metrics, booking);
+        let bookings = Bookings::new(db.clone(), inventory.clone(), &metrics);
         let accounts = Accounts::new(db.clone(), clock.clone(), sessions.clone(), secrets);
         Self {
             organizers: Organizers::new(
@@ -83,7 +92,8 @@ impl Services {
             accounts,
             events: Events::new(db.clone(), clock.clone(), &metrics),
             covers: Covers::new(db.clone(), &metrics),
-            bookings: Bookings::new(db.clone(), inventory.clone(), &metrics),
+            tickets: tickets.clone(),
+            bookings,
             managed_events: ManagedEvents::new(
                 db.clone(),
                 clock.clone(),

@@ -23,6 +23,7 @@ pub(crate) use emails::normalised_email;
 pub(crate) use known_devices::DEVICE_LIFETIME;
 pub(crate) use password::Caller;
 pub use password::PasswordError;
+pub(crate) use purpose_key::PurposeKey;
 pub(crate) use sent_tokens::{CookieName, SentTokens};
 pub use service::{Accounts, AccountsError};
 pub(crate) use sessions::SESSION_LIFETIME;

@@ -29,12 +29,15 @@ use crate::{
     limits::{ClientArgs, RateLimitArgs},
     services::ServiceArgs,
     telemetry::TelemetryArgs,
+    tickets::TicketArgs,
 };
 
 /// The settings whose values are never printed.
-const SECRET_SETTINGS: [&str; 5] = [
+const SECRET_SETTINGS: [&str; 7] = [
     "--jwt-secret",
     "--jwt-accepted-secret",
+    "--ticket-secret",
+    "--ticket-accepted-secret",
     "--database-url",
     "--database-replica-url",
     "--smtp-url",
@@ -359,6 +362,8 @@ pub struct ServeArgs {
     pub database: DatabaseArgs,
     #[command(flatten)]
     pub secret: SecretArgs,
+    #[command(flatten)]
+    pub tickets: TicketArgs,
     #[command(flatten)]
     pub http: HttpArgs,
     #[command(flatten)]

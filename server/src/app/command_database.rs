@@ -8,6 +8,7 @@ use crate::{
     database::{Availability, Database, DatabaseArgs, DatabaseUrl},
     organizers::OrganizerArgs,
     services::{ServiceArgs, Services},
+    tickets::TicketCodes,
 };
 
 /// Opens the database, which may be away.
@@ -66,5 +67,6 @@ pub(super) async fn command_services(args: &DatabaseArgs, access: Access) -> Res
     let organizers =
         OrganizerArgs { max_events_per_organizer: MAX_EVENTS, ..OrganizerArgs::default() };
     let args = ServiceArgs { organizers, ..ServiceArgs::default() };
-    Ok(Services::new(db, Clock::default(), &JwtSecret::random().into(), &args))
+    let (secrets, tickets) = (JwtSecret::random().into(), TicketCodes::random());
+    Ok(Services::new(db, Clock::default(), &secrets, &tickets, &args))
 }

@@ -29,6 +29,7 @@ use crate::{
     inventory::{BookingArgs, audit},
     services::{ServiceArgs, Services},
     telemetry::Telemetry,
+    tickets::{TicketCodes, find_kept_secret, find_or_make_kept_secret},
 };
 
 /// Runs the command that the command line names.
@@ -74,7 +75,8 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     let listener = server::listen(args.listen_addr).with_context(|| {
         format!("listening on {} (--listen-addr chooses another)", args.listen_addr)
     })?;
-    let services = Services::new(db, Clock::default(), &secrets, &args.services);
+    let tickets = args.tickets.codes(&args.secret, kept_secret(&args, &db).await?)?;
+    let services = Services::new(db, Clock::default(), &secrets, &tickets, &args.services);
     let server = Server::new(services, &args);
     let mail = &args.services.mail;
     if mail.smtp_url.is_none() {
@@ -88,6 +90,18 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     server.run(listener, stop_signal()).await;
     telemetry.finish().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The secret of tickets that an embedded database keeps. Without another one, it is made now.
+async fn kept_secret(args: &ServeArgs, db: &Database) -> Result<Option<JwtSecret>> {
+    match args.database.database_url {
+        DatabaseUrl::Sqlite(_) if args.tickets.has_secret(&args.secret) => {
+            find_kept_secret(db).await
+        }
+        DatabaseUrl::Sqlite(_) => find_or_make_kept_secret(db).await.map(Some),
+        // Every PostgreSQL server has a secret.
+        DatabaseUrl::Postgres(_) => Ok(None),
+    }
 }
 
 async fn migrate(args: MigrateArgs) -> Result<ExitCode> {
@@ -177,7 +191,7 @@ async fn seed(args: SeedArgs) -> Result<ExitCode> {
 /// The services of a command that serves nobody.
 fn services_on(db: Database, secrets: &JwtSecrets, booking: &BookingArgs) -> Services {
     let args = ServiceArgs { booking: booking.clone(), ..ServiceArgs::default() };
-    Services::new(db, Clock::default(), secrets, &args)
+    Services::new(db, Clock::default(), secrets, &TicketCodes::random(), &args)
 }
 
 async fn audit(args: DatabaseArgs) -> Result<ExitCode> {

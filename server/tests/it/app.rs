@@ -85,7 +85,8 @@ impl App {
         let clock = Clock::default();
         let db = Database::open(&args.database).await.unwrap();
         let secrets = args.secret.secrets().unwrap();
-        let services = Services::new(db, clock.clone(), &secrets, &args.services);
+        let tickets = args.tickets.codes(&args.secret, None).unwrap();
+        let services = Services::new(db, clock.clone(), &secrets, &tickets, &args.services);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = Server::new(services.clone(), &args);

@@ -98,6 +98,8 @@ fn a_wrong_setting_is_reported_in_one_line() {
         ("DATABASE_URL", "sqlite::memory:", "name a file"),
         ("LISTEN_ADDR", "nowhere", "use an address and a port"),
         ("JWT_SECRET", "tooshort", "it needs at least 32 bytes and has 8"),
+        ("TICKET_SECRET", "tooshort", "it needs at least 32 bytes and has 8"),
+        ("TICKET_ACCEPTED_SECRET", "tooshort", "it needs at least 32 bytes and has 8"),
         ("ALLOWED_ORIGINS", "*", "does not start with https:// or http://"),
         ("REFRESH_COOKIE_SAME_SITE", "lax", "[possible values: strict, none]"),
         ("BOOKING_DELAY_MS", "-1", "invalid digit"),
@@ -118,7 +120,7 @@ fn a_wrong_setting_is_reported_in_one_line() {
         assert!(!folder.path().join("data").exists(), "{name}={value}: nothing has started");
         let flag = format!("--{}", name.to_lowercase().replace('_', "-"));
         assert!(line.contains(&flag) && line.contains(expected), "{name}={value}: {line}");
-        let is_secret = ["DATABASE_URL", "JWT_SECRET"].contains(&name);
+        let is_secret = name == "DATABASE_URL" || name.ends_with("_SECRET");
         assert_eq!(line.contains(value), !is_secret, "{name}={value}: {line}");
     }
     let output = rowlock_command(folder.path()).arg("sell").output().unwrap();

@@ -59,7 +59,8 @@ pub(crate) async fn prepare(url: &str) {
     let db = Database::open(&args.database).await.unwrap();
     db.migrate(None).await.unwrap();
     let secrets = args.secret.secrets().unwrap();
-    let services = Services::new(db, Clock::default(), &secrets, &args.services);
+    let tickets = args.tickets.codes(&args.secret, None).unwrap();
+    let services = Services::new(db, Clock::default(), &secrets, &tickets, &args.services);
     seed::add_demo_events(&services.db, &services.clock).await.unwrap();
     seed::add_demo_users(&services).await.unwrap();
     services.db.close().await;
