@@ -14,6 +14,7 @@ pub mod accounts;
 mod booking_mails;
 pub mod bookings;
 pub mod covers;
+pub mod door;
 pub mod events;
 pub mod inventory;
 pub mod live;

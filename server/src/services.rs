@@ -10,6 +10,7 @@ use crate::{
     clock::Clock,
     covers::Covers,
     database::Database,
+    door::Door,
     events::Events,
     inventory::{BookingArgs, Inventory},
     jobs::Queue,
@@ -46,6 +47,7 @@ pub struct Services {
     pub covers: Covers,
     pub bookings: Bookings,
     pub tickets: TicketCodes,
+    pub door: Door,
     pub organizers: Organizers,
     pub managed_events: ManagedEvents,
     pub jobs: Queue,
@@ -93,6 +95,7 @@ impl Services {
             events: Events::new(db.clone(), clock.clone(), &metrics),
             covers: Covers::new(db.clone(), &metrics),
             tickets: tickets.clone(),
+            door: Door::new(db.clone(), clock.clone(), &hub, bookings.clone(), tickets, &metrics),
             bookings,
             managed_events: ManagedEvents::new(
                 db.clone(),

@@ -144,6 +144,27 @@ pub(super) async fn find_after(
     read(db, select.limit(limit)).await
 }
 
+/// The booking of an event that has this reference. Among several, which is hardly possible, a
+/// confirmed one counts.
+pub(super) async fn find_by_reference(
+    db: &impl ConnectionTrait,
+    event: EventId,
+    reference: Reference,
+) -> Result<Option<BookingId>, DbErr> {
+    let rows: Vec<(BookingId, booking::Status)> = booking::Entity::find()
+        .select_only()
+        .columns([booking::Column::Id, booking::Column::Status])
+        .filter(booking::is_of_event(event))
+        .filter(has_reference(db.get_database_backend(), (reference, reference)))
+        .into_tuple()
+        .all(db)
+        .await?;
+    let is_confirmed =
+        |(_, status): &&(BookingId, booking::Status)| *status == booking::Status::Confirmed;
+    let found = rows.iter().find(is_confirmed).or(rows.first());
+    Ok(found.map(|(id, _)| *id))
+}
+
 async fn read(
     db: &impl ConnectionTrait,
     select: Select<booking::Entity>,

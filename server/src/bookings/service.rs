@@ -10,6 +10,7 @@ use tracing::Instrument;
 use super::{
     attendees::{self, Attendee, AttendeeFilter},
     loader::ConfirmedBookings,
+    reference::Reference,
     sales::{self, Sales, SalesOfEvents},
     store::{self, BookingFilter, UserAtEvent},
 };
@@ -165,6 +166,17 @@ impl Bookings {
             false => attendees::find_page(db.reads(), &filter, &page).await?,
         };
         Ok(Page::of(rows, request))
+    }
+
+    /// The booking of an event that has this reference. It may take reading all of them.
+    pub(crate) async fn find_by_reference(
+        &self,
+        event: EventId,
+        reference: Reference,
+    ) -> Result<Option<BookingId>, BookingsError> {
+        let db = self.db.clone();
+        let found = async move { attendees::find_by_reference(db.reads(), event, reference).await };
+        self.search(found).await
     }
 
     /// Runs a search when few enough others run. It keeps its turn if its caller goes away, because

@@ -10,11 +10,15 @@ use super::{
     organizer::Organizer,
     pagination::{Connection, Listing, PageArgs, decode_cursor, encode_cursor},
     scalars::DateTime,
+    ticket::Ticket,
 };
 use crate::{
     bookings::{BookingFilter, Bookings, Entry, Reference, calendar_of_mail},
     clock::Clock,
 };
+
+/// The number of tickets that a query's complexity counts for each booking. Most have fewer.
+const COUNTED_TICKETS: usize = 5;
 
 /// Whether a booking holds its tickets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -86,6 +90,12 @@ impl Booking {
             }
             _ => Ok(self.0.cancellation_reason.clone()),
         }
+    }
+
+    /// The booking's tickets, one for each of `quantity`; empty for a cancelled booking.
+    #[graphql(complexity = "COUNTED_TICKETS * child_complexity")]
+    async fn tickets(&self) -> Vec<Ticket> {
+        Ticket::all_of(&self.0)
     }
 
     /// Ten letters and digits that are short enough to be read out on the telephone, such as

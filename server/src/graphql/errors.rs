@@ -12,6 +12,7 @@ use crate::{
     coalescing::{ReadPanicked, Refusal},
     covers::CoversError,
     database::Fault,
+    door::DoorError,
     events::EventsError,
     field_problem::FieldProblem,
     inventory::{InventoryError, Rejection},
@@ -354,6 +355,20 @@ impl From<BookingsError> for ApiError {
             BookingsError::Inventory(error) => error.into(),
             BookingsError::LookupRefused(refusal) => refusal.into(),
             BookingsError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<DoorError> for ApiError {
+    fn from(error: DoorError) -> Self {
+        match error {
+            DoorError::NumberMissing => Self::field(
+                "code",
+                "The booking has several tickets: name one, as in 3QM72-XW43F/2.",
+            ),
+            DoorError::Bookings(error) => error.into(),
+            DoorError::LookupRefused(refusal) => refusal.into(),
+            DoorError::Database(error) => error.into(),
         }
     }
 }

@@ -6,6 +6,7 @@ use async_graphql::{Context, Enum, ID, Object};
 use rowlock_entities::{EventId, event};
 
 use super::{
+    arrivals::Arrivals,
     attendee::{AttendeeConnection, EventSales},
     booking::{Booking, BookingStatus},
     cover::Cover,
@@ -20,6 +21,7 @@ use super::{
 use crate::{
     bookings::{Bookings, UserAtEvent},
     covers::Covers,
+    door::Door,
     events::Events,
     organizers::Action,
 };
@@ -195,6 +197,17 @@ impl Event {
             return Ok(None);
         }
         Box::pin(EventSales::read(ctx, self)).await.map(Some)
+    }
+
+    /// How many people are in; null for who is no member of the organizer. The subscription
+    /// `arrivals` reports changes.
+    #[graphql(complexity = "SALES_COMPLEXITY + child_complexity")]
+    async fn arrivals(&self, ctx: &Context<'_>) -> Result<Option<Arrivals>, ApiError> {
+        if !Box::pin(ctx.may(self.0.organizer_id, Action::SeeAttendees)).await? {
+            return Ok(None);
+        }
+        let door = ctx.data_unchecked::<Door>();
+        Ok(Some(Box::pin(door.arrivals(self.0.id)).await?.into()))
     }
 
     /// The viewer's confirmed booking of this event; null if there is none or nobody is signed in.

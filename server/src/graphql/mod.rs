@@ -5,12 +5,14 @@
 //! of them share.
 
 mod allowed_operations;
+mod arrivals;
 mod attendee;
 mod book_event;
 mod booking;
 mod cancel_attendee_booking;
 mod cancel_booking;
 mod change_booking;
+mod check_in;
 mod cities;
 mod cover;
 mod create_event;
@@ -38,6 +40,7 @@ mod session_cookie;
 mod sessions;
 mod set_organizer_member;
 mod settings;
+mod ticket;
 mod update_event;
 mod update_organizer;
 mod user;

@@ -5,7 +5,13 @@ use std::sync::Arc;
 use async_graphql::{Enum, Interface, SimpleObject};
 use rowlock_entities::{booking, event};
 
-use super::{booking::Booking, event::Event, money::Money, scalars::DateTime};
+use super::{
+    booking::Booking,
+    check_in::{AlreadyCheckedIn, NotATicket, TicketCancelled, WrongEvent},
+    event::Event,
+    money::Money,
+    scalars::DateTime,
+};
 use crate::events;
 
 /// An expected refusal, with the data that a client needs to react.
@@ -20,6 +26,10 @@ pub(super) enum Problem {
     EventChanged(EventChanged),
     CapacityTooLow(CapacityTooLow),
     EventCancelled(EventCancelled),
+    AlreadyCheckedIn(AlreadyCheckedIn),
+    TicketCancelled(TicketCancelled),
+    WrongEvent(WrongEvent),
+    NotATicket(NotATicket),
 }
 
 /// Fewer tickets are left than were requested.

@@ -3,12 +3,13 @@
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
 
 use super::{
-    book_event::BookEventMutation, cancel_attendee_booking::CancelAttendeeBookingMutation,
-    cancel_booking::CancelBookingMutation, change_booking::ChangeBookingMutation,
-    cities::CitiesQuery, create_event::CreateEventMutation,
-    create_organizer::CreateOrganizerMutation, event_updates::EventUpdatesSubscription,
-    events::EventsQuery, import_events::ImportEventsMutation, node::NodeQuery,
-    organizer::OrganizerQuery, problem::Problem, remaining_tickets::RemainingTicketsSubscription,
+    arrivals::ArrivalsSubscription, book_event::BookEventMutation,
+    cancel_attendee_booking::CancelAttendeeBookingMutation, cancel_booking::CancelBookingMutation,
+    change_booking::ChangeBookingMutation, check_in::CheckInMutation, cities::CitiesQuery,
+    create_event::CreateEventMutation, create_organizer::CreateOrganizerMutation,
+    event_updates::EventUpdatesSubscription, events::EventsQuery,
+    import_events::ImportEventsMutation, node::NodeQuery, organizer::OrganizerQuery,
+    problem::Problem, remaining_tickets::RemainingTicketsSubscription,
     remove_organizer_member::RemoveOrganizerMemberMutation, sessions::SessionsMutation,
     set_organizer_member::SetOrganizerMemberMutation, update_event::UpdateEventMutation,
     update_organizer::UpdateOrganizerMutation, user::MeQuery,
@@ -20,7 +21,13 @@ pub(super) struct Query(EventsQuery, CitiesQuery, OrganizerQuery, MeQuery, NodeQ
 
 /// Everything that changes something.
 #[derive(Default, MergedObject)]
-pub(super) struct Mutation(SessionsMutation, BookingsMutation, EventsMutation, OrganizersMutation);
+pub(super) struct Mutation(
+    SessionsMutation,
+    BookingsMutation,
+    EventsMutation,
+    OrganizersMutation,
+    CheckInMutation,
+);
 
 // Merged types are nested as deep as they have parts, and the compiler has a limit for that. So those
 // with many parts are merged from parts that are merged themselves.
@@ -49,7 +56,11 @@ struct OrganizersMutation(
 
 /// Everything that can be watched.
 #[derive(Default, MergedSubscription)]
-pub(super) struct Subscription(RemainingTicketsSubscription, EventUpdatesSubscription);
+pub(super) struct Subscription(
+    RemainingTicketsSubscription,
+    EventUpdatesSubscription,
+    ArrivalsSubscription,
+);
 
 pub(super) fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query::default(), Mutation::default(), Subscription::default())

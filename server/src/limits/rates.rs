@@ -73,6 +73,17 @@ pub struct RateLimitArgs {
         value_parser = clap::value_parser!(u32).range(1..)
     )]
     pub organizer_changes_per_minute_per_user: u32,
+
+    /// Tickets that one user checks in at the door per minute, also in vain, and check-ins that are
+    /// taken back
+    #[arg(
+        long,
+        env,
+        default_value_t = 600,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub check_ins_per_minute_per_user: u32,
 }
 
 /// The caller must wait before the next attempt.
@@ -93,6 +104,7 @@ pub(crate) struct RateLimits {
     known_addresses: Cache<(String, ClientAddress), Instant>,
     bookings: PerMinute<UserId>,
     organizer_changes: PerMinute<UserId>,
+    check_ins: PerMinute<UserId>,
 }
 
 impl RateLimits {
@@ -106,6 +118,7 @@ impl RateLimits {
             known_addresses: Cache::new(MAX_KNOWN_ADDRESSES),
             bookings: PerMinute::new(settings.bookings_per_minute_per_user),
             organizer_changes: PerMinute::new(settings.organizer_changes_per_minute_per_user),
+            check_ins: PerMinute::new(settings.check_ins_per_minute_per_user),
         }
     }
 
@@ -163,6 +176,11 @@ impl RateLimits {
         self.organizer_changes.check(&user)
     }
 
+    /// Counts a ticket that this user checks in, or takes back.
+    pub(crate) fn check_check_in(&self, user: UserId) -> Result<(), TooManyRequests> {
+        self.check_ins.check(&user)
+    }
+
     /// Forgets callers that were not seen for a while. Does so every minute, for as long as the
     /// server runs.
     pub(crate) async fn forget_idle_callers(self: Arc<Self>) {
@@ -175,6 +193,7 @@ impl RateLimits {
             self.logins_from_known_devices.limiter.retain_recent();
             self.bookings.limiter.retain_recent();
             self.organizer_changes.limiter.retain_recent();
+            self.check_ins.limiter.retain_recent();
         }
     }
 }

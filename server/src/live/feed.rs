@@ -14,11 +14,17 @@ use sea_orm::sqlx::postgres::PgListener;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use uuid::Uuid;
 
-use super::{Hub, TicketCount, outbox::Outbox};
+use super::{
+    Hub, TicketCount,
+    outbox::{Outbox, Waiting},
+};
 use crate::{database::Database, metrics::Metrics};
 
 /// The channel's name, to which the database adds the schema's id.
 const CHANNEL: &str = "rowlock_counts";
+/// The first word of a line that names an event with changed check-ins. It is no id of an event, so
+/// a server that knows no check-ins skips the line.
+const CHECK_INS: &str = "check-ins";
 /// Minimum time between two statements that send.
 const SEND_INTERVAL: Duration = Duration::from_millis(25);
 /// Time between two heartbeats.
@@ -37,12 +43,13 @@ pub(crate) async fn run_feed(db: Database, hub: Hub, metrics: Metrics) {
 
 async fn send(db: &Database, hub: &Hub, outbox: &Outbox) {
     loop {
-        let counts = outbox.take().await;
-        match db.notify(CHANNEL, encode(counts.values())).await {
+        let Waiting { counts, check_ins } = outbox.take().await;
+        match db.notify(CHANNEL, encode(counts.values(), check_ins)).await {
             Ok(()) => sleep(SEND_INTERVAL).await,
             Err(error) => {
                 tracing::debug!(%error, "counts could not be sent to other servers");
                 outbox.keep_unsent(counts.into_keys());
+                // Check-ins are counted again every few seconds anyway.
                 sleep(RETRY_PAUSE).await;
                 hub.want_reread();
             }
@@ -104,6 +111,7 @@ async fn hear(
             }
             Ok(Some(message)) => {
                 hub.pass_on(decode(message.payload()));
+                hub.pass_on_check_ins(decode_check_ins(message.payload()));
                 if is_of_earlier_version(message.payload()) {
                     hub.want_reread();
                 }
@@ -156,22 +164,32 @@ impl Heartbeat {
     }
 }
 
-/// Writes one line per count, in as few messages as possible.
-fn encode<'a>(counts: impl IntoIterator<Item = &'a TicketCount>) -> Vec<String> {
+/// Writes one line per count and per event with changed check-ins, in as few messages as possible.
+fn encode<'a>(
+    counts: impl IntoIterator<Item = &'a TicketCount>,
+    check_ins: impl IntoIterator<Item = EventId>,
+) -> Vec<String> {
     let mut messages = vec![String::new()];
     let mut line = String::new();
+    let mut add = |line: &str| match messages.last_mut() {
+        Some(last) if last.len() + line.len() <= MAX_MESSAGE_BYTES => last.push_str(line),
+        _ => messages.push(line.to_owned()),
+    };
+    // Writing to a string succeeds.
     for TicketCount { event_id, remaining, total, version, revision, is_public } in counts {
         line.clear();
-        // Writing to a string succeeds. A server of an earlier version reads the first four words.
+        // A server of an earlier version reads the first four words.
         let _ = writeln!(
             line,
             "{} {remaining} {total} {version} {revision} {is_public}",
             event_id.0.simple()
         );
-        match messages.last_mut() {
-            Some(last) if last.len() + line.len() <= MAX_MESSAGE_BYTES => last.push_str(&line),
-            _ => messages.push(line.clone()),
-        }
+        add(&line);
+    }
+    for event_id in check_ins {
+        line.clear();
+        let _ = writeln!(line, "{CHECK_INS} {}", event_id.0.simple());
+        add(&line);
     }
     messages
 }
@@ -199,6 +217,15 @@ fn decode(message: &str) -> Vec<TicketCount> {
     message.lines().filter_map(count).collect()
 }
 
+/// Reads the events whose check-ins have changed.
+fn decode_check_ins(message: &str) -> Vec<EventId> {
+    let event = |line: &str| {
+        let id = line.strip_prefix(CHECK_INS)?.strip_prefix(' ')?;
+        id.parse().ok().map(EventId)
+    };
+    message.lines().filter_map(event).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,7 +244,7 @@ mod tests {
     #[test]
     fn counts_fill_as_few_messages_as_possible() {
         let counts: Vec<TicketCount> = (0..1_000).map(count).collect();
-        let messages = encode(&counts);
+        let messages = encode(&counts, []);
         assert!(messages.iter().all(|message| message.len() < 8_000));
         assert!(messages.len() < 12, "{}", messages.len());
         let heard: Vec<TicketCount> = messages.iter().flat_map(|text| decode(text)).collect();
@@ -227,14 +254,26 @@ mod tests {
     #[test]
     fn counts_of_the_earlier_version_are_noticed() {
         assert!(is_of_earlier_version(&format!("{} 1 20 7\n", EventId::new().0.simple())));
-        assert!(!is_of_earlier_version(&encode(&[count(1)]).concat()));
+        assert!(!is_of_earlier_version(&encode(&[count(1)], []).concat()));
         assert!(!is_of_earlier_version(&Uuid::now_v7().to_string()));
     }
 
     #[test]
     fn a_message_of_another_version_does_no_harm() {
-        let good = encode(&[count(1)]).concat();
+        let good = encode(&[count(1)], []).concat();
         assert_eq!(decode(&format!("{{}}\n{good}1 2\nx 1 1 1\n\0")).len(), 1);
         assert_eq!(decode(""), []);
+        assert_eq!(decode_check_ins(&format!("{good}check-ins\ncheck-ins x\n\0")), []);
+    }
+
+    #[test]
+    fn check_ins_share_messages_with_counts_and_are_none() {
+        let (counts, events) = ([count(1), count(2)], [EventId::new(), EventId::new()]);
+        let message = encode(&counts, events).concat();
+        assert_eq!(decode(&message), counts);
+        assert_eq!(decode_check_ins(&message), events);
+        let alone = encode([], events).concat();
+        assert_eq!((decode(&alone), decode_check_ins(&alone)), (Vec::new(), events.to_vec()));
+        assert!(!is_of_earlier_version(&alone), "that version asks for no read of counts");
     }
 }

@@ -60,6 +60,8 @@ struct State {
     doubted_at: Option<Instant>,
     /// The events that somebody watches by id.
     topics: HashMap<EventId, Topic>,
+    /// Wakes who watches the check-ins at an event.
+    check_ins: HashMap<EventId, watch::Sender<()>>,
     /// Number of watchers of all events. The log is kept only for them.
     all_events_subscribers: usize,
     log: ChangeLog,
@@ -132,6 +134,31 @@ impl Hub {
         let counts: Vec<TicketCount> = counts.into_iter().collect();
         self.pass_on(counts.iter().copied());
         outbox.put(counts);
+    }
+
+    /// Tells who watches the check-ins at an event that they have changed, here and on other servers.
+    pub(crate) fn check_ins_changed(&self, event: EventId) {
+        self.pass_on_check_ins([event]);
+        if let Some(outbox) = &self.0.outbox {
+            outbox.put_check_ins(event);
+        }
+    }
+
+    /// Tells who watches the check-ins at these events on this server.
+    pub(super) fn pass_on_check_ins(&self, events: impl IntoIterator<Item = EventId>) {
+        let state = self.0.state.lock();
+        for event in events {
+            if let Some(watched) = state.check_ins.get(&event) {
+                watched.send_replace(());
+            }
+        }
+    }
+
+    /// Is woken by each change of the check-ins at an event from now on.
+    pub(crate) fn watch_check_ins(&self, event: EventId) -> watch::Receiver<()> {
+        let mut state = self.0.state.lock();
+        state.check_ins.retain(|_, watched| watched.receiver_count() > 0);
+        state.check_ins.entry(event).or_default().subscribe()
     }
 
     /// Passes counts on to the watchers on this server. Counts older than known ones are dropped.

@@ -1,4 +1,4 @@
-//! The counts that have not been sent to other servers yet.
+//! What has not been sent to other servers yet: counts, and events with changed check-ins.
 
 use std::{
     collections::{HashMap, HashSet, hash_map::Entry},
@@ -15,6 +15,8 @@ use super::TicketCount;
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     counts: Mutex<HashMap<EventId, TicketCount>>,
+    /// The events whose check-ins have changed.
+    check_ins: Mutex<HashSet<EventId>>,
     /// The events whose counts could not be sent. They are read again before they are sent: when the
     /// database is back, it may be older.
     unsent: Mutex<HashSet<EventId>>,
@@ -42,6 +44,11 @@ impl Outbox {
         }
     }
 
+    pub(super) fn put_check_ins(&self, event: EventId) {
+        self.check_ins.lock().insert(event);
+        self.filled.notify_one();
+    }
+
     /// Remembers that the counts of these events could not be sent.
     pub(super) fn keep_unsent(&self, events: impl IntoIterator<Item = EventId>) {
         self.unsent.lock().extend(events);
@@ -58,16 +65,26 @@ impl Outbox {
         mem::take(&mut self.unsent.lock())
     }
 
-    /// Takes all counts, and waits until there is at least one.
-    pub(super) async fn take(&self) -> HashMap<EventId, TicketCount> {
+    /// Takes everything, and waits until there is something.
+    pub(super) async fn take(&self) -> Waiting {
         loop {
-            let counts = mem::take(&mut *self.counts.lock());
-            if !counts.is_empty() {
-                return counts;
+            let waiting = Waiting {
+                counts: mem::take(&mut *self.counts.lock()),
+                check_ins: mem::take(&mut *self.check_ins.lock()),
+            };
+            if !waiting.counts.is_empty() || !waiting.check_ins.is_empty() {
+                return waiting;
             }
             self.filled.notified().await;
         }
     }
+}
+
+/// What is to be sent.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) counts: HashMap<EventId, TicketCount>,
+    pub(super) check_ins: HashSet<EventId>,
 }
 
 #[cfg(test)]
@@ -87,6 +104,6 @@ mod tests {
         };
         outbox.put([count(2), count(1)]);
         outbox.put([count(1)]);
-        assert_eq!(outbox.take().await[&count(0).event_id].version, 2);
+        assert_eq!(outbox.take().await.counts[&count(0).event_id].version, 2);
     }
 }

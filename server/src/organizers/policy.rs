@@ -11,6 +11,8 @@ pub(crate) enum Action {
     SeeMembers,
     /// See and download who holds tickets, and what was sold.
     SeeAttendees,
+    /// Check tickets in at the door, and take that back.
+    CheckIn,
     /// Cancel the booking of a buyer.
     CancelBookings,
     /// Create, edit, publish, cancel, import and export events, and give them pictures.
@@ -25,7 +27,7 @@ impl Action {
     /// Whether a member with this role may do it.
     pub(crate) fn is_allowed_to(self, role: Role) -> bool {
         match self {
-            Self::SeeDrafts | Self::SeeMembers | Self::SeeAttendees => match role {
+            Self::SeeDrafts | Self::SeeMembers | Self::SeeAttendees | Self::CheckIn => match role {
                 Role::Owner | Role::Manager | Role::Door => true,
             },
             Self::CancelBookings | Self::ManageEvents => match role {
@@ -45,15 +47,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_owner_may_do_everything_a_manager_manages_events_and_the_door_only_looks() {
+    fn an_owner_may_do_everything_a_manager_manages_events_and_the_door_looks_and_checks_in() {
         use Action::{
-            CancelBookings, EditOrganizer, ManageEvents, ManageMembers, SeeAttendees, SeeDrafts,
-            SeeMembers,
+            CancelBookings, CheckIn, EditOrganizer, ManageEvents, ManageMembers, SeeAttendees,
+            SeeDrafts, SeeMembers,
         };
         for (action, manager, door) in [
             (SeeDrafts, true, true),
             (SeeMembers, true, true),
             (SeeAttendees, true, true),
+            (CheckIn, true, true),
             (CancelBookings, true, false),
             (ManageEvents, true, false),
             (EditOrganizer, false, false),

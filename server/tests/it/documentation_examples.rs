@@ -87,7 +87,7 @@ struct ExampleRunner<'a> {
     app: &'a App,
     folder: TempDir,
     token: Option<String>,
-    /// The newest ids, by the names of the variables that stand for them.
+    /// The newest ids, and the newest code of a ticket, by the names of the variables that stand for them.
     ids: Map<String, Value>,
 }
 
@@ -101,7 +101,11 @@ impl ExampleRunner<'_> {
         let variables = self.ids.iter().filter(|(name, _)| used(name));
         let variables = Value::Object(variables.map(|(n, id)| (n.clone(), id.clone())).collect());
         let answer = if operation.starts_with("subscription") {
-            let mut socket = Socket::open(&self.app.url, MODERN_PROTOCOL, json!({})).await;
+            let greeting = match &self.token {
+                Some(token) => json!({ "Authorization": format!("Bearer {token}") }),
+                None => json!({}),
+            };
+            let mut socket = Socket::open(&self.app.url, MODERN_PROTOCOL, greeting).await;
             socket.start(operation, variables).await;
             socket.next_result().await
         } else {
@@ -109,6 +113,9 @@ impl ExampleRunner<'_> {
         };
         if let Some(found) = find(&answer, "accessToken") {
             self.token = found.as_str().map(str::to_owned);
+        }
+        if let Some(code) = find(&answer, "tickets").and_then(|tickets| find(tickets, "code")) {
+            self.ids.insert("code".to_owned(), code.clone());
         }
         for (variable, field) in VARIABLES {
             if let Some(id) = find(&answer, field).and_then(|object| object.get("id")) {

@@ -117,6 +117,8 @@ impl Api {
             .data(services.events.clone())
             .data(services.covers.clone())
             .data(services.bookings.clone())
+            .data(services.tickets.clone())
+            .data(services.door.clone())
             .data(services.organizers.clone())
             .data(services.managed_events.clone())
             .data(services.hub.clone())

@@ -248,6 +248,13 @@ const TABLE: &[Row] = &[
         expected: "0000+++",
     },
     Row {
+        what: "Event.arrivals",
+        operation: "query($id: ID!) { event(id: $id) { arrivals { expected } } }",
+        variables: |scene| json!({ "id": scene.published }),
+        pointer: "/event/arrivals/expected",
+        expected: "0000+++",
+    },
+    Row {
         what: "event: published",
         operation: "query($id: ID!) { event(id: $id) { title } }",
         variables: |scene| json!({ "id": scene.published }),
@@ -302,6 +309,20 @@ const TABLE: &[Row] = &[
         variables: |scene| json!({ "ids": [scene.draft], "revisions": [0] }),
         pointer: "/eventUpdates",
         expected: "NNNN+++",
+    },
+    Row {
+        what: "arrivals: published",
+        operation: ARRIVALS,
+        variables: |scene| json!({ "id": scene.published }),
+        pointer: "/arrivals",
+        expected: "UFFF+++",
+    },
+    Row {
+        what: "arrivals: a draft",
+        operation: ARRIVALS,
+        variables: |scene| json!({ "id": scene.draft }),
+        pointer: "/arrivals",
+        expected: "UNNN+++",
     },
     Row {
         what: "attendees.csv: published",
@@ -414,6 +435,34 @@ const TABLE: &[Row] = &[
         expected: "UNNNF++",
     },
     Row {
+        what: "checkIn: published",
+        operation: CHECK_IN,
+        variables: |scene| json!({ "input": { "eventId": scene.published, "code": "x" } }),
+        pointer: "/checkIn",
+        expected: "UFFF+++",
+    },
+    Row {
+        what: "checkIn: a draft",
+        operation: CHECK_IN,
+        variables: |scene| json!({ "input": { "eventId": scene.draft, "code": "x" } }),
+        pointer: "/checkIn",
+        expected: "UNNN+++",
+    },
+    Row {
+        what: "undoCheckIn: published",
+        operation: UNDO_CHECK_IN,
+        variables: |scene| json!({ "input": { "eventId": scene.published, "code": "x" } }),
+        pointer: "/undoCheckIn",
+        expected: "UFFF+++",
+    },
+    Row {
+        what: "undoCheckIn: a draft",
+        operation: UNDO_CHECK_IN,
+        variables: |scene| json!({ "input": { "eventId": scene.draft, "code": "x" } }),
+        pointer: "/undoCheckIn",
+        expected: "UNNN+++",
+    },
+    Row {
         what: "cancelBooking: somebody else's",
         operation: CANCEL,
         variables: |scene| json!({ "input": { "bookingId": scene.booking } }),
@@ -445,6 +494,13 @@ const TABLE: &[Row] = &[
 
 const ORGANIZER_EVENTS: &str = "query($slug: String!, $status: EventStatus) {
     organizer(slug: $slug) { events(status: $status) { totalCount nodes { title } } } }";
+
+const ARRIVALS: &str = "subscription($id: ID!) { arrivals(eventId: $id) { expected } }";
+
+const CHECK_IN: &str = "mutation($input: CheckInInput!) { checkIn(input: $input) { __typename } }";
+
+const UNDO_CHECK_IN: &str =
+    "mutation($input: CheckInInput!) { undoCheckIn(input: $input) { __typename } }";
 
 /// No operations, but requests for other addresses.
 const OTHER_REQUESTS: [&str; 3] = [ATTENDEES_CSV, PUT_COVER, DELETE_COVER];

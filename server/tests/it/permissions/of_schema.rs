@@ -33,9 +33,10 @@ const OPEN_FIELDS: &[(&str, &str, &str)] = &[
     (
         "Booking",
         "id event quantity status createdAt cancelledAt cancelledBy cancellationReason reference
-         unitPrice totalPrice calendarFile",
+         unitPrice totalPrice calendarFile tickets",
         "only its buyer and members get a booking",
     ),
+    ("Ticket", "number code checkedInAt", "it is of a booking, and members get another code"),
     ("User", "id email name organizers canCreateOrganizers bookings", "only the person gets them"),
     ("AuthPayload", "user accessToken accessTokenExpiresAt", "only who has signed in gets it"),
     ("Money", "amount currency", "whoever gets it was to see it"),

@@ -355,6 +355,8 @@ fn reads_a_whole_table(sql: &str, plan: &[String]) -> bool {
             "refresh_tokens",
             "jobs",
             "organizer",
+            "check_in",
+            "ticket_secret",
             "event_",
             "cover",
             " b",

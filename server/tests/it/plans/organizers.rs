@@ -67,6 +67,7 @@ pub(super) async fn run_every_operation(app: &App, player: &Player<'_>) {
         list_events(player, slug).await;
     }
     see_attendees(player, &booked).await;
+    check_in(player, &booked).await;
     cancel(app, player, &booked, &first_booking.id.to_string()).await;
 }
 
@@ -207,6 +208,33 @@ async fn see_attendees(player: &Player<'_>, event: &str) {
     }
     let file = player.download(&format!("/events/{event}/attendees.csv")).await;
     assert!(file.lines().count() > 300, "{file}");
+}
+
+/// Checks tickets in and takes that back, while somebody watches.
+async fn check_in(player: &Player<'_>, event: &str) {
+    let arrivals = "subscription($id: ID!) { arrivals(eventId: $id) { arrived expected } }";
+    let mut arrivals = player.watch(arrivals, json!({ "id": event })).await;
+    arrivals.next_result().await;
+    let query = "query($id: ID!) { event(id: $id) { arrivals { arrived }
+        attendees(first: 1, status: CONFIRMED) {
+            nodes { booking { reference tickets { code checkedInAt } } } } } }";
+    let found = player.send(query, json!({ "id": event })).await;
+    let booking = &found["event"]["attendees"]["nodes"][0]["booking"];
+    let code = &booking["tickets"][0]["code"];
+    for (field, code, outcome) in [
+        ("checkIn", code, "CheckInSuccess"),
+        ("checkIn", code, "AlreadyCheckedIn"),
+        ("undoCheckIn", code, "CheckInSuccess"),
+        ("checkIn", &booking["reference"], "CheckInSuccess"),
+    ] {
+        let operation = format!(
+            "mutation($input: CheckInInput!) {{ {field}(input: $input) {{ __typename }} }}"
+        );
+        let input = json!({ "eventId": event, "code": code });
+        let answer = player.send(&operation, json!({ "input": input })).await;
+        assert_eq!(answer[field]["__typename"], outcome);
+    }
+    arrivals.next_result().await;
 }
 
 /// Cancels a booking, then its whole event, and waits until the job has cancelled the others.
