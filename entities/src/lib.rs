@@ -3,6 +3,7 @@
 //! Rules are in the server's services. Constraints and indexes are in `rowlock-migration`. Nothing
 //! here knows GraphQL.
 
+pub mod account_token;
 pub mod booking;
 pub mod cover;
 pub mod cover_variant;
@@ -16,4 +17,6 @@ pub mod refresh_token;
 pub mod session;
 pub mod user;
 
-pub use id::{BookingId, EventId, JobId, OrganizerId, RefreshTokenId, SessionId, UserId};
+pub use id::{
+    AccountTokenId, BookingId, EventId, JobId, OrganizerId, RefreshTokenId, SessionId, UserId,
+};

@@ -71,7 +71,8 @@ impl Services {
         let sessions = Sessions::new(db.clone(), clock.clone(), access_tokens.clone(), secrets);
         let jobs = Queue::new(db.clone());
         let inventory = Inventory::new(&db, &clock, &hub, &jobs, &metrics, booking);
-        let accounts = Accounts::new(db.clone(), clock.clone(), sessions.clone(), secrets);
+        let accounts =
+            Accounts::new(db.clone(), clock.clone(), sessions.clone(), jobs.clone(), secrets);
         Self {
             organizers: Organizers::new(
                 db.clone(),

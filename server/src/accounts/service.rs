@@ -1,22 +1,26 @@
 //! Accounts: registers people, and signs them in.
 
-use rowlock_entities::{UserId, user};
+use rowlock_entities::{UserId, account_token::Purpose, user};
 use sea_orm::{DatabaseTransaction, DbErr, SqlErr};
 
 use super::{
     emails::{MAX_EMAIL_BYTES, normalised_email, stored_forms},
     known_devices::KnownDevices,
+    mailed_tokens::MailedTokens,
     password::{Caller, PasswordError, Passwords, Verified},
     password_forms::prepared,
     rules::{MAX_PASSWORD_CHARS, email_problem, name_problem, password_problem},
     sessions::{Sessions, SessionsError, SignedIn},
     settings::JwtSecrets,
     store,
+    user_agent::UserAgent,
 };
 use crate::{
     clock::Clock,
     database::{Database, MayBeDatabaseError, within_transaction_timeout},
     field_problem::FieldProblem,
+    jobs::Queue,
+    limits::TooManyRequests,
 };
 
 /// Longest password that is checked, in bytes: each character has up to four, and up to three times
@@ -32,6 +36,14 @@ pub enum AccountsError {
     EmailTaken,
     #[error("no account has this email and password")]
     InvalidCredentials,
+    #[error("the password is not the account's")]
+    WrongPassword,
+    #[error("the account does not exist")]
+    NoSuchAccount,
+    #[error("the token from the mail is wrong, used or expired")]
+    InvalidToken,
+    #[error("the account was sent as many mails of this kind as it may be: {0}")]
+    TooManyMails(TooManyRequests),
     #[error(transparent)]
     Password(#[from] PasswordError),
     #[error(transparent)]
@@ -45,9 +57,14 @@ impl MayBeDatabaseError for AccountsError {
         match self {
             Self::Database(error) => Some(error),
             Self::Session(error) => error.database_error(),
-            Self::Invalid(_) | Self::EmailTaken | Self::InvalidCredentials | Self::Password(_) => {
-                None
-            }
+            Self::Invalid(_)
+            | Self::EmailTaken
+            | Self::InvalidCredentials
+            | Self::WrongPassword
+            | Self::NoSuchAccount
+            | Self::InvalidToken
+            | Self::TooManyMails(_)
+            | Self::Password(_) => None,
         }
     }
 }
@@ -58,15 +75,24 @@ pub struct Accounts {
     pub(super) db: Database,
     pub(super) clock: Clock,
     pub(super) passwords: Passwords,
-    sessions: Sessions,
+    pub(super) sessions: Sessions,
+    pub(super) jobs: Queue,
+    pub(super) mailed_tokens: MailedTokens,
     known_devices: KnownDevices,
 }
 
 impl Accounts {
     #[must_use]
-    pub fn new(db: Database, clock: Clock, sessions: Sessions, secrets: &JwtSecrets) -> Self {
+    pub fn new(
+        db: Database,
+        clock: Clock,
+        sessions: Sessions,
+        jobs: Queue,
+        secrets: &JwtSecrets,
+    ) -> Self {
         let known_devices = KnownDevices::new(secrets, clock.clone());
-        Self { db, clock, passwords: Passwords::new(), sessions, known_devices }
+        let (passwords, mailed_tokens) = (Passwords::new(), MailedTokens::new(secrets));
+        Self { db, clock, passwords, sessions, jobs, mailed_tokens, known_devices }
     }
 
     pub(crate) fn known_devices(&self) -> &KnownDevices {
@@ -78,7 +104,7 @@ impl Accounts {
         self.passwords.waiting()
     }
 
-    /// Creates an account and begins its first session.
+    /// Creates an account, sends the link that verifies its email, and begins its first session.
     ///
     /// # Errors
     /// `Invalid`, with each field that is wrong; `EmailTaken`.
@@ -87,15 +113,12 @@ impl Accounts {
         email: &str,
         password: &str,
         name: &str,
+        device: &UserAgent,
     ) -> Result<SignedIn, AccountsError> {
         let forms = stored_forms(email);
         let email = normalised_email(email);
         let name = name.trim();
-        let password = match password.len() <= MAX_PASSWORD_BYTES {
-            true => prepared(password),
-            // The rules refuse it as it is.
-            false => password.to_owned(),
-        };
+        let password = bounded_form(password);
         let problems: Vec<FieldProblem> =
             [email_problem(&email), password_problem(&password), name_problem(name)]
                 .into_iter()
@@ -108,24 +131,23 @@ impl Accounts {
         if store::find_user_by_email(self.db.reads(), &forms).await?.is_some() {
             return Err(AccountsError::EmailTaken);
         }
-        let user = user::Model {
-            id: UserId::new(),
-            email,
-            name: name.to_owned(),
-            password_hash: self.passwords.hash(password).await?,
-            created_at: self.clock.now(),
-        };
-        within_transaction_timeout(&self.db, || async {
+        let hash = self.passwords.hash(password).await?;
+        let user = user::Model::new(email, name.to_owned(), hash, self.clock.now());
+        let signed_in = within_transaction_timeout(&self.db, || async {
             let tx = self.db.begin().await?;
             store::insert_user(&tx, user.clone()).await.map_err(|error| match error.sql_err() {
                 Some(SqlErr::UniqueConstraintViolation(_)) => AccountsError::EmailTaken,
                 _ => error.into(),
             })?;
-            let signed_in = self.sessions.begin(&tx, user.clone()).await?;
+            let (purpose, email) = (Purpose::VerifyEmail, user.email.clone());
+            self.send_verification(&tx, user.id, purpose, email).await?;
+            let signed_in = self.sessions.begin(&tx, user.clone(), device.clone()).await?;
             tx.commit().await?;
-            Ok(signed_in)
+            Ok::<_, AccountsError>(signed_in)
         })
-        .await
+        .await?;
+        self.jobs.wake_workers();
+        Ok(signed_in)
     }
 
     /// Checks the password and begins a session. `caller` decides only who is first.
@@ -137,6 +159,7 @@ impl Accounts {
         email: &str,
         password: &str,
         caller: Caller,
+        device: &UserAgent,
     ) -> Result<SignedIn, AccountsError> {
         // An email or password that no account can have is not looked up, but costs the same time.
         let is_possible = normalised_email(email).len() <= MAX_EMAIL_BYTES
@@ -146,9 +169,7 @@ impl Accounts {
             true => store::find_user_by_email(self.db.reads(), &stored_forms(email)).await?,
             false => None,
         };
-        let password = if is_possible { password.to_owned() } else { String::new() };
-        let stored = user.as_ref().map(|user| user.password_hash.clone());
-        let verified = self.passwords.verify(password, stored, caller).await?;
+        let verified = self.verify_password(user.as_ref(), password, caller).await?;
         let user = user.filter(|_| verified != Verified::No);
         let user = user.ok_or(AccountsError::InvalidCredentials)?;
 
@@ -157,11 +178,25 @@ impl Accounts {
             if let Verified::YesInOldForm(hash) = &verified {
                 store::replace_password_hash(&tx, &user, hash).await?;
             }
-            let signed_in = self.sessions.begin(&tx, user.clone()).await?;
+            let signed_in = self.sessions.begin(&tx, user.clone(), device.clone()).await?;
             tx.commit().await?;
             Ok(signed_in)
         })
         .await
+    }
+
+    /// Checks a password. Without a user, or if nobody can have this password, the answer is no,
+    /// after the same work.
+    pub(super) async fn verify_password(
+        &self,
+        user: Option<&user::Model>,
+        password: &str,
+        caller: Caller,
+    ) -> Result<Verified, AccountsError> {
+        let is_possible = password.len() <= MAX_PASSWORD_BYTES;
+        let password = if is_possible { password.to_owned() } else { String::new() };
+        let stored = user.map(|user| user.password_hash.clone());
+        Ok(self.passwords.verify(password, stored, caller).await?)
     }
 
     /// The user whose email this is, in whichever form it is typed.
@@ -198,7 +233,7 @@ impl Accounts {
         tx: &DatabaseTransaction,
         id: UserId,
     ) -> Result<bool, AccountsError> {
-        Ok(store::lock_user(tx, id).await?)
+        Ok(store::lock_account(tx, id).await?.is_some())
     }
 
     /// The user with this id, if there still is one.
@@ -207,5 +242,24 @@ impl Accounts {
     /// Only when the database fails.
     pub async fn find_user(&self, id: UserId) -> Result<Option<user::Model>, AccountsError> {
         Ok(store::find_user(self.db.reads(), id).await?)
+    }
+}
+
+/// The form of a password that is hashed, for the rules. They refuse one that is too long as it is.
+fn bounded_form(password: &str) -> String {
+    match password.len() <= MAX_PASSWORD_BYTES {
+        true => prepared(password),
+        false => password.to_owned(),
+    }
+}
+
+/// The form of a new password that is hashed, if the rules allow it. `field` is the input's.
+pub(super) fn checked_password(password: &str, field: &str) -> Result<String, AccountsError> {
+    let password = bounded_form(password);
+    match password_problem(&password) {
+        None => Ok(password),
+        Some(FieldProblem { message, .. }) => {
+            Err(AccountsError::Invalid(vec![FieldProblem::new(field, message)]))
+        }
     }
 }

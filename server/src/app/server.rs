@@ -24,6 +24,7 @@ use super::{
     supervisor::Supervisor,
 };
 use crate::{
+    accounts::AccountMail,
     booking_mails::Reminders,
     graphql::Api,
     http::{self, Arrived, Shutdown},
@@ -191,6 +192,7 @@ impl Server {
 fn job_handlers(services: &Services) -> Handlers {
     let managed_events = services.managed_events.clone();
     let (mails, mails_of_events) = (services.booking_mails(), services.booking_mails());
+    let (accounts, postman) = (services.accounts.clone(), services.postman.clone());
     Handlers::default()
         .with(move |job: CancelBookingsJob| {
             let managed_events = managed_events.clone();
@@ -203,6 +205,10 @@ fn job_handlers(services: &Services) -> Handlers {
         .with_id(move |id, job: EventMailJob| {
             let mails = mails_of_events.clone();
             async move { mails.tell_all(id, job).await }
+        })
+        .with_id(move |id, mail: AccountMail| {
+            let (accounts, postman) = (accounts.clone(), postman.clone());
+            async move { accounts.send_mail(&postman, id, mail).await }
         })
 }
 

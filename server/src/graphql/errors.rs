@@ -42,6 +42,7 @@ codes! {
     UNAUTHENTICATED
     INVALID_CREDENTIALS
     EMAIL_TAKEN
+    INVALID_TOKEN
     FORBIDDEN
     NOT_FOUND
     BAD_USER_INPUT
@@ -62,7 +63,11 @@ pub(crate) enum ApiError {
     Unauthenticated(&'static str),
     /// The email or the password is wrong. The answer does not say which.
     InvalidCredentials,
+    /// A signed-in user gave another password than their own.
+    WrongPassword,
     EmailTaken,
+    /// The token from a mail is wrong, used or expired.
+    InvalidToken,
     Forbidden(&'static str),
     /// The kind of thing that was not found.
     NotFound(&'static str),
@@ -120,8 +125,9 @@ impl ApiError {
     fn code(&self) -> &'static str {
         match self {
             Self::Unauthenticated(_) => code::UNAUTHENTICATED,
-            Self::InvalidCredentials => code::INVALID_CREDENTIALS,
+            Self::InvalidCredentials | Self::WrongPassword => code::INVALID_CREDENTIALS,
             Self::EmailTaken => code::EMAIL_TAKEN,
+            Self::InvalidToken => code::INVALID_TOKEN,
             Self::Forbidden(_) => code::FORBIDDEN,
             Self::NotFound(_) => code::NOT_FOUND,
             Self::BadUserInput(_) => code::BAD_USER_INPUT,
@@ -137,8 +143,14 @@ impl ApiError {
         match self {
             Self::Unauthenticated(message) | Self::Forbidden(message) => (*message).to_owned(),
             Self::InvalidCredentials => "The email or the password is wrong.".to_owned(),
+            Self::WrongPassword => "The password is wrong.".to_owned(),
             Self::EmailTaken => {
                 "There is already an account with this email. Sign in instead.".to_owned()
+            }
+            Self::InvalidToken => {
+                "This link is no longer good: it was used, a newer one was sent, or it is too old. \
+                 Ask for a new mail."
+                    .to_owned()
             }
             Self::NotFound(what) => format!("There is no such {what}."),
             Self::BadUserInput(problems) => {
@@ -183,7 +195,9 @@ impl ApiError {
             Self::HoldsTooMuch { .. } => extensions.set("retryAfter", 1),
             Self::Unauthenticated(_)
             | Self::InvalidCredentials
+            | Self::WrongPassword
             | Self::EmailTaken
+            | Self::InvalidToken
             | Self::Forbidden(_)
             | Self::NotFound(_)
             | Self::TooComplex(_)
@@ -253,6 +267,10 @@ impl From<AccountsError> for ApiError {
             AccountsError::Invalid(problems) => Self::BadUserInput(problems),
             AccountsError::EmailTaken => Self::EmailTaken,
             AccountsError::InvalidCredentials => Self::InvalidCredentials,
+            AccountsError::WrongPassword => Self::WrongPassword,
+            AccountsError::NoSuchAccount => Self::no_such_account(),
+            AccountsError::InvalidToken => Self::InvalidToken,
+            AccountsError::TooManyMails(error) => error.into(),
             AccountsError::Password(PasswordError::Busy) => Self::busy(),
             AccountsError::Password(error @ PasswordError::Hash(_)) => {
                 Self::Internal(error.to_string())
@@ -269,6 +287,7 @@ impl From<SessionsError> for ApiError {
             SessionsError::SessionEnded => {
                 Self::Unauthenticated("The session has ended. Please sign in again.")
             }
+            SessionsError::NoSuchSession => Self::NotFound("session"),
             SessionsError::Database(error) => error.into(),
             error @ SessionsError::Signing(_) => Self::Internal(error.to_string()),
         }

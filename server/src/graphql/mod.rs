@@ -4,6 +4,8 @@
 //! are in one folder. [`execution`] runs operations, with the limits and the error codes that all
 //! of them share.
 
+mod account_changes;
+mod account_recovery;
 mod allowed_operations;
 mod attendee;
 mod book_event;
@@ -34,6 +36,7 @@ mod remaining_tickets;
 mod remove_organizer_member;
 mod scalars;
 mod schema;
+mod session;
 mod session_cookie;
 mod sessions;
 mod set_organizer_member;
@@ -57,5 +60,6 @@ pub(crate) use problem::event_cancelled_message;
 pub use schema::sdl;
 pub use session_cookie::CookieSameSite;
 pub(crate) use session_cookie::{CookieScope, SessionCookie};
+pub(crate) use sessions::SentUserAgent;
 pub use settings::OperationArgs;
 pub(crate) use watched_events::SubscriptionAllowance;

@@ -3,15 +3,16 @@
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
 
 use super::{
+    account_changes::AccountChangesMutation, account_recovery::AccountRecoveryMutation,
     book_event::BookEventMutation, cancel_attendee_booking::CancelAttendeeBookingMutation,
     cancel_booking::CancelBookingMutation, change_booking::ChangeBookingMutation,
     cities::CitiesQuery, create_event::CreateEventMutation,
     create_organizer::CreateOrganizerMutation, event_updates::EventUpdatesSubscription,
     events::EventsQuery, import_events::ImportEventsMutation, node::NodeQuery,
     organizer::OrganizerQuery, problem::Problem, remaining_tickets::RemainingTicketsSubscription,
-    remove_organizer_member::RemoveOrganizerMemberMutation, sessions::SessionsMutation,
-    set_organizer_member::SetOrganizerMemberMutation, update_event::UpdateEventMutation,
-    update_organizer::UpdateOrganizerMutation, user::MeQuery,
+    remove_organizer_member::RemoveOrganizerMemberMutation, session::EndSessionMutation,
+    sessions::SessionsMutation, set_organizer_member::SetOrganizerMemberMutation,
+    update_event::UpdateEventMutation, update_organizer::UpdateOrganizerMutation, user::MeQuery,
 };
 
 /// Everything that can be read.
@@ -20,10 +21,19 @@ pub(super) struct Query(EventsQuery, CitiesQuery, OrganizerQuery, MeQuery, NodeQ
 
 /// Everything that changes something.
 #[derive(Default, MergedObject)]
-pub(super) struct Mutation(SessionsMutation, BookingsMutation, EventsMutation, OrganizersMutation);
+pub(super) struct Mutation(AccountsMutation, BookingsMutation, EventsMutation, OrganizersMutation);
 
 // Merged types are nested as deep as they have parts, and the compiler has a limit for that. So those
 // with many parts are merged from parts that are merged themselves.
+
+/// What people do with their own account.
+#[derive(Default, MergedObject)]
+struct AccountsMutation(
+    SessionsMutation,
+    AccountRecoveryMutation,
+    AccountChangesMutation,
+    EndSessionMutation,
+);
 
 /// What buyers do.
 #[derive(Default, MergedObject)]

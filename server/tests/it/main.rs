@@ -11,6 +11,8 @@
 )]
 
 mod accepted_operations;
+mod account_changes;
+mod account_recovery;
 mod accounts;
 mod app;
 mod booking_changes;
@@ -44,6 +46,7 @@ mod jobs;
 mod lanes;
 mod live;
 mod logs;
+mod mail_files;
 mod mails;
 mod managed_events;
 mod model;
