@@ -4,7 +4,7 @@ use clap::Args;
 use sea_orm::DbBackend;
 
 use crate::{
-    accounts::{AccessTokens, Accounts, JwtSecrets, Sessions},
+    accounts::{AccessTokens, AccountArgs, Accounts, JwtSecrets, Sessions},
     booking_mails::BookingMails,
     bookings::Bookings,
     clock::Clock,
@@ -23,6 +23,8 @@ use crate::{
 /// The settings of the domains.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ServiceArgs {
+    #[command(flatten)]
+    pub accounts: AccountArgs,
     #[command(flatten)]
     pub booking: BookingArgs,
     #[command(flatten)]
@@ -60,7 +62,7 @@ impl Services {
 impl Services {
     #[must_use]
     pub fn new(db: Database, clock: Clock, secrets: &JwtSecrets, args: &ServiceArgs) -> Self {
-        let ServiceArgs { booking, organizers, mail } = args;
+        let ServiceArgs { accounts, booking, organizers, mail } = args;
         let hub = match db.backend() {
             DbBackend::Postgres => Hub::shared(),
             // Only one server uses an SQLite file.
@@ -71,8 +73,15 @@ impl Services {
         let sessions = Sessions::new(db.clone(), clock.clone(), access_tokens.clone(), secrets);
         let jobs = Queue::new(db.clone());
         let inventory = Inventory::new(&db, &clock, &hub, &jobs, &metrics, booking);
-        let accounts =
-            Accounts::new(db.clone(), clock.clone(), sessions.clone(), jobs.clone(), secrets);
+        let accounts = Accounts::new(
+            db.clone(),
+            clock.clone(),
+            sessions.clone(),
+            jobs.clone(),
+            secrets,
+            *accounts,
+            &metrics,
+        );
         Self {
             organizers: Organizers::new(
                 db.clone(),

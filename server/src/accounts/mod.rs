@@ -24,6 +24,7 @@ mod store;
 mod test_accounts;
 mod token_store;
 mod user_agent;
+mod verified;
 
 pub(crate) use access_tokens::ACCESS_TOKEN_LIFETIME;
 pub use access_tokens::{AccessToken, AccessTokens, Viewer};
@@ -36,5 +37,5 @@ pub(crate) use sent_tokens::{CookieName, SentTokens};
 pub use service::{Accounts, AccountsError};
 pub(crate) use sessions::SESSION_LIFETIME;
 pub use sessions::{Sessions, SessionsError, SignedIn};
-pub use settings::{JwtSecret, JwtSecrets, SecretArgs};
+pub use settings::{AccountArgs, JwtSecret, JwtSecrets, SecretArgs};
 pub use user_agent::UserAgent;

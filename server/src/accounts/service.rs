@@ -11,16 +11,19 @@ use super::{
     password_forms::prepared,
     rules::{MAX_PASSWORD_CHARS, email_problem, name_problem, password_problem},
     sessions::{Sessions, SessionsError, SignedIn},
-    settings::JwtSecrets,
+    settings::{AccountArgs, JwtSecrets},
     store,
     user_agent::UserAgent,
+    verified::VerifiedEmails,
 };
 use crate::{
     clock::Clock,
+    coalescing::{Batcher, Bounds, Refusal},
     database::{Database, MayBeDatabaseError, within_transaction_timeout},
     field_problem::FieldProblem,
     jobs::Queue,
     limits::TooManyRequests,
+    metrics::Metrics,
 };
 
 /// Longest password that is checked, in bytes: each character has up to four, and up to three times
@@ -47,6 +50,8 @@ pub enum AccountsError {
     #[error(transparent)]
     Password(#[from] PasswordError),
     #[error(transparent)]
+    LookupRefused(#[from] Refusal),
+    #[error(transparent)]
     Session(#[from] SessionsError),
     #[error(transparent)]
     Database(#[from] DbErr),
@@ -64,6 +69,7 @@ impl MayBeDatabaseError for AccountsError {
             | Self::NoSuchAccount
             | Self::InvalidToken
             | Self::TooManyMails(_)
+            | Self::LookupRefused(_)
             | Self::Password(_) => None,
         }
     }
@@ -79,20 +85,33 @@ pub struct Accounts {
     pub(super) jobs: Queue,
     pub(super) mailed_tokens: MailedTokens,
     known_devices: KnownDevices,
+    settings: AccountArgs,
+    verified: Batcher<VerifiedEmails>,
 }
 
 impl Accounts {
-    #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         db: Database,
         clock: Clock,
         sessions: Sessions,
         jobs: Queue,
         secrets: &JwtSecrets,
+        settings: AccountArgs,
+        metrics: &Metrics,
     ) -> Self {
-        let known_devices = KnownDevices::new(secrets, clock.clone());
-        let (passwords, mailed_tokens) = (Passwords::new(), MailedTokens::new(secrets));
-        Self { db, clock, passwords, sessions, jobs, mailed_tokens, known_devices }
+        let verified = VerifiedEmails(db.clone());
+        let queue = metrics.queue("verified-emails");
+        Self {
+            known_devices: KnownDevices::new(secrets, clock.clone()),
+            passwords: Passwords::new(),
+            mailed_tokens: MailedTokens::new(secrets),
+            verified: Batcher::new(verified, Bounds::FOR_LOOKUPS, queue),
+            db,
+            clock,
+            sessions,
+            jobs,
+            settings,
+        }
     }
 
     pub(crate) fn known_devices(&self) -> &KnownDevices {
@@ -197,6 +216,20 @@ impl Accounts {
         let password = if is_possible { password.to_owned() } else { String::new() };
         let stored = user.map(|user| user.password_hash.clone());
         Ok(self.passwords.verify(password, stored, caller).await?)
+    }
+
+    /// Whether only people may book who have verified their email.
+    pub(crate) fn wants_verified_emails(&self) -> bool {
+        self.settings.require_verified_email
+    }
+
+    /// Whether this user has verified their email. Somebody who is gone may book as far as this is
+    /// concerned, because that is refused where it is known for sure.
+    ///
+    /// # Errors
+    /// Only when the database fails, or too many ask.
+    pub(crate) async fn may_book(&self, id: UserId) -> Result<bool, AccountsError> {
+        Ok(self.verified.ask(id).await??.unwrap_or(true))
     }
 
     /// The user whose email this is, in whichever form it is typed.

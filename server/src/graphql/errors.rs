@@ -43,6 +43,7 @@ codes! {
     INVALID_CREDENTIALS
     EMAIL_TAKEN
     INVALID_TOKEN
+    EMAIL_NOT_VERIFIED
     FORBIDDEN
     NOT_FOUND
     BAD_USER_INPUT
@@ -68,6 +69,8 @@ pub(crate) enum ApiError {
     EmailTaken,
     /// The token from a mail is wrong, used or expired.
     InvalidToken,
+    /// Only people who have verified their email may do this.
+    EmailNotVerified,
     Forbidden(&'static str),
     /// The kind of thing that was not found.
     NotFound(&'static str),
@@ -128,6 +131,7 @@ impl ApiError {
             Self::InvalidCredentials | Self::WrongPassword => code::INVALID_CREDENTIALS,
             Self::EmailTaken => code::EMAIL_TAKEN,
             Self::InvalidToken => code::INVALID_TOKEN,
+            Self::EmailNotVerified => code::EMAIL_NOT_VERIFIED,
             Self::Forbidden(_) => code::FORBIDDEN,
             Self::NotFound(_) => code::NOT_FOUND,
             Self::BadUserInput(_) => code::BAD_USER_INPUT,
@@ -150,6 +154,11 @@ impl ApiError {
             Self::InvalidToken => {
                 "This link is no longer good: it was used, a newer one was sent, or it is too old. \
                  Ask for a new mail."
+                    .to_owned()
+            }
+            Self::EmailNotVerified => {
+                "Open the link in the mail that was sent to you first. It shows that the address is \
+                 yours."
                     .to_owned()
             }
             Self::NotFound(what) => format!("There is no such {what}."),
@@ -198,6 +207,7 @@ impl ApiError {
             | Self::WrongPassword
             | Self::EmailTaken
             | Self::InvalidToken
+            | Self::EmailNotVerified
             | Self::Forbidden(_)
             | Self::NotFound(_)
             | Self::TooComplex(_)
@@ -275,6 +285,7 @@ impl From<AccountsError> for ApiError {
             AccountsError::Password(error @ PasswordError::Hash(_)) => {
                 Self::Internal(error.to_string())
             }
+            AccountsError::LookupRefused(refusal) => refusal.into(),
             AccountsError::Session(error) => error.into(),
             AccountsError::Database(error) => error.into(),
         }
