@@ -1,6 +1,7 @@
 //! People: registering, signing in, and sessions that last by rotating a refresh token.
 
 mod access_tokens;
+mod calendar_feed;
 mod changes;
 mod emails;
 mod hs256;

@@ -112,6 +112,20 @@ pub(crate) async fn replace_password_hash(
         .map(drop)
 }
 
+/// Stores the secret in the address of a user's calendar.
+pub(crate) async fn update_calendar_token(
+    tx: &impl ConnectionTrait,
+    user: UserId,
+    token: Option<&str>,
+) -> Result<(), DbErr> {
+    user::Entity::update_many()
+        .col_expr(user::Column::CalendarToken, Expr::val(token))
+        .filter(user::Column::Id.eq(user))
+        .exec(tx)
+        .await
+        .map(drop)
+}
+
 pub(crate) async fn insert_user(db: &impl ConnectionTrait, user: user::Model) -> Result<(), DbErr> {
     user::Entity::insert(user.into_active_model()).exec_without_returning(db).await.map(drop)
 }

@@ -10,6 +10,7 @@ mod allowed_operations;
 mod attendee;
 mod book_event;
 mod booking;
+mod calendar_feed;
 mod cancel_attendee_booking;
 mod cancel_booking;
 mod change_booking;

@@ -4,9 +4,9 @@ use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, 
 
 use super::{
     account_changes::AccountChangesMutation, account_recovery::AccountRecoveryMutation,
-    book_event::BookEventMutation, cancel_attendee_booking::CancelAttendeeBookingMutation,
-    cancel_booking::CancelBookingMutation, change_booking::ChangeBookingMutation,
-    cities::CitiesQuery, create_event::CreateEventMutation,
+    book_event::BookEventMutation, calendar_feed::CalendarFeedMutation,
+    cancel_attendee_booking::CancelAttendeeBookingMutation, cancel_booking::CancelBookingMutation,
+    change_booking::ChangeBookingMutation, cities::CitiesQuery, create_event::CreateEventMutation,
     create_organizer::CreateOrganizerMutation, event_updates::EventUpdatesSubscription,
     events::EventsQuery, import_events::ImportEventsMutation, node::NodeQuery,
     organizer::OrganizerQuery, problem::Problem, remaining_tickets::RemainingTicketsSubscription,
@@ -33,6 +33,7 @@ struct AccountsMutation(
     AccountRecoveryMutation,
     AccountChangesMutation,
     EndSessionMutation,
+    CalendarFeedMutation,
 );
 
 /// What buyers do.

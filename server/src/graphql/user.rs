@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     accounts::{Accounts, Sessions, SignedIn},
+    mail::Postman,
     organizers::Organizers,
 };
 
@@ -122,6 +123,18 @@ impl User {
         let (account, current) = self.private()?;
         let found = Box::pin(ctx.data_unchecked::<Sessions>().of_user(account.id)).await?;
         Ok(found.into_iter().map(|session| Session::of(session, current)).collect())
+    }
+
+    /// The private address of the person's bookings, for calendar programs; null without one. Whoever
+    /// has it sees the bookings.
+    ///
+    /// Errors: `UNAUTHENTICATED` in the answer of `verifyEmail` to whoever is not signed in.
+    async fn calendar_url(&self, ctx: &Context<'_>) -> Result<Option<String>, ApiError> {
+        let (account, _) = self.private()?;
+        let link = |token: &String| {
+            ctx.data_unchecked::<Postman>().link(&format!("/calendar/{token}.ics"))
+        };
+        Ok(account.calendar_token.as_ref().map(link))
     }
 
     /// The organizers that the person is a member of, by their names.
