@@ -19,6 +19,7 @@ pub mod inventory;
 pub mod live;
 pub mod managed_events;
 pub mod organizers;
+mod personal_data;
 
 pub mod jobs;
 pub mod mail;

@@ -18,6 +18,7 @@ use crate::{
     managed_events::ManagedEvents,
     metrics::Metrics,
     organizers::{OrganizerArgs, Organizers},
+    personal_data::PersonalData,
 };
 
 /// The settings of the domains.
@@ -56,6 +57,12 @@ impl Services {
     pub(crate) fn booking_mails(&self) -> BookingMails {
         let Self { accounts, bookings, events, organizers, postman, clock, .. } = self.clone();
         BookingMails { accounts, bookings, events, organizers, postman, clock }
+    }
+
+    pub(crate) fn personal_data(&self) -> PersonalData {
+        let Self { db, clock, jobs, accounts, sessions, .. } = self.clone();
+        let Self { organizers, events, bookings, .. } = self.clone();
+        PersonalData { db, clock, jobs, accounts, sessions, organizers, events, bookings }
     }
 }
 

@@ -41,7 +41,8 @@ impl Accounts {
         .await
     }
 
-    /// Gives the account another password, and ends all sessions but `kept`.
+    /// Gives the account another password, and ends all sessions but `kept`. A change of email that
+    /// waits is taken back, because somebody else may have asked for it.
     ///
     /// # Errors
     /// `WrongPassword`; `Invalid` for `newPassword`; `NoSuchAccount`.
@@ -59,11 +60,13 @@ impl Accounts {
         within_transaction_timeout(&self.db, || async {
             let tx = self.db.begin().await?;
             let locked = self.lock_with_same_password(&tx, user).await?;
-            let changed = user::Model { password_hash: hash.clone(), ..locked };
+            let changed =
+                user::Model { password_hash: hash.clone(), pending_email: None, ..locked };
             store::update_password(&tx, &changed).await?;
             store::revoke_sessions_of(&tx, user.id, kept, self.clock.now()).await?;
             // A link that somebody has asked for must not undo this.
-            token_store::delete_of(&tx, user.id, &[Purpose::ResetPassword]).await?;
+            let void = [Purpose::ResetPassword, Purpose::ChangeEmail];
+            token_store::delete_of(&tx, user.id, &void).await?;
             enqueue(&tx, &AccountMail::password_changed(user.id)).await?;
             Ok::<_, AccountsError>(tx.commit().await?)
         })

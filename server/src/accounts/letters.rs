@@ -90,8 +90,8 @@ pub(super) fn email_change_requested(to: Recipient, masked_new_email: &str, url:
                  until the new one is confirmed. If it was you, there is nothing to do here."
             )),
             Block::paragraph(
-                "If it was not you, somebody knows your password. Choose a new one at once, and take \
-                 the change back in your account:",
+                "If it was not you, somebody knows your password. Choose a new one at once. That \
+                 takes the change back, too:",
             ),
             Block::Button { label: "Choose a new password", url },
         ],
@@ -122,8 +122,8 @@ pub(super) fn account_deleted(to: Recipient, sender: &str) -> Letter {
         "Your account was deleted",
         vec![
             Block::paragraph(
-                "your account was deleted, as you asked. Your bookings of coming events are being \
-                 cancelled. Nothing names you any more.",
+                "your account was deleted. Your bookings of coming events are being cancelled, and \
+                 nothing names you any more.",
             ),
             Block::paragraph(format!("If it was not you, write to {sender}.")),
         ],

@@ -14,6 +14,7 @@ mod password_forms;
 mod purpose_key;
 mod recovery;
 mod refresh_token;
+mod removal;
 mod rotation;
 mod rules;
 mod sending;
@@ -29,7 +30,7 @@ mod verified;
 
 pub(crate) use access_tokens::ACCESS_TOKEN_LIFETIME;
 pub use access_tokens::{AccessToken, AccessTokens, Viewer};
-pub(crate) use emails::normalised_email;
+pub(crate) use emails::{is_of_deleted_account, normalised_email};
 pub(crate) use known_devices::DEVICE_LIFETIME;
 pub(crate) use mails::AccountMail;
 pub(crate) use password::Caller;

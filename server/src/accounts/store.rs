@@ -40,13 +40,17 @@ pub(crate) async fn lock_account(
     Ok(user.filter(|user| user.deleted_at.is_none()))
 }
 
-/// The user whose email is stored in one of these forms. If there are several, the first form
+/// The user whose email is stored in one of these forms, unless the account was deleted. If there are several, the first form
 /// decides.
 pub(crate) async fn find_user_by_email(
     db: &impl ConnectionTrait,
     forms: &[String],
 ) -> Result<Option<user::Model>, DbErr> {
-    let users = user::Entity::find().filter(user::Column::Email.is_in(forms)).all(db).await?;
+    let users = user::Entity::find()
+        .filter(user::Column::Email.is_in(forms))
+        .filter(user::Column::DeletedAt.is_null())
+        .all(db)
+        .await?;
     let place = |user: &user::Model| forms.iter().position(|form| *form == user.email);
     Ok(users.into_iter().min_by_key(place))
 }
@@ -82,15 +86,16 @@ pub(crate) async fn update_emails(
         .map(drop)
 }
 
-/// Stores a user's password hash, and whether the email is verified.
+/// Stores a user's password hash, whether the email is verified, and the one that a change waits for.
 pub(crate) async fn update_password(
     tx: &impl ConnectionTrait,
     user: &user::Model,
 ) -> Result<(), DbErr> {
-    use user::Column::{EmailVerifiedAt, Id, PasswordHash};
+    use user::Column::{EmailVerifiedAt, Id, PasswordHash, PendingEmail};
     user::Entity::update_many()
         .col_expr(PasswordHash, Expr::val(user.password_hash.clone()))
         .col_expr(EmailVerifiedAt, Expr::val(user.email_verified_at))
+        .col_expr(PendingEmail, Expr::val(user.pending_email.as_deref()))
         .filter(Id.eq(user.id))
         .exec(tx)
         .await
@@ -110,6 +115,22 @@ pub(crate) async fn replace_password_hash(
         .exec(db)
         .await
         .map(drop)
+}
+
+/// Stores all columns of a user.
+pub(crate) async fn replace_user(
+    tx: &impl ConnectionTrait,
+    user: user::Model,
+) -> Result<(), DbErr> {
+    user.into_active_model().reset_all().update(tx).await.map(drop)
+}
+
+/// Deletes a user's sessions, with their tokens.
+pub(crate) async fn delete_sessions_of(
+    db: &impl ConnectionTrait,
+    user: UserId,
+) -> Result<(), DbErr> {
+    session::Entity::delete_many().filter(session::Column::UserId.eq(user)).exec(db).await.map(drop)
 }
 
 /// Stores the secret in the address of a user's calendar.

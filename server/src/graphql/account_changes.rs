@@ -7,6 +7,7 @@ use rowlock_entities::user;
 
 use super::{
     errors::ApiError,
+    session_cookie::{CanSetCookie, SessionCookie},
     sessions::{check_sign_in, known_device},
     user::User,
     viewer::ViewerExt,
@@ -14,6 +15,7 @@ use super::{
 use crate::{
     accounts::{Accounts, Caller, normalised_email},
     limits::RateLimits,
+    personal_data::PersonalData,
 };
 
 #[derive(Default)]
@@ -37,7 +39,7 @@ impl AccountChangesMutation {
     }
 
     /// Gives the signed-in user another password, and ends all of their other sessions. A mail tells
-    /// the user. If the access token was issued by the previous version, the current session ends, too.
+    /// the user. A change of email that waits is taken back. If the access token was issued by the previous version, the current session ends, too.
     ///
     /// Errors: `UNAUTHENTICATED`, `BAD_USER_INPUT`, `RATE_LIMITED`; `INVALID_CREDENTIALS` if the current
     /// password is wrong.
@@ -72,13 +74,30 @@ impl AccountChangesMutation {
         let changed = Box::pin(accounts.change_email(&user, new_email, password, caller)).await?;
         Ok(User::of_viewer(ctx, changed))
     }
+
+    /// Deletes the signed-in user's account, and removes the cookie. Nothing names the person any more.
+    /// Bookings of coming events are cancelled in the background; those of events that have begun stay,
+    /// without a name. The email can be registered again.
+    ///
+    /// Errors: `UNAUTHENTICATED`, `RATE_LIMITED`; `INVALID_CREDENTIALS` if the password is wrong;
+    /// `FORBIDDEN` if the user is the only owner of an organizer.
+    #[graphql(guard = "CanSetCookie")]
+    async fn delete_account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The password.")] input: DeleteAccountInput,
+    ) -> Result<bool, ApiError> {
+        let (user, caller) = Box::pin(account_and_caller(ctx)).await?;
+        let personal_data = ctx.data_unchecked::<PersonalData>();
+        Box::pin(personal_data.delete_own(&user, &input.password, caller)).await?;
+        ctx.data_unchecked::<SessionCookie>().clear(ctx);
+        Ok(true)
+    }
 }
 
 /// The signed-in user's account, and from where its password is tried. The attempt counts as one to
 /// sign in does.
-pub(super) async fn account_and_caller(
-    ctx: &Context<'_>,
-) -> Result<(user::Model, Caller), ApiError> {
+async fn account_and_caller(ctx: &Context<'_>) -> Result<(user::Model, Caller), ApiError> {
     check_sign_in(ctx)?;
     let id = ctx.signed_in_user()?;
     let user = ctx.data_unchecked::<Accounts>().find_user(id).await?;
@@ -88,6 +107,13 @@ pub(super) async fn account_and_caller(
     limits.check_login(ctx.client_address(), &normalised_email(&user.email), device)?;
     let caller = if device.is_some() { Caller::KnownDevice } else { Caller::Stranger };
     Ok((user, caller))
+}
+
+/// A confirmation that the account is to be deleted.
+#[derive(InputObject)]
+pub(super) struct DeleteAccountInput {
+    /// The account's password.
+    password: String,
 }
 
 /// What is to be changed of the signed-in user.

@@ -59,7 +59,8 @@ impl AccountRecoveryMutation {
     }
 
     /// Gives an account another password by a token from a mail, ends all of its sessions, and signs
-    /// in. The email that the token was sent to is verified then.
+    /// in. The email that the token was sent to is verified then, and a change of email that waits is
+    /// taken back.
     ///
     /// Errors: `BAD_USER_INPUT`; `INVALID_TOKEN` if the token is wrong, used, replaced or older than an
     /// hour; `RATE_LIMITED`.

@@ -18,6 +18,7 @@ use crate::{
     limits::{HoldsTooMuch, TooManyRequests},
     managed_events::{ImportProblem, ManagedEventsError},
     organizers::OrganizersError,
+    personal_data::{DeletionError, ExportError},
 };
 
 /// Declares the values of `extensions.code`, and a list of all of them.
@@ -108,6 +109,14 @@ impl ApiError {
     /// The error for somebody whose role in an organizer does not allow what they want.
     pub(crate) fn not_permitted() -> Self {
         Self::Forbidden("You may not do this for this organizer. Ask one of its owners.")
+    }
+
+    /// The error for somebody without whom an organizer would have no owner.
+    fn only_owner() -> Self {
+        Self::Forbidden(
+            "You are the only owner of an organizer. Make somebody else its owner first, and then \
+             delete your account.",
+        )
     }
 
     fn database_unreachable() -> Self {
@@ -292,6 +301,30 @@ impl From<AccountsError> for ApiError {
     }
 }
 
+impl From<DeletionError> for ApiError {
+    fn from(error: DeletionError) -> Self {
+        match error {
+            DeletionError::LastOwner => Self::only_owner(),
+            DeletionError::Accounts(error) => error.into(),
+            DeletionError::Organizers(error) => error.into(),
+            DeletionError::Busy(refusal) => refusal.into(),
+            DeletionError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<ExportError> for ApiError {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Accounts(error) => error.into(),
+            ExportError::Sessions(error) => error.into(),
+            ExportError::Organizers(error) => error.into(),
+            ExportError::Events(error) => error.into(),
+            ExportError::Bookings(error) => error.into(),
+        }
+    }
+}
+
 impl From<SessionsError> for ApiError {
     fn from(error: SessionsError) -> Self {
         match error {
@@ -339,6 +372,7 @@ impl From<OrganizersError> for ApiError {
             OrganizersError::TooManyOrganizers => {
                 Self::Forbidden("You own as many organizers as one person may found.")
             }
+            OrganizersError::LastOwner => Self::only_owner(),
             OrganizersError::Invalid(problems) => Self::BadUserInput(problems),
             OrganizersError::Accounts(error) => error.into(),
             OrganizersError::LookupRefused(refusal) => refusal.into(),

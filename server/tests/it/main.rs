@@ -12,6 +12,7 @@
 
 mod accepted_operations;
 mod account_changes;
+mod account_deletion;
 mod account_recovery;
 mod accounts;
 mod app;

@@ -119,6 +119,7 @@ impl Api {
             .data(services.bookings.clone())
             .data(services.organizers.clone())
             .data(services.managed_events.clone())
+            .data(services.personal_data())
             .data(services.postman.clone())
             .data(services.hub.clone())
             .data(services.clock.clone())
