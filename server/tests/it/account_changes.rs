@@ -38,6 +38,7 @@ on_both_engines! {
     an_email_that_somebody_has_is_refused
     an_email_that_was_taken_in_between_is_refused
     a_change_of_email_is_taken_back
+    a_new_password_takes_a_change_of_email_back
     a_change_of_email_makes_the_links_to_the_old_address_void
     sessions_are_listed_with_their_browsers
     a_session_is_ended_by_its_owner_alone
@@ -240,6 +241,33 @@ async fn a_change_of_email_is_taken_back(app: App) {
     assert_eq!(answer["data"]["changeEmail"]["pendingEmail"], Value::Null);
     let error = app.error(None, VERIFY, json!({ "token": token })).await;
     assert_eq!(error_code(&error), "INVALID_TOKEN");
+}
+
+/// A thief who knew the password may have asked for it.
+async fn a_new_password_takes_a_change_of_email_back(app: App) {
+    let ann = register(&app, "ann@example.org").await;
+    for (number, is_reset) in [(1, true), (2, false)] {
+        let thief = format!("thief{number}@example.com");
+        let password = if is_reset { "passw0rd" } else { "passw0rd-1" };
+        let answer = change_email(&app, &ann, &thief, password).await;
+        assert_eq!(answer["data"]["changeEmail"]["pendingEmail"], thief.as_str(), "{answer}");
+        let token = last_mail_to(&app, &thief).await.token("verify-email");
+        if is_reset {
+            let request = "mutation { requestPasswordReset(email: \"ann@example.org\") }";
+            app.data(None, request, json!({})).await;
+            let token = last_mail_to(&app, "ann@example.org").await.token("reset-password");
+            let reset = "mutation($token: String!) { resetPassword(
+                input: { token: $token, newPassword: \"passw0rd-1\" }) { accessToken } }";
+            app.data(None, reset, json!({ "token": token })).await;
+        } else {
+            let answer = change_password(&app, &ann, password, "passw0rd-2").await;
+            assert_eq!(answer["data"]["changePassword"], true, "{answer}");
+        }
+        let error = app.error(None, VERIFY, json!({ "token": token })).await;
+        assert_eq!(error_code(&error), "INVALID_TOKEN");
+        let me = app.data(Some(&ann.token), "{ me { email pendingEmail } }", json!({})).await;
+        assert_eq!(me["me"], json!({ "email": "ann@example.org", "pendingEmail": null }));
+    }
 }
 
 async fn a_change_of_email_makes_the_links_to_the_old_address_void(app: App) {

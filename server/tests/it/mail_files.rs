@@ -1,9 +1,13 @@
 //! Mails that a server has written to files, because it has no mail server.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use rowlock_entities::job;
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter};
 
 use crate::{app::App, waiting::wait_until};
 
@@ -28,13 +32,22 @@ impl Mail {
 /// Waits until no mail about an account is left to be sent, and returns those to this address, oldest
 /// first.
 pub(crate) async fn mails_to(servers: &[&App], email: &str) -> Vec<Mail> {
-    let db = servers[0].db();
+    let folders: Vec<_> = servers.iter().map(|app| app.mail_folder()).collect();
+    mails_in(servers[0].db(), &folders, email).await
+}
+
+/// Like `mails_to`, from these folders.
+pub(crate) async fn mails_in(
+    db: &DatabaseConnection,
+    folders: &[PathBuf],
+    email: &str,
+) -> Vec<Mail> {
     wait_until(TIMEOUT, "mails about accounts are sent", async || {
         let waiting = job::Entity::find().filter(job::Column::Kind.eq("account_mail"));
         waiting.count(db).await.unwrap() == 0
     })
     .await;
-    let mut files: Vec<_> = servers.iter().flat_map(|app| files_in(&app.mail_folder())).collect();
+    let mut files: Vec<_> = folders.iter().flat_map(|folder| files_in(folder)).collect();
     files.sort();
     files.into_iter().filter_map(|(_, file)| mail_to(email, &file)).collect()
 }
@@ -43,7 +56,7 @@ fn files_in(folder: &Path) -> Vec<(String, String)> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let files = entries.map(|entry| entry.unwrap().path());
     let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "eml"));
-    let read = |path: std::path::PathBuf| {
+    let read = |path: PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         (name, fs::read_to_string(path).unwrap())
     };

@@ -18,7 +18,8 @@ const OPEN_FIELDS: &[(&str, &str, &str)] = &[
     (
         "Mutation",
         "register login refresh logout logoutEverywhere endSession requestEmailVerification
-         verifyEmail requestPasswordReset resetPassword updateProfile changePassword changeEmail",
+         verifyEmail requestPasswordReset resetPassword updateProfile changePassword changeEmail
+         deleteAccount createCalendarFeed removeCalendarFeed",
         "they are about the caller's own account and sessions",
     ),
     (
@@ -39,8 +40,8 @@ const OPEN_FIELDS: &[(&str, &str, &str)] = &[
     ),
     (
         "User",
-        "id email emailVerified pendingEmail name reminders sessions organizers canCreateOrganizers
-         bookings",
+        "id email emailVerified pendingEmail name reminders sessions calendarUrl organizers
+         canCreateOrganizers bookings",
         "only the person gets them, and some whoever has a link that was sent to the person",
     ),
     ("Session", "id createdAt lastSeenAt userAgent current", "only its person gets it"),
