@@ -48,6 +48,8 @@ ids! {
     SessionId
     /// Id of a row in `refresh_tokens`.
     RefreshTokenId
+    /// Id of a row in `account_tokens`.
+    AccountTokenId
     /// Id of a row in `events`.
     EventId
     /// Id of a row in `bookings`.

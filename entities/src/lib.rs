@@ -3,6 +3,7 @@
 //! Rules are in the server's services. Constraints and indexes are in `rowlock-migration`. Nothing
 //! here knows GraphQL.
 
+pub mod account_token;
 pub mod booking;
 pub mod check_in;
 pub mod cover;
@@ -18,4 +19,6 @@ pub mod session;
 pub mod ticket_secret;
 pub mod user;
 
-pub use id::{BookingId, EventId, JobId, OrganizerId, RefreshTokenId, SessionId, UserId};
+pub use id::{
+    AccountTokenId, BookingId, EventId, JobId, OrganizerId, RefreshTokenId, SessionId, UserId,
+};

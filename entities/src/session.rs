@@ -22,6 +22,11 @@ pub struct Model {
     /// The time when the newest refresh token expires. Each rotation extends it.
     pub expires_at: DateTimeUtc,
     pub revoked_at: Option<DateTimeUtc>,
+    /// When the session was last continued. Null if a previous version began it and it was not
+    /// continued since.
+    pub last_seen_at: Option<DateTimeUtc>,
+    /// What the browser called itself at the sign-in, up to 200 characters.
+    pub user_agent: Option<String>,
     #[sea_orm(belongs_to, from = "user_id", to = "id")]
     pub user: BelongsTo<super::user::Entity>,
     #[sea_orm(has_many)]

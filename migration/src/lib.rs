@@ -27,6 +27,7 @@ mod m20261127_000018_checks_of_bookings;
 mod m20261127_000019_covers;
 mod m20261127_000020_places_and_prices;
 mod m20261127_000021_booked_quantities;
+mod m20261128_000022_accounts;
 mod m20261128_000023_check_ins;
 mod m20261128_000024_event_reminders;
 
@@ -59,6 +60,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000019_covers::Migration),
             Box::new(m20261127_000020_places_and_prices::Migration),
             Box::new(m20261127_000021_booked_quantities::Migration),
+            Box::new(m20261128_000022_accounts::Migration),
             Box::new(m20261128_000023_check_ins::Migration),
             Box::new(m20261128_000024_event_reminders::Migration),
         ]

@@ -20,6 +20,7 @@ pub mod inventory;
 pub mod live;
 pub mod managed_events;
 pub mod organizers;
+mod personal_data;
 pub mod tickets;
 
 pub mod jobs;

@@ -4,7 +4,7 @@ use clap::Args;
 use sea_orm::DbBackend;
 
 use crate::{
-    accounts::{AccessTokens, Accounts, JwtSecrets, Sessions},
+    accounts::{AccessTokens, AccountArgs, Accounts, JwtSecrets, Sessions},
     booking_mails::BookingMails,
     bookings::Bookings,
     clock::Clock,
@@ -19,12 +19,15 @@ use crate::{
     managed_events::ManagedEvents,
     metrics::Metrics,
     organizers::{OrganizerArgs, Organizers},
+    personal_data::PersonalData,
     tickets::TicketCodes,
 };
 
 /// The settings of the domains.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ServiceArgs {
+    #[command(flatten)]
+    pub accounts: AccountArgs,
     #[command(flatten)]
     pub booking: BookingArgs,
     #[command(flatten)]
@@ -55,13 +58,6 @@ pub struct Services {
 }
 
 impl Services {
-    pub(crate) fn booking_mails(&self) -> BookingMails {
-        let Self { accounts, bookings, events, organizers, postman, clock, .. } = self.clone();
-        BookingMails { accounts, bookings, events, organizers, postman, clock }
-    }
-}
-
-impl Services {
     #[must_use]
     pub fn new(
         db: Database,
@@ -70,7 +66,7 @@ impl Services {
         tickets: &TicketCodes,
         args: &ServiceArgs,
     ) -> Self {
-        let ServiceArgs { booking, organizers, mail } = args;
+        let ServiceArgs { accounts, booking, organizers, mail } = args;
         let hub = match db.backend() {
             DbBackend::Postgres => Hub::shared(),
             // Only one server uses an SQLite file.
@@ -82,7 +78,15 @@ impl Services {
         let jobs = Queue::new(db.clone());
         let inventory = Inventory::new(&db, &clock, &hub, &jobs, &metrics, booking);
         let bookings = Bookings::new(db.clone(), inventory.clone(), &metrics);
-        let accounts = Accounts::new(db.clone(), clock.clone(), sessions.clone(), secrets);
+        let accounts = Accounts::new(
+            db.clone(),
+            clock.clone(),
+            sessions.clone(),
+            jobs.clone(),
+            secrets,
+            *accounts,
+            &metrics,
+        );
         Self {
             organizers: Organizers::new(
                 db.clone(),
@@ -112,5 +116,16 @@ impl Services {
             metrics,
             access_tokens,
         }
+    }
+
+    pub(crate) fn booking_mails(&self) -> BookingMails {
+        let Self { accounts, bookings, events, organizers, postman, clock, .. } = self.clone();
+        BookingMails { accounts, bookings, events, organizers, postman, clock }
+    }
+
+    pub(crate) fn personal_data(&self) -> PersonalData {
+        let Self { db, clock, jobs, accounts, sessions, .. } = self.clone();
+        let Self { organizers, events, bookings, .. } = self.clone();
+        PersonalData { db, clock, jobs, accounts, sessions, organizers, events, bookings }
     }
 }

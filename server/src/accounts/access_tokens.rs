@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, Duration, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
-use rowlock_entities::UserId;
+use rowlock_entities::{SessionId, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -41,7 +41,12 @@ pub enum Viewer {
     Rejected,
     /// The request belongs to a user, until the token expires at `expires_at` (seconds since 1970).
     /// A socket can outlive its token.
-    User { id: UserId, expires_at: i64 },
+    User {
+        id: UserId,
+        expires_at: i64,
+        /// The session that the token was issued in. Tokens of the previous version don't say it.
+        session: Option<SessionId>,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -49,6 +54,10 @@ struct Claims {
     sub: Uuid,
     iat: i64,
     exp: i64,
+    /// The session. It only tells which one is meant by "this one": whether it has ended is not looked
+    /// up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<Uuid>,
     /// This is set only in tokens that another program signs with the same secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     nbf: Option<i64>,
@@ -74,17 +83,38 @@ impl AccessTokens {
         }
     }
 
-    /// Issues a token for `user`.
+    /// Issues a token for `user` that belongs to no session.
     ///
     /// # Errors
     /// Only if the signing library has a defect.
     pub fn issue(&self, user: UserId) -> Result<AccessToken, jsonwebtoken::errors::Error> {
+        self.issue_for(user, None)
+    }
+
+    /// Issues a token for `user` in a session.
+    ///
+    /// # Errors
+    /// Only if the signing library has a defect.
+    pub(super) fn issue_in_session(
+        &self,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<AccessToken, jsonwebtoken::errors::Error> {
+        self.issue_for(user, Some(session))
+    }
+
+    fn issue_for(
+        &self,
+        user: UserId,
+        session: Option<SessionId>,
+    ) -> Result<AccessToken, jsonwebtoken::errors::Error> {
         let issued_at = self.clock.now();
         let expires_at = issued_at + ACCESS_TOKEN_LIFETIME;
         let claims = Claims {
             sub: user.0,
             iat: issued_at.timestamp(),
             exp: expires_at.timestamp(),
+            sid: session.map(|session| session.0),
             nbf: None,
         };
         let token = encode(&Header::new(Algorithm::HS256), &claims, &self.signing_key)?;
@@ -96,7 +126,11 @@ impl AccessTokens {
     pub fn viewer(&self, authorization: Option<&str>) -> Viewer {
         let Some(authorization) = authorization else { return Viewer::Anonymous };
         match self.check(authorization) {
-            Some(claims) => Viewer::User { id: UserId(claims.sub), expires_at: claims.exp },
+            Some(claims) => Viewer::User {
+                id: UserId(claims.sub),
+                expires_at: claims.exp,
+                session: claims.sid.map(SessionId),
+            },
             None => Viewer::Rejected,
         }
     }
@@ -164,6 +198,20 @@ mod tests {
     }
 
     #[test]
+    fn a_token_names_its_session_if_it_has_one() {
+        let (tokens, _) = tokens(SECRET);
+        let session_of =
+            |token: AccessToken| match tokens.viewer(Some(&format!("Bearer {}", token.token))) {
+                Viewer::User { session, .. } => session,
+                viewer => panic!("{viewer:?}"),
+            };
+        let (user, session) = (UserId::new(), SessionId::new());
+        assert_eq!(session_of(tokens.issue(user).unwrap()), None);
+        let issued = tokens.issue_in_session(user, session).unwrap();
+        assert_eq!(session_of(issued), Some(session));
+    }
+
+    #[test]
     fn a_token_is_what_was_signed_and_says_all_that_it_must() {
         use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
         let (tokens, clock) = tokens(SECRET);
@@ -207,7 +255,8 @@ mod tests {
     fn a_token_is_good_from_when_it_says_so() {
         let (tokens, clock) = tokens(SECRET);
         let now = clock.now().timestamp();
-        let claims = Claims { sub: UserId::new().0, iat: now, exp: now + 600, nbf: Some(now + 60) };
+        let (sub, exp, nbf) = (UserId::new().0, now + 600, Some(now + 60));
+        let claims = Claims { sub, iat: now, exp, sid: None, nbf };
         let token = encode(&Header::new(Algorithm::HS256), &claims, &tokens.signing_key).unwrap();
         let header = format!("Bearer {token}");
         assert_eq!(tokens.viewer(Some(&header)), Viewer::Rejected);

@@ -9,6 +9,10 @@ pub(super) const MAX_EMAIL_BYTES: usize = 254;
 /// A longer text is longer than [`MAX_EMAIL_BYTES`] in every form, and is not worth the work.
 const MAX_TYPED_BYTES: usize = 4 * MAX_EMAIL_BYTES;
 
+/// The domain of the emails of deleted accounts. Nobody else can have one there, so the email of a
+/// deleted account is always free, and says what it is.
+pub(super) const DELETED_DOMAIN: &str = "deleted.invalid";
+
 /// The form in which emails are stored and compared.
 pub(crate) fn normalised_email(email: &str) -> String {
     let email = email.trim();
@@ -17,6 +21,11 @@ pub(crate) fn normalised_email(email: &str) -> String {
         _ => return email.to_lowercase(),
     };
     format!("{}@{}", lower_case(local), domain_in_its_letters(domain))
+}
+
+/// Whether this is the email of a deleted account.
+pub(crate) fn is_of_deleted_account(email: &str) -> bool {
+    email.rsplit_once('@').is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(DELETED_DOMAIN))
 }
 
 /// The forms in which this email may be stored, best first: as earlier versions would have stored
@@ -72,6 +81,13 @@ mod tests {
             assert_eq!(normalised_email(typed), form, "{typed}");
             assert_eq!(normalised_email(form), form, "{form}");
         }
+    }
+
+    #[test]
+    fn an_email_of_a_deleted_account_is_recognised() {
+        assert!(is_of_deleted_account("deleted-1@deleted.invalid"));
+        assert!(is_of_deleted_account("x@DELETED.invalid"));
+        assert!(!is_of_deleted_account("deleted.invalid@example.org"));
     }
 
     #[test]

@@ -1,26 +1,38 @@
 //! People: registering, signing in, and sessions that last by rotating a refresh token.
 
 mod access_tokens;
+mod calendar_feed;
+mod changes;
 mod emails;
 mod hs256;
 mod known_devices;
+mod letters;
+mod mailed_tokens;
+mod mails;
 mod password;
 mod password_forms;
 mod purpose_key;
+mod recovery;
 mod refresh_token;
+mod removal;
 mod rotation;
 mod rules;
+mod sending;
 mod sent_tokens;
 mod service;
 mod sessions;
 mod settings;
 mod store;
 mod test_accounts;
+mod token_store;
+mod user_agent;
+mod verified;
 
 pub(crate) use access_tokens::ACCESS_TOKEN_LIFETIME;
 pub use access_tokens::{AccessToken, AccessTokens, Viewer};
-pub(crate) use emails::normalised_email;
+pub(crate) use emails::{is_of_deleted_account, normalised_email};
 pub(crate) use known_devices::DEVICE_LIFETIME;
+pub(crate) use mails::AccountMail;
 pub(crate) use password::Caller;
 pub use password::PasswordError;
 pub(crate) use purpose_key::PurposeKey;
@@ -28,4 +40,5 @@ pub(crate) use sent_tokens::{CookieName, SentTokens};
 pub use service::{Accounts, AccountsError};
 pub(crate) use sessions::SESSION_LIFETIME;
 pub use sessions::{Sessions, SessionsError, SignedIn};
-pub use settings::{JwtSecret, JwtSecrets, SecretArgs};
+pub use settings::{AccountArgs, JwtSecret, JwtSecrets, SecretArgs};
+pub use user_agent::UserAgent;

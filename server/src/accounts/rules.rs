@@ -2,7 +2,7 @@
 
 use email_address::EmailAddress;
 
-use super::emails::MAX_EMAIL_BYTES;
+use super::emails::{MAX_EMAIL_BYTES, is_of_deleted_account};
 use crate::{field_problem::FieldProblem, visible_text::is_control};
 
 const MIN_NAME_CHARS: usize = 2;
@@ -18,7 +18,8 @@ pub(super) fn email_problem(email: &str) -> Option<FieldProblem> {
             email_address::Options::default().without_display_text(),
         )
         .is_ok()
-        && !email.contains(|c: char| c.is_control() || c == '"');
+        && !email.contains(|c: char| c.is_control() || c == '"')
+        && !is_of_deleted_account(email);
     (!is_valid)
         .then(|| FieldProblem::new("email", "Please enter an email address, like ada@example.org."))
 }
@@ -68,6 +69,8 @@ mod tests {
         let long = format!("{}@example.org", "a".repeat(250));
         for bad in
             ["", "ada", "@example.org", "ada@", "a b@x.org", "Ada <a@x.org>", "a\0@x.org", &long]
+                .into_iter()
+                .chain(["a@deleted.invalid"])
         {
             assert!(email_problem(bad).is_some(), "{bad:?}");
         }

@@ -15,6 +15,7 @@ use super::{
     sent_tokens::{CookieName, SentTokens},
     settings::JwtSecrets,
     store,
+    user_agent::UserAgent,
 };
 use crate::{
     clock::Clock,
@@ -25,6 +26,8 @@ use crate::{
 pub(crate) const SESSION_LIFETIME: Duration = Duration::days(7);
 /// Time between two removals of expired sessions.
 const REMOVAL_INTERVAL: StdDuration = StdDuration::from_secs(3_600);
+/// Most sessions that one person sees in the list of them.
+const MAX_LISTED: u64 = 100;
 /// Most expired rows that one transaction removes.
 const BATCH: u64 = 500;
 
@@ -33,6 +36,8 @@ const BATCH: u64 = 500;
 pub enum SessionsError {
     #[error("the session has ended")]
     SessionEnded,
+    #[error("the user has no such session")]
+    NoSuchSession,
     #[error(transparent)]
     Database(#[from] DbErr),
     #[error("signing an access token: {0}")]
@@ -43,7 +48,7 @@ impl MayBeDatabaseError for SessionsError {
     fn database_error(&self) -> Option<&DbErr> {
         match self {
             Self::Database(error) => Some(error),
-            Self::SessionEnded | Self::Signing(_) => None,
+            Self::SessionEnded | Self::NoSuchSession | Self::Signing(_) => None,
         }
     }
 }
@@ -52,6 +57,7 @@ impl MayBeDatabaseError for SessionsError {
 #[derive(Clone, Debug)]
 pub struct SignedIn {
     pub user: user::Model,
+    pub session: SessionId,
     pub access_token: AccessToken,
     /// The cookie's value.
     pub(crate) refresh_token: RefreshToken,
@@ -86,11 +92,12 @@ impl Sessions {
         Self { db, clock, access_tokens, refresh_key }
     }
 
-    /// Begins a session of `user` within `tx`.
+    /// Begins a session of `user` on a device within `tx`.
     pub(super) async fn begin(
         &self,
         tx: &impl ConnectionTrait,
         user: user::Model,
+        device: UserAgent,
     ) -> Result<SignedIn, SessionsError> {
         let now = self.clock.now();
         let series = Series::random();
@@ -101,11 +108,13 @@ impl Sessions {
             created_at: now,
             expires_at: now + SESSION_LIFETIME,
             revoked_at: None,
+            last_seen_at: Some(now),
+            user_agent: device.into_text(),
         };
         let session_id = session.id;
         store::insert_session(tx, session).await?;
         let refresh_token = self.issue_refresh_token(tx, session_id, series, now).await?;
-        self.signed_in(user, refresh_token)
+        self.signed_in(user, session_id, refresh_token)
     }
 
     /// Exchanges a refresh token of a request for its session's next one.
@@ -233,7 +242,7 @@ impl Sessions {
         let user = store::find_user(&tx, session.user_id).await?;
         let user = user.ok_or(SessionsError::SessionEnded)?;
         if let Some(newest) = repeated {
-            return self.signed_in(user, newest);
+            return self.signed_in(user, session_id, newest);
         }
 
         if let Some(sent) = sent {
@@ -248,9 +257,9 @@ impl Sessions {
                 store::delete_tokens(&tx, deleted).await?;
             }
         }
-        store::extend_session(&tx, session, series.hash(), now + SESSION_LIFETIME).await?;
+        store::extend_session(&tx, session, series.hash(), now, now + SESSION_LIFETIME).await?;
         let refresh_token = self.issue_refresh_token(&tx, session_id, series, now).await?;
-        let signed_in = self.signed_in(user, refresh_token)?;
+        let signed_in = self.signed_in(user, session_id, refresh_token)?;
         tx.commit().await?;
         Ok(signed_in)
     }
@@ -291,6 +300,31 @@ impl Sessions {
         Ok(())
     }
 
+    /// The user's sessions that are still good, newest first.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub(crate) async fn of_user(&self, user: UserId) -> Result<Vec<session::Model>, SessionsError> {
+        let now = self.clock.now();
+        Ok(store::find_live_sessions_of(self.db.reads(), user, now, MAX_LISTED).await?)
+    }
+
+    /// Ends a session of this user. One that has ended already stays so.
+    ///
+    /// # Errors
+    /// `NoSuchSession` if the user has none with this id.
+    pub(crate) async fn end_of_user(
+        &self,
+        user: UserId,
+        id: SessionId,
+    ) -> Result<(), SessionsError> {
+        let found = store::find_session(self.db.reads(), id).await?;
+        if found.is_none_or(|session| session.user_id != user) {
+            return Err(SessionsError::NoSuchSession);
+        }
+        within_transaction_timeout(&self.db, || self.end(id)).await
+    }
+
     /// Ends all sessions of this user. Access tokens stay good until they expire.
     ///
     /// # Errors
@@ -298,13 +332,13 @@ impl Sessions {
     pub async fn logout_everywhere(&self, user: UserId) -> Result<(), SessionsError> {
         within_transaction_timeout(&self.db, || async {
             let tx = self.db.begin().await?;
-            store::revoke_sessions_of(&tx, user, self.clock.now()).await?;
+            store::revoke_sessions_of(&tx, user, None, self.clock.now()).await?;
             Ok(tx.commit().await?)
         })
         .await
     }
 
-    /// Removes expired sessions and refresh tokens every hour, for as long as the server runs.
+    /// Removes expired sessions, refresh tokens and mailed tokens every hour, for as long as the server runs.
     pub async fn remove_expired_sessions(self) {
         let mut ticks = tokio::time::interval(REMOVAL_INTERVAL);
         loop {
@@ -343,6 +377,9 @@ impl Sessions {
         if count < BATCH {
             count += store::delete_expired_sessions(&tx, now, BATCH - count).await?;
         }
+        if count < BATCH {
+            count += store::delete_expired_account_tokens(&tx, now, BATCH - count).await?;
+        }
         tx.commit().await?;
         Ok(count)
     }
@@ -372,9 +409,10 @@ impl Sessions {
     fn signed_in(
         &self,
         user: user::Model,
+        session: SessionId,
         refresh_token: RefreshToken,
     ) -> Result<SignedIn, SessionsError> {
-        let access_token = self.access_tokens.issue(user.id)?;
-        Ok(SignedIn { user, access_token, refresh_token })
+        let access_token = self.access_tokens.issue_in_session(user.id, session)?;
+        Ok(SignedIn { user, session, access_token, refresh_token })
     }
 }

@@ -1,9 +1,26 @@
-//! The secrets that access tokens are signed with.
+//! The secrets that access tokens are signed with, and what accounts need.
 
 use std::{fmt, str::FromStr};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+
+/// Settings for accounts.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct AccountArgs {
+    /// Let only people book who have verified their email
+    #[arg(
+        long,
+        env,
+        value_name = "BOOL",
+        default_value_t = false,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = clap::ArgAction::Set
+    )]
+    pub require_verified_email: bool,
+}
 
 /// Settings for the secrets of access tokens.
 #[derive(Clone, Debug, Default, Args)]

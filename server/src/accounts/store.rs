@@ -1,7 +1,9 @@
 //! Users, sessions and refresh tokens in the database.
 
 use chrono::{DateTime, Utc};
-use rowlock_entities::{RefreshTokenId, SessionId, UserId, refresh_token, session, user};
+use rowlock_entities::{
+    RefreshTokenId, SessionId, UserId, account_token, refresh_token, session, user,
+};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
@@ -12,11 +14,13 @@ use sea_orm::{
 
 use crate::database::{any_of, find_by_ids};
 
+/// The user with this id, unless the account was deleted.
 pub(crate) async fn find_user(
     db: &impl ConnectionTrait,
     id: UserId,
 ) -> Result<Option<user::Model>, DbErr> {
-    user::Entity::find_by_id(id).one(db).await
+    let user = user::Entity::find_by_id(id).one(db).await?;
+    Ok(user.filter(|user| user.deleted_at.is_none()))
 }
 
 pub(crate) async fn find_users(
@@ -26,21 +30,76 @@ pub(crate) async fn find_users(
     find_by_ids::<user::Entity>(db, user::Column::Id, ids.into_iter().map(|id| id.0)).await
 }
 
-/// Locks a user's row until the transaction ends; returns whether there still is one. Bookings go
-/// on: they share the row.
-pub(crate) async fn lock_user(tx: &impl ConnectionTrait, id: UserId) -> Result<bool, DbErr> {
-    Ok(user::Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx).await?.is_some())
+/// Locks a user's row until the transaction ends, and reads it, unless the account was deleted.
+/// Bookings go on: they share the row.
+pub(crate) async fn lock_account(
+    tx: &impl ConnectionTrait,
+    id: UserId,
+) -> Result<Option<user::Model>, DbErr> {
+    let user = user::Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx).await?;
+    Ok(user.filter(|user| user.deleted_at.is_none()))
 }
 
-/// The user whose email is stored in one of these forms. If there are several, the first form
+/// The user whose email is stored in one of these forms, unless the account was deleted. If there are several, the first form
 /// decides.
 pub(crate) async fn find_user_by_email(
     db: &impl ConnectionTrait,
     forms: &[String],
 ) -> Result<Option<user::Model>, DbErr> {
-    let users = user::Entity::find().filter(user::Column::Email.is_in(forms)).all(db).await?;
+    let users = user::Entity::find()
+        .filter(user::Column::Email.is_in(forms))
+        .filter(user::Column::DeletedAt.is_null())
+        .all(db)
+        .await?;
     let place = |user: &user::Model| forms.iter().position(|form| *form == user.email);
     Ok(users.into_iter().min_by_key(place))
+}
+
+/// Stores a user's name, and whether they are reminded of events.
+pub(crate) async fn update_profile(
+    tx: &impl ConnectionTrait,
+    user: &user::Model,
+) -> Result<(), DbErr> {
+    use user::Column::{Id, Name, Reminders};
+    user::Entity::update_many()
+        .col_expr(Name, Expr::val(user.name.as_str()))
+        .col_expr(Reminders, Expr::val(user.reminders))
+        .filter(Id.eq(user.id))
+        .exec(tx)
+        .await
+        .map(drop)
+}
+
+/// Stores a user's email, whether it is verified, and the one that a change waits for.
+pub(crate) async fn update_emails(
+    tx: &impl ConnectionTrait,
+    user: &user::Model,
+) -> Result<(), DbErr> {
+    use user::Column::{Email, EmailVerifiedAt, Id, PendingEmail};
+    user::Entity::update_many()
+        .col_expr(Email, Expr::val(user.email.as_str()))
+        .col_expr(EmailVerifiedAt, Expr::val(user.email_verified_at))
+        .col_expr(PendingEmail, Expr::val(user.pending_email.as_deref()))
+        .filter(Id.eq(user.id))
+        .exec(tx)
+        .await
+        .map(drop)
+}
+
+/// Stores a user's password hash, whether the email is verified, and the one that a change waits for.
+pub(crate) async fn update_password(
+    tx: &impl ConnectionTrait,
+    user: &user::Model,
+) -> Result<(), DbErr> {
+    use user::Column::{EmailVerifiedAt, Id, PasswordHash, PendingEmail};
+    user::Entity::update_many()
+        .col_expr(PasswordHash, Expr::val(user.password_hash.clone()))
+        .col_expr(EmailVerifiedAt, Expr::val(user.email_verified_at))
+        .col_expr(PendingEmail, Expr::val(user.pending_email.as_deref()))
+        .filter(Id.eq(user.id))
+        .exec(tx)
+        .await
+        .map(drop)
 }
 
 /// Replaces a user's password hash, unless somebody else has replaced it by now.
@@ -54,6 +113,36 @@ pub(crate) async fn replace_password_hash(
         .filter(user::Column::Id.eq(user.id))
         .filter(user::Column::PasswordHash.eq(user.password_hash.clone()))
         .exec(db)
+        .await
+        .map(drop)
+}
+
+/// Stores all columns of a user.
+pub(crate) async fn replace_user(
+    tx: &impl ConnectionTrait,
+    user: user::Model,
+) -> Result<(), DbErr> {
+    user.into_active_model().reset_all().update(tx).await.map(drop)
+}
+
+/// Deletes a user's sessions, with their tokens.
+pub(crate) async fn delete_sessions_of(
+    db: &impl ConnectionTrait,
+    user: UserId,
+) -> Result<(), DbErr> {
+    session::Entity::delete_many().filter(session::Column::UserId.eq(user)).exec(db).await.map(drop)
+}
+
+/// Stores the secret in the address of a user's calendar.
+pub(crate) async fn update_calendar_token(
+    tx: &impl ConnectionTrait,
+    user: UserId,
+    token: Option<&str>,
+) -> Result<(), DbErr> {
+    user::Entity::update_many()
+        .col_expr(user::Column::CalendarToken, Expr::val(token))
+        .filter(user::Column::Id.eq(user))
+        .exec(tx)
         .await
         .map(drop)
 }
@@ -162,11 +251,13 @@ pub(crate) async fn delete_tokens(
         .map(drop)
 }
 
-/// Notes that the session's next token has this series and expires at this time.
+/// Notes that the session was continued now, and that its next token has this series and expires at
+/// this time.
 pub(crate) async fn extend_session(
     tx: &impl ConnectionTrait,
     session: session::Model,
     series_hash: Vec<u8>,
+    now: DateTime<Utc>,
     expires_at: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     let has_series = session.series_hash.as_ref() == Some(&series_hash);
@@ -174,6 +265,7 @@ pub(crate) async fn extend_session(
     if !has_series {
         session.series_hash = Set(Some(series_hash));
     }
+    session.last_seen_at = Set(Some(now));
     session.expires_at = Set(expires_at);
     session.update(tx).await.map(drop)
 }
@@ -188,16 +280,36 @@ pub(crate) async fn revoke_session(
     session.update(tx).await.map(drop)
 }
 
-/// Revokes the user's sessions that have not expired. Expired ones are left alone, so that this and
-/// their removal never wait for each other.
+/// The user's sessions that are neither revoked nor expired, at most `limit`, newest first.
+pub(crate) async fn find_live_sessions_of(
+    db: &impl ConnectionTrait,
+    user: UserId,
+    now: DateTime<Utc>,
+    limit: u64,
+) -> Result<Vec<session::Model>, DbErr> {
+    use session::Column::{ExpiresAt, Id, RevokedAt, UserId};
+    session::Entity::find()
+        .filter(UserId.eq(user))
+        .filter(RevokedAt.is_null())
+        .filter(ExpiresAt.gt(now))
+        .order_by_desc(Id)
+        .limit(limit)
+        .all(db)
+        .await
+}
+
+/// Revokes the user's sessions that have not expired, except `kept`. Expired ones are left alone, so
+/// that this and their removal never wait for each other.
 pub(crate) async fn revoke_sessions_of(
     tx: &impl ConnectionTrait,
     user: UserId,
+    kept: Option<SessionId>,
     at: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     session::Entity::update_many()
         .col_expr(session::Column::RevokedAt, Expr::val(at))
         .filter(session::Column::UserId.eq(user))
+        .filter(sea_orm::Condition::all().add_option(kept.map(|kept| session::Column::Id.ne(kept))))
         .filter(session::Column::RevokedAt.is_null())
         .filter(session::Column::ExpiresAt.gte(at))
         .exec(tx)
@@ -223,6 +335,16 @@ pub(crate) async fn delete_expired_sessions(
     limit: u64,
 ) -> Result<u64, DbErr> {
     use session::{Column, Entity};
+    delete_expired::<Entity>(db, Column::Id, Column::ExpiresAt, before, limit).await
+}
+
+/// Deletes up to `limit` mailed tokens that expired before `before`; returns their number.
+pub(crate) async fn delete_expired_account_tokens(
+    db: &impl ConnectionTrait,
+    before: DateTime<Utc>,
+    limit: u64,
+) -> Result<u64, DbErr> {
+    use account_token::{Column, Entity};
     delete_expired::<Entity>(db, Column::Id, Column::ExpiresAt, before, limit).await
 }
 

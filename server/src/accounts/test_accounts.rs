@@ -1,5 +1,6 @@
 //! Accounts that nobody registered: for the demo, for load tests and for measurements.
 
+use chrono::{DateTime, Utc};
 use rowlock_entities::{UserId, user};
 
 use super::{Accounts, AccountsError, emails::stored_forms, store};
@@ -32,12 +33,9 @@ impl Accounts {
         let now = self.clock.now();
         let users = users
             .into_iter()
-            .map(|(id, name)| user::Model {
-                id,
-                email: format!("load-{id}@example.test"),
-                name,
-                password_hash: password_hash.clone(),
-                created_at: now,
+            .map(|(id, name)| {
+                let email = format!("load-{id}@example.test");
+                user::Model { id, ..verified_user(email, name, password_hash.clone(), now) }
             })
             .collect();
         let tx = self.db.begin().await?;
@@ -62,13 +60,9 @@ impl Accounts {
         }
         let password_hash = self.passwords.hash(password.to_owned()).await?;
         let tx = self.db.begin().await?;
-        let user = user::Model {
-            id,
-            email: email.to_owned(),
-            name: name.to_owned(),
-            password_hash,
-            created_at: self.clock.now(),
-        };
+        let (email, name) = (email.to_owned(), name.to_owned());
+        let user =
+            user::Model { id, ..verified_user(email, name, password_hash, self.clock.now()) };
         store::insert_user(&tx, user).await?;
         tx.commit().await?;
         Ok(true)
@@ -89,6 +83,17 @@ impl Accounts {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// A user whose email counts as verified, because nobody gets mail there.
+fn verified_user(
+    email: String,
+    name: String,
+    password_hash: user::PasswordHash,
+    at: DateTime<Utc>,
+) -> user::Model {
+    let email_verified_at = Some(at);
+    user::Model { email_verified_at, ..user::Model::new(email, name, password_hash, at) }
 }
 
 /// A password that nobody knows.

@@ -146,7 +146,7 @@ pub enum Command {
     /// Check every event's count against its bookings, and that these fit the event; print each
     /// violation and exit with 1 if there are any
     Audit(DatabaseArgs),
-    /// Manage users
+    /// Manage the accounts of people
     #[command(subcommand)]
     Users(UsersCommand),
     /// Manage organizers
@@ -175,6 +175,36 @@ pub enum Command {
 pub enum UsersCommand {
     /// Create users for load tests and write an access token for each
     Create(CreateUsersArgs),
+    /// Show what there is about an account: its id, whether its email is verified, its sessions and
+    /// organizers
+    Find(UserArgs),
+    /// Count an account's email as verified
+    Verify(UserArgs),
+    /// Send a link to an account's email that resets its password. A running server sends it
+    ResetPassword(UserArgs),
+    /// Delete an account, and cancel its bookings of coming events. Bookings of events that have begun
+    /// stay, without a name
+    Delete(DeleteUserArgs),
+    /// Print everything about a person as JSON
+    Export(UserArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct UserArgs {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// The account's email, in any case
+    #[arg(value_name = "EMAIL")]
+    pub email: String,
+}
+
+#[derive(Debug, Args)]
+pub struct DeleteUserArgs {
+    #[command(flatten)]
+    pub user: UserArgs,
+    /// Confirm that the account is deleted for good
+    #[arg(long)]
+    pub yes: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,27 +1,20 @@
 //! The subcommands.
 
-use std::{
-    fs::{self, Permissions},
-    io::{self, BufWriter, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
-    path::Path,
-    process::ExitCode,
-};
+use std::{io::Write, path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::{
-    cli::{
-        Cli, Command, CreateUsersArgs, JobsCommand, MigrateArgs, SeedArgs, ServeArgs, UsersCommand,
-    },
+    cli::{Cli, Command, JobsCommand, MigrateArgs, SeedArgs, ServeArgs},
     command_database::{Access, migrated_database, open_database, usable_database},
     event_commands, job_commands, organizer_commands, seed,
     server::{self, Server},
+    user_commands,
 };
 use crate::{
-    accounts::{ACCESS_TOKEN_LIFETIME, JwtSecret, JwtSecrets},
+    accounts::{JwtSecret, JwtSecrets},
     clock::Clock,
     database::{Database, DatabaseArgs, DatabaseUrl},
     events::renew_search_keys,
@@ -44,7 +37,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Seed(args)) => seed(args).await,
         Some(Command::Schema) => print(&graphql::sdl()),
         Some(Command::Audit(args)) => audit(args).await,
-        Some(Command::Users(UsersCommand::Create(args))) => create_users(args).await,
+        Some(Command::Users(command)) => print(&user_commands::run(command).await?),
         Some(Command::Organizers(command)) => print(&organizer_commands::run(command).await?),
         Some(Command::Events(command)) => print(&event_commands::run(command).await?),
         Some(Command::Jobs(command)) => jobs(command).await,
@@ -213,28 +206,6 @@ async fn audit(args: DatabaseArgs) -> Result<ExitCode> {
     Ok(if audit.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn create_users(args: CreateUsersArgs) -> Result<ExitCode> {
-    let secrets = args.secret.secrets()?;
-    // Open the file first, so that no users are created if it can't be written.
-    let file =
-        private_file(&args.tokens).with_context(|| format!("writing {}", args.tokens.display()))?;
-    let db = migrated_database(&args.database, Access::Write).await?;
-    let services = services_on(db, &secrets, &BookingArgs::default());
-    let users = services.accounts.create_load_users(args.count).await?;
-    services.db.close().await;
-    let mut file = BufWriter::new(file);
-    for user in &users {
-        writeln!(file, "{}", services.access_tokens.issue(*user)?.token)?;
-    }
-    file.flush()?;
-    print(&format!(
-        "created {} users; their access tokens, valid for {} minutes, are in {}\n",
-        users.len(),
-        ACCESS_TOKEN_LIFETIME.num_minutes(),
-        args.tokens.display()
-    ))
-}
-
 async fn jobs(command: JobsCommand) -> Result<ExitCode> {
     let (database, access) = match &command {
         JobsCommand::List(args) => (&args.database, Access::Read),
@@ -259,17 +230,6 @@ fn write_manual(dir: &Path) -> Result<ExitCode> {
     clap_mangen::generate_to(command, dir)
         .with_context(|| format!("writing to {}", dir.display()))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Creates or empties a file that its owner alone may read.
-fn private_file(path: &Path) -> io::Result<fs::File> {
-    let mut options = fs::OpenOptions::new();
-    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    // The mode above is that of a new file only.
-    if file.metadata()?.is_file() {
-        file.set_permissions(Permissions::from_mode(0o600))?;
-    }
-    Ok(file)
 }
 
 /// Waits for Ctrl-C or SIGTERM.

@@ -11,3 +11,4 @@ mod organizer_commands;
 pub mod seed;
 pub mod server;
 mod supervisor;
+mod user_commands;

@@ -24,6 +24,7 @@ use super::{
     supervisor::Supervisor,
 };
 use crate::{
+    accounts::AccountMail,
     booking_mails::Reminders,
     graphql::Api,
     http::{self, Arrived, Shutdown},
@@ -31,6 +32,7 @@ use crate::{
     jobs::{Handlers, Workers},
     limits::{Clients, Count, Open, RateLimits},
     live::{reread_watched_events, run_feed},
+    personal_data::CancelBookingsOfAccountJob,
     services::Services,
 };
 
@@ -191,6 +193,8 @@ impl Server {
 fn job_handlers(services: &Services) -> Handlers {
     let managed_events = services.managed_events.clone();
     let (mails, mails_of_events) = (services.booking_mails(), services.booking_mails());
+    let (accounts, postman) = (services.accounts.clone(), services.postman.clone());
+    let personal_data = services.personal_data();
     Handlers::default()
         .with(move |job: CancelBookingsJob| {
             let managed_events = managed_events.clone();
@@ -203,6 +207,14 @@ fn job_handlers(services: &Services) -> Handlers {
         .with_id(move |id, job: EventMailJob| {
             let mails = mails_of_events.clone();
             async move { mails.tell_all(id, job).await }
+        })
+        .with_id(move |id, mail: AccountMail| {
+            let (accounts, postman) = (accounts.clone(), postman.clone());
+            async move { accounts.send_mail(&postman, id, mail).await }
+        })
+        .with(move |job: CancelBookingsOfAccountJob| {
+            let personal_data = personal_data.clone();
+            async move { personal_data.cancel_some_bookings(job).await }
         })
 }
 

@@ -9,13 +9,14 @@ use sea_orm::{
 };
 
 use super::reference::Reference;
-use crate::pagination::PageRequest;
+use crate::{accounts::is_of_deleted_account, pagination::PageRequest};
 
 /// A booking with the person who made it.
 #[derive(Clone, Debug)]
 pub(crate) struct Attendee {
     pub(crate) booking: booking::Model,
     pub(crate) name: String,
+    /// Empty if the person has deleted their account.
     pub(crate) email: String,
 }
 
@@ -185,6 +186,7 @@ impl FromQueryResult for AttendeeRow {
         let booking = booking::Model::from_query_result(row, prefix)?;
         let Person { attendee_name: name, attendee_email: email } =
             Person::from_query_result(row, prefix)?;
+        let email = if is_of_deleted_account(&email) { String::new() } else { email };
         Ok(Self(Attendee { booking, name, email }))
     }
 }

@@ -132,6 +132,16 @@ impl Bookings {
         Ok(store::delete_cancelled_of(self.db.writer()?, user_id).await?)
     }
 
+    /// The user's next confirmed bookings, oldest first.
+    pub(crate) async fn confirmed_of_user_after(
+        &self,
+        user: UserId,
+        after: Option<BookingId>,
+        limit: u64,
+    ) -> Result<Vec<booking::Model>, BookingsError> {
+        Ok(store::find_confirmed_of_user_after(self.db.reads(), user, after, limit).await?)
+    }
+
     /// Cancels a buyer's booking for the event's organizer. The caller has checked the permission.
     pub(crate) async fn cancel_for_organizer(
         &self,

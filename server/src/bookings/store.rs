@@ -125,6 +125,22 @@ pub(super) async fn find_confirmed_of(
     BookingFilter { user, status: Some(booking::Status::Confirmed) }.select().all(db).await
 }
 
+pub(super) async fn find_confirmed_of_user_after(
+    db: &impl ConnectionTrait,
+    user: UserId,
+    after: Option<BookingId>,
+    limit: u64,
+) -> Result<Vec<booking::Model>, DbErr> {
+    use booking::Column::Id;
+    BookingFilter { user, status: Some(booking::Status::Confirmed) }
+        .select()
+        .filter(Condition::all().add_option(after.map(|id| Id.gt(id))))
+        .order_by_asc(Id)
+        .limit(limit)
+        .all(db)
+        .await
+}
+
 /// Deletes the cancelled bookings of a user, which no count includes; returns their number.
 pub(super) async fn delete_cancelled_of(
     db: &impl ConnectionTrait,

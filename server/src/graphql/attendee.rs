@@ -23,9 +23,9 @@ const MAX_SEARCH_WORDS: usize = 10;
 pub(super) struct Attendee {
     /// The booking.
     booking: Booking,
-    /// The person's name.
+    /// The person's name; `Deleted account` if they have deleted theirs.
     name: String,
-    /// The person's email address.
+    /// The person's email address; empty if they have deleted their account.
     email: String,
 }
 

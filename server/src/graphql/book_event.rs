@@ -13,7 +13,8 @@ use super::{
     viewer::ViewerExt,
 };
 use crate::{
-    bookings::Bookings, events::MAX_TICKETS_PER_BOOKING, inventory::BookOutcome, limits::RateLimits,
+    accounts::Accounts, bookings::Bookings, events::MAX_TICKETS_PER_BOOKING,
+    inventory::BookOutcome, limits::RateLimits,
 };
 
 const MAX_KEY_CHARS: usize = 128;
@@ -25,7 +26,8 @@ pub(super) struct BookEventMutation;
 impl BookEventMutation {
     /// Books tickets for the signed-in user: all that are requested, or none.
     ///
-    /// Errors: `UNAUTHENTICATED`, `NOT_FOUND`, `BAD_USER_INPUT`, `RATE_LIMITED`, `UNAVAILABLE`.
+    /// Errors: `UNAUTHENTICATED`, `NOT_FOUND`, `BAD_USER_INPUT`, `RATE_LIMITED`, `UNAVAILABLE`;
+    /// `EMAIL_NOT_VERIFIED` where the operator lets only people book who have verified their email.
     async fn book_event(
         &self,
         ctx: &Context<'_>,
@@ -46,6 +48,10 @@ impl BookEventMutation {
             input::text("idempotencyKey", key, MAX_KEY_CHARS)?;
         }
         ctx.data_unchecked::<Arc<RateLimits>>().check_booking(user)?;
+        let accounts = ctx.data_unchecked::<Accounts>();
+        if accounts.wants_verified_emails() && !Box::pin(accounts.may_book(user)).await? {
+            return Err(ApiError::EmailNotVerified);
+        }
         let bookings = ctx.data_unchecked::<Bookings>();
         let expected = input.expected_unit_price;
         let expected = expected.map(|price| price.check("expectedUnitPrice")).transpose()?;

@@ -19,6 +19,7 @@ use crate::{
     limits::{HoldsTooMuch, TooManyRequests},
     managed_events::{ImportProblem, ManagedEventsError},
     organizers::OrganizersError,
+    personal_data::{DeletionError, ExportError},
 };
 
 /// Declares the values of `extensions.code`, and a list of all of them.
@@ -43,6 +44,8 @@ codes! {
     UNAUTHENTICATED
     INVALID_CREDENTIALS
     EMAIL_TAKEN
+    INVALID_TOKEN
+    EMAIL_NOT_VERIFIED
     FORBIDDEN
     NOT_FOUND
     BAD_USER_INPUT
@@ -63,7 +66,13 @@ pub(crate) enum ApiError {
     Unauthenticated(&'static str),
     /// The email or the password is wrong. The answer does not say which.
     InvalidCredentials,
+    /// A signed-in user gave another password than their own.
+    WrongPassword,
     EmailTaken,
+    /// The token from a mail is wrong, used or expired.
+    InvalidToken,
+    /// Only people who have verified their email may do this.
+    EmailNotVerified,
     Forbidden(&'static str),
     /// The kind of thing that was not found.
     NotFound(&'static str),
@@ -103,6 +112,14 @@ impl ApiError {
         Self::Forbidden("You may not do this for this organizer. Ask one of its owners.")
     }
 
+    /// The error for somebody without whom an organizer would have no owner.
+    fn only_owner() -> Self {
+        Self::Forbidden(
+            "You are the only owner of an organizer. Make somebody else its owner first, and then \
+             delete your account.",
+        )
+    }
+
     fn database_unreachable() -> Self {
         Self::Unavailable {
             message: "The booking system can't reach its database at the moment. Please try again \
@@ -121,8 +138,10 @@ impl ApiError {
     fn code(&self) -> &'static str {
         match self {
             Self::Unauthenticated(_) => code::UNAUTHENTICATED,
-            Self::InvalidCredentials => code::INVALID_CREDENTIALS,
+            Self::InvalidCredentials | Self::WrongPassword => code::INVALID_CREDENTIALS,
             Self::EmailTaken => code::EMAIL_TAKEN,
+            Self::InvalidToken => code::INVALID_TOKEN,
+            Self::EmailNotVerified => code::EMAIL_NOT_VERIFIED,
             Self::Forbidden(_) => code::FORBIDDEN,
             Self::NotFound(_) => code::NOT_FOUND,
             Self::BadUserInput(_) => code::BAD_USER_INPUT,
@@ -138,8 +157,19 @@ impl ApiError {
         match self {
             Self::Unauthenticated(message) | Self::Forbidden(message) => (*message).to_owned(),
             Self::InvalidCredentials => "The email or the password is wrong.".to_owned(),
+            Self::WrongPassword => "The password is wrong.".to_owned(),
             Self::EmailTaken => {
                 "There is already an account with this email. Sign in instead.".to_owned()
+            }
+            Self::InvalidToken => {
+                "This link is no longer good: it was used, a newer one was sent, or it is too old. \
+                 Ask for a new mail."
+                    .to_owned()
+            }
+            Self::EmailNotVerified => {
+                "Open the link in the mail that was sent to you first. It shows that the address is \
+                 yours."
+                    .to_owned()
             }
             Self::NotFound(what) => format!("There is no such {what}."),
             Self::BadUserInput(problems) => {
@@ -184,7 +214,10 @@ impl ApiError {
             Self::HoldsTooMuch { .. } => extensions.set("retryAfter", 1),
             Self::Unauthenticated(_)
             | Self::InvalidCredentials
+            | Self::WrongPassword
             | Self::EmailTaken
+            | Self::InvalidToken
+            | Self::EmailNotVerified
             | Self::Forbidden(_)
             | Self::NotFound(_)
             | Self::TooComplex(_)
@@ -254,12 +287,41 @@ impl From<AccountsError> for ApiError {
             AccountsError::Invalid(problems) => Self::BadUserInput(problems),
             AccountsError::EmailTaken => Self::EmailTaken,
             AccountsError::InvalidCredentials => Self::InvalidCredentials,
+            AccountsError::WrongPassword => Self::WrongPassword,
+            AccountsError::NoSuchAccount => Self::no_such_account(),
+            AccountsError::InvalidToken => Self::InvalidToken,
+            AccountsError::TooManyMails(error) => error.into(),
             AccountsError::Password(PasswordError::Busy) => Self::busy(),
             AccountsError::Password(error @ PasswordError::Hash(_)) => {
                 Self::Internal(error.to_string())
             }
+            AccountsError::LookupRefused(refusal) => refusal.into(),
             AccountsError::Session(error) => error.into(),
             AccountsError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<DeletionError> for ApiError {
+    fn from(error: DeletionError) -> Self {
+        match error {
+            DeletionError::LastOwner => Self::only_owner(),
+            DeletionError::Accounts(error) => error.into(),
+            DeletionError::Organizers(error) => error.into(),
+            DeletionError::Busy(refusal) => refusal.into(),
+            DeletionError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<ExportError> for ApiError {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Accounts(error) => error.into(),
+            ExportError::Sessions(error) => error.into(),
+            ExportError::Organizers(error) => error.into(),
+            ExportError::Events(error) => error.into(),
+            ExportError::Bookings(error) => error.into(),
         }
     }
 }
@@ -270,6 +332,7 @@ impl From<SessionsError> for ApiError {
             SessionsError::SessionEnded => {
                 Self::Unauthenticated("The session has ended. Please sign in again.")
             }
+            SessionsError::NoSuchSession => Self::NotFound("session"),
             SessionsError::Database(error) => error.into(),
             error @ SessionsError::Signing(_) => Self::Internal(error.to_string()),
         }
@@ -310,6 +373,7 @@ impl From<OrganizersError> for ApiError {
             OrganizersError::TooManyOrganizers => {
                 Self::Forbidden("You own as many organizers as one person may found.")
             }
+            OrganizersError::LastOwner => Self::only_owner(),
             OrganizersError::Invalid(problems) => Self::BadUserInput(problems),
             OrganizersError::Accounts(error) => error.into(),
             OrganizersError::LookupRefused(refusal) => refusal.into(),

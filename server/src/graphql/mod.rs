@@ -4,11 +4,14 @@
 //! are in one folder. [`execution`] runs operations, with the limits and the error codes that all
 //! of them share.
 
+mod account_changes;
+mod account_recovery;
 mod allowed_operations;
 mod arrivals;
 mod attendee;
 mod book_event;
 mod booking;
+mod calendar_feed;
 mod cancel_attendee_booking;
 mod cancel_booking;
 mod change_booking;
@@ -36,6 +39,7 @@ mod remaining_tickets;
 mod remove_organizer_member;
 mod scalars;
 mod schema;
+mod session;
 mod session_cookie;
 mod sessions;
 mod set_organizer_member;
@@ -60,5 +64,6 @@ pub(crate) use problem::event_cancelled_message;
 pub use schema::sdl;
 pub use session_cookie::CookieSameSite;
 pub(crate) use session_cookie::{CookieScope, SessionCookie};
+pub(crate) use sessions::SentUserAgent;
 pub use settings::OperationArgs;
 pub(crate) use watched_events::SubscriptionAllowance;

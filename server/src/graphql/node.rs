@@ -50,7 +50,7 @@ impl NodeQuery {
         let user = input::id("id", &id)?;
         if viewer == user {
             let user = ctx.data_unchecked::<Accounts>().find_user(user).await?;
-            return Ok(user.map(|user| Node::User(User(user))));
+            return Ok(user.map(|user| Node::User(User::of_viewer(ctx, user))));
         }
         let booking = input::id("id", &id)?;
         let booking = ctx.data_unchecked::<Bookings>().find(viewer, booking).await?;

@@ -3,16 +3,17 @@
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
 
 use super::{
+    account_changes::AccountChangesMutation, account_recovery::AccountRecoveryMutation,
     arrivals::ArrivalsSubscription, book_event::BookEventMutation,
-    cancel_attendee_booking::CancelAttendeeBookingMutation, cancel_booking::CancelBookingMutation,
-    change_booking::ChangeBookingMutation, check_in::CheckInMutation, cities::CitiesQuery,
-    create_event::CreateEventMutation, create_organizer::CreateOrganizerMutation,
-    event_updates::EventUpdatesSubscription, events::EventsQuery,
-    import_events::ImportEventsMutation, node::NodeQuery, organizer::OrganizerQuery,
-    problem::Problem, remaining_tickets::RemainingTicketsSubscription,
-    remove_organizer_member::RemoveOrganizerMemberMutation, sessions::SessionsMutation,
-    set_organizer_member::SetOrganizerMemberMutation, update_event::UpdateEventMutation,
-    update_organizer::UpdateOrganizerMutation, user::MeQuery,
+    calendar_feed::CalendarFeedMutation, cancel_attendee_booking::CancelAttendeeBookingMutation,
+    cancel_booking::CancelBookingMutation, change_booking::ChangeBookingMutation,
+    check_in::CheckInMutation, cities::CitiesQuery, create_event::CreateEventMutation,
+    create_organizer::CreateOrganizerMutation, event_updates::EventUpdatesSubscription,
+    events::EventsQuery, import_events::ImportEventsMutation, node::NodeQuery,
+    organizer::OrganizerQuery, problem::Problem, remaining_tickets::RemainingTicketsSubscription,
+    remove_organizer_member::RemoveOrganizerMemberMutation, session::EndSessionMutation,
+    sessions::SessionsMutation, set_organizer_member::SetOrganizerMemberMutation,
+    update_event::UpdateEventMutation, update_organizer::UpdateOrganizerMutation, user::MeQuery,
 };
 
 /// Everything that can be read.
@@ -22,7 +23,7 @@ pub(super) struct Query(EventsQuery, CitiesQuery, OrganizerQuery, MeQuery, NodeQ
 /// Everything that changes something.
 #[derive(Default, MergedObject)]
 pub(super) struct Mutation(
-    SessionsMutation,
+    AccountsMutation,
     BookingsMutation,
     EventsMutation,
     OrganizersMutation,
@@ -31,6 +32,16 @@ pub(super) struct Mutation(
 
 // Merged types are nested as deep as they have parts, and the compiler has a limit for that. So those
 // with many parts are merged from parts that are merged themselves.
+
+/// What people do with their own account.
+#[derive(Default, MergedObject)]
+struct AccountsMutation(
+    SessionsMutation,
+    AccountRecoveryMutation,
+    AccountChangesMutation,
+    EndSessionMutation,
+    CalendarFeedMutation,
+);
 
 /// What buyers do.
 #[derive(Default, MergedObject)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
+use axum::http::HeaderValue;
 use uuid::Uuid;
 
 use super::{
@@ -14,7 +15,8 @@ use super::{
 };
 use crate::{
     accounts::{
-        Accounts, Caller, DEVICE_LIFETIME, SESSION_LIFETIME, Sessions, SignedIn, normalised_email,
+        Accounts, Caller, DEVICE_LIFETIME, SESSION_LIFETIME, Sessions, SignedIn, UserAgent,
+        normalised_email,
     },
     limits::RateLimits,
 };
@@ -24,7 +26,7 @@ pub(super) struct SessionsMutation;
 
 #[Object]
 impl SessionsMutation {
-    /// Creates an account and signs it in.
+    /// Creates an account and signs it in. A mail to its email has a link that verifies it.
     ///
     /// Errors: `BAD_USER_INPUT`, `EMAIL_TAKEN`, `RATE_LIMITED`.
     #[graphql(guard = "CanSetCookie")]
@@ -35,8 +37,9 @@ impl SessionsMutation {
     ) -> Result<AuthPayload, ApiError> {
         check_sign_in(ctx)?;
         let accounts = ctx.data_unchecked::<Accounts>();
-        let signed_in =
-            Box::pin(accounts.register(&input.email, &input.password, &input.name)).await?;
+        let RegisterInput { email, password, name } = &input;
+        let device = user_agent(ctx);
+        let signed_in = Box::pin(accounts.register(email, password, name, &device)).await?;
         Ok(first_payload(ctx, signed_in))
     }
 
@@ -55,7 +58,9 @@ impl SessionsMutation {
         let device = known_device(ctx, &input.email).map(|(_, device)| device);
         limits.check_login(ctx.client_address(), &normalised_email(&input.email), device)?;
         let caller = if device.is_some() { Caller::KnownDevice } else { Caller::Stranger };
-        let signed_in = Box::pin(accounts.login(&input.email, &input.password, caller)).await?;
+        let LoginInput { email, password } = &input;
+        let browser = user_agent(ctx);
+        let signed_in = Box::pin(accounts.login(email, password, caller, &browser)).await?;
         Ok(first_payload(ctx, signed_in))
     }
 
@@ -105,12 +110,22 @@ impl SessionsMutation {
 }
 
 /// Counts a sign-in attempt from the request's address.
-fn check_sign_in(ctx: &Context<'_>) -> Result<(), ApiError> {
+pub(super) fn check_sign_in(ctx: &Context<'_>) -> Result<(), ApiError> {
     Ok(ctx.data_unchecked::<Arc<RateLimits>>().check_sign_in(ctx.client_address())?)
 }
 
+/// What the request's browser calls itself.
+pub(super) fn user_agent(ctx: &Context<'_>) -> UserAgent {
+    let header = ctx.data_opt::<SentUserAgent>().and_then(|sent| sent.0.as_ref());
+    header.map(|value| UserAgent::of_header(value.as_bytes())).unwrap_or_default()
+}
+
+/// The header `User-Agent` of the request.
+#[derive(Clone, Debug)]
+pub(crate) struct SentUserAgent(pub(crate) Option<HeaderValue>);
+
 /// The device cookie that knows the account of this email, and the device's id.
-fn known_device<'a>(ctx: &Context<'a>, email: &str) -> Option<(&'a str, Uuid)> {
+pub(super) fn known_device<'a>(ctx: &Context<'a>, email: &str) -> Option<(&'a str, Uuid)> {
     let known_devices = ctx.data_unchecked::<Accounts>().known_devices();
     ctx.data_unchecked::<SessionCookie>().devices.iter().find_map(|cookie| {
         known_devices.find(Some(cookie), email).map(|device| (cookie.as_str(), device))
@@ -119,7 +134,7 @@ fn known_device<'a>(ctx: &Context<'a>, email: &str) -> Option<(&'a str, Uuid)> {
 
 /// Like `payload`, after the person has proved who they are. From now on, the device and the address
 /// are known.
-fn first_payload(ctx: &Context<'_>, signed_in: SignedIn) -> AuthPayload {
+pub(super) fn first_payload(ctx: &Context<'_>, signed_in: SignedIn) -> AuthPayload {
     let cookie = ctx.data_unchecked::<SessionCookie>();
     let known_devices = ctx.data_unchecked::<Accounts>().known_devices();
     let email = &signed_in.user.email;
@@ -138,7 +153,7 @@ fn payload(ctx: &Context<'_>, signed_in: SignedIn) -> AuthPayload {
     let cookie = ctx.data_unchecked::<SessionCookie>();
     cookie.set(ctx, &signed_in.refresh_token.as_text(), SESSION_LIFETIME);
     AuthPayload {
-        user: User(signed_in.user),
+        user: User::signed_in(&signed_in),
         access_token: signed_in.access_token.token,
         access_token_expires_at: DateTime(signed_in.access_token.expires_at),
     }

@@ -1,7 +1,7 @@
 //! The viewer and the address of the request that a resolver belongs to.
 
 use async_graphql::Context;
-use rowlock_entities::UserId;
+use rowlock_entities::{SessionId, UserId};
 
 use super::errors::ApiError;
 use crate::{accounts::Viewer, clock::Clock, limits::ClientAddress};
@@ -21,6 +21,10 @@ pub(super) trait ViewerExt {
         self.viewer()?.ok_or(ApiError::Unauthenticated("Please sign in first."))
     }
 
+    /// The session that the signed-in user's access token was issued in. Tokens of the previous
+    /// version don't say it.
+    fn session(&self) -> Option<SessionId>;
+
     /// The signed-in user, for a subscription that outlives its token.
     fn viewer_until_token_expires(&self) -> ViewerUntil;
 
@@ -38,7 +42,7 @@ impl ViewerUntil {
     /// The user, unless the token has expired.
     pub(super) fn now(&self) -> Option<UserId> {
         match self.viewer {
-            Viewer::User { id, expires_at } if expires_at > self.clock.now().timestamp() => {
+            Viewer::User { id, expires_at, .. } if expires_at > self.clock.now().timestamp() => {
                 Some(id)
             }
             Viewer::User { .. } | Viewer::Anonymous | Viewer::Rejected => None,
@@ -51,10 +55,17 @@ impl ViewerExt for Context<'_> {
         let now = || self.data_unchecked::<Clock>().now().timestamp();
         match self.data_opt::<Viewer>() {
             None | Some(Viewer::Anonymous) => Ok(None),
-            Some(Viewer::User { id, expires_at }) if *expires_at > now() => Ok(Some(*id)),
+            Some(Viewer::User { id, expires_at, .. }) if *expires_at > now() => Ok(Some(*id)),
             Some(Viewer::User { .. } | Viewer::Rejected) => Err(ApiError::Unauthenticated(
                 "The access token is expired or not valid. Refresh it or sign in again.",
             )),
+        }
+    }
+
+    fn session(&self) -> Option<SessionId> {
+        match self.data_opt::<Viewer>() {
+            Some(Viewer::User { session, .. }) => *session,
+            Some(Viewer::Anonymous | Viewer::Rejected) | None => None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use rowlock_entities::{EventId, event};
+use rowlock_entities::{EventId, UserId, event};
 use uuid::Uuid;
 
 use super::state::App;
@@ -30,14 +30,7 @@ impl EventRequest {
     pub(super) async fn of(app: &App, headers: &HeaderMap, id: &str) -> Result<Self, ApiError> {
         let id = Uuid::try_parse(id).map(EventId).map_err(|_| ApiError::NotFound("event"))?;
         let services = &app.services;
-        let authorization = headers.get(header::AUTHORIZATION);
-        let viewer = match authorization.map(HeaderValue::to_str).transpose() {
-            Ok(authorization) => services.access_tokens.viewer(authorization),
-            Err(_) => Viewer::Rejected,
-        };
-        let Viewer::User { id: user, .. } = viewer else {
-            return Err(ApiError::Unauthenticated("Please sign in first."));
-        };
+        let user = signed_in_user(app, headers)?;
         let event = services.events.find(id).await?.ok_or(ApiError::NotFound("event"))?;
         if !services.organizers.may_see(&event, Some(user)).await? {
             return Err(ApiError::NotFound("event"));
@@ -51,6 +44,24 @@ impl EventRequest {
         match app.services.organizers.may(self.membership, action).await? {
             true => Ok(()),
             false => Err(ApiError::not_permitted()),
+        }
+    }
+}
+
+/// The user whose access token came with a request.
+///
+/// # Errors
+/// `UNAUTHENTICATED` without an access token that is valid.
+pub(super) fn signed_in_user(app: &App, headers: &HeaderMap) -> Result<UserId, ApiError> {
+    let authorization = headers.get(header::AUTHORIZATION);
+    let viewer = match authorization.map(HeaderValue::to_str).transpose() {
+        Ok(authorization) => app.services.access_tokens.viewer(authorization),
+        Err(_) => Viewer::Rejected,
+    };
+    match viewer {
+        Viewer::User { id, .. } => Ok(id),
+        Viewer::Anonymous | Viewer::Rejected => {
+            Err(ApiError::Unauthenticated("Please sign in first."))
         }
     }
 }

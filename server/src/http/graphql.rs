@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     accounts::Viewer,
-    graphql::{ApiError, ClientApi, Operation, SessionCookie},
+    graphql::{ApiError, ClientApi, Operation, SentUserAgent, SessionCookie},
     limits::{Client, ClientAddress, Hold},
 };
 
@@ -233,6 +233,7 @@ async fn answer(
     let admitted = admitted
         .data(viewer)
         .data(SessionCookie::new(cookies, app.cookie_scope(headers)))
+        .data(SentUserAgent(headers.get(header::USER_AGENT).cloned()))
         .data(*address);
     let (answer, http_headers) = execute(api, admitted, media_type).await;
     let mut response = respond(&operation, answer);

@@ -1,6 +1,7 @@
 //! HTTP: the routes, and the layers around all of them.
 
 mod access_log;
+mod account_data;
 mod answer;
 mod arrived;
 mod attendees_csv;
@@ -90,6 +91,7 @@ pub(crate) fn router(
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(probes::metrics))
+        .route("/account/data.json", get(account_data::get))
         .route("/events/{id}/attendees.csv", get(attendees_csv::get))
         .route("/events/{id}/cover", put(covers::put).delete(covers::delete))
         .route("/covers/{name}", get(covers::get_file))

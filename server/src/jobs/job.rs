@@ -1,5 +1,7 @@
 //! Jobs as they are written.
 
+use std::time::Duration;
+
 use rowlock_entities::JobId;
 use sea_orm::DbErr;
 use serde::{Serialize, de::DeserializeOwned};
@@ -27,6 +29,8 @@ pub struct NewJob {
     pub(super) id: JobId,
     pub(super) kind: &'static str,
     pub(super) payload: String,
+    /// How long after its transaction the job is due.
+    pub(super) delay: Duration,
 }
 
 impl NewJob {
@@ -42,7 +46,13 @@ impl NewJob {
     /// When the job can't be written as JSON.
     pub fn with_id<J: Job>(id: JobId, job: &J) -> Result<Self, DbErr> {
         let payload = serde_json::to_string(job).map_err(|error| DbErr::Json(error.to_string()))?;
-        Ok(Self { id, kind: J::KIND, payload })
+        Ok(Self { id, kind: J::KIND, payload, delay: Duration::ZERO })
+    }
+
+    /// The same job, which is due this much later.
+    #[must_use]
+    pub fn delayed_by(self, delay: Duration) -> Self {
+        Self { delay, ..self }
     }
 }
 

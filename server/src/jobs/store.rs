@@ -44,7 +44,8 @@ pub(super) fn statement<const N: usize>(
     Statement::from_sql_and_values(backend, sql, values)
 }
 
-/// Writes jobs in the transaction that causes them. They are due when it is committed.
+/// Writes jobs in the transaction that causes them. They are due when it is committed, or as much
+/// later as they say.
 ///
 /// # Errors
 /// When the database fails, or a payload is too long.
@@ -66,28 +67,34 @@ async fn insert(
         DbBackend::Postgres => {
             let ids: Vec<Uuid> = jobs.iter().map(|job| job.id.0).collect();
             let kinds: Vec<String> = jobs.iter().map(|job| job.kind.to_owned()).collect();
+            let delays: Vec<i64> = jobs.iter().map(|job| millis(job.delay)).collect();
             let payloads: Vec<String> = jobs.into_iter().map(|job| job.payload).collect();
             statement(
                 backend,
                 "INSERT INTO jobs (id, kind, payload, attempts, run_at, created_at) \
-                 SELECT id, kind, payload, 0, coalesce($4, @now), coalesce($4, @now) \
-                 FROM unnest($1::uuid[], $2::text[], $3::text[]) AS new (id, kind, payload) \
-                 ON CONFLICT (id) DO NOTHING",
+                 SELECT id, kind, payload, 0, \
+                 coalesce($4, @now) + delay * interval '1 millisecond', coalesce($4, @now) \
+                 FROM unnest($1::uuid[], $2::text[], $3::text[], $5::bigint[]) \
+                 AS new (id, kind, payload, delay) ON CONFLICT (id) DO NOTHING",
                 [
                     ids.into(),
                     kinds.into(),
                     payloads.into(),
                     since.unwrap_or(None::<DateTime<Utc>>.into()),
+                    delays.into(),
                 ],
             )
         }
         _ => {
-            let rows = jobs.iter().map(|job| (hex(&job.id.0), job.kind, &job.payload));
+            let rows =
+                jobs.iter().map(|job| (hex(&job.id.0), job.kind, &job.payload, millis(job.delay)));
             statement(
                 backend,
                 "INSERT INTO jobs (id, kind, payload, attempts, run_at, created_at) \
-                 SELECT unhex(value ->> 0), value ->> 1, value ->> 2, 0, coalesce($2, @now), \
-                 coalesce($2, @now) FROM json_each($1) WHERE true ON CONFLICT (id) DO NOTHING",
+                 SELECT unhex(value ->> 0), value ->> 1, value ->> 2, 0, \
+                 CASE WHEN value ->> 3 > 0 THEN strftime('%Y-%m-%dT%H:%M:%f', \
+                 coalesce($2, 'now'), ((value ->> 3) / 1000.0) || ' seconds') || '+00:00' \
+                 ELSE coalesce($2, @now) END, coalesce($2, @now) FROM json_each($1) WHERE true ON CONFLICT (id) DO NOTHING",
                 [json(rows).into(), since.unwrap_or(None::<String>.into())],
             )
         }

@@ -89,7 +89,7 @@ pub struct RateLimitArgs {
 /// The caller must wait before the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many requests; try again in {retry_after_seconds} s")]
-pub(crate) struct TooManyRequests {
+pub struct TooManyRequests {
     pub(crate) retry_after_seconds: u64,
 }
 

@@ -10,14 +10,16 @@ use rowlock_entities::{
     organizer_member::{self, Role},
     user,
 };
-use sea_orm::{DatabaseTransaction, SqlErr};
+use sea_orm::DatabaseTransaction;
 
 use super::{
     policy::Action,
     service::{Organizers, OrganizersError},
     store::{self, Membership},
 };
-use crate::{database::within_transaction_timeout, field_problem::FieldProblem};
+use crate::{
+    accounts::Accounts, database::within_transaction_timeout, field_problem::FieldProblem,
+};
 
 /// Maximum number of organizers that others can make one person a member of.
 const MAX_MEMBERSHIPS: u64 = 100;
@@ -87,6 +89,10 @@ impl Organizers {
                 Ok(store::update_role(tx, membership, role).await?)
             }
             None => {
+                // Whoever deletes their account at this moment is made a member of nothing.
+                if !Accounts::lock_user(tx, membership.user).await? {
+                    return Err(no_such_email());
+                }
                 if let Some(max) = max_members {
                     check_limits(tx, membership, max).await?;
                 }
@@ -96,11 +102,7 @@ impl Organizers {
                     role,
                     created_at: self.clock.now(),
                 };
-                store::insert_member(tx, member).await.map_err(|error| match error.sql_err() {
-                    // The account was deleted after it was found.
-                    Some(SqlErr::ForeignKeyConstraintViolation(_)) => no_such_email(),
-                    _ => error.into(),
-                })
+                Ok(store::insert_member(tx, member).await?)
             }
         }
     }
@@ -138,6 +140,53 @@ impl Organizers {
         store::delete_member(&tx, removed).await?;
         tx.commit().await?;
         Ok(organizer)
+    }
+}
+
+/// The memberships of somebody who leaves all organizers. Their organizers are locked.
+#[derive(Debug)]
+pub(crate) struct Leaving(Vec<organizer_member::Model>);
+
+impl Organizers {
+    /// Locks the organizers that a user is a member of until the transaction ends.
+    pub(crate) async fn lock_all_of(
+        tx: &DatabaseTransaction,
+        user: UserId,
+    ) -> Result<Leaving, OrganizersError> {
+        let mut memberships = store::find_memberships(tx, [user]).await?;
+        // In one order, so that no two transactions wait for each other.
+        memberships.sort_by_key(|member| member.organizer_id);
+        for member in &memberships {
+            store::lock_organizer(tx, member.organizer_id).await?;
+        }
+        Ok(Leaving(memberships))
+    }
+
+    /// Removes a user from all organizers. The caller has locked these and then the user, so that
+    /// nobody adds the user any more. Returns false, and changes nothing, if somebody did in between.
+    ///
+    /// # Errors
+    /// `LastOwner` if an organizer has no other owner.
+    pub(crate) async fn leave_all(
+        tx: &DatabaseTransaction,
+        user: UserId,
+        leaving: &Leaving,
+    ) -> Result<bool, OrganizersError> {
+        for member in store::find_memberships(tx, [user]).await? {
+            let organizer = member.organizer_id;
+            if !leaving.0.iter().any(|known| known.organizer_id == organizer) {
+                return Ok(false);
+            }
+            let is_owner = |member: &&organizer_member::Model| member.role == Role::Owner;
+            if is_owner(&&member) {
+                let members = store::find_members(tx, organizer).await?;
+                if members.iter().filter(is_owner).count() <= 1 {
+                    return Err(OrganizersError::LastOwner);
+                }
+            }
+            store::delete_member(tx, Membership { organizer, user }).await?;
+        }
+        Ok(true)
     }
 }
 

@@ -40,6 +40,8 @@ pub enum OrganizersError {
     OnlyByInvitation,
     #[error("the person owns as many organizers as one may found")]
     TooManyOrganizers,
+    #[error("the person is the only owner of an organizer")]
+    LastOwner,
     #[error("the input is not valid")]
     Invalid(Vec<FieldProblem>),
     #[error(transparent)]
@@ -72,6 +74,7 @@ impl MayBeDatabaseError for OrganizersError {
             | Self::NotAllowed
             | Self::OnlyByInvitation
             | Self::TooManyOrganizers
+            | Self::LastOwner
             | Self::Invalid(_)
             | Self::LookupRefused(_) => None,
         }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use rowlock_entities::{EventId, booking, event};
-use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder};
+use rowlock_entities::{EventId, account_token, booking, event};
+use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait, QueryOrder};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -22,6 +22,7 @@ on_both_engines! {
     open_pages_learn_of_changes_by_another_program
     other_programs_and_buyers_together_never_oversell
     values_that_make_no_sense_are_refused
+    values_of_accounts_that_make_no_sense_are_refused
     a_booking_without_a_price_gets_that_of_its_event
     who_knows_no_drafts_can_not_book_them
     an_edit_by_another_program_is_counted_and_open_pages_learn_of_it
@@ -355,6 +356,48 @@ async fn values_that_make_no_sense_are_refused(app: App) {
     let same_external_id = "UPDATE events SET organizer_id = (SELECT id FROM organizers \
         WHERE slug = 'our-events') WHERE title = 'Jazz Night'";
     assert!(is_refused(&app, same_external_id).await);
+}
+
+async fn values_of_accounts_that_make_no_sense_are_refused(app: App) {
+    let register = "mutation { register(input: { email: \"ann@example.org\",
+        password: \"passw0rd\", name: \"Ann\" }) { accessToken } }";
+    app.data(None, register, json!({})).await;
+    let (long_email, long_agent) = ("x".repeat(255), "x".repeat(201));
+    let of_ann = "WHERE email = 'ann@example.org'";
+    for set in [
+        "pending_email = ''".to_owned(),
+        format!("pending_email = '{long_email}'"),
+        "calendar_token = 'short'".to_owned(),
+        "reminders = NULL".to_owned(),
+        "email_verified_at = '10000-01-01 00:00:00+00:00'".to_owned(),
+        "deleted_at = created_at, email_verified_at = created_at".to_owned(),
+        "deleted_at = created_at, pending_email = 'a@example.org'".to_owned(),
+    ] {
+        let sql = format!("UPDATE users SET {set} {of_ann}");
+        assert!(is_refused(&app, &sql).await, "{sql:.200}");
+    }
+    for sql in [
+        format!("UPDATE sessions SET user_agent = '{long_agent}'"),
+        "UPDATE sessions SET last_seen_at = '10000-01-01 00:00:00+00:00'".to_owned(),
+        "UPDATE account_tokens SET purpose = 'LOGIN'".to_owned(),
+        "UPDATE account_tokens SET email = ''".to_owned(),
+        "UPDATE account_tokens SET expires_at = NULL".to_owned(),
+        "UPDATE account_tokens SET expires_at = '10000-01-01 00:00:00+00:00'".to_owned(),
+        match app.engine() {
+            Engine::Sqlite => "UPDATE account_tokens SET token_hash = x'00'".to_owned(),
+            Engine::Postgres => "UPDATE account_tokens SET token_hash = '\\x00'".to_owned(),
+        },
+    ] {
+        assert!(is_refused(&app, &sql).await, "{sql:.200}");
+    }
+    let token = "c".repeat(43);
+    app.execute_sql(&format!("UPDATE users SET calendar_token = '{token}' {of_ann}")).await;
+    let again = format!("UPDATE users SET calendar_token = '{token}'");
+    assert!(is_refused(&app, &again).await);
+    app.execute_sql("UPDATE sessions SET user_agent = 'Firefox', last_seen_at = created_at").await;
+    // A person's tokens go with them.
+    app.execute_sql(&format!("DELETE FROM users {of_ann}")).await;
+    assert_eq!(account_token::Entity::find().count(app.db()).await.unwrap(), 0);
 }
 
 /// The prices of all bookings.

@@ -11,6 +11,9 @@
 )]
 
 mod accepted_operations;
+mod account_changes;
+mod account_deletion;
+mod account_recovery;
 mod accounts;
 mod app;
 mod booking_changes;
@@ -46,6 +49,7 @@ mod lanes;
 mod live;
 mod logs;
 mod mail_crashes;
+mod mail_files;
 mod mails;
 mod managed_events;
 mod model;

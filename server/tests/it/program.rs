@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
@@ -84,6 +84,11 @@ impl Program {
     pub(crate) async fn serve_database(url: &str, settings: &[(&str, &str)]) -> Self {
         let database = [("DATABASE_URL", url), ("JWT_SECRET", JWT_SECRET)];
         Self::serve(&[&database, settings].concat()).await
+    }
+
+    /// A file or folder that the program has written.
+    pub(crate) fn file(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
     }
 
     /// Builds a request that sends an operation.

@@ -16,7 +16,8 @@ use crate::{
     waiting::wait_until,
 };
 
-const TABLES: [&str; 6] = ["events", "bookings", "users", "sessions", "refresh_tokens", "jobs"];
+const TABLES: [&str; 7] =
+    ["events", "bookings", "users", "sessions", "refresh_tokens", "account_tokens", "jobs"];
 
 /// Longest time for the load to send everything once more.
 const ROUND_TIMEOUT: Duration = Duration::from_secs(30);

@@ -121,6 +121,8 @@ impl Api {
             .data(services.door.clone())
             .data(services.organizers.clone())
             .data(services.managed_events.clone())
+            .data(services.personal_data())
+            .data(services.postman.clone())
             .data(services.hub.clone())
             .data(services.clock.clone())
             .data(services.postman.clone())

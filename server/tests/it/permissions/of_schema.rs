@@ -17,7 +17,9 @@ const OPEN_FIELDS: &[(&str, &str, &str)] = &[
     ("Query", "organizer", "everybody may know who sells tickets; its fields have rows"),
     (
         "Mutation",
-        "register login refresh logout logoutEverywhere",
+        "register login refresh logout logoutEverywhere endSession requestEmailVerification
+         verifyEmail requestPasswordReset resetPassword updateProfile changePassword changeEmail
+         deleteAccount createCalendarFeed removeCalendarFeed",
         "they are about the caller's own account and sessions",
     ),
     (
@@ -37,7 +39,13 @@ const OPEN_FIELDS: &[(&str, &str, &str)] = &[
         "only its buyer and members get a booking",
     ),
     ("Ticket", "number code checkedInAt", "it is of a booking, and members get another code"),
-    ("User", "id email name organizers canCreateOrganizers bookings", "only the person gets them"),
+    (
+        "User",
+        "id email emailVerified pendingEmail name reminders sessions calendarUrl organizers
+         canCreateOrganizers bookings",
+        "only the person gets them, and some whoever has a link that was sent to the person",
+    ),
+    ("Session", "id createdAt lastSeenAt userAgent current", "only its person gets it"),
     ("AuthPayload", "user accessToken accessTokenExpiresAt", "only who has signed in gets it"),
     ("Money", "amount currency", "whoever gets it was to see it"),
     ("TicketUpdate", "eventId remainingTickets totalTickets version event", "it is of an event"),

@@ -1,6 +1,7 @@
 //! Explains every statement that the server sends, and checks that none of them reads a whole
 //! table.
 
+mod accounts;
 mod organizers;
 mod player;
 
@@ -93,10 +94,12 @@ async fn every_statement_that_the_server_sends_uses_an_index(app: App) {
         ("LOG_FORMAT", "json"),
         ("LOG_LEVEL", "off,sqlx::query=debug"),
         ("MAX_EVENTS_PER_ORGANIZER", "100000"),
+        ("REQUIRE_VERIFIED_EMAIL", "true"),
     ];
     let server = Program::serve_database(&app.database_url, &settings).await;
     let player = Player::new(&server, app.user().await);
     run_every_operation(&app, &player).await;
+    accounts::run_every_operation(&app, &server, &player).await;
     for root in ["Query", "Mutation", "Subscription"] {
         for field in schema::field_names(root) {
             assert!(player.has_sent(&field), "{root}.{field} was not sent");
@@ -353,6 +356,7 @@ fn reads_a_whole_table(sql: &str, plan: &[String]) -> bool {
             "users",
             "sessions",
             "refresh_tokens",
+            "account_tokens",
             "jobs",
             "organizer",
             "check_in",

@@ -31,6 +31,11 @@ impl<'a> Player<'a> {
         self.sent.borrow().iter().any(has_field)
     }
 
+    /// Remembers an operation that somebody else sends.
+    pub(super) fn note(&self, query: &str) {
+        self.sent.borrow_mut().push(query.to_owned());
+    }
+
     /// Sends an operation that must succeed, and returns its data.
     pub(super) async fn send(&self, query: &str, variables: Value) -> Value {
         let answer = self.request(query, variables).send().await.unwrap();

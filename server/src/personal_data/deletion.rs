@@ -1,0 +1,109 @@
+//! Deletes an account: the person at once, and then their bookings of coming events.
+//!
+//! Bookings of events that have begun stay, for the organizers' figures, and name nobody. The others
+//! are cancelled by a job. It is written twice: an access token is good for some minutes after its
+//! account was deleted, and what it books is cancelled once it has expired.
+
+use std::time::Duration;
+
+use rowlock_entities::{BookingId, UserId, user};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::service::{DeletionError, PersonalData};
+use crate::{
+    accounts::ACCESS_TOKEN_LIFETIME,
+    bookings::BookingsError,
+    coalescing::Refusal,
+    database::within_transaction_timeout,
+    inventory::{InventoryError, Rejection},
+    jobs::{self, Failure, Job, NewJob, Progress},
+    organizers::Organizers,
+};
+
+/// Largest difference between the clocks of servers, by which an access token may be good for longer.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
+/// Number of times that a deletion begins anew, because somebody made the person a member of another
+/// organizer meanwhile.
+const MAX_ATTEMPTS: usize = 3;
+/// Longest time for a part of the job.
+const MAX_PART_TIME: Duration = Duration::from_secs(3);
+/// Number of bookings that are read at once.
+const PAGE: u64 = 100;
+
+/// The job that cancels the bookings of coming events of an account that was deleted.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct CancelBookingsOfAccountJob {
+    user_id: Uuid,
+    /// The last booking that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<Uuid>,
+}
+
+impl Job for CancelBookingsOfAccountJob {
+    const KIND: &'static str = "cancel_bookings_of_account";
+    const MAX_RUNNING: usize = 1;
+}
+
+impl PersonalData {
+    /// Deletes an account, which nobody else has changed since it was read.
+    ///
+    /// # Errors
+    /// `LastOwner`; `NoSuchAccount` of accounts.
+    pub(crate) async fn delete(&self, user: &user::Model) -> Result<(), DeletionError> {
+        for _ in 0..MAX_ATTEMPTS {
+            if within_transaction_timeout(&self.db, || self.delete_once(user)).await? {
+                self.jobs.wake_workers();
+                return Ok(());
+            }
+        }
+        Err(Refusal::WaitTimeout.into())
+    }
+
+    /// Returns false, and changes nothing, if the person became a member of another organizer
+    /// meanwhile.
+    async fn delete_once(&self, user: &user::Model) -> Result<bool, DeletionError> {
+        let tx = self.db.begin().await?;
+        // Changes of members lock their organizer before the user, too.
+        let leaving = Organizers::lock_all_of(&tx, user.id).await?;
+        let locked = self.accounts.lock_with_same_password(&tx, user).await?;
+        if !Organizers::leave_all(&tx, user.id, &leaving).await? {
+            return Ok(false);
+        }
+        self.accounts.remove_person(&tx, &locked).await?;
+        let job = CancelBookingsOfAccountJob { user_id: user.id.0, after: None };
+        let until_tokens_expire =
+            ACCESS_TOKEN_LIFETIME.to_std().unwrap_or_default() + CLOCK_TOLERANCE;
+        let jobs = vec![NewJob::new(&job)?, NewJob::new(&job)?.delayed_by(until_tokens_expire)];
+        jobs::enqueue(&tx, jobs).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Cancels bookings of a deleted account, for some seconds. Those of events that have begun stay.
+    pub(crate) async fn cancel_some_bookings(
+        &self,
+        mut job: CancelBookingsOfAccountJob,
+    ) -> Result<Progress, Failure> {
+        let (began, user) = (Instant::now(), UserId(job.user_id));
+        self.accounts.forget_sessions(user).await?;
+        while began.elapsed() < MAX_PART_TIME {
+            let after = job.after.map(BookingId);
+            let page = self.bookings.confirmed_of_user_after(user, after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(Progress::Done) };
+            job.after = Some(last.id.0);
+            for booking in page {
+                match self.bookings.cancel(user, booking.id).await {
+                    // Another program may have deleted it.
+                    Err(BookingsError::Inventory(InventoryError::Rejected(
+                        Rejection::NoSuchBooking | Rejection::NoSuchEvent | Rejection::NoSuchUser,
+                    )))
+                    | Ok(_) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Progress::rest(&job)
+    }
+}
