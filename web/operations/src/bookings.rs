@@ -86,6 +86,7 @@ pub enum ClosedReason {
     SaleEnded,
     Started,
     Cancelled,
+    CheckedIn,
     /// A reason that was added after this client was built.
     #[cynic(fallback)]
     Other,
@@ -241,6 +242,8 @@ pub struct MyBookings {
 #[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "User", variables = "MyBookingsVariables")]
 pub struct MeWithBookings {
+    pub email: String,
+    pub email_verified: bool,
     #[arguments(first: $first, after: $after)]
     pub bookings: BookingConnection,
 }

@@ -24,14 +24,17 @@ macro_rules! text {
 }
 use text;
 
+pub mod account;
 pub mod accounts;
 pub mod attendees;
 pub mod bookings;
+pub mod door;
 pub mod event_editing;
 pub mod events;
 pub mod live;
 pub mod organizers;
 mod scalars;
+pub mod tickets;
 
 pub use scalars::{DateTime, Decimal};
 
@@ -58,6 +61,18 @@ macro_rules! operations {
 }
 
 operations! {
+    Query account::MyAccount(()),
+    Mutation account::UpdateProfile(account::UpdateProfileVariables),
+    Mutation account::ChangePassword(account::ChangePasswordVariables),
+    Mutation account::ChangeEmail(account::ChangeEmailVariables),
+    Mutation account::EndSession(account::EndSessionVariables),
+    Mutation account::DeleteAccount(account::DeleteAccountVariables),
+    Mutation account::CreateCalendarFeed(()),
+    Mutation account::RemoveCalendarFeed(()),
+    Mutation account::RequestEmailVerification(()),
+    Mutation account::VerifyEmail(account::VerifyEmailVariables),
+    Mutation account::RequestPasswordReset(account::RequestPasswordResetVariables),
+    Mutation account::ResetPassword(account::ResetPasswordVariables),
     Mutation accounts::Register(accounts::RegisterVariables),
     Mutation accounts::Login(accounts::LoginVariables),
     Mutation accounts::Refresh(()),
@@ -70,6 +85,11 @@ operations! {
     Mutation bookings::CancelBooking(bookings::CancelBookingVariables),
     Mutation bookings::ChangeBooking(bookings::ChangeBookingVariables),
     Query bookings::MyBookings(bookings::MyBookingsVariables),
+    Query door::EventAtDoor(door::EventAtDoorVariables),
+    Query door::Guests(door::GuestsVariables),
+    Mutation door::CheckIn(door::CheckInVariables),
+    Mutation door::UndoCheckIn(door::CheckInVariables),
+    Subscription door::WatchArrivals(door::WatchArrivalsVariables),
     Query event_editing::EventToEdit(event_editing::EventToEditVariables),
     Mutation event_editing::CreateEvent(event_editing::CreateEventVariables),
     Mutation event_editing::UpdateEvent(event_editing::UpdateEventVariables),
@@ -89,6 +109,7 @@ operations! {
     Mutation organizers::UpdateOrganizer(organizers::UpdateOrganizerVariables),
     Mutation organizers::SetOrganizerMember(organizers::SetOrganizerMemberVariables),
     Mutation organizers::RemoveOrganizerMember(organizers::RemoveOrganizerMemberVariables),
+    Query tickets::OneBooking(tickets::BookingVariables),
 }
 
 #[cfg(test)]
@@ -124,13 +145,16 @@ mod tests {
     #[test]
     fn every_operation_is_listed() {
         let sources = [
+            include_str!("account.rs"),
             include_str!("accounts.rs"),
             include_str!("attendees.rs"),
             include_str!("bookings.rs"),
+            include_str!("door.rs"),
             include_str!("event_editing.rs"),
             include_str!("events.rs"),
             include_str!("live.rs"),
             include_str!("organizers.rs"),
+            include_str!("tickets.rs"),
         ];
         let used: usize = sources.iter().map(|source| source.matches("operation!(").count()).sum();
         assert_eq!(TEXTS.len(), used);
