@@ -12,10 +12,14 @@ use futures_util::{
 };
 use js_sys::{Date, Math};
 use leptos::{prelude::*, task::spawn_local};
-use rowlock_web_operations::live::{TicketUpdate, event_updates, remaining_tickets};
+use rowlock_web_operations::live::{
+    EventUpdates, RemainingTickets, TicketUpdate, event_updates, remaining_tickets,
+};
+use serde_json::value::to_raw_value;
 
 use super::{
     details::LiveDetails,
+    http::ResponseData,
     online::until_online,
     socket::{News, Socket, Subscriptions},
 };
@@ -26,6 +30,10 @@ use crate::{
 
 /// After this long without a connection, people are told.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(7);
+
+/// The place of each subscription on the socket.
+const COUNTS: usize = 0;
+const EDITS: usize = 1;
 
 /// Whether the counts on the page are live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,17 +204,13 @@ impl LiveCounts {
                     socket.ping();
                     continue;
                 }
-                Either::Right(News::Update(update)) => {
-                    self.apply(&update);
+                Either::Right(News::Data(COUNTS, data)) if self.apply_count(&data) => {
                     live_since.get_or_insert_with(Date::now);
                     let before = before_silence.take();
                     self.mark_live(before.unwrap_or_else(|| self.connection.get_untracked()));
                     continue;
                 }
-                Either::Right(News::Edit(edited)) => {
-                    self.details.apply(&edited);
-                    continue;
-                }
+                Either::Right(News::Data(EDITS, data)) if self.apply_edit(&data) => continue,
                 Either::Right(News::Overdue) => {
                     before_silence.get_or_insert_with(|| self.connection.get_untracked());
                     self.connection.set(Connection::Lost);
@@ -220,7 +224,8 @@ impl LiveCounts {
                     }
                     continue;
                 }
-                Either::Left(None) | Either::Right(News::Ended) => {
+                // Data that can't be read comes from another version of the server.
+                Either::Left(None) | Either::Right(News::Data(..) | News::Ended) => {
                     let millis = live_since.map_or(0.0, |since| Date::now() - since);
                     return Duration::from_millis(millis.max(0.0) as u64);
                 }
@@ -229,17 +234,32 @@ impl LiveCounts {
         }
     }
 
-    fn subscriptions(self, ids: &[Id]) -> Option<Subscriptions> {
+    fn subscriptions(self, ids: &[Id]) -> Subscriptions {
         let known = self.details.revisions(ids);
-        (!ids.is_empty()).then(|| Subscriptions {
-            counts: remaining_tickets(ids.to_vec()),
-            edits: (!known.is_empty()).then(|| event_updates(known)),
-        })
+        let mut subscriptions = Subscriptions::default();
+        // Strings and numbers can always be serialized.
+        if !ids.is_empty() {
+            subscriptions[COUNTS] = to_raw_value(&remaining_tickets(ids.to_vec())).ok();
+        }
+        if !known.is_empty() {
+            subscriptions[EDITS] = to_raw_value(&event_updates(known)).ok();
+        }
+        subscriptions
+    }
+
+    fn apply_count(self, data: &ResponseData) -> bool {
+        let update = data.parse::<RemainingTickets>();
+        update.map(|update| self.apply(&update.remaining_tickets)).is_ok()
+    }
+
+    fn apply_edit(self, data: &ResponseData) -> bool {
+        let edited = data.parse::<EventUpdates>();
+        edited.map(|edited| self.details.apply(&edited.event_updates)).is_ok()
     }
 
     /// Opens a socket, and tells people if that takes long.
     async fn open(self) -> Option<Socket> {
-        match future::select(pin!(Socket::open()), Delay::new(CONNECTION_TIMEOUT)).await {
+        match future::select(pin!(Socket::open(None)), Delay::new(CONNECTION_TIMEOUT)).await {
             Either::Left((socket, _)) => socket,
             Either::Right(((), opening)) => {
                 self.connection.set(Connection::Lost);

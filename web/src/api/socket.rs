@@ -11,16 +11,12 @@ use futures_util::{
     future::{self, Either},
 };
 use leptos::prelude::{document, location};
-use rowlock_web_operations::live::{
-    EditedEvent, EventUpdates, EventUpdatesOperation, RemainingTickets, RemainingTicketsOperation,
-    TicketUpdate,
-};
 use serde::{Deserialize, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{MessageEvent, WebSocket};
 
-use super::http::parse_response;
+use super::http::{ResponseData, parse_response};
 
 /// How long a socket may take to open.
 const OPENING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,17 +37,13 @@ pub(super) struct Socket {
     events: UnboundedReceiver<SocketEvent>,
     _listeners: [Closure<dyn FnMut(MessageEvent)>; 3],
     /// The ids of the current subscriptions. Messages for earlier ones may still arrive.
-    counts_id: Option<String>,
-    edits_id: Option<String>,
+    ids: [Option<String>; 2],
     last_id: u32,
     silence: Silence,
 }
 
-/// What a page watches.
-pub(super) struct Subscriptions {
-    pub(super) counts: RemainingTicketsOperation,
-    pub(super) edits: Option<EventUpdatesOperation>,
-}
+/// What a page watches: operations in JSON. News say at which place an operation is.
+pub(super) type Subscriptions = [Option<Box<RawValue>>; 2];
 
 /// How far the client has noticed that the server sends nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,8 +58,8 @@ enum Silence {
 
 /// A report of the socket.
 pub(super) enum News {
-    Update(TicketUpdate),
-    Edit(Box<EditedEvent>),
+    /// Data of the subscription at this place.
+    Data(usize, ResponseData),
     /// The server does not answer; the connection may be lost.
     Overdue,
     /// The server answers again.
@@ -85,11 +77,24 @@ enum SocketEvent {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum ClientMessage<'a> {
-    ConnectionInit,
-    Subscribe { id: &'a str, payload: &'a RawValue },
-    Complete { id: &'a str },
+    ConnectionInit {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        payload: Option<Credentials<'a>>,
+    },
+    Subscribe {
+        id: &'a str,
+        payload: &'a RawValue,
+    },
+    Complete {
+        id: &'a str,
+    },
     Ping,
     Pong,
+}
+
+#[derive(Serialize)]
+struct Credentials<'a> {
+    authorization: &'a str,
 }
 
 /// A message of the server; a subscription's data is in `payload`.
@@ -104,8 +109,9 @@ struct ServerMessage<'a> {
 }
 
 impl Socket {
-    /// Connects to the page's own server. `None` if that fails.
-    pub(super) async fn open() -> Option<Self> {
+    /// Connects to the page's own server, as somebody or as nobody: `authorization` is as in the
+    /// header of that name. `None` if that fails.
+    pub(super) async fn open(authorization: Option<&str>) -> Option<Self> {
         let socket = WebSocket::new_with_str(&url(), "graphql-transport-ws").ok()?;
         let (sender, events) = unbounded();
         let listeners = [
@@ -122,24 +128,27 @@ impl Socket {
             socket,
             events,
             _listeners: listeners,
-            counts_id: None,
-            edits_id: None,
+            ids: [None, None],
             last_id: 0,
             silence: Silence::Normal,
         };
         let timeout = Delay::new(OPENING_TIMEOUT);
-        let acknowledged = match future::select(pin!(opening.acknowledged()), timeout).await {
-            Either::Left((acknowledged, _)) => acknowledged,
-            Either::Right(_) => false,
-        };
+        let acknowledged =
+            match future::select(pin!(opening.acknowledged(authorization)), timeout).await {
+                Either::Left((acknowledged, _)) => acknowledged,
+                Either::Right(_) => false,
+            };
         acknowledged.then_some(opening)
     }
 
     /// Waits for the server's answer to `connection_init`.
-    async fn acknowledged(&mut self) -> bool {
+    async fn acknowledged(&mut self, authorization: Option<&str>) -> bool {
         loop {
             match self.events.next().await {
-                Some(SocketEvent::Opened) => self.send(&ClientMessage::ConnectionInit),
+                Some(SocketEvent::Opened) => {
+                    let payload = authorization.map(|authorization| Credentials { authorization });
+                    self.send(&ClientMessage::ConnectionInit { payload });
+                }
                 Some(SocketEvent::Message(text)) => {
                     let received = serde_json::from_str::<ServerMessage<'_>>(&text);
                     return received.is_ok_and(|message| message.r#type == "connection_ack");
@@ -149,25 +158,20 @@ impl Socket {
         }
     }
 
-    /// Replaces the current subscriptions by these, or by none.
-    pub(super) fn subscribe(&mut self, subscriptions: Option<Subscriptions>) {
-        for id in [self.counts_id.take(), self.edits_id.take()].into_iter().flatten() {
+    /// Replaces the current subscriptions by these.
+    pub(super) fn subscribe(&mut self, subscriptions: Subscriptions) {
+        for id in std::mem::take(&mut self.ids).into_iter().flatten() {
             self.send(&ClientMessage::Complete { id: &id });
         }
-        if let Some(Subscriptions { counts, edits }) = subscriptions {
-            self.counts_id = self.start(&counts);
-            self.edits_id = edits.and_then(|edits| self.start(&edits));
-        }
+        self.ids = subscriptions.map(|operation| Some(self.start(&operation?)));
     }
 
     /// Starts a subscription and returns its id.
-    fn start(&mut self, operation: &impl Serialize) -> Option<String> {
-        // Strings and numbers can always be serialized.
-        let payload = to_raw_value(operation).ok()?;
+    fn start(&mut self, operation: &RawValue) -> String {
         self.last_id += 1;
         let id = self.last_id.to_string();
-        self.send(&ClientMessage::Subscribe { id: &id, payload: &payload });
-        Some(id)
+        self.send(&ClientMessage::Subscribe { id: &id, payload: operation });
+        id
     }
 
     /// Asks the server for a sign of life.
@@ -220,20 +224,19 @@ impl Socket {
         };
         let has_id =
             |id: &Option<String>| message.id.is_some() && message.id.as_deref() == id.as_deref();
-        let (is_count, is_edit) = (has_id(&self.counts_id), has_id(&self.edits_id));
-        match &*message.r#type {
-            "ping" => self.send(&ClientMessage::Pong),
-            "next" if is_count || is_edit => {
-                let news = message.payload.and_then(|payload| match is_count {
-                    true => count_in(payload),
-                    false => edit_in(payload),
-                });
-                return Some(news.unwrap_or(News::Ended));
+        let place = self.ids.iter().position(has_id);
+        match (&*message.r#type, place) {
+            ("ping", _) => {
+                self.send(&ClientMessage::Pong);
+                None
             }
-            "error" | "complete" if is_count || is_edit => return Some(News::Ended),
-            _ => {}
+            ("next", Some(place)) => {
+                let data = message.payload.and_then(|data| parse_response(data.get()).ok());
+                Some(data.map_or(News::Ended, |data| News::Data(place, data)))
+            }
+            ("error" | "complete", Some(_)) => Some(News::Ended),
+            _ => None,
         }
-        None
     }
 
     fn send(&self, message: &ClientMessage<'_>) {
@@ -264,16 +267,6 @@ fn listener(
             let _ = sender.unbounded_send(event);
         }
     })
-}
-
-fn count_in(payload: &RawValue) -> Option<News> {
-    let data = parse_response(payload.get()).ok()?;
-    Some(News::Update(data.parse::<RemainingTickets>().ok()?.remaining_tickets))
-}
-
-fn edit_in(payload: &RawValue) -> Option<News> {
-    let data = parse_response(payload.get()).ok()?;
-    Some(News::Edit(Box::new(data.parse::<EventUpdates>().ok()?.event_updates)))
 }
 
 fn url() -> String {
