@@ -15,7 +15,8 @@ use crate::{
     last_list::LastListPath,
     my_bookings::MyBookings,
     pages::{
-        bookings::BookingsPage, event::EventPage, events::EventsPage, not_found::NotFoundPage,
+        booking::BookingPage, bookings::BookingsPage, event::EventPage,
+        events::EventsPage, not_found::NotFoundPage,
         register::RegisterPage, sign_in::SignInPage,
     },
     session::Session,
@@ -40,6 +41,7 @@ pub(crate) fn BookingsApp() -> impl IntoView {
         <Frame>
             <FlatRoutes fallback=NotFoundPage>
                 <Route path=path!("/bookings") view=BookingsPage />
+                <Route path=path!("/bookings/:id") view=BookingPage />
             </FlatRoutes>
         </Frame>
     }

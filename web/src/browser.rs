@@ -1,22 +1,30 @@
 //! Wrappers around the browser's own functions: numbers and prices in English, the clock, random
 //! numbers, focus, address and storage.
 
-use std::{cell::RefCell, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
 
 use futures_timer::Delay;
 use js_sys::{Array, Date, Function, Intl, JsString, Object, Reflect};
-use leptos::prelude::{document, window};
+use leptos::prelude::{document, set_timeout, window};
 use rowlock_web_operations::events::Money;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{FocusOptions, HtmlElement, Storage, VisibilityState};
+use web_sys::{Blob, FocusOptions, HtmlAnchorElement, HtmlElement, Storage, Url, VisibilityState};
 
 use crate::{language::english_variant, money::Amount, program::Program};
+
+/// How long a saved file's address stays valid. A browser may read the file long after the click.
+const ADDRESS_LIFETIME: Duration = Duration::from_secs(60);
 
 /// The price of a ticket that costs nothing.
 pub(crate) const FREE: &str = "Free";
 
 thread_local! {
+    /// Whether another page is being loaded in place of this one.
+    static IS_LEAVING: Cell<bool> = const { Cell::new(false) };
     // Formatters are kept, because creating one takes a browser longer than rendering a card.
     static NUMBER: Function = number_format(&[]);
     /// Formatters by currency.
@@ -120,12 +128,6 @@ pub(crate) fn random_key() -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A time in UTC to the second, for example "2026-12-05T18:30:00Z".
-pub(crate) fn utc_of(rfc3339: &str) -> String {
-    let written: String = Date::new(&JsValue::from_str(rfc3339)).to_iso_string().into();
-    written.get(..19).unwrap_or_default().to_owned() + "Z"
-}
-
 /// What became of an address that the visitor wants to share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shared {
@@ -141,20 +143,55 @@ pub(crate) enum Shared {
 pub(crate) async fn share(title: &str, path: &str) -> Shared {
     let navigator = window().navigator();
     let url = window().location().origin().unwrap_or_default() + path;
-    let of = |name: &str| Reflect::get(&navigator, &name.into()).ok();
-    if let Some(share) = of("share").and_then(|share| share.dyn_into::<Function>().ok()) {
+    let share = Reflect::get(&navigator, &"share".into()).ok();
+    if let Some(share) = share.and_then(|share| share.dyn_into::<Function>().ok()) {
         // The user may close it; nothing has to be done then.
         let _ = share.call1(&navigator, &object(&[("title", title), ("url", &url)]));
         return Shared::Offered;
     }
+    match copy(&url).await {
+        true => Shared::Copied,
+        false => Shared::Refused,
+    }
+}
+
+/// Copies a text. False if the browser does not let this page copy.
+pub(crate) async fn copy(text: &str) -> bool {
+    let navigator = window().navigator();
     // Pages that were not loaded over HTTPS have no clipboard.
-    if of("clipboard").is_none_or(|clipboard| clipboard.is_undefined()) {
-        return Shared::Refused;
+    let clipboard = Reflect::get(&navigator, &"clipboard".into());
+    if !clipboard.is_ok_and(|clipboard| clipboard.is_object()) {
+        return false;
     }
-    match JsFuture::from(navigator.clipboard().write_text(&url)).await {
-        Ok(_) => Shared::Copied,
-        Err(_) => Shared::Refused,
-    }
+    JsFuture::from(navigator.clipboard().write_text(text)).await.is_ok()
+}
+
+/// Lets the browser save a file for calendar programs. Its address holds the whole file.
+pub(crate) fn save_calendar_file(text: &str) {
+    let text = js_sys::encode_uri_component(text);
+    save(&format!("data:text/calendar;charset=utf-8,{text}"), "event.ics");
+}
+
+/// Lets the browser save a file under a name.
+pub(crate) fn save_file(file: &Blob, name: &str) -> Option<()> {
+    let url = Url::create_object_url_with_blob(file).ok()?;
+    save(&url, name);
+    set_timeout(
+        move || {
+            // It fails only for a text that is no address.
+            let _ = Url::revoke_object_url(&url);
+        },
+        ADDRESS_LIFETIME,
+    );
+    Some(())
+}
+
+fn save(url: &str, name: &str) {
+    let Ok(link) = document().create_element("a") else { return };
+    let link = link.unchecked_into::<HtmlAnchorElement>();
+    link.set_href(url);
+    link.set_download(name);
+    link.click();
 }
 
 /// The relation of a link to this path. The browser itself follows a link to a page of another
@@ -228,10 +265,13 @@ pub(crate) fn this_program() -> Program {
     Program::of(&path())
 }
 
-/// Loads another page in place of this one, so "back" skips this one.
+/// Loads another page in place of this one, so "back" skips this one. The first call counts: what
+/// signs the user out leads to a page, and so does the page that is only for signed-in people.
 pub(crate) fn load_instead(path: &str) {
-    // A path of this origin can be loaded.
-    let _ = window().location().replace(path);
+    if !IS_LEAVING.replace(true) {
+        // A path of this origin can be loaded.
+        let _ = window().location().replace(path);
+    }
 }
 
 /// The page's address without its origin and its query.

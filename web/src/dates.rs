@@ -76,6 +76,15 @@ pub(crate) fn time_in(time: &DateTime, zone: &str) -> String {
     with_zone(there.date_and_time(), &there, &time.0, zone)
 }
 
+/// A time in a time zone, without its date if that is today's there. For example "7:42 PM".
+pub(crate) fn time_of_today_in(time: &DateTime, zone: &str) -> String {
+    let there = written(zone, &time.0);
+    match there.date == written(zone, &browser::now()).date {
+        true => there.time,
+        false => there.date_and_time(),
+    }
+}
+
 /// When an event starts, for example "Sat, Dec 5 · 6:30 PM (New York)".
 pub(crate) fn start_of(event: &Event) -> String {
     time_in(&event.starts_at, &event.time_zone)

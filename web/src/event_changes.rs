@@ -53,6 +53,14 @@ pub(crate) fn cancellation(reason: Option<&str>) -> String {
     }
 }
 
+/// Says that the organizer has cancelled a booking, and why.
+pub(crate) fn cancelled_by_organizer(reason: Option<&str>) -> String {
+    match reason {
+        Some(reason) => format!("Cancelled by the organizer: {reason}"),
+        None => "Cancelled by the organizer.".to_owned(),
+    }
+}
+
 /// The venue and its city.
 pub(crate) fn place(event: &Event) -> String {
     match event.city.as_str() {

@@ -16,8 +16,8 @@
 //! 8. `formats`, `dates` and `browser`: the browser's formats, clock, random numbers, focus and
 //!    storage; `visibility`: whether the page is seen
 //! 9. `backoff`, `event_changes`, `event_list`, `event_path`, `language`, `money`, `picture`,
-//!    `program`, `return_path`, `sale`, `searched`, `ticket_count`, `timestamp`, `validation`: rules
-//!    that need no browser; `preview`: what the server has written into the first page
+//!    `program`, `qr`, `return_path`, `sale`, `searched`, `ticket_count`, `timestamp`,
+//!    `validation`: rules that need no browser; `preview`: what the server has written into the first page
 
 #![expect(unreachable_pub, reason = "the component macro makes public what it generates")]
 
@@ -44,6 +44,7 @@ mod pages;
 mod picture;
 mod preview;
 mod program;
+mod qr;
 mod query;
 mod redirect;
 mod repetition;

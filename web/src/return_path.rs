@@ -30,7 +30,9 @@ pub(crate) fn allowed_next_page(next: Option<&str>) -> &str {
         && segments.iter().all(is_plain)
         && matches!(
             segments.as_slice(),
-            ["events"] | ["events", _] | ["bookings"] | ["organizers", _] | ["organize", ..]
+            ["events" | "bookings"]
+                | ["events" | "bookings" | "organizers", _]
+                | ["organize", ..]
         );
     if is_page && !next.contains(char::is_control) { next } else { DEFAULT }
 }
@@ -67,6 +69,7 @@ mod tests {
             "/events//evil.example",
             "/events/\t/evil",
             "/events/a/b",
+            "/bookings/a/b",
             "events",
             "/organize//evil.example",
             "/organize/../evil",
@@ -80,6 +83,7 @@ mod tests {
         assert_eq!(allowed_next_page(Some(event)), event);
         for page in [
             "/bookings",
+            "/bookings/01990000-0000-7000-8000-000000000001",
             "/organizers/jazz",
             "/organize",
             "/organize/jazz/members",

@@ -30,7 +30,11 @@ const PROGRAMS: [Program; 3] = [
         pages: &[("index.html", "index.html"), ("page.html", "page.html")],
         styles: &["style.css"],
     },
-    Program { name: "bookings", pages: &[("bookings.html", "index.html")], styles: &["style.css"] },
+    Program {
+        name: "bookings",
+        pages: &[("bookings.html", "index.html")],
+        styles: &["style.css", "bookings.css"],
+    },
     Program {
         name: "organizer",
         pages: &[("organize.html", "index.html")],

@@ -1,6 +1,7 @@
 //! One module for each page.
 
 mod account_form;
+pub(crate) mod booking;
 pub(crate) mod bookings;
 pub(crate) mod event;
 pub(crate) mod events;

@@ -41,8 +41,11 @@ use crate::{
 /// The client's pages besides the lists, the events and the organizers, and their titles.
 const OTHER_PAGES: [(&str, &str); 2] = [("/sign-in", "Sign in"), ("/register", "Create account")];
 
-/// The page of the program for bookings, and its title.
-const BOOKINGS_PAGES: [(&str, &str); 1] = [("/bookings", "My bookings")];
+/// The pages of the program for bookings, and their titles.
+const BOOKINGS_PAGES: [(&str, &str); 2] = [
+    ("/bookings", "My bookings"),
+    ("/bookings/{id}", "Your booking"),
+];
 
 /// The pages of the organizers' program, and their titles.
 const ORGANIZERS_PAGES: [(&str, &str); 7] = [

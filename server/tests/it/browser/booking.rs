@@ -237,14 +237,15 @@ async fn the_list_has_a_section_for_what_is_coming_what_is_over_and_what_is_canc
     let browser = Browser::start(768, 900).await;
     browser.sign_in(&app.url, "Ada").await;
     browser.click_label("My bookings").await;
+    // With the buttons that cancel, and the links to tickets.
     let sections = "return [...document.querySelectorAll('.bookings-section')].map(section => [
         section.querySelector('h2').innerText,
         [...section.querySelectorAll('h3')].map(title => title.innerText),
-        section.querySelectorAll('.button').length])";
+        section.querySelectorAll('button').length, section.querySelectorAll('a.button').length])";
     let expected = json!([
-        ["Upcoming", ["Soon", "Later"], 2],
-        ["Past", ["Over"], 0],
-        ["Cancelled", ["Left"], 0]
+        ["Upcoming", ["Soon", "Later"], 2, 2],
+        ["Past", ["Over"], 0, 1],
+        ["Cancelled", ["Left"], 0, 0]
     ]);
     browser.wait_for(sections, |found| *found == expected).await;
     browser.expect_text(".paid", "2 tickets, Free | 3 × €10.00 = €30.00 | 1 ticket, €10.00").await;
@@ -257,9 +258,9 @@ async fn the_list_has_a_section_for_what_is_coming_what_is_over_and_what_is_canc
     browser.click_on_card("Soon", "Cancel booking").await;
     browser.click("dialog[open] .button-danger").await;
     let expected = json!([
-        ["Upcoming", ["Later"], 1],
-        ["Past", ["Over"], 0],
-        ["Cancelled", ["Soon", "Left"], 0]
+        ["Upcoming", ["Later"], 1, 1],
+        ["Past", ["Over"], 0, 1],
+        ["Cancelled", ["Soon", "Left"], 0, 0]
     ]);
     browser.wait_for(sections, |found| *found == expected).await;
     browser.close().await;

@@ -23,6 +23,14 @@ pub(super) const TAB: &str = "\u{e004}";
 pub(super) const ENTER: &str = "\u{e007}";
 pub(super) const ESCAPE: &str = "\u{e00c}";
 
+/// A script that keeps the names of the files that the page lets the browser save, and the texts in
+/// their addresses.
+pub(super) const KEEP_SAVED_LINKS: &str = "window.savedLinks = [];
+    HTMLAnchorElement.prototype.click = function () {
+        const text = this.href.split(',').slice(1).join(',');
+        window.savedLinks.push([this.download, decodeURIComponent(text)]);
+    };";
+
 /// The longest wait for something that must show.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time between two looks at the page.

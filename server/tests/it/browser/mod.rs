@@ -25,3 +25,4 @@ mod organizer_page;
 mod packages;
 mod page_load;
 mod playground;
+mod tickets;

@@ -12,6 +12,7 @@ use crate::{
         sale_state::sale_of,
     },
     dates,
+    event_changes::cancelled_by_organizer,
     money::cost,
     sale::Sale,
 };
@@ -30,10 +31,7 @@ pub(super) fn BookingRow(booking: Booking, to_cancel: RwSignal<Option<Booking>>)
         (is_organizers || is_confirmed && !is_held()).then(|| {
             let reason =
                 reason.clone().or_else(|| event.with(|event| event.cancellation_reason.clone()));
-            match reason {
-                Some(reason) => format!("Cancelled by the organizer: {reason}"),
-                None => "Cancelled by the organizer.".to_owned(),
-            }
+            cancelled_by_organizer(reason.as_deref())
         })
     };
     let when = match &booking.cancelled_at {
@@ -41,6 +39,7 @@ pub(super) fn BookingRow(booking: Booking, to_cancel: RwSignal<Option<Booking>>)
         Some(cancelled_at) => format!("Cancelled on {}", dates::time_here(cancelled_at)),
     };
     let reference = booking.reference.clone();
+    let tickets_path = format!("/bookings/{}", booking.id.inner());
     let id = row_id(booking.id.inner());
     let [unit, total] =
         [&booking.unit_price, &booking.total_price].map(|paid| browser::price(paid, 1));
@@ -74,25 +73,45 @@ pub(super) fn BookingRow(booking: Booking, to_cancel: RwSignal<Option<Booking>>)
                 <span class="booked-when">{when}</span>
                 {move || organizers_words().map(|words| view! { <p class="sale-note">{words}</p> })}
             </div>
-            {move || {
-                let booking = booking.clone();
-                can_cancel()
-                    .then(|| {
-                        view! {
-                            <button
-                                type="button"
-                                class="button button-quiet"
-                                aria-label=text_of(
-                                    event,
-                                    |event| format!("Cancel booking for {}", event.title),
-                                )
-                                on:click=move |_| to_cancel.set(Some(booking.clone()))
-                            >
-                                "Cancel booking"
-                            </button>
-                        }
-                    })
-            }}
+            <div class="actions">
+                {move || {
+                    let tickets = tickets_path.clone();
+                    is_held()
+                        .then(|| {
+                            view! {
+                                <a
+                                    class="button"
+                                    href=tickets
+                                    aria-label=text_of(
+                                        event,
+                                        |event| format!("Show tickets for {}", event.title),
+                                    )
+                                >
+                                    "Show tickets"
+                                </a>
+                            }
+                        })
+                }}
+                {move || {
+                    let booking = booking.clone();
+                    can_cancel()
+                        .then(|| {
+                            view! {
+                                <button
+                                    type="button"
+                                    class="button button-quiet"
+                                    aria-label=text_of(
+                                        event,
+                                        |event| format!("Cancel booking for {}", event.title),
+                                    )
+                                    on:click=move |_| to_cancel.set(Some(booking.clone()))
+                                >
+                                    "Cancel booking"
+                                </button>
+                            }
+                        })
+                }}
+            </div>
         </li>
     }
 }

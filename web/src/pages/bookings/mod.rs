@@ -5,23 +5,24 @@ mod cancel_dialog;
 mod sections;
 
 use leptos::{prelude::*, task::spawn_local};
-use rowlock_web_operations::bookings::{Booking, BookingConnection, PageInfo, my_bookings};
+use rowlock_web_operations::bookings::{
+    Booking, BookingConnection, PageInfo, my_bookings,
+};
 
 use crate::{
     api::{Failure, details::LiveDetails, live::LiveCounts},
     browser,
     components::{
-        icons::{Ticket, Warning},
+        icons::Ticket,
         notice::{FailureNotice, Notice},
+        own_page::OwnPage,
         page_heading::PageHeading,
         sign_out_button::SignOutButton,
     },
     my_bookings::MyBookings,
     query::{Query, QueryState},
-    redirect::redirect_when,
-    return_path::sign_in_path,
     scroll::ScrollPositions,
-    session::{Session, Viewer},
+    session::Session,
     toasts::{Toast, Toasts, Tone},
     visibility::PageVisibility,
 };
@@ -38,25 +39,11 @@ const MAX_WATCHED_EVENTS: usize = 200;
 
 #[component]
 pub(crate) fn BookingsPage() -> impl IntoView {
-    let session = Session::from_context();
-    redirect_when(move || session.viewer() == Viewer::SignedOut, move || sign_in_path("/bookings"));
-    let is_signed_in = Memo::new(move |_| matches!(session.viewer(), Viewer::SignedIn(_)));
     view! {
         <PageHeading title="My bookings" />
-        {move || match is_signed_in.get() {
-            true => view! { <Bookings /> }.into_any(),
-            false if session.is_unreachable() => {
-                view! {
-                    <Notice
-                        icon=Warning
-                        title="We can't reach Rowlock."
-                        text="Please check your connection. Rowlock keeps trying."
-                    />
-                }
-                    .into_any()
-            }
-            false => view! { <BookingsSkeleton /> }.into_any(),
-        }}
+        <OwnPage skeleton=BookingsSkeleton>
+            <Bookings />
+        </OwnPage>
     }
 }
 

@@ -1,22 +1,12 @@
 //! What the page shows to somebody who has booked.
 
 use leptos::{prelude::*, task::spawn_local};
-use rowlock_web_operations::{
-    DateTime,
-    events::{Event, MyBooking},
-};
+use rowlock_web_operations::events::{Event, MyBooking};
 
 use super::stepper::Stepper;
 use crate::{
-    api::live::LiveCounts,
-    browser::{self, Shared},
-    event_changes::place,
-    event_path::event_path,
-    money::cost,
-    my_bookings::MyBookings,
-    sale::Sale,
-    ticket_count::tickets,
-    toasts::{Toast, Toasts, Tone},
+    api::live::LiveCounts, browser, components::share_button::ShareButton, money::cost,
+    my_bookings::MyBookings, sale::Sale, ticket_count::tickets,
 };
 
 /// The user's booking, as the stub of a ticket.
@@ -28,23 +18,6 @@ pub(super) fn Stub(
     /// Whether somebody has just booked on this page. The focus was on the button, which is gone.
     is_new: bool,
 ) -> impl IntoView {
-    let toasts = Toasts::from_context();
-    let share = move |_| {
-        let (title, path) =
-            event.with_untracked(|event| (event.title.clone(), event_path(event.id.inner(), 1)));
-        spawn_local(async move {
-            let toast = match browser::share(&title, &path).await {
-                Shared::Offered => return,
-                Shared::Copied => Toast::new(Tone::Info, "The page's address is copied."),
-                Shared::Refused => {
-                    let text = "Your browser doesn't let pages copy. Please copy the address \
-                                from its address bar.";
-                    Toast::new(Tone::Error, text)
-                }
-            };
-            toasts.show(toast.on_this_page());
-        });
-    };
     if is_new {
         request_animation_frame(|| {
             if !browser::has_focus() {
@@ -59,8 +32,7 @@ pub(super) fn Stub(
         {move || {
             held.get()
                 .map(|held| {
-                    let id = held.id.clone();
-                    let calendar = move || event.with(|event| calendar_file(event, id.inner()));
+                    let page = format!("/bookings/{}", held.id.inner());
                     view! {
                         <p class="yours">
                             {format!("You have {}.", tickets(held.quantity))} " Reference: "
@@ -71,24 +43,14 @@ pub(super) fn Stub(
                             <Change event sale held=held.clone() />
                         </Show>
                         <div class="stub-actions">
-                            <a
-                                class="button button-quiet"
-                                href=calendar
-                                download="event.ics"
-                                rel="external"
-                            >
-                                "Add to calendar"
+                            <a class="button button-quiet" href=page rel="external">
+                                "Show tickets"
                             </a>
-                            <button type="button" class="button button-quiet" on:click=share>
-                                "Share"
-                            </button>
+                            <ShareButton event />
                         </div>
                     }
                 })
         }}
-        <a class="button button-quiet" href="/bookings" rel="external">
-            "View booking"
-        </a>
     }
 }
 
@@ -157,28 +119,4 @@ fn Change(event: RwSignal<Event>, sale: Memo<Sale>, held: MyBooking) -> impl Int
             }}
         </div>
     }
-}
-
-/// The address of a file for calendars, which holds the whole file.
-fn calendar_file(event: &Event, booking_id: &str) -> String {
-    let time = |time: &DateTime| -> String {
-        // From "2026-12-05T18:30:00Z" in whatever form.
-        browser::utc_of(&time.0).chars().filter(|c| !matches!(c, '-' | ':')).collect()
-    };
-    let text = |text: &str| {
-        let escaped = text.replace('\\', "\\\\").replace(';', "\\;").replace(',', "\\,");
-        escaped.replace('\n', "\\n")
-    };
-    let end = event.ends_at.as_ref().map(|end| format!("DTEND:{}\r\n", time(end)));
-    let file = format!(
-        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Rowlock//Rowlock//EN\r\nBEGIN:VEVENT\r\n\
-         UID:{booking_id}\r\nDTSTAMP:{}\r\nDTSTART:{}\r\n{}SUMMARY:{}\r\n\
-         LOCATION:{}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
-        time(&DateTime(browser::now())),
-        time(&event.starts_at),
-        end.unwrap_or_default(),
-        text(&event.title),
-        text(&place(event)),
-    );
-    format!("data:text/calendar;charset=utf-8,{}", js_sys::encode_uri_component(&file))
 }
