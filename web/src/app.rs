@@ -15,9 +15,10 @@ use crate::{
     last_list::LastListPath,
     my_bookings::MyBookings,
     pages::{
-        booking::BookingPage, bookings::BookingsPage, event::EventPage,
-        events::EventsPage, not_found::NotFoundPage,
-        register::RegisterPage, sign_in::SignInPage,
+        account::AccountPage, booking::BookingPage, bookings::BookingsPage, event::EventPage,
+        events::EventsPage, forgot_password::ForgotPasswordPage, not_found::NotFoundPage,
+        register::RegisterPage, reset_password::ResetPasswordPage, sign_in::SignInPage,
+        verify_email::VerifyEmailPage,
     },
     session::Session,
     toasts::Toasts,
@@ -42,6 +43,10 @@ pub(crate) fn BookingsApp() -> impl IntoView {
             <FlatRoutes fallback=NotFoundPage>
                 <Route path=path!("/bookings") view=BookingsPage />
                 <Route path=path!("/bookings/:id") view=BookingPage />
+                <Route path=path!("/account") view=AccountPage />
+                <Route path=path!("/forgot-password") view=ForgotPasswordPage />
+                <Route path=path!("/reset-password") view=ResetPasswordPage />
+                <Route path=path!("/verify-email") view=VerifyEmailPage />
             </FlatRoutes>
         </Frame>
     }

@@ -4,7 +4,7 @@ use rowlock_web_operations::bookings::{
     BookEventResult, BookingStatus, ClosedReason, PriceChanged,
 };
 
-use crate::api::Failure;
+use crate::api::{ErrorCode, Failure};
 
 /// The outcome of an attempt to book.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub(crate) enum BookingOutcome {
     /// The price is not the one that the user has seen. Nothing was booked. The sentences say what
     /// has changed.
     PriceChanged(Vec<String>),
+    /// The user's address is not confirmed, and the server wants that. Nothing was booked.
+    Unverified(String),
     /// Nothing was booked; the message says why.
     Refused(String),
     /// A refusal that this client does not know. Nothing was booked.
@@ -65,6 +67,9 @@ impl BookingOutcome {
             Ok(BookEventResult::PriceChanged(refusal)) => Self::PriceChanged(changes(&refusal)),
             Ok(BookEventResult::Other) => Self::OtherRefusal,
             Err(failure) if failure.is_inconclusive() => Self::Unknown,
+            Err(failure) if failure.code() == Some(ErrorCode::EmailNotVerified) => {
+                Self::Unverified(failure.message())
+            }
             Err(failure) => Self::Refused(failure.message()),
         }
     }
@@ -79,7 +84,9 @@ impl BookingOutcome {
             }
             Self::SoldOut { left: 1 } => format!("Sorry, only 1 ticket for {event} is left."),
             Self::SoldOut { left } => format!("Sorry, only {left} tickets for {event} are left."),
-            Self::Closed(message) | Self::Refused(message) => message.clone(),
+            Self::Closed(message) | Self::Unverified(message) | Self::Refused(message) => {
+                message.clone()
+            }
             Self::PriceChanged(changes) => {
                 format!("{event}: {} Nothing was booked.", changes.join(" "))
             }
@@ -99,10 +106,7 @@ mod tests {
     use rowlock_web_operations::{bookings::BookingClosed, events::WholeEvent};
 
     use super::*;
-    use crate::{
-        api::{ErrorCode, http::ApiError},
-        event_changes::tests::event,
-    };
+    use crate::{api::http::ApiError, event_changes::tests::event};
 
     fn outcome(answer: Result<BookEventResult, Failure>) -> BookingOutcome {
         BookingOutcome::of(answer, |_| Vec::new())
@@ -151,6 +155,10 @@ mod tests {
             assert_eq!(of_failure(api_error(code)), refused);
         }
         assert_eq!(outcome(Ok(BookEventResult::Other)), BookingOutcome::OtherRefusal);
+        assert_eq!(
+            of_failure(api_error(ErrorCode::EmailNotVerified)),
+            BookingOutcome::Unverified("Wait 3 s.".to_owned())
+        );
     }
 
     #[test]

@@ -279,6 +279,14 @@ pub(crate) fn path() -> String {
     window().location().pathname().unwrap_or_default()
 }
 
+/// A parameter in the fragment of the page's address. Browsers send no fragment to any server.
+pub(crate) fn fragment_parameter(name: &str) -> Option<String> {
+    let fragment = window().location().hash().ok()?;
+    let mut parameters = form_urlencoded::parse(fragment.trim_start_matches('#').as_bytes());
+    let (_, value) = parameters.find(|(found, _)| found == name)?;
+    Some(value.into_owned()).filter(|value| !value.is_empty())
+}
+
 /// The storage that survives a reload of the tab. `None` where storage is forbidden.
 pub(crate) fn session_storage() -> Option<Storage> {
     window().session_storage().ok().flatten()

@@ -1,5 +1,5 @@
 //! Rowlock's web client. It is three programs, which `src/bin` has: the buyer's, that of the user's
-//! bookings, and the organizers'. So a first visit loads nothing of the others' pages.
+//! bookings and account, and the organizers'. So a first visit loads nothing of the others' pages.
 //!
 //! Modules import only from the layers below them:
 //!
@@ -16,7 +16,7 @@
 //! 8. `formats`, `dates` and `browser`: the browser's formats, clock, random numbers, focus and
 //!    storage; `visibility`: whether the page is seen
 //! 9. `backoff`, `event_changes`, `event_list`, `event_path`, `language`, `money`, `picture`,
-//!    `program`, `qr`, `return_path`, `sale`, `searched`, `ticket_count`, `timestamp`,
+//!    `program`, `qr`, `return_path`, `sale`, `searched`, `ticket_count`, `timestamp`, `user_agent`,
 //!    `validation`: rules that need no browser; `preview`: what the server has written into the first page
 
 #![expect(unreachable_pub, reason = "the component macro makes public what it generates")]
@@ -56,6 +56,7 @@ mod session;
 mod ticket_count;
 mod timestamp;
 mod toasts;
+mod user_agent;
 mod validation;
 mod visibility;
 

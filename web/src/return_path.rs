@@ -32,6 +32,7 @@ pub(crate) fn allowed_next_page(next: Option<&str>) -> &str {
             segments.as_slice(),
             ["events" | "bookings"]
                 | ["events" | "bookings" | "organizers", _]
+                | ["account"]
                 | ["organize", ..]
         );
     if is_page && !next.contains(char::is_control) { next } else { DEFAULT }
@@ -70,6 +71,7 @@ mod tests {
             "/events/\t/evil",
             "/events/a/b",
             "/bookings/a/b",
+            "/account/a",
             "events",
             "/organize//evil.example",
             "/organize/../evil",
@@ -84,6 +86,7 @@ mod tests {
         for page in [
             "/bookings",
             "/bookings/01990000-0000-7000-8000-000000000001",
+            "/account",
             "/organizers/jazz",
             "/organize",
             "/organize/jazz/members",

@@ -51,6 +51,8 @@ pub(crate) enum ErrorCode {
     Unauthenticated,
     InvalidCredentials,
     EmailTaken,
+    EmailNotVerified,
+    InvalidToken,
     BadUserInput,
     Forbidden,
     NotFound,

@@ -40,9 +40,14 @@ pub(crate) fn Header() -> impl IntoView {
         }
         .into_any(),
         Viewer::SignedIn(SessionUser { name, .. }) => view! {
-            <span class="who" title=name>
-                {name.clone()}
-            </span>
+            <a
+                class="who"
+                href="/account"
+                rel=browser::rel_of("/account")
+                title="My account"
+            >
+                {name}
+            </a>
             <SignOutButton />
         }
         .into_any(),

@@ -4,6 +4,7 @@ use cynic::Id;
 use js_sys::Date;
 use leptos::{prelude::*, task::spawn_local};
 use rowlock_web_operations::{
+    account::request_email_verification,
     bookings::{BookEventInput, BookEventResult, BookingWithCount, PriceChanged, book_event},
     events::{Event, MyBooking},
 };
@@ -160,6 +161,15 @@ impl MyBookings {
         said
     }
 
+    /// Has the mail sent again with which the user confirms their address.
+    async fn send_verification_again(self) {
+        let toast = match self.session.run(&request_email_verification()).await {
+            Ok(_) => Toast::new(Tone::Success, "We have sent the mail again. Open its link."),
+            Err(failure) => Toast::new(Tone::Error, failure.message()),
+        };
+        self.toasts.show(toast);
+    }
+
     fn show_late(self, event_id: &Id, title: &str) {
         let text = format!("Your booking for {title} is taking longer than usual. Please wait…");
         let toast = Toast::new(Tone::Waiting, text);
@@ -223,6 +233,14 @@ impl MyBookings {
             BookingOutcome::PriceChanged(_) => {
                 self.settle(event_id, BookingState::NotBooked);
                 self.toasts.show(toast(Tone::Error));
+            }
+            BookingOutcome::Unverified(_) => {
+                self.settle(event_id, BookingState::NotBooked);
+                let send_again = Callback::new(move |()| {
+                    spawn_local(self.send_verification_again());
+                });
+                let refused = toast(Tone::Error).on_this_page();
+                self.toasts.show(refused.with_action("Send the mail again", send_again));
             }
             BookingOutcome::Refused(_) | BookingOutcome::OtherRefusal => {
                 self.settle(event_id, BookingState::NotBooked);

@@ -41,5 +41,10 @@ pub(crate) fn SignInPage() -> impl IntoView {
             "New here? "
             <a href=move || path_with_next("/register", &next.get())>"Create account"</a>
         </p>
+        <p class="form-alternative">
+            <a href="/forgot-password" rel="external">
+                "Forgot your password?"
+            </a>
+        </p>
     }
 }

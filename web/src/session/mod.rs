@@ -13,8 +13,9 @@ use std::time::Duration;
 use cynic::Operation;
 use futures_timer::Delay;
 use leptos::{prelude::*, task::spawn_local};
-use rowlock_web_operations::accounts::{
-    self, LoginInput, LogoutEverywhere, Refresh, RegisterInput,
+use rowlock_web_operations::{
+    account::{ResetPasswordInput, delete_account, reset_password},
+    accounts::{self, LoginInput, LogoutEverywhere, Refresh, RegisterInput},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use web_sys::{Blob, File};
@@ -230,6 +231,36 @@ impl Session {
         let answer = http::send(&accounts::register(input)).await?;
         self.set_signed_in(answer.register.into());
         Ok(())
+    }
+
+    /// Sets a new password with the token of a mail, and signs in.
+    ///
+    /// # Errors
+    /// Includes the server's messages for the form's fields.
+    pub(crate) async fn reset_password(self, input: ResetPasswordInput) -> Result<(), Failure> {
+        let _lock = tabs::lock_cookie().await;
+        let answer = http::send(&reset_password(input)).await?;
+        self.set_signed_in(answer.reset_password.into());
+        Ok(())
+    }
+
+    /// Deletes the user's account. Nobody is signed in then, in any tab.
+    ///
+    /// # Errors
+    /// Includes that the password is wrong.
+    pub(crate) async fn delete_account(self, password: String) -> Result<(), Failure> {
+        self.run(&delete_account(password)).await?;
+        self.set_signed_out();
+        Ok(())
+    }
+
+    /// The user has another name now.
+    pub(crate) fn set_name(self, name: &str) {
+        let signed_in = self.state.with_untracked(|state| state.signed_in().cloned());
+        if let Some(mut signed_in) = signed_in.filter(|signed_in| signed_in.user.name != name) {
+            signed_in.user.name = name.to_owned();
+            self.set_signed_in(signed_in);
+        }
     }
 
     /// Ends the session on the server, then in every tab.

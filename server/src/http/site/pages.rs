@@ -41,10 +41,14 @@ use crate::{
 /// The client's pages besides the lists, the events and the organizers, and their titles.
 const OTHER_PAGES: [(&str, &str); 2] = [("/sign-in", "Sign in"), ("/register", "Create account")];
 
-/// The pages of the program for bookings, and their titles.
-const BOOKINGS_PAGES: [(&str, &str); 2] = [
+/// The pages of the program for bookings and the account, and their titles.
+const BOOKINGS_PAGES: [(&str, &str); 6] = [
     ("/bookings", "My bookings"),
     ("/bookings/{id}", "Your booking"),
+    ("/account", "My account"),
+    ("/forgot-password", "Forgot your password?"),
+    ("/reset-password", "New password"),
+    ("/verify-email", "Confirm your address"),
 ];
 
 /// The pages of the organizers' program, and their titles.

@@ -4,6 +4,7 @@
 
 mod accessibility;
 mod account;
+mod account_page;
 mod allowed_operations;
 mod booking;
 mod changes;
@@ -25,4 +26,5 @@ mod organizer_page;
 mod packages;
 mod page_load;
 mod playground;
+mod recovery;
 mod tickets;

@@ -6,7 +6,7 @@ mod sections;
 
 use leptos::{prelude::*, task::spawn_local};
 use rowlock_web_operations::bookings::{
-    Booking, BookingConnection, PageInfo, my_bookings,
+    Booking, BookingConnection, MeWithBookings, PageInfo, my_bookings,
 };
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
         own_page::OwnPage,
         page_heading::PageHeading,
         sign_out_button::SignOutButton,
+        unverified_notice::UnverifiedNotice,
     },
     my_bookings::MyBookings,
     query::{Query, QueryState},
@@ -57,11 +58,18 @@ fn Bookings() -> impl IntoView {
     let rows_shown = StoredValue::new(0);
     // Of the latest request. Answers to earlier ones are dropped.
     let read_stamp = StoredValue::new(my_bookings.read_stamp());
+    let unverified_email = RwSignal::new(None::<String>);
     let bookings = Query::new(
         move || session.viewer(),
         move |_| {
             read_stamp.set_value(my_bookings.read_stamp());
-            read_page(session, rows_shown.get_value(), None)
+            let me = read_page(session, rows_shown.get_value(), None);
+            async move {
+                let MeWithBookings { email, email_verified, bookings } = me.await?;
+                // The page may be gone by now.
+                unverified_email.try_set(Some(email).filter(|_| !email_verified));
+                Ok(bookings)
+            }
         },
         move |found: &BookingConnection| {
             for booking in &found.nodes {
@@ -114,6 +122,7 @@ fn Bookings() -> impl IntoView {
         rows
     });
     view! {
+        <UnverifiedNotice email=Memo::new(move |_| unverified_email.get()) />
         {move || match state.get() {
             BookingsState::Loading => view! { <BookingsSkeleton /> }.into_any(),
             BookingsState::Failed(failure) => {
@@ -194,11 +203,11 @@ async fn read_page(
     session: Session,
     min_count: i32,
     after: Option<String>,
-) -> Result<BookingConnection, Failure> {
+) -> Result<MeWithBookings, Failure> {
     let first = min_count.clamp(PAGE_SIZE, MAX_PAGE_SIZE);
     let me = session.run(&my_bookings(first, after)).await?.me;
     // The session has just ended, and the page is about to redirect to the sign-in.
-    me.map(|me| me.bookings).ok_or(Failure::SessionEnded)
+    me.ok_or(Failure::SessionEnded)
 }
 
 /// A button that loads the bookings before the oldest one shown. They may belong anywhere in the
@@ -220,7 +229,7 @@ fn ShowMore(bookings: Query<BookingConnection>) -> impl IntoView {
         busy.set(true);
         spawn_local(async move {
             match read_page(session, 0, Some(after.clone())).await {
-                Ok(next) => bookings.update(|shown| {
+                Ok(MeWithBookings { bookings: next, .. }) => bookings.update(|shown| {
                     // Meanwhile the list may have been loaded anew.
                     if shown.page_info.end_cursor.as_ref() == Some(&after) {
                         for booking in &next.nodes {
