@@ -134,6 +134,7 @@ async fn the_pages_of_organizers_have_a_program_of_their_own(app: App) {
         ("/organize/jazz/settings", "Settings"),
         (&event, "Event"),
         (&format!("{event}/attendees"), "Attendees"),
+        (&format!("{event}/door"), "Door"),
         ("/organize/jazz/nothing", "Not found"),
     ] {
         let page = page(&app, path).await;

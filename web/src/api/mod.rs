@@ -1,5 +1,6 @@
-//! The server's API: operations over HTTP, and live counts and edits over one WebSocket.
+//! The server's API: operations over HTTP, and live counts and edits over a WebSocket.
 
+pub(crate) mod arrivals;
 pub(crate) mod details;
 pub(crate) mod http;
 pub(crate) mod live;

@@ -7,8 +7,8 @@ use leptos_router::{
 };
 
 use super::pages::{
-    attendees::AttendeesPage, edit_event::EditEventPage, home::HomePage, members::MembersPage,
-    my_events::MyEventsPage, new_event::NewEventPage, settings::SettingsPage,
+    attendees::AttendeesPage, door::DoorPage, edit_event::EditEventPage, home::HomePage,
+    members::MembersPage, my_events::MyEventsPage, new_event::NewEventPage, settings::SettingsPage,
 };
 use crate::{
     frame::{Frame, provide_shared_state},
@@ -32,6 +32,7 @@ fn Pages() -> impl IntoView {
             <Route path=path!("/organize") view=HomePage />
             <Route path=path!("/organize/events/:id") view=EditEventPage />
             <Route path=path!("/organize/events/:id/attendees") view=AttendeesPage />
+            <Route path=path!("/organize/events/:id/door") view=DoorPage />
             <Route path=path!("/organize/:slug") view=MyEventsPage />
             <Route path=path!("/organize/:slug/events/new") view=NewEventPage />
             <Route path=path!("/organize/:slug/members") view=MembersPage />

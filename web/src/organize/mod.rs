@@ -11,9 +11,11 @@
 
 mod app;
 mod attendee_list;
+mod codes_in_view;
 mod components;
 mod csv_name;
 mod currencies;
+mod door_code;
 mod edit_merge;
 mod editor;
 mod event_form;

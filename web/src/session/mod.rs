@@ -148,6 +148,15 @@ impl Session {
         self.post(body).await?.parse()
     }
 
+    /// What the header `authorization` has for the current viewer, with a token that is good. `None`
+    /// if nobody is signed in, or if the server does not answer.
+    pub(crate) async fn authorization(self) -> Option<String> {
+        // An expired token is replaced.
+        self.run(&accounts::me()).await.ok()?;
+        self.state
+            .with_untracked(|state| Some(format!("Bearer {}", state.signed_in()?.access_token)))
+    }
+
     /// Fetches a file as the current viewer.
     pub(crate) async fn download(self, path: &str) -> Result<Blob, Failure> {
         self.send_as_viewer(async |token| http::download(path, token).await).await

@@ -52,7 +52,7 @@ const BOOKINGS_PAGES: [(&str, &str); 6] = [
 ];
 
 /// The pages of the organizers' program, and their titles.
-const ORGANIZERS_PAGES: [(&str, &str); 7] = [
+const ORGANIZERS_PAGES: [(&str, &str); 8] = [
     ("/organize", "Your organizers"),
     ("/organize/{slug}", "My events"),
     ("/organize/{slug}/events/new", "New event"),
@@ -60,6 +60,7 @@ const ORGANIZERS_PAGES: [(&str, &str); 7] = [
     ("/organize/{slug}/settings", "Settings"),
     ("/organize/events/{id}", "Event"),
     ("/organize/events/{id}/attendees", "Attendees"),
+    ("/organize/events/{id}/door", "Door"),
 ];
 
 /// All addresses below this belong to the organizers' program.

@@ -1,6 +1,7 @@
 //! One module for each page.
 
 pub(super) mod attendees;
+pub(super) mod door;
 pub(super) mod edit_event;
 pub(super) mod home;
 pub(super) mod members;

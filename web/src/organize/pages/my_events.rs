@@ -225,7 +225,7 @@ fn EventRow(row: OrganizersEvent, events: Query<Option<OrganizerWithEvents>>) ->
     let sold = Memo::new(move |_| sold_of(count.get()));
     let reread_takings = reread_after_pause(move || reread_sales(session, events, id.get_value()));
     Effect::watch(move || sold.get(), move |_, _, _| reread_takings(), false);
-    let attendees = format!("{path}/attendees");
+    let (attendees, door) = (format!("{path}/attendees"), format!("{path}/door"));
     let is_draft = Memo::new(move |_| event.with(|event| event.status == EventStatus::Draft));
     view! {
         <li class="card row my-event">
@@ -244,7 +244,7 @@ fn EventRow(row: OrganizersEvent, events: Query<Option<OrganizerWithEvents>>) ->
             </div>
             <div class="row-links">
                 {move || {
-                    let attendees = attendees.clone();
+                    let (attendees, door) = (attendees.clone(), door.clone());
                     (!is_draft.get())
                         .then(|| {
                             view! {
@@ -256,6 +256,15 @@ fn EventRow(row: OrganizersEvent, events: Query<Option<OrganizerWithEvents>>) ->
                                     )
                                 >
                                     "Attendees"
+                                </a>
+                                <a
+                                    href=door
+                                    aria-label=text_of(
+                                        event,
+                                        |event| format!("Door of {}", event.title),
+                                    )
+                                >
+                                    "Door"
                                 </a>
                             }
                         })

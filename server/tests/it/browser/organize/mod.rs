@@ -2,6 +2,7 @@
 
 mod attendees;
 mod cover;
+mod door;
 mod event_form;
 mod leaving;
 mod live_sales;

@@ -139,6 +139,9 @@ fn Attendees() -> impl IntoView {
             </PageHeading>
             <Counts attendees id=id.clone() />
             <div class="actions">
+                <a class="button" href=format!("/organize/events/{id}/door")>
+                    "Door"
+                </a>
                 <DownloadButton id title date />
             </div>
             <Controls list />

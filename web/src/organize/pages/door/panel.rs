@@ -1,0 +1,142 @@
+//! The panel that says in big words whether somebody may go in, and the scans before.
+
+use leptos::prelude::*;
+
+use super::{
+    action::Action,
+    checking::{Checking, Shown},
+    outcome::Verdict,
+};
+use crate::{
+    components::icons::{Check, Clock, Close, Ticket, Warning},
+    repetition::Missing,
+};
+
+#[component]
+pub(super) fn Panel(checking: Checking) -> impl IntoView {
+    view! {
+        <div class="verdicts" aria-live="assertive" aria-atomic="true">
+            {move || panel(&checking.shown.get()).into_any()}
+        </div>
+        <div class="verdict-action">{move || buttons(checking)}</div>
+    }
+}
+
+fn panel(shown: &Shown) -> impl IntoView + use<> {
+    let (class, icon, title, details) = match shown {
+        Shown::Ready => (
+            "verdict",
+            Ticket().into_any(),
+            "Ready".to_owned(),
+            "Scan or type a ticket.".to_owned(),
+        ),
+        Shown::Checking => ("verdict", Clock().into_any(), "Checking…".to_owned(), String::new()),
+        Shown::NoAnswer(Missing::Late) => (
+            "verdict verdict-attention",
+            Clock().into_any(),
+            "Please wait".to_owned(),
+            "The answer takes long. Nobody is checked in yet.".to_owned(),
+        ),
+        Shown::NoAnswer(Missing::Lost) => {
+            let is_online = window().navigator().on_line();
+            let title = if is_online { "No answer" } else { "No network" };
+            (
+                "verdict verdict-attention",
+                Warning().into_any(),
+                title.to_owned(),
+                "It is not known whether this ticket is good. The page goes on asking.".to_owned(),
+            )
+        }
+        Shown::GivenUp => (
+            "verdict verdict-attention",
+            Warning().into_any(),
+            "Not known".to_owned(),
+            "This ticket may be checked in or not. Scan it again to find out.".to_owned(),
+        ),
+        Shown::Outcome(outcome) => {
+            let (class, icon) = match outcome.verdict {
+                Verdict::Welcome => ("verdict verdict-welcome", Check().into_any()),
+                Verdict::Attention => ("verdict verdict-attention", Warning().into_any()),
+                Verdict::Refused => ("verdict verdict-refused", Close().into_any()),
+            };
+            (class, icon, outcome.title.clone(), outcome.details.clone())
+        }
+    };
+    view! {
+        <div class=class>
+            {icon} <p class="verdict-title" dir="auto">
+                {title}
+            </p> <p class="verdict-details" dir="auto">
+                {details}
+            </p>
+        </div>
+    }
+}
+
+/// What can be done about what the panel shows.
+fn buttons(checking: Checking) -> Option<AnyView> {
+    match checking.shown.get() {
+        Shown::NoAnswer(_) => Some(
+            view! {
+                <button
+                    type="button"
+                    class="button button-quiet"
+                    on:click=move |_| checking.give_up()
+                >
+                    "Stop asking"
+                </button>
+            }
+            .into_any(),
+        ),
+        Shown::Outcome(outcome) => {
+            let code = outcome.code_to_undo?;
+            let undo = move |_| checking.start(Action::Undo, code.clone());
+            Some(
+                view! {
+                    <button type="button" class="button button-quiet" on:click=undo>
+                        "Undo"
+                    </button>
+                }
+                .into_any(),
+            )
+        }
+        Shown::Ready | Shown::Checking | Shown::GivenUp => None,
+    }
+}
+
+/// The outcomes before, the newest first.
+#[component]
+pub(super) fn RecentScans(checking: Checking) -> impl IntoView {
+    move || {
+        let recent = checking.recent.get();
+        (!recent.is_empty()).then(|| {
+            view! {
+                <section class="section">
+                    <h2>"Last scans"</h2>
+                    <ol class="recent" reversed>
+                        <For
+                            each=move || recent.clone()
+                            key=|(number, _)| *number
+                            children=|(_, outcome)| {
+                                let icon = match outcome.verdict {
+                                    Verdict::Welcome => Check().into_any(),
+                                    Verdict::Attention => Warning().into_any(),
+                                    Verdict::Refused => Close().into_any(),
+                                };
+                                view! {
+                                    <li>
+                                        {icon} <span dir="auto">
+                                            <strong>{outcome.title}</strong>
+                                            " "
+                                            {outcome.details}
+                                        </span>
+                                    </li>
+                                }
+                            }
+                        />
+                    </ol>
+                </section>
+            }
+        })
+    }
+}
