@@ -9,6 +9,9 @@ use super::{
 };
 use crate::database::within_transaction_timeout;
 
+/// Longest token that is looked up, in bytes.
+const MAX_TOKEN_BYTES: usize = 64;
+
 impl Accounts {
     /// Gives the person's calendar an address that nobody can guess, in place of the one before.
     ///
@@ -31,6 +34,21 @@ impl Accounts {
         user: UserId,
     ) -> Result<user::Model, AccountsError> {
         self.set_calendar_token(user, None).await
+    }
+
+    /// The person whose calendar has this token in its address.
+    ///
+    /// # Errors
+    /// Only when the database fails.
+    pub(crate) async fn find_by_calendar_token(
+        &self,
+        token: &str,
+    ) -> Result<Option<user::Model>, AccountsError> {
+        // PostgreSQL can't take NUL in a text.
+        if token.len() > MAX_TOKEN_BYTES || token.contains('\0') {
+            return Ok(None);
+        }
+        Ok(store::find_user_by_calendar_token(self.db.reads(), token).await?)
     }
 
     async fn set_calendar_token(

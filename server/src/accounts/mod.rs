@@ -25,6 +25,7 @@ mod settings;
 mod store;
 mod test_accounts;
 mod token_store;
+mod unsubscribe;
 mod user_agent;
 mod verified;
 

@@ -13,6 +13,7 @@ use super::{
     sessions::{Sessions, SessionsError, SignedIn},
     settings::{AccountArgs, JwtSecrets},
     store,
+    unsubscribe::UnsubscribeTokens,
     user_agent::UserAgent,
     verified::VerifiedEmails,
 };
@@ -84,6 +85,7 @@ pub struct Accounts {
     pub(super) sessions: Sessions,
     pub(super) jobs: Queue,
     pub(super) mailed_tokens: MailedTokens,
+    pub(super) unsubscribe_tokens: UnsubscribeTokens,
     known_devices: KnownDevices,
     settings: AccountArgs,
     verified: Batcher<VerifiedEmails>,
@@ -105,6 +107,7 @@ impl Accounts {
             known_devices: KnownDevices::new(secrets, clock.clone()),
             passwords: Passwords::new(),
             mailed_tokens: MailedTokens::new(secrets),
+            unsubscribe_tokens: UnsubscribeTokens::new(secrets),
             verified: Batcher::new(verified, Bounds::FOR_LOOKUPS, queue),
             db,
             clock,

@@ -147,6 +147,24 @@ pub(crate) async fn update_calendar_token(
         .map(drop)
 }
 
+/// Sends a user no more reminders.
+pub(crate) async fn end_reminders(db: &impl ConnectionTrait, id: UserId) -> Result<(), DbErr> {
+    user::Entity::update_many()
+        .col_expr(user::Column::Reminders, Expr::val(false))
+        .filter(user::Column::Id.eq(id))
+        .exec(db)
+        .await
+        .map(drop)
+}
+
+/// The user with this private address of a calendar.
+pub(crate) async fn find_user_by_calendar_token(
+    db: &impl ConnectionTrait,
+    token: &str,
+) -> Result<Option<user::Model>, DbErr> {
+    user::Entity::find().filter(user::Column::CalendarToken.eq(token)).one(db).await
+}
+
 pub(crate) async fn insert_user(db: &impl ConnectionTrait, user: user::Model) -> Result<(), DbErr> {
     user::Entity::insert(user.into_active_model()).exec_without_returning(db).await.map(drop)
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What a letter is about.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Told<'a> {
     pub(super) booking: &'a booking::Model,
     pub(super) event: &'a event::Model,
@@ -19,10 +19,12 @@ pub(super) struct Told<'a> {
     pub(super) organizer: &'a str,
     pub(super) user: &'a user::Model,
     pub(super) postman: &'a Postman,
+    /// The address at which the person ends reminders.
+    pub(super) unsubscribe: String,
     pub(super) now: DateTime<Utc>,
 }
 
-pub(super) fn letter(news: &News, told: Told<'_>) -> Letter {
+pub(super) fn letter(news: &News, told: &Told<'_>) -> Letter {
     let is_cancelled = told.booking.status == booking::Status::Cancelled;
     let (subject, mut blocks) = match news {
         News::Booked => booked(told),
@@ -51,7 +53,7 @@ pub(super) fn letter(news: &News, told: Told<'_>) -> Letter {
         blocks,
         reason: "You get this mail because you booked tickets with this address.".to_owned(),
         calendar,
-        unsubscribe: None,
+        unsubscribe: (*news == News::Reminder).then(|| told.unsubscribe.clone()),
     }
 }
 
@@ -95,7 +97,7 @@ fn price(booking: &booking::Model) -> String {
     format!("{quantity} × {one} {currency} = {all} {currency}")
 }
 
-fn booked(told: Told<'_>) -> (String, Vec<Block>) {
+fn booked(told: &Told<'_>) -> (String, Vec<Block>) {
     let (tickets, title) = (told.tickets(), told.title());
     let blocks = vec![Block::paragraph(format!(
         "You have booked {tickets} for {title}. Bring the tickets on your telephone or on paper. Until \
@@ -104,7 +106,7 @@ fn booked(told: Told<'_>) -> (String, Vec<Block>) {
     (format!("Booked: {tickets} for {title}"), blocks)
 }
 
-fn changed(told: Told<'_>) -> (String, Vec<Block>) {
+fn changed(told: &Told<'_>) -> (String, Vec<Block>) {
     let (tickets, title) = (told.tickets(), told.title());
     let blocks = vec![Block::paragraph(format!(
         "You have changed your booking for {title}. You now have {tickets}."
@@ -112,7 +114,7 @@ fn changed(told: Told<'_>) -> (String, Vec<Block>) {
     (format!("Changed: you now have {tickets} for {title}"), blocks)
 }
 
-fn cancelled(told: Told<'_>) -> (String, Vec<Block>) {
+fn cancelled(told: &Told<'_>) -> (String, Vec<Block>) {
     let (tickets, title, organizer) = (told.tickets(), told.title(), told.organizer);
     let reason = |reason: &Option<String>| {
         let reason = reason.as_deref().filter(|reason| !reason.is_empty());
@@ -155,7 +157,7 @@ fn cancelled(told: Told<'_>) -> (String, Vec<Block>) {
     }
 }
 
-fn event_changed(told: Told<'_>, before: &Announced) -> (String, Vec<Block>) {
+fn event_changed(told: &Told<'_>, before: &Announced) -> (String, Vec<Block>) {
     let event = told.event;
     let old = before.in_event(event);
     let (new_time, old_time) =
@@ -189,7 +191,7 @@ fn event_changed(told: Told<'_>, before: &Announced) -> (String, Vec<Block>) {
     (subject, blocks)
 }
 
-fn reminder(told: Told<'_>) -> (String, Vec<Block>) {
+fn reminder(told: &Told<'_>) -> (String, Vec<Block>) {
     let time = time_in_words(told.event, Year::IfOther(told.now));
     let title = told.title();
     let blocks = vec![Block::paragraph(format!(

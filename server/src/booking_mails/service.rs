@@ -1,6 +1,7 @@
 //! Does the jobs that tell people what became of their bookings.
 
-use rowlock_entities::{BookingId, JobId, booking, event};
+use chrono::{DateTime, Utc};
+use rowlock_entities::{BookingId, JobId, booking, event, user};
 
 use super::letters::{Told, letter};
 use crate::{
@@ -56,9 +57,10 @@ impl BookingMails {
         let Some(event) = self.events.find(booking.event_id).await? else { return Ok(()) };
         let Some(user) = self.accounts.find_user(booking.user_id).await? else { return Ok(()) };
         let now = self.clock.now();
-        if !is_still_news(news, &booking, &event, now) {
+        if !is_still_news(news, &booking, &event, &user, now) {
             return Ok(());
         }
+        let unsubscribe = format!("/unsubscribe/{}", self.accounts.unsubscribe_token(user.id));
         let organizer = self.organizers.find(event.organizer_id).await?;
         let organizer = organizer.map(|found| found.name.clone()).unwrap_or_default();
         let told = Told {
@@ -67,9 +69,10 @@ impl BookingMails {
             organizer: &organizer,
             user: &user,
             postman: &self.postman,
+            unsubscribe: self.postman.link(&unsubscribe),
             now,
         };
-        self.postman.send(id, &letter(news, told)).await
+        self.postman.send(id, &letter(news, &told)).await
     }
 }
 
@@ -78,8 +81,13 @@ fn is_still_news(
     news: &News,
     booking: &booking::Model,
     event: &event::Model,
-    now: chrono::DateTime<chrono::Utc>,
+    user: &user::Model,
+    now: DateTime<Utc>,
 ) -> bool {
+    if user.deleted_at.is_some() {
+        // The mail about the account says that its bookings are cancelled.
+        return false;
+    }
     match news {
         News::Booked | News::Changed | News::Cancelled => true,
         News::EventChanged(_) => {
@@ -89,6 +97,7 @@ fn is_still_news(
             booking.status == booking::Status::Confirmed
                 && event.status == event::Status::Published
                 && event.starts_at > now
+                && user.reminders
         }
     }
 }

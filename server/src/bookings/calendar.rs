@@ -37,7 +37,7 @@ pub(crate) fn calendar_of_mail(
 }
 
 /// A file of the type text/calendar with these entries.
-fn calendar_file<'a>(
+pub(crate) fn calendar_file<'a>(
     entries: impl IntoIterator<Item = Entry<'a>>,
     method: Method,
     postman: &Postman,

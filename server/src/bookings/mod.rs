@@ -10,7 +10,7 @@ mod service;
 mod store;
 
 pub(crate) use attendees::{Attendee, AttendeeFilter};
-pub(crate) use calendar::{Entry, calendar_of_mail};
+pub(crate) use calendar::{Entry, calendar_file, calendar_of_mail};
 pub(crate) use reference::Reference;
 pub(crate) use sales::Sales;
 pub use service::{Bookings, BookingsError};

@@ -6,6 +6,7 @@ mod answer;
 mod arrived;
 mod attendees_csv;
 mod body;
+mod calendar_feed;
 mod client_address;
 mod cors;
 mod covers;
@@ -27,6 +28,7 @@ mod site;
 mod state;
 mod streaming;
 mod trace_parent;
+mod unsubscribe;
 mod websocket;
 
 use std::{any::Any, sync::Arc};
@@ -92,6 +94,8 @@ pub(crate) fn router(
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(probes::metrics))
         .route("/account/data.json", get(account_data::get))
+        .route("/calendar/{name}", get(calendar_feed::get))
+        .route("/unsubscribe/{token}", get(unsubscribe::get).post(unsubscribe::post))
         .route("/events/{id}/attendees.csv", get(attendees_csv::get))
         .route("/events/{id}/cover", put(covers::put).delete(covers::delete))
         .route("/covers/{name}", get(covers::get_file))

@@ -1,6 +1,7 @@
 //! Everything about one person: its export, and its deletion. It spans the domains, so it is above
 //! them.
 
+mod calendar;
 mod deletion;
 mod export;
 mod service;

@@ -23,6 +23,8 @@ on_both_engines! {
     an_organizer_who_cancels_says_why
     people_are_told_when_their_event_is_moved
     people_are_reminded_once_a_day_before
+    who_unsubscribes_gets_no_more_reminders
+    the_private_calendar_has_all_bookings_until_it_is_removed
     a_mail_that_is_refused_for_now_is_sent_again_as_the_same_mail
     a_mail_that_is_refused_for_good_waits_for_an_operator
     a_connection_that_is_closed_after_the_mail_loses_nothing
@@ -198,6 +200,94 @@ async fn people_are_reminded_once_a_day_before(app: App) {
     let mails = smtp.wait_for(5).await;
     let reminders = mails.iter().filter(|mail| mail.subject.starts_with("Reminder")).count();
     assert_eq!((mails.len(), reminders), (5, 2));
+}
+
+async fn who_unsubscribes_gets_no_more_reminders(app: App) {
+    let (app, smtp) = with_smtp(&app).await;
+    let (host, users) = (Host::found(&app).await, app.users(2).await);
+    let starts_at = Utc::now() + chrono::Duration::hours(20);
+    let event =
+        host.event(&app, json!({ "startsAt": Utc::now() + chrono::Duration::hours(30) })).await;
+    for user in &users {
+        booked(&app, user, &event, 1).await;
+    }
+    smtp.wait_for(2).await;
+    host.edit(&app, &event, json!({ "startsAt": starts_at })).await;
+    let mails = smtp.wait_for(6).await;
+    let reminder = mails.iter().find(|mail| {
+        mail.subject.starts_with("Reminder")
+            && mail.to[0].contains(&user_of(&app, &users[0]).to_string())
+    });
+    let headers = &reminder.unwrap().headers;
+    assert_eq!(headers["list-unsubscribe-post"], "List-Unsubscribe=One-Click");
+    let link = headers["list-unsubscribe"].as_str().unwrap();
+    let path = link.trim_matches(['<', '>']).strip_prefix("https://tickets.example").unwrap();
+    assert!(reminder.unwrap().text.contains(path));
+    let page = app.get(path).send().await.unwrap();
+    assert!(page.text().await.unwrap().contains("<form method=\"post\">"));
+    for wrong in ["/unsubscribe/abc", &path[..path.len() - 2]] {
+        assert_eq!(
+            app.http.post(format!("{}{wrong}", app.url)).send().await.unwrap().status(),
+            404
+        );
+    }
+    // As mail programs do.
+    let request = app.http.post(format!("{}{path}", app.url)).body("List-Unsubscribe=One-Click");
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    let me = "{ me { reminders } }";
+    assert_eq!(app.data(Some(&users[0]), me, json!({})).await["me"]["reminders"], false);
+    assert_eq!(app.data(Some(&users[1]), me, json!({})).await["me"]["reminders"], true);
+    let moved = starts_at + chrono::Duration::minutes(5);
+    host.edit(&app, &event, json!({ "startsAt": moved })).await;
+    // Both are told that it was moved, and one is reminded.
+    let mails = smtp.wait_for(9).await;
+    let reminders: Vec<_> =
+        mails[6..].iter().filter(|mail| mail.subject.starts_with("Reminder")).collect();
+    assert_eq!(reminders.len(), 1);
+    assert!(reminders[0].to[0].contains(&user_of(&app, &users[1]).to_string()));
+    assert_eq!(smtp.taken().len(), 9);
+}
+
+async fn the_private_calendar_has_all_bookings_until_it_is_removed(app: App) {
+    let (host, users) = (Host::found(&app).await, app.users(2).await);
+    let event = host.event(&app, json!({ "title": "Jazz; with, all" })).await;
+    let other = host.event(&app, json!({ "title": "Blues" })).await;
+    let first = booked(&app, &users[0], &event, 2).await;
+    let second = booked(&app, &users[0], &other, 1).await;
+    booked(&app, &users[1], &other, 1).await;
+    app.cancel(&users[0], &second).await;
+    let create = "mutation { createCalendarFeed { calendarUrl } }";
+    let url = app.data(Some(&users[0]), create, json!({})).await;
+    let url = url["createCalendarFeed"]["calendarUrl"].as_str().unwrap().to_owned();
+    let path = url.strip_prefix("http://localhost:8080").unwrap().to_owned();
+    let answer = app.get(&path).send().await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "text/calendar; charset=utf-8");
+    let read = "import icalendar, json, sys
+events = icalendar.Calendar.from_ical(sys.stdin.buffer.read()).walk('VEVENT')
+print(json.dumps([[str(e['UID']), str(e['SUMMARY']), str(e['STATUS'])] for e in events]))";
+    let mut python = std::process::Command::new("/usr/bin/python3")
+        .args(["-c", read])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let file = answer.text().await.unwrap();
+    std::io::Write::write_all(&mut python.stdin.take().unwrap(), file.as_bytes()).unwrap();
+    let events: serde_json::Value =
+        serde_json::from_slice(&python.wait_with_output().unwrap().stdout).unwrap();
+    let expected = json!([
+        [format!("{second}@localhost"), "Blues", "CANCELLED"],
+        [format!("{first}@localhost"), "Jazz; with, all", "CONFIRMED"],
+    ]);
+    assert_eq!(events, expected);
+    let again = app.data(Some(&users[0]), create, json!({})).await;
+    assert_ne!(again["createCalendarFeed"]["calendarUrl"], url);
+    let remove = "mutation { removeCalendarFeed { calendarUrl } }";
+    let removed = app.data(Some(&users[0]), remove, json!({})).await;
+    assert_eq!(removed["removeCalendarFeed"]["calendarUrl"], json!(null));
+    for gone in [path.as_str(), "/calendar/.ics", "/calendar/%00.ics", "/calendar/abc"] {
+        assert_eq!(app.get(gone).send().await.unwrap().status(), 404, "{gone}");
+    }
 }
 
 async fn a_mail_that_is_refused_for_now_is_sent_again_as_the_same_mail(app: App) {
