@@ -232,14 +232,11 @@ impl Door {
         let name = store::find_name(&tx, booking.user_id).await?.unwrap_or_default();
         let number = number
             .or_else(|| checked_in_by_scan(&check_ins, scan.id))
-            .or_else(|| next_number(&booking, &check_ins));
-        let number_in = match number {
-            Some(number) => check_ins.iter().find(|known| known.number == number),
-            // All are in.
-            None => check_ins.iter().max_by_key(|known| (known.checked_in_at, known.number)),
-        };
-        if let Some(known) = number_in {
-            let ticket = PresentedTicket { booking, number: known.number, name };
+            .or_else(|| next_number(&booking, &check_ins))
+            .or_else(|| last_number(&check_ins))
+            .unwrap_or(booking.quantity);
+        let ticket = PresentedTicket { booking, number, name };
+        if let Some(known) = check_ins.iter().find(|known| known.number == number) {
             if scan.id.is_some() && known.scan_id.as_deref() == scan.id {
                 return Ok((CheckInOutcome::Done(ticket), false));
             }
@@ -250,18 +247,17 @@ impl Door {
             let at = known.checked_in_at;
             return Ok((CheckInOutcome::AlreadyCheckedIn { ticket, at, by }, false));
         }
-        let number = number.unwrap_or(1);
         let check_in = check_in::Model {
-            booking_id: booking.id,
+            booking_id: ticket.booking.id,
             number,
-            event_id: booking.event_id,
+            event_id: scan.event,
             checked_in_at: self.clock.now(),
             checked_in_by: Some(member),
             scan_id: scan.id.map(str::to_owned),
         };
         store::insert(&tx, check_in).await?;
         tx.commit().await?;
-        Ok((CheckInOutcome::Done(PresentedTicket { booking, number, name }), true))
+        Ok((CheckInOutcome::Done(ticket), true))
     }
 
     /// Returns whether it has taken a check-in back now, with the outcome.
@@ -307,4 +303,10 @@ fn checked_in_by_scan(check_ins: &[check_in::Model], scan: Option<&str>) -> Opti
 fn next_number(booking: &booking::Model, check_ins: &[check_in::Model]) -> Option<i32> {
     let is_in = |number: i32| check_ins.iter().any(|known| known.number == number);
     (1..=booking.quantity).find(|number| !is_in(*number))
+}
+
+/// The ticket of a booking that was checked in last.
+fn last_number(check_ins: &[check_in::Model]) -> Option<i32> {
+    let last = check_ins.iter().max_by_key(|known| (known.checked_in_at, known.number));
+    last.map(|known| known.number)
 }

@@ -154,7 +154,7 @@ impl Hub {
         }
     }
 
-    /// Is woken by each change of the check-ins at an event from now on.
+    /// A receiver that is woken by each change of the check-ins at an event from now on.
     pub(crate) fn watch_check_ins(&self, event: EventId) -> watch::Receiver<()> {
         let mut state = self.0.state.lock();
         state.check_ins.retain(|_, watched| watched.receiver_count() > 0);
