@@ -38,11 +38,12 @@ const TOKENS_AND_CURSORS: u32 = 300;
 const SOCKETS: u32 = 200;
 
 /// Codes of errors that the client caused.
-const CLIENT_ERROR_CODES: [&str; 8] = [
+const CLIENT_ERROR_CODES: [&str; 9] = [
     "BAD_USER_INPUT",
     "EMAIL_TAKEN",
     "FORBIDDEN",
     "INVALID_CREDENTIALS",
+    "INVALID_TOKEN",
     "NOT_FOUND",
     "QUERY_TOO_COMPLEX",
     "RATE_LIMITED",
