@@ -69,9 +69,9 @@ pub(super) async fn run_every_operation(app: &App, server: &Program, player: &Pl
     assert_eq!(data["bookings"].as_array().unwrap().len(), 1);
     send("mutation { deleteAccount(input: { password: \"planned-3\" }) }", json!({})).await;
     wait_until(Duration::from_secs(20), "the booking is cancelled", async || {
-        let due = job::Entity::find().filter(job::Column::Kind.ne("cancel_bookings_of_event"));
+        let left = job::Entity::find().filter(job::Column::Kind.eq("cancel_bookings_of_account"));
         // The second look is due later.
-        due.count(app.db()).await.unwrap() == 1
+        left.count(app.db()).await.unwrap() == 1
     })
     .await;
 }
