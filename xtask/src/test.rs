@@ -38,7 +38,7 @@ const NEED_BROWSER: &[&str] = &["browser::"];
 const NEED_PACKAGES: &[&str] = &["packages::", "browser::packages::"];
 const NEED_POOLER: &[&str] = &["pooler::"];
 /// Its tests send mails to an SMTP server in Python, which reads them with Python's parsers.
-const NEED_MAIL_SERVER: &[&str] = &["mails::", "mail_crashes::"];
+const NEED_MAIL_SERVER: &[&str] = &["mails::", "mail_crashes::", "browser::mail_journey::"];
 const NEED_CLIENTS: &[&str] =
     &["clients::", "documentation_examples::", "browser::client_libraries::"];
 

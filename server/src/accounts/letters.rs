@@ -13,7 +13,7 @@ pub(super) fn verify_email(to: Recipient, url: String) -> Letter {
         "Confirm your email address",
         vec![
             Block::paragraph(format!(
-                "an account at {site} was made with this address. Please confirm that it is yours. \
+                "An account at {site} was made with this address. Please confirm that it is yours. \
                  The link is good for seven days."
             )),
             Block::Button { label: "Confirm this address", url },
@@ -31,7 +31,7 @@ pub(super) fn change_email(to: Recipient, url: String) -> Letter {
         "Confirm your new email address",
         vec![
             Block::paragraph(format!(
-                "your account at {site} is to have this address. It does once you have confirmed it. \
+                "Your account at {site} is to have this address. It does once you have confirmed it. \
                  The link is good for seven days."
             )),
             Block::Button { label: "Use this address", url },
@@ -49,7 +49,7 @@ pub(super) fn reset_password(to: Recipient, url: String) -> Letter {
         "Choose a new password",
         vec![
             Block::paragraph(format!(
-                "somebody asked for a new password for your account at {site}. Choose one with this \
+                "Somebody asked for a new password for your account at {site}. Choose one with this \
                  link. It is good once, for an hour."
             )),
             Block::Button { label: "Choose a new password", url },
@@ -69,7 +69,7 @@ pub(super) fn password_changed(to: Recipient, url: String) -> Letter {
         "Your password was changed",
         vec![
             Block::paragraph(
-                "your password was changed, and you are signed out everywhere else. If it was you, \
+                "Your password was changed, and you are signed out everywhere else. If it was you, \
                  there is nothing to do.",
             ),
             Block::paragraph("If it was not you, choose a new password at once:"),
@@ -86,7 +86,7 @@ pub(super) fn email_change_requested(to: Recipient, masked_new_email: &str, url:
         "Your email address is to be changed",
         vec![
             Block::paragraph(format!(
-                "your account is to have the address {masked_new_email}. This address stays in force \
+                "Your account is to have the address {masked_new_email}. This address stays in force \
                  until the new one is confirmed. If it was you, there is nothing to do here."
             )),
             Block::paragraph(
@@ -106,7 +106,7 @@ pub(super) fn email_changed(to: Recipient, sender: &str) -> Letter {
         "Your email address was changed",
         vec![
             Block::paragraph(
-                "your account has another address now, as was asked for and confirmed there. This \
+                "Your account has another address now, as was asked for and confirmed there. This \
                  address gets no more mail about it.",
             ),
             Block::paragraph(format!("If it was not you, write to {sender}.")),
@@ -122,7 +122,7 @@ pub(super) fn account_deleted(to: Recipient, sender: &str) -> Letter {
         "Your account was deleted",
         vec![
             Block::paragraph(
-                "your account was deleted. Your bookings of coming events are being cancelled, and \
+                "Your account was deleted. Your bookings of coming events are being cancelled, and \
                  nothing names you any more.",
             ),
             Block::paragraph(format!("If it was not you, write to {sender}.")),

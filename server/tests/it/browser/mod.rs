@@ -20,6 +20,7 @@ mod layout;
 mod list;
 mod live;
 mod lost_answers;
+mod mail_journey;
 mod messages;
 mod organize;
 mod organizer_page;
