@@ -22,10 +22,15 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 
 # Runs the program, which can't write to its own files.
 FROM debian:bookworm-slim
-RUN useradd --no-create-home --shell /usr/sbin/nologin --uid 10001 rowlock
+# The certificates are for mail servers. Without a mail server, mails are files in /mail.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --no-create-home --shell /usr/sbin/nologin --uid 10001 rowlock \
+    && install --directory --owner=rowlock /mail
 COPY --from=build /out/rowlock /usr/local/bin/rowlock
 COPY --from=build /out/web /srv/rowlock
-ENV LISTEN_ADDR=0.0.0.0:8080 WEB_DIR=/srv/rowlock LOG_FORMAT=json
+ENV LISTEN_ADDR=0.0.0.0:8080 WEB_DIR=/srv/rowlock MAIL_DIR=/mail LOG_FORMAT=json
 USER 10001
 EXPOSE 8080
 STOPSIGNAL SIGTERM

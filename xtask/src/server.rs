@@ -91,6 +91,7 @@ impl Drop for Server {
 pub(crate) fn rowlock(profile: &str, command: &str, database: &str) -> Command {
     let mut rowlock = Command::new(target_folder().join(profile).join("rowlock"));
     rowlock.arg(command).env_clear().env("DATABASE_URL", database).env("JWT_SECRET", JWT_SECRET);
+    rowlock.env("MAIL_DIR", target_folder().join("mail"));
     rowlock
 }
 

@@ -96,6 +96,7 @@ fn write_control(root: &Path, version: &str, architecture: &str) -> Result<()> {
          Maintainer: The Rowlock maintainers <maintainers@rowlock.invalid>\n\
          Installed-Size: {kibibytes}\n\
          Depends: libc6 (>= {glibc}), libgcc-s1\n\
+         Recommends: ca-certificates\n\
          Suggests: postgresql\n\
          Section: web\n\
          Priority: optional\n\
