@@ -1,11 +1,14 @@
 //! The domains' services, wired to one database, clock and hub.
 
+use std::sync::Arc;
+
 use clap::Args;
+use governor::Quota;
 use sea_orm::DbBackend;
 
 use crate::{
     accounts::{AccessTokens, AccountArgs, Accounts, JwtSecrets, Sessions},
-    booking_mails::BookingMails,
+    booking_mails::{BookingMails, PerHour},
     bookings::Bookings,
     clock::Clock,
     covers::Covers,
@@ -120,7 +123,8 @@ impl Services {
 
     pub(crate) fn booking_mails(&self) -> BookingMails {
         let Self { accounts, bookings, events, organizers, postman, clock, .. } = self.clone();
-        BookingMails { accounts, bookings, events, organizers, postman, clock }
+        let unverified = Arc::new(PerHour::keyed(Quota::per_hour(postman.per_unverified_user())));
+        BookingMails { accounts, bookings, events, organizers, postman, clock, unverified }
     }
 
     pub(crate) fn personal_data(&self) -> PersonalData {

@@ -66,7 +66,7 @@ impl Accounts {
             store::revoke_sessions_of(&tx, user.id, kept, self.clock.now()).await?;
             // A link that somebody has asked for must not undo this.
             let void = [Purpose::ResetPassword, Purpose::ChangeEmail];
-            token_store::delete_of(&tx, user.id, &void).await?;
+            token_store::void(&tx, user.id, &void, self.clock.now()).await?;
             enqueue(&tx, &AccountMail::password_changed(user.id)).await?;
             Ok::<_, AccountsError>(tx.commit().await?)
         })
@@ -103,7 +103,7 @@ impl Accounts {
             let mut locked = self.lock_with_same_password(&tx, user).await?;
             if email == locked.email {
                 locked.pending_email = None;
-                token_store::delete_of(&tx, user.id, &[Purpose::ChangeEmail]).await?;
+                token_store::void(&tx, user.id, &[Purpose::ChangeEmail], self.clock.now()).await?;
             } else {
                 locked.pending_email = Some(email.clone());
                 self.send_verification(&tx, user.id, Purpose::ChangeEmail, email.clone()).await?;

@@ -94,7 +94,7 @@ impl Accounts {
             return Err(AccountsError::TooManyMails(TooManyRequests { retry_after_seconds }));
         }
         if !sent.is_empty() {
-            token_store::replace_all_of(tx, user_id, purpose, now).await?;
+            token_store::void(tx, user_id, &[purpose], now).await?;
             token_store::delete_replaced_of(tx, user_id, now - MAIL_PERIOD).await?;
         }
         let token = account_token::Model {
@@ -130,14 +130,15 @@ impl Accounts {
             match token.purpose {
                 Purpose::VerifyEmail if token.email == user.email => {
                     user.email_verified_at = user.email_verified_at.or(Some(now));
-                    token_store::delete_of(&tx, user.id, &[Purpose::VerifyEmail]).await?;
+                    token_store::void(&tx, user.id, &[Purpose::VerifyEmail], self.clock.now())
+                        .await?;
                 }
                 Purpose::ChangeEmail if user.pending_email.as_ref() == Some(&token.email) => {
                     let old = std::mem::replace(&mut user.email, token.email);
                     user.pending_email = None;
                     user.email_verified_at = Some(now);
                     // What was sent to the old address is void.
-                    token_store::delete_of(&tx, user.id, &ALL_PURPOSES).await?;
+                    token_store::void(&tx, user.id, &ALL_PURPOSES, self.clock.now()).await?;
                     let name = user.name.clone();
                     enqueue(&tx, &AccountMail::EmailChanged { email: old, name }).await?;
                 }
@@ -165,7 +166,7 @@ impl Accounts {
             let user = store::lock_account(&tx, id).await?.ok_or(AccountsError::NoSuchAccount)?;
             let email_verified_at = user.email_verified_at.or(Some(self.clock.now()));
             store::update_emails(&tx, &user::Model { email_verified_at, ..user }).await?;
-            token_store::delete_of(&tx, id, &[Purpose::VerifyEmail]).await?;
+            token_store::void(&tx, id, &[Purpose::VerifyEmail], self.clock.now()).await?;
             Ok(tx.commit().await?)
         })
         .await
@@ -221,7 +222,7 @@ impl Accounts {
             user.email_verified_at = user.email_verified_at.or(Some(now));
             user.pending_email = None;
             store::update_password(&tx, &user).await?;
-            token_store::delete_of(&tx, user.id, &ALL_PURPOSES).await?;
+            token_store::void(&tx, user.id, &ALL_PURPOSES, self.clock.now()).await?;
             store::revoke_sessions_of(&tx, user.id, None, now).await?;
             enqueue(&tx, &AccountMail::password_changed(user.id)).await?;
             let signed_in = self.sessions.begin(&tx, user, device.clone()).await?;

@@ -40,16 +40,18 @@ pub(super) async fn insert(
     insert.exec_without_returning(db).await.map(drop)
 }
 
-/// Notes that a newer token took the place of these.
-pub(super) async fn replace_all_of(
+/// Notes that these tokens are good no more, because a newer one took their place or because one was
+/// used. Their rows stay for some time: they count for the limit of mails, and the job of a mail that
+/// is done once more finds that its token is void instead of making it again.
+pub(super) async fn void(
     db: &impl ConnectionTrait,
     user: UserId,
-    purpose: Purpose,
+    purposes: &[Purpose],
     at: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     account_token::Entity::update_many()
         .col_expr(account_token::Column::ReplacedAt, Expr::val(at))
-        .filter(is_of(user, &[purpose]))
+        .filter(is_of(user, purposes))
         .filter(account_token::Column::ReplacedAt.is_null())
         .exec(db)
         .await

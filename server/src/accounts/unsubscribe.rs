@@ -11,8 +11,8 @@ use super::{
     store,
 };
 
-/// Makes and reads the tokens in these links: a user's id and its code. They don't expire, because
-/// mails are kept.
+/// Makes and reads the tokens in these links: a user's id and its code. They are good for as
+/// long as the server's secret is.
 #[derive(Clone, Debug)]
 pub(super) struct UnsubscribeTokens(PurposeKey);
 

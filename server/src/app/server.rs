@@ -192,7 +192,8 @@ impl Server {
 /// What is done for each kind of job.
 fn job_handlers(services: &Services) -> Handlers {
     let managed_events = services.managed_events.clone();
-    let (mails, mails_of_events) = (services.booking_mails(), services.booking_mails());
+    let mails = services.booking_mails();
+    let mails_of_events = mails.clone();
     let (accounts, postman) = (services.accounts.clone(), services.postman.clone());
     let personal_data = services.personal_data();
     Handlers::default()

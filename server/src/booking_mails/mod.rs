@@ -5,4 +5,4 @@ mod reminders;
 mod service;
 
 pub(crate) use reminders::Reminders;
-pub(crate) use service::BookingMails;
+pub(crate) use service::{BookingMails, PerHour};

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long before its start people are reminded of an event.
-const TIME_BEFORE: Duration = Duration::days(1);
+pub(super) const TIME_BEFORE: Duration = Duration::days(1);
 /// Time between two looks for events.
 const LOOK_INTERVAL: StdDuration = StdDuration::from_secs(10);
 /// Number of events that one look takes.

@@ -1,16 +1,22 @@
 //! Does the jobs that tell people what became of their bookings.
 
-use chrono::{DateTime, Utc};
-use rowlock_entities::{BookingId, JobId, booking, event, user};
+use std::sync::Arc;
 
-use super::letters::{Told, letter};
+use chrono::{DateTime, Utc};
+use governor::{RateLimiter, clock::DefaultClock, state::keyed::DefaultKeyedStateStore};
+use rowlock_entities::{BookingId, JobId, UserId, booking, event, user};
+
+use super::{
+    letters::{Told, letter},
+    reminders::TIME_BEFORE,
+};
 use crate::{
     accounts::Accounts,
     bookings::Bookings,
     clock::Clock,
     events::Events,
-    inventory::{BookingMailJob, EventMailJob, News},
-    jobs::{Failure, Progress, Rest},
+    inventory::{Announced, BookingMailJob, EventMailJob, News},
+    jobs::{Failure, NewJob, Progress, Rest},
     mail::Postman,
     organizers::Organizers,
 };
@@ -24,7 +30,15 @@ pub(crate) struct BookingMails {
     pub(crate) organizers: Organizers,
     pub(crate) postman: Postman,
     pub(crate) clock: Clock,
+    /// How many mails go to people who have not confirmed their address.
+    pub(crate) unverified: Arc<PerHour>,
 }
+
+/// Counts mails by the people who get them.
+pub(crate) type PerHour = RateLimiter<UserId, DefaultKeyedStateStore<UserId>, DefaultClock>;
+
+/// Number of people whose mails are counted, before those who got few are forgotten.
+const MAX_LIMITED: usize = 10_000;
 
 impl BookingMails {
     /// Sends the mail of a job about one booking. A job about several becomes one for each of them.
@@ -40,6 +54,9 @@ impl BookingMails {
 
     /// Begins to tell everybody who has tickets of an event.
     pub(crate) async fn tell_all(&self, id: JobId, job: EventMailJob) -> Result<Progress, Failure> {
+        if let Some(gathered) = job.gathered() {
+            return Ok(Progress::Split { jobs: vec![NewJob::new(&gathered)?], rest: None });
+        }
         let limit = EventMailJob::BOOKINGS_PER_PART;
         let next = self.bookings.confirmed_after(job.event_id(), job.after(), limit).await?;
         if next.is_empty() {
@@ -60,6 +77,9 @@ impl BookingMails {
         if !is_still_news(news, &booking, &event, &user, now) {
             return Ok(());
         }
+        if user.email_verified_at.is_none() {
+            self.check_unverified(user.id)?;
+        }
         let unsubscribe = format!("/unsubscribe/{}", self.accounts.unsubscribe_token(user.id));
         let organizer = self.organizers.find(event.organizer_id).await?;
         let organizer = organizer.map(|found| found.name.clone()).unwrap_or_default();
@@ -73,6 +93,20 @@ impl BookingMails {
             now,
         };
         self.postman.send(id, &letter(news, &told)).await
+    }
+}
+
+impl BookingMails {
+    /// Refuses too many mails to somebody who has not shown that the address is theirs. Otherwise,
+    /// people could have strangers flooded by registering their addresses.
+    fn check_unverified(&self, user: UserId) -> Result<(), Failure> {
+        if self.unverified.len() > MAX_LIMITED {
+            self.unverified.retain_recent();
+        }
+        match self.unverified.check_key(&user) {
+            Ok(()) => Ok(()),
+            Err(_) => Err("the person gets many mails, and has not confirmed the address".into()),
+        }
     }
 }
 
@@ -90,13 +124,16 @@ fn is_still_news(
     }
     match news {
         News::Booked | News::Changed | News::Cancelled => true,
-        News::EventChanged(_) => {
-            booking.status == booking::Status::Confirmed && event.status == event::Status::Published
+        News::EventChanged(before) => {
+            **before != Announced::of(event)
+                && booking.status == booking::Status::Confirmed
+                && event.status == event::Status::Published
         }
         News::Reminder => {
             booking.status == booking::Status::Confirmed
                 && event.status == event::Status::Published
                 && event.starts_at > now
+                && event.starts_at <= now + TIME_BEFORE
                 && user.reminders
         }
     }

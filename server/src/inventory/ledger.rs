@@ -255,7 +255,7 @@ impl Ledger {
             values.status == event::Status::Cancelled && event.status != event::Status::Cancelled;
         let is_told = event.status == event::Status::Published
             && values.status == event::Status::Published
-            && event.starts_at > self.now
+            && event.starts_at.max(values.starts_at) > self.now
             && event.remaining_tickets < event.total_tickets;
         if is_told {
             self.announced.entry(id).or_insert_with(|| Announced::of(event));

@@ -1,6 +1,8 @@
 //! The jobs that tell people what became of their bookings. They are written with what they tell, so
 //! each committed change has its mail.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use rowlock_entities::{BookingId, EventId, JobId, event};
 use sea_orm::DbErr;
@@ -99,11 +101,17 @@ impl BookingMailJob {
     }
 }
 
+/// Edits of an event that follow each other within this time are told together.
+const GATHERING_TIME: Duration = Duration::from_secs(5);
+
 /// The job that tells everybody who has tickets of an event.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct EventMailJob {
     event_id: Uuid,
     news: News,
+    /// Whether later edits of the event are told by this job, too, because it is not due yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_gathering: bool,
     /// The last booking whose buyer is being told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     after: Option<Uuid>,
@@ -119,7 +127,21 @@ impl EventMailJob {
     pub(crate) const BOOKINGS_PER_PART: u64 = MAX_BOOKINGS as u64;
 
     pub(crate) fn new(event_id: EventId, news: News) -> Self {
-        Self { event_id: event_id.0, news, after: None }
+        Self { event_id: event_id.0, news, is_gathering: false, after: None }
+    }
+
+    /// The job that tells of an edit. If an earlier edit is still to be told, that job tells of this
+    /// one, because what it says is compared with the event as it then is.
+    pub(super) fn about_edit(event_id: EventId, before: &Announced) -> Result<NewJob, DbErr> {
+        let news = News::EventChanged(Box::new(before.clone()));
+        let job = Self { is_gathering: true, ..Self::new(event_id, news) };
+        let id = part_id(JobId(event_id.0), b"edits");
+        Ok(NewJob::with_id(id, &job)?.delayed_by(GATHERING_TIME))
+    }
+
+    /// The job that tells what was gathered. Edits from now on need another one.
+    pub(crate) fn gathered(&self) -> Option<Self> {
+        self.is_gathering.then(|| Self { is_gathering: false, ..self.clone() })
     }
 
     pub(crate) fn event_id(&self) -> EventId {

@@ -340,8 +340,7 @@ fn mail_jobs(changes: &Changes) -> Result<Vec<NewJob>, DbErr> {
     jobs.extend(BookingMailJob::about(&News::Changed, changed.map(id))?);
     jobs.extend(BookingMailJob::about(&News::Cancelled, cancelled.map(id))?);
     for (event_id, before) in &changes.announced {
-        let news = News::EventChanged(Box::new(before.clone()));
-        jobs.push(NewJob::new(&EventMailJob::new(*event_id, news))?);
+        jobs.push(EventMailJob::about_edit(*event_id, before)?);
     }
     Ok(jobs)
 }

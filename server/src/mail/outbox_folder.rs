@@ -2,7 +2,9 @@
 
 use std::{
     collections::VecDeque,
-    fs, io,
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -36,14 +38,17 @@ impl OutboxFolder {
         let files = match &mut *files {
             Some(files) => files,
             unread => {
-                fs::create_dir_all(&self.path)?;
+                // Mails have links that let people in.
+                DirBuilder::new().recursive(true).mode(0o700).create(&self.path)?;
                 unread.insert(self.read()?)
             }
         };
         let path = self.path.join(format!("{}.eml", id.0));
         // Whoever looks into the folder sees whole mails only.
         let unfinished = path.with_extension("part");
-        fs::write(&unfinished, mail)?;
+        let mut file = OpenOptions::new();
+        let file = file.write(true).create(true).truncate(true).mode(0o600).open(&unfinished);
+        file?.write_all(mail)?;
         fs::rename(&unfinished, &path)?;
         if !files.contains(&path) {
             files.push_back(path);

@@ -1,6 +1,6 @@
 //! Sends letters over SMTP, or writes them to files.
 
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{error::Error, fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
@@ -8,7 +8,7 @@ use lettre::{
         Attachment, Mailbox, MultiPart, SinglePart,
         header::{ContentType, HeaderName, HeaderValue},
     },
-    transport::smtp,
+    transport::smtp::{self, PoolConfig},
 };
 use quick_cache::sync::Cache;
 use rowlock_entities::JobId;
@@ -37,6 +37,7 @@ struct Inner {
     from: Mailbox,
     public_url: PublicUrl,
     pace: Pace,
+    per_unverified_user: NonZeroU32,
     /// Mails that the mail server has acknowledged. If the end of their jobs could not be stored,
     /// they are not sent again.
     acknowledged: Cache<JobId, ()>,
@@ -44,8 +45,9 @@ struct Inner {
 
 enum Way {
     Smtp {
-        /// It opens a connection for each mail. One that was used before might still have the answer
-        /// to a mail that was given up.
+        /// Its pool keeps no connection: one that was used before might still have the answer to a
+        /// mail that was given up. But it closes connections beside the mails, so that a mail that
+        /// was acknowledged does not wait for the server's answer to QUIT.
         transport: Box<AsyncSmtpTransport<Tokio1Executor>>,
         /// Longest time for a mail.
         timeout: Duration,
@@ -60,7 +62,9 @@ impl Postman {
         let transport = |url: &SmtpUrl| AsyncSmtpTransport::<Tokio1Executor>::from_url(&url.0);
         let way = match args.smtp_url.as_ref().map(transport) {
             Some(Ok(transport)) => {
-                let transport = Box::new(transport.timeout(Some(timeout)).build());
+                let pool = PoolConfig::new().max_size(0);
+                let transport = transport.timeout(Some(timeout)).pool_config(pool);
+                let transport = Box::new(transport.build());
                 Way::Smtp { transport, timeout }
             }
             // The setting was checked when it was parsed.
@@ -74,6 +78,7 @@ impl Postman {
             from: args.mail_from.clone(),
             public_url: args.public_url.clone(),
             pace: Pace::new(args.mails_per_second),
+            per_unverified_user: args.mails_per_hour_per_unverified_user,
             acknowledged: Cache::new(MAX_ACKNOWLEDGED),
         }))
     }
@@ -81,6 +86,12 @@ impl Postman {
     /// The address of a page or a file of the site.
     pub(crate) fn link(&self, path: &str) -> String {
         self.0.public_url.link(path)
+    }
+
+    /// Number of mails about bookings that go in an hour to somebody who has not confirmed the
+    /// address.
+    pub(crate) fn per_unverified_user(&self) -> NonZeroU32 {
+        self.0.per_unverified_user
     }
 
     /// The address that mails come from.
@@ -169,6 +180,7 @@ fn failure(error: &smtp::Error) -> Failure {
         }
         Some(code) => format!("the mail server did not take the mail, with code {code}").into(),
         None if error.is_timeout() => TOO_SLOW.into(),
+        None if error.is_response() => "the mail server's answer can't be understood".into(),
         // No answer of the server is in these errors, and so no address.
         None => format!("the mail server could not be reached: {}", causes(error)).into(),
     }

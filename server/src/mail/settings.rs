@@ -1,6 +1,6 @@
 //! Settings for mail.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{fmt, num::NonZeroU32, path::PathBuf, str::FromStr};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -53,6 +53,11 @@ pub struct MailArgs {
         value_parser = clap::value_parser!(u32).range(1..=10_000)
     )]
     pub mails_per_second: u32,
+
+    /// Mails about bookings that go in an hour to somebody who has not confirmed the address. Others
+    /// wait, so that nobody can have a stranger flooded by registering the stranger's address
+    #[arg(long, env, default_value = "30", value_name = "N")]
+    pub mails_per_hour_per_unverified_user: NonZeroU32,
 
     /// Seconds within which the SMTP server must take a mail, before it is tried again later
     #[arg(
@@ -160,6 +165,7 @@ impl Default for MailArgs {
             mail_dir: Self::MAIL_DIR.into(),
             max_mail_files: Self::MAX_MAIL_FILES,
             mails_per_second: Self::MAILS_PER_SECOND,
+            mails_per_hour_per_unverified_user: "30".parse().unwrap(),
             smtp_seconds: Self::SMTP_SECONDS,
         }
     }

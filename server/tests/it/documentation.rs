@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 16] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -19,6 +19,7 @@ const PAGES: [&str; 15] = [
     "docs/growth.md",
     "docs/guarantee.md",
     "docs/limits.md",
+    "docs/mails.md",
     "docs/operations.md",
     "docs/organizers.md",
     "docs/security.md",

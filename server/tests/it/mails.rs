@@ -7,6 +7,8 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use rowlock_entities::job;
+use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::json;
 
 use crate::{
@@ -29,6 +31,8 @@ on_both_engines! {
     a_mail_that_is_refused_for_good_waits_for_an_operator
     a_connection_that_is_closed_after_the_mail_loses_nothing
     a_mail_server_that_stalls_delays_no_booking
+    a_mail_that_was_acknowledged_is_not_sent_again
+    who_has_not_confirmed_the_address_is_not_flooded
     nothing_is_lost_while_the_mail_server_is_away
     each_booking_of_a_crowd_has_one_mail
     no_text_of_people_becomes_a_header_or_an_element
@@ -359,6 +363,40 @@ async fn a_mail_server_that_stalls_delays_no_booking(app: App) {
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     // The mails that are stuck are given up after SMTP_SECONDS, and sent again.
     smtp.wait_for(8).await;
+}
+
+async fn a_mail_that_was_acknowledged_is_not_sent_again(app: App) {
+    let (app, mut smtp) = with_smtp(&app).await;
+    smtp.answer(&["stall-at-quit"]).await;
+    let (event, users) = (app.event("Jazz", 5).await, app.users(2).await);
+    booked(&app, &users[0], &event, 1).await;
+    smtp.wait_for(1).await;
+    wait_until(TIMEOUT, "the job is done", async || {
+        job::Entity::find().count(app.db()).await.unwrap() == 0
+    })
+    .await;
+    booked(&app, &users[1], &event, 1).await;
+    assert_eq!(smtp.wait_for(2).await.len(), 2);
+}
+
+async fn who_has_not_confirmed_the_address_is_not_flooded(app: App) {
+    let (app, smtp) = with_smtp(&app).await;
+    let (event, users) = (app.event("Jazz", 50).await, app.users(2).await);
+    app.execute_sql("UPDATE users SET email_verified_at = NULL").await;
+    let booking = booked(&app, &users[0], &event, 1).await;
+    for number in 0..60 {
+        app.change(&users[0], &booking, 1 + (number + 1) % 2).await;
+    }
+    // Others are told meanwhile.
+    booked(&app, &users[1], &event, 1).await;
+    let other = format!("load-{}@example.test", user_of(&app, &users[1]));
+    let is_told = || smtp.taken().iter().any(|mail| mail.to == [other.clone()]);
+    wait_until(TIMEOUT, "the other one is told", async || is_told()).await;
+    wait_until(TIMEOUT, "the others wait", async || {
+        app.metrics().await.contains("kind=\"booking_mail\",outcome=\"failed\"")
+    })
+    .await;
+    assert!(smtp.taken().len() <= 31, "{}", smtp.taken().len());
 }
 
 async fn nothing_is_lost_while_the_mail_server_is_away(app: App) {

@@ -43,7 +43,7 @@ impl Mail {
     }
 
     pub(crate) fn was_taken(&self) -> bool {
-        self.answer == "ok"
+        ["ok", "stall-at-quit"].contains(&self.answer.as_str())
     }
 }
 

@@ -8,6 +8,7 @@ next mail:
     rcpt-CODE           it refuses the recipient
     data-CODE           it refuses the mail
     stall               it never answers the mail
+    stall-at-quit       it takes the mail, and never answers the end of the connection
     close               it closes the connection instead of answering the mail
 
 Arguments: the port (0: a free one), and for STARTTLS and a password the certificate, its key, the
@@ -91,6 +92,7 @@ class Handler:
     async def handle_DATA(self, server, session, envelope):
         answer = envelope.answer
         printed({"answer": answer, **parsed(envelope.content)})
+        server.stalls_at_quit = answer == "stall-at-quit"
         if answer == "stall":
             await asyncio.sleep(3600)
         if answer == "close":
@@ -106,12 +108,21 @@ def authenticated(server, session, envelope, mechanism, data):
     return AuthResult(success=is_right, handled=False)
 
 
+class Server(SMTP):
+    stalls_at_quit = False
+
+    async def smtp_QUIT(self, arg):
+        if self.stalls_at_quit:
+            await asyncio.sleep(3600)
+        await super().smtp_QUIT(arg)
+
+
 def make_server():
     if not TLS:
-        return SMTP(Handler(), enable_SMTPUTF8=True)
+        return Server(Handler(), enable_SMTPUTF8=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*TLS)
-    return SMTP(
+    return Server(
         Handler(),
         tls_context=context,
         require_starttls=True,

@@ -36,6 +36,10 @@ impl Outcome {
             details: details.to_owned(),
             code_to_undo: None,
         };
+        let failed = match action {
+            Action::CheckIn => "Not checked in",
+            Action::Undo => "Not taken back",
+        };
         match answer {
             Ok(CheckInResult::CheckInSuccess(success)) => match action {
                 Action::CheckIn => Self {
@@ -66,10 +70,8 @@ impl Outcome {
             Ok(CheckInResult::NotATicket(refusal)) => {
                 plain(Verdict::Refused, "Not a ticket", &refusal.message)
             }
-            Ok(CheckInResult::Other) => {
-                plain(Verdict::Refused, "Not checked in", "Please reload this page.")
-            }
-            Err(failure) => plain(Verdict::Refused, "Not checked in", &failure.message()),
+            Ok(CheckInResult::Other) => plain(Verdict::Refused, failed, "Please reload this page."),
+            Err(failure) => plain(Verdict::Refused, failed, &failure.message()),
         }
     }
 }

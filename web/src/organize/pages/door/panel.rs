@@ -35,7 +35,7 @@ fn panel(shown: &Shown) -> impl IntoView + use<> {
             "verdict verdict-attention",
             Clock().into_any(),
             "Please wait".to_owned(),
-            "The answer takes long. Nobody is checked in yet.".to_owned(),
+            "The answer takes long. It is not known yet whether this ticket is good.".to_owned(),
         ),
         Shown::NoAnswer(Missing::Lost) => {
             let is_online = window().navigator().on_line();
