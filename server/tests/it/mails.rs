@@ -437,10 +437,9 @@ async fn no_text_of_people_becomes_a_header_or_an_element(app: App) {
     let (host, user) = (Host::found(&app).await, app.user().await);
     let title = "Jazz <img src=x onerror=alert(1)> {name} ; , \\ é 🎷".to_owned() + &"x".repeat(60);
     let event = host.event(&app, json!({ "title": title, "venue": "A;B,C\\D" })).await;
-    app.execute_sql(&format!(
-        "UPDATE users SET name = 'Eve <b>; Bcc: ada@example.org, \"x\"' WHERE name = 'Load user 1'"
-    ))
-    .await;
+    let update = "UPDATE users SET name = 'Eve <b>; Bcc: ada@example.org, \"x\"' \
+                  WHERE name = 'Load user 1'";
+    app.execute_sql(update).await;
     let update = "UPDATE organizers SET name = 'Ho\"st: X; Y' WHERE name = 'Host'";
     app.execute_sql(update).await;
     booked(&app, &user, &event, 1).await;
