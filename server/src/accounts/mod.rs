@@ -26,6 +26,7 @@ mod store;
 mod test_accounts;
 mod token_store;
 mod unsubscribe;
+mod unsubscribe_tokens;
 mod user_agent;
 mod verified;
 

@@ -13,7 +13,7 @@ use super::{
     sessions::{Sessions, SessionsError, SignedIn},
     settings::{AccountArgs, JwtSecrets},
     store,
-    unsubscribe::UnsubscribeTokens,
+    unsubscribe_tokens::UnsubscribeTokens,
     user_agent::UserAgent,
     verified::VerifiedEmails,
 };

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use rowlock_entities::{BookingId, EventId, JobId, booking, event};
+use rowlock_entities::{EventId, JobId, booking, event};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use tokio::time::{Instant, sleep};
 
@@ -333,8 +333,9 @@ async fn write(
 fn mail_jobs(changes: &Changes) -> Result<Vec<NewJob>, DbErr> {
     let is_cancelled = |booking: &&booking::Model| booking.status == booking::Status::Cancelled;
     let id = |booking: &booking::Model| booking.id;
-    let added: HashSet<BookingId> = changes.added.iter().map(id).collect();
-    let changed = changes.changed.iter().filter(|booking| !added.contains(&booking.id));
+    let is_added =
+        |booking: &booking::Model| changes.added.iter().any(|added| added.id == booking.id);
+    let changed = changes.changed.iter().filter(|booking| !is_added(booking));
     let cancelled = changes.cancelled.iter().chain(changes.added.iter().filter(is_cancelled));
     let mut jobs = BookingMailJob::about(&News::Booked, changes.added.iter().map(id))?;
     jobs.extend(BookingMailJob::about(&News::Changed, changed.map(id))?);
