@@ -198,9 +198,9 @@ impl Accounts {
         within_transaction_timeout(&self.db, || async {
             let tx = self.db.begin().await?;
             // Whoever changed the password meanwhile has ended all sessions, so this one must not
-            // begin.
-            let locked = store::lock_account(&tx, user.id).await?;
-            if locked.is_none_or(|locked| locked.password_hash != user.password_hash) {
+            // begin. Sign-ins share the lock: one whose connection broke must not keep others out.
+            let present = store::share_account(&tx, user.id).await?;
+            if present.is_none_or(|present| present.password_hash != user.password_hash) {
                 return Err(AccountsError::InvalidCredentials);
             }
             if let Verified::YesInOldForm(hash) = &verified {

@@ -40,8 +40,18 @@ pub(crate) async fn lock_account(
     Ok(user.filter(|user| user.deleted_at.is_none()))
 }
 
-/// The user whose email is stored in one of these forms, unless the account was deleted. If there are several, the first form
-/// decides.
+/// Reads a user, unless the account was deleted, and keeps others from changing it until the
+/// transaction ends.
+pub(crate) async fn share_account(
+    tx: &impl ConnectionTrait,
+    id: UserId,
+) -> Result<Option<user::Model>, DbErr> {
+    let user = user::Entity::find_by_id(id).lock(LockType::Share).one(tx).await?;
+    Ok(user.filter(|user| user.deleted_at.is_none()))
+}
+
+/// The user whose email is stored in one of these forms, unless the account was deleted. If there are
+/// several, the first form decides.
 pub(crate) async fn find_user_by_email(
     db: &impl ConnectionTrait,
     forms: &[String],
