@@ -3,9 +3,10 @@
 use std::time::Duration as StdDuration;
 
 use chrono::{DateTime, Duration, Utc};
-use rowlock_entities::{event, event_reminder};
+use rowlock_entities::{EventId, event, event_reminder};
 use sea_orm::{
-    ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect,
     sea_query::{Expr, ExprTrait, OnConflict, Query},
 };
 use tokio::time::{MissedTickBehavior, interval};
@@ -23,6 +24,15 @@ pub(super) const TIME_BEFORE: Duration = Duration::days(1);
 const LOOK_INTERVAL: StdDuration = StdDuration::from_secs(10);
 /// Number of events that one look takes.
 const EVENTS_PER_LOOK: u64 = 200;
+
+/// An event of which people are to be reminded.
+#[derive(Debug, FromQueryResult)]
+struct DueEvent {
+    starts_at: DateTime<Utc>,
+    id: EventId,
+    total_tickets: i32,
+    remaining_tickets: i32,
+}
 
 /// Writes the jobs that remind people. Clones share everything.
 #[derive(Clone, Debug)]
@@ -57,8 +67,8 @@ impl Reminders {
     }
 
     /// Published events that begin within a day, and of which nobody was reminded at this time.
-    async fn find_due(&self, now: DateTime<Utc>) -> Result<Vec<event::Model>, DbErr> {
-        use event::Column::{Id, StartsAt, Status};
+    async fn find_due(&self, now: DateTime<Utc>) -> Result<Vec<DueEvent>, DbErr> {
+        use event::Column::{Id, RemainingTickets, StartsAt, Status, TotalTickets};
         let reminded = Query::select()
             .expr(Expr::val(1))
             .from(event_reminder::Entity)
@@ -72,18 +82,21 @@ impl Reminders {
             )
             .to_owned();
         event::Entity::find()
+            .select_only()
+            .columns([StartsAt, Id, TotalTickets, RemainingTickets])
             .filter(StartsAt.gt(now))
             .filter(StartsAt.lte(now + TIME_BEFORE))
             .filter(Status.eq(event::Status::Published))
             .filter(Expr::not_exists(reminded))
             .order_by_asc(StartsAt)
             .limit(EVENTS_PER_LOOK)
+            .into_model()
             .all(self.db.reads())
             .await
     }
 
     /// Notes the reminder and writes its job. If another server has noted it, this one does nothing.
-    async fn remind_of(&self, event: &event::Model) -> Result<(), DbErr> {
+    async fn remind_of(&self, event: &DueEvent) -> Result<(), DbErr> {
         let tx = self.db.begin().await?;
         let row = event_reminder::Model {
             event_id: event.id,
