@@ -31,8 +31,8 @@ pub struct Model {
     pub email: String,
     pub created_at: DateTimeUtc,
     pub expires_at: DateTimeUtc,
-    /// When a newer token took its place. It is good for nothing from then on, and only counts as a
-    /// mail that was sent.
+    /// When it became void, because it was used, or a newer token or another password took its place.
+    /// It then only counts as a mail that was sent, and keeps its job from making it again.
     pub replaced_at: Option<DateTimeUtc>,
     #[sea_orm(belongs_to, from = "user_id", to = "id")]
     pub user: BelongsTo<super::user::Entity>,
