@@ -13,6 +13,8 @@ use crate::browser::{path_and_query, session_storage};
 const STORAGE_KEY: &str = "rowlock.scroll";
 /// Content that arrives later than this, in milliseconds, no longer scrolls the page.
 const RESTORE_TIMEOUT_MILLIS: f64 = 5_000.0;
+/// Longest time, in milliseconds, in which a page grows to the height at which it was left.
+const GROWING_MILLIS: f64 = 1_000.0;
 
 thread_local! {
     static POSITIONS: RefCell<Vec<(String, i32)>> = RefCell::default();
@@ -81,9 +83,20 @@ impl ScrollPositions {
             positions.iter().find(|(known, _)| *known == path).map(|(_, y)| *y)
         });
         if let Some(y) = position {
-            request_animation_frame(move || window().scroll_to_with_x_and_y(0.0, y.into()));
+            scroll_in_next_frame(y, Date::now() + GROWING_MILLIS);
         }
     }
+}
+
+/// Scrolls to this position, or tries again in each frame until `deadline` if the page is too short
+/// for it, because a part of its content is rendered in a later frame.
+fn scroll_in_next_frame(y: i32, deadline: f64) {
+    request_animation_frame(move || {
+        window().scroll_to_with_x_and_y(0.0, y.into());
+        if current_position() < y && Date::now() < deadline {
+            scroll_in_next_frame(y, deadline);
+        }
+    });
 }
 
 /// Keeps the position of the page at the current address.

@@ -42,6 +42,8 @@ async fn a_price_that_changed_while_the_page_was_hidden_is_not_booked() {
     browser.click_label("Jazz Night").await;
     browser.expect_text(".total", "$35.00").await;
     browser.expect_text(".live", "Live counts").await;
+    // The list knows no description. So the event was read, and no read shows the new price.
+    browser.expect_text("main", "The house trio with a different guest in each set.").await;
     // The page is booked from before it was read again.
     browser.set_visible(false).await;
     set_price(&app, 4_000).await;

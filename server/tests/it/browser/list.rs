@@ -120,6 +120,12 @@ async fn a_list_that_fails_to_load_can_be_tried_again() {
     browser.close().await;
 }
 
+/// A page learns where it is by the event, which the browser sends in a later frame.
+const SCROLL_AND_WAIT_FOR_THE_EVENT: &str = "return new Promise(done => {
+    window.addEventListener('scroll', () => setTimeout(done), { once: true });
+    window.scrollTo(0, 1200);
+})";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn going_back_from_an_event_restores_the_page_and_scroll_position_of_the_list() {
     let app = App::start(Engine::Sqlite).await;
@@ -129,7 +135,7 @@ async fn going_back_from_an_event_restores_the_page_and_scroll_position_of_the_l
     let browser = Browser::start(375, 800).await;
     browser.open(&format!("{}/events?order=title&page=2", app.url)).await;
     browser.expect_text(".found", "25 events, page 2 of 3").await;
-    browser.evaluate("window.scrollTo(0, 1200)").await;
+    browser.evaluate(SCROLL_AND_WAIT_FOR_THE_EVENT).await;
     let scrolled = "return Math.round(window.scrollY)";
     browser.wait_for(scrolled, |y| *y == 1200).await;
     // A script clicks, because the driver would scroll first.
