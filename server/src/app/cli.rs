@@ -280,8 +280,8 @@ pub enum JobsCommand {
     List(ListJobsArgs),
     /// Let a job run again at once, with all its attempts
     Retry(RetryJobsArgs),
-    /// Delete a job. If it is running, it stops within ten seconds; what it has done stays
-    Discard(DiscardJobArgs),
+    /// Delete jobs. One that is running stops within ten seconds; what it has done stays
+    Discard(DiscardJobsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -314,12 +314,18 @@ pub struct RetryJobsArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct DiscardJobArgs {
+pub struct DiscardJobsArgs {
     #[command(flatten)]
     pub database: DatabaseArgs,
     /// The job's id, as in the list
-    #[arg(value_name = "ID")]
-    pub id: Uuid,
+    #[arg(value_name = "ID", required_unless_present = "all_dead")]
+    pub id: Option<Uuid>,
+    /// Discard all jobs that were given up
+    #[arg(long, conflicts_with = "id")]
+    pub all_dead: bool,
+    /// With --all-dead, discard only jobs of this kind, such as booking_mail
+    #[arg(long, value_name = "KIND", requires = "all_dead")]
+    pub kind: Option<String>,
 }
 
 #[derive(Debug, Args)]

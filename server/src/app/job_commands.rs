@@ -25,12 +25,18 @@ pub(super) async fn run(db: &Database, command: &JobsCommand) -> Result<String> 
             }
             None => Ok(format!("jobs that are due now: {}\n", jobs::retry_all_dead(db).await?)),
         },
-        JobsCommand::Discard(args) => {
-            if !jobs::discard(db, JobId(args.id)).await? {
-                bail!("there is no job {}; it may be done", args.id);
+        JobsCommand::Discard(args) => match args.id {
+            Some(id) => {
+                if !jobs::discard(db, JobId(id)).await? {
+                    bail!("there is no job {id}; it may be done");
+                }
+                Ok(format!("the job {id} is discarded\n"))
             }
-            Ok(format!("the job {} is discarded\n", args.id))
-        }
+            None => {
+                let discarded = jobs::discard_all_dead(db, args.kind.as_deref()).await?;
+                Ok(format!("jobs that are discarded: {discarded}\n"))
+            }
+        },
     }
 }
 

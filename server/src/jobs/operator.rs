@@ -121,3 +121,19 @@ pub(crate) async fn discard(db: &Database, id: JobId) -> Result<bool, DbErr> {
     let deleted = statement(db.backend(), "DELETE FROM jobs WHERE id = $1", [id.0.into()]);
     Ok(execute(db, deleted).await? > 0)
 }
+
+/// Deletes all jobs that were given up, or those of one kind; returns their number.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn discard_all_dead(db: &Database, kind: Option<&str>) -> Result<u64, DbErr> {
+    let deleted = match kind {
+        None => statement(db.backend(), "DELETE FROM jobs WHERE died_at IS NOT NULL", []),
+        Some(kind) => statement(
+            db.backend(),
+            "DELETE FROM jobs WHERE died_at IS NOT NULL AND kind = $1",
+            [kind.into()],
+        ),
+    };
+    execute(db, deleted).await
+}

@@ -677,6 +677,21 @@ async fn operators_list_retry_and_discard_jobs(app: App) {
     assert_eq!(rowlock_jobs(&app, &["retry", "--all-dead"]).1, "jobs that are due now: 1\n");
     assert!(rowlock_jobs(&app, &["discard", &ids[1]]).0);
     assert_eq!(jobs(&app).await.len(), 3);
+    enqueue_letters(&app, &["dead again", "dead, too"]).await;
+    app.execute_sql("UPDATE jobs SET died_at = run_at WHERE payload LIKE '%dead%'").await;
+    app.execute_sql("UPDATE jobs SET kind = 'parcel' WHERE payload LIKE '%dead, too%'").await;
+    assert!(rowlock_jobs(&app, &["retry", &ids[0]]).0);
+    for (args, told) in [
+        (&["discard", "--all-dead", "--kind", "postcard"][..], "jobs that are discarded: 0\n"),
+        (&["discard", "--all-dead", "--kind", "parcel"], "jobs that are discarded: 1\n"),
+        (&["discard", "--all-dead"], "jobs that are discarded: 1\n"),
+    ] {
+        assert_eq!(rowlock_jobs(&app, args).1, told, "{args:?}");
+    }
+    for wrong in [&["discard", &ids[0], "--all-dead"][..], &["discard", "--kind", "letter"]] {
+        let (succeeded, told) = rowlock_jobs(&app, wrong);
+        assert!(!succeeded && told.lines().count() == 1, "{told}");
+    }
     // What was retried runs; so does the job whose lease is over.
     let seen = Seen::default();
     let _server = Server::start(&app, letters(&seen, async || Ok(Progress::Done))).await;
