@@ -11,7 +11,9 @@ use super::{
     service::{Accounts, AccountsError, checked_password},
     store, token_store,
 };
-use crate::{database::within_transaction_timeout, field_problem::FieldProblem};
+use crate::{
+    database::within_transaction_timeout, field_problem::FieldProblem, mail::confirmed_name,
+};
 
 impl Accounts {
     /// Gives the account another name, and says whether its owner is reminded of events. What is
@@ -109,7 +111,7 @@ impl Accounts {
                 self.send_verification(&tx, user.id, Purpose::ChangeEmail, email.clone()).await?;
                 let notice = AccountMail::EmailChangeRequested {
                     email: locked.email.clone(),
-                    name: locked.name.clone(),
+                    name: confirmed_name(&locked),
                     masked_new_email: masked(&email),
                 };
                 enqueue(&tx, &notice).await?;

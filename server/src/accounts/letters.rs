@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_letter_names_the_site_and_has_its_link() {
-        let to = Recipient { name: "Ada".to_owned(), email: "ada@example.org".to_owned() };
+        let to = Recipient { name: Some("Ada".to_owned()), email: "ada@example.org".to_owned() };
         let url = "https://tickets.example.org/verify-email#token=abc".to_owned();
         let letter = verify_email(to, url.clone());
         let said = format!("{:?}", letter.blocks);

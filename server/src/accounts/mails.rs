@@ -18,11 +18,11 @@ pub(crate) enum AccountMail {
     /// The password is another one now.
     PasswordChanged { user_id: Uuid },
     /// Somebody wants the account to have another address. It goes to the present one.
-    EmailChangeRequested { email: String, name: String, masked_new_email: String },
+    EmailChangeRequested { email: String, name: Option<String>, masked_new_email: String },
     /// The account has another address now. It goes to the one before.
-    EmailChanged { email: String, name: String },
+    EmailChanged { email: String, name: Option<String> },
     /// The account is deleted. It goes to the address that it had.
-    AccountDeleted { email: String, name: String },
+    AccountDeleted { email: String, name: Option<String> },
 }
 
 impl Job for AccountMail {

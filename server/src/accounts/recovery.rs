@@ -25,6 +25,7 @@ use crate::{
     database::within_transaction_timeout,
     jobs::{self, NewJob},
     limits::TooManyRequests,
+    mail::confirmed_name,
 };
 
 /// The time in which one account gets few mails of one kind.
@@ -38,7 +39,7 @@ impl Accounts {
     /// a change waits for. There may be nothing to send.
     ///
     /// # Errors
-    /// `NoSuchAccount`; `TooManyMails`.
+    /// `NoSuchAccount`; `TooManyMails` if neither may be sent again.
     pub(crate) async fn request_verification(&self, id: UserId) -> Result<(), AccountsError> {
         within_transaction_timeout(&self.db, || async {
             let tx = self.db.begin().await?;
@@ -46,8 +47,17 @@ impl Accounts {
             let own = user.email_verified_at.is_none().then(|| user.email.clone());
             let own = own.map(|email| (Purpose::VerifyEmail, email));
             let pending = user.pending_email.clone().map(|email| (Purpose::ChangeEmail, email));
+            let (mut is_sent, mut refused) = (false, None);
             for (purpose, email) in own.into_iter().chain(pending) {
-                self.send_verification(&tx, id, purpose, email).await?;
+                match self.send_verification(&tx, id, purpose, email).await {
+                    Ok(()) => is_sent = true,
+                    // The other address may have had fewer.
+                    Err(error @ AccountsError::TooManyMails(_)) => refused = Some(error),
+                    Err(error) => return Err(error),
+                }
+            }
+            if let Some(error) = refused.filter(|_| !is_sent) {
+                return Err(error);
             }
             Ok::<_, AccountsError>(tx.commit().await?)
         })
@@ -134,12 +144,13 @@ impl Accounts {
                         .await?;
                 }
                 Purpose::ChangeEmail if user.pending_email.as_ref() == Some(&token.email) => {
+                    // The name goes with the address whose mail it is in.
+                    let name = confirmed_name(&user);
                     let old = std::mem::replace(&mut user.email, token.email);
                     user.pending_email = None;
                     user.email_verified_at = Some(now);
                     // What was sent to the old address is void.
                     token_store::void(&tx, user.id, &ALL_PURPOSES, self.clock.now()).await?;
-                    let name = user.name.clone();
                     enqueue(&tx, &AccountMail::EmailChanged { email: old, name }).await?;
                 }
                 _ => return Err(AccountsError::InvalidToken),

@@ -15,6 +15,7 @@ use super::{
     service::{Accounts, AccountsError},
     store, token_store,
 };
+use crate::mail::confirmed_name;
 
 /// The name that is shown for somebody whose account was deleted.
 const NAME: &str = "Deleted account";
@@ -41,7 +42,7 @@ impl Accounts {
         store::replace_user(tx, removed).await?;
         token_store::delete_of(tx, user.id, &ALL_PURPOSES).await?;
         store::delete_sessions_of(tx, user.id).await?;
-        let (email, name) = (user.email.clone(), user.name.clone());
+        let (email, name) = (user.email.clone(), confirmed_name(user));
         enqueue(tx, &AccountMail::AccountDeleted { email, name }).await?;
         Ok(())
     }

@@ -3,7 +3,6 @@
 use rowlock_entities::{
     AccountTokenId, JobId, UserId,
     account_token::{self, Purpose},
-    user,
 };
 
 use super::{
@@ -17,7 +16,7 @@ use super::{
 use crate::{
     database::within_transaction_timeout,
     jobs::{Failure, Progress},
-    mail::{Letter, Postman, Recipient},
+    mail::{Letter, Postman, Recipient, confirmed_name},
 };
 
 /// The page on which a new password is asked for.
@@ -60,7 +59,7 @@ impl Accounts {
             }
             AccountMail::PasswordChanged { user_id } => {
                 let user = store::find_user(self.db.reads(), UserId(user_id)).await?;
-                user.map(|user| letters::password_changed(recipient(user), forgot_password()))
+                user.map(|user| letters::password_changed(Recipient::of(&user), forgot_password()))
             }
             AccountMail::EmailChangeRequested { email, name, masked_new_email } => {
                 let to = Recipient { name, email };
@@ -131,15 +130,13 @@ impl Accounts {
             return Ok(None);
         }
         let link = |page: &str| postman.link(&format!("/{page}#token={}", token.as_text()));
-        let to = Recipient { name: user.name, email: row.email };
+        let is_own = row.email == user.email;
+        let name = confirmed_name(&user).filter(|_| is_own);
+        let to = Recipient { name, email: row.email };
         Ok(Some(match row.purpose {
             Purpose::VerifyEmail => letters::verify_email(to, link("verify-email")),
             Purpose::ChangeEmail => letters::change_email(to, link("verify-email")),
             Purpose::ResetPassword => letters::reset_password(to, link("reset-password")),
         }))
     }
-}
-
-fn recipient(user: user::Model) -> Recipient {
-    Recipient { name: user.name, email: user.email }
 }

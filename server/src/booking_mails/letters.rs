@@ -48,7 +48,7 @@ pub(super) fn letter(news: &News, told: &Told<'_>) -> Letter {
         calendar_of_mail(entry, told.postman, told.now)
     });
     Letter {
-        to: Recipient { name: told.user.name.clone(), email: told.user.email.clone() },
+        to: Recipient::of(told.user),
         subject,
         blocks,
         reason: "You get this mail because you booked tickets with this address.".to_owned(),

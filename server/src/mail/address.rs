@@ -13,7 +13,8 @@ pub(super) fn mailbox(to: &Recipient) -> Option<Mailbox> {
     let (local, domain) = to.email.rsplit_once('@')?;
     let domain = idna::domain_to_ascii(domain).ok()?;
     let address = Address::new(local, domain).ok()?;
-    let name: String = one_line(&to.name).chars().take(MAX_NAME_CHARS).collect();
+    let name = one_line(to.name.as_deref().unwrap_or_default());
+    let name: String = name.chars().take(MAX_NAME_CHARS).collect();
     Some(Mailbox::new((!name.is_empty()).then_some(name), address))
 }
 
@@ -32,7 +33,7 @@ mod tests {
     use super::*;
 
     fn to(name: &str, email: &str) -> Option<String> {
-        let to = Recipient { name: name.to_owned(), email: email.to_owned() };
+        let to = Recipient { name: Some(name.to_owned()), email: email.to_owned() };
         mailbox(&to).map(|mailbox| mailbox.email.to_string())
     }
 

@@ -40,7 +40,7 @@ pub(super) fn text(letter: &Letter) -> String {
             ("{reason}", wrapped(&letter.reason, "").trim_end().to_owned()),
             ("{unsubscribe}", unsubscribe),
             ("{body}", body),
-            ("{name}", one_line(&letter.to.name)),
+            ("{greeting}", greeting(letter)),
         ],
     )
 }
@@ -93,9 +93,16 @@ pub(super) fn html(letter: &Letter) -> String {
             ("{reason}", escaped(&letter.reason)),
             ("{unsubscribe}", unsubscribe),
             ("{body}", body),
-            ("{name}", escaped(&one_line(&letter.to.name))),
+            ("{greeting}", escaped(&greeting(letter))),
         ],
     )
+}
+
+fn greeting(letter: &Letter) -> String {
+    match &letter.to.name {
+        Some(name) => format!("Hello {}", one_line(name)),
+        None => "Hello".to_owned(),
+    }
 }
 
 /// The frame with its places filled. What is filled in is not looked at again.
@@ -138,7 +145,7 @@ mod tests {
 
     fn letter() -> Letter {
         Letter {
-            to: Recipient { name: "Ada {body} <b>".into(), email: "ada@example.org".into() },
+            to: Recipient { name: Some("Ada {body} <b>".into()), email: "ada@example.org".into() },
             subject: "You have 2 tickets for <i>Jazz</i>".into(),
             blocks: vec![
                 Block::paragraph("word ".repeat(40)),

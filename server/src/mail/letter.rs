@@ -1,5 +1,7 @@
 //! A letter: what somebody is told, in the parts that both its text and its HTML are made of.
 
+use rowlock_entities::user;
+
 /// A letter to one person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Letter {
@@ -16,8 +18,21 @@ pub(crate) struct Letter {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Recipient {
-    pub(crate) name: String,
+    /// `None` as long as nobody has shown that the address is theirs. Otherwise, somebody could have
+    /// strangers sent any text, as the name of an account with their address.
+    pub(crate) name: Option<String>,
     pub(crate) email: String,
+}
+
+impl Recipient {
+    pub(crate) fn of(user: &user::Model) -> Self {
+        Self { name: confirmed_name(user), email: user.email.clone() }
+    }
+}
+
+/// The name of somebody whose address is known to be theirs.
+pub(crate) fn confirmed_name(user: &user::Model) -> Option<String> {
+    user.email_verified_at.map(|_| user.name.clone())
 }
 
 /// A part of a letter. Texts of people are shown as they are, whatever is in them.

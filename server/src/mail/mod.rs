@@ -8,6 +8,6 @@ mod pace;
 mod postman;
 mod settings;
 
-pub(crate) use letter::{Block, Calendar, Letter, Method, Recipient};
+pub(crate) use letter::{Block, Calendar, Letter, Method, Recipient, confirmed_name};
 pub use postman::Postman;
 pub use settings::{MailArgs, PublicUrl, SmtpUrl};

@@ -18,6 +18,7 @@ const LOGIN: &str = "mutation($input: LoginInput!) { login(input: $input) { acce
     user { sessions { current userAgent } } } }";
 const REFRESH: &str = "mutation { refresh { accessToken } }";
 const VERIFY: &str = "mutation($token: String!) { verifyEmail(token: $token) { email } }";
+const REQUEST_VERIFICATION: &str = "mutation { requestEmailVerification }";
 const UPDATE_PROFILE: &str =
     "mutation($input: UpdateProfileInput!) { updateProfile(input: $input) {
     name reminders } }";
@@ -35,6 +36,7 @@ on_both_engines! {
     a_new_password_makes_a_reset_link_void
     passwords_are_tried_as_often_as_sign_ins ["--logins-per-minute-per-email", "3"]
     an_email_is_another_one_once_the_new_one_is_verified
+    a_new_address_is_sent_its_link_again_however_many_the_old_one_had
     an_email_that_somebody_has_is_refused
     an_email_that_was_taken_in_between_is_refused
     a_change_of_email_is_taken_back
@@ -210,6 +212,23 @@ async fn an_email_is_another_one_once_the_new_one_is_verified(app: App) {
     let told = last_mail_to(&app, "ann@example.org").await;
     assert_eq!(told.subject, "Your email address was changed");
     register(&app, "ann@example.org").await;
+}
+
+async fn a_new_address_is_sent_its_link_again_however_many_the_old_one_had(app: App) {
+    let ann = register(&app, "ann@example.org").await;
+    for _ in 0..2 {
+        app.data(Some(&ann.token), REQUEST_VERIFICATION, json!({})).await;
+    }
+    let error = app.error(Some(&ann.token), REQUEST_VERIFICATION, json!({})).await;
+    assert_eq!(error_code(&error), "RATE_LIMITED");
+    change_email(&app, &ann, "anna@example.com", "passw0rd").await;
+    for _ in 0..2 {
+        last_mail_to(&app, "anna@example.com").await;
+        app.data(Some(&ann.token), REQUEST_VERIFICATION, json!({})).await;
+    }
+    let error = app.error(Some(&ann.token), REQUEST_VERIFICATION, json!({})).await;
+    assert_eq!(error_code(&error), "RATE_LIMITED");
+    assert_eq!(mails_to(&[&app], "anna@example.com").await.len(), 3);
 }
 
 async fn an_email_that_somebody_has_is_refused(app: App) {
