@@ -72,7 +72,11 @@ mod tests {
             |tokens: &MailedTokens, id| tokens.find(id, &token.hash()).map(|token| token.as_text());
         assert_eq!(again(&tokens, id), Some(token.as_text()));
         assert_eq!(again(&tokens, other), None);
-        let swapped = MailedTokens::new(&JwtSecrets { signing: new.clone(), accepted: Some(old) });
+        let swapped = MailedTokens::new(&JwtSecrets {
+            signing: new.clone(),
+            accepted: Some(old),
+            kept: None,
+        });
         assert_eq!(again(&swapped, id), Some(token.as_text()));
         assert_eq!(again(&MailedTokens::new(&new.into()), id), None);
     }

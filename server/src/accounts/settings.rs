@@ -47,15 +47,17 @@ impl SecretArgs {
             "JWT_SECRET is not set; give every server the same 32 random bytes or more, \
              as from `openssl rand -base64 48`",
         )?;
-        Ok(JwtSecrets { signing, accepted: self.jwt_accepted_secret.clone() })
+        Ok(JwtSecrets { signing, accepted: self.jwt_accepted_secret.clone(), kept: None })
     }
 
-    /// The configured secrets. If JWT_SECRET is not set, a random secret signs.
+    /// The configured secrets. If JWT_SECRET is not set, a random secret signs access tokens, and
+    /// `kept` signs the links in mails.
     #[must_use]
-    pub fn secrets_or_random(&self) -> JwtSecrets {
+    pub fn secrets_or_random(&self, kept: Option<JwtSecret>) -> JwtSecrets {
         JwtSecrets {
             signing: self.jwt_secret.clone().unwrap_or_else(JwtSecret::random),
             accepted: self.jwt_accepted_secret.clone(),
+            kept: kept.filter(|_| self.jwt_secret.is_none()),
         }
     }
 }
@@ -108,11 +110,21 @@ pub struct JwtSecrets {
     pub signing: JwtSecret,
     /// Tokens that this secret signed are accepted, too.
     pub accepted: Option<JwtSecret>,
+    /// Signs the links in mails, if `signing` is another one at each start.
+    pub kept: Option<JwtSecret>,
+}
+
+impl JwtSecrets {
+    /// The secrets of what must stay good when the server starts again.
+    pub(super) fn lasting(&self) -> Self {
+        let signing = self.kept.as_ref().unwrap_or(&self.signing).clone();
+        Self { signing, ..self.clone() }
+    }
 }
 
 impl From<JwtSecret> for JwtSecrets {
     fn from(signing: JwtSecret) -> Self {
-        Self { signing, accepted: None }
+        Self { signing, accepted: None, kept: None }
     }
 }
 

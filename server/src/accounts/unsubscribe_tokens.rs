@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{purpose_key::PurposeKey, settings::JwtSecrets};
 
 /// Makes and reads the tokens in these links: a user's id and its code. They are good for as
-/// long as the server's secret is.
+/// long as the server's secret is or, without one, as the one in the database.
 #[derive(Clone, Debug)]
 pub(super) struct UnsubscribeTokens(PurposeKey);
 
@@ -15,7 +15,7 @@ const ID_BYTES: usize = 16;
 
 impl UnsubscribeTokens {
     pub(super) fn new(secrets: &JwtSecrets) -> Self {
-        Self(PurposeKey::new(secrets, "rowlock unsubscribe links"))
+        Self(PurposeKey::new(&secrets.lasting(), "rowlock unsubscribe links"))
     }
 
     pub(super) fn of(&self, user: UserId) -> String {
@@ -43,6 +43,12 @@ mod tests {
         let token = tokens.of(user);
         assert_eq!(tokens.user(&token), Some(user));
         assert_eq!(UnsubscribeTokens::new(&JwtSecret::random().into()).user(&token), None);
+        let kept = |signing| {
+            let kept = Some("k".repeat(32).parse().unwrap());
+            UnsubscribeTokens::new(&JwtSecrets { signing, accepted: None, kept })
+        };
+        let token_of_kept = kept(JwtSecret::random()).of(user);
+        assert_eq!(kept(JwtSecret::random()).user(&token_of_kept), Some(user));
         for wrong in ["", "A", &token[1..], &tokens.of(UserId::new())[..40]] {
             assert_eq!(tokens.user(wrong), None, "{wrong}");
         }

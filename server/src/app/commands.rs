@@ -49,12 +49,10 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
 async fn serve(args: ServeArgs) -> Result<ExitCode> {
     let telemetry = Telemetry::start(&args.telemetry)?;
     let is_embedded = matches!(args.database.database_url, DatabaseUrl::Sqlite(_));
-    let secrets = match is_embedded {
-        true => args.secret.secrets_or_random(),
-        // Several servers may share a PostgreSQL database, and then they must share their secrets,
-        // too.
-        false => args.secret.secrets()?,
-    };
+    if !is_embedded {
+        // Before anything else is waited for.
+        args.secret.secrets()?;
+    }
     let db = match is_embedded {
         true => usable_database(&args.database, Access::Write).await?,
         // The server waits for a PostgreSQL that is away.
@@ -68,7 +66,14 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     let listener = server::listen(args.listen_addr).with_context(|| {
         format!("listening on {} (--listen-addr chooses another)", args.listen_addr)
     })?;
-    let tickets = args.tickets.codes(&args.secret, kept_secret(&args, &db).await?)?;
+    let kept = kept_secret(&args, &db).await?;
+    let tickets = args.tickets.codes(&args.secret, kept.clone())?;
+    let secrets = match is_embedded {
+        true => args.secret.secrets_or_random(kept),
+        // Several servers may share a PostgreSQL database, and then they must share their secrets,
+        // too.
+        false => args.secret.secrets()?,
+    };
     let services = Services::new(db, Clock::default(), &secrets, &tickets, &args.services);
     let server = Server::new(services, &args);
     let mail = &args.services.mail;
@@ -85,12 +90,11 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The secret of tickets that an embedded database keeps. Without another one, it is made now.
+/// The secret of tickets and links that an embedded database keeps. If the operator has set none, it
+/// is made now.
 async fn kept_secret(args: &ServeArgs, db: &Database) -> Result<Option<JwtSecret>> {
     match args.database.database_url {
-        DatabaseUrl::Sqlite(_) if args.tickets.has_secret(&args.secret) => {
-            find_kept_secret(db).await
-        }
+        DatabaseUrl::Sqlite(_) if args.secret.jwt_secret.is_some() => find_kept_secret(db).await,
         DatabaseUrl::Sqlite(_) => find_or_make_kept_secret(db).await.map(Some),
         // Every PostgreSQL server has a secret.
         DatabaseUrl::Postgres(_) => Ok(None),
