@@ -122,14 +122,14 @@ impl Services {
     }
 
     pub(crate) fn booking_mails(&self) -> BookingMails {
-        let Self { accounts, bookings, events, organizers, postman, clock, .. } = self.clone();
+        let Self { db, accounts, bookings, organizers, postman, clock, .. } = self.clone();
         let unverified = Arc::new(PerHour::keyed(Quota::per_hour(postman.per_unverified_user())));
-        BookingMails { accounts, bookings, events, organizers, postman, clock, unverified }
+        BookingMails { db, accounts, bookings, organizers, postman, clock, unverified }
     }
 
     pub(crate) fn personal_data(&self) -> PersonalData {
         let Self { db, clock, jobs, accounts, sessions, .. } = self.clone();
-        let Self { organizers, events, bookings, .. } = self.clone();
-        PersonalData { db, clock, jobs, accounts, sessions, organizers, events, bookings }
+        let Self { organizers, events, bookings, door, .. } = self.clone();
+        PersonalData { db, clock, jobs, accounts, sessions, organizers, events, bookings, door }
     }
 }

@@ -1,5 +1,7 @@
 //! Checks tickets in, and takes that back.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
 use rowlock_entities::{BookingId, EventId, UserId, booking, check_in, event};
@@ -137,8 +139,8 @@ impl Door {
         Ok(outcome)
     }
 
-    /// Takes a check-in back. Repeated, it changes nothing. Where a reference does not say which of
-    /// several tickets is meant, the scan does.
+    /// Takes a check-in back. Repeated, it changes nothing. A named scan takes back only what it has
+    /// checked in. Where a reference does not say which of several tickets is meant, the scan does.
     pub(crate) async fn undo_check_in(&self, scan: Scan<'_>) -> Result<CheckInOutcome, DoorError> {
         let Some((booking, number)) = self.find_presented(scan).await? else {
             return Ok(CheckInOutcome::NotATicket);
@@ -159,6 +161,15 @@ impl Door {
     ) -> Result<Option<DateTime<Utc>>, DoorError> {
         let times = self.check_ins.ask(booking).await??;
         Ok(times.get(&number).copied())
+    }
+
+    /// When tickets of a booking were checked in, by their numbers.
+    pub(crate) async fn check_in_times(
+        &self,
+        booking: BookingId,
+    ) -> Result<BTreeMap<i32, DateTime<Utc>>, DoorError> {
+        let times = self.check_ins.ask(booking).await??;
+        Ok(times.iter().map(|(number, at)| (*number, *at)).collect())
     }
 
     /// How many people are in, and how many are expected.
@@ -240,12 +251,7 @@ impl Door {
             if scan.id.is_some() && known.scan_id.as_deref() == scan.id {
                 return Ok((CheckInOutcome::Done(ticket), false));
             }
-            let by = match known.checked_in_by {
-                Some(member) => store::find_name(&tx, member).await?,
-                None => None,
-            };
-            let at = known.checked_in_at;
-            return Ok((CheckInOutcome::AlreadyCheckedIn { ticket, at, by }, false));
+            return Ok((already_checked_in(&tx, ticket, known).await?, false));
         }
         let check_in = check_in::Model {
             booking_id: ticket.booking.id,
@@ -279,7 +285,14 @@ impl Door {
             None => return Err(DoorError::NumberMissing),
         };
         let name = store::find_name(&tx, booking.user_id).await?.unwrap_or_default();
-        let is_in = check_ins.iter().any(|known| Some(known.number) == number);
+        let found = check_ins.iter().find(|known| Some(known.number) == number);
+        let is_by_other_scan =
+            |known: &&check_in::Model| scan.id.is_some() && known.scan_id.as_deref() != scan.id;
+        if let Some(other) = found.filter(is_by_other_scan) {
+            let ticket = PresentedTicket { booking, number: other.number, name };
+            return Ok((already_checked_in(&tx, ticket, other).await?, false));
+        }
+        let is_in = found.is_some();
         // A scan that has checked nothing in, or was taken back before, stands for a ticket that
         // is not in.
         let number =
@@ -290,6 +303,19 @@ impl Door {
         }
         Ok((CheckInOutcome::Done(PresentedTicket { booking, number, name }), is_in))
     }
+}
+
+/// The answer about a ticket that is in.
+async fn already_checked_in(
+    tx: &DatabaseTransaction,
+    ticket: PresentedTicket,
+    known: &check_in::Model,
+) -> Result<CheckInOutcome, DbErr> {
+    let by = match known.checked_in_by {
+        Some(member) => store::find_name(tx, member).await?,
+        None => None,
+    };
+    Ok(CheckInOutcome::AlreadyCheckedIn { ticket, at: known.checked_in_at, by })
 }
 
 /// The ticket that this scan has checked in.

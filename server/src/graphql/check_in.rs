@@ -42,8 +42,10 @@ impl CheckInMutation {
     }
 
     /// Takes a check-in back. A ticket that is not in, or was taken back before, is answered in the
-    /// same way. If `code` is the reference of a booking with several tickets, `scanId` names the
-    /// scan that is taken back. Every member of the event's organizer may do this.
+    /// same way. `scanId` names the scan that is taken back: if another scan has checked the ticket
+    /// in, it stays in, and the answer is `AlreadyCheckedIn`. With the reference of a booking with
+    /// several tickets as `code`, `scanId` says which of them is meant. Every member of the event's
+    /// organizer may do this.
     ///
     /// Errors: `UNAUTHENTICATED`, `FORBIDDEN`, `NOT_FOUND`, `BAD_USER_INPUT` (also if neither `code`
     /// nor `scanId` says which ticket is meant), `RATE_LIMITED`, `UNAVAILABLE`.
@@ -70,7 +72,8 @@ struct CheckInInput {
     /// 3QM72-XW43F/2, for one of them.
     code: String,
     /// The caller's own name for this scan, up to 100 characters. Repeated with the same one, the
-    /// request gets the same answer, so it can be sent again if an answer was lost.
+    /// request gets the same answer, so it can be sent again if an answer was lost. To take a
+    /// check-in back, send the name of its scan.
     scan_id: Option<String>,
 }
 

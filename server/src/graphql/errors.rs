@@ -322,6 +322,7 @@ impl From<ExportError> for ApiError {
             ExportError::Organizers(error) => error.into(),
             ExportError::Events(error) => error.into(),
             ExportError::Bookings(error) => error.into(),
+            ExportError::Door(error) => error.into(),
         }
     }
 }

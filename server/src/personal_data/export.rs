@@ -9,6 +9,7 @@ use super::service::PersonalData;
 use crate::{
     accounts::{AccountsError, SessionsError},
     bookings::{BookingFilter, BookingsError, Reference},
+    door::DoorError,
     events::{EventsError, amount},
     organizers::{Membership, OrganizersError},
     pagination::PageRequest,
@@ -30,6 +31,8 @@ pub(crate) enum ExportError {
     Events(#[from] EventsError),
     #[error(transparent)]
     Bookings(#[from] BookingsError),
+    #[error(transparent)]
+    Door(#[from] DoorError),
 }
 
 /// What is still to be written.
@@ -127,6 +130,10 @@ impl PersonalData {
             let amount = amount(minor, &booking.currency).to_string();
             json!({ "amount": amount, "currency": booking.currency })
         };
+        let check_ins = self.door.check_in_times(booking.id).await?.into_iter();
+        let check_ins: Vec<Value> = check_ins
+            .map(|(number, at)| json!({ "ticket": number, "checkedInAt": time(at) }))
+            .collect();
         let exported = json!({
             "id": booking.id.0,
             "reference": Reference::of(booking.id).to_string(),
@@ -145,6 +152,7 @@ impl PersonalData {
                 booking::CancelledBy::Organizer => "ORGANIZER",
             }),
             "cancellationReason": booking.cancellation_reason,
+            "checkIns": check_ins,
         });
         Ok(exported.to_string())
     }

@@ -9,6 +9,7 @@ use crate::{
     clock::Clock,
     coalescing::Refusal,
     database::{Database, MayBeDatabaseError},
+    door::Door,
     events::Events,
     jobs::Queue,
     organizers::{Organizers, OrganizersError},
@@ -63,6 +64,7 @@ pub(crate) struct PersonalData {
     pub(crate) organizers: Organizers,
     pub(crate) events: Events,
     pub(crate) bookings: Bookings,
+    pub(crate) door: Door,
 }
 
 impl PersonalData {

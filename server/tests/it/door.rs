@@ -316,9 +316,19 @@ async fn a_check_in_is_taken_back(app: App) {
         undo(&app, owner, &event, &reference, Some("two")).await;
         assert_eq!(arrivals(&app, owner, &event).await, (0, 2));
     }
+    // A named scan takes back only what it has checked in, also when it is repeated late.
+    scan(&app, owner, &event, &codes[0], Some("three")).await;
+    undo(&app, owner, &event, &codes[0], Some("three")).await;
+    scan(&app, owner, &event, &codes[0], Some("of another door")).await;
+    let late = undo(&app, owner, &event, &codes[0], Some("three")).await;
+    assert_eq!((kind(&late), number(&late)), ("AlreadyCheckedIn", 1));
+    assert_eq!(arrivals(&app, owner, &event).await, (1, 2));
+    undo(&app, owner, &event, &codes[0], Some("of another door")).await;
     let single = app.user().await;
     let (_, reference) = booked(&app, &single, &event, 1).await;
     check_in(&app, owner, &event, &reference).await;
+    let unnamed = undo(&app, owner, &event, &reference, Some("another")).await;
+    assert_eq!(kind(&unnamed), "AlreadyCheckedIn");
     assert_eq!(kind(&undo(&app, owner, &event, &reference, None).await), "CheckInSuccess");
     assert_eq!(arrivals(&app, owner, &event).await, (0, 3));
 }
