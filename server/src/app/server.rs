@@ -28,7 +28,7 @@ use crate::{
     booking_mails::Reminders,
     graphql::Api,
     http::{self, Arrived, Shutdown},
-    inventory::{BookingMailJob, CancelBookingsJob, EventMailJob},
+    inventory::{BookingMailJob, CancelBookingsJob, EventMailJob, GuestMailJob},
     jobs::{Handlers, Workers},
     limits::{Clients, Count, Open, RateLimits},
     live::{reread_watched_events, run_feed},
@@ -193,7 +193,7 @@ impl Server {
 fn job_handlers(services: &Services) -> Handlers {
     let managed_events = services.managed_events.clone();
     let mails = services.booking_mails();
-    let mails_of_events = mails.clone();
+    let (mails_of_events, mails_of_guests) = (mails.clone(), mails.clone());
     let (accounts, postman) = (services.accounts.clone(), services.postman.clone());
     let personal_data = services.personal_data();
     Handlers::default()
@@ -204,6 +204,10 @@ fn job_handlers(services: &Services) -> Handlers {
         .with_id(move |id, job: BookingMailJob| {
             let mails = mails.clone();
             async move { mails.tell(id, job).await }
+        })
+        .with_id(move |id, job: GuestMailJob| {
+            let mails = mails_of_guests.clone();
+            async move { mails.tell_guests(id, job).await }
         })
         .with_id(move |id, job: EventMailJob| {
             let mails = mails_of_events.clone();

@@ -3,6 +3,7 @@
 mod letters;
 mod reminders;
 mod service;
+mod store;
 
 pub(crate) use reminders::Reminders;
 pub(crate) use service::{BookingMails, PerHour};

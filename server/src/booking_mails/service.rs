@@ -9,14 +9,15 @@ use rowlock_entities::{BookingId, JobId, UserId, booking, event, user};
 use super::{
     letters::{Told, letter},
     reminders::TIME_BEFORE,
+    store,
 };
 use crate::{
     accounts::Accounts,
     bookings::Bookings,
     clock::Clock,
-    events::Events,
-    inventory::{Announced, BookingMailJob, EventMailJob, News},
-    jobs::{Failure, NewJob, Progress, Rest},
+    database::Database,
+    inventory::{Announced, BookingMailJob, EventMailJob, GuestMailJob, News},
+    jobs::{Failure, Job, NewJob, Progress, Rest},
     mail::Postman,
     organizers::Organizers,
 };
@@ -24,9 +25,9 @@ use crate::{
 /// Tells people about their bookings. Clones share everything.
 #[derive(Clone, Debug)]
 pub(crate) struct BookingMails {
+    pub(crate) db: Database,
     pub(crate) accounts: Accounts,
     pub(crate) bookings: Bookings,
-    pub(crate) events: Events,
     pub(crate) organizers: Organizers,
     pub(crate) postman: Postman,
     pub(crate) clock: Clock,
@@ -43,12 +44,30 @@ const MAX_LIMITED: usize = 10_000;
 impl BookingMails {
     /// Sends the mail of a job about one booking. A job about several becomes one for each of them.
     pub(crate) async fn tell(&self, id: JobId, job: BookingMailJob) -> Result<Progress, Failure> {
+        self.tell_buyers(id, job, |job| job).await
+    }
+
+    /// Does the same for people who have tickets of one event.
+    pub(crate) async fn tell_guests(
+        &self,
+        id: JobId,
+        GuestMailJob(job): GuestMailJob,
+    ) -> Result<Progress, Failure> {
+        self.tell_buyers(id, job, GuestMailJob).await
+    }
+
+    async fn tell_buyers<J: Job>(
+        &self,
+        id: JobId,
+        job: BookingMailJob,
+        of_kind: fn(BookingMailJob) -> J,
+    ) -> Result<Progress, Failure> {
         match job.bookings[..] {
             [booking] => {
                 self.send(id, &job.news, BookingId(booking)).await?;
                 Ok(Progress::Done)
             }
-            _ => Ok(Progress::Split { jobs: job.for_each_booking(id)?, rest: None }),
+            _ => Ok(Progress::Split { jobs: job.for_each_booking(id, of_kind)?, rest: None }),
         }
     }
 
@@ -70,9 +89,8 @@ impl BookingMails {
 
     async fn send(&self, id: JobId, news: &News, booking: BookingId) -> Result<(), Failure> {
         // Rows that are gone have nobody to tell.
-        let Some(booking) = self.bookings.find_of_anybody(booking).await? else { return Ok(()) };
-        let Some(event) = self.events.find(booking.event_id).await? else { return Ok(()) };
-        let Some(user) = self.accounts.find_user(booking.user_id).await? else { return Ok(()) };
+        let found = store::find_told(self.db.reads(), booking).await?;
+        let Some((booking, event, user)) = found else { return Ok(()) };
         let now = self.clock.now();
         if !is_still_news(news, &booking, &event, &user, now) {
             return Ok(());

@@ -70,12 +70,45 @@ impl Announced {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct BookingMailJob {
     pub(crate) news: News,
+    #[serde(with = "ids_in_one_text")]
     pub(crate) bookings: Vec<Uuid>,
 }
 
 impl Job for BookingMailJob {
     const KIND: &'static str = "booking_mail";
     const MAX_RUNNING: usize = 2;
+}
+
+/// The same for people who have tickets of an event that was edited or is about to begin. These jobs
+/// are a kind of their own, so that the mails of a large event leave room to those of new bookings.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct GuestMailJob(pub(crate) BookingMailJob);
+
+impl Job for GuestMailJob {
+    const KIND: &'static str = "guest_mail";
+    const MAX_RUNNING: usize = 2;
+}
+
+/// Writes ids as one text of 22 characters an id: the job of a batch is written in the transaction
+/// that books, so what it says is short.
+mod ids_in_one_text {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use uuid::Uuid;
+
+    const ID_BYTES: usize = 16;
+
+    pub(super) fn serialize<S: Serializer>(ids: &[Uuid], to: S) -> Result<S::Ok, S::Error> {
+        let bytes: Vec<u8> = ids.iter().flat_map(|id| *id.as_bytes()).collect();
+        to.serialize_str(&URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Uuid>, D::Error> {
+        let text = String::deserialize(from)?;
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(D::Error::custom)?;
+        bytes.chunks(ID_BYTES).map(|id| Uuid::from_slice(id).map_err(D::Error::custom)).collect()
+    }
 }
 
 impl BookingMailJob {
@@ -91,11 +124,15 @@ impl BookingMailJob {
         bookings.chunks(MAX_BOOKINGS).map(part).collect()
     }
 
-    /// The job of each mail.
-    pub(crate) fn for_each_booking(&self, id: JobId) -> Result<Vec<NewJob>, DbErr> {
+    /// The job of each mail, of the same kind as this one.
+    pub(crate) fn for_each_booking<J: Job>(
+        &self,
+        id: JobId,
+        of_kind: impl Fn(Self) -> J,
+    ) -> Result<Vec<NewJob>, DbErr> {
         let part = |booking: &Uuid| {
             let job = Self { news: self.news.clone(), bookings: vec![*booking] };
-            NewJob::with_id(part_id(id, booking.as_bytes()), &job)
+            NewJob::with_id(part_id(id, booking.as_bytes()), &of_kind(job))
         };
         self.bookings.iter().map(part).collect()
     }
@@ -157,8 +194,31 @@ impl EventMailJob {
         let bookings: Vec<Uuid> = next.iter().map(|booking| booking.0).collect();
         let after = bookings.last().copied().or(self.after);
         let first = bookings.first().copied().unwrap_or_default();
-        let job = BookingMailJob { news: self.news.clone(), bookings };
+        let job = GuestMailJob(BookingMailJob { news: self.news.clone(), bookings });
         let job = NewJob::with_id(part_id(id, first.as_bytes()), &job)?;
         Ok((job, Self { after, ..self.clone() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_about_the_most_bookings_is_read_as_it_was_written_and_fits_its_column() {
+        let bookings: Vec<Uuid> = (0..MAX_BOOKINGS).map(|_| Uuid::now_v7()).collect();
+        let ids = bookings.iter().copied().map(BookingId);
+        let jobs = BookingMailJob::about(&News::Booked, ids).unwrap();
+        assert_eq!(jobs.len(), 1);
+        let job = BookingMailJob { news: News::Booked, bookings: bookings.clone() };
+        let payload = serde_json::to_string(&GuestMailJob(job)).unwrap();
+        assert!(payload.len() < 6_000, "{} bytes", payload.len());
+        let read: BookingMailJob = serde_json::from_str(&payload).unwrap();
+        assert_eq!((read.news, read.bookings), (News::Booked, bookings));
+        for wrong in
+            [r#"{"news":"Booked","bookings":"AAAA"}"#, r#"{"news":"Booked","bookings":"?"}"#]
+        {
+            assert!(serde_json::from_str::<BookingMailJob>(wrong).is_err(), "{wrong}");
+        }
     }
 }

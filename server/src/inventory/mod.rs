@@ -42,6 +42,6 @@ pub(crate) use create_event::{CreateEvent, EventCreated};
 pub(crate) use edit_event::{Edit, EditEvent, EditOutcome};
 pub(crate) use import_events::{ImportEvents, ImportOutcome, ImportedEvent};
 pub(crate) use lanes::Inventory;
-pub(crate) use mails::{Announced, BookingMailJob, EventMailJob, News};
+pub(crate) use mails::{Announced, BookingMailJob, EventMailJob, GuestMailJob, News};
 pub(crate) use set_cover::SetCover;
 pub use settings::BookingArgs;

@@ -63,11 +63,10 @@ impl Workers {
             turn += 1;
             // After a failure, the pause is never shorter, because the database may be away.
             let may_be_woken = claimed.is_ok();
-            let jobs = claimed.unwrap_or_else(|error| {
+            let Claimed { jobs, may_find_more } = claimed.unwrap_or_else(|error| {
                 tracing::debug!(%error, "could not look for jobs");
-                Vec::new()
+                Claimed::default()
             });
-            let may_find_more = !jobs.is_empty() && jobs.len() < free;
             for job in jobs {
                 running.spawn(job.kind, self.attempts.clone().run(job, claimed_at));
             }
@@ -89,22 +88,17 @@ impl Workers {
 
     /// Claims up to `max` jobs, of each kind that has some equally many, and of none more than may
     /// run. `turn` decides which kind comes first, so that none waits for all the others.
-    async fn claim(
-        &self,
-        running: &Running,
-        max: usize,
-        turn: usize,
-    ) -> Result<Vec<ClaimedJob>, DbErr> {
+    async fn claim(&self, running: &Running, max: usize, turn: usize) -> Result<Claimed, DbErr> {
         let Attempts { queue, handlers, .. } = &self.attempts;
         let db = &queue.db;
         let mut due: Vec<Kind> =
             handlers.kinds().filter(|kind| running.of(kind.name) < kind.max_running).collect();
         if max == 0 || due.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Claimed::default());
         }
         let found = store::find_due_kinds(db, due.iter().map(|kind| kind.name)).await?;
         due.retain(|kind| found.iter().any(|name| name == kind.name));
-        let mut claimed = Vec::new();
+        let mut claimed = Claimed::default();
         if due.is_empty() {
             return Ok(claimed);
         }
@@ -113,20 +107,25 @@ impl Workers {
         let share = max.div_ceil(due.len());
         for kind in due {
             let room = kind.max_running - running.of(kind.name);
-            let share = share.min(max - claimed.len()).min(room);
-            if share == 0 {
+            let share = share.min(max - claimed.jobs.len());
+            let wanted = share.min(room);
+            if wanted == 0 {
                 break;
             }
             let claim = async {
                 match kind.is_exclusive {
                     true => store::claim_only_one(db, kind.name, LEASE).await,
-                    false => store::claim(db, kind.name, share, LEASE).await,
+                    false => store::claim(db, kind.name, wanted, LEASE).await,
                 }
             };
             match claim.await {
-                Ok(jobs) => claimed.extend(jobs),
+                Ok(jobs) => {
+                    // The kind has room for more than its share, and may have more.
+                    claimed.may_find_more |= jobs.len() == share && share < room;
+                    claimed.jobs.extend(jobs);
+                }
                 // What is claimed must run.
-                Err(_) if !claimed.is_empty() => break,
+                Err(_) if !claimed.jobs.is_empty() => break,
                 Err(error) => return Err(error),
             }
         }
@@ -161,6 +160,14 @@ impl Workers {
             let _ = timeout(GIVE_BACK_TIMEOUT, self.stopped.cancelled()).await;
         }
     }
+}
+
+/// The jobs that a look has found.
+#[derive(Debug, Default)]
+struct Claimed {
+    jobs: Vec<ClaimedJob>,
+    /// Whether another look may find more at once.
+    may_find_more: bool,
 }
 
 /// The attempts that run.

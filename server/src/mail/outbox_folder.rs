@@ -49,8 +49,9 @@ impl OutboxFolder {
         let mut file = OpenOptions::new();
         let file = file.write(true).create(true).truncate(true).mode(0o600).open(&unfinished);
         file?.write_all(mail)?;
+        let is_new = !path.try_exists()?;
         fs::rename(&unfinished, &path)?;
-        if !files.contains(&path) {
+        if is_new {
             files.push_back(path);
         }
         while files.len() > self.max_files

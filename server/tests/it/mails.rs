@@ -24,6 +24,7 @@ on_both_engines! {
     what_becomes_of_a_booking_is_told
     an_organizer_who_cancels_says_why
     people_are_told_when_their_event_is_moved
+    a_booking_is_told_before_all_guests_of_a_large_event_are
     people_are_reminded_once_a_day_before
     who_unsubscribes_gets_no_more_reminders
     the_private_calendar_has_all_bookings_until_it_is_removed
@@ -177,6 +178,24 @@ async fn people_are_told_when_their_event_is_moved(app: App) {
     host.edit(&app, &event, json!({ "title": "Jazz Trio" })).await;
     let renamed = smtp.wait_for_subject("Changed: Jazz Trio").await;
     assert!(renamed.text.contains("It is called Jazz Trio, not Jazz."), "{}", renamed.text);
+}
+
+async fn a_booking_is_told_before_all_guests_of_a_large_event_are(app: App) {
+    let (app, smtp) = with_smtp(&app).await;
+    let (host, users) = (Host::found(&app).await, app.users(81).await);
+    let values = json!({ "startsAt": "2030-12-06T22:00:00Z", "totalTickets": 100 });
+    let large = host.event(&app, values).await;
+    let small = app.event("Reading", 10).await;
+    for user in &users[..80] {
+        booked(&app, user, &large, 1).await;
+    }
+    smtp.wait_for(80).await;
+    host.edit(&app, &large, json!({ "venue": "Red Door" })).await;
+    smtp.wait_for(81).await;
+    booked(&app, &users[80], &small, 1).await;
+    let mails = smtp.wait_for(161).await;
+    let place = mails.iter().position(|mail| mail.subject == "Booked: 1 ticket for Reading");
+    assert!(place.unwrap() < 150, "it was mail {place:?}");
 }
 
 async fn people_are_reminded_once_a_day_before(app: App) {
