@@ -83,18 +83,21 @@ impl ScrollPositions {
             positions.iter().find(|(known, _)| *known == path).map(|(_, y)| *y)
         });
         if let Some(y) = position {
-            scroll_in_next_frame(y, Date::now() + GROWING_MILLIS);
+            scroll_in_next_frame(path, y, Date::now() + GROWING_MILLIS);
         }
     }
 }
 
 /// Scrolls to this position, or tries again in each frame until `deadline` if the page is too short
-/// for it, because a part of its content is rendered in a later frame.
-fn scroll_in_next_frame(y: i32, deadline: f64) {
+/// for it, because a part of its content is rendered in a later frame. Another page is left alone.
+fn scroll_in_next_frame(path: String, y: i32, deadline: f64) {
     request_animation_frame(move || {
+        if path_and_query() != path {
+            return;
+        }
         window().scroll_to_with_x_and_y(0.0, y.into());
         if current_position() < y && Date::now() < deadline {
-            scroll_in_next_frame(y, deadline);
+            scroll_in_next_frame(path, y, deadline);
         }
     });
 }

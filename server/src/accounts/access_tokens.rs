@@ -268,8 +268,11 @@ mod tests {
     fn a_secret_is_replaced_without_signing_anybody_out() {
         const NEW: &str = "new-secret-that-is-32-bytes-or-more-";
         let server = |signing, accepted: Option<&str>| {
-            let secrets =
-                JwtSecrets { signing: parsed(signing), accepted: accepted.map(parsed), kept: None };
+            let secrets = JwtSecrets {
+                signing: parsed(signing),
+                accepted: accepted.map(parsed),
+                of_links: None,
+            };
             AccessTokens::new(&secrets, Clock::default())
         };
         // Each step is rolled out while servers of the previous one still run.

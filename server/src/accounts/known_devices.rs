@@ -195,8 +195,11 @@ mod tests {
     fn devices_stay_known_while_the_secret_is_being_replaced() {
         let [old, new] = [(); 2].map(|()| JwtSecret::random());
         let cookie = known_devices(&old.clone().into()).remember(None, "ann@example.org");
-        let swapped =
-            known_devices(&JwtSecrets { signing: new.clone(), accepted: Some(old), kept: None });
+        let swapped = known_devices(&JwtSecrets {
+            signing: new.clone(),
+            accepted: Some(old),
+            of_links: None,
+        });
         let device = swapped.find(Some(&cookie), "ann@example.org");
         assert!(device.is_some());
         let renewed = swapped.remember(Some(&cookie), "ann@example.org");

@@ -75,7 +75,7 @@ mod tests {
         let swapped = MailedTokens::new(&JwtSecrets {
             signing: new.clone(),
             accepted: Some(old),
-            kept: None,
+            of_links: None,
         });
         assert_eq!(again(&swapped, id), Some(token.as_text()));
         assert_eq!(again(&MailedTokens::new(&new.into()), id), None);

@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn codes_depend_on_secret_purpose_and_message() {
         let [first, second] = ["1", "2"].map(|text| text.repeat(32).parse::<JwtSecret>().unwrap());
-        let both = JwtSecrets { signing: second, accepted: Some(first.clone()), kept: None };
+        let both = JwtSecrets { signing: second, accepted: Some(first.clone()), of_links: None };
         let key = PurposeKey::new(&first.into(), "for tests");
         let code = key.code(b"message");
         assert_eq!(code, key.code(b"message"));

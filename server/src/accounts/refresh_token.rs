@@ -138,7 +138,7 @@ mod tests {
     fn a_token_is_found_while_the_secret_is_being_replaced() {
         let [old, new] = [(); 2].map(|()| JwtSecret::random());
         let before = PurposeKey::new(&old.clone().into(), "for tests");
-        let swapped = JwtSecrets { signing: new, accepted: Some(old), kept: None };
+        let swapped = JwtSecrets { signing: new, accepted: Some(old), of_links: None };
         let after = PurposeKey::new(&swapped, "for tests");
         let series = Series::random();
         let (token, nonce) = series.new_token(&before);

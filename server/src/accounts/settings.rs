@@ -47,18 +47,24 @@ impl SecretArgs {
             "JWT_SECRET is not set; give every server the same 32 random bytes or more, \
              as from `openssl rand -base64 48`",
         )?;
-        Ok(JwtSecrets { signing, accepted: self.jwt_accepted_secret.clone(), kept: None })
+        Ok(JwtSecrets { signing, accepted: self.jwt_accepted_secret.clone(), of_links: None })
     }
 
     /// The configured secrets. If JWT_SECRET is not set, a random secret signs access tokens, and
-    /// `kept` signs the links in mails.
+    /// the links that people get by mail are signed with `kept`. With JWT_SECRET, those links are
+    /// accepted.
     #[must_use]
     pub fn secrets_or_random(&self, kept: Option<JwtSecret>) -> JwtSecrets {
-        JwtSecrets {
-            signing: self.jwt_secret.clone().unwrap_or_else(JwtSecret::random),
-            accepted: self.jwt_accepted_secret.clone(),
-            kept: kept.filter(|_| self.jwt_secret.is_none()),
-        }
+        let (jwt, accepted) = (self.jwt_secret.clone(), self.jwt_accepted_secret.clone());
+        let of_links = kept.map(|kept| {
+            let (signing, accepted) = match &jwt {
+                None => (kept, accepted.clone()),
+                Some(jwt) => (jwt.clone(), accepted.clone().or(Some(kept))),
+            };
+            Box::new(JwtSecrets { signing, accepted, of_links: None })
+        });
+        let signing = jwt.unwrap_or_else(JwtSecret::random);
+        JwtSecrets { signing, accepted, of_links }
     }
 }
 
@@ -110,21 +116,20 @@ pub struct JwtSecrets {
     pub signing: JwtSecret,
     /// Tokens that this secret signed are accepted, too.
     pub accepted: Option<JwtSecret>,
-    /// Signs the links in mails, if `signing` is another one at each start.
-    pub kept: Option<JwtSecret>,
+    /// The secrets of links that must stay good when the server starts again, if they are others.
+    pub of_links: Option<Box<Self>>,
 }
 
 impl JwtSecrets {
-    /// The secrets of what must stay good when the server starts again.
-    pub(super) fn lasting(&self) -> Self {
-        let signing = self.kept.as_ref().unwrap_or(&self.signing).clone();
-        Self { signing, ..self.clone() }
+    /// The secrets of links that must stay good when the server starts again.
+    pub(super) fn of_links(&self) -> &Self {
+        self.of_links.as_deref().unwrap_or(self)
     }
 }
 
 impl From<JwtSecret> for JwtSecrets {
     fn from(signing: JwtSecret) -> Self {
-        Self { signing, accepted: None, kept: None }
+        Self { signing, accepted: None, of_links: None }
     }
 }
 

@@ -15,7 +15,7 @@ const ID_BYTES: usize = 16;
 
 impl UnsubscribeTokens {
     pub(super) fn new(secrets: &JwtSecrets) -> Self {
-        Self(PurposeKey::new(&secrets.lasting(), "rowlock unsubscribe links"))
+        Self(PurposeKey::new(secrets.of_links(), "rowlock unsubscribe links"))
     }
 
     pub(super) fn of(&self, user: UserId) -> String {
@@ -34,7 +34,7 @@ impl UnsubscribeTokens {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accounts::JwtSecret;
+    use crate::accounts::{JwtSecret, SecretArgs};
 
     #[test]
     fn a_token_is_of_one_person_and_of_one_secret() {
@@ -43,12 +43,16 @@ mod tests {
         let token = tokens.of(user);
         assert_eq!(tokens.user(&token), Some(user));
         assert_eq!(UnsubscribeTokens::new(&JwtSecret::random().into()).user(&token), None);
-        let kept = |signing| {
-            let kept = Some("k".repeat(32).parse().unwrap());
-            UnsubscribeTokens::new(&JwtSecrets { signing, accepted: None, kept })
+        // A server without a secret of its own uses the one in the database, also after it got one.
+        let kept = || Some("k".repeat(32).parse().unwrap());
+        let tokens_with = |jwt_secret| {
+            let args = SecretArgs { jwt_secret, jwt_accepted_secret: None };
+            UnsubscribeTokens::new(&args.secrets_or_random(kept()))
         };
-        let token_of_kept = kept(JwtSecret::random()).of(user);
-        assert_eq!(kept(JwtSecret::random()).user(&token_of_kept), Some(user));
+        let token_of_kept = tokens_with(None).of(user);
+        for later in [None, Some(JwtSecret::random())] {
+            assert_eq!(tokens_with(later).user(&token_of_kept), Some(user));
+        }
         for wrong in ["", "A", &token[1..], &tokens.of(UserId::new())[..40]] {
             assert_eq!(tokens.user(wrong), None, "{wrong}");
         }

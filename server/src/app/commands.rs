@@ -69,7 +69,7 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
     let kept = kept_secret(&args, &db).await?;
     let tickets = args.tickets.codes(&args.secret, kept.clone())?;
     let secrets = match is_embedded {
-        true => args.secret.secrets_or_random(kept),
+        true => args.secret.secrets_or_random(kept.or_else(|| args.tickets.ticket_secret.clone())),
         // Several servers may share a PostgreSQL database, and then they must share their secrets,
         // too.
         false => args.secret.secrets()?,
@@ -94,7 +94,9 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
 /// is made now.
 async fn kept_secret(args: &ServeArgs, db: &Database) -> Result<Option<JwtSecret>> {
     match args.database.database_url {
-        DatabaseUrl::Sqlite(_) if args.secret.jwt_secret.is_some() => find_kept_secret(db).await,
+        DatabaseUrl::Sqlite(_) if args.tickets.has_secret(&args.secret) => {
+            find_kept_secret(db).await
+        }
         DatabaseUrl::Sqlite(_) => find_or_make_kept_secret(db).await.map(Some),
         // Every PostgreSQL server has a secret.
         DatabaseUrl::Postgres(_) => Ok(None),

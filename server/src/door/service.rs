@@ -278,14 +278,19 @@ impl Door {
             Found::Refused(outcome) => return Ok((outcome, false)),
             Found::Booked { booking, check_ins } => (booking, check_ins),
         };
+        // A scan that has checked nothing in, or was taken back before, stands for a ticket that is
+        // not in or, if all are in, for the last one.
         let number = match number {
-            Some(number) => Some(number),
-            None if booking.quantity == 1 => Some(1),
-            None if scan.id.is_some() => checked_in_by_scan(&check_ins, scan.id),
+            Some(number) => number,
+            None if booking.quantity == 1 => 1,
+            None if scan.id.is_some() => checked_in_by_scan(&check_ins, scan.id)
+                .or_else(|| next_number(&booking, &check_ins))
+                .or_else(|| last_number(&check_ins))
+                .unwrap_or(booking.quantity),
             None => return Err(DoorError::NumberMissing),
         };
         let name = store::find_name(&tx, booking.user_id).await?.unwrap_or_default();
-        let found = check_ins.iter().find(|known| Some(known.number) == number);
+        let found = check_ins.iter().find(|known| known.number == number);
         let is_by_other_scan =
             |known: &&check_in::Model| scan.id.is_some() && known.scan_id.as_deref() != scan.id;
         if let Some(other) = found.filter(is_by_other_scan) {
@@ -293,10 +298,6 @@ impl Door {
             return Ok((already_checked_in(&tx, ticket, other).await?, false));
         }
         let is_in = found.is_some();
-        // A scan that has checked nothing in, or was taken back before, stands for a ticket that
-        // is not in.
-        let number =
-            number.or_else(|| next_number(&booking, &check_ins)).ok_or(DoorError::NumberMissing)?;
         if is_in {
             store::delete(&tx, booking.id, number).await?;
             tx.commit().await?;

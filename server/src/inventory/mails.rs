@@ -79,8 +79,8 @@ impl Job for BookingMailJob {
     const MAX_RUNNING: usize = 2;
 }
 
-/// The same for people who have tickets of an event that was edited or is about to begin. These jobs
-/// are a kind of their own, so that the mails of a large event leave room to those of new bookings.
+/// The same for people who are told what an organizer did, or that their event begins. These jobs are
+/// a kind of their own, so that the mails of a large event leave room to those of new bookings.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct GuestMailJob(pub(crate) BookingMailJob);
@@ -91,7 +91,7 @@ impl Job for GuestMailJob {
 }
 
 /// Writes ids as one text of 22 characters an id: the job of a batch is written in the transaction
-/// that books, so what it says is short.
+/// that books, so what it says is short. Jobs that were written before have a list of ids.
 mod ids_in_one_text {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
@@ -99,27 +99,38 @@ mod ids_in_one_text {
 
     const ID_BYTES: usize = 16;
 
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Ids {
+        Text(String),
+        List(Vec<Uuid>),
+    }
+
     pub(super) fn serialize<S: Serializer>(ids: &[Uuid], to: S) -> Result<S::Ok, S::Error> {
         let bytes: Vec<u8> = ids.iter().flat_map(|id| *id.as_bytes()).collect();
         to.serialize_str(&URL_SAFE_NO_PAD.encode(bytes))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Uuid>, D::Error> {
-        let text = String::deserialize(from)?;
+        let text = match Ids::deserialize(from)? {
+            Ids::Text(text) => text,
+            Ids::List(ids) => return Ok(ids),
+        };
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(D::Error::custom)?;
         bytes.chunks(ID_BYTES).map(|id| Uuid::from_slice(id).map_err(D::Error::custom)).collect()
     }
 }
 
 impl BookingMailJob {
-    /// The jobs that tell the buyers of these bookings.
-    pub(super) fn about(
+    /// The jobs of a kind that tell the buyers of these bookings.
+    pub(super) fn about<J: Job>(
         news: &News,
         bookings: impl IntoIterator<Item = BookingId>,
+        of_kind: fn(Self) -> J,
     ) -> Result<Vec<NewJob>, DbErr> {
         let bookings: Vec<Uuid> = bookings.into_iter().map(|booking| booking.0).collect();
         let part = |bookings: &[Uuid]| {
-            NewJob::new(&Self { news: news.clone(), bookings: bookings.to_vec() })
+            NewJob::new(&of_kind(Self { news: news.clone(), bookings: bookings.to_vec() }))
         };
         bookings.chunks(MAX_BOOKINGS).map(part).collect()
     }
@@ -128,7 +139,7 @@ impl BookingMailJob {
     pub(crate) fn for_each_booking<J: Job>(
         &self,
         id: JobId,
-        of_kind: impl Fn(Self) -> J,
+        of_kind: fn(Self) -> J,
     ) -> Result<Vec<NewJob>, DbErr> {
         let part = |booking: &Uuid| {
             let job = Self { news: self.news.clone(), bookings: vec![*booking] };
@@ -208,13 +219,16 @@ mod tests {
     fn a_job_about_the_most_bookings_is_read_as_it_was_written_and_fits_its_column() {
         let bookings: Vec<Uuid> = (0..MAX_BOOKINGS).map(|_| Uuid::now_v7()).collect();
         let ids = bookings.iter().copied().map(BookingId);
-        let jobs = BookingMailJob::about(&News::Booked, ids).unwrap();
+        let jobs = BookingMailJob::about(&News::Booked, ids, |job| job).unwrap();
         assert_eq!(jobs.len(), 1);
         let job = BookingMailJob { news: News::Booked, bookings: bookings.clone() };
         let payload = serde_json::to_string(&GuestMailJob(job)).unwrap();
         assert!(payload.len() < 6_000, "{} bytes", payload.len());
         let read: BookingMailJob = serde_json::from_str(&payload).unwrap();
-        assert_eq!((read.news, read.bookings), (News::Booked, bookings));
+        assert_eq!((read.news, read.bookings), (News::Booked, bookings.clone()));
+        let earlier = serde_json::json!({ "news": "Booked", "bookings": bookings }).to_string();
+        let read: BookingMailJob = serde_json::from_str(&earlier).unwrap();
+        assert_eq!(read.bookings, bookings);
         for wrong in
             [r#"{"news":"Booked","bookings":"AAAA"}"#, r#"{"news":"Booked","bookings":"?"}"#]
         {

@@ -23,7 +23,7 @@ use super::{
     command::InventoryError,
     cover_store,
     ledger::{Changes, Ledger},
-    mails::{BookingMailJob, EventMailJob, News},
+    mails::{BookingMailJob, EventMailJob, GuestMailJob, News},
     pending::PendingCommand,
     retry_policy::{Backoff, FailedAttempt, NextStep},
     store,
@@ -337,9 +337,14 @@ fn mail_jobs(changes: &Changes) -> Result<Vec<NewJob>, DbErr> {
         |booking: &booking::Model| changes.added.iter().any(|added| added.id == booking.id);
     let changed = changes.changed.iter().filter(|booking| !is_added(booking));
     let cancelled = changes.cancelled.iter().chain(changes.added.iter().filter(is_cancelled));
-    let mut jobs = BookingMailJob::about(&News::Booked, changes.added.iter().map(id))?;
-    jobs.extend(BookingMailJob::about(&News::Changed, changed.map(id))?);
-    jobs.extend(BookingMailJob::about(&News::Cancelled, cancelled.map(id))?);
+    let (by_organizer, by_buyer): (Vec<_>, Vec<_>) = cancelled
+        .partition(|booking| booking.cancelled_by == Some(booking::CancelledBy::Organizer));
+    let own = |job: BookingMailJob| job;
+    let mut jobs = BookingMailJob::about(&News::Booked, changes.added.iter().map(id), own)?;
+    jobs.extend(BookingMailJob::about(&News::Changed, changed.map(id), own)?);
+    jobs.extend(BookingMailJob::about(&News::Cancelled, by_buyer.into_iter().map(id), own)?);
+    let by_organizer = by_organizer.into_iter().map(id);
+    jobs.extend(BookingMailJob::about(&News::Cancelled, by_organizer, GuestMailJob)?);
     for (event_id, before) in &changes.announced {
         jobs.push(EventMailJob::about_edit(*event_id, before)?);
     }

@@ -18,7 +18,7 @@ use super::{
 use crate::metrics::Metrics;
 
 /// Largest number of jobs that one server runs at the same time.
-const MAX_RUNNING: usize = 8;
+const MAX_RUNNING: usize = 10;
 /// Time between two looks for jobs that other servers wrote, or that were to run later.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Time between two counts of all jobs.
@@ -129,6 +129,7 @@ impl Workers {
                 Err(error) => return Err(error),
             }
         }
+        claimed.may_find_more &= claimed.jobs.len() < max;
         Ok(claimed)
     }
 

@@ -1,5 +1,5 @@
-//! The secret that is kept in the database, so that tickets of an embedded server, and the links in
-//! its mails, stay good when it starts again.
+//! The secret that is kept in the database, so that tickets of an embedded server, and the links by
+//! which people end reminders, stay good when it starts again.
 
 use anyhow::{Context, Result};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};

@@ -23,6 +23,11 @@ pub struct TicketArgs {
 }
 
 impl TicketArgs {
+    /// Whether tickets are signed with a secret that the operator has set.
+    pub(crate) fn has_secret(&self, jwt: &SecretArgs) -> bool {
+        self.ticket_secret.is_some() || jwt.jwt_secret.is_some()
+    }
+
     /// The codes of tickets. `kept` is the secret that is kept in the database, if there is one; it
     /// signs if the operator has set none, and its tickets are accepted in any case.
     ///

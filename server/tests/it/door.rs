@@ -323,6 +323,10 @@ async fn a_check_in_is_taken_back(app: App) {
     let late = undo(&app, owner, &event, &codes[0], Some("three")).await;
     assert_eq!((kind(&late), number(&late)), ("AlreadyCheckedIn", 1));
     assert_eq!(arrivals(&app, owner, &event).await, (1, 2));
+    scan(&app, owner, &event, &codes[1], Some("there, too")).await;
+    let late = undo(&app, owner, &event, &reference, Some("three")).await;
+    assert_eq!(kind(&late), "AlreadyCheckedIn", "all are in by other scans");
+    undo(&app, owner, &event, &codes[1], Some("there, too")).await;
     undo(&app, owner, &event, &codes[0], Some("of another door")).await;
     let single = app.user().await;
     let (_, reference) = booked(&app, &single, &event, 1).await;
