@@ -63,7 +63,7 @@ struct Entry {
     state: ArcRwSignal<BookingState>,
     /// The booking, where the state is that there is one.
     held: ArcRwSignal<Option<MyBooking>>,
-    /// The number of the user's last change of the state.
+    /// The number of the last change of the state from which older reads may differ.
     last_change: u32,
 }
 
@@ -279,15 +279,22 @@ impl MyBookings {
     }
 
     fn set_state(self, event_id: &Id, state: BookingState) {
+        let changed = self.entry(event_id).state;
+        // An attempt whose answer is missing is still the same attempt. A read that began before the
+        // answer was lost may tell its outcome.
+        if !matches!(state, BookingState::Checking | BookingState::Unknown { .. }) {
+            self.count_change(event_id);
+        }
+        changed.set(state);
+    }
+
+    fn count_change(self, event_id: &Id) {
         let last_change = self.state_changes.get_value() + 1;
         self.state_changes.set_value(last_change);
-        let changed = self.entry(event_id).state;
         let mut entries = self.entries.write_value();
         if let Some(entry) = entries.iter_mut().find(|entry| entry.event_id == *event_id) {
             entry.last_change = last_change;
         }
-        drop(entries);
-        changed.set(state);
     }
 
     /// Shows a message that holds as long as the event is booked.

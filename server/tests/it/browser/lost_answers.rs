@@ -190,6 +190,39 @@ async fn an_attempt_goes_on_after_a_reload_with_the_same_key() {
     browser.close().await;
 }
 
+/// Makes the page wait for what a read says about bookings until the answer to one was lost.
+const LOSE_A_BOOKING_BEFORE_READS: &str = "const send = window.fetch;
+    let setLost;
+    const isLost = new Promise(done => setLost = done);
+    window.fetch = async (request, ...rest) => {
+        const text = await request.clone?.().text() ?? '';
+        if (text.includes('bookEvent')) {
+            try {
+                return await send(request, ...rest);
+            } catch (error) {
+                setTimeout(setLost);
+                throw error;
+            }
+        }
+        const answer = await send(request, ...rest);
+        if (text.includes('myBooking')) await isLost;
+        return answer;
+    }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_began_before_an_answer_was_lost_tells_that_it_booked() {
+    let app = App::start(Engine::Sqlite).await;
+    let (proxy, browser) = open_limited_concert(&app).await;
+    proxy.set_fault(NetworkFault::CutEach(b"bookEvent"));
+    book_without_an_answer(&browser).await;
+    let source = json!({ "source": LOSE_A_BOOKING_BEFORE_READS });
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", source).await;
+    browser.page.refresh().await.unwrap();
+    browser.expect_text(".toast", FOUND_BOOKED).await;
+    expect_booked(&app, &browser).await;
+    browser.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_that_did_not_arrive_before_a_reload_books_after_it() {
     let app = App::start(Engine::Sqlite).await;
