@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// A browser that finds in each picture the codes in `window.seenCodes`, because the one for tests
-/// finds none.
+/// finds none. If a page sets `window.requests` to a list, the browser asks for permission to use the
+/// camera each time, and a test answers by calling `allow` or `refuse` of each request.
 const DETECT_CODES: &str = "window.seenCodes = []; window.pictures = 0;
     window.BarcodeDetector = class {
         async detect() {
@@ -22,8 +23,18 @@ const DETECT_CODES: &str = "window.seenCodes = []; window.pictures = 0;
     const canvas = document.createElement('canvas');
     canvas.getContext('2d');
     Object.defineProperty(navigator, 'mediaDevices', {
-        value: { getUserMedia: async () => canvas.captureStream() },
+        value: { getUserMedia: () => {
+            const stream = canvas.captureStream();
+            if (!window.requests) return Promise.resolve(stream);
+            return new Promise((allow, refuse) => {
+                window.requests.push({ stream, allow: () => allow(stream), refuse });
+            });
+        } },
     });";
+
+/// The state of the camera that each request has opened.
+const CAMERAS: &str =
+    "return window.requests.map(({ stream }) => stream.getTracks()[0].readyState)";
 
 /// Somebody's tickets: the reference of the booking and the codes.
 struct Tickets {
@@ -228,6 +239,131 @@ async fn the_camera_checks_a_ticket_in_once_while_it_is_in_view() {
     browser.click_label("Turn the camera off").await;
     browser.expect_none("video:not([hidden])").await;
     browser.expect_text(".arrivals", "2 of 2 are in").await;
+    organizing.browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_latest_start_of_the_camera_scans() {
+    let organizing = Organizing::start().await;
+    let Organizing { browser, .. } = &organizing;
+    let event = organizing.event("Jazz Night").await;
+    let source = json!({ "source": DETECT_CODES });
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", source).await;
+    organizing.open_door(&event, "0 of 0 are in").await;
+    browser.evaluate("window.requests = []").await;
+    for label in [
+        "Scan with the camera",
+        "Turn the camera off",
+        "Scan with the camera",
+        "Turn the camera off",
+        "Scan with the camera",
+    ] {
+        browser.click_label(label).await;
+    }
+    browser.wait_for("return window.requests.length", |requests| *requests == 3).await;
+    browser.evaluate("window.requests[2].allow()").await;
+    browser.wait_for("return window.pictures", |pictures| pictures.as_i64() > Some(0)).await;
+    browser.evaluate("window.requests[0].allow(); window.requests[1].refuse()").await;
+    browser.wait_for(CAMERAS, |cameras| cameras[0] == "ended").await;
+    let shown = "return document.querySelector('video').srcObject === window.requests[2].stream";
+    assert_eq!(browser.evaluate(shown).await, true);
+    assert_eq!(browser.evaluate(CAMERAS).await[2], "live");
+    browser.expect_none(".camera .problem:not(:empty)").await;
+    browser.click_label("Turn the camera off").await;
+    browser.wait_for(CAMERAS, |cameras| cameras[2] == "ended").await;
+    organizing.browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_may_be_used_after_the_page_was_left_is_turned_off() {
+    let organizing = Organizing::start().await;
+    let Organizing { browser, .. } = &organizing;
+    let event = organizing.event("Jazz Night").await;
+    let source = json!({ "source": DETECT_CODES });
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", source).await;
+    organizing.open_door(&event, "0 of 0 are in").await;
+    browser.evaluate("window.requests = []").await;
+    browser.click_label("Scan with the camera").await;
+    browser.wait_for("return window.requests.length", |requests| *requests == 1).await;
+    browser.click_label("Attendees").await;
+    browser.expect_path(&format!("/organize/events/{event}/attendees")).await;
+    browser.expect_none(".camera").await;
+    browser.evaluate("window.requests[0].allow()").await;
+    browser.wait_for(CAMERAS, |cameras| cameras[0] == "ended").await;
+    organizing.browser.close().await;
+}
+
+/// Keeps the name and the scan of each mutation at the door in `window.sent`.
+const KEEP_SCANS: &str = "window.sent = []; window.networkFetch = window.fetch;
+    window.fetch = async (request, ...rest) => {
+        const body = await request.clone().text();
+        const [mutation] = body.match(/undoCheckIn|checkIn\\(/) ?? [];
+        if (mutation) {
+            window.sent.push([mutation, JSON.parse(body).variables.input.scanId]);
+        }
+        return window.networkFetch(request, ...rest);
+    }";
+
+/// Answers that the ticket is in by the scan of another door.
+const TAKEN_BY_ANOTHER_DOOR: &str = "window.fetch = async (request, ...rest) => {
+    const body = await request.clone().text();
+    if (!body.includes('undoCheckIn')) return window.networkFetch(request, ...rest);
+    return new Response(JSON.stringify({ data: { undoCheckIn: {
+        __typename: 'AlreadyCheckedIn', at: new Date().toISOString(), by: 'Grace', name: 'Ada',
+        ticket: { number: 1, code: '3QM72-XW43F/1', checkedInAt: null },
+        booking: { quantity: 2, reference: '3QM72-XW43F' },
+    } } }));
+}";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undo_takes_back_the_check_in_of_its_own_scan() {
+    let organizing = Organizing::start().await;
+    let Organizing { browser, app, .. } = &organizing;
+    let event = organizing.event("Jazz Night").await;
+    let Tickets { codes, .. } = tickets(app, &app.user().await, &event, 2).await;
+    organizing.open_door(&event, "0 of 2 are in").await;
+    browser.evaluate(KEEP_SCANS).await;
+    organizing.enter(&codes[0]).await;
+    browser.expect_text(".verdict-welcome", "Ticket 1 of 2").await;
+    browser.click_label("Undo").await;
+    browser.expect_text(".verdict", "Load user 1 is not in any more").await;
+    let sent = browser.evaluate("return window.sent").await;
+    assert_eq!((&sent[0][0], &sent[1][0]), (&json!("checkIn("), &json!("undoCheckIn")), "{sent}");
+    assert_eq!(sent[0][1], sent[1][1], "{sent}");
+
+    // Another scan has another name.
+    organizing.enter(&codes[0]).await;
+    browser.expect_text(".verdict-welcome", "Ticket 1 of 2").await;
+    let sent = browser.evaluate("return window.sent").await;
+    assert_ne!(sent[2][1], sent[1][1], "{sent}");
+
+    browser.evaluate(TAKEN_BY_ANOTHER_DOOR).await;
+    browser.click_label("Undo").await;
+    browser.expect_text(".verdict-attention", "Somebody else has checked it in since").await;
+    browser.expect_text(".verdict-details", "by Grace · Ada, ticket 1 of 2").await;
+    browser.expect_none(".verdict-action button").await;
+    organizing.browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undo_without_an_answer_says_that_it_is_about_the_check_in() {
+    let organizing = Organizing::start().await;
+    let Organizing { browser, app, .. } = &organizing;
+    let event = organizing.event("Jazz Night").await;
+    let Tickets { codes, .. } = tickets(app, &app.user().await, &event, 1).await;
+    organizing.open_door(&event, "0 of 1 are in").await;
+    organizing.enter(&codes[0]).await;
+    browser.expect_text(".verdict-welcome", "Ticket 1 of 1").await;
+    browser.set_online(false).await;
+    browser.click_label("Undo").await;
+    browser.expect_text(".verdict-attention", "No network").await;
+    let asking =
+        "It is not known yet whether the check-in was taken back. The page goes on asking.";
+    browser.expect_text(".verdict-details", asking).await;
+    browser.click_label("Stop asking").await;
+    let given_up = "The check-in may be taken back or not. Search for the name to find out.";
+    browser.expect_text(".verdict-details", given_up).await;
+    browser.set_online(true).await;
     organizing.browser.close().await;
 }
 

@@ -9,7 +9,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{HtmlVideoElement, MediaStream, MediaStreamConstraints, MediaStreamTrack};
 
-use super::{action::Action, checking::Checking};
+use super::checking::Checking;
 use crate::organize::codes_in_view::CodesInView;
 
 /// Time between two pictures. Somebody holds a ticket up for a second or two.
@@ -28,28 +28,40 @@ pub(super) fn Camera(checking: Checking) -> impl IntoView {
     };
     let detector = StoredValue::new_local(detector);
     let video = NodeRef::<html::Video>::new();
-    let is_on = RwSignal::new(false);
+    let switch = Switch::new();
     let problem = RwSignal::new(None);
     let toggle = move |_| {
         problem.set(None);
-        is_on.update(|is_on| *is_on = !*is_on);
-        if !is_on.get_untracked() {
-            return;
+        if switch.is_on_untracked() {
+            return switch.turn_off();
         }
+        // It is in the page, because the button is.
+        let Some(video) = video.get_untracked() else { return };
+        let start = switch.turn_on();
+        let detector = detector.get_value();
         spawn_local(async move {
-            let (Some(video), Some(stream)) = (video.get_untracked(), open_camera().await) else {
-                is_on.try_set(false);
-                problem.try_set(Some(
-                    "The camera can't be used. Please allow this page to use it, or type the \
-                     reference.",
-                ));
+            let Some(stream) = open_camera().await else {
+                if switch.is_on_since(start) {
+                    switch.turn_off();
+                    problem.set(Some(
+                        "The camera can't be used. Please allow this page to use it, or type the \
+                         reference.",
+                    ));
+                }
                 return;
             };
-            video.set_src_object(Some(&stream));
-            // It fails only if the camera was turned off meanwhile.
-            let _ = video.play();
-            detector.get_value().scan(&video, is_on, checking).await;
-            video.set_src_object(None);
+            // While the browser asked for permission, the camera may have been turned off, also by
+            // leaving the page, or turned on once more.
+            if switch.is_on_since(start) {
+                video.set_src_object(Some(&stream));
+                // It fails only if the camera was turned off meanwhile.
+                let _ = video.play();
+                detector.scan(&video, || switch.is_on_since(start), checking).await;
+                // A later start may show its own pictures by now.
+                if video.src_object().as_ref() == Some(&stream) {
+                    video.set_src_object(None);
+                }
+            }
             for track in stream.get_tracks().iter() {
                 track.unchecked_into::<MediaStreamTrack>().stop();
             }
@@ -62,14 +74,14 @@ pub(super) fn Camera(checking: Checking) -> impl IntoView {
                 muted
                 playsinline
                 aria-label="What the camera sees"
-                hidden=move || !is_on.get()
+                hidden=move || !switch.is_on()
             ></video>
             <button
                 type="button"
                 class="button button-quiet"
                 on:click=toggle
             >
-                {move || match is_on.get() {
+                {move || match switch.is_on() {
                     true => "Turn the camera off",
                     false => "Scan with the camera",
                 }}
@@ -80,6 +92,46 @@ pub(super) fn Camera(checking: Checking) -> impl IntoView {
         </div>
     }
     .into_any()
+}
+
+/// Whether the camera is wanted. Each start has a number, because the browser may open the camera for
+/// an earlier one only after a later one.
+#[derive(Clone, Copy)]
+struct Switch {
+    /// The number of the start that is wanted. `None` while the camera is off.
+    wanted: RwSignal<Option<u32>>,
+    starts: StoredValue<u32>,
+}
+
+impl Switch {
+    fn new() -> Self {
+        Self { wanted: RwSignal::new(None), starts: StoredValue::new(0) }
+    }
+
+    fn is_on(self) -> bool {
+        self.wanted.with(Option::is_some)
+    }
+
+    fn is_on_untracked(self) -> bool {
+        self.wanted.with_untracked(Option::is_some)
+    }
+
+    /// Returns the number of this start.
+    fn turn_on(self) -> u32 {
+        let start = self.starts.get_value() + 1;
+        self.starts.set_value(start);
+        self.wanted.set(Some(start));
+        start
+    }
+
+    fn turn_off(self) {
+        self.wanted.set(None);
+    }
+
+    /// Whether the camera is still on since that start. It is off when the page is gone.
+    fn is_on_since(self, start: u32) -> bool {
+        self.wanted.try_get_untracked() == Some(Some(start))
+    }
 }
 
 /// Asks for the camera that looks away from the user. `None` if the user or the browser refuses.
@@ -110,18 +162,18 @@ impl Detector {
         Reflect::construct(&constructor, &Array::of1(&formats)).ok().map(Self)
     }
 
-    /// Hands the codes that come into view on until the camera is turned off or the page is gone.
-    async fn scan(&self, video: &HtmlVideoElement, is_on: RwSignal<bool>, checking: Checking) {
+    /// Hands the codes that come into view on for as long as `is_on` says so.
+    async fn scan(&self, video: &HtmlVideoElement, is_on: impl Fn() -> bool, checking: Checking) {
         let mut view = CodesInView::default();
-        while is_on.try_get_untracked() == Some(true) {
+        while is_on() {
             // It fails as long as the camera has sent no picture.
             let seen = self.codes_in(video).await.unwrap_or_default();
-            if is_on.try_get_untracked() != Some(true) {
+            if !is_on() {
                 return;
             }
             let may_take = !checking.is_busy_untracked();
             if let Some(code) = view.look(&seen, Date::now(), may_take) {
-                checking.start(Action::CheckIn, code);
+                checking.check_in(code);
             }
             Delay::new(PICTURE_INTERVAL).await;
         }

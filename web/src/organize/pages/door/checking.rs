@@ -5,7 +5,10 @@ use cynic::Id;
 use leptos::{prelude::*, task::spawn_local};
 use rowlock_web_operations::door::{CheckInInput, check_in, undo_check_in};
 
-use super::{action::Action, outcome::Outcome};
+use super::{
+    action::{Action, Scan},
+    outcome::Outcome,
+};
 use crate::{
     browser,
     repetition::{History, Missing, Repeated, repeat_until_answered},
@@ -19,11 +22,11 @@ const MAX_RECENT: usize = 5;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
     Ready,
-    Checking,
+    Waiting(Action),
     /// The answer is late or lost.
-    NoAnswer(Missing),
+    NoAnswer(Action, Missing),
     /// Somebody at the door stopped waiting for the answer.
-    GivenUp,
+    GivenUp(Action),
     Outcome(Outcome),
 }
 
@@ -38,8 +41,8 @@ pub(super) struct Checking {
     pub(super) recent: RwSignal<Vec<(u32, Outcome)>>,
     /// How many scans were answered.
     pub(super) answered: RwSignal<u32>,
-    /// The id of the scan that waits for an answer.
-    open_scan: RwSignal<Option<String>>,
+    /// What waits for an answer.
+    open: RwSignal<Option<(Action, Scan)>>,
 }
 
 impl Checking {
@@ -51,43 +54,54 @@ impl Checking {
             shown: RwSignal::new(Shown::Ready),
             recent: RwSignal::new(Vec::new()),
             answered: RwSignal::new(0),
-            open_scan: RwSignal::new(None),
+            open: RwSignal::new(None),
         }
     }
 
-    /// Whether a scan waits for an answer. There is one at a time, because people at the door must
+    /// Whether something waits for an answer. There is one at a time, because people at the door must
     /// know whom an answer is about.
     pub(super) fn is_busy(self) -> bool {
-        self.open_scan.with(Option::is_some)
+        self.open.with(Option::is_some)
     }
 
     pub(super) fn is_busy_untracked(self) -> bool {
-        self.open_scan.with_untracked(Option::is_some)
+        self.open.with_untracked(Option::is_some)
     }
 
-    /// Checks a ticket in, or takes that back, unless a scan waits for an answer.
-    pub(super) fn start(self, action: Action, code: String) {
+    /// Checks a ticket in, unless something waits for an answer.
+    pub(super) fn check_in(self, code: String) {
+        self.start(Action::CheckIn, Scan { code, id: browser::random_key() });
+    }
+
+    /// Takes back the check-in that the scan made, unless something waits for an answer. The scan
+    /// keeps its id, so however late this arrives, it takes back no other door's check-in.
+    pub(super) fn undo(self, scan: Scan) {
+        self.start(Action::Undo, scan);
+    }
+
+    fn start(self, action: Action, scan: Scan) {
         if self.is_busy_untracked() {
             return;
         }
-        let scan_id = browser::random_key();
-        self.open_scan.set(Some(scan_id.clone()));
-        self.shown.set(Shown::Checking);
-        spawn_local(self.carry_out(action, code, scan_id));
+        self.open.set(Some((action, scan.clone())));
+        self.shown.set(Shown::Waiting(action));
+        spawn_local(self.carry_out(action, scan));
     }
 
-    /// Stops waiting for an answer. The server may have carried the scan out.
+    /// Stops waiting for an answer. The server may have done what it was asked.
     pub(super) fn give_up(self) {
-        self.open_scan.set(None);
-        self.shown.set(Shown::GivenUp);
+        if let Some((action, _)) = self.open.get_untracked() {
+            self.open.set(None);
+            self.shown.set(Shown::GivenUp(action));
+        }
     }
 
-    async fn carry_out(self, action: Action, code: String, scan_id: String) {
+    async fn carry_out(self, action: Action, scan: Scan) {
         let send = async || {
             let input = CheckInInput {
                 event_id: self.event_id.get_value(),
-                code: code.clone(),
-                scan_id: Some(scan_id.clone()),
+                code: scan.code.clone(),
+                scan_id: Some(scan.id.clone()),
             };
             match action {
                 Action::CheckIn => {
@@ -102,12 +116,13 @@ impl Checking {
         };
         // The page may be gone by now.
         let is_open = || {
-            let open = self.open_scan.try_with_untracked(|open| open.as_ref() == Some(&scan_id));
-            open == Some(true)
+            let is_this =
+                |(open_action, open): &(Action, Scan)| *open_action == action && open.id == scan.id;
+            self.open.try_with_untracked(|open| open.as_ref().is_some_and(is_this)) == Some(true)
         };
         let on_missing = |missing| {
             if is_open() {
-                self.shown.set(Shown::NoAnswer(missing));
+                self.shown.set(Shown::NoAnswer(action, missing));
             }
         };
         let mut history = History::New;
@@ -121,8 +136,8 @@ impl Checking {
         if !is_open() {
             return;
         }
-        let outcome = self.zone.with_value(|zone| Outcome::of(action, answer, zone));
-        self.open_scan.set(None);
+        let outcome = self.zone.with_value(|zone| Outcome::of(action, &scan.id, answer, zone));
+        self.open.set(None);
         self.answered.update(|count| *count = count.wrapping_add(1));
         self.recent.update(|recent| {
             recent.insert(0, (self.answered.get_untracked(), outcome.clone()));

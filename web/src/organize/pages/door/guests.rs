@@ -6,7 +6,7 @@ use rowlock_web_operations::{
     door::{DoorTicket, Guest, guests},
 };
 
-use super::{action::Action, checking::Checking};
+use super::checking::Checking;
 use crate::{
     browser,
     components::notice::FailureNotice,
@@ -107,7 +107,7 @@ fn GuestRow(guest: Guest, checking: Checking) -> impl IntoView {
                 class="button"
                 aria-label=label
                 aria-disabled=move || checking.is_busy().to_string()
-                on:click=move |_| checking.start(Action::CheckIn, ticket.code.clone())
+                on:click=move |_| checking.check_in(ticket.code.clone())
             >
                 "Check in"
             </button>

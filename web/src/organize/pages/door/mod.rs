@@ -30,7 +30,6 @@ use crate::{
     session::Session,
     visibility::PageVisibility,
 };
-use action::Action;
 use camera::Camera;
 use checking::Checking;
 use guests::Guests;
@@ -204,7 +203,7 @@ fn CodeForm(search: RwSignal<String>, checking: Checking) -> impl IntoView {
         if checking.is_busy_untracked() {
             return;
         }
-        checking.start(Action::CheckIn, text.trim().to_owned());
+        checking.check_in(text.trim().to_owned());
         search.set(String::new());
         if let Some(input) = input.get_untracked() {
             input.set_value("");

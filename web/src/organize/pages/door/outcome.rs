@@ -2,7 +2,7 @@
 
 use rowlock_web_operations::door::{AlreadyCheckedIn, CheckInResult, CheckInSuccess};
 
-use super::action::Action;
+use super::action::{Action, Scan};
 use crate::{api::Failure, dates};
 
 /// How urgent the words are. Each kind has a colour and an icon.
@@ -23,18 +23,23 @@ pub(super) struct Outcome {
     /// A few big words.
     pub(super) title: String,
     pub(super) details: String,
-    /// What to give back if the check-in was a mistake.
-    pub(super) code_to_undo: Option<String>,
+    /// What to take back if the check-in was a mistake.
+    pub(super) scan_to_undo: Option<Scan>,
 }
 
 impl Outcome {
     /// `zone` is the event's time zone.
-    pub(super) fn of(action: Action, answer: Result<CheckInResult, Failure>, zone: &str) -> Self {
+    pub(super) fn of(
+        action: Action,
+        scan_id: &str,
+        answer: Result<CheckInResult, Failure>,
+        zone: &str,
+    ) -> Self {
         let plain = |verdict, title: &str, details: &str| Self {
             verdict,
             title: title.to_owned(),
             details: details.to_owned(),
-            code_to_undo: None,
+            scan_to_undo: None,
         };
         let failed = match action {
             Action::CheckIn => "Not checked in",
@@ -46,7 +51,7 @@ impl Outcome {
                     verdict: Verdict::Welcome,
                     title: format!("Welcome, {}", success.name),
                     details: ticket_of(&success),
-                    code_to_undo: Some(success.ticket.code),
+                    scan_to_undo: Some(Scan { code: success.ticket.code, id: scan_id.to_owned() }),
                 },
                 Action::Undo => {
                     let CheckInSuccess { name, .. } = &success;
@@ -56,9 +61,18 @@ impl Outcome {
             },
             Ok(CheckInResult::AlreadyCheckedIn(earlier)) => {
                 let AlreadyCheckedIn { at, by, name, ticket, booking } = earlier;
-                let title = format!("Already checked in at {}", dates::time_of_today_in(&at, zone));
-                let details =
-                    format!("By {by} · {name}, ticket {} of {}", ticket.number, booking.quantity);
+                let time = dates::time_of_today_in(&at, zone);
+                let whose = format!("{name}, ticket {} of {}", ticket.number, booking.quantity);
+                let (title, details) = match action {
+                    Action::CheckIn => {
+                        (format!("Already checked in at {time}"), format!("By {by} · {whose}"))
+                    }
+                    // Only another scan's check-in stays.
+                    Action::Undo => (
+                        "Somebody else has checked it in since".to_owned(),
+                        format!("At {time} by {by} · {whose}"),
+                    ),
+                };
                 plain(Verdict::Attention, &title, &details)
             }
             Ok(CheckInResult::TicketCancelled(refusal)) => {

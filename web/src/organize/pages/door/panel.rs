@@ -30,29 +30,46 @@ fn panel(shown: &Shown) -> impl IntoView + use<> {
             "Ready".to_owned(),
             "Scan or type a ticket.".to_owned(),
         ),
-        Shown::Checking => ("verdict", Clock().into_any(), "Checking…".to_owned(), String::new()),
-        Shown::NoAnswer(Missing::Late) => (
+        Shown::Waiting(action) => {
+            let title = match action {
+                Action::CheckIn => "Checking…",
+                Action::Undo => "Taking it back…",
+            };
+            ("verdict", Clock().into_any(), title.to_owned(), String::new())
+        }
+        Shown::NoAnswer(action, Missing::Late) => (
             "verdict verdict-attention",
             Clock().into_any(),
             "Please wait".to_owned(),
-            "The answer takes long. It is not known yet whether this ticket is good.".to_owned(),
+            format!("The answer takes long. {}", not_known_yet(*action)),
         ),
-        Shown::NoAnswer(Missing::Lost) => {
+        Shown::NoAnswer(action, Missing::Lost) => {
             let is_online = window().navigator().on_line();
             let title = if is_online { "No answer" } else { "No network" };
             (
                 "verdict verdict-attention",
                 Warning().into_any(),
                 title.to_owned(),
-                "It is not known whether this ticket is good. The page goes on asking.".to_owned(),
+                format!("{} The page goes on asking.", not_known_yet(*action)),
             )
         }
-        Shown::GivenUp => (
-            "verdict verdict-attention",
-            Warning().into_any(),
-            "Not known".to_owned(),
-            "This ticket may be checked in or not. Scan it again to find out.".to_owned(),
-        ),
+        Shown::GivenUp(action) => {
+            let details = match action {
+                Action::CheckIn => {
+                    "This ticket may be checked in or not. Scan it again to find out."
+                }
+                // A scan would check it in again.
+                Action::Undo => {
+                    "The check-in may be taken back or not. Search for the name to find out."
+                }
+            };
+            (
+                "verdict verdict-attention",
+                Warning().into_any(),
+                "Not known".to_owned(),
+                details.to_owned(),
+            )
+        }
         Shown::Outcome(outcome) => {
             let (class, icon) = match outcome.verdict {
                 Verdict::Welcome => ("verdict verdict-welcome", Check().into_any()),
@@ -73,10 +90,17 @@ fn panel(shown: &Shown) -> impl IntoView + use<> {
     }
 }
 
+fn not_known_yet(action: Action) -> &'static str {
+    match action {
+        Action::CheckIn => "It is not known yet whether this ticket is good.",
+        Action::Undo => "It is not known yet whether the check-in was taken back.",
+    }
+}
+
 /// What can be done about what the panel shows.
 fn buttons(checking: Checking) -> Option<AnyView> {
     match checking.shown.get() {
-        Shown::NoAnswer(_) => Some(
+        Shown::NoAnswer(..) => Some(
             view! {
                 <button
                     type="button"
@@ -89,8 +113,8 @@ fn buttons(checking: Checking) -> Option<AnyView> {
             .into_any(),
         ),
         Shown::Outcome(outcome) => {
-            let code = outcome.code_to_undo?;
-            let undo = move |_| checking.start(Action::Undo, code.clone());
+            let scan = outcome.scan_to_undo?;
+            let undo = move |_| checking.undo(scan.clone());
             Some(
                 view! {
                     <button type="button" class="button button-quiet" on:click=undo>
@@ -100,7 +124,7 @@ fn buttons(checking: Checking) -> Option<AnyView> {
                 .into_any(),
             )
         }
-        Shown::Ready | Shown::Checking | Shown::GivenUp => None,
+        Shown::Ready | Shown::Waiting(_) | Shown::GivenUp(_) => None,
     }
 }
 
