@@ -30,11 +30,22 @@ pub struct Buyer {
 #[cynic(graphql_type = "Node")]
 #[expect(clippy::large_enum_variant, reason = "an answer is one value, which is used at once")]
 pub enum BookingNode {
-    Booking(BookingWithTickets),
+    Booking(BookingOnPage),
     #[cynic(fallback)]
     Other,
 }
 
+/// A booking on its own page.
+#[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
+#[cynic(graphql_type = "Booking")]
+pub struct BookingOnPage {
+    pub calendar_file: String,
+    pub event: WholeEvent,
+    #[cynic(spread)]
+    pub booking: BookingWithTickets,
+}
+
+/// What no edit of the event changes.
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
 #[cynic(graphql_type = "Booking")]
 pub struct BookingWithTickets {
@@ -47,9 +58,7 @@ pub struct BookingWithTickets {
     pub cancelled_at: Option<DateTime>,
     pub cancelled_by: Option<CancelledBy>,
     pub cancellation_reason: Option<String>,
-    pub calendar_file: String,
     pub tickets: Vec<Ticket>,
-    pub event: WholeEvent,
 }
 
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The page of a booking with its tickets.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use chrono::{Duration, Utc};
 use rowlock_entities::organizer_member::Role;
 use serde_json::json;
 
@@ -119,6 +120,52 @@ async fn tickets_stay_readable_without_a_network() {
     let saved = browser.wait_for("return window.savedLinks[0]", |saved| !saved.is_null()).await;
     assert_eq!(saved[0], "event.ics");
     assert!(saved[1].as_str().unwrap().contains("SUMMARY:Jazz Night"), "{saved}");
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_moved_goes_into_a_calendar_at_its_new_time() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    let host = Host::found(&app).await;
+    let event = host.event(&app, json!({ "title": "Opera" })).await;
+    let page = booked(&app, &event, 2).await;
+    browser.sign_in(&app.url, "Ada").await;
+    browser.open(&page).await;
+    browser.expect_text(".ticket", "Ticket 2 of 2").await;
+    browser.evaluate(KEEP_SAVED_LINKS).await;
+    browser.evaluate("document.querySelector('.actions button').focus()").await;
+    browser.hold_answers("calendarFile").await;
+    let later = Utc::now() + Duration::days(9);
+    let edit = json!({ "title": "Late Opera", "startsAt": later.to_rfc3339() });
+    host.edit(&app, &event, edit).await;
+    // The page shows the edit and the tickets while the file is on its way.
+    browser.expect_text("h1", "Late Opera").await;
+    browser.wait_for("return window.heldAnswers.length", |held| *held == 1).await;
+    assert_eq!(browser.evaluate(GOOD_CODES).await, 2);
+    browser.release_answers(1).await;
+    assert_eq!(browser.evaluate("return document.activeElement.innerText").await, "Print");
+    browser.click_label("Add to calendar").await;
+    let saved = browser.evaluate("return window.savedLinks[0][1]").await;
+    let saved = saved.as_str().unwrap();
+    let start = later.format("DTSTART:%Y%m%dT%H%M").to_string();
+    assert!(saved.contains(&start) && saved.contains("SUMMARY:Late Opera"), "{saved}");
+    assert_eq!(browser.evaluate(GOOD_CODES).await, 2);
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_code_is_in_view_on_a_telephone() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(375, 667).await;
+    let page = booked(&app, JAZZ_NIGHT, 3).await;
+    browser.sign_in(&app.url, "Ada").await;
+    browser.open(&page).await;
+    browser.expect_text(".ticket", "Ticket 3 of 3").await;
+    let bottom = "return document.querySelector('.qr').getBoundingClientRect().bottom";
+    let bottom = browser.evaluate(bottom).await.as_f64().unwrap();
+    browser.screenshot("tickets-telephone").await;
+    assert!(bottom <= 667.0, "{bottom}");
     browser.close().await;
 }
 

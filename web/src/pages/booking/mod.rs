@@ -7,7 +7,7 @@ use leptos_router::hooks::use_params_map;
 use rowlock_web_operations::{
     bookings::{BookingStatus, CancelledBy},
     events::Event,
-    tickets::{BookingNode, BookingWithTickets, one_booking},
+    tickets::{BookingNode, BookingOnPage, BookingWithTickets, one_booking},
 };
 
 use crate::{
@@ -51,12 +51,20 @@ enum PageState {
     Loading,
     Missing,
     Failed(Failure),
-    Found(Box<FoundBooking>),
+    Found(Box<ShownBooking>),
 }
 
-#[derive(Clone, PartialEq)]
 struct FoundBooking {
+    booking: BookingOnPage,
+    /// The buyer's.
+    name: String,
+}
+
+/// What the page shows. An edit of the event does not render it anew.
+#[derive(Clone, PartialEq)]
+struct ShownBooking {
     booking: BookingWithTickets,
+    event: ArcRwSignal<Event>,
     /// The buyer's.
     name: String,
 }
@@ -85,20 +93,44 @@ fn Booking() -> impl IntoView {
     .refetch_when(move || session.changes_in_other_tabs())
     .refetch_when(move || my_bookings.change_count());
     on_cleanup(move || live.watch_only(Vec::new()));
+    let add_to_calendar = Callback::new(move |()| {
+        booking.with_untracked(|booking| {
+            if let Some(Some(FoundBooking { booking, .. })) = booking.data() {
+                browser::save_calendar_file(&booking.calendar_file);
+            }
+        });
+    });
+    // Edits reach the page by themselves, but not the file for calendars.
+    let other_revision = Memo::new(move |_| {
+        booking.with(|booking| {
+            let read = &booking.data()?.as_ref()?.booking.event;
+            let revision = details.of(read).with(|event| event.revision);
+            (revision != read.revision).then_some(revision)
+        })
+    });
+    Effect::new(move || {
+        if other_revision.get().is_some() {
+            booking.refetch();
+        }
+    });
     let state = Memo::new(move |_| {
         booking.with(|booking| match booking {
             QueryState::Loading => PageState::Loading,
             QueryState::Failed(failure) => PageState::Failed(failure.clone()),
             QueryState::Loaded(None) => PageState::Missing,
-            QueryState::Loaded(Some(found)) => PageState::Found(Box::new(found.clone())),
+            QueryState::Loaded(Some(FoundBooking { booking, name })) => {
+                PageState::Found(Box::new(ShownBooking {
+                    booking: booking.booking.clone(),
+                    event: details.of(&booking.event),
+                    name: name.clone(),
+                }))
+            }
         })
     });
     let title = Signal::derive(move || match state.get() {
         PageState::Loading | PageState::Failed(_) => "Your booking".to_owned(),
         PageState::Missing => "Not found".to_owned(),
-        PageState::Found(found) => {
-            details.of(&found.booking.event).with(|event| event.title.clone())
-        }
+        PageState::Found(shown) => shown.event.with(|event| event.title.clone()),
     });
     view! {
         <PageHeading title is_final=Signal::derive(move || state.get() != PageState::Loading) />
@@ -111,7 +143,9 @@ fn Booking() -> impl IntoView {
             PageState::Missing => {
                 view! { <NotFound title="You have no such booking." /> }.into_any()
             }
-            PageState::Found(found) => view! { <BookingDetails found=*found /> }.into_any(),
+            PageState::Found(shown) => {
+                view! { <BookingDetails shown=*shown add_to_calendar /> }.into_any()
+            }
         }}
     }
 }
@@ -132,9 +166,9 @@ async fn read_booking(session: Session, id: String) -> Result<Option<FoundBookin
 }
 
 #[component]
-fn BookingDetails(found: FoundBooking) -> impl IntoView {
-    let FoundBooking { booking, name } = found;
-    let event = RwSignal::from(LiveDetails::from_context().of(&booking.event));
+fn BookingDetails(shown: ShownBooking, add_to_calendar: Callback<()>) -> impl IntoView {
+    let ShownBooking { booking, event, name } = shown;
+    let event = RwSignal::from(event);
     let sale = sale_of(event);
     let is_confirmed = booking.status == BookingStatus::Confirmed;
     // The organizer's cancellation of an event cancels each booking a little later.
@@ -175,7 +209,7 @@ fn BookingDetails(found: FoundBooking) -> impl IntoView {
         {move || match is_held.get() {
             true => {
                 let booking = booking.get_value();
-                view! { <Tickets booking event /> }.into_any()
+                view! { <Tickets booking event add_to_calendar /> }.into_any()
             }
             false => {
                 let text = event
@@ -205,12 +239,23 @@ fn cancelled_words(booking: &BookingWithTickets, event: &Event) -> String {
 }
 
 #[component]
-fn Tickets(booking: BookingWithTickets, event: RwSignal<Event>) -> impl IntoView {
-    let BookingWithTickets { tickets, reference, calendar_file, .. } = booking;
+fn Tickets(
+    booking: BookingWithTickets,
+    event: RwSignal<Event>,
+    add_to_calendar: Callback<()>,
+) -> impl IntoView {
+    let BookingWithTickets { tickets, reference, .. } = booking;
     let count = i32::try_from(tickets.len()).unwrap_or_default();
-    let zone = event.with_untracked(|event| event.time_zone.clone());
-    let add_to_calendar = move |_| browser::save_calendar_file(&calendar_file);
     view! {
+        <ul class="tickets" class:many=move || { count > MAX_LARGE_IN_PRINT }>
+            {tickets
+                .into_iter()
+                .map(|ticket| {
+                    let reference = reference.clone();
+                    view! { <TicketCard ticket count reference event /> }
+                })
+                .collect_view()}
+        </ul>
         <div class="actions">
             <button
                 type="button"
@@ -222,20 +267,15 @@ fn Tickets(booking: BookingWithTickets, event: RwSignal<Event>) -> impl IntoView
             >
                 "Print"
             </button>
-            <button type="button" class="button button-quiet" on:click=add_to_calendar>
+            <button
+                type="button"
+                class="button button-quiet"
+                on:click=move |_| add_to_calendar.run(())
+            >
                 "Add to calendar"
             </button>
             <ShareButton event />
         </div>
-        <ul class="tickets" class:many=move || { count > MAX_LARGE_IN_PRINT }>
-            {tickets
-                .into_iter()
-                .map(|ticket| {
-                    let (reference, zone) = (reference.clone(), zone.clone());
-                    view! { <TicketCard ticket count reference zone /> }
-                })
-                .collect_view()}
-        </ul>
     }
 }
 

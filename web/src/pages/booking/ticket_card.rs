@@ -1,7 +1,7 @@
 //! One ticket: its code for the scanner at the door, and its number.
 
 use leptos::prelude::*;
-use rowlock_web_operations::tickets::Ticket;
+use rowlock_web_operations::{events::Event, tickets::Ticket};
 
 use crate::{dates, qr};
 
@@ -12,8 +12,7 @@ pub(super) fn TicketCard(
     count: i32,
     /// The booking's.
     reference: String,
-    /// The event's time zone.
-    zone: String,
+    event: RwSignal<Event>,
 ) -> impl IntoView {
     let Ticket { number, code, checked_in_at } = ticket;
     let code = qr::drawing(&code).map(|qr::Drawing { size, path }| {
@@ -32,7 +31,10 @@ pub(super) fn TicketCard(
         }
     });
     let used = checked_in_at.map(|time| {
-        let words = format!("Checked in at {}", dates::time_of_today_in(&time, &zone));
+        let words = move || {
+            let at = event.with(|event| dates::time_of_today_in(&time, &event.time_zone));
+            format!("Checked in at {at}")
+        };
         view! { <p class="badge badge-sold-out">{words}</p> }
     });
     view! {
