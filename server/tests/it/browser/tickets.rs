@@ -158,7 +158,10 @@ async fn an_event_that_is_moved_goes_into_a_calendar_at_its_new_time() {
 async fn the_first_code_is_in_view_on_a_telephone() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(375, 667).await;
-    let page = booked(&app, JAZZ_NIGHT, 3).await;
+    let host = Host::found(&app).await;
+    // It takes two lines.
+    let title = json!({ "title": "An Evening of Chamber Music with Friends" });
+    let page = booked(&app, &host.event(&app, title).await, 3).await;
     browser.sign_in(&app.url, "Ada").await;
     browser.open(&page).await;
     browser.expect_text(".ticket", "Ticket 3 of 3").await;
