@@ -51,8 +51,8 @@ impl SecretArgs {
     }
 
     /// The configured secrets. If JWT_SECRET is not set, a random secret signs access tokens, and
-    /// the links that people get by mail are signed with `kept`. With JWT_SECRET, those links are
-    /// accepted.
+    /// `kept` signs the links that end reminders. With JWT_SECRET, links that `kept` signed are
+    /// accepted, unless JWT_ACCEPTED_SECRET is set.
     #[must_use]
     pub fn secrets_or_random(&self, kept: Option<JwtSecret>) -> JwtSecrets {
         let (jwt, accepted) = (self.jwt_secret.clone(), self.jwt_accepted_secret.clone());

@@ -45,7 +45,7 @@ pub struct BookingOnPage {
     pub booking: BookingWithTickets,
 }
 
-/// What no edit of the event changes.
+/// The part of a booking that no edit of its event changes.
 #[derive(cynic::QueryFragment, Clone, Debug, PartialEq)]
 #[cynic(graphql_type = "Booking")]
 pub struct BookingWithTickets {

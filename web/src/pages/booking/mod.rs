@@ -60,7 +60,7 @@ struct FoundBooking {
     name: String,
 }
 
-/// What the page shows. An edit of the event does not render it anew.
+/// The values that the page shows. An edit of the event does not render it anew.
 #[derive(Clone, PartialEq)]
 struct ShownBooking {
     booking: BookingWithTickets,

@@ -41,7 +41,7 @@ pub(super) struct Checking {
     pub(super) recent: RwSignal<Vec<(u32, Outcome)>>,
     /// How many scans were answered.
     pub(super) answered: RwSignal<u32>,
-    /// What waits for an answer.
+    /// The scan that waits for an answer, and whether it is taken back.
     open: RwSignal<Option<(Action, Scan)>>,
 }
 

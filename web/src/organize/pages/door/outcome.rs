@@ -23,7 +23,7 @@ pub(super) struct Outcome {
     /// A few big words.
     pub(super) title: String,
     pub(super) details: String,
-    /// What to take back if the check-in was a mistake.
+    /// The scan to take back if the check-in was a mistake.
     pub(super) scan_to_undo: Option<Scan>,
 }
 
