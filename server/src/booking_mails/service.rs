@@ -1,10 +1,11 @@
 //! Does the jobs that tell people what became of their bookings.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use governor::{RateLimiter, clock::DefaultClock, state::keyed::DefaultKeyedStateStore};
 use rowlock_entities::{BookingId, JobId, UserId, booking, event, user};
+use tokio::time::timeout;
 
 use super::{
     letters::{Told, letter},
@@ -38,6 +39,9 @@ pub(crate) struct BookingMails {
 /// Counts mails by the people who get them.
 pub(crate) type PerHour = RateLimiter<UserId, DefaultKeyedStateStore<UserId>, DefaultClock>;
 
+/// For how long a mail waits for a moment in which nobody's booking runs on this server. A mail costs
+/// as much as some ten bookings, and nobody needs it in the second in which a sale opens.
+const LONGEST_WAIT_FOR_BOOKINGS: Duration = Duration::from_secs(1);
 /// Number of people whose mails are counted, before those who got few are forgotten.
 const MAX_LIMITED: usize = 10_000;
 
@@ -64,6 +68,8 @@ impl BookingMails {
     ) -> Result<Progress, Failure> {
         match job.bookings[..] {
             [booking] => {
+                // While people book, the machine is theirs, so fewer mails are sent.
+                let _ = timeout(LONGEST_WAIT_FOR_BOOKINGS, self.bookings.idle()).await;
                 self.send(id, &job.news, BookingId(booking)).await?;
                 Ok(Progress::Done)
             }

@@ -12,7 +12,8 @@ use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::json;
 
 use crate::{
-    app::App,
+    app::{App, BOOK},
+    database::Engine,
     managed_events::{Host, cancel_event, user_of},
     on_both_engines,
     smtp::{SmtpServer, port_of_nobody, second_server, with_smtp, with_smtp_at},
@@ -382,6 +383,31 @@ async fn a_mail_server_that_stalls_delays_no_booking(app: App) {
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     // The mails that are stuck are given up after SMTP_SECONDS, and sent again.
     smtp.wait_for(8).await;
+}
+
+/// A mail waits for a moment in which nobody books, but not for long.
+#[tokio::test(flavor = "multi_thread")]
+async fn mails_are_sent_while_bookings_wait_all_the_time() {
+    let app = App::start(Engine::Postgres).await;
+    let (app, smtp) = with_smtp(&app).await;
+    let (event, locked) = (app.event("Jazz", 5).await, app.event("Locked", 5).await);
+    let users = app.users(2).await;
+    let lock = app.lock_event(&locked).await;
+    let input = json!({ "input": { "eventId": locked, "quantity": 1 } });
+    let waiting = async {
+        loop {
+            app.send(Some(&users[1]), BOOK, input.clone()).await;
+        }
+    };
+    let told = async {
+        booked(&app, &users[0], &event, 1).await;
+        smtp.wait_for(1).await
+    };
+    tokio::select! {
+        () = waiting => {}
+        mails = told => assert_eq!(mails[0].subject, "Booked: 1 ticket for Jazz"),
+    }
+    lock.rollback().await.unwrap();
 }
 
 async fn a_mail_that_was_acknowledged_is_not_sent_again(app: App) {
