@@ -105,10 +105,12 @@ impl<'a> Deployment<'a> {
         Ok(tokens)
     }
 
-    /// Deletes all bookings and resets the counts, on PostgreSQL.
+    /// Deletes all bookings and the mails that tell of them, and resets the counts, on PostgreSQL.
+    /// The baseline would otherwise share the machine with workers that look for what is gone.
     pub(super) fn delete_bookings(&self) -> Result<()> {
         let statements = [
             "TRUNCATE bookings CASCADE",
+            "TRUNCATE jobs",
             "UPDATE events SET remaining_tickets = total_tickets, \
              count_version = count_version + 1 WHERE remaining_tickets < total_tickets",
             "VACUUM events",
