@@ -326,7 +326,7 @@ impl Gauges {
             ("database_up", "Whether the database answered a moment ago", &self.database_up),
             (
                 "standby_up",
-                "Whether the standby answers lists; also 0 without one",
+                "Whether all standbys answer lists; also 0 without any",
                 &self.standby_up,
             ),
             (

@@ -164,7 +164,7 @@ impl Server {
         });
         tasks.run("standby-health", {
             let db = db.clone();
-            move || db.clone().watch_standby()
+            move || db.clone().watch_standbys()
         });
         tasks.run("live-feed", {
             let (db, hub) = (db.clone(), hub.clone());

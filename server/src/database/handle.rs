@@ -13,11 +13,13 @@ use super::{
     connection_trust::ConnectionTrust,
     fault::unreachable_error,
     health::Availability,
+    nodes::Nodes,
     pools::{
         ConnectionTest, INDEX_PLANS_ONLY, Purpose, create_parent_folder, postgres_options,
         sqlite_options,
     },
     reads::READ_TIMEOUT,
+    replication::RequiredWal,
     session::SessionMark,
     standby::{Lists, Standby},
 };
@@ -28,6 +30,7 @@ use crate::metrics::PoolSize;
 pub struct Database {
     reads: Reads,
     lists: Lists,
+    required_wal: RequiredWal,
     writes: DatabaseConnection,
     trust: ConnectionTrust,
     /// A connection that only probes use, so that a probe waits for the database and not for a busy
@@ -36,6 +39,8 @@ pub struct Database {
     probe_mark: SessionMark,
     /// Connections for messages between servers; PostgreSQL only.
     messages: Option<DatabaseConnection>,
+    /// The nodes that the pools may lead to; PostgreSQL only.
+    nodes: Option<Arc<Nodes>>,
     health: Arc<Health>,
 }
 
@@ -49,17 +54,19 @@ impl Database {
     pub async fn open(args: &DatabaseArgs) -> Result<Self, DbErr> {
         let (trust, health) = (ConnectionTrust::default(), Arc::<Health>::default());
         let probe_mark = SessionMark::default();
-        let (reads, lists, writes, mut probe, mut messages) = match &args.database_url {
+        let (reads, lists, writes, mut probe, mut messages, nodes) = match &args.database_url {
             DatabaseUrl::Sqlite(file) => {
                 create_parent_folder(file)?;
                 // The probe, which opens the file again and again, must not replace a lost one.
                 let probe = sqlite_options(file, 1, &trust, !file.exists());
                 let pool = |connections| sqlite_options(file, connections, &trust, true);
                 let reads = args.database_read_connections;
-                (pool(reads), pool(reads), pool(1), probe, None)
+                (pool(reads), pool(reads), pool(1), probe, None, None)
             }
             DatabaseUrl::Postgres(url) => {
-                let url = url.with_secrets();
+                let nodes = Arc::new(Nodes::new(url)?);
+                // Which of them takes writes is found by the first probe.
+                let url = url.nodes()[0].with_secrets();
                 let pool = |connections, purpose| {
                     let (test, mark) =
                         (ConnectionTest::TakesWrites(Arc::clone(&health)), SessionMark::default());
@@ -77,7 +84,8 @@ impl Database {
                 );
                 // One connection listens and one sends. The third one is for a new listener while
                 // the old one closes.
-                (reads(), reads(), writes, probe, Some(pool(3, Purpose::Messages)))
+                let messages = Some(pool(3, Purpose::Messages));
+                (reads(), reads(), writes, probe, messages, Some(nodes))
             }
         };
         // The statements of probes and messages would fill the log. Their callers log important
@@ -89,11 +97,12 @@ impl Database {
         let reads = Reads::new(reads, trust.clone(), Arc::clone(&health));
         let lists = sea_orm::Database::connect(lists).await?;
         let lists = Reads::new(lists, trust.clone(), Arc::clone(&health));
-        let standby = match (&args.database_replica_url, &args.database_url) {
-            (None, _) => None,
-            (Some(replica @ DatabaseUrl::Postgres(url)), DatabaseUrl::Postgres(_)) => {
+        let required_wal = RequiredWal::default();
+        let standbys = match (&args.database_replica_url, &args.database_url) {
+            (None, _) => Vec::new(),
+            (Some(DatabaseUrl::Postgres(url)), DatabaseUrl::Postgres(_)) => {
                 let connections = args.database_read_connections;
-                Some(Standby::open(url.with_secrets(), replica.to_string(), connections).await?)
+                Standby::open_all(url, connections, &required_wal).await?
             }
             (Some(_), _) => {
                 let cause = "DATABASE_REPLICA_URL names a PostgreSQL standby, so DATABASE_URL must \
@@ -102,7 +111,8 @@ impl Database {
             }
         };
         Ok(Self {
-            lists: Lists::new(lists, standby),
+            lists: Lists::new(lists, standbys),
+            required_wal,
             reads,
             writes: sea_orm::Database::connect(writes).await?,
             trust,
@@ -112,6 +122,7 @@ impl Database {
                 Some(messages) => Some(sea_orm::Database::connect(messages).await?),
                 None => None,
             },
+            nodes,
             health,
         })
     }
@@ -240,9 +251,15 @@ impl Database {
             .unwrap_or_else(|_| Err(unreachable_error()))
     }
 
-    /// Records that a connection broke. Idle connections are then tested before they are used.
+    /// Records that a connection broke. Idle connections are then tested before they are used, and
+    /// the database is probed.
     pub(crate) fn connection_broke(&self) {
         self.trust.connection_broke();
+        self.health.doubt();
+    }
+
+    pub(super) fn trust(&self) -> &ConnectionTrust {
+        &self.trust
     }
 
     /// Records that a prepared statement no longer fits its table. Connections that are older than
@@ -264,21 +281,26 @@ impl Database {
         &self.health
     }
 
-    /// Whether the standby answers lists; `None` without one.
-    pub(crate) fn standby_is_healthy(&self) -> Option<bool> {
-        self.lists.standby().map(Standby::is_healthy)
+    /// Whether all standbys answer lists; `None` without any.
+    pub(crate) fn standbys_are_healthy(&self) -> Option<bool> {
+        let standbys = self.lists.standbys();
+        (!standbys.is_empty()).then(|| standbys.iter().all(Standby::is_healthy))
+    }
+
+    /// What standbys must have replayed by now.
+    pub(super) fn required_wal(&self) -> &RequiredWal {
+        &self.required_wal
     }
 
     /// The connections in each of the shared pools.
     pub(crate) fn pool_sizes(&self) -> Vec<PoolSize> {
         let pools = [
-            ("reads", Some(self.reads.pool())),
-            ("lists", Some(self.lists.primary().pool())),
-            ("writes", Some(&self.writes)),
-            ("standby", self.lists.standby().map(Standby::pool)),
+            ("reads", vec![self.reads.pool()]),
+            ("lists", vec![self.lists.primary().pool()]),
+            ("writes", vec![&self.writes]),
+            ("standby", self.lists.standbys().iter().map(Standby::pool).collect()),
         ];
-        let size = |(pool, connections): (&'static str, Option<&DatabaseConnection>)| {
-            let connections = connections?;
+        let size = |connections: &DatabaseConnection| {
             let (open, idle) = match self.backend() {
                 DbBackend::Postgres => {
                     let pool = connections.get_postgres_connection_pool();
@@ -289,20 +311,42 @@ impl Database {
                     (pool.size(), pool.num_idle())
                 }
             };
-            Some(PoolSize { pool, idle, used: (open as usize).saturating_sub(idle) })
+            (idle, (open as usize).saturating_sub(idle))
         };
-        pools.into_iter().filter_map(size).collect()
+        let sum = |(pool, connections): (&'static str, Vec<&DatabaseConnection>)| {
+            let sizes = connections.into_iter().map(size);
+            let sum = sizes.reduce(|(idle, used), next| (idle + next.0, used + next.1));
+            sum.map(|(idle, used)| PoolSize { pool, idle, used })
+        };
+        pools.into_iter().filter_map(sum).collect()
     }
 
     /// Closes all connections once their work is done.
     pub async fn close(&self) {
-        let pools = [&self.probe, &self.writes, self.reads.pool(), self.lists.primary().pool()];
-        let standby = self.lists.standby().into_iter().flat_map(Standby::connections);
-        for pool in pools.into_iter().chain(&self.messages).chain(standby) {
+        let standby = self.lists.standbys().iter().flat_map(Standby::connections);
+        for pool in self.pools().chain(standby) {
             if let Err(error) = pool.close_by_ref().await {
                 tracing::warn!(%error, "a database pool did not close cleanly");
             }
         }
+    }
+
+    /// The nodes, if there are several.
+    pub(super) fn nodes(&self) -> Option<&Nodes> {
+        self.nodes.as_deref().filter(|nodes| nodes.are_several())
+    }
+
+    /// Leads all pools to another node. What runs at the one before is cut off, so that nobody waits
+    /// for a node that does not answer.
+    pub(super) fn move_to(&self, nodes: &Nodes, index: usize) {
+        nodes.use_for(index, self.pools());
+        self.trust.database_moved();
+    }
+
+    /// All pools that lead to the primary.
+    fn pools(&self) -> impl Iterator<Item = &DatabaseConnection> {
+        let pools = [&self.probe, &self.writes, self.reads.pool(), self.lists.primary().pool()];
+        pools.into_iter().chain(&self.messages)
     }
 
     fn refuse_while_unwritable(&self) -> Result<(), DbErr> {

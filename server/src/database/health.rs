@@ -6,7 +6,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// The result of the last probe.
 #[derive(Debug, Default)]
@@ -15,6 +15,7 @@ pub struct Health {
     schema: Mutex<Schema>,
     reconnections: watch::Sender<u64>,
     write_was_refused: AtomicBool,
+    doubted: Notify,
 }
 
 /// The uses that a database allows.
@@ -88,14 +89,26 @@ impl Health {
         !self.availability().allows_reads()
     }
 
-    /// Records that a connection takes no writes. That of the probe may be an exception.
+    /// Records that a connection takes no writes, and asks for a probe. That of the probe may be an
+    /// exception.
     pub(super) fn record_refused_write(&self) {
         self.write_was_refused.store(true, Ordering::Relaxed);
+        self.doubt();
     }
 
     /// Whether a connection was found to take no writes since this was last asked.
     pub(super) fn take_refused_write(&self) -> bool {
         self.write_was_refused.swap(false, Ordering::Relaxed)
+    }
+
+    /// Asks for a probe soon.
+    pub(super) fn doubt(&self) {
+        self.doubted.notify_one();
+    }
+
+    /// Waits until somebody asks for a probe.
+    pub(super) async fn doubted(&self) {
+        self.doubted.notified().await;
     }
 
     /// Changes whenever the probe has connected again. The database may be another one then.

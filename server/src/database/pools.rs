@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::{
     connection_trust::ConnectionTrust,
     health::{Availability, Health},
+    replication::RequiredWal,
     session::SessionMark,
 };
 
@@ -93,9 +94,20 @@ pub(super) enum ConnectionTest {
     /// Whether it also leads to a database that takes writes. While this health says that there is
     /// none, an answer is enough.
     TakesWrites(Arc<Health>),
+    /// Whether it leads to a standby that keeps up. Behind one address there may be several, so this
+    /// is asked before each use.
+    KeepsUp(RequiredWal),
 }
 
 impl ConnectionTest {
+    /// Whether a connection that worked a moment ago may fail the test.
+    fn is_for_each_use(&self) -> bool {
+        match self {
+            Self::KeepsUp(_) => true,
+            Self::Answers | Self::TakesWrites(_) => false,
+        }
+    }
+
     /// The test's result; `None` if there is no answer.
     async fn run(&self, connection: &mut PgConnection) -> Option<bool> {
         let answers = async {
@@ -107,6 +119,7 @@ impl ConnectionTest {
                     }
                     takes_writes
                 }
+                Self::KeepsUp(required) => Ok(required.shortfall_of(connection).await?.is_none()),
                 Self::TakesWrites(_) | Self::Answers => connection.ping().await.map(|()| true),
             }
         };
@@ -162,23 +175,35 @@ pub(super) fn postgres_options(
     let mut options = pool_options(url, connections);
     options.map_sqlx_postgres_pool_opts(move |pool| {
         let (before, after) = (trust.clone(), trust.clone());
-        let (test_before, test_after) = (test.clone(), test.clone());
+        let (test_first, test_before, test_after) = (test.clone(), test.clone(), test.clone());
         let (mark, settings) = (mark.clone(), Arc::clone(&settings));
         pool.after_connect(move |connection, _| {
             let (mark, settings) = (mark.clone(), Arc::clone(&settings));
-            Box::pin(async move { mark.set_up(connection, &settings).await })
+            let test = test_first.clone();
+            Box::pin(async move {
+                mark.set_up(connection, &settings).await?;
+                if test.is_for_each_use() && test.run(connection).await != Some(true) {
+                    return Err(io::Error::other("it leads to no standby that keeps up").into());
+                }
+                Ok(())
+            })
         })
         .before_acquire(move |connection, meta| {
             let is_outdated = before.may_be_outdated(meta.age);
-            let (is_trusted, test) = (before.allows_idle(meta.idle_for), test_before.clone());
+            let test = test_before.clone();
+            let is_trusted = before.allows_idle(meta.idle_for) && !test.is_for_each_use();
             Box::pin(async move {
                 Ok(!is_outdated && (is_trusted || test.run(connection).await == Some(true)))
             })
         })
-        .after_release(move |connection, _| {
+        .after_release(move |connection, meta| {
+            let is_outdated = after.may_be_outdated(meta.age);
             // The pool pings too, but would wait forever for a connection that went silent.
             let (is_trusted, test) = (after.is_full(), test_after.clone());
             Box::pin(async move {
+                if is_outdated {
+                    return Ok(false);
+                }
                 let passed = if is_trusted { Some(true) } else { test.run(connection).await };
                 let passed = passed.ok_or(io::Error::from(io::ErrorKind::TimedOut))?;
                 Ok(passed && !connection.is_in_transaction())

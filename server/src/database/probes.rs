@@ -1,24 +1,49 @@
-//! Probes the database and its standby every second for as long as the server runs.
+//! Probes the database and its standbys every second for as long as the server runs.
 
-use std::time::Duration;
+use std::{future::pending, time::Duration};
 
-use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, Statement,
-    sqlx::{self, PgConnection, Row},
-};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use futures_util::future::join_all;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, sqlx};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::{
     Availability, Database, Fault, Schema,
     fault::{driver_error, timeout_error},
-    standby::{IDENTITY, PROBE_TIMEOUT, WalHistory, WalPosition},
+    nodes::{Found, availability_of},
+    replication::{IDENTITY, WalHistory, WalPosition},
+    standby::PROBE_TIMEOUT,
 };
 
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// The same while the database takes no writes, so that people can book again soon after it does.
+const RETRY_INTERVAL: Duration = Duration::from_millis(250);
+/// Shortest time between two probes, however often connections break.
+const MIN_PROBE_INTERVAL: Duration = Duration::from_millis(100);
 
 impl Database {
-    /// Probes the database once: what it can be used for, and why for no more than that.
+    /// Probes the database once: what it can be used for, and why for no more than that. If
+    /// `DATABASE_URL` names several nodes, and another one than before takes writes, that one is used
+    /// from now on.
     pub(crate) async fn probe(&self) -> (Availability, String) {
+        let Some(nodes) = self.nodes() else { return self.probe_used_node().await };
+        let answers = |found| matches!(found, Availability::Full | Availability::NoSession);
+        // A node that did not answer may be silent, and others must not wait for it.
+        if answers(self.health().availability()) {
+            let found = self.probe_used_node().await;
+            if answers(found.0) {
+                return found;
+            }
+        }
+        match nodes.find_writable().await {
+            Found::None(availability, cause) => return (availability, cause),
+            Found::Used => {}
+            Found::Other(index) => self.move_to(nodes, index),
+        }
+        self.probe_used_node().await
+    }
+
+    /// Probes the node in use.
+    async fn probe_used_node(&self) -> (Availability, String) {
         let mark = self.probe_mark().id();
         let probing = async {
             match self.backend() {
@@ -37,7 +62,7 @@ impl Database {
         // Other connections may lead to the same database, or to the one before.
         let is_reconnected = !mark.is_nil() && self.probe_mark().id() != mark;
         if availability != Availability::Full || is_reconnected {
-            self.connection_broke();
+            self.trust().connection_broke();
         }
         if is_reconnected {
             self.health().reconnected();
@@ -88,13 +113,17 @@ impl Database {
         }
     }
 
-    /// Probes the database every second. `name` is for the log.
+    /// Probes the database every second, and sooner when a connection breaks or takes no writes.
+    /// `name` is for the log.
     pub async fn watch_health(self, name: String) {
-        let mut ticks = interval(PROBE_INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            ticks.tick().await;
             self.check_health(&name).await;
+            let pause = match self.health().availability() {
+                Availability::Full => PROBE_INTERVAL,
+                _ => RETRY_INTERVAL,
+            };
+            sleep(MIN_PROBE_INTERVAL).await;
+            let _ = timeout(pause - MIN_PROBE_INTERVAL, self.health().doubted()).await;
         }
     }
 
@@ -105,7 +134,7 @@ impl Database {
         let previous = self.health().set_availability(availability);
         if availability != previous {
             // While it was read-only, connections needed not take writes to pass their tests.
-            self.connection_broke();
+            self.trust().connection_broke();
             log_availability(name, availability, &cause);
         }
         if !self.health().is_unreachable() {
@@ -128,10 +157,13 @@ impl Database {
         }
     }
 
-    /// Checks every second whether the standby is reachable and keeps up with the primary. Waits
-    /// forever if there is no standby.
-    pub async fn watch_standby(self) {
-        let Some(standby) = self.lists().standby() else { return std::future::pending().await };
+    /// Checks every second which standbys are reachable and keep up with the primary. Waits forever
+    /// if there is none.
+    pub async fn watch_standbys(self) {
+        let standbys = self.lists().standbys();
+        if standbys.is_empty() {
+            return pending().await;
+        }
         let mut ticks = interval(PROBE_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut history = WalHistory::default();
@@ -139,7 +171,8 @@ impl Database {
         loop {
             ticks.tick().await;
             history.record(self.wal_position().await);
-            standby.check(history.required(), is_first).await;
+            self.required_wal().set(history.required());
+            join_all(standbys.iter().map(|standby| standby.check(is_first))).await;
             is_first = false;
         }
     }
@@ -156,27 +189,6 @@ impl Database {
     }
 }
 
-/// What the database can be used for, and why for no more than that.
-///
-/// # Errors
-/// The errors of the statement.
-async fn availability_of(
-    connection: &mut PgConnection,
-) -> Result<(Availability, String), sqlx::Error> {
-    let sql = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on', \
-               current_setting('server_encoding')";
-    let row = sqlx::raw_sql(sql).fetch_one(connection).await?;
-    let encoding: String = row.try_get(2)?;
-    if encoding != "UTF8" {
-        return Ok((Availability::WrongEncoding, format!("its encoding is {encoding}")));
-    }
-    Ok(match (row.try_get(0)?, row.try_get(1)?) {
-        (true, _) => (Availability::Standby, String::new()),
-        (false, true) => (Availability::ReadOnly, "transaction_read_only is on".to_owned()),
-        (false, false) => (Availability::Full, String::new()),
-    })
-}
-
 fn log_availability(name: &str, availability: Availability, cause: &str) {
     let Some(problem) = availability.problem() else {
         tracing::info!("the database {name} is back");
@@ -188,7 +200,7 @@ fn log_availability(name: &str, availability: Availability, cause: &str) {
         _ => "callers get",
     };
     tracing::error!(
-        "the database {name} {problem}{cause}; {who} UNAVAILABLE, and the server tries again every \
-         second"
+        "the database {name} {problem}{cause}; {who} UNAVAILABLE, and the server tries again until \
+         then"
     );
 }

@@ -7,7 +7,8 @@ use super::url::DatabaseUrl;
 /// Settings for the database.
 #[derive(Clone, Debug, Args)]
 pub struct DatabaseArgs {
-    /// `sqlite:FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`
+    /// `sqlite:FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`. Several nodes of a cluster are
+    /// `HOST:PORT,HOST:PORT`; the one that takes writes is used
     #[arg(
         long,
         env,
@@ -17,13 +18,13 @@ pub struct DatabaseArgs {
     )]
     pub database_url: DatabaseUrl,
 
-    /// A PostgreSQL standby of the database. It answers lists and searches of events while it is
+    /// A PostgreSQL standby of the database, or several. It answers lists and searches of events while it is
     /// reachable and less than five seconds behind; no decision is made from it
     #[arg(long, env, value_name = "URL", hide_env_values = true)]
     pub database_replica_url: Option<DatabaseUrl>,
 
     /// Number of connections for reading by key; there are as many again for lists and searches,
-    /// and to the standby
+    /// and to each standby
     #[arg(
         long,
         env,

@@ -59,7 +59,7 @@ fn render_metrics(app: &App) -> Response {
         sockets: app.sockets.count(),
         passwords_waiting: accounts.passwords_waiting(),
         database_is_up: db.health().availability() == Availability::Full,
-        standby_is_up: db.standby_is_healthy(),
+        standby_is_up: db.standbys_are_healthy(),
         pools: db.pool_sizes(),
         jobs: jobs.backlog(),
     };

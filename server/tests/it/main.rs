@@ -74,6 +74,7 @@ mod schema_changes;
 mod server_races;
 mod servers;
 mod session_cookies;
+mod several_nodes;
 mod site;
 mod smtp;
 mod socket;

@@ -119,6 +119,13 @@ impl<'a> Deployment<'a> {
         statements.iter().try_for_each(|sql| psql(self.setup, &self.name, sql))
     }
 
+    /// Deletes the mails that are to be sent, on SQLite.
+    pub(super) fn delete_sqlite_jobs(&self) -> Result<()> {
+        let file = self.database.trim_start_matches("sqlite:");
+        let mut sqlite = Command::new("sqlite3");
+        call_command(sqlite.args(["-cmd", ".timeout 10000", file, "DELETE FROM jobs;"]))
+    }
+
     /// Sets the number of tickets of an event without bookings.
     pub(super) fn set_tickets(&self, event: &str, tickets: f64) -> Result<()> {
         let sql = format!(

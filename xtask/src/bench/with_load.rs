@@ -292,6 +292,7 @@ pub(super) fn embedded(setup: &Setup) -> Result<Vec<Row>> {
     let names = ("embedded", "bookings of one event on SQLite", "/s");
     let event = event_id(0);
     let row = measure(setup, names, Target::AtLeast(10.0), || {
+        deployment.delete_sqlite_jobs()?;
         let baseline = sqlite_rate(setup, file, first)?;
         first += SQLITE_BOOKINGS;
         let tokens = deployment.new_users()?;
