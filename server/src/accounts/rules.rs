@@ -15,7 +15,8 @@ pub(super) fn email_problem(email: &str) -> Option<FieldProblem> {
     let is_valid = email.len() <= MAX_EMAIL_BYTES
         && EmailAddress::parse_with_options(
             email,
-            email_address::Options::default().without_display_text(),
+            // Nobody has an address at [127.0.0.1], and mail programs can't write to it.
+            email_address::Options::default().without_display_text().without_domain_literal(),
         )
         .is_ok()
         && !email.contains(|c: char| c.is_control() || c == '"')
@@ -70,7 +71,7 @@ mod tests {
         for bad in
             ["", "ada", "@example.org", "ada@", "a b@x.org", "Ada <a@x.org>", "a\0@x.org", &long]
                 .into_iter()
-                .chain(["a@deleted.invalid"])
+                .chain(["a@deleted.invalid", "a@[127.0.0.1]", "a@[IPv6:::1]"])
         {
             assert!(email_problem(bad).is_some(), "{bad:?}");
         }

@@ -35,13 +35,11 @@ impl OutboxFolder {
 
     fn write_blocking(&self, id: JobId, mail: &[u8]) -> io::Result<()> {
         let mut files = self.files.lock();
+        // Somebody may have removed the folder. Mails have links that let people in.
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.path)?;
         let files = match &mut *files {
             Some(files) => files,
-            unread => {
-                // Mails have links that let people in.
-                DirBuilder::new().recursive(true).mode(0o700).create(&self.path)?;
-                unread.insert(self.read()?)
-            }
+            unread => unread.insert(self.read()?),
         };
         let path = self.path.join(format!("{}.eml", id.0));
         // Whoever looks into the folder sees whole mails only.
@@ -107,5 +105,9 @@ mod tests {
         // Another start finds what is there.
         OutboxFolder::new(&path, 2).write(ids[4], Vec::new()).await.unwrap();
         assert_eq!(names(), [name(&ids[3]), name(&ids[4])]);
+        // Whoever removes the folder loses the mails in it, and none of those after them.
+        fs::remove_dir_all(&path).unwrap();
+        outbox.write(ids[0], Vec::new()).await.unwrap();
+        assert_eq!(names(), [name(&ids[0])]);
     }
 }

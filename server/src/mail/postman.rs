@@ -162,7 +162,8 @@ impl Inner {
             }
             None => texts,
         };
-        Ok(message.multipart(body).map_err(|error| error.to_string())?)
+        // The same letter can't be made another time.
+        Ok(message.multipart(body).map_err(|error| Final(error.to_string()))?)
     }
 }
 

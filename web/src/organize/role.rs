@@ -31,7 +31,9 @@ pub(super) fn role_description(role: OrganizerRole) -> &'static str {
     match role {
         OrganizerRole::Owner => "Owners do everything, and decide who the members are.",
         OrganizerRole::Manager => "Managers edit events and cancel bookings.",
-        OrganizerRole::Door => "People at the door see events and who has booked them.",
+        OrganizerRole::Door => {
+            "People at the door check tickets in, and see events and who has booked them."
+        }
     }
 }
 
