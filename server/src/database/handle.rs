@@ -287,7 +287,7 @@ impl Database {
         (!standbys.is_empty()).then(|| standbys.iter().all(Standby::is_healthy))
     }
 
-    /// What standbys must have replayed by now.
+    /// The position that standbys must have replayed by now.
     pub(super) fn required_wal(&self) -> &RequiredWal {
         &self.required_wal
     }

@@ -35,7 +35,7 @@ struct Node {
     name: String,
 }
 
-/// What a look at all nodes has found.
+/// The result of a look at all nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// The node that is in use takes writes.
@@ -52,7 +52,7 @@ impl Nodes {
     pub(super) fn new(url: &PostgresUrl) -> Result<Self, DbErr> {
         let node = |url: &NodeUrl| {
             let options = url.with_secrets().parse::<PgConnectOptions>()?;
-            // What poolers don't know is left out, as in the pools.
+            // Poolers refuse other parameters, as in the pools.
             let options = options.application_name("rowlock").extra_float_digits(None);
             let name = url.to_string();
             Ok::<_, sqlx::Error>(Node { options: options.disable_statement_logging(), name })
@@ -117,7 +117,7 @@ impl Node {
     }
 }
 
-/// What a connection's database can be used for, and why for no more than that.
+/// The uses that a connection's database allows, and why it allows no more.
 ///
 /// # Errors
 /// The errors of the statement.

@@ -200,7 +200,7 @@ fn log_availability(name: &str, availability: Availability, cause: &str) {
         _ => "callers get",
     };
     tracing::error!(
-        "the database {name} {problem}{cause}; {who} UNAVAILABLE, and the server tries again until \
-         then"
+        "the database {name} {problem}{cause}; {who} UNAVAILABLE, and the server tries again several \
+         times a second"
     );
 }

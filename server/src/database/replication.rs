@@ -41,7 +41,7 @@ impl WalHistory {
     }
 }
 
-/// What a standby must have replayed by now. Clones share it.
+/// The position that a standby must have replayed by now. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RequiredWal(Arc<Mutex<Option<WalPosition>>>);
 

@@ -105,7 +105,7 @@ mod tests {
         // Another start finds what is there.
         OutboxFolder::new(&path, 2).write(ids[4], Vec::new()).await.unwrap();
         assert_eq!(names(), [name(&ids[3]), name(&ids[4])]);
-        // Whoever removes the folder loses the mails in it, and none of those after them.
+        // Removing the folder loses the mails in it, and none of those after them.
         fs::remove_dir_all(&path).unwrap();
         outbox.write(ids[0], Vec::new()).await.unwrap();
         assert_eq!(names(), [name(&ids[0])]);
