@@ -19,6 +19,8 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 /// Shortest time between two probes, however often connections break.
 const MIN_PROBE_INTERVAL: Duration = Duration::from_millis(100);
+/// A database is unreachable if this many connections in a row break while it is probed.
+const PROBE_ATTEMPTS: u32 = 3;
 
 impl Database {
     /// Probes the database once: what it can be used for, and why for no more than that. If
@@ -70,7 +72,21 @@ impl Database {
         (availability, cause)
     }
 
+    /// A probe whose own connection broke says nothing about the database, so it is made again on a
+    /// new one.
     async fn probe_postgres(&self) -> Result<(Availability, String), DbErr> {
+        for _ in 1..PROBE_ATTEMPTS {
+            match self.try_probe_postgres().await {
+                Err(error) if Fault::of(&error) == Fault::Unreachable => {
+                    self.trust().connection_broke();
+                }
+                found => return found,
+            }
+        }
+        self.try_probe_postgres().await
+    }
+
+    async fn try_probe_postgres(&self) -> Result<(Availability, String), DbErr> {
         let pool = self.probe_connection().get_postgres_connection_pool();
         let mut connection = pool.acquire().await.map_err(driver_error)?;
         if self.health().take_refused_write() {

@@ -214,6 +214,24 @@ async fn connections_closed_by_postgres_are_replaced() {
     assert_eq!(app.remaining_tickets(&event).await, 2);
 }
 
+/// The probe's connection is one like any other, and may be the only one that breaks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_whose_own_connection_breaks_makes_nobody_wait() {
+    let (app, proxy) = start_behind_proxy(true, &[]).await;
+    let (event, user) = (app.event("Concert", 9).await, app.user().await);
+    for _ in 0..3 {
+        proxy.set_fault(NetworkFault::CutOnce(b"SELECT pg_is_in_recovery()"));
+        while proxy.fault() != NetworkFault::None {
+            app.data(None, LIST, json!({})).await;
+        }
+        let cut_at = Instant::now();
+        while cut_at.elapsed() < Duration::from_millis(300) {
+            app.data(None, LIST, json!({})).await;
+        }
+    }
+    assert_eq!(app.book(&user, &event, 1).await["__typename"], "BookEventSuccess");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_on_a_silent_connection_fails_and_releases_the_connection() {
     let (app, proxy) = start_behind_proxy(true, &["--database-write-connections", "1"]).await;
