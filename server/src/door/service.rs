@@ -83,6 +83,17 @@ pub(crate) enum CheckInOutcome {
     NotATicket,
 }
 
+/// What the text that somebody presents stands for.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    booking: BookingId,
+    /// The ticket's number, if the text says it.
+    number: Option<i32>,
+    /// Whether a key has signed the number, so that the booking has had this ticket. Others are
+    /// typed.
+    is_signed: bool,
+}
+
 /// What a transaction found out, before it writes.
 enum Found {
     Refused(CheckInOutcome),
@@ -128,10 +139,10 @@ impl Door {
         member: UserId,
         scan: Scan<'_>,
     ) -> Result<CheckInOutcome, DoorError> {
-        let Some((booking, number)) = self.find_presented(scan).await? else {
+        let Some(wanted) = self.find_presented(scan).await? else {
             return Ok(CheckInOutcome::NotATicket);
         };
-        let check_in = || self.check_in_locked(member, scan, booking, number);
+        let check_in = || self.check_in_locked(member, scan, wanted);
         let (outcome, has_changed) = within_transaction_timeout(&self.db, check_in).await?;
         if has_changed {
             self.hub.check_ins_changed(scan.event);
@@ -142,10 +153,10 @@ impl Door {
     /// Takes a check-in back. Repeated, it changes nothing. A named scan takes back only what it has
     /// checked in. Where a reference does not say which of several tickets is meant, the scan does.
     pub(crate) async fn undo_check_in(&self, scan: Scan<'_>) -> Result<CheckInOutcome, DoorError> {
-        let Some((booking, number)) = self.find_presented(scan).await? else {
+        let Some(wanted) = self.find_presented(scan).await? else {
             return Ok(CheckInOutcome::NotATicket);
         };
-        let undo = || self.undo_locked(scan, booking, number);
+        let undo = || self.undo_locked(scan, wanted);
         let (outcome, has_changed) = within_transaction_timeout(&self.db, undo).await?;
         if has_changed {
             self.hub.check_ins_changed(scan.event);
@@ -182,18 +193,17 @@ impl Door {
         self.followed.watch(event)
     }
 
-    /// The booking that is presented, and the number of the ticket if the code says it. Only the
+    /// The booking that is presented, and the number of the ticket if the text says it. Only the
     /// bookings of the event have references here.
-    async fn find_presented(
-        &self,
-        scan: Scan<'_>,
-    ) -> Result<Option<(BookingId, Option<i32>)>, DoorError> {
+    async fn find_presented(&self, scan: Scan<'_>) -> Result<Option<Wanted>, DoorError> {
         Ok(match Presented::read(&self.codes, scan.code) {
             None => None,
-            Some(Presented::Ticket { booking, number }) => Some((booking, Some(number))),
+            Some(Presented::Ticket { booking, number }) => {
+                Some(Wanted { booking, number: Some(number), is_signed: true })
+            }
             Some(Presented::Reference { reference, number }) => {
                 let booking = self.bookings.find_by_reference(scan.event, reference).await?;
-                booking.map(|id| (id, number))
+                booking.map(|booking| Wanted { booking, number, is_signed: false })
             }
         })
     }
@@ -204,14 +214,17 @@ impl Door {
         &self,
         tx: &DatabaseTransaction,
         event: EventId,
-        booking: BookingId,
-        number: Option<i32>,
+        Wanted { booking, number, is_signed }: Wanted,
     ) -> Result<Found, DbErr> {
         let Some(booking) = store::lock_booking(tx, booking).await? else {
             return Ok(Found::Refused(CheckInOutcome::NotATicket));
         };
         if booking.event_id != event {
             return Ok(Found::Refused(CheckInOutcome::WrongEvent));
+        }
+        let most_tickets = booking.quantity.max(booking.requested_quantity());
+        if !is_signed && number.is_some_and(|number| number > most_tickets) {
+            return Ok(Found::Refused(CheckInOutcome::NotATicket));
         }
         let is_event_cancelled =
             store::find_event_status(tx, event).await? == Some(event::Status::Cancelled);
@@ -232,16 +245,16 @@ impl Door {
         &self,
         member: UserId,
         scan: Scan<'_>,
-        booking: BookingId,
-        number: Option<i32>,
+        wanted: Wanted,
     ) -> Result<(CheckInOutcome, bool), DoorError> {
         let tx = self.db.begin().await?;
-        let (booking, check_ins) = match self.lock(&tx, scan.event, booking, number).await? {
+        let (booking, check_ins) = match self.lock(&tx, scan.event, wanted).await? {
             Found::Refused(outcome) => return Ok((outcome, false)),
             Found::Booked { booking, check_ins } => (booking, check_ins),
         };
         let name = store::find_name(&tx, booking.user_id).await?.unwrap_or_default();
-        let number = number
+        let number = wanted
+            .number
             .or_else(|| checked_in_by_scan(&check_ins, scan.id))
             .or_else(|| next_number(&booking, &check_ins))
             .or_else(|| last_number(&check_ins))
@@ -270,17 +283,16 @@ impl Door {
     async fn undo_locked(
         &self,
         scan: Scan<'_>,
-        booking: BookingId,
-        number: Option<i32>,
+        wanted: Wanted,
     ) -> Result<(CheckInOutcome, bool), DoorError> {
         let tx = self.db.begin().await?;
-        let (booking, check_ins) = match self.lock(&tx, scan.event, booking, number).await? {
+        let (booking, check_ins) = match self.lock(&tx, scan.event, wanted).await? {
             Found::Refused(outcome) => return Ok((outcome, false)),
             Found::Booked { booking, check_ins } => (booking, check_ins),
         };
         // A scan that has checked nothing in, or was taken back before, stands for a ticket that is
         // not in or, if all are in, for the last one.
-        let number = match number {
+        let number = match wanted.number {
             Some(number) => number,
             None if booking.quantity == 1 => 1,
             None if scan.id.is_some() => checked_in_by_scan(&check_ins, scan.id)

@@ -172,7 +172,7 @@ async fn a_reference_lets_in_one_after_another(app: App) {
     let code = check_in(&app, owner, &event, &codes[1]).await;
     assert_eq!(kind(&code), "AlreadyCheckedIn", "a reference and a code name the same ticket");
     let beyond = check_in(&app, owner, &event, &format!("{reference}/4")).await;
-    assert_eq!(kind(&beyond), "TicketCancelled");
+    assert_eq!(kind(&beyond), "NotATicket");
 }
 
 async fn what_is_no_ticket_is_told_so(app: App) {
@@ -190,6 +190,9 @@ async fn what_is_no_ticket_is_told_so(app: App) {
         &booking,
         &reference[..5],
         &of_other,
+        // It never had so many tickets.
+        &format!("{reference}/2"),
+        &format!("{reference}/9"),
         &code[1..],
         &format!("{code}A"),
         &changed(0),
@@ -238,6 +241,8 @@ async fn a_cancelled_ticket_lets_nobody_in(app: App) {
     for code in [&codes[2], &format!("{reference}/3")] {
         assert_eq!(kind(&check_in(&app, &host.owner, &event, code).await), "TicketCancelled");
     }
+    let never = format!("{reference}/4");
+    assert_eq!(kind(&check_in(&app, &host.owner, &event, &never).await), "NotATicket");
     assert_eq!(kind(&check_in(&app, &host.owner, &event, &codes[1]).await), "CheckInSuccess");
     undo(&app, &host.owner, &event, &codes[1], None).await;
     app.cancel(&buyer, &booking).await;

@@ -36,6 +36,7 @@ pub(super) fn Sales(event: RwSignal<ManagedEvent>) -> impl IntoView {
             view! {
                 <p class="row-links">
                     <a href=format!("/organize/events/{path}/attendees")>"Attendees"</a>
+                    <a href=format!("/organize/events/{path}/door")>"Door"</a>
                     <a href=format!("/events/{path}") rel="external">
                         "Page for buyers"
                     </a>

@@ -144,7 +144,8 @@ async fn people_without_a_ticket_are_found_by_their_name_or_reference() {
     browser.expect_text(".arrivals", "2 of 3 are in").await;
     organizing.enter("nobody at all").await;
     browser.expect_text(".found", "Nobody with that name has booked.").await;
-
+    // The verdict was about somebody else. It can still be taken back.
+    browser.expect_text(".verdict", "Ready").await;
     browser.click_label("Undo").await;
     browser.expect_text(".arrivals", "1 of 3 are in").await;
     // A reference may be typed as it is read out.

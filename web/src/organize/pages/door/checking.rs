@@ -73,6 +73,14 @@ impl Checking {
         self.start(Action::CheckIn, Scan { code, id: browser::random_key() });
     }
 
+    /// Whether the panel offers to take this scan back.
+    pub(super) fn is_undo_shown(self, scan: &Scan) -> bool {
+        self.shown.with(|shown| match shown {
+            Shown::Outcome(outcome) => outcome.scan_to_undo.as_ref() == Some(scan),
+            Shown::Ready | Shown::Waiting(_) | Shown::NoAnswer(..) | Shown::GivenUp(_) => false,
+        })
+    }
+
     /// Takes back the check-in that the scan made, unless something waits for an answer. The scan
     /// keeps its id, so however late this arrives, it takes back no other door's check-in.
     pub(super) fn undo(self, scan: Scan) {
@@ -86,6 +94,14 @@ impl Checking {
         self.open.set(Some((action, scan.clone())));
         self.shown.set(Shown::Waiting(action));
         spawn_local(self.carry_out(action, scan));
+    }
+
+    /// Shows no verdict any more, unless something waits for an answer: from now on, it is about
+    /// somebody else.
+    pub(super) fn forget_verdict(self) {
+        if !self.is_busy_untracked() {
+            self.shown.set(Shown::Ready);
+        }
     }
 
     /// Stops waiting for an answer. The server may have done what it was asked.
@@ -140,6 +156,12 @@ impl Checking {
         self.open.set(None);
         self.answered.update(|count| *count = count.wrapping_add(1));
         self.recent.update(|recent| {
+            if action == Action::Undo {
+                // It is taken back, or somebody else's by now.
+                for (_, earlier) in recent.iter_mut() {
+                    earlier.scan_to_undo.take_if(|earlier| earlier.id == scan.id);
+                }
+            }
             recent.insert(0, (self.answered.get_untracked(), outcome.clone()));
             recent.truncate(MAX_RECENT);
         });

@@ -191,7 +191,11 @@ fn CodeForm(search: RwSignal<String>, checking: Checking) -> impl IntoView {
         // The page may be gone by now.
         if let Some(input) = input.try_get_untracked().flatten() {
             let text = input.value();
-            search.set(if is_code(&text) { String::new() } else { text });
+            let is_name = !is_code(&text) && !text.trim().is_empty();
+            if is_name && search.get_untracked() != text {
+                checking.forget_verdict();
+            }
+            search.set(if is_name { text } else { String::new() });
         }
     };
     let mut search_later = debounce(TYPING_PAUSE, move |()| search_now());

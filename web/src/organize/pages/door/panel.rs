@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::{
-    action::Action,
+    action::{Action, Scan},
     checking::{Checking, Shown},
     outcome::Verdict,
 };
@@ -128,6 +128,21 @@ fn buttons(checking: Checking) -> Option<AnyView> {
     }
 }
 
+/// The button that takes an earlier scan back, unless the panel has it.
+fn undo_button(checking: Checking, scan: Scan) -> Option<impl IntoView> {
+    (!checking.is_undo_shown(&scan)).then(|| {
+        view! {
+            <button
+                type="button"
+                class="link-button"
+                on:click=move |_| checking.undo(scan.clone())
+            >
+                "Undo"
+            </button>
+        }
+    })
+}
+
 /// The outcomes before, the newest first.
 #[component]
 pub(super) fn RecentScans(checking: Checking) -> impl IntoView {
@@ -141,12 +156,13 @@ pub(super) fn RecentScans(checking: Checking) -> impl IntoView {
                         <For
                             each=move || recent.clone()
                             key=|(number, _)| *number
-                            children=|(_, outcome)| {
+                            children=move |(_, outcome)| {
                                 let icon = match outcome.verdict {
                                     Verdict::Welcome => Check().into_any(),
                                     Verdict::Attention => Warning().into_any(),
                                     Verdict::Refused => Close().into_any(),
                                 };
+                                let scan = outcome.scan_to_undo;
                                 view! {
                                     <li>
                                         {icon} <span dir="auto">
@@ -154,6 +170,7 @@ pub(super) fn RecentScans(checking: Checking) -> impl IntoView {
                                             " "
                                             {outcome.details}
                                         </span>
+                                        {move || scan.clone().map(|scan| undo_button(checking, scan))}
                                     </li>
                                 }
                             }
