@@ -28,8 +28,10 @@ use crate::{
     booking_mails::Reminders,
     graphql::Api,
     http::{self, Arrived, Shutdown},
-    inventory::{BookingMailJob, CancelBookingsJob, EventMailJob, GuestMailJob},
-    jobs::{Handlers, Workers},
+    inventory::{
+        BookingMailJob, CancelBookingsJob, EventMailJob, FormerGuestMailJob, GuestMailJob,
+    },
+    jobs::{Handlers, Progress, Workers},
     limits::{Clients, Count, Open, RateLimits},
     live::{reread_watched_events, run_feed},
     personal_data::CancelBookingsOfAccountJob,
@@ -194,6 +196,7 @@ fn job_handlers(services: &Services) -> Handlers {
     let managed_events = services.managed_events.clone();
     let mails = services.booking_mails();
     let (mails_of_events, mails_of_guests) = (mails.clone(), mails.clone());
+    let mails_of_former_guests = mails.clone();
     let (accounts, postman) = (services.accounts.clone(), services.postman.clone());
     let personal_data = services.personal_data();
     Handlers::default()
@@ -212,6 +215,13 @@ fn job_handlers(services: &Services) -> Handlers {
         .with_id(move |id, job: EventMailJob| {
             let mails = mails_of_events.clone();
             async move { mails.tell_all(id, job).await }
+        })
+        .with_id(move |id, job: FormerGuestMailJob| {
+            let mails = mails_of_former_guests.clone();
+            async move {
+                mails.tell_former_guest(id, job).await?;
+                Ok(Progress::Done)
+            }
         })
         .with_id(move |id, mail: AccountMail| {
             let (accounts, postman) = (accounts.clone(), postman.clone());

@@ -66,11 +66,11 @@ async fn find(args: UserArgs) -> Result<String> {
     let slugs: Vec<&str> = organizers.iter().map(|organizer| organizer.slug.as_str()).collect();
     services.db.close().await;
     let verified = match user.email_verified_at {
-        Some(at) => format!("verified at {}", time(at)),
-        None => "not verified".to_owned(),
+        Some(at) => format!("was verified at {}", time(at)),
+        None => "is not verified".to_owned(),
     };
     let mut report = format!("{} ({}), id {}\n", user.email, user.name, user.id);
-    report += &format!("registered at {}; the email is {verified}\n", time(user.created_at));
+    report += &format!("registered at {}; the email {verified}\n", time(user.created_at));
     if let Some(pending) = user.pending_email {
         report += &format!("the email is to be {pending}, which is not verified yet\n");
     }
@@ -111,7 +111,8 @@ async fn delete(args: DeleteUserArgs) -> Result<String> {
     }
     services.personal_data().delete(&user).await.map_err(|error| match error {
         DeletionError::LastOwner => anyhow!(
-            "{} is the only owner of an organizer; `rowlock organizers add-owner` adds another one",
+            "{} is the only owner of an organizer that has other members or events to come; `rowlock \
+             organizers add-owner` adds another one",
             user.email
         ),
         error => error.into(),

@@ -1,7 +1,7 @@
 //! What mails about bookings say.
 
 use chrono::{DateTime, Utc};
-use rowlock_entities::{booking, event, user};
+use rowlock_entities::{booking, event};
 
 use crate::{
     bookings::{Entry, Reference, calendar_of_mail},
@@ -17,7 +17,11 @@ pub(super) struct Told<'a> {
     pub(super) event: &'a event::Model,
     /// The name of the event's organizer.
     pub(super) organizer: &'a str,
-    pub(super) user: &'a user::Model,
+    pub(super) to: Recipient,
+    /// Whether the person's account was deleted, and the booking was cancelled with it.
+    pub(super) has_left: bool,
+    /// Whether a ticket was checked in, so that the person can't give any back.
+    pub(super) is_checked_in: bool,
     pub(super) postman: &'a Postman,
     /// The address at which the person ends reminders.
     pub(super) unsubscribe: String,
@@ -48,7 +52,7 @@ pub(super) fn letter(news: &News, told: &Told<'_>) -> Letter {
         calendar_of_mail(entry, told.postman, told.now)
     });
     Letter {
-        to: Recipient::of(told.user),
+        to: told.to.clone(),
         subject,
         blocks,
         reason: "You get this mail because you booked tickets with this address.".to_owned(),
@@ -78,7 +82,7 @@ impl Told<'_> {
             ("Where", place(event)),
             ("Hosted by", self.organizer.to_owned()),
             ("Tickets", price(booking)),
-            ("Booking", Reference::of(booking.id).to_string()),
+            ("Reference", Reference::of(booking.id).to_string()),
         ])
     }
 }
@@ -143,6 +147,13 @@ fn cancelled(told: &Told<'_>) -> (String, Vec<Block>) {
             blocks.extend(reason(&told.booking.cancellation_reason));
             (format!("Cancelled by {organizer}: {tickets} for {title}"), blocks)
         }
+        Some(booking::CancelledBy::Buyer) if told.has_left => {
+            let is = if told.booking.quantity == 1 { "is" } else { "are" };
+            let blocks = vec![Block::paragraph(format!(
+                "Your account was deleted, and your {tickets} for {title} {is} cancelled with it."
+            ))];
+            (format!("Cancelled: {tickets} for {title}"), blocks)
+        }
         Some(booking::CancelledBy::Buyer) => {
             let blocks = vec![Block::paragraph(format!(
                 "You have cancelled your {tickets} for {title}. Nothing else is to be done."
@@ -185,9 +196,11 @@ fn event_changed(told: &Told<'_>, before: &Announced) -> (String, Vec<Block>) {
         told.organizer
     ))];
     blocks.extend(changes.into_iter().map(Block::Paragraph));
-    blocks.push(Block::paragraph(
-        "If this does not suit you, you can cancel your tickets until the event starts.",
-    ));
+    if !told.is_checked_in {
+        blocks.push(Block::paragraph(
+            "If this does not suit you, you can cancel your tickets until the event starts.",
+        ));
+    }
     (subject, blocks)
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration as StdDuration;
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use rowlock_entities::{EventId, event, event_reminder};
 use sea_orm::{
     ColumnTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QueryOrder,
@@ -14,12 +14,10 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::{
     clock::Clock,
     database::{Database, within_transaction_timeout},
-    inventory::{EventMailJob, News},
+    inventory::{EventMailJob, News, TIME_BEFORE_REMINDER},
     jobs::{NewJob, enqueue},
 };
 
-/// How long before its start people are reminded of an event.
-pub(super) const TIME_BEFORE: Duration = Duration::days(1);
 /// Time between two looks for events.
 const LOOK_INTERVAL: StdDuration = StdDuration::from_secs(10);
 /// Number of events that one look takes.
@@ -66,7 +64,8 @@ impl Reminders {
         Ok(())
     }
 
-    /// Published events that begin within a day, and of which nobody was reminded at this time.
+    /// Published events that begin within a day, and of which nobody was reminded at this time. An
+    /// edit that moves an event into the next day notes that, because its own mail says the same.
     async fn find_due(&self, now: DateTime<Utc>) -> Result<Vec<DueEvent>, DbErr> {
         use event::Column::{Id, RemainingTickets, StartsAt, Status, TotalTickets};
         let reminded = Query::select()
@@ -85,7 +84,7 @@ impl Reminders {
             .select_only()
             .columns([StartsAt, Id, TotalTickets, RemainingTickets])
             .filter(StartsAt.gt(now))
-            .filter(StartsAt.lte(now + TIME_BEFORE))
+            .filter(StartsAt.lte(now + TIME_BEFORE_REMINDER))
             .filter(Status.eq(event::Status::Published))
             .filter(Expr::not_exists(reminded))
             .order_by_asc(StartsAt)

@@ -9,7 +9,6 @@ use tokio::time::timeout;
 
 use super::{
     letters::{Told, letter},
-    reminders::TIME_BEFORE,
     store,
 };
 use crate::{
@@ -17,9 +16,12 @@ use crate::{
     bookings::Bookings,
     clock::Clock,
     database::Database,
-    inventory::{Announced, BookingMailJob, EventMailJob, GuestMailJob, News},
+    inventory::{
+        Announced, BookingMailJob, EventMailJob, FormerGuest, FormerGuestMailJob, GuestMailJob,
+        News, TIME_BEFORE_REMINDER,
+    },
     jobs::{Failure, Job, NewJob, Progress, Rest},
-    mail::Postman,
+    mail::{Postman, Recipient},
     organizers::Organizers,
 };
 
@@ -104,17 +106,54 @@ impl BookingMails {
         if user.email_verified_at.is_none() {
             self.check_unverified(user.id)?;
         }
+        self.send_to(Recipient::of(&user), id, news, (&booking, &event, &user)).await
+    }
+
+    /// Tells somebody whose account was deleted that a booking was cancelled with it.
+    pub(crate) async fn tell_former_guest(
+        &self,
+        id: JobId,
+        job: FormerGuestMailJob,
+    ) -> Result<(), Failure> {
+        let FormerGuestMailJob { to: FormerGuest { email, name }, booking } = job;
+        let found = store::find_told(self.db.reads(), BookingId(booking)).await?;
+        // It stays if its event had begun.
+        let Some((booking, event, user)) =
+            found.filter(|(booking, ..)| booking.status == booking::Status::Cancelled)
+        else {
+            return Ok(());
+        };
+        if name.is_none() {
+            self.check_unverified(user.id)?;
+        }
+        let told = (&booking, &event, &user);
+        self.send_to(Recipient { name, email }, id, &News::Cancelled, told).await
+    }
+
+    async fn send_to(
+        &self,
+        to: Recipient,
+        id: JobId,
+        news: &News,
+        (booking, event, user): (&booking::Model, &event::Model, &user::Model),
+    ) -> Result<(), Failure> {
         let unsubscribe = format!("/unsubscribe/{}", self.accounts.unsubscribe_token(user.id));
         let organizer = self.organizers.find(event.organizer_id).await?;
         let organizer = organizer.map(|found| found.name.clone()).unwrap_or_default();
+        let is_checked_in = match news {
+            News::EventChanged(_) => store::is_checked_in(self.db.reads(), booking.id).await?,
+            News::Booked | News::Changed | News::Cancelled | News::Reminder => false,
+        };
         let told = Told {
-            booking: &booking,
-            event: &event,
+            booking,
+            event,
             organizer: &organizer,
-            user: &user,
+            to,
+            has_left: user.deleted_at.is_some(),
+            is_checked_in,
             postman: &self.postman,
             unsubscribe: self.postman.link(&unsubscribe),
-            now,
+            now: self.clock.now(),
         };
         self.postman.send(id, &letter(news, &told)).await
     }
@@ -143,7 +182,7 @@ fn is_still_news(
     now: DateTime<Utc>,
 ) -> bool {
     if user.deleted_at.is_some() {
-        // The mail about the account says that its bookings are cancelled.
+        // Who deletes an account is told of its bookings by other jobs, which have the address.
         return false;
     }
     match news {
@@ -157,7 +196,7 @@ fn is_still_news(
             booking.status == booking::Status::Confirmed
                 && event.status == event::Status::Published
                 && event.starts_at > now
-                && event.starts_at <= now + TIME_BEFORE
+                && event.starts_at <= now + TIME_BEFORE_REMINDER
                 && user.reminders
         }
     }

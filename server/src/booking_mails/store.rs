@@ -1,7 +1,7 @@
 //! Reads what a mail is about.
 
-use rowlock_entities::{BookingId, booking, event, user};
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
+use rowlock_entities::{BookingId, booking, check_in, event, user};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 
 /// A booking with its event and its buyer. Many mails are sent while others book, so one statement
 /// reads them.
@@ -16,4 +16,13 @@ pub(super) async fn find_told(
         Some((booking, Some(event), Some(user))) => Some((booking, event, user)),
         _ => None,
     })
+}
+
+/// Whether a ticket of the booking was checked in.
+pub(super) async fn is_checked_in(
+    db: &impl ConnectionTrait,
+    booking: BookingId,
+) -> Result<bool, DbErr> {
+    let of_booking = check_in::Entity::find().filter(check_in::Column::BookingId.eq(booking));
+    Ok(of_booking.limit(1).one(db).await?.is_some())
 }

@@ -80,7 +80,8 @@ impl AccountChangesMutation {
     /// without a name. The email can be registered again.
     ///
     /// Errors: `UNAUTHENTICATED`, `RATE_LIMITED`; `INVALID_CREDENTIALS` if the password is wrong;
-    /// `FORBIDDEN` if the user is the only owner of an organizer.
+    /// `FORBIDDEN` if the user is the only owner of an organizer that has other members or events
+    /// to come.
     #[graphql(guard = "CanSetCookie")]
     async fn delete_account(
         &self,
@@ -119,7 +120,7 @@ pub(super) struct DeleteAccountInput {
 /// What is to be changed of the signed-in user.
 #[derive(InputObject)]
 pub(super) struct UpdateProfileInput {
-    /// The name to address the person by, with 2 to 100 characters.
+    /// The name to address the person by, with 1 to 100 characters.
     name: String,
     /// Whether a reminder is sent a day before an event. Without it, that stays as it is.
     reminders: Option<bool>,

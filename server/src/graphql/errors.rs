@@ -115,8 +115,9 @@ impl ApiError {
     /// The error for somebody without whom an organizer would have no owner.
     fn only_owner() -> Self {
         Self::Forbidden(
-            "You are the only owner of an organizer. Make somebody else its owner first, and then \
-             delete your account.",
+            "You are the only owner of an organizer that has other members or events to come. Make \
+             somebody else its owner, or remove the members and cancel the events. Then delete your \
+             account.",
         )
     }
 

@@ -1,17 +1,32 @@
 //! The page behind the link in reminders. Mail programs send the same request as its button.
 
+use std::sync::LazyLock;
+
 use axum::{
     extract::{Path, State},
     http::{HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+use sha2::{Digest, Sha256};
+
 use super::{
     access_log::Line, answer::refuse, client_address::Peer, event_request::status_of, state::App,
 };
 use crate::graphql::ApiError;
 
-const POLICY: &str = "default-src 'none'; form-action 'self'; frame-ancestors 'none'";
+/// The page is whole without any other file, so that it is there whatever else the server serves.
+const STYLE: &str = include_str!("unsubscribe.css");
+
+/// What the page may do, which is nothing but to show its style and to send its form.
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let hash = STANDARD.encode(Sha256::digest(STYLE));
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; form-action 'self'; frame-ancestors 'none'"
+    );
+    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+});
 
 pub(super) async fn get(State(app): State<App>, Path(token): Path<String>) -> Response {
     let line = Line::start();
@@ -72,10 +87,10 @@ fn page(status: StatusCode, title: &str, text: &str) -> Response {
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\">\
          <meta name=\"color-scheme\" content=\"light dark\"><meta name=\"robots\" content=\"noindex\">\
-         <title>{title} · Rowlock</title></head><body><main><h1>{title}</h1>{text}</main></body></html>\n"
+         <title>{title} · Rowlock</title><style>{STYLE}</style></head><body><main><h1>{title}</h1>{text}</main></body></html>\n"
     );
     let headers = [
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        (header::CONTENT_SECURITY_POLICY, POLICY.clone()),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];

@@ -13,10 +13,13 @@ use chrono::{DateTime, Utc};
 use rowlock_entities::{
     BookingId, EventId, UserId, booking,
     cover::{self, Hash},
-    event,
+    event, event_reminder,
 };
 
-use super::{mails::Announced, needed_bookings::ConfirmedOfEvent};
+use super::{
+    mails::{Announced, TIME_BEFORE_REMINDER},
+    needed_bookings::ConfirmedOfEvent,
+};
 use crate::covers::NewCover;
 
 /// Events, bookings and users as they are after the decisions so far.
@@ -67,6 +70,8 @@ pub(super) struct Changes {
     pub(super) cancelled_events: Vec<EventId>,
     /// The events that are not any more what people with tickets were told.
     pub(super) announced: Vec<(EventId, Announced)>,
+    /// Those of them that were moved into the next day. The mail about that is their reminder, too.
+    pub(super) reminded: Vec<event_reminder::Model>,
     /// The events with other covers, or with none any more.
     pub(super) covers: Vec<(EventId, Option<NewCover>)>,
 }
@@ -310,6 +315,15 @@ impl Ledger {
                 event.status == event::Status::Published && Announced::of(event) != *before
             })
         };
+        let announced: Vec<(EventId, Announced)> =
+            self.announced.into_iter().filter(is_other).collect();
+        let next_day = self.now..=self.now + TIME_BEFORE_REMINDER;
+        let reminder = |(id, before): &(EventId, Announced)| {
+            let starts_at = events.get(id)?.starts_at;
+            let is_reminder = starts_at != before.starts_at && next_day.contains(&starts_at);
+            let row = event_reminder::Model { event_id: *id, starts_at, created_at: self.now };
+            is_reminder.then_some(row)
+        };
         let of = |ids: &HashSet<EventId>| -> Vec<Arc<event::Model>> {
             events.values().filter(|event| ids.contains(&event.id)).map(Arc::clone).collect()
         };
@@ -322,7 +336,8 @@ impl Ledger {
             retitled_events: self.retitled_events.into_iter().collect(),
             added_events: self.added_events,
             cancelled_events: self.cancelled_events.into_iter().collect(),
-            announced: self.announced.into_iter().filter(is_other).collect(),
+            reminded: announced.iter().filter_map(reminder).collect(),
+            announced,
             covers: self.changed_covers.into_iter().collect(),
         }
     }

@@ -3,13 +3,16 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rowlock_entities::{BookingId, EventId, JobId, event};
 use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::jobs::{Job, NewJob, part_id};
+
+/// How long before its start people are reminded of an event.
+pub(crate) const TIME_BEFORE_REMINDER: TimeDelta = TimeDelta::days(1);
 
 /// Largest number of bookings that one job names, so that what it says fits into its column.
 const MAX_BOOKINGS: usize = 256;
@@ -88,6 +91,28 @@ pub(crate) struct GuestMailJob(pub(crate) BookingMailJob);
 impl Job for GuestMailJob {
     const KIND: &'static str = "guest_mail";
     const MAX_RUNNING: usize = 2;
+}
+
+/// The job that tells somebody whose account was deleted that a booking was cancelled with it. The
+/// account does not know the address any more, so the job has it until the mail is sent.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct FormerGuestMailJob {
+    pub(crate) to: FormerGuest,
+    pub(crate) booking: Uuid,
+}
+
+/// Somebody whose account was deleted.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct FormerGuest {
+    pub(crate) email: String,
+    /// `None` if nobody had shown that the address is theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+}
+
+impl Job for FormerGuestMailJob {
+    const KIND: &'static str = "former_guest_mail";
+    const MAX_RUNNING: usize = 1;
 }
 
 /// Writes ids as one text of 22 characters an id: the job of a batch is written in the transaction

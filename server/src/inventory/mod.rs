@@ -42,6 +42,9 @@ pub(crate) use create_event::{CreateEvent, EventCreated};
 pub(crate) use edit_event::{Edit, EditEvent, EditOutcome};
 pub(crate) use import_events::{ImportEvents, ImportOutcome, ImportedEvent};
 pub(crate) use lanes::Inventory;
-pub(crate) use mails::{Announced, BookingMailJob, EventMailJob, GuestMailJob, News};
+pub(crate) use mails::{
+    Announced, BookingMailJob, EventMailJob, FormerGuest, FormerGuestMailJob, GuestMailJob, News,
+    TIME_BEFORE_REMINDER,
+};
 pub(crate) use set_cover::SetCover;
 pub use settings::BookingArgs;

@@ -321,6 +321,7 @@ async fn write(
         .collect();
     store::update_counts(tx, &only_counts).await?;
     store::end_keeping_counts(tx).await?;
+    store::insert_reminders(tx, changes.reminded).await?;
     // An event has one such job at most, however often it is cancelled.
     for event_id in changes.cancelled_events {
         jobs.push(NewJob::with_id(JobId(event_id.0), &CancelBookingsJob::new(event_id))?);

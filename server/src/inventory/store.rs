@@ -10,7 +10,9 @@ use std::{
     sync::Arc,
 };
 
-use rowlock_entities::{BookingId, EventId, UserId, booking, check_in, event, user};
+use rowlock_entities::{
+    BookingId, EventId, UserId, booking, check_in, event, event_reminder, user,
+};
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait,
     IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Statement,
@@ -20,6 +22,14 @@ use uuid::Uuid;
 
 use super::needed_bookings::{ConfirmedOfEvent, NeededBookings};
 use crate::database::{any_of, hex, insert_missing, json};
+
+/// Notes that people need no reminder of these events.
+pub(super) async fn insert_reminders(
+    tx: &impl ConnectionTrait,
+    reminders: Vec<event_reminder::Model>,
+) -> Result<(), DbErr> {
+    insert_missing::<event_reminder::Entity>(tx, reminders).await.map(drop)
+}
 
 /// Locks events until the transaction ends. It locks them in the order of their ids, so that two
 /// transactions never wait for each other. The lock is weaker than `FOR UPDATE`, which would also

@@ -166,8 +166,9 @@ impl Organizers {
     /// nobody adds the user any more. Returns false, and changes nothing, if somebody did in between.
     ///
     /// # Errors
-    /// `LastOwner` if an organizer has no other owner.
+    /// `LastOwner` if an organizer has no other owner, and has other members or events to come.
     pub(crate) async fn leave_all(
+        &self,
         tx: &DatabaseTransaction,
         user: UserId,
         leaving: &Leaving,
@@ -180,7 +181,11 @@ impl Organizers {
             let is_owner = |member: &&organizer_member::Model| member.role == Role::Owner;
             if is_owner(&&member) {
                 let members = store::find_members(tx, organizer).await?;
-                if members.iter().filter(is_owner).count() <= 1 {
+                let is_last_owner = members.iter().filter(is_owner).count() <= 1;
+                // What is over needs nobody any more.
+                let is_needed = members.len() > 1
+                    || store::has_coming_events(tx, organizer, self.clock.now()).await?;
+                if is_last_owner && is_needed {
                     return Err(OrganizersError::LastOwner);
                 }
             }

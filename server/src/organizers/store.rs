@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, Utc};
 use rowlock_entities::{
-    OrganizerId, UserId, organizer,
+    OrganizerId, UserId, event, organizer,
     organizer_member::{self, Role},
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, SqlErr, sea_query::LockType,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, SqlErr, sea_query::LockType,
 };
 
 use crate::database::{any_of, any_of_texts, find_by_ids};
@@ -114,6 +115,20 @@ pub(super) async fn find_memberships(
         .filter(any_of(db.get_database_backend(), organizer_member::Column::UserId, users))
         .all(db)
         .await
+}
+
+/// Whether people can have tickets for something that an organizer has still to do.
+pub(super) async fn has_coming_events(
+    db: &impl ConnectionTrait,
+    organizer: OrganizerId,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    use event::Column::{EndsAt, OrganizerId, StartsAt, Status};
+    let coming = event::Entity::find()
+        .filter(OrganizerId.eq(organizer))
+        .filter(Status.eq(event::Status::Published))
+        .filter(StartsAt.gt(now).or(EndsAt.gt(now)));
+    Ok(coming.count(db).await? > 0)
 }
 
 /// The members of an organizer, in the order in which they were added.

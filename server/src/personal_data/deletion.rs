@@ -17,8 +17,9 @@ use crate::{
     bookings::BookingsError,
     coalescing::Refusal,
     database::within_transaction_timeout,
-    inventory::{InventoryError, Rejection},
-    jobs::{self, Failure, Job, NewJob, Progress},
+    inventory::{FormerGuest, FormerGuestMailJob, InventoryError, Rejection},
+    jobs::{self, Failure, Job, NewJob, Progress, Rest},
+    mail::confirmed_name,
     organizers::Organizers,
 };
 
@@ -32,13 +33,21 @@ const MAX_PART_TIME: Duration = Duration::from_secs(3);
 /// Number of bookings that are read at once.
 const PAGE: u64 = 100;
 
-/// The job that cancels the bookings of coming events of an account that was deleted.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+/// The job that cancels the bookings of coming events of an account that was deleted. Each part of it
+/// first writes down which bookings it cancels, so that their mails are written even if the server
+/// ends while it does so.
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct CancelBookingsOfAccountJob {
     user_id: Uuid,
+    /// Who is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    to: Option<FormerGuest>,
     /// The last booking that was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     after: Option<Uuid>,
+    /// The bookings that are to be cancelled next.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    next: Vec<Uuid>,
 }
 
 impl Job for CancelBookingsOfAccountJob {
@@ -68,11 +77,17 @@ impl PersonalData {
         // Changes of members lock their organizer before the user, too.
         let leaving = Organizers::lock_all_of(&tx, user.id).await?;
         let locked = self.accounts.lock_with_same_password(&tx, user).await?;
-        if !Organizers::leave_all(&tx, user.id, &leaving).await? {
+        if !self.organizers.leave_all(&tx, user.id, &leaving).await? {
             return Ok(false);
         }
         self.accounts.remove_person(&tx, &locked).await?;
-        let job = CancelBookingsOfAccountJob { user_id: user.id.0, after: None };
+        let to = FormerGuest { email: locked.email.clone(), name: confirmed_name(&locked) };
+        let job = CancelBookingsOfAccountJob {
+            user_id: user.id.0,
+            to: Some(to),
+            after: None,
+            next: Vec::new(),
+        };
         let until_tokens_expire =
             ACCESS_TOKEN_LIFETIME.to_std().unwrap_or_default() + CLOCK_TOLERANCE;
         let jobs = vec![NewJob::new(&job)?, NewJob::new(&job)?.delayed_by(until_tokens_expire)];
@@ -81,29 +96,55 @@ impl PersonalData {
         Ok(true)
     }
 
-    /// Cancels bookings of a deleted account, for some seconds. Those of events that have begun stay.
+    /// Does the next part of the job. Bookings of events that have begun stay.
     pub(crate) async fn cancel_some_bookings(
+        &self,
+        job: CancelBookingsOfAccountJob,
+    ) -> Result<Progress, Failure> {
+        match job.next.is_empty() {
+            true => self.find_next_bookings(job).await,
+            false => self.cancel_next_bookings(job).await,
+        }
+    }
+
+    async fn find_next_bookings(
         &self,
         mut job: CancelBookingsOfAccountJob,
     ) -> Result<Progress, Failure> {
-        let (began, user) = (Instant::now(), UserId(job.user_id));
+        let user = UserId(job.user_id);
         self.accounts.forget_sessions(user).await?;
-        while began.elapsed() < MAX_PART_TIME {
-            let after = job.after.map(BookingId);
-            let page = self.bookings.confirmed_of_user_after(user, after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(Progress::Done) };
-            job.after = Some(last.id.0);
-            for booking in page {
-                match self.bookings.cancel(user, booking.id).await {
-                    // Another program may have deleted it.
-                    Err(BookingsError::Inventory(InventoryError::Rejected(
-                        Rejection::NoSuchBooking | Rejection::NoSuchEvent | Rejection::NoSuchUser,
-                    )))
-                    | Ok(_) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        }
+        let after = job.after.map(BookingId);
+        let page = self.bookings.confirmed_of_user_after(user, after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(Progress::Done) };
+        job.after = Some(last.id.0);
+        job.next = page.iter().map(|booking| booking.id.0).collect();
         Progress::rest(&job)
+    }
+
+    async fn cancel_next_bookings(
+        &self,
+        mut job: CancelBookingsOfAccountJob,
+    ) -> Result<Progress, Failure> {
+        let began = Instant::now();
+        let mut done = Vec::new();
+        while began.elapsed() < MAX_PART_TIME && done.len() < job.next.len() {
+            let booking = job.next[done.len()];
+            match self.bookings.cancel(UserId(job.user_id), BookingId(booking)).await {
+                // Another program may have deleted it.
+                Err(BookingsError::Inventory(InventoryError::Rejected(
+                    Rejection::NoSuchBooking | Rejection::NoSuchEvent | Rejection::NoSuchUser,
+                )))
+                | Ok(_) => {}
+                Err(error) => return Err(error.into()),
+            }
+            done.push(booking);
+        }
+        job.next.drain(..done.len());
+        let mail = |to: &FormerGuest, booking: Uuid| {
+            NewJob::new(&FormerGuestMailJob { to: to.clone(), booking })
+        };
+        let mails = job.to.iter().flat_map(|to| done.iter().map(|booking| mail(to, *booking)));
+        let jobs = mails.collect::<Result<_, _>>()?;
+        Ok(Progress::Split { jobs, rest: Some(Rest::of(&job)?) })
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DeletionError {
     #[error(
-        "the person is the only owner of an organizer; make somebody else an owner of it first"
+        "the person is the only owner of an organizer that has other members or events to come"
     )]
     LastOwner,
     #[error(transparent)]

@@ -35,6 +35,7 @@ on_both_engines! {
     coming_bookings_are_cancelled_and_those_of_events_that_have_begun_stay
     an_access_token_that_outlives_its_account_keeps_no_booking
     the_last_owner_of_an_organizer_cannot_leave_by_deletion
+    an_organizer_with_nothing_to_come_is_left_by_its_only_member
     an_account_is_deleted_once_even_if_two_requests_ask_at_once
     nobody_is_made_a_member_while_their_account_is_deleted
     deleting_needs_the_password_and_a_sign_in
@@ -204,6 +205,7 @@ async fn the_last_owner_of_an_organizer_cannot_leave_by_deletion(app: App) {
     let ann = register(&app, "ann@example.org").await;
     register(&app, "bob@example.org").await;
     let organizer = found(&app, &ann.token, "Blue Door").await;
+    add_member(&app, &ann.token, &organizer, "bob@example.org", "DOOR").await;
     let answer = delete(&app, &ann.token, "passw0rd").await;
     assert_eq!(code(&answer), "FORBIDDEN");
     let message = answer["errors"][0]["message"].as_str().unwrap();
@@ -213,6 +215,22 @@ async fn the_last_owner_of_an_organizer_cannot_leave_by_deletion(app: App) {
     assert_eq!(me["me"], kept);
     add_member(&app, &ann.token, &organizer, "bob@example.org", "OWNER").await;
     assert_eq!(delete(&app, &ann.token, "passw0rd").await["data"]["deleteAccount"], true);
+}
+
+async fn an_organizer_with_nothing_to_come_is_left_by_its_only_member(app: App) {
+    let ann = register(&app, "ann@example.org").await;
+    let organizer = found(&app, &ann.token, "Blue Door").await;
+    let id = organizer.parse::<uuid::Uuid>().unwrap().into();
+    let event = app.event_with(|event| event.organizer_id = id).await;
+    assert_eq!(code(&delete(&app, &ann.token, "passw0rd").await), "FORBIDDEN");
+    let cancel =
+        "mutation($input: CancelEventInput!) { cancelEvent(input: $input) { __typename } }";
+    let input = json!({ "eventId": event, "reason": "Closed." });
+    app.data(Some(&ann.token), cancel, json!({ "input": input })).await;
+    assert_eq!(delete(&app, &ann.token, "passw0rd").await["data"]["deleteAccount"], true);
+    let page = "query($id: ID!) { event(id: $id) { organizer { name } } }";
+    let page = app.data(None, page, json!({ "id": event })).await;
+    assert_eq!(page["event"]["organizer"]["name"], "Blue Door");
 }
 
 async fn an_account_is_deleted_once_even_if_two_requests_ask_at_once(app: App) {
@@ -325,7 +343,7 @@ async fn a_calendar_has_a_private_address_that_can_be_replaced(app: App) {
     };
     let first = url("createCalendarFeed").await;
     let first = first.as_str().unwrap();
-    let token = first.strip_prefix("http://localhost:8080/calendar/").unwrap();
+    let token = first.strip_prefix("http://127.0.0.1:8080/calendar/").unwrap();
     assert_eq!(token.strip_suffix(".ics").unwrap().len(), 43);
     let me = app.data(Some(&ann.token), "{ me { calendarUrl } }", json!({})).await;
     assert_eq!(me["me"]["calendarUrl"], first);
@@ -370,7 +388,7 @@ async fn the_operator_manages_accounts(app: App) {
         assert!(report.contains(part), "{part}: {report}");
     }
     assert_eq!(printed(&["verify", "ann@example.org"]), "the email ann@example.org is verified\n");
-    assert!(printed(&["find", "ann@example.org"]).contains("the email is verified at "));
+    assert!(printed(&["find", "ann@example.org"]).contains("the email was verified at "));
 
     let report = printed(&["reset-password", "ann@example.org"]);
     assert!(report.contains("a running server sends it"), "{report}");
@@ -386,6 +404,8 @@ async fn the_operator_manages_accounts(app: App) {
     let line = one_line_error(&users(&["delete", "ann@example.org"]));
     assert!(line.contains("add --yes to confirm"), "{line}");
     let organizer = found(&app, &ann.token, "Blue Door").await;
+    register(&app, "bob@example.org").await;
+    add_member(&app, &ann.token, &organizer, "bob@example.org", "DOOR").await;
     let line = one_line_error(&users(&["delete", "ann@example.org", "--yes"]));
     assert!(line.contains("is the only owner of an organizer"), "{line}");
     add_member(&app, &ann.token, &organizer, "ada@example.org", "OWNER").await;

@@ -7,13 +7,14 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use rowlock_entities::job;
+use rowlock_entities::{UserId, job};
 use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::json;
 
 use crate::{
     app::{App, BOOK},
     database::Engine,
+    door::check_in,
     managed_events::{Host, cancel_event, user_of},
     on_both_engines,
     smtp::{SmtpServer, port_of_nobody, second_server, with_smtp, with_smtp_at},
@@ -27,6 +28,8 @@ on_both_engines! {
     people_are_told_when_their_event_is_moved
     a_booking_is_told_before_all_guests_of_a_large_event_are
     people_are_reminded_once_a_day_before
+    who_is_in_is_not_told_to_cancel
+    who_deletes_the_account_is_told_of_each_booking
     who_unsubscribes_gets_no_more_reminders
     the_private_calendar_has_all_bookings_until_it_is_removed
     a_mail_that_is_refused_for_now_is_sent_again_as_the_same_mail
@@ -216,31 +219,94 @@ async fn people_are_reminded_once_a_day_before(app: App) {
     }
     let mail = smtp.wait_for_subject("Reminder: Jazz, ").await;
     assert_eq!(mail.calendar["status"], "CONFIRMED");
-    // At another time, it is news again: that it was moved, and then the reminder.
+    // The mail about another time within the day is the reminder, too.
     let moved = starts_at + chrono::Duration::minutes(5);
     // The owner's first access token has expired by now.
     let host = Host::of(host.organizer, app.services.access_tokens.issue(owner).unwrap().token);
     host.edit(&app, &event, json!({ "startsAt": moved })).await;
+    smtp.wait_for_subject("New time: Jazz, ").await;
+    // The other event's reminder comes a day later, and that of this one has not come by then.
+    for server in [&app, &other] {
+        server.clock.advance(chrono::Duration::hours(23));
+    }
     let mails = smtp.wait_for(5).await;
     let reminders = mails.iter().filter(|mail| mail.subject.starts_with("Reminder")).count();
-    assert_eq!((mails.len(), reminders), (5, 2));
+    assert_eq!((mails.len(), reminders), (5, 2), "{mails:#?}");
+}
+
+async fn who_is_in_is_not_told_to_cancel(app: App) {
+    let (app, smtp) = with_smtp(&app).await;
+    let (host, users) = (Host::found(&app).await, app.users(2).await);
+    let event = host.event(&app, json!({ "startsAt": "2030-12-06T22:00:00Z" })).await;
+    for user in &users {
+        booked(&app, user, &event, 1).await;
+    }
+    let bookings = app.data(Some(&users[0]), MY_REFERENCES, json!({})).await;
+    let reference = bookings["me"]["bookings"]["nodes"][0]["reference"].as_str().unwrap();
+    check_in(&app, &host.owner, &event, reference).await;
+    smtp.wait_for(2).await;
+    host.edit(&app, &event, json!({ "venue": "Red Door" })).await;
+    let mails = smtp.wait_for(4).await;
+    let is_told_to_cancel = |user: &str| {
+        let id = user_of(&app, user).to_string();
+        let mail = mails[2..].iter().find(|mail| mail.to[0].contains(&id)).unwrap();
+        mail.text.contains("you can cancel")
+    };
+    assert_eq!(users.iter().map(|user| is_told_to_cancel(user)).collect::<Vec<_>>(), [false, true]);
+}
+
+const MY_REFERENCES: &str = "{ me { bookings { nodes { reference } } } }";
+
+async fn who_deletes_the_account_is_told_of_each_booking(app: App) {
+    let (app, smtp) = with_smtp(&app).await;
+    let host = Host::found(&app).await;
+    let input = json!({ "email": "ann@example.org", "password": "passw0rd", "name": "Ann" });
+    let register = "mutation($input: RegisterInput!) { register(input: $input) { accessToken } }";
+    let ann = app.data(None, register, json!({ "input": input })).await;
+    let ann = ann["register"]["accessToken"].as_str().unwrap();
+    smtp.wait_for(1).await;
+    let mut bookings = Vec::new();
+    for title in ["Jazz", "Blues", "Folk"] {
+        let event = host.event(&app, json!({ "title": title })).await;
+        bookings.push((booked(&app, ann, &event, 2).await, event));
+    }
+    let first = smtp.wait_for_subject("Booked: 2 tickets for Jazz").await;
+    smtp.wait_for(4).await;
+    // Who is in stays in.
+    let used = app.data(Some(ann), MY_REFERENCES, json!({})).await;
+    let used = used["me"]["bookings"]["nodes"][0]["reference"].as_str().unwrap();
+    check_in(&app, &host.owner, &bookings[2].1, used).await;
+    let delete = "mutation { deleteAccount(input: { password: \"passw0rd\" }) }";
+    assert_eq!(app.data(Some(ann), delete, json!({})).await["deleteAccount"], true);
+    let mails = smtp.wait_for(7).await;
+    let cancelled: Vec<_> =
+        mails.iter().filter(|mail| mail.subject.starts_with("Cancelled: 2 tickets for ")).collect();
+    assert_eq!(cancelled.len(), 2, "{mails:#?}");
+    let jazz = cancelled.iter().find(|mail| mail.subject.ends_with("Jazz")).unwrap();
+    assert_eq!(jazz.to, ["ann@example.org"]);
+    let text = jazz.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("Your account was deleted, and your 2 tickets for Jazz are"), "{text}");
+    assert!(text.starts_with("Hello,"), "the address was not confirmed: {text}");
+    assert_eq!(jazz.calendar["uid"], first.calendar["uid"]);
+    assert_eq!(jazz.calendar["method"], "CANCEL");
+    assert!(jazz.calendar["sequence"].as_i64() > first.calendar["sequence"].as_i64());
 }
 
 async fn who_unsubscribes_gets_no_more_reminders(app: App) {
     let (app, smtp) = with_smtp(&app).await;
     let (host, users) = (Host::found(&app).await, app.users(2).await);
-    let starts_at = Utc::now() + chrono::Duration::hours(20);
-    let event =
-        host.event(&app, json!({ "startsAt": Utc::now() + chrono::Duration::hours(30) })).await;
+    let ids: Vec<UserId> = users.iter().map(|user| user_of(&app, user)).collect();
+    let owner = user_of(&app, &host.owner);
+    let starts_at = Utc::now() + chrono::Duration::hours(30);
+    let event = host.event(&app, json!({ "startsAt": starts_at })).await;
     for user in &users {
         booked(&app, user, &event, 1).await;
     }
     smtp.wait_for(2).await;
-    host.edit(&app, &event, json!({ "startsAt": starts_at })).await;
-    let mails = smtp.wait_for(6).await;
+    app.clock.advance(chrono::Duration::hours(7));
+    let mails = smtp.wait_for(4).await;
     let reminder = mails.iter().find(|mail| {
-        mail.subject.starts_with("Reminder")
-            && mail.to[0].contains(&user_of(&app, &users[0]).to_string())
+        mail.subject.starts_with("Reminder") && mail.to[0].contains(&ids[0].to_string())
     });
     let headers = &reminder.unwrap().headers;
     assert_eq!(headers["list-unsubscribe-post"], "List-Unsubscribe=One-Click");
@@ -248,6 +314,8 @@ async fn who_unsubscribes_gets_no_more_reminders(app: App) {
     let path = link.trim_matches(['<', '>']).strip_prefix("https://tickets.example").unwrap();
     assert!(reminder.unwrap().text.contains(path));
     let page = app.get(path).send().await.unwrap();
+    let policy = page.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
     assert!(page.text().await.unwrap().contains("<form method=\"post\">"));
     for wrong in ["/unsubscribe/abc", &path[..path.len() - 2]] {
         assert_eq!(
@@ -258,18 +326,24 @@ async fn who_unsubscribes_gets_no_more_reminders(app: App) {
     // As mail programs do.
     let request = app.http.post(format!("{}{path}", app.url)).body("List-Unsubscribe=One-Click");
     assert_eq!(request.send().await.unwrap().status(), 200);
+    // The first access tokens have expired by now.
+    let renewed = |id: &UserId| app.services.access_tokens.issue(*id).unwrap().token;
+    let users: Vec<String> = ids.iter().map(renewed).collect();
+    let host = Host::of(host.organizer, renewed(&owner));
     let me = "{ me { reminders } }";
     assert_eq!(app.data(Some(&users[0]), me, json!({})).await["me"]["reminders"], false);
     assert_eq!(app.data(Some(&users[1]), me, json!({})).await["me"]["reminders"], true);
-    let moved = starts_at + chrono::Duration::minutes(5);
+    let moved = starts_at + chrono::Duration::days(2);
     host.edit(&app, &event, json!({ "startsAt": moved })).await;
+    smtp.wait_for(6).await;
+    app.clock.advance(chrono::Duration::days(2));
     // Both are told that it was moved, and one is reminded.
-    let mails = smtp.wait_for(9).await;
+    let mails = smtp.wait_for(7).await;
     let reminders: Vec<_> =
-        mails[6..].iter().filter(|mail| mail.subject.starts_with("Reminder")).collect();
+        mails[4..].iter().filter(|mail| mail.subject.starts_with("Reminder")).collect();
     assert_eq!(reminders.len(), 1);
-    assert!(reminders[0].to[0].contains(&user_of(&app, &users[1]).to_string()));
-    assert_eq!(smtp.taken().len(), 9);
+    assert!(reminders[0].to[0].contains(&ids[1].to_string()));
+    assert_eq!(smtp.taken().len(), 7);
 }
 
 async fn the_private_calendar_has_all_bookings_until_it_is_removed(app: App) {
@@ -283,7 +357,7 @@ async fn the_private_calendar_has_all_bookings_until_it_is_removed(app: App) {
     let create = "mutation { createCalendarFeed { calendarUrl } }";
     let url = app.data(Some(&users[0]), create, json!({})).await;
     let url = url["createCalendarFeed"]["calendarUrl"].as_str().unwrap().to_owned();
-    let path = url.strip_prefix("http://localhost:8080").unwrap().to_owned();
+    let path = url.strip_prefix("http://127.0.0.1:8080").unwrap().to_owned();
     let answer = app.get(&path).send().await.unwrap();
     assert_eq!(answer.headers()["content-type"], "text/calendar; charset=utf-8");
     let read = "import icalendar, json, sys
@@ -349,7 +423,9 @@ async fn a_mail_that_is_refused_for_good_waits_for_an_operator(app: App) {
         ),
     );
     let error: String = row.await.unwrap().unwrap().try_get("", "last_error").unwrap();
-    assert_eq!(error, "the mail server refused the mail for good, with code 550");
+    let expected =
+        format!("the mail server 127.0.0.1:{} refused the mail for good, with code 550", smtp.port);
+    assert_eq!(error, expected);
 }
 
 async fn a_connection_that_is_closed_after_the_mail_loses_nothing(app: App) {

@@ -219,6 +219,14 @@ pub struct Booking {
     pub cancelled_by: Option<CancelledBy>,
     pub cancellation_reason: Option<String>,
     pub event: WholeEvent,
+    pub tickets: Vec<TicketUse>,
+}
+
+/// Whether somebody has gone in with a ticket.
+#[derive(cynic::QueryFragment, Clone, Debug, PartialEq, Eq)]
+#[cynic(graphql_type = "Ticket")]
+pub struct TicketUse {
+    pub checked_in_at: Option<DateTime>,
 }
 
 #[derive(cynic::Enum, Clone, Copy, Debug, PartialEq, Eq)]

@@ -236,5 +236,11 @@ async fn a_used_ticket_says_when_it_was_checked_in() {
     browser.expect_text(".ticket:last-child", "Checked in at").await;
     let first = browser.evaluate("return document.querySelector('.ticket').innerText").await;
     assert!(!first.as_str().unwrap().contains("Checked in"), "{first}");
+    // Who is in gives nothing back.
+    booked(&app, &host.event(&app, json!({ "title": "Ballet" })).await, 1).await;
+    browser.open(&format!("{}/bookings", app.url)).await;
+    browser.expect_text(".bookings", "Opera").await;
+    let buttons = "return [...document.querySelectorAll('.booking button')].map(b => b.ariaLabel)";
+    assert_eq!(browser.evaluate(buttons).await, json!(["Cancel booking for Ballet"]));
     browser.close().await;
 }

@@ -24,7 +24,8 @@ pub(super) fn BookingRow(booking: Booking, to_cancel: RwSignal<Option<Booking>>)
     let is_confirmed = booking.status == BookingStatus::Confirmed;
     // The organizer's cancellation of an event cancels each booking a little later.
     let is_held = move || is_confirmed && sale.get() != Sale::Cancelled;
-    let can_cancel = move || is_held() && sale.get() != Sale::Started;
+    let is_used = booking.tickets.iter().any(|ticket| ticket.checked_in_at.is_some());
+    let can_cancel = move || is_held() && !is_used && sale.get() != Sale::Started;
     let is_organizers = booking.cancelled_by == Some(CancelledBy::Organizer);
     let reason = booking.cancellation_reason.clone();
     let organizers_words = move || {

@@ -104,6 +104,7 @@ mod tests {
             cancelled_by: None,
             cancellation_reason: None,
             event: WholeEvent { event },
+            tickets: Vec::new(),
         }
     }
 
