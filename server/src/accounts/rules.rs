@@ -5,7 +5,6 @@ use email_address::EmailAddress;
 use super::emails::{MAX_EMAIL_BYTES, is_of_deleted_account};
 use crate::{field_problem::FieldProblem, visible_text::is_control};
 
-const MIN_NAME_CHARS: usize = 2;
 const MAX_NAME_CHARS: usize = 100;
 const MIN_PASSWORD_CHARS: usize = 8;
 pub(super) const MAX_PASSWORD_CHARS: usize = 128;
@@ -44,9 +43,7 @@ pub(super) fn password_problem(password: &str) -> Option<FieldProblem> {
 
 pub(super) fn name_problem(name: &str) -> Option<FieldProblem> {
     let length = name.chars().count();
-    let message = if length < MIN_NAME_CHARS {
-        format!("The name needs {MIN_NAME_CHARS} characters or more.")
-    } else if length > MAX_NAME_CHARS {
+    let message = if length > MAX_NAME_CHARS {
         format!("The name has at most {MAX_NAME_CHARS} characters.")
     } else if name.contains(is_control) {
         "The name has a character that can't be shown.".to_owned()
@@ -88,11 +85,11 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_2_characters_that_can_be_shown_and_a_letter() {
-        for good in ["Al", "O'Brien-Łęcki 3rd", "陈小明", "می‌خواهم"] {
+    fn a_name_has_a_letter_and_no_character_that_cannot_be_shown() {
+        for good in ["Al", "李", "O'Brien-Łęcki 3rd", "陈小明", "می‌خواهم"] {
             assert_eq!(name_problem(good), None, "{good}");
         }
-        for bad in ["", "A", "a\nb", "Ann\u{202e}", "\u{200b}\u{200b}", "--", &"a".repeat(101)] {
+        for bad in ["", "1", "a\nb", "Ann\u{202e}", "\u{200b}\u{200b}", "--", &"a".repeat(101)] {
             assert!(name_problem(bad).is_some(), "{bad:?}");
         }
     }

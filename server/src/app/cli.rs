@@ -306,7 +306,7 @@ pub struct RetryJobsArgs {
     #[command(flatten)]
     pub database: DatabaseArgs,
     /// The job's id, as in the list
-    #[arg(value_name = "ID", required_unless_present = "all_dead")]
+    #[arg(value_name = "ID", required_unless_present = "all_dead", value_parser = job_id)]
     pub id: Option<Uuid>,
     /// Retry all jobs that were given up
     #[arg(long, conflicts_with = "id")]
@@ -318,7 +318,7 @@ pub struct DiscardJobsArgs {
     #[command(flatten)]
     pub database: DatabaseArgs,
     /// The job's id, as in the list
-    #[arg(value_name = "ID", required_unless_present = "all_dead")]
+    #[arg(value_name = "ID", required_unless_present = "all_dead", value_parser = job_id)]
     pub id: Option<Uuid>,
     /// Discard all jobs that were given up
     #[arg(long, conflicts_with = "id")]
@@ -436,6 +436,10 @@ pub struct ServeArgs {
 }
 
 /// Parses an address and a port. Of a name's addresses, the first IPv4 one counts.
+fn job_id(text: &str) -> Result<Uuid, &'static str> {
+    text.parse().map_err(|_| "use an id from `rowlock jobs list`")
+}
+
 fn socket_address(text: &str) -> Result<SocketAddr, String> {
     const EXAMPLES: &str = "use an address and a port, such as 127.0.0.1:8080 or localhost:8080";
     let addresses: Vec<SocketAddr> =

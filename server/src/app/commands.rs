@@ -75,11 +75,12 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
         false => args.secret.secrets()?,
     };
     let services = Services::new(db, Clock::default(), &secrets, &tickets, &args.services);
+    let way_of_mails = services.postman.prepare().with_context(|| {
+        let folder = args.services.mail.mail_dir.display();
+        format!("MAIL_DIR: the folder {folder} can't be used for mails")
+    })?;
+    tracing::info!("{way_of_mails}");
     let server = Server::new(services, &args);
-    let mail = &args.services.mail;
-    if mail.smtp_url.is_none() {
-        tracing::info!(folder = %mail.mail_dir.display(), "SMTP_URL is not set, so mails are written to files");
-    }
     tracing::info!(
         database = %args.database.database_url,
         "serving on http://{}",

@@ -34,7 +34,15 @@ pub(super) async fn run(db: &Database, command: &JobsCommand) -> Result<String> 
             }
             None => {
                 let discarded = jobs::discard_all_dead(db, args.kind.as_deref()).await?;
-                Ok(format!("jobs that are discarded: {discarded}\n"))
+                let kinds = jobs::kinds_of_dead(db).await?;
+                // The kind may be mistyped.
+                let hint = match discarded == 0 && args.kind.is_some() && !kinds.is_empty() {
+                    true => {
+                        format!("; those that were given up have the kinds {}", kinds.join(", "))
+                    }
+                    false => String::new(),
+                };
+                Ok(format!("jobs that are discarded: {discarded}{hint}\n"))
             }
         },
     }

@@ -22,7 +22,9 @@ pub use handlers::{Failure, Final, Handlers, Progress, Rest};
 pub(crate) use job::part_id;
 pub use job::{Job, NewJob};
 pub use operator::State;
-pub(crate) use operator::{ListedJob, discard, discard_all_dead, list, retry, retry_all_dead};
+pub(crate) use operator::{
+    ListedJob, discard, discard_all_dead, kinds_of_dead, list, retry, retry_all_dead,
+};
 pub use queue::Queue;
 pub use store::enqueue;
 pub use workers::Workers;

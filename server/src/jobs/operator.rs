@@ -1,7 +1,10 @@
 //! What operators see of jobs and do with them: `rowlock jobs`.
 
 use rowlock_entities::{JobId, job};
-use sea_orm::{DbErr, EntityTrait, FromQueryResult, Value, entity::prelude::DateTimeUtc};
+use sea_orm::{
+    ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Value,
+    entity::prelude::DateTimeUtc,
+};
 
 use super::store::{execute, statement};
 use crate::database::Database;
@@ -136,4 +139,14 @@ pub(crate) async fn discard_all_dead(db: &Database, kind: Option<&str>) -> Resul
         ),
     };
     execute(db, deleted).await
+}
+
+/// The kinds of the jobs that were given up, in the order of their names.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn kinds_of_dead(db: &Database) -> Result<Vec<String>, DbErr> {
+    use job::Column::{DiedAt, Kind};
+    let dead = job::Entity::find().select_only().column(Kind).distinct();
+    dead.filter(DiedAt.is_not_null()).order_by_asc(Kind).into_tuple().all(db.reads()).await
 }

@@ -26,6 +26,23 @@ impl OutboxFolder {
         Self { path: path.to_owned(), max_files, files: Arc::default() }
     }
 
+    /// Makes the folder, if it is missing, and sees whether a file can be made in it. Returns its path.
+    pub(super) fn prepare(&self) -> io::Result<String> {
+        self.create()?;
+        let file = self.path.join("check.part");
+        match fs::write(&file, "").and_then(|()| fs::remove_file(&file)) {
+            // It is full for now. Mails wait for room.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {}
+            written => written?,
+        }
+        Ok(self.path.display().to_string())
+    }
+
+    fn create(&self) -> io::Result<()> {
+        // Mails have links that let people in.
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.path)
+    }
+
     /// Writes a mail. One that was written before, for the same job, is replaced.
     pub(super) async fn write(&self, id: JobId, mail: Vec<u8>) -> io::Result<()> {
         let folder = self.clone();
@@ -35,8 +52,8 @@ impl OutboxFolder {
 
     fn write_blocking(&self, id: JobId, mail: &[u8]) -> io::Result<()> {
         let mut files = self.files.lock();
-        // Somebody may have removed the folder. Mails have links that let people in.
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.path)?;
+        // Somebody may have removed the folder.
+        self.create()?;
         let files = match &mut *files {
             Some(files) => files,
             unread => unread.insert(self.read()?),

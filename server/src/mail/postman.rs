@@ -1,6 +1,6 @@
 //! Sends letters over SMTP, or writes them to files.
 
-use std::{error::Error, fmt, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{fmt, io, num::NonZeroU32, sync::Arc, time::Duration};
 
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
@@ -26,7 +26,6 @@ use crate::jobs::{Failure, Final};
 const MAX_SUBJECT_CHARS: usize = 150;
 /// Number of mails whose delivery is remembered.
 const MAX_ACKNOWLEDGED: usize = 10_000;
-const TOO_SLOW: &str = "the mail server did not take the mail within SMTP_SECONDS";
 
 /// Sends letters. Clones share everything.
 #[derive(Clone)]
@@ -45,6 +44,8 @@ struct Inner {
 
 enum Way {
     Smtp {
+        /// For messages.
+        server: String,
         /// Its pool keeps no connection: one that was used before might still have the answer to a
         /// mail that was given up. But it closes connections beside the mails, so that a mail that
         /// was acknowledged does not wait for the server's answer to QUIT.
@@ -59,13 +60,15 @@ impl Postman {
     #[must_use]
     pub fn new(args: &MailArgs) -> Self {
         let timeout = Duration::from_secs(args.smtp_seconds);
-        let transport = |url: &SmtpUrl| AsyncSmtpTransport::<Tokio1Executor>::from_url(&url.0);
+        let transport = |url: &SmtpUrl| {
+            AsyncSmtpTransport::<Tokio1Executor>::from_url(&url.0).map(|it| (it, url.server()))
+        };
         let way = match args.smtp_url.as_ref().map(transport) {
-            Some(Ok(transport)) => {
+            Some(Ok((transport, server))) => {
                 let pool = PoolConfig::new().max_size(0);
                 let transport = transport.timeout(Some(timeout)).pool_config(pool);
                 let transport = Box::new(transport.build());
-                Way::Smtp { transport, timeout }
+                Way::Smtp { server, transport, timeout }
             }
             // The setting was checked when it was parsed.
             Some(Err(_)) | None => {
@@ -81,6 +84,21 @@ impl Postman {
             per_unverified_user: args.mails_per_hour_per_unverified_user,
             acknowledged: Cache::new(MAX_ACKNOWLEDGED),
         }))
+    }
+
+    /// Makes the folder for mails that are written to files, and sees whether it takes files. Says how
+    /// mails go, for the log.
+    ///
+    /// # Errors
+    /// When the folder can't be used.
+    pub(crate) fn prepare(&self) -> io::Result<String> {
+        match &self.0.way {
+            Way::Smtp { server, .. } => Ok(format!("mails go to the mail server {server}")),
+            Way::Files(folder) => {
+                let path = folder.prepare()?;
+                Ok(format!("SMTP_URL is not set, so mails are written to files in {path}"))
+            }
+        }
     }
 
     /// The address of a page or a file of the site.
@@ -118,9 +136,9 @@ impl Postman {
         let message = inner.message(id, letter)?;
         inner.pace.turn().await;
         match &inner.way {
-            Way::Smtp { transport, timeout } => {
+            Way::Smtp { server, transport, timeout } => {
                 let sent = tokio::time::timeout(*timeout, transport.send(message)).await;
-                sent.map_err(|_| TOO_SLOW)?.map_err(|error| failure(&error))?;
+                sent.map_err(|_| too_slow(server))?.map_err(|error| failure(server, &error))?;
             }
             Way::Files(folder) => folder.write(id, message.formatted()).await.map_err(|error| {
                 format!("the mail could not be written to a file in MAIL_DIR: {error}")
@@ -173,24 +191,29 @@ fn header(name: &'static str, value: &str) -> HeaderValue {
 
 /// What became of an attempt, in words without the person's address, which servers repeat in their
 /// answers.
-fn failure(error: &smtp::Error) -> Failure {
+fn failure(server: &str, error: &smtp::Error) -> Failure {
     let code = error.status().map(|code| code.to_string());
     match code {
         Some(code) if error.is_permanent() && !is_about_us(&code) => {
-            Final(format!("the mail server refused the mail for good, with code {code}")).into()
+            let text =
+                format!("the mail server {server} refused the mail for good, with code {code}");
+            Final(text).into()
         }
-        Some(code) => format!("the mail server did not take the mail, with code {code}").into(),
-        None if error.is_timeout() => TOO_SLOW.into(),
-        None if error.is_response() => "the mail server's answer can't be understood".into(),
-        // No answer of the server is in these errors, and so no address.
-        None => format!("the mail server could not be reached: {}", causes(error)).into(),
+        Some(code) => {
+            format!("the mail server {server} did not take the mail, with code {code}").into()
+        }
+        None if error.is_timeout() => too_slow(server),
+        None if error.is_response() => {
+            format!("the answer of the mail server {server} can't be understood").into()
+        }
+        // No answer of the server is in these errors, and so no address. Each of them says what
+        // caused it.
+        None => format!("the mail server {server} could not be reached: {error}").into(),
     }
 }
 
-/// An error with what caused it, in one line.
-fn causes(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| (*error).source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+fn too_slow(server: &str) -> Failure {
+    format!("the mail server {server} did not take the mail within SMTP_SECONDS").into()
 }
 
 /// Whether a code is about the server's settings, such as a wrong password. An operator can mend

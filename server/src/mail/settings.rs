@@ -2,7 +2,7 @@
 
 use std::{fmt, num::NonZeroU32, path::PathBuf, str::FromStr};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use lettre::message::Mailbox;
 use url::{Host, Url};
@@ -27,7 +27,7 @@ pub struct MailArgs {
     pub smtp_url: Option<SmtpUrl>,
 
     /// The sender of mails, such as `Tickets <tickets@example.org>`
-    #[arg(long, env, default_value = Self::MAIL_FROM, value_name = "ADDRESS")]
+    #[arg(long, env, default_value = Self::MAIL_FROM, value_name = "ADDRESS", value_parser = sender)]
     pub mail_from: Mailbox,
 
     /// Folder for mails that are written to files
@@ -71,12 +71,16 @@ pub struct MailArgs {
 }
 
 impl MailArgs {
-    const PUBLIC_URL: &str = "http://localhost:8080";
+    const PUBLIC_URL: &str = "http://127.0.0.1:8080";
     const MAIL_FROM: &str = "rowlock@localhost";
     const MAIL_DIR: &str = "data/mail";
     const MAX_MAIL_FILES: u32 = 10_000;
     const MAILS_PER_SECOND: u32 = 20;
     const SMTP_SECONDS: u64 = 30;
+}
+
+fn sender(text: &str) -> Result<Mailbox> {
+    text.parse().map_err(|_| anyhow!("use an address such as `Tickets <tickets@example.org>`"))
 }
 
 /// An address of a site: its scheme, host and port, without a path.
@@ -114,6 +118,18 @@ impl FromStr for PublicUrl {
 #[derive(Clone)]
 pub struct SmtpUrl(pub(super) String);
 
+impl SmtpUrl {
+    /// The server's host, and its port if the URL says it.
+    pub(crate) fn server(&self) -> String {
+        let url = Url::parse(&self.0).ok();
+        let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+        match url.as_ref().and_then(Url::port) {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    }
+}
+
 impl FromStr for SmtpUrl {
     type Err = anyhow::Error;
 
@@ -121,6 +137,9 @@ impl FromStr for SmtpUrl {
         let url = Url::parse(text).context("use an address such as smtps://USER:PASSWORD@HOST")?;
         if !matches!(url.scheme(), "smtp" | "smtps") {
             bail!("it must start with smtp:// or smtps://");
+        }
+        if !matches!(url.path(), "" | "/") {
+            bail!("leave out the path; in a name or a password, write / as %2F");
         }
         let tls = url.query_pairs().find(|(key, _)| key == "tls").map(|(_, value)| value);
         let is_encrypted = url.scheme() == "smtps" || tls.is_some_and(|tls| tls == "required");
@@ -203,13 +222,15 @@ mod tests {
             "smtp://mail.example.org",
         ] {
             let url: SmtpUrl = good.parse().unwrap();
-            assert!(!format!("{url:?}").contains("pw"), "{good}");
+            assert!(!format!("{url:?} {}", url.server()).contains("pw"), "{good}");
         }
         for wrong in [
             "smtp://u:pw@mail.example.org",
             "smtp://u:pw@mail.example.org?tls=opportunistic",
             "http://mail.example.org",
             "smtp://mail.example.org?tls=maybe",
+            "smtps://u:pw/x@mail.example.org",
+            "smtp://mail.example.org/pw",
             "mail.example.org",
             "",
         ] {

@@ -1,6 +1,6 @@
 //! The commands of the program `rowlock`.
 
-use std::{os::unix::fs::PermissionsExt, process::Output};
+use std::{fs, os::unix::fs::PermissionsExt, process::Output};
 
 use rowlock::app::seed;
 use rowlock_entities::{
@@ -113,6 +113,7 @@ fn a_wrong_setting_is_reported_in_one_line() {
         ("WEB_DIR", "nowhere", "the web client's index.html"),
         ("PAGES_DIR", "nowhere", "it is not a folder that can be read"),
         ("ALLOWED_ORIGINS", "https://a.example:99999", "must be a scheme, a host"),
+        ("MAIL_FROM", "nonsense", "use an address such as `Tickets <tickets@example.org>`"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://h:4318/v1/traces", "leave out /v1/traces"),
     ] {
         let output = rowlock_command(folder.path()).env(name, value).output().unwrap();
@@ -123,12 +124,27 @@ fn a_wrong_setting_is_reported_in_one_line() {
         let is_secret = name == "DATABASE_URL" || name.ends_with("_SECRET");
         assert_eq!(line.contains(value), !is_secret, "{name}={value}: {line}");
     }
+    let output = rowlock_command(folder.path()).args(["jobs", "retry", "xyz"]).output().unwrap();
+    assert!(one_line_error(&output).contains("use an id from `rowlock jobs list`"));
     let output = rowlock_command(folder.path()).arg("sell").output().unwrap();
     assert!(one_line_error(&output).contains("sell"));
     let without_secret =
         rowlock_command(folder.path()).env("DATABASE_URL", "postgres://h/d").output();
     let line = one_line_error(&without_secret.unwrap());
     assert!(line.starts_with("rowlock: JWT_SECRET is not set"), "{line}");
+}
+
+#[test]
+fn a_server_that_can_write_no_mails_does_not_start() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    for wrong in ["file", "file/mail", "/proc/mail"] {
+        let mut command = rowlock_command(folder.path());
+        command.env("MAIL_DIR", wrong).env("LISTEN_ADDR", "127.0.0.1:0");
+        let line = one_line_error(&command.output().unwrap());
+        let expected = format!("MAIL_DIR: the folder {wrong} can't be used for mails");
+        assert!(line.contains(&expected), "{line}");
+    }
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub(crate) fn Header() -> impl IntoView {
     // Signing in leads back to the current page. The forms already know where to.
     let next = Memo::new(move |_| match pathname.get().as_str() {
         "/sign-in" | "/register" => query.with(|query| query.get("next").unwrap_or_default()),
+        // They are good once, or only for somebody who can't sign in.
+        "/forgot-password" | "/reset-password" | "/verify-email" => String::new(),
         path => match search.get().as_str() {
             "" => path.to_owned(),
             search => format!("{path}?{search}"),

@@ -5,6 +5,7 @@ use rowlock_web_operations::account::request_password_reset;
 
 use crate::{
     api::http,
+    browser,
     components::{
         field::{Field, FieldInput},
         icons::Check,
@@ -18,6 +19,9 @@ use crate::{
 #[component]
 pub(crate) fn ForgotPasswordPage() -> impl IntoView {
     let email = Field::new("email", email_problem);
+    if let Some(typed) = browser::fragment_parameter("email") {
+        email.set_value(typed);
+    }
     // The address that the mail was asked for.
     let sent_to = RwSignal::new(None::<String>);
     let send = move |[email]: [String; 1]| async move {

@@ -42,9 +42,22 @@ pub(crate) fn SignInPage() -> impl IntoView {
             <a href=move || path_with_next("/register", &next.get())>"Create account"</a>
         </p>
         <p class="form-alternative">
-            <a href="/forgot-password" rel="external">
+            <a href=move || forgot_password_path(&email.value()) rel="external">
                 "Forgot your password?"
             </a>
         </p>
+    }
+}
+
+/// The page for a forgotten password, with the address that was typed already. No server is sent what
+/// is behind the `#`.
+fn forgot_password_path(email: &str) -> String {
+    let page = "/forgot-password";
+    match email.trim() {
+        "" => page.to_owned(),
+        email => {
+            let email: String = form_urlencoded::byte_serialize(email.as_bytes()).collect();
+            format!("{page}#email={email}")
+        }
     }
 }

@@ -33,7 +33,7 @@ async fn a_new_user_registers_and_returns_to_the_page_they_came_from() {
 
     // A field shows its problem when it loses the focus, and not earlier.
     for (field, text, problem) in [
-        ("name", "A", "The name needs 2 characters or more."),
+        ("name", "1", "The name needs a letter."),
         ("email", "ada", "Please enter an email address, like ada@example.org."),
         ("password", "12345678", "The password needs a letter."),
     ] {

@@ -53,8 +53,11 @@ async fn a_forgotten_password_is_replaced_by_the_link_in_a_mail() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(375, 812).await;
     browser.open(&format!("{}/sign-in", app.url)).await;
+    browser.fill("email", "ada+tickets@example.org").await;
     browser.click_label("Forgot your password?").await;
     browser.expect_path("/forgot-password").await;
+    let typed = "return document.querySelector('[name=email]')?.value";
+    browser.wait_for(typed, |typed| *typed == "ada+tickets@example.org").await;
     let mut answers = Vec::new();
     for email in ["ada@example.org", "nobody@example.org"] {
         browser.fill("email", email).await;

@@ -63,18 +63,18 @@ fn consequences(bookings: i32, sold: i32) -> String {
         (_, ..=0) => format!("Nobody holds a ticket. {end}"),
         (..=1, 1) => {
             format!(
-                "One person holds a ticket. Their booking is cancelled, and they can read the \
-                 reason. {end}"
+                "One person holds a ticket. Their booking is cancelled, and they get a mail with \
+                 the reason. {end}"
             )
         }
         (..=1, sold) => format!(
-            "One person holds {} tickets. Their booking is cancelled, and they can read \
-             the reason. {end}",
+            "One person holds {} tickets. Their booking is cancelled, and they get a mail \
+             with the reason. {end}",
             browser::number(sold)
         ),
         (bookings, sold) => format!(
-            "{} people hold {} tickets. Their bookings are cancelled, and they can read \
-             the reason. {end}",
+            "{} people hold {} tickets. Their bookings are cancelled, and they get a mail \
+             with the reason. {end}",
             browser::number(bookings),
             browser::number(sold)
         ),

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     api::{details::LiveDetails, live::LiveCounts},
+    browser,
     components::{live_status::LiveStatus, page_heading::PageHeading},
     organize::{kept_draft::DraftKey, role::can_edit_events, takings::reread_after_pause},
     query::Query,
@@ -126,6 +127,22 @@ fn EditForm(editor: Editor) -> impl IntoView {
         (_, false) => "Save changes",
     };
     let is_changed = form.is_changed();
+    // What the server tells people who have tickets. The times that are over are nothing to tell.
+    let is_told = Memo::new(move |_| {
+        let typed = form.values();
+        event.with(|managed| {
+            let event = &managed.event;
+            event.status == EventStatus::Published
+                && typed.is_some_and(|typed| {
+                    typed.title != event.title
+                        || typed.venue != event.venue
+                        || typed.city != event.city
+                        || typed.time_zone != event.time_zone
+                        || typed.starts_at != event.starts_at
+                        || typed.ends_at != event.ends_at
+                })
+        })
+    });
     let is_restored = form.is_restored();
     let publish_work = Signal::derive(move || work.get() == Some(Work::Publishing));
     let cancel_work = Signal::derive(move || work.get() == Some(Work::Cancelling));
@@ -150,6 +167,15 @@ fn EditForm(editor: Editor) -> impl IntoView {
             <div class="form-refusal" role="alert">
                 {move || problem.get()}
             </div>
+            <p class="hint" role="status">
+                {move || {
+                    is_told
+                        .get()
+                        .then(|| event.with(|managed| {
+                            told(managed.sales.as_ref().map_or(0, |sales| sales.confirmed_bookings))
+                        }))
+                }}
+            </p>
             <div class="form-foot">
                 <button
                     type="submit"
@@ -203,5 +229,17 @@ fn EditForm(editor: Editor) -> impl IntoView {
             problem=editor.reason_problem
             on_confirm=move |reason| editor.cancel(reason)
         />
+    }
+}
+
+/// Who gets a mail about a change, where so many people have booked.
+fn told(bookings: i32) -> Option<String> {
+    match bookings {
+        ..=0 => None,
+        1 => Some("The one person who has booked gets a mail about this change.".to_owned()),
+        _ => Some(format!(
+            "The {} people who have booked get a mail about this change.",
+            browser::number(bookings)
+        )),
     }
 }

@@ -163,6 +163,9 @@ async fn a_cancellation_says_what_happens_and_asks_why() {
         app.book(&app.user().await, &event, tickets).await;
     }
     browser.expect_text(".sales", "5 of 10 sold").await;
+    browser.fill("venue", "Red Door").await;
+    browser.expect_text("form .hint[role=status]", "The 2 people who have booked get a mail").await;
+    browser.click_label("Discard changes").await;
     browser.click_label("Cancel event").await;
     browser.expect_text("dialog[open]", "2 people hold 5 tickets.").await;
     browser.click("dialog[open] .button-danger").await;
