@@ -1,4 +1,5 @@
-//! A reminder: people who have tickets were reminded of an event, at the time that it then had.
+//! A reminder: people who have tickets were reminded of an event, at the time that it then had, or
+//! were told of this time by the mail about an edit.
 
 use sea_orm::entity::prelude::*;
 

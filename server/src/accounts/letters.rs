@@ -122,9 +122,9 @@ pub(super) fn account_deleted(to: Recipient, sender: &str) -> Letter {
         "Your account was deleted",
         vec![
             Block::paragraph(
-                "Your account was deleted, and nothing names you any more. Your bookings of coming \
-                 events are being cancelled. You get a mail about each of them, with which your \
-                 calendar removes it.",
+                "Your account was deleted. Your bookings of coming events are being cancelled. You get \
+                 a mail about each one, which also removes it from your calendar. After that, nothing \
+                 names you any more.",
             ),
             Block::paragraph(format!("If it was not you, write to {sender}.")),
         ],

@@ -435,11 +435,11 @@ pub struct ServeArgs {
     pub stop_delay_ms: u64,
 }
 
-/// Parses an address and a port. Of a name's addresses, the first IPv4 one counts.
 fn job_id(text: &str) -> Result<Uuid, &'static str> {
     text.parse().map_err(|_| "use an id from `rowlock jobs list`")
 }
 
+/// Parses an address and a port. Of a name's addresses, the first IPv4 one counts.
 fn socket_address(text: &str) -> Result<SocketAddr, String> {
     const EXAMPLES: &str = "use an address and a port, such as 127.0.0.1:8080 or localhost:8080";
     let addresses: Vec<SocketAddr> =

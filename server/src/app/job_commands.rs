@@ -34,13 +34,16 @@ pub(super) async fn run(db: &Database, command: &JobsCommand) -> Result<String> 
             }
             None => {
                 let discarded = jobs::discard_all_dead(db, args.kind.as_deref()).await?;
-                let kinds = jobs::kinds_of_dead(db).await?;
                 // The kind may be mistyped.
-                let hint = match discarded == 0 && args.kind.is_some() && !kinds.is_empty() {
-                    true => {
+                let kinds = match discarded == 0 && args.kind.is_some() {
+                    true => jobs::kinds_of_dead(db).await?,
+                    false => Vec::new(),
+                };
+                let hint = match kinds.is_empty() {
+                    true => String::new(),
+                    false => {
                         format!("; those that were given up have the kinds {}", kinds.join(", "))
                     }
-                    false => String::new(),
                 };
                 Ok(format!("jobs that are discarded: {discarded}{hint}\n"))
             }

@@ -148,9 +148,9 @@ fn cancelled(told: &Told<'_>) -> (String, Vec<Block>) {
             (format!("Cancelled by {organizer}: {tickets} for {title}"), blocks)
         }
         Some(booking::CancelledBy::Buyer) if told.has_left => {
-            let is = if told.booking.quantity == 1 { "is" } else { "are" };
+            let were = if told.booking.quantity == 1 { "was" } else { "were" };
             let blocks = vec![Block::paragraph(format!(
-                "Your account was deleted, and your {tickets} for {title} {is} cancelled with it."
+                "Your account was deleted, so your {tickets} for {title} {were} cancelled."
             ))];
             (format!("Cancelled: {tickets} for {title}"), blocks)
         }

@@ -117,7 +117,7 @@ impl BookingMails {
     ) -> Result<(), Failure> {
         let FormerGuestMailJob { to: FormerGuest { email, name }, booking } = job;
         let found = store::find_told(self.db.reads(), BookingId(booking)).await?;
-        // It stays if its event had begun.
+        // Nothing cancels a booking back, but another program may have changed it.
         let Some((booking, event, user)) =
             found.filter(|(booking, ..)| booking.status == booking::Status::Cancelled)
         else {
@@ -182,7 +182,7 @@ fn is_still_news(
     now: DateTime<Utc>,
 ) -> bool {
     if user.deleted_at.is_some() {
-        // Who deletes an account is told of its bookings by other jobs, which have the address.
+        // The address is gone. Other jobs have it, which tell of the bookings that the deletion cancels.
         return false;
     }
     match news {

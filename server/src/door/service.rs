@@ -222,6 +222,7 @@ impl Door {
         if booking.event_id != event {
             return Ok(Found::Refused(CheckInOutcome::WrongEvent));
         }
+        // The numbers that it had between its first and its present number of tickets are not kept.
         let most_tickets = booking.quantity.max(booking.requested_quantity());
         if !is_signed && number.is_some_and(|number| number > most_tickets) {
             return Ok(Found::Refused(CheckInOutcome::NotATicket));

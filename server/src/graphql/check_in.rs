@@ -149,7 +149,8 @@ pub(super) struct WrongEvent {
     pub(super) message: String,
 }
 
-/// The text is not the code of a ticket, nor the reference of a booking of this event.
+/// The text is not the code of a ticket, nor the reference of a booking of this event, or it has a
+/// number that none of the booking's tickets has.
 #[derive(SimpleObject)]
 pub(super) struct NotATicket {
     /// One sentence to show to the person.

@@ -29,7 +29,8 @@ impl OutboxFolder {
     /// Makes the folder, if it is missing, and sees whether a file can be made in it. Returns its path.
     pub(super) fn prepare(&self) -> io::Result<String> {
         self.create()?;
-        let file = self.path.join("check.part");
+        // Several servers may share the folder.
+        let file = self.path.join(format!("{}.part", JobId::new().0));
         match fs::write(&file, "").and_then(|()| fs::remove_file(&file)) {
             // It is full for now. Mails wait for room.
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {}

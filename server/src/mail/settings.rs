@@ -138,8 +138,14 @@ impl FromStr for SmtpUrl {
         if !matches!(url.scheme(), "smtp" | "smtps") {
             bail!("it must start with smtp:// or smtps://");
         }
-        if !matches!(url.path(), "" | "/") {
-            bail!("leave out the path; in a name or a password, write / as %2F");
+        let is_plain = matches!(url.path(), "" | "/")
+            && url.fragment().is_none()
+            && url.query_pairs().all(|(key, _)| key == "tls");
+        if !is_plain {
+            bail!(
+                "only ?tls=required may follow the host and port; in a name or a password, write / \
+                 as %2F, ? as %3F and # as %23"
+            );
         }
         let tls = url.query_pairs().find(|(key, _)| key == "tls").map(|(_, value)| value);
         let is_encrypted = url.scheme() == "smtps" || tls.is_some_and(|tls| tls == "required");
@@ -230,6 +236,8 @@ mod tests {
             "http://mail.example.org",
             "smtp://mail.example.org?tls=maybe",
             "smtps://u:pw/x@mail.example.org",
+            "smtps://user:12#pw@mail.example.org",
+            "smtps://user:12?pw@mail.example.org",
             "smtp://mail.example.org/pw",
             "mail.example.org",
             "",

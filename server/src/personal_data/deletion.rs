@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use rowlock_entities::{BookingId, UserId, user};
+use rowlock_entities::{BookingId, JobId, UserId, user};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -17,8 +17,8 @@ use crate::{
     bookings::BookingsError,
     coalescing::Refusal,
     database::within_transaction_timeout,
-    inventory::{FormerGuest, FormerGuestMailJob, InventoryError, Rejection},
-    jobs::{self, Failure, Job, NewJob, Progress, Rest},
+    inventory::{CancelOutcome, FormerGuest, FormerGuestMailJob, InventoryError, Rejection},
+    jobs::{self, Failure, Job, NewJob, Progress, Rest, part_id},
     mail::confirmed_name,
     organizers::Organizers,
 };
@@ -42,7 +42,8 @@ pub(crate) struct CancelBookingsOfAccountJob {
     /// Who is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     to: Option<FormerGuest>,
-    /// The last booking that was looked at.
+    /// The last booking that was dealt with. It moves on only after `next` is done, which servers of
+    /// the previous version don't know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     after: Option<Uuid>,
     /// The bookings that are to be cancelled next.
@@ -115,8 +116,9 @@ impl PersonalData {
         self.accounts.forget_sessions(user).await?;
         let after = job.after.map(BookingId);
         let page = self.bookings.confirmed_of_user_after(user, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(Progress::Done) };
-        job.after = Some(last.id.0);
+        if page.is_empty() {
+            return Ok(Progress::Done);
+        }
         job.next = page.iter().map(|booking| booking.id.0).collect();
         Progress::rest(&job)
     }
@@ -126,24 +128,30 @@ impl PersonalData {
         mut job: CancelBookingsOfAccountJob,
     ) -> Result<Progress, Failure> {
         let began = Instant::now();
-        let mut done = Vec::new();
-        while began.elapsed() < MAX_PART_TIME && done.len() < job.next.len() {
-            let booking = job.next[done.len()];
+        let (mut done, mut cancelled) = (0, Vec::new());
+        for &booking in &job.next {
+            if began.elapsed() > MAX_PART_TIME {
+                break;
+            }
             match self.bookings.cancel(UserId(job.user_id), BookingId(booking)).await {
+                Ok(CancelOutcome::Cancelled(_)) => cancelled.push(booking),
+                Ok(CancelOutcome::Closed(_) | CancelOutcome::TicketUsed(_)) => {}
                 // Another program may have deleted it.
                 Err(BookingsError::Inventory(InventoryError::Rejected(
                     Rejection::NoSuchBooking | Rejection::NoSuchEvent | Rejection::NoSuchUser,
-                )))
-                | Ok(_) => {}
+                ))) => {}
                 Err(error) => return Err(error.into()),
             }
-            done.push(booking);
+            done += 1;
+            job.after = Some(booking);
         }
-        job.next.drain(..done.len());
-        let mail = |to: &FormerGuest, booking: Uuid| {
-            NewJob::new(&FormerGuestMailJob { to: to.clone(), booking })
+        job.next.drain(..done);
+        // However often a booking is dealt with, its mail is the same.
+        let mail = |to: &FormerGuest, booking: &Uuid| {
+            let id = part_id(JobId(job.user_id), booking.as_bytes());
+            NewJob::with_id(id, &FormerGuestMailJob { to: to.clone(), booking: *booking })
         };
-        let mails = job.to.iter().flat_map(|to| done.iter().map(|booking| mail(to, *booking)));
+        let mails = job.to.iter().flat_map(|to| cancelled.iter().map(|booking| mail(to, booking)));
         let jobs = mails.collect::<Result<_, _>>()?;
         Ok(Progress::Split { jobs, rest: Some(Rest::of(&job)?) })
     }

@@ -1,7 +1,7 @@
 //! The page on which an event is edited, published and cancelled.
 
 use leptos::prelude::*;
-use rowlock_web_operations::{event_editing::ManagedEvent, events::EventStatus};
+use rowlock_web_operations::{DateTime, event_editing::ManagedEvent, events::EventStatus};
 
 use super::{
     cancel_dialog::CancelDialog,
@@ -18,7 +18,10 @@ use crate::{
     api::{details::LiveDetails, live::LiveCounts},
     browser,
     components::{live_status::LiveStatus, page_heading::PageHeading},
-    organize::{kept_draft::DraftKey, role::can_edit_events, takings::reread_after_pause},
+    organize::{
+        kept_draft::DraftKey, role::can_edit_events, takings::reread_after_pause,
+        wall_time::moment_of,
+    },
     query::Query,
     session::{Session, Viewer},
     toasts::Toasts,
@@ -127,19 +130,22 @@ fn EditForm(editor: Editor) -> impl IntoView {
         (_, false) => "Save changes",
     };
     let is_changed = form.is_changed();
-    // What the server tells people who have tickets. The times that are over are nothing to tell.
+    // What the server tells people who have tickets. Nobody is told of an event that has started.
     let is_told = Memo::new(move |_| {
         let typed = form.values();
         event.with(|managed| {
             let event = &managed.event;
             event.status == EventStatus::Published
                 && typed.is_some_and(|typed| {
-                    typed.title != event.title
-                        || typed.venue != event.venue
-                        || typed.city != event.city
-                        || typed.time_zone != event.time_zone
-                        || typed.starts_at != event.starts_at
-                        || typed.ends_at != event.ends_at
+                    let now = moment_of(&browser::now());
+                    let is_to_come = |starts_at: &DateTime| moment_of(&starts_at.0) > now;
+                    (is_to_come(&typed.starts_at) || is_to_come(&event.starts_at))
+                        && (typed.title != event.title
+                            || typed.venue != event.venue
+                            || typed.city != event.city
+                            || typed.time_zone != event.time_zone
+                            || typed.starts_at != event.starts_at
+                            || typed.ends_at != event.ends_at)
                 })
         })
     });

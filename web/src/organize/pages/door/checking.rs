@@ -3,7 +3,7 @@
 
 use cynic::Id;
 use leptos::{prelude::*, task::spawn_local};
-use rowlock_web_operations::door::{CheckInInput, check_in, undo_check_in};
+use rowlock_web_operations::door::{CheckInInput, CheckInResult, check_in, undo_check_in};
 
 use super::{
     action::{Action, Scan},
@@ -152,11 +152,15 @@ impl Checking {
         if !is_open() {
             return;
         }
+        let is_settled = matches!(
+            answer,
+            Ok(CheckInResult::CheckInSuccess(_) | CheckInResult::AlreadyCheckedIn(_))
+        );
         let outcome = self.zone.with_value(|zone| Outcome::of(action, &scan.id, answer, zone));
         self.open.set(None);
         self.answered.update(|count| *count = count.wrapping_add(1));
         self.recent.update(|recent| {
-            if action == Action::Undo {
+            if action == Action::Undo && is_settled {
                 // It is taken back, or somebody else's by now.
                 for (_, earlier) in recent.iter_mut() {
                     earlier.scan_to_undo.take_if(|earlier| earlier.id == scan.id);
