@@ -215,8 +215,9 @@ impl Api {
         &self,
         token: &str,
         event_id: cynic::Id,
+        idempotency_key: Option<String>,
     ) -> Result<BookEventResult, Failure> {
-        let input = BookEventInput { event_id, quantity: 1, idempotency_key: None };
+        let input = BookEventInput { event_id, quantity: 1, idempotency_key };
         let variables = BookEventVariables { input };
         Ok(self.send(BookEvent::build, variables, Some(token)).await?.book_event)
     }

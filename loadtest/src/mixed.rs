@@ -29,15 +29,26 @@ pub(crate) struct Args {
     /// The first user founds an organizer, whose events are edited, imported, booked and cancelled
     #[arg(long)]
     organize: bool,
+    /// Of a hundred requests, how many book or cancel. The others open pages
+    #[arg(
+        long,
+        default_value_t = 15,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=100)
+    )]
+    booking_percent: u32,
+    /// Book with idempotency keys, and repeat each booking without an answer until there is one
+    #[arg(long)]
+    keys: bool,
     #[command(flatten)]
     load: LoadArgs,
     #[command(flatten)]
     output: Output,
 }
 
-/// Of a hundred requests, how many open each view. The others book or cancel.
+/// How the requests that open pages share the views.
 const VIEW_SHARES: [(View, u32); 3] = [(View::List, 55), (View::Search, 10), (View::Event, 20)];
-/// Of those that would book or cancel, how many are about the organizer's events, if there is one.
+/// Of 15 that would book or cancel, how many are about the organizer's events, if there is one.
 const ORGANIZER_SHARE: u32 = 7;
 
 pub(crate) async fn mixed(args: Args) -> Result<bool> {
@@ -53,6 +64,8 @@ pub(crate) async fn mixed(args: Args) -> Result<bool> {
         visitor: Visitor::new(sale.api.clone(), sale.events[0].clone(), args.search),
         is_waiting: sale.users.tokens.iter().map(|_| AtomicBool::new(false)).collect(),
         organizer,
+        booking_percent: args.booking_percent,
+        has_keys: args.keys,
         sale: Arc::clone(&sale),
     });
     let sending = Arc::clone(&mixed_load);
@@ -71,6 +84,8 @@ struct MixedLoad {
     sale: Arc<Sale>,
     visitor: Visitor,
     organizer: Option<Organizer>,
+    booking_percent: u32,
+    has_keys: bool,
     /// By user: whether a request to book or cancel is under way.
     is_waiting: Vec<AtomicBool>,
 }
@@ -79,15 +94,18 @@ impl MixedLoad {
     /// Sends one request; returns the kind of the answer.
     async fn send(&self, number: u64) -> String {
         let mut random = SmallRng::seed_from_u64(number);
-        let mut percent = random.random_range(0..100);
-        for (view, share) in VIEW_SHARES {
-            if percent < share {
-                return self.visitor.open(view).await;
+        if random.random_range(0..100) >= self.booking_percent {
+            let mut place =
+                random.random_range(0..VIEW_SHARES.iter().map(|(_, share)| share).sum());
+            for (view, share) in VIEW_SHARES {
+                if place < share {
+                    return self.visitor.open(view).await;
+                }
+                place -= share;
             }
-            percent -= share;
         }
         if let Some(organizer) = &self.organizer
-            && percent < ORGANIZER_SHARE
+            && random.random_range(0..15) < ORGANIZER_SHARE
         {
             return organizer.send(random).await;
         }
@@ -97,7 +115,7 @@ impl MixedLoad {
         }
         // Each user books always the same event.
         let pair = UserAtEvent { user, event: user % self.sale.events.len() };
-        let kind = self.sale.book_or_cancel(pair).await;
+        let kind = self.sale.book_or_cancel(pair, self.has_keys).await;
         self.is_waiting[user].store(false, Ordering::Release);
         kind
     }

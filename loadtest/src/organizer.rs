@@ -241,7 +241,7 @@ impl Organizer {
 
     async fn book_edited(&self, user: usize, place: usize) -> String {
         let event = &self.edited[place].id;
-        match self.sale.api.try_book(&self.sale.users.tokens[user], event.clone()).await {
+        match self.sale.api.try_book(&self.sale.users.tokens[user], event.clone(), None).await {
             Ok(answer) => {
                 let kind = answer.kind();
                 if let BookEventResult::BookEventSuccess(success) = answer {
@@ -256,7 +256,7 @@ impl Organizer {
     async fn book_to_cancel(&self, user: usize, place: usize) -> String {
         let is_cancelled = self.cancelled.lock().contains(&place);
         let event = self.to_cancel[place].clone();
-        match self.sale.api.try_book(&self.sale.users.tokens[user], event).await {
+        match self.sale.api.try_book(&self.sale.users.tokens[user], event, None).await {
             Ok(answer) => {
                 let is_booked = matches!(answer, BookEventResult::BookEventSuccess(_));
                 let is_wrong = usize::from(is_cancelled && is_booked);

@@ -90,7 +90,15 @@ enum BookingState {
     Held(cynic::Id),
     Cancelled,
     /// No answer arrived, or it did not say whether the request was carried out.
-    Unknown,
+    Unknown(Unanswered),
+}
+
+/// A request without an answer.
+#[derive(Clone, Debug)]
+enum Unanswered {
+    /// With its idempotency key, if it has one.
+    Booking(Option<String>),
+    Cancellation(cynic::Id),
 }
 
 impl Sale {
@@ -191,7 +199,11 @@ impl Sale {
 
     /// Books one ticket; returns the kind of the answer.
     pub(crate) async fn book(&self, pair: UserAtEvent) -> String {
-        match self.api.try_book(self.token(pair), self.event(pair)).await {
+        self.book_with(pair, None).await
+    }
+
+    async fn book_with(&self, pair: UserAtEvent, key: Option<String>) -> String {
+        match self.api.try_book(self.token(pair), self.event(pair), key.clone()).await {
             Ok(BookEventResult::BookEventSuccess(success)) => {
                 self.bookings.lock().insert(pair, BookingState::Held(success.booking.id));
                 "booked".to_owned()
@@ -203,28 +215,38 @@ impl Sale {
                 }
                 refusal.kind().to_owned()
             }
-            Err(failure) => self.note_failure(pair, &failure),
+            Err(failure) => self.note_failure(pair, &failure, Unanswered::Booking(key)),
         }
     }
 
     /// Cancels the user's booking if there is one, or else books one ticket; returns the answer's
-    /// kind.
-    pub(crate) async fn book_or_cancel(&self, pair: UserAtEvent) -> String {
+    /// kind. With keys, a request without an answer is repeated until there is one.
+    pub(crate) async fn book_or_cancel(&self, pair: UserAtEvent, has_keys: bool) -> String {
         let state = self.bookings.lock().get(&pair).cloned();
-        let Some(BookingState::Held(booking)) = state else { return self.book(pair).await };
-        match self.api.try_cancel(self.token(pair), booking).await {
+        let booking = match state {
+            Some(BookingState::Held(booking)) => booking,
+            Some(BookingState::Unknown(Unanswered::Cancellation(booking))) if has_keys => booking,
+            Some(BookingState::Unknown(Unanswered::Booking(Some(key)))) => {
+                return self.book_with(pair, Some(key)).await;
+            }
+            Some(BookingState::Cancelled | BookingState::Unknown(_)) | None => {
+                let key = has_keys.then(|| uuid::Uuid::now_v7().to_string());
+                return self.book_with(pair, key).await;
+            }
+        };
+        match self.api.try_cancel(self.token(pair), booking.clone()).await {
             Ok(CancelBookingResult::CancelBookingSuccess(_)) => {
                 self.bookings.lock().insert(pair, BookingState::Cancelled);
                 "cancelled".to_owned()
             }
             Ok(_) => "too late to cancel".to_owned(),
-            Err(failure) => self.note_failure(pair, &failure),
+            Err(failure) => self.note_failure(pair, &failure, Unanswered::Cancellation(booking)),
         }
     }
 
-    fn note_failure(&self, pair: UserAtEvent, failure: &Failure) -> String {
+    fn note_failure(&self, pair: UserAtEvent, failure: &Failure, request: Unanswered) -> String {
         if failure.outcome_is_unknown() {
-            self.bookings.lock().insert(pair, BookingState::Unknown);
+            self.bookings.lock().insert(pair, BookingState::Unknown(request));
         }
         failure.kind()
     }
@@ -259,7 +281,7 @@ impl Sale {
             match state {
                 BookingState::Held(id) => held.push((pair, id)),
                 BookingState::Cancelled => cancelled.push(pair),
-                BookingState::Unknown => unknown.push(pair),
+                BookingState::Unknown(_) => unknown.push(pair),
             }
         }
         let sample = &held[..held.len().min(self.max_checked)];

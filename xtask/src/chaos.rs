@@ -6,6 +6,9 @@
 //! cancelled event is left, and compares the answers that it got with the database. Then
 //! `rowlock audit` compares every count with its bookings. If another PostgreSQL has taken over, a
 //! second load without a fault comes after the first.
+//!
+//! Other faults are those of a cluster of three nodes, whose leader fails again and again. One server
+//! reaches it through PgBouncer and HAProxy, and the other one by the names of all nodes.
 
 use std::{
     fs,
@@ -20,6 +23,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::{
+    cluster::{Bookers, Cluster, LeaderFault, Outage, Replication},
     failover::Pair,
     paths::target_folder,
     postgres::{Durability, Postgres},
@@ -39,6 +43,9 @@ pub(crate) struct Args {
     /// Requests per second
     #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     rate: u32,
+    /// How often the leader of a cluster fails
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    rounds: u32,
     /// Use programs without optimisations, which are built faster
     #[arg(long)]
     debug: bool,
@@ -81,6 +88,16 @@ enum Fault {
     PasswordsGuessed,
     /// A server on SQLite is killed and started again
     EmbeddedKilled,
+    /// In a cluster, the leader's machine dies
+    Failover,
+    /// In a cluster, an operator has another node lead
+    Switchover,
+    /// In a cluster, the leader can't reach the other machines, nor they it
+    LeaderCut,
+    /// In a cluster, the leader's machine stands still, and goes on once another node leads
+    LeaderFrozen,
+    /// In a cluster whose commits wait for no other machine, the leader's machine dies
+    AsynchronousFailover,
 }
 
 impl Fault {
@@ -88,6 +105,18 @@ impl Fault {
     fn name(self) -> String {
         let value = self.to_possible_value();
         value.as_ref().map_or("", |value| value.get_name()).to_owned()
+    }
+
+    /// What happens to the leader of a cluster, and whether commits there wait for another machine.
+    fn of_leader(self) -> Option<(LeaderFault, Replication)> {
+        Some(match self {
+            Self::Failover => (LeaderFault::Killed, Replication::Synchronous),
+            Self::Switchover => (LeaderFault::HandedOver, Replication::Synchronous),
+            Self::LeaderCut => (LeaderFault::Cut, Replication::Synchronous),
+            Self::LeaderFrozen => (LeaderFault::Frozen, Replication::Synchronous),
+            Self::AsynchronousFailover => (LeaderFault::Killed, Replication::Asynchronous),
+            _ => return None,
+        })
     }
 
     /// Limit on the 99th percentile of the latency, in milliseconds.
@@ -109,7 +138,12 @@ impl Fault {
             | Self::DemotedNode
             | Self::ClockMoved
             | Self::ColumnsChanged
-            | Self::EmbeddedKilled => MAX_LATENCY_MS,
+            | Self::EmbeddedKilled
+            | Self::Failover
+            | Self::Switchover
+            | Self::LeaderCut
+            | Self::LeaderFrozen
+            | Self::AsynchronousFailover => MAX_LATENCY_MS,
         }
     }
 
@@ -117,7 +151,7 @@ impl Fault {
     /// is the start of a line.
     fn excused_checks(self) -> &'static [&'static str] {
         match self {
-            Self::OlderDatabase => &[
+            Self::OlderDatabase | Self::AsynchronousFailover => &[
                 "acknowledged bookings found",
                 "cancelled bookings that still exist",
                 "events whose count differs from its bookings",
@@ -140,8 +174,34 @@ struct Chaos {
     profile: &'static str,
     seconds: u64,
     rate: u32,
+    rounds: u32,
     folder: PathBuf,
 }
+
+/// A load with a fault in it.
+struct Load<'a> {
+    seconds: u64,
+    /// Time until the fault.
+    before: Duration,
+    rate: u32,
+    extra: &'a [&'a str],
+}
+
+/// The load on a cluster: some 200 bookings and cancellations a second.
+const LOAD_ON_CLUSTER: Load<'static> = Load {
+    // A lease ends after 20 seconds, and then the node has to come back.
+    seconds: 50,
+    before: Duration::from_secs(8),
+    rate: 250,
+    extra: &["--booking-percent", "80", "--keys"],
+};
+/// Longest time in which nobody can book at a server although the database takes writes.
+const MAX_OUTAGE_OF_ROWLOCK: Duration = Duration::from_secs(2);
+/// For people to book at each server again.
+const BOOKABLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The event with the fewest tickets is left out by the load.
+const SMALLEST_EVENT: &str = "UPDATE events SET total_tickets = 50, remaining_tickets = 50 \
+     WHERE id = (SELECT id FROM events ORDER BY id LIMIT 1) RETURNING id";
 
 /// Limit on every latency: the server's deadlines to begin and to finish a booking, with a margin.
 const MAX_LATENCY_MS: f64 = 25_000.0;
@@ -150,9 +210,9 @@ const PAUSE_DURATION: Duration = Duration::from_secs(5);
 const STANDBY_TIMEOUT: Duration = Duration::from_secs(10);
 /// For a server to notice that the database refuses writes, or takes them again.
 const READINESS_TIMEOUT: Duration = Duration::from_secs(5);
-const EVENTS: &str = "20";
+const EVENTS: u32 = 20;
 /// Few, so that many cancel their booking and book again.
-const USERS: &str = "60";
+const USERS: usize = 60;
 
 pub(crate) fn chaos(args: &Args) -> Result<()> {
     heading("Building the programs");
@@ -164,14 +224,14 @@ pub(crate) fn chaos(args: &Args) -> Result<()> {
         call("cargo", &[&packages[..], &["--release"]].concat())?;
         "release"
     };
-    let chaos = Chaos::new(profile, args.seconds, args.rate)?;
+    let chaos = Chaos::new(profile, args.seconds, args.rate, args.rounds)?;
     let wanted = |fault: &&Fault| args.faults.is_empty() || args.faults.contains(fault);
     chaos.run(Fault::value_variants().iter().filter(wanted).copied())
 }
 
 /// A selection for the tests, with the programs that they have built.
 pub(crate) fn short_form() -> Result<()> {
-    let chaos = Chaos::new("debug", 8, 100)?;
+    let chaos = Chaos::new("debug", 8, 100, 1)?;
     chaos.run([
         Fault::ServerKilled,
         Fault::PostgresKilled,
@@ -182,13 +242,13 @@ pub(crate) fn short_form() -> Result<()> {
 }
 
 impl Chaos {
-    fn new(profile: &'static str, seconds: u64, rate: u32) -> Result<Self> {
+    fn new(profile: &'static str, seconds: u64, rate: u32, rounds: u32) -> Result<Self> {
         let folder = std::path::absolute(target_folder())?.join("chaos");
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
         fs::create_dir_all(&folder)?;
-        Ok(Self { profile, seconds, rate, folder })
+        Ok(Self { profile, seconds, rate, rounds, folder })
     }
 
     fn run(&self, faults: impl IntoIterator<Item = Fault>) -> Result<()> {
@@ -198,6 +258,11 @@ impl Chaos {
             let name = fault.name();
             heading(&format!("Chaos: {name}"));
             let outcome = match fault {
+                Fault::Failover
+                | Fault::Switchover
+                | Fault::LeaderCut
+                | Fault::LeaderFrozen
+                | Fault::AsynchronousFailover => self.on_cluster(fault),
                 Fault::EmbeddedKilled => self.on_sqlite(fault),
                 Fault::SynchronousStandbyAway | Fault::OlderDatabase | Fault::DemotedNode => {
                     self.on_pair(fault)
@@ -314,7 +379,14 @@ impl Chaos {
                 Ok(())
             }
             Fault::ColumnsChanged => change_columns(postgres, &database_name),
-            Fault::SynchronousStandbyAway | Fault::OlderDatabase | Fault::DemotedNode => {
+            Fault::SynchronousStandbyAway
+            | Fault::OlderDatabase
+            | Fault::DemotedNode
+            | Fault::Failover
+            | Fault::Switchover
+            | Fault::LeaderCut
+            | Fault::LeaderFrozen
+            | Fault::AsynchronousFailover => {
                 bail!("this fault needs a standby that takes over")
             }
             Fault::PasswordsGuessed => self.guess_passwords(&one),
@@ -393,13 +465,84 @@ impl Chaos {
         })?;
         // Whatever was lost, what is there now is right, and stays: also in new sockets.
         let log = self.folder.join(format!("{name}-afterwards.log"));
-        call_command(&mut self.load(4, &addresses, &tokens, &log)?)
+        call_command(&mut self.load(&self.usual_load(4), &addresses, &tokens, &log)?)
             .with_context(|| format!("in a second load (see {})", log.display()))?;
         audit(self.profile, &database)?;
         for server in &mut servers {
             ensure!(server.is_running()?, "a server ended by itself");
         }
         Ok(format!("{summary}{outcome}"))
+    }
+
+    /// Has the leader of a cluster fail, again and again. After each time, everything is checked.
+    fn on_cluster(&self, fault: Fault) -> Result<String> {
+        let (of_leader, replication) = fault.of_leader().context("the fault is a leader's")?;
+        let mut cluster = Cluster::start(replication)?;
+        let name = fault.name();
+        let database_name = name.replace('-', "_");
+        cluster.create_database(&database_name)?;
+        let database = cluster.url(&database_name);
+        self.migrate_and_seed(&database, EVENTS + 1)?;
+        let event = cluster.query(&database_name, SMALLEST_EVENT)?;
+        let mut servers = vec![
+            self.serve(&cluster.url_through_pooler(&database_name), "one", "127.0.0.1:0", &[])?,
+            self.serve(&database, "two", "127.0.0.1:0", &[])?,
+        ];
+        let addresses: Vec<String> =
+            servers.iter().map(|server| address_of(Some(server))).collect::<Result<_>>()?;
+        let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+        let (mut outages, mut summary) = (Vec::<Outage>::new(), String::new());
+        for round in 1..=self.rounds {
+            // Others have booked in the rounds before.
+            let tokens = self.create_users(&format!("{name}-{round}"), &database, USERS)?;
+            let people = Bookers::people(addresses.len());
+            let people = self.create_users(&format!("{name}-{round}-people"), &database, people)?;
+            let people = fs::read_to_string(people)?;
+            let people: Vec<String> = people.lines().map(str::to_owned).collect();
+            let writers = cluster.write_at_each_node(&database_name)?;
+            let bookers = Bookers::start(&addresses, &event, &people);
+            let mut outage = None;
+            let log = self.folder.join(format!("{name}-{round}.log"));
+            let found = self.run_load(&LOAD_ON_CLUSTER, fault, &addresses, &tokens, &log, || {
+                let failed_at = Instant::now();
+                let since_fault = || Outage::since(failed_at, &writers.written(), &bookers.done());
+                cluster.fail_leader(of_leader, || {
+                    let started = Instant::now();
+                    while let Err(error) = since_fault() {
+                        ensure!(started.elapsed() < BOOKABLE_TIMEOUT, "{error:#}");
+                        sleep(Duration::from_millis(100));
+                    }
+                    wait_for_readiness(&addresses, true)
+                })?;
+                outage = Some(since_fault()?);
+                Ok(())
+            });
+            drop((writers, bookers));
+            summary = found.with_context(|| format!("in round {round}"))?;
+            let outage = outage.context("the outage was measured")?;
+            println!("{name}: round {round} of {}: {outage}; {summary}", self.rounds);
+            // Whatever was lost, what is there now is right, and stays: also in new sockets.
+            let tokens = self.create_users(&format!("{name}-{round}-after"), &database, USERS)?;
+            let log = self.folder.join(format!("{name}-{round}-afterwards.log"));
+            let load = Load { seconds: 4, ..LOAD_ON_CLUSTER };
+            call_command(&mut self.load(&load, &addresses, &tokens, &log)?)
+                .with_context(|| format!("in a second load (see {})", log.display()))?;
+            audit(self.profile, &database)?;
+            for server in &mut servers {
+                ensure!(server.is_running()?, "a server ended by itself");
+            }
+            outages.push(outage);
+        }
+        let nobody_booked = outages.iter().map(|outage| outage.nobody_booked).max();
+        let of_rowlock = outages.iter().map(Outage::of_rowlock).max().unwrap_or_default();
+        let worst = format!(
+            "in {} rounds, nobody could book for at most {:.1} s, of which Rowlock took {:.1} s",
+            self.rounds,
+            nobody_booked.unwrap_or_default().as_secs_f64(),
+            of_rowlock.as_secs_f64()
+        );
+        ensure!(of_rowlock <= MAX_OUTAGE_OF_ROWLOCK, "{worst}");
+        Ok(format!("{worst}; in the last one, {summary}"))
     }
 
     /// Starts the server "one" with a clock that a file moves relative to the real time.
@@ -432,19 +575,29 @@ impl Chaos {
         call_command(&mut guess).context("guessing passwords")
     }
 
-    /// Creates a database with events and users. Returns the file with the users' tokens.
+    /// Creates tables, events and users. Returns the file with the users' tokens.
     fn prepare(&self, name: &str, database: &str) -> Result<PathBuf> {
+        self.migrate_and_seed(database, EVENTS)?;
+        self.create_users(name, database, USERS)
+    }
+
+    fn migrate_and_seed(&self, database: &str, events: u32) -> Result<()> {
+        self.command(database, "migrate", &[])?;
+        self.command(database, "seed", &["--events", &events.to_string()])
+    }
+
+    /// Returns the file with the users' tokens.
+    fn create_users(&self, name: &str, database: &str, count: usize) -> Result<PathBuf> {
         let tokens = self.folder.join(format!("{name}.tokens"));
-        let command = |name, args: &[&str]| {
-            let mut command = rowlock(self.profile, name, database);
-            command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
-            call_command(&mut command)
-        };
-        command("migrate", &[])?;
-        command("seed", &["--events", EVENTS])?;
-        let file = tokens.to_string_lossy();
-        command("users", &["create", "--count", USERS, "--tokens", &file])?;
+        let (count, file) = (count.to_string(), tokens.to_string_lossy());
+        self.command(database, "users", &["create", "--count", &count, "--tokens", &file])?;
         Ok(tokens)
+    }
+
+    fn command(&self, database: &str, name: &str, args: &[&str]) -> Result<()> {
+        let mut command = rowlock(self.profile, name, database);
+        command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
+        call_command(&mut command)
     }
 
     fn serve(
@@ -467,15 +620,23 @@ impl Chaos {
     }
 
     /// A load test whose output goes to the log, and whose results go to a JSON file beside it.
-    fn load(&self, seconds: u64, servers: &[&str], tokens: &Path, log: &Path) -> Result<Command> {
+    fn load(
+        &self,
+        load: &Load<'_>,
+        servers: &[&str],
+        tokens: &Path,
+        log: &Path,
+    ) -> Result<Command> {
+        let Load { seconds, rate, extra, .. } = load;
         let output = fs::File::create(log)?;
         let urls: Vec<String> = servers.iter().map(|address| format!("http://{address}")).collect();
         let mut load = Command::new(target_folder().join(self.profile).join("loadtest"));
-        load.args(["mixed", "--organize"])
+        load.arg("mixed")
+            .args(*extra)
             .args(["--url", &urls.join(",")])
             .args(["--watch-url", urls.last().context("there is a server")?])
-            .args(["--events", EVENTS, "--seconds", &seconds.to_string()])
-            .args(["--rate", &self.rate.to_string(), "--connections", "64"])
+            .args(["--events", &EVENTS.to_string(), "--seconds", &seconds.to_string()])
+            .args(["--rate", &rate.to_string(), "--connections", "64"])
             .arg("--tokens")
             .arg(tokens)
             .arg("--json")
@@ -485,7 +646,7 @@ impl Chaos {
         Ok(load)
     }
 
-    /// Runs a load with a fault in its middle. Returns a summary.
+    /// Runs the usual load with a fault in its middle. Returns a summary.
     fn cause_under_load(
         &self,
         fault: Fault,
@@ -494,16 +655,33 @@ impl Chaos {
         cause_fault: impl FnOnce() -> Result<()>,
     ) -> Result<String> {
         let log = self.folder.join(format!("{}.log", fault.name()));
-        let mut load = self
-            .load(self.seconds, servers, tokens, &log)?
-            .spawn()
-            .context("starting the load test")?;
-        sleep(Duration::from_secs(self.seconds) / 2);
+        self.run_load(&self.usual_load(self.seconds), fault, servers, tokens, &log, cause_fault)
+    }
+
+    fn usual_load(&self, seconds: u64) -> Load<'static> {
+        let before = Duration::from_secs(seconds) / 2;
+        Load { seconds, before, rate: self.rate, extra: &["--organize"] }
+    }
+
+    /// Runs a load with a fault. Returns a summary.
+    fn run_load(
+        &self,
+        load: &Load<'_>,
+        fault: Fault,
+        servers: &[&str],
+        tokens: &Path,
+        log: &Path,
+        cause_fault: impl FnOnce() -> Result<()>,
+    ) -> Result<String> {
+        let before = load.before;
+        let mut load =
+            self.load(load, servers, tokens, log)?.spawn().context("starting the load test")?;
+        sleep(before);
         let caused = cause_fault();
         let status = load.wait()?;
         caused?;
         if !status.success() {
-            let output = fs::read_to_string(&log)?;
+            let output = fs::read_to_string(log)?;
             let (excused, complaints): (Vec<&str>, Vec<&str>) = output
                 .lines()
                 .filter(|line| line.contains("WRONG") || line.contains("loadtest:"))

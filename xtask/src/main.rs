@@ -2,6 +2,7 @@
 
 mod bench;
 mod chaos;
+mod cluster;
 mod deny;
 mod dist;
 mod failover;

@@ -2,7 +2,6 @@
 
 use std::{
     env, fs, io,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread::sleep,
@@ -12,11 +11,11 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::{
-    shell::{call_command, heading, output_of},
+    shell::{call_command, free_port, heading, output_of},
     tools::ensure_package,
 };
 
-const USER: &str = "rowlock";
+pub(crate) const USER: &str = "rowlock";
 const STANDBY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whether commits wait for the disk.
@@ -89,8 +88,7 @@ impl Postgres {
         durability: Durability,
         disk: Option<SmallDisk>,
     ) -> Result<Self> {
-        // Binding finds a free port.
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port()?;
         let process = spawn(&binaries, &folder, port, durability)?;
         let mut server = Self { process, binaries, folder, port, durability, _disk: disk };
         server.wait_until_ready()?;
@@ -191,12 +189,8 @@ impl Postgres {
         signal("-CONT", &pids)
     }
 
-    /// The process ids of the postmaster and its children.
     fn pids(&self) -> Vec<String> {
-        let pid = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default();
-        let Some(postmaster) = pid.lines().next() else { return Vec::new() };
-        let children = output_of("pgrep", &["-P", postmaster]).unwrap_or_default();
-        [postmaster].into_iter().chain(children.lines()).map(str::to_owned).collect()
+        processes_of(&self.folder.join("data"))
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -265,7 +259,7 @@ impl Drop for Postgres {
 }
 
 /// Creates a folder for a server's files, owned by the user that the server runs as.
-fn new_folder() -> Result<PathBuf> {
+pub(crate) fn new_folder() -> Result<PathBuf> {
     let template = env::temp_dir().join("rowlock-postgres.XXXXXX");
     let folder = PathBuf::from(output_of("mktemp", &["-d", &template.to_string_lossy()])?.trim());
     if is_root()? {
@@ -317,8 +311,16 @@ fn spawn(binaries: &Path, folder: &Path, port: u16, durability: Durability) -> R
         .context("starting postgres")
 }
 
+/// The process ids of the postmaster that uses this folder, and of its children.
+pub(crate) fn processes_of(data: &Path) -> Vec<String> {
+    let pid = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
+    let Some(postmaster) = pid.lines().next() else { return Vec::new() };
+    let children = output_of("pgrep", &["-P", postmaster]).unwrap_or_default();
+    [postmaster].into_iter().chain(children.lines()).map(str::to_owned).collect()
+}
+
 /// Sends a signal. Processes that have ended are ignored.
-fn signal(signal: &str, pids: &[String]) -> Result<()> {
+pub(crate) fn signal(signal: &str, pids: &[String]) -> Result<()> {
     let mut kill = Command::new("kill");
     kill.arg(signal).args(pids).stderr(Stdio::null()).status().context("calling kill")?;
     Ok(())
@@ -332,7 +334,7 @@ pub(crate) fn version() -> Result<String> {
 }
 
 /// The folder of the server's programs, which are installed if they are missing.
-fn binaries() -> Result<PathBuf> {
+pub(crate) fn binaries() -> Result<PathBuf> {
     ensure_package(find_binaries().is_some(), "PostgreSQL", &["postgresql"])?;
     find_binaries().context("PostgreSQL is installed, but its server was not found")
 }
@@ -356,7 +358,7 @@ fn find_binaries() -> Option<PathBuf> {
 }
 
 /// A command that runs as the user `postgres` if this is root, whom PostgreSQL refuses.
-fn as_postgres_user(program: &Path) -> Result<Command> {
+pub(crate) fn as_postgres_user(program: &Path) -> Result<Command> {
     if !is_root()? {
         return Ok(Command::new(program));
     }

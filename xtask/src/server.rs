@@ -97,8 +97,43 @@ pub(crate) fn rowlock(profile: &str, command: &str, database: &str) -> Command {
 
 /// Sends a GET request, and returns the whole response.
 pub(crate) fn get(address: &str, path: &str) -> io::Result<String> {
-    let mut stream = TcpStream::connect(address)?;
+    get_within(address, path, START_TIMEOUT)
+}
+
+/// The same, unless connecting or a part of the response takes longer than this.
+pub(crate) fn get_within(address: &str, path: &str, timeout: Duration) -> io::Result<String> {
+    let mut stream = connect_within(address, timeout)?;
     write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response)?;
+    Ok(response)
+}
+
+/// Whoever stands still accepts no connections once some wait for it.
+fn connect_within(address: &str, timeout: Duration) -> io::Result<TcpStream> {
+    let address = address.parse().map_err(io::Error::other)?;
+    let stream = TcpStream::connect_timeout(&address, timeout)?;
+    stream.set_read_timeout(Some(timeout))?;
+    Ok(stream)
+}
+
+/// Sends a POST request with JSON and further headers, and returns the whole response, unless connecting
+/// or a part of it takes longer than this.
+pub(crate) fn post(
+    address: &str,
+    path: &str,
+    headers: &[&str],
+    body: &str,
+    timeout: Duration,
+) -> io::Result<String> {
+    let mut stream = connect_within(address, timeout)?;
+    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )?;
     let mut response = String::new();
     stream.read_to_string(&mut response)?;
     Ok(response)

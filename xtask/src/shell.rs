@@ -1,7 +1,8 @@
 //! Calls other programs. Errors have the command line.
 
 use std::{
-    env,
+    env, io,
+    net::TcpListener,
     process::{Command, Stdio},
     time::Instant,
 };
@@ -43,6 +44,11 @@ pub(crate) fn output_of(program: &str, args: &[&str]) -> Result<String> {
         bail!("{} ended with {}", command_line(&command), output.status);
     }
     Ok(String::from_utf8(output.stdout)?)
+}
+
+/// A port of this machine that nobody uses. Binding finds it.
+pub(crate) fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// Whether a program is on the PATH.
