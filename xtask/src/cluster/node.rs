@@ -74,7 +74,8 @@ impl Node {
                 "listen": format!("127.0.0.1:{api_port}"),
                 "connect_address": format!("127.0.0.1:{to_api}"),
             },
-            "etcd3": { "hosts": format!("127.0.0.1:{to_etcd}") },
+            // As a proxy, the relay is the only way to etcd.
+            "etcd3": { "hosts": format!("127.0.0.1:{to_etcd}"), "use_proxies": true },
             "bootstrap": {
                 "dcs": {
                     // The shortest times that Patroni takes.
