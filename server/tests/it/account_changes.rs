@@ -112,7 +112,7 @@ async fn a_person_changes_their_name_and_whether_they_are_reminded(app: App) {
     let quiet = json!({ "name": "Anna", "reminders": false });
     assert_eq!(update(json!({ "name": "Anna", "reminders": false })).await, quiet);
     assert_eq!(update(json!({ "name": "Anna" })).await, quiet);
-    for name in ["", "A", "a\nb", &"a".repeat(101)] {
+    for name in ["", "1", "a\nb", &"a".repeat(101)] {
         let input = json!({ "input": { "name": name } });
         let error = app.error(Some(&ann.token), UPDATE_PROFILE, input).await;
         assert_eq!(code_and_fields(&error), ("BAD_USER_INPUT", vec!["name"]), "{name:.10}");
