@@ -682,7 +682,10 @@ async fn operators_list_retry_and_discard_jobs(app: App) {
     app.execute_sql("UPDATE jobs SET kind = 'parcel' WHERE payload LIKE '%dead, too%'").await;
     assert!(rowlock_jobs(&app, &["retry", &ids[0]]).0);
     for (args, told) in [
-        (&["discard", "--all-dead", "--kind", "postcard"][..], "jobs that are discarded: 0\n"),
+        (
+            &["discard", "--all-dead", "--kind", "postcard"][..],
+            "jobs that are discarded: 0; those that were given up have the kinds letter, parcel\n",
+        ),
         (&["discard", "--all-dead", "--kind", "parcel"], "jobs that are discarded: 1\n"),
         (&["discard", "--all-dead"], "jobs that are discarded: 1\n"),
     ] {
