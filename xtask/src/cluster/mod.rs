@@ -7,6 +7,7 @@ mod outage;
 mod writers;
 
 use std::{
+    cell::Cell,
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -58,7 +59,10 @@ pub(crate) struct Cluster {
     nodes: Vec<Node>,
     _etcd: Service,
     pooler_port: u16,
+    replication: Replication,
     folder: PathBuf,
+    /// Whether the logs are needed, because something did not happen in time.
+    keeps_folder: Cell<bool>,
 }
 
 impl Cluster {
@@ -84,7 +88,16 @@ impl Cluster {
         let pooler_port = free_port()?;
         let pooler = start_pooler(&folder, pooler_port, balancer_port)?;
         let services = vec![pooler, balancer];
-        let cluster = Self { _services: services, nodes, _etcd: etcd, pooler_port, folder };
+        let keeps_folder = Cell::new(false);
+        let cluster = Self {
+            _services: services,
+            nodes,
+            _etcd: etcd,
+            pooler_port,
+            replication,
+            folder,
+            keeps_folder,
+        };
         cluster.wait_until_healthy()?;
         Ok(cluster)
     }
@@ -156,7 +169,7 @@ impl Cluster {
         self.nodes.iter().find(is_leader).context("no node leads")
     }
 
-    /// Waits until one node leads and the two others follow it.
+    /// Waits until one node leads and the two others follow it, one of which may take over.
     fn wait_until_healthy(&self) -> Result<()> {
         self.wait_for(HEALTHY_TIMEOUT, "all nodes are there", |cluster| {
             let answers = |node: &Node| node.ask("/cluster").ok();
@@ -169,7 +182,12 @@ impl Cluster {
                 };
                 members.iter().filter(is_one).count()
             };
+            let candidates = match cluster.replication {
+                Replication::Synchronous => &["sync_standby"][..],
+                Replication::Asynchronous => &["replica"],
+            };
             count(&["leader"], "running") == 1
+                && count(candidates, "streaming") >= 1
                 && count(&["replica", "sync_standby"], "streaming") == 2
                 && cluster.leader().is_ok()
         })
@@ -183,8 +201,9 @@ impl Cluster {
     ) -> Result<()> {
         let started = Instant::now();
         while !condition(self) {
+            self.keeps_folder.set(started.elapsed() >= timeout);
             ensure!(
-                started.elapsed() < timeout,
+                !self.keeps_folder.get(),
                 "after {} s, this is still not so: {what} (see the logs in {})",
                 timeout.as_secs(),
                 self.folder.display()
@@ -209,7 +228,9 @@ impl Drop for Cluster {
         // The nodes write into the folder until they are dropped.
         self._services.clear();
         self.nodes.clear();
-        let _ = fs::remove_dir_all(&self.folder);
+        if !self.keeps_folder.get() {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
     }
 }
 

@@ -165,9 +165,11 @@ impl Node {
         }
     }
 
-    /// What Patroni's API says at this path.
+    /// What Patroni's API says at this path, if it says yes.
     pub(super) fn ask(&self, path: &str) -> Result<Value> {
-        json_of(&get_within(&self.api, path, API_TIMEOUT)?)
+        let answer = get_within(&self.api, path, API_TIMEOUT)?;
+        ensure!(answer.lines().next().is_some_and(|line| line.contains(" 200 ")), "{answer}");
+        json_of(&answer)
     }
 
     /// Asks Patroni to make another node the leader in place of this one.
