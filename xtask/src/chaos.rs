@@ -107,7 +107,7 @@ impl Fault {
         value.as_ref().map_or("", |value| value.get_name()).to_owned()
     }
 
-    /// What happens to the leader of a cluster, and whether commits there wait for another machine.
+    /// Says what happens to the leader of a cluster, and whether commits wait for another machine.
     fn of_leader(self) -> Option<(LeaderFault, Replication)> {
         Some(match self {
             Self::Failover => (LeaderFault::Killed, Replication::Synchronous),
@@ -505,16 +505,19 @@ impl Chaos {
             let log = self.folder.join(format!("{name}-{round}.log"));
             let found = self.run_load(&LOAD_ON_CLUSTER, fault, &addresses, &tokens, &log, || {
                 let failed_at = Instant::now();
-                let since_fault = || Outage::since(failed_at, &writers.written(), &bookers.done());
+                let mut recovered = failed_at;
+                let measure = |recovered| {
+                    Outage::between(failed_at, recovered, &writers.written(), &bookers.done())
+                };
                 cluster.fail_leader(of_leader, || {
-                    let started = Instant::now();
-                    while let Err(error) = since_fault() {
-                        ensure!(started.elapsed() < BOOKABLE_TIMEOUT, "{error:#}");
+                    recovered = Instant::now();
+                    while let Err(error) = measure(recovered) {
+                        ensure!(recovered.elapsed() < BOOKABLE_TIMEOUT, "{error:#}");
                         sleep(Duration::from_millis(100));
                     }
                     wait_for_readiness(&addresses, true)
                 })?;
-                outage = Some(since_fault()?);
+                outage = Some(measure(recovered)?);
                 Ok(())
             });
             drop((writers, bookers));

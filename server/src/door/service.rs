@@ -83,7 +83,7 @@ pub(crate) enum CheckInOutcome {
     NotATicket,
 }
 
-/// What the text that somebody presents stands for.
+/// The booking or ticket that a presented text stands for.
 #[derive(Clone, Copy, Debug)]
 struct Wanted {
     booking: BookingId,

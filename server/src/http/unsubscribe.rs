@@ -19,7 +19,7 @@ use crate::graphql::ApiError;
 /// The page is whole without any other file, so that it is there whatever else the server serves.
 const STYLE: &str = include_str!("unsubscribe.css");
 
-/// What the page may do, which is nothing but to show its style and to send its form.
+/// The page may show its style and send its form, and nothing else.
 static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     let hash = STANDARD.encode(Sha256::digest(STYLE));
     let policy = format!(

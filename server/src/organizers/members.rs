@@ -182,7 +182,7 @@ impl Organizers {
             if is_owner(&&member) {
                 let members = store::find_members(tx, organizer).await?;
                 let is_last_owner = members.iter().filter(is_owner).count() <= 1;
-                // What is over needs nobody any more.
+                // Events that are over need nobody any more.
                 let is_needed = members.len() > 1
                     || store::has_coming_events(tx, organizer, self.clock.now()).await?;
                 if is_last_owner && is_needed {

@@ -39,7 +39,7 @@ const PAGE: u64 = 100;
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct CancelBookingsOfAccountJob {
     user_id: Uuid,
-    /// Who is told.
+    /// The person who is told; `None` in jobs of the previous version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     to: Option<FormerGuest>,
     /// The last booking that was dealt with. It moves on only after `next` is done, which servers of

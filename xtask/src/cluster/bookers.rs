@@ -19,7 +19,7 @@ use crate::server::post;
 const PEOPLE: usize = 4;
 /// Time between two requests of one of them.
 const PAUSE: Duration = Duration::from_millis(25);
-/// Whoever has no answer by then asks again.
+/// A person who has no answer by then asks again.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 const BOOK: &str = "mutation($event: ID!) { bookEvent(input: { eventId: $event, quantity: 1 }) {

@@ -55,11 +55,13 @@ pub(crate) enum LeaderFault {
 /// A running cluster. Everything is stopped when this is dropped.
 pub(crate) struct Cluster {
     /// Fields are dropped in order: first what leads to the nodes.
-    _services: Vec<Service>,
+    services: Vec<Service>,
     nodes: Vec<Node>,
     _etcd: Service,
     pooler_port: u16,
     replication: Replication,
+    /// The folder of PostgreSQL's programs.
+    binaries: PathBuf,
     folder: PathBuf,
     /// Whether the logs are needed, because something did not happen in time.
     keeps_folder: Cell<bool>,
@@ -90,11 +92,12 @@ impl Cluster {
         let services = vec![pooler, balancer];
         let keeps_folder = Cell::new(false);
         let cluster = Self {
-            _services: services,
+            services,
             nodes,
             _etcd: etcd,
             pooler_port,
             replication,
+            binaries,
             folder,
             keeps_folder,
         };
@@ -214,7 +217,7 @@ impl Cluster {
     }
 
     fn client(&self, node: &Node, database: &str) -> Command {
-        let mut psql = Command::new("psql");
+        let mut psql = Command::new(self.binaries.join("psql"));
         psql.env("PGCONNECT_TIMEOUT", "2");
         psql.args(["-h", "127.0.0.1", "-p", &node.port.to_string(), "-U", USER]);
         psql.args(["--no-align", "--tuples-only", "--quiet", "--no-psqlrc"]);
@@ -226,7 +229,7 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         // The nodes write into the folder until they are dropped.
-        self._services.clear();
+        self.services.clear();
         self.nodes.clear();
         if !self.keeps_folder.get() {
             let _ = fs::remove_dir_all(&self.folder);

@@ -17,29 +17,30 @@ pub(crate) struct Outage {
 }
 
 impl Outage {
-    /// `written` has the moments at which the database acknowledged writes, and `booked` those at
+    /// `recovered` is when another node led. `written` has the moments at which the database acknowledged writes, and `booked` those at
     /// which each server acknowledged bookings. Both are in their order.
     ///
     /// # Errors
-    /// When nothing was written, or nobody booked at a server, since the fault.
-    pub(crate) fn since(
+    /// When nothing was written, or nobody booked at a server, since another node led.
+    pub(crate) fn between(
         fault: Instant,
+        recovered: Instant,
         written: &[Instant],
         booked: &[Vec<Instant>],
     ) -> Result<Self> {
         let (_, written_again) =
-            longest_gap(fault, written).context("nothing was written since the fault")?;
+            longest_gap(fault, recovered, written).context("nothing was written since then")?;
         let mut of_servers = Vec::new();
         for (number, times) in (1..).zip(booked) {
-            let gap = longest_gap(fault, times);
+            let gap = longest_gap(fault, recovered, times);
             let (_, booked_again) =
-                gap.with_context(|| format!("nobody booked at server {number} since the fault"))?;
+                gap.with_context(|| format!("nobody booked at server {number} since then"))?;
             of_servers.push(booked_again.saturating_duration_since(written_again));
         }
         let mut anywhere = booked.concat();
         anywhere.sort();
         let (end_of_bookings, booked_again) =
-            longest_gap(fault, &anywhere).context("nobody booked since the fault")?;
+            longest_gap(fault, recovered, &anywhere).context("nobody booked since then")?;
         Ok(Self { nobody_booked: booked_again - end_of_bookings, of_servers })
     }
 
@@ -62,8 +63,14 @@ impl fmt::Display for Outage {
     }
 }
 
-/// The longest time between two of these moments, of which the later one is after the fault.
-fn longest_gap(fault: Instant, times: &[Instant]) -> Option<(Instant, Instant)> {
+/// The longest time between two of these moments, of which the later one is after the fault. `None`
+/// if there is no moment since the recovery: a last booking just after the fault ends no outage.
+fn longest_gap(
+    fault: Instant,
+    recovered: Instant,
+    times: &[Instant],
+) -> Option<(Instant, Instant)> {
+    times.last().filter(|last| **last > recovered)?;
     let pairs = times.windows(2).map(|pair| (pair[0], pair[1]));
     pairs.filter(|(_, end)| *end > fault).max_by_key(|(start, end)| *end - *start)
 }
@@ -81,10 +88,13 @@ mod tests {
         let fault = start + Duration::from_millis(1_000);
         let written = at(&[0, 500, 990, 4_000, 4_100]);
         let booked = [at(&[0, 900, 4_300, 4_400]), at(&[100, 950, 5_500, 5_600])];
-        let outage = Outage::since(fault, &written, &booked).unwrap();
+        let recovered = start + Duration::from_millis(3_900);
+        let outage = Outage::between(fault, recovered, &written, &booked).unwrap();
         assert_eq!(outage.nobody_booked, Duration::from_millis(3_350));
         assert_eq!(outage.of_servers, [300, 1_500].map(Duration::from_millis));
         assert_eq!(outage.of_rowlock(), Duration::from_millis(1_500));
-        assert!(Outage::since(fault, &written, &[at(&[0, 900])]).is_err());
+        for unfinished in [&[0, 900][..], &[0, 900, 1_010]] {
+            assert!(Outage::between(fault, recovered, &written, &[at(unfinished)]).is_err());
+        }
     }
 }
