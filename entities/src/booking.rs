@@ -40,7 +40,7 @@ pub struct Model {
     pub unit_price_minor: i64,
     /// The ISO 4217 code of the price's currency.
     pub currency: String,
-    /// A key that the caller chose. The same key from the same user never books twice.
+    /// A key that the caller chose. The same key from the same user never books an event twice.
     pub idempotency_key: Option<String>,
     pub created_at: DateTimeUtc,
     pub cancelled_at: Option<DateTimeUtc>,

@@ -30,6 +30,7 @@ mod m20261127_000021_booked_quantities;
 mod m20261128_000022_accounts;
 mod m20261128_000023_check_ins;
 mod m20261128_000024_event_reminders;
+mod m20261129_000025_keys_of_events;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -63,6 +64,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000022_accounts::Migration),
             Box::new(m20261128_000023_check_ins::Migration),
             Box::new(m20261128_000024_event_reminders::Migration),
+            Box::new(m20261129_000025_keys_of_events::Migration),
         ]
     }
 }

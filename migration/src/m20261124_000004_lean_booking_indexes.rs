@@ -31,13 +31,17 @@ fn by_key() -> IndexCreateStatement {
         .to_owned()
 }
 
+/// Leaves out bookings without a key.
+pub(crate) fn by_key_if_given() -> IndexCreateStatement {
+    by_key().and_where(Expr::col(Bookings::IdempotencyKey).is_not_null()).to_owned()
+}
+
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.drop_index(Index::drop().name(BY_EVENT).table(Bookings::Table).to_owned()).await?;
         manager.drop_index(Index::drop().name(BY_KEY).table(Bookings::Table).to_owned()).await?;
-        let given = Expr::col(Bookings::IdempotencyKey).is_not_null();
-        manager.create_index(by_key().and_where(given).to_owned()).await
+        manager.create_index(by_key_if_given()).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

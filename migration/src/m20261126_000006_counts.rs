@@ -137,6 +137,21 @@ const DOWN_ON_POSTGRES: [&str; 6] = [
     "DROP FUNCTION events_check_new CASCADE",
 ];
 
+/// `INSERT OR REPLACE` deletes the row that it replaces without a trigger.
+pub(crate) const REPLACED_BOOKING: &str = "CREATE TRIGGER bookings_replace BEFORE INSERT ON bookings \
+     WHEN NOT EXISTS (SELECT 1 FROM count_keeping) AND EXISTS (SELECT 1 FROM bookings \
+     WHERE id = new.id OR user_id = new.user_id AND (idempotency_key = new.idempotency_key \
+     OR event_id = new.event_id AND status = 'CONFIRMED' AND new.status = 'CONFIRMED')) BEGIN \
+     SELECT RAISE(ABORT, 'there is such a booking; change it by UPDATE'); END";
+/// So does `UPDATE OR REPLACE`.
+pub(crate) const REPLACED_BY_UPDATE: &str = "CREATE TRIGGER bookings_update_replace \
+     BEFORE UPDATE OF id, user_id, event_id, status, idempotency_key ON bookings \
+     WHEN NOT EXISTS (SELECT 1 FROM count_keeping) AND EXISTS (SELECT 1 FROM bookings \
+     WHERE id <> old.id AND (id = new.id OR user_id = new.user_id \
+     AND (idempotency_key = new.idempotency_key \
+     OR event_id = new.event_id AND status = 'CONFIRMED' AND new.status = 'CONFIRMED'))) BEGIN \
+     SELECT RAISE(ABORT, 'there is such a booking already'); END";
+
 /// The triggers on SQLite. They mark their own changes of counts like Rowlock does. Those that
 /// repeat a foreign key are for programs that connect without `PRAGMA foreign_keys`.
 const UP_ON_SQLITE: [&str; 16] = [
@@ -231,20 +246,8 @@ const UP_ON_SQLITE: [&str; 16] = [
      UPDATE events SET remaining_tickets = remaining_tickets - new.quantity, \
      count_version = count_version + 1 WHERE id = new.event_id AND new.status = 'CONFIRMED'; \
      DELETE FROM count_keeping; END",
-    // `INSERT OR REPLACE` deletes the row that it replaces without a trigger.
-    "CREATE TRIGGER bookings_replace BEFORE INSERT ON bookings \
-     WHEN NOT EXISTS (SELECT 1 FROM count_keeping) AND EXISTS (SELECT 1 FROM bookings \
-     WHERE id = new.id OR user_id = new.user_id AND (idempotency_key = new.idempotency_key \
-     OR event_id = new.event_id AND status = 'CONFIRMED' AND new.status = 'CONFIRMED')) BEGIN \
-     SELECT RAISE(ABORT, 'there is such a booking; change it by UPDATE'); END",
-    // So does `UPDATE OR REPLACE`.
-    "CREATE TRIGGER bookings_update_replace \
-     BEFORE UPDATE OF id, user_id, event_id, status, idempotency_key ON bookings \
-     WHEN NOT EXISTS (SELECT 1 FROM count_keeping) AND EXISTS (SELECT 1 FROM bookings \
-     WHERE id <> old.id AND (id = new.id OR user_id = new.user_id \
-     AND (idempotency_key = new.idempotency_key \
-     OR event_id = new.event_id AND status = 'CONFIRMED' AND new.status = 'CONFIRMED'))) BEGIN \
-     SELECT RAISE(ABORT, 'there is such a booking already'); END",
+    REPLACED_BOOKING,
+    REPLACED_BY_UPDATE,
 ];
 
 const DOWN_ON_SQLITE: [&str; 16] = [

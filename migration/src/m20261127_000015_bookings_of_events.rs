@@ -72,6 +72,21 @@ pub(crate) async fn index_on_postgres(
     db: &SchemaManagerConnection<'_>,
     indexes: &[(&str, &str, String)],
 ) -> Result<(), DbErr> {
+    // An attempt that failed leaves an index that is not valid.
+    let statements = indexes.iter().flat_map(|(unique, name, on)| {
+        [
+            format!("DROP INDEX CONCURRENTLY IF EXISTS {name}"),
+            format!("CREATE {unique} INDEX CONCURRENTLY {name} {on}"),
+        ]
+    });
+    run_one_by_one(db, &statements.collect::<Vec<_>>()).await
+}
+
+/// Runs statements that can't be part of a transaction, however long each waits.
+pub(crate) async fn run_one_by_one(
+    db: &SchemaManagerConnection<'_>,
+    statements: &[String],
+) -> Result<(), DbErr> {
     let SchemaManagerConnection::Connection(db) = db else {
         return Err(DbErr::Migration("an index is made outside of a transaction".to_owned()));
     };
@@ -80,14 +95,9 @@ pub(crate) async fn index_on_postgres(
     // The setting must not outlive this, so the pool does not get the connection back.
     let mut connection = pool.acquire().await.map_err(failed)?.detach();
     connection.execute("SET lock_timeout = 0").await.map_err(failed)?;
-    for (unique, name, on) in indexes {
-        // An attempt that failed leaves an index that is not valid.
-        for sql in [
-            format!("DROP INDEX CONCURRENTLY IF EXISTS {name}"),
-            format!("CREATE {unique} INDEX CONCURRENTLY {name} {on}"),
-        ] {
-            connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map_err(failed)?;
-        }
+    for sql in statements {
+        let sql = AssertSqlSafe(sql.as_str());
+        connection.execute(sqlx::raw_sql(sql)).await.map_err(failed)?;
     }
     Ok(())
 }

@@ -68,7 +68,7 @@ pub(super) struct BookEventInput {
     #[graphql(default = 1)]
     quantity: i32,
     /// A text of your choice with 1 to 128 characters, such as a UUID. A retry with the same key
-    /// returns the first attempt's booking and books nothing more.
+    /// and event returns the first attempt's booking and books nothing more.
     idempotency_key: Option<String>,
     /// The price of one ticket that the person has seen. If it is another one now, nothing is booked
     /// and the answer is `PriceChanged`.

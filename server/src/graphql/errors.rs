@@ -454,7 +454,7 @@ impl From<InventoryError> for ApiError {
             }
             InventoryError::Rejected(Rejection::IdempotencyKeyReused) => Self::field(
                 "idempotencyKey",
-                "This idempotencyKey was used for another event or quantity. Use a new one for \
+                "This idempotencyKey was used for another number of tickets of this event. Use a new one for \
                  each new booking, and the same one only to repeat a request.",
             ),
             InventoryError::InDoubt => Self::Unavailable {

@@ -52,7 +52,7 @@ impl CommandScope for Book {
     fn add_needed_bookings(&self, needed: &mut NeededBookings, is_retry: bool) {
         needed.confirmed.push((self.user_id, self.event_id));
         if let Some(key) = &self.idempotency_key {
-            needed.by_idempotency_key.push((self.user_id, key.clone()));
+            needed.by_idempotency_key.push((self.user_id, self.event_id, key.clone()));
         }
         if is_retry {
             needed.by_id.push(self.booking_id);
@@ -79,11 +79,9 @@ impl Command for Book {
             return Ok(BookOutcome::Booked(booking.clone()));
         }
         if let Some(key) = &self.idempotency_key
-            && let Some(first) = ledger.booking_with_key(self.user_id, key)
+            && let Some(first) = ledger.booking_with_key(self.user_id, self.event_id, key)
         {
-            let is_same =
-                first.event_id == self.event_id && first.requested_quantity() == self.quantity;
-            return match is_same {
+            return match first.requested_quantity() == self.quantity {
                 true => Ok(BookOutcome::Booked(first.clone())),
                 false => Err(Rejection::IdempotencyKeyReused),
             };

@@ -63,7 +63,7 @@ pub enum Rejection {
     /// There is no such booking, or it belongs to another user, which a caller must not learn.
     NoSuchBooking,
     NoSuchUser,
-    /// The idempotency key belongs to a booking of another event or quantity.
+    /// The idempotency key belongs to a booking of another quantity.
     IdempotencyKeyReused,
     /// One booking of the event can't have so many tickets.
     TooManyTickets {

@@ -32,7 +32,7 @@ pub(crate) struct Ledger {
     events: BTreeMap<EventId, Arc<event::Model>>,
     bookings: HashMap<BookingId, booking::Model>,
     confirmed: HashMap<(UserId, EventId), BookingId>,
-    by_idempotency_key: HashMap<(UserId, String), BookingId>,
+    by_idempotency_key: HashMap<(UserId, EventId, String), BookingId>,
     added: Vec<BookingId>,
     cancelled: Vec<BookingId>,
     /// The bookings with another number of tickets.
@@ -161,8 +161,13 @@ impl Ledger {
         self.booking(*self.confirmed.get(&(user_id, event_id))?)
     }
 
-    pub(super) fn booking_with_key(&self, user_id: UserId, key: &str) -> Option<&booking::Model> {
-        self.booking(*self.by_idempotency_key.get(&(user_id, key.to_owned()))?)
+    pub(super) fn booking_with_key(
+        &self,
+        user_id: UserId,
+        event_id: EventId,
+        key: &str,
+    ) -> Option<&booking::Model> {
+        self.booking(*self.by_idempotency_key.get(&(user_id, event_id, key.to_owned()))?)
     }
 
     /// The first `limit` confirmed bookings of an event after a given one, in the order of their ids,
@@ -357,7 +362,8 @@ impl Ledger {
             self.confirmed.insert((booking.user_id, booking.event_id), booking.id);
         }
         if let Some(key) = &booking.idempotency_key {
-            self.by_idempotency_key.insert((booking.user_id, key.clone()), booking.id);
+            let of_event = (booking.user_id, booking.event_id, key.clone());
+            self.by_idempotency_key.insert(of_event, booking.id);
         }
         self.bookings.insert(booking.id, booking);
     }

@@ -7,8 +7,8 @@ use rowlock_entities::{BookingId, EventId, UserId};
 pub(crate) struct NeededBookings {
     /// Confirmed bookings of a user for an event.
     pub(super) confirmed: Vec<(UserId, EventId)>,
-    /// Bookings of a user with an idempotency key.
-    pub(super) by_idempotency_key: Vec<(UserId, String)>,
+    /// Bookings of a user for an event with an idempotency key.
+    pub(super) by_idempotency_key: Vec<(UserId, EventId, String)>,
     pub(super) by_id: Vec<BookingId>,
     /// The first confirmed bookings of events.
     pub(super) of_events: Vec<ConfirmedOfEvent>,

@@ -139,7 +139,7 @@ macro_rules! booking_columns {
     };
 }
 
-/// Finds bookings by user and event, by user and key, and by id. Each row is looked up by itself: a
+/// Finds bookings by user and event, by user, event and key, and by id. Each row is looked up by itself: a
 /// plain join, planned while the table is small, may read all of it, and its plan is still used
 /// when the table has grown.
 const FIND_BOOKINGS_ON_POSTGRES: &str = concat!(
@@ -154,15 +154,16 @@ const FIND_BOOKINGS_ON_POSTGRES: &str = concat!(
      UNION ALL \
      SELECT ",
     booking_columns!("b"),
-    " FROM unnest($3::uuid[], $4::text[]) AS asked (user_id, key) \
+    " FROM unnest($3::uuid[], $4::uuid[], $5::text[]) AS asked (user_id, event_id, key) \
      CROSS JOIN LATERAL (SELECT ",
     booking_columns!("bookings"),
     " FROM bookings \
-     WHERE user_id = asked.user_id AND idempotency_key = asked.key LIMIT 1) AS b \
+     WHERE user_id = asked.user_id AND event_id = asked.event_id \
+     AND idempotency_key = asked.key LIMIT 1) AS b \
      UNION ALL \
      SELECT ",
     booking_columns!("bookings"),
-    " FROM bookings WHERE id = ANY($5::uuid[])",
+    " FROM bookings WHERE id = ANY($6::uuid[])",
 );
 
 const FIND_BOOKINGS_ON_SQLITE: &str = concat!(
@@ -175,7 +176,8 @@ const FIND_BOOKINGS_ON_SQLITE: &str = concat!(
      SELECT ",
     booking_columns!("b"),
     " FROM json_each($2) AS asked JOIN bookings b \
-     ON b.user_id = unhex(asked.value ->> 0) AND b.idempotency_key = asked.value ->> 1 \
+     ON b.user_id = unhex(asked.value ->> 0) AND b.event_id = unhex(asked.value ->> 1) \
+     AND b.idempotency_key = asked.value ->> 2 \
      UNION ALL \
      SELECT ",
     booking_columns!("b"),
@@ -191,22 +193,32 @@ pub(super) async fn find_bookings(
     let NeededBookings { confirmed, by_idempotency_key, by_id, of_events } = needed;
     let (users, events): (Vec<Uuid>, Vec<Uuid>) =
         confirmed.into_iter().map(|(user, event)| (user.0, event.0)).unzip();
-    let (key_users, keys): (Vec<Uuid>, Vec<String>) =
-        by_idempotency_key.into_iter().map(|(user, key)| (user.0, key)).unzip();
+    let by_key = by_idempotency_key.into_iter().map(|(user, event, key)| (user.0, event.0, key));
     let ids: Vec<Uuid> = by_id.into_iter().map(|id| id.0).collect();
     let backend = db.get_database_backend();
     let statement = match backend {
-        DbBackend::Postgres => Statement::from_sql_and_values(
-            backend,
-            FIND_BOOKINGS_ON_POSTGRES,
-            [users.into(), events.into(), key_users.into(), keys.into(), ids.into()],
-        ),
+        DbBackend::Postgres => {
+            let (key_users, key_events, keys): (Vec<Uuid>, Vec<Uuid>, Vec<String>) =
+                by_key.collect();
+            Statement::from_sql_and_values(
+                backend,
+                FIND_BOOKINGS_ON_POSTGRES,
+                [
+                    users.into(),
+                    events.into(),
+                    key_users.into(),
+                    key_events.into(),
+                    keys.into(),
+                    ids.into(),
+                ],
+            )
+        }
         _ => Statement::from_sql_and_values(
             backend,
             FIND_BOOKINGS_ON_SQLITE,
             [
                 json(zip(users.iter().map(hex), events.iter().map(hex))).into(),
-                json(zip(key_users.iter().map(hex), &keys)).into(),
+                json(by_key.map(|(user, event, key)| (hex(&user), hex(&event), key))).into(),
                 json(ids.iter().map(hex)).into(),
             ],
         ),

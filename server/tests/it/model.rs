@@ -161,7 +161,7 @@ struct Model {
     revisions: Vec<i64>,
     bookings: Vec<ModelBooking>,
     /// The index in `bookings`, by user and key.
-    keys: HashMap<(usize, u8), usize>,
+    keys: HashMap<(usize, usize, u8), usize>,
 }
 
 /// The outcome of an action.
@@ -261,10 +261,9 @@ impl Model {
     fn expected_outcome(&self, performed: &Performed) -> Outcome {
         match performed.action {
             Action::Book { user, event, quantity, key } => {
-                let first = key.and_then(|key| self.keys.get(&(user, key)));
+                let first = key.and_then(|key| self.keys.get(&(user, event, key)));
                 if let Some(first) = first.map(|index| &self.bookings[*index]) {
-                    let is_same = first.event == event && first.booked_quantity == quantity;
-                    return match is_same {
+                    return match first.booked_quantity == quantity {
                         true => Outcome::Replayed(first.id.clone()),
                         false => Outcome::KeyReused,
                     };
@@ -316,7 +315,7 @@ impl Model {
             (&Action::Book { user, event, quantity, key }, Outcome::Booked(_)) => {
                 let id = text(&performed.answer["data"]["bookEvent"]["booking"]["id"]);
                 if let Some(key) = key {
-                    self.keys.insert((user, key), self.bookings.len());
+                    self.keys.insert((user, event, key), self.bookings.len());
                 }
                 self.bookings.push(ModelBooking {
                     id,
