@@ -46,6 +46,8 @@ pub(super) enum Fault {
     EmbeddedKilled,
     /// In a cluster, the leader's machine dies
     Failover,
+    /// In a cluster, the leader's machine is lost with its disk, and an empty one takes its place
+    LeaderReplaced,
     /// In a cluster, an operator has another node lead
     Switchover,
     /// In a cluster, the leader can't reach the other machines, nor they it
@@ -67,6 +69,7 @@ impl Fault {
     pub(super) fn of_leader(self) -> Option<(LeaderFault, Replication)> {
         Some(match self {
             Self::Failover => (LeaderFault::Killed, Replication::Synchronous),
+            Self::LeaderReplaced => (LeaderFault::Lost, Replication::Synchronous),
             Self::Switchover => (LeaderFault::HandedOver, Replication::Synchronous),
             Self::LeaderCut => (LeaderFault::Cut, Replication::Synchronous),
             Self::LeaderFrozen => (LeaderFault::Frozen, Replication::Synchronous),
@@ -96,6 +99,7 @@ impl Fault {
             | Self::ColumnsChanged
             | Self::EmbeddedKilled
             | Self::Failover
+            | Self::LeaderReplaced
             | Self::Switchover
             | Self::LeaderCut
             | Self::LeaderFrozen

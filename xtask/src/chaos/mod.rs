@@ -86,6 +86,7 @@ fn run(setup: &Setup, faults: impl IntoIterator<Item = Fault>) -> Result<()> {
         heading(&format!("Chaos: {name}"));
         let outcome = match fault {
             Fault::Failover
+            | Fault::LeaderReplaced
             | Fault::Switchover
             | Fault::LeaderCut
             | Fault::LeaderFrozen

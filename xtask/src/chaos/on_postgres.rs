@@ -95,6 +95,7 @@ pub(super) fn on_postgres(setup: &Setup, fault: Fault, postgres: &mut Postgres) 
         | Fault::OlderDatabase
         | Fault::DemotedNode
         | Fault::Failover
+        | Fault::LeaderReplaced
         | Fault::Switchover
         | Fault::LeaderCut
         | Fault::LeaderFrozen

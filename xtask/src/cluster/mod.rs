@@ -44,6 +44,8 @@ const FAILOVER_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) enum LeaderFault {
     /// Its machine dies.
     Killed,
+    /// Its machine is lost with its disk. An empty one takes its place once another node leads.
+    Lost,
     /// An operator has another node lead.
     HandedOver,
     /// It can't reach the other machines, nor they it.
@@ -149,6 +151,7 @@ impl Cluster {
         let node = node.context("the leader is a node")?;
         match fault {
             LeaderFault::Killed => node.kill()?,
+            LeaderFault::Lost => node.lose_disk()?,
             LeaderFault::HandedOver => node.hand_over()?,
             LeaderFault::Cut => node.set_cut(true),
             LeaderFault::Frozen => node.set_frozen(true)?,

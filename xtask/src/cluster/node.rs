@@ -97,6 +97,8 @@ impl Node {
                 "data_dir": data,
                 "bin_dir": setup.binaries,
                 "pgpass": file("pgpass"),
+                // An empty node need not wait for the leader's next checkpoint.
+                "basebackup": [{ "checkpoint": "fast" }],
                 "authentication": {
                     "superuser": { "username": USER },
                     "replication": { "username": "replicator" },
@@ -151,6 +153,12 @@ impl Node {
             patroni.wait()?;
         }
         Ok(())
+    }
+
+    /// Kills everything on this machine, and deletes its data.
+    pub(super) fn lose_disk(&mut self) -> Result<()> {
+        self.kill()?;
+        fs::remove_dir_all(&self.data).context("deleting the node's data")
     }
 
     /// Suspends everything on this machine, or lets it go on.
