@@ -27,6 +27,7 @@ const SETTINGS: [(&str, &str); 5] = [
     ("WORK_MS_PER_SECOND_PER_ADDRESS", "1000000"),
 ];
 const BOOK_ANY_NUMBER: (&str, &str) = ("BOOKINGS_PER_MINUTE_PER_USER", "1000000");
+pub(super) const CONNECTIONS: [&str; 2] = ["--connections", "256"];
 /// More than book in a run.
 const USERS: u32 = 200_000;
 /// Number of events with more tickets than are booked. One more event has none.

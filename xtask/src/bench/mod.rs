@@ -1,6 +1,7 @@
 //! Measures whether Rowlock reaches its targets for speed, with baselines in the same run.
 
 mod deployment;
+mod limit;
 mod page;
 mod pgbench;
 mod row;

@@ -6,18 +6,20 @@ use anyhow::Result;
 
 use super::{
     pgbench,
-    row::{Row, median, number},
+    row::{OF_LIMIT, Row, median, number},
     setup::Setup,
 };
 use crate::shell::output_of;
 
 pub(super) const FILE: &str = "docs/benchmarks.md";
 const PLOTS: &str = "docs/benchmarks";
+const COLUMNS: usize = 8;
 
 /// The results as a Markdown table, which is also readable on a terminal.
 pub(super) fn table(rows: &[Row]) -> String {
-    let head = ["", "measure", "", "baseline", "result (lowest to highest)", "target", ""];
-    let mut lines: Vec<[String; 7]> = vec![head.map(str::to_owned)];
+    let head =
+        ["", "measure", "", "baseline", "result (lowest to highest)", "target", "of the limit", ""];
+    let mut lines: Vec<[String; COLUMNS]> = vec![head.map(str::to_owned)];
     for row in rows {
         let (low, high) = row.range();
         let unit = if row.baseline().is_some() { "×" } else { "" };
@@ -34,10 +36,11 @@ pub(super) fn table(rows: &[Row]) -> String {
                 .map_or("–".to_owned(), |baseline| format!("{} {}", number(baseline), row.unit)),
             format!("{}{unit}{runs}", number(row.result())),
             row.target.to_string() + unit,
+            row.of_limit().map_or("–".to_owned(), |part| format!("{part:.2} (≥ {OF_LIMIT})")),
             if row.meets_target() { "ok" } else { "MISSED" }.to_owned(),
         ]);
     }
-    let widths: Vec<usize> = (0..7)
+    let widths: Vec<usize> = (0..COLUMNS)
         .map(|column| {
             lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default()
         })
@@ -103,6 +106,13 @@ pub(super) fn write(rows: &[Row], setup: &Setup) -> Result<()> {
          parses each statement, which takes some microseconds.\n\
          - **start, idle**: a migrated SQLite file with the demo data.\n\
          - **page**: the files of a first visit, as `cargo xtask web` builds them.\n\n\
+         ## The limit\n\n\
+         A request costs at least what `{{ __typename }}` costs on the same server and connections,\n\
+         the load test's share included. A booking also costs what the statements of its batch\n\
+         cost the database, played alone: by pgbench on one connection, in transactions of 256\n\
+         bookings with their mails' job; on SQLite by its own program. With `c` cores, `r` such\n\
+         requests and `b` such bookings per second, the limit is `c / (c / r + 1 / b)`. That of\n\
+         refusals is `r`.\n\n\
          ## The script for one event\n\n```sql\n{}```\n\n## Plots\n\n\
          Bars are medians and dots are runs. The baseline is grey.\n\n{plots}",
         table(rows),

@@ -11,10 +11,12 @@ use super::{
 };
 
 /// Numbers of clients to try.
-const CLIENT_COUNTS: [u32; 6] = [1, 2, 4, 8, 16, 32];
+const CLIENT_COUNTS: &[u32] = &[1, 2, 4, 8, 16, 32];
+/// Bookings in one transaction of the server at most, by its defaults.
+pub(super) const BATCH: u32 = 256;
 const TRIAL_SECONDS: u64 = 2;
 /// Users with numbered ids, which pgbench can compute.
-const USERS: u32 = 300_000;
+const USERS: u64 = 300_000;
 
 /// Each transaction books for another user.
 const NEXT_USER: &str = "\\set n :n + 1\n\\set turn :client_id + :n * :clients\n";
@@ -25,14 +27,14 @@ pub(super) fn script(events: u32) -> String {
         1 => format!("'{}'::uuid", event_id(0)),
         _ => "('01990000-0001-7000-8000-' || lpad(to_hex(:event::int), 12, '0'))::uuid".to_owned(),
     };
+    let user = user_id(":user::int");
     format!(
         "{NEXT_USER}\\set event :turn % {events}\n\\set user :turn / {events}\n\
          BEGIN;\n\
          SELECT remaining_tickets, starts_at FROM events WHERE id = {event} FOR NO KEY UPDATE;\n\
          INSERT INTO bookings (id, event_id, user_id, quantity, status, created_at) \
          VALUES (gen_random_uuid(), {event}, \
-         ('10000000-0000-7000-8000-' || lpad(to_hex(:user::int), 12, '0'))::uuid, \
-         1, 'CONFIRMED', now());\n\
+         {user}, 1, 'CONFIRMED', now());\n\
          UPDATE events SET remaining_tickets = remaining_tickets - 1, \
          count_version = count_version + 1 WHERE id = {event};\n\
          COMMIT;\n"
@@ -44,26 +46,51 @@ pub(super) struct Pgbench<'a> {
     setup: &'a Setup,
     database: &'static str,
     script: PathBuf,
-    /// The two best numbers of clients, after trying all.
-    best: OnceCell<[u32; 2]>,
+    /// More settings of its sessions.
+    options: &'static str,
+    /// Numbers of clients to try.
+    client_counts: &'static [u32],
+    /// The best numbers of clients, at most two, after trying all.
+    best: OnceCell<Vec<u32>>,
+}
+
+/// An SQL expression for the id of the user with this number.
+pub(super) fn user_id(number: &str) -> String {
+    format!("('10000000-0000-7000-8000-' || lpad(to_hex({number}), 12, '0'))::uuid")
+}
+
+/// Creates users with numbered ids, unless they are there.
+pub(super) fn create_users(setup: &Setup, database: &str, count: u64) -> Result<()> {
+    let user = user_id("n");
+    psql(
+        setup,
+        database,
+        &format!(
+            "INSERT INTO users (id, email, name, password_hash, created_at) \
+             SELECT {user}, 'pgbench-' || n || '@example.test', 'pgbench', '', now() \
+             FROM generate_series(0, {count}) AS n ON CONFLICT DO NOTHING"
+        ),
+    )?;
+    psql(setup, database, "VACUUM ANALYZE users")
 }
 
 impl<'a> Pgbench<'a> {
     pub(super) fn new(setup: &'a Setup, database: &'static str, events: u32) -> Result<Self> {
-        psql(
-            setup,
-            database,
-            &format!(
-                "INSERT INTO users (id, email, name, password_hash, created_at) \
-                 SELECT ('10000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, \
-                 'pgbench-' || n || '@example.test', 'pgbench', '', now() \
-                 FROM generate_series(0, {USERS}) AS n ON CONFLICT DO NOTHING"
-            ),
-        )?;
-        psql(setup, database, "VACUUM ANALYZE users")?;
+        create_users(setup, database, USERS)?;
         let file = setup.folder.join(format!("{database}.pgbench"));
         fs::write(&file, script(events))?;
-        Ok(Self { setup, database, script: file, best: OnceCell::new() })
+        let (options, client_counts, best) = ("", CLIENT_COUNTS, OnceCell::new());
+        Ok(Self { setup, database, script: file, options, client_counts, best })
+    }
+
+    /// On one connection, whose session has more settings.
+    pub(super) fn on_one_connection(
+        setup: &'a Setup,
+        database: &'static str,
+        script: PathBuf,
+        options: &'static str,
+    ) -> Self {
+        Self { setup, database, script, options, client_counts: &[1], best: OnceCell::new() }
     }
 
     /// Transactions per second, and the number of clients: the better of the two best numbers.
@@ -80,25 +107,29 @@ impl<'a> Pgbench<'a> {
         };
         let best = match self.best.get() {
             Some(best) => best,
+            None if self.client_counts.len() <= 2 => {
+                self.best.get_or_init(|| self.client_counts.to_vec())
+            }
             None => {
-                let tried = best_of(&CLIENT_COUNTS, TRIAL_SECONDS)?;
+                let tried = best_of(self.client_counts, TRIAL_SECONDS)?;
                 for (rate, clients) in &tried {
                     println!("   pgbench with {clients} clients: {rate:.0}/s");
                 }
-                self.best.get_or_init(|| [tried[0].1, tried[1].1])
+                self.best
+                    .get_or_init(|| tried.iter().take(2).map(|(_, clients)| *clients).collect())
             }
         };
         best_of(best, self.setup.seconds)?
             .first()
             .copied()
-            .context("two numbers of clients were tried")
+            .context("some numbers of clients were tried")
     }
 
     fn transactions(&self, clients: u32, seconds: u64) -> Result<f64> {
         let mut pgbench = self.setup.postgres.client("pgbench");
         pgbench
             // The script keeps the counts itself, as the server does.
-            .env("PGOPTIONS", "-c rowlock.keeps_counts=on")
+            .env("PGOPTIONS", format!("-c rowlock.keeps_counts=on {}", self.options))
             .args(["--no-vacuum", "--protocol", "prepared", "--define", "n=0"])
             .args(["--define", &format!("clients={clients}"), "--client", &clients.to_string()])
             .args(["--jobs", &clients.min(2).to_string(), "--time", &seconds.to_string()])

@@ -18,7 +18,12 @@ pub(super) struct Row {
 pub(super) struct Run {
     pub(super) baseline: Option<f64>,
     pub(super) measure: f64,
+    /// The most that the machine could do, if that is known.
+    pub(super) limit: Option<f64>,
 }
+
+/// The part of its limit that a measure has to reach.
+pub(super) const OF_LIMIT: f64 = 0.7;
 
 /// The limit on a row's ratio to its baseline, or on its measure if it has no baseline.
 #[derive(Clone, Copy, Debug)]
@@ -29,10 +34,18 @@ pub(super) enum Target {
 
 impl Row {
     pub(super) fn meets_target(&self) -> bool {
-        match self.target {
+        let meets_target = match self.target {
             Target::AtLeast(minimum) => self.result() >= minimum,
             Target::AtMost(maximum) => self.result() <= maximum,
-        }
+        };
+        meets_target && self.of_limit().is_none_or(|part| part >= OF_LIMIT)
+    }
+
+    /// The median of the parts of the limit that the runs reached.
+    pub(super) fn of_limit(&self) -> Option<f64> {
+        let part = |run: &Run| run.limit.map(|limit| run.measure / limit);
+        let parts: Vec<f64> = self.runs.iter().filter_map(part).collect();
+        (!parts.is_empty()).then(|| median(parts))
     }
 
     /// The median over the runs, which is compared with the target.
@@ -57,6 +70,19 @@ impl Row {
 }
 
 impl Run {
+    /// Without a baseline.
+    pub(super) fn alone(measure: f64) -> Self {
+        Self { baseline: None, measure, limit: None }
+    }
+
+    pub(super) fn against(baseline: f64, measure: f64) -> Self {
+        Self { baseline: Some(baseline), ..Self::alone(measure) }
+    }
+
+    pub(super) fn with_limit(self, limit: f64) -> Self {
+        Self { limit: Some(limit), ..self }
+    }
+
     pub(super) fn result(&self) -> f64 {
         self.baseline.map_or(self.measure, |baseline| self.measure / baseline)
     }
@@ -99,8 +125,9 @@ mod tests {
     use super::*;
 
     fn row(target: Target, runs: &[(Option<f64>, f64)]) -> Row {
-        let runs =
-            runs.iter().map(|(baseline, measure)| Run { baseline: *baseline, measure: *measure });
+        let runs = runs
+            .iter()
+            .map(|(baseline, measure)| Run { baseline: *baseline, ..Run::alone(*measure) });
         let runs = runs.collect();
         Row { name: "", description: "", unit: "", target, runs, note: String::new() }
     }
@@ -121,6 +148,18 @@ mod tests {
     fn without_a_baseline_the_measure_is_compared_with_the_target() {
         assert!(row(Target::AtMost(20.0), &[(None, 19.0)]).meets_target());
         assert!(!row(Target::AtMost(20.0), &[(None, 21.0)]).meets_target());
+    }
+
+    #[test]
+    fn the_part_of_the_limit_counts_too() {
+        let mut row = row(Target::AtLeast(1.0), &[(None, 60.0), (None, 70.0), (None, 90.0)]);
+        for run in &mut row.runs {
+            *run = run.with_limit(100.0);
+        }
+        assert_eq!(row.of_limit(), Some(0.7));
+        assert!(row.meets_target());
+        row.runs[1].measure = 69.0;
+        assert!(!row.meets_target());
     }
 
     #[test]

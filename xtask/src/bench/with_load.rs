@@ -1,12 +1,13 @@
 //! Benchmarks that run the load test.
 
-use std::{fs, process::Command, time::Instant};
+use std::{fmt::Write, fs, ops::Range, process::Command, time::Instant};
 
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    deployment::{Deployment, LoadResults, OPEN_EVENTS, PROFILE, event_id},
-    pgbench::Pgbench,
+    deployment::{CONNECTIONS, Deployment, LoadResults, OPEN_EVENTS, PROFILE, event_id},
+    limit::{self, limit, typename_rate},
+    pgbench::{BATCH, Pgbench},
     row::{Row, Run, Target},
     setup::Setup,
 };
@@ -16,7 +17,6 @@ use crate::{
     tools::ensure_package,
 };
 
-const CONNECTIONS: [&str; 2] = ["--connections", "256"];
 /// Number of acknowledged bookings to look up after each run.
 const CHECK: [&str; 2] = ["--check", "2000"];
 const MILLION: u32 = 1_000_000;
@@ -26,16 +26,23 @@ fn measure(
     setup: &Setup,
     (name, description, unit): (&'static str, &'static str, &'static str),
     target: Target,
-    mut run: impl FnMut() -> Result<(Option<f64>, f64, String)>,
+    mut measure_once: impl FnMut() -> Result<(Run, String)>,
 ) -> Result<Row> {
     let (mut runs, mut note) = (Vec::new(), String::new());
     for number in 1..=setup.runs {
-        let (baseline, measure, note_of_run) = run()?;
-        let against = baseline.map_or(String::new(), |baseline| {
+        let (run, note_of_run) = measure_once()?;
+        let Run { baseline, measure, limit } = run;
+        let baseline = baseline.map_or(String::new(), |baseline| {
             format!(", baseline {baseline:.2}, ratio {:.2}", measure / baseline)
         });
-        println!("{name} {number}/{}: {measure:.2} {unit}{against}; {note_of_run}", setup.runs);
-        runs.push(Run { baseline, measure });
+        let limit = limit.map_or(String::new(), |limit| {
+            format!(", limit {limit:.2}, {:.2} of it", measure / limit)
+        });
+        println!(
+            "{name} {number}/{}: {measure:.2} {unit}{baseline}{limit}; {note_of_run}",
+            setup.runs
+        );
+        runs.push(run);
         note = note_of_run;
     }
     Ok(Row { name, description, unit, target, runs, note })
@@ -46,23 +53,58 @@ fn rush(deployment: &Deployment, events: &[&str], tokens: &str) -> Result<LoadRe
     deployment.run_load("rush", &args.into_iter().map(str::to_owned).collect::<Vec<_>>())
 }
 
+/// What limits a rate, besides the requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Limit {
+    /// It is not known.
+    Unknown,
+    /// The requests alone.
+    Requests,
+    /// The statements of the batches in which one event is booked.
+    Batches,
+}
+
 /// The rate of bookings or refusals, with pgbench's bookings as the baseline.
 fn against_pgbench(
     setup: &Setup,
     names: (&'static str, &'static str, &'static str),
     (database, events, kind): (&'static str, u32, &str),
     wanted: &[&str],
-    target: Target,
+    (target, limited_by): (Target, Limit),
 ) -> Result<Vec<Row>> {
     let deployment = Deployment::on_postgres(setup, database, OPEN_EVENTS, 0)?;
     let pgbench = Pgbench::new(setup, database, events)?;
+    let batches = match limited_by {
+        Limit::Batches => Some(limit::batches(setup, database)?),
+        Limit::Unknown | Limit::Requests => None,
+    };
     let row = measure(setup, names, target, || {
         let (baseline, clients) = pgbench.measure(|| deployment.delete_bookings())?;
+        let batch_rate = match &batches {
+            Some(batches) => {
+                let (transactions, _) = batches.measure(|| deployment.delete_bookings())?;
+                Some(transactions * f64::from(BATCH))
+            }
+            None => None,
+        };
         deployment.delete_bookings()?;
         let tokens = deployment.new_users()?;
+        let requests = match limited_by {
+            Limit::Unknown => None,
+            Limit::Requests | Limit::Batches => Some(typename_rate(&deployment)?),
+        };
         let found = rush(&deployment, wanted, &tokens.to_string_lossy())?;
-        let note = format!("{}; pgbench with {clients} clients", found.note()?);
-        Ok((Some(baseline), found.rate(kind)?, note))
+        let mut note = format!("{}; pgbench with {clients} clients", found.note()?);
+        let mut run = Run::against(baseline, found.rate(kind)?);
+        if let Some(requests) = requests {
+            let _ = write!(note, "; {requests:.0} requests for `{{ __typename }}` per second");
+            run = run.with_limit(requests);
+            if let Some(bookings) = batch_rate {
+                let _ = write!(note, ", {bookings:.0} bookings per second by batches alone");
+                run = run.with_limit(limit(requests, bookings)?);
+            }
+        }
+        Ok((run, note))
     })?;
     Ok(vec![row])
 }
@@ -71,21 +113,33 @@ pub(super) fn hot(setup: &Setup) -> Result<Vec<Row>> {
     let names = ("hot", "bookings of one event", "/s");
     let event = event_id(0);
     let wanted = ["--event", &event];
-    against_pgbench(setup, names, ("hot", 1, "booked"), &wanted, Target::AtLeast(8.0))
+    against_pgbench(
+        setup,
+        names,
+        ("hot", 1, "booked"),
+        &wanted,
+        (Target::AtLeast(8.0), Limit::Batches),
+    )
 }
 
 pub(super) fn spread(setup: &Setup) -> Result<Vec<Row>> {
     let names = ("spread", "bookings of 1,000 events", "/s");
     let wanted = ["--events", "1000"];
     let kind = ("spread", OPEN_EVENTS, "booked");
-    against_pgbench(setup, names, kind, &wanted, Target::AtLeast(2.5))
+    against_pgbench(setup, names, kind, &wanted, (Target::AtLeast(2.5), Limit::Unknown))
 }
 
 pub(super) fn sold_out(setup: &Setup) -> Result<Vec<Row>> {
     let names = ("sold out", "refusals for a sold-out event", "/s");
     let event = event_id(OPEN_EVENTS);
     let wanted = ["--event", &event];
-    against_pgbench(setup, names, ("sold_out", 1, "sold out"), &wanted, Target::AtLeast(15.0))
+    against_pgbench(
+        setup,
+        names,
+        ("sold_out", 1, "sold out"),
+        &wanted,
+        (Target::AtLeast(15.0), Limit::Requests),
+    )
 }
 
 /// A sale with ten times as many requests as tickets, at half of the largest rate of refusals. Then
@@ -115,22 +169,22 @@ pub(super) fn refusal(setup: &Setup) -> Result<Vec<Row>> {
              client killed, the audit finds no violations; {}",
             found.note()?
         );
-        Ok((None, found.number(&["kinds", "sold out", "p99_ms"])?, note))
+        Ok((Run::alone(found.number(&["kinds", "sold out", "p99_ms"])?), note))
     })?;
     Ok(vec![row])
 }
 
 pub(super) fn browse(setup: &Setup) -> Result<Vec<Row>> {
     let deployment = Deployment::on_postgres(setup, "browse", OPEN_EVENTS, 0)?;
-    let browse = |view: &str| {
-        let args = [&["--look", view][..], &CONNECTIONS].concat();
+    let browse = || {
+        let args = [&["--look", "list"][..], &CONNECTIONS].concat();
         deployment.run_load("browse", &args.into_iter().map(str::to_owned).collect::<Vec<_>>())
     };
     let names = ("browse", "first pages of the list", "/s");
     let row = measure(setup, names, Target::AtLeast(0.5), || {
-        let baseline = browse("nothing")?.rate("nothing")?;
-        let found = browse("list")?;
-        Ok((Some(baseline), found.rate("list")?, found.note()?))
+        let baseline = typename_rate(&deployment)?;
+        let found = browse()?;
+        Ok((Run::against(baseline, found.rate("list")?), found.note()?))
     })?;
     Ok(vec![row])
 }
@@ -157,7 +211,7 @@ pub(super) fn growth(setup: &Setup) -> Result<Vec<Row>> {
         measure(setup, names, Target::AtMost(1.3), || {
             let p50 = |found: &LoadResults| found.number(&["kinds", kind, "p50_ms"]);
             let (before, after) = (load(&small)?, load(&large)?);
-            Ok((Some(p50(&before)?), p50(&after)?, after.note()?))
+            Ok((Run::against(p50(&before)?, p50(&after)?), after.note()?))
         })
     };
     Ok(vec![
@@ -199,7 +253,7 @@ pub(super) fn fan_out(setup: &Setup) -> Result<Vec<Row>> {
             .run_load("watch", &args.into_iter().map(str::to_owned).collect::<Vec<_>>())?;
         let figure = |name| found.number(&["figures", name]);
         let kib = figure("server_memory_per_subscriber_kib")?;
-        memory.push(Run { baseline: None, measure: kib });
+        memory.push(Run::alone(kib));
         let rate = found.rate("booked")?;
         ensure!(
             rate > 950.0,
@@ -209,7 +263,7 @@ pub(super) fn fan_out(setup: &Setup) -> Result<Vec<Row>> {
             "{rate:.0} bookings per second, {kib:.1} KiB per subscriber, {}",
             found.note()?
         );
-        Ok((None, figure("seconds_until_all_held_the_last_count")?, note))
+        Ok((Run::alone(figure("seconds_until_all_held_the_last_count")?), note))
     })?;
     delay.note.push_str("; both ends of the sockets are on one machine");
     let note = delay.note.clone();
@@ -250,7 +304,7 @@ pub(super) fn abuse(setup: &Setup) -> Result<Vec<Row>> {
             let pid = deployment.server.pid().to_string();
             let args = [kind, "--server-pid", &pid, "--max-growth", "100000"].map(str::to_owned);
             let found = deployment.run_load("abuse", &args)?;
-            Ok((None, found.number(&[kind])?, "from one address".to_owned()))
+            Ok((Run::alone(found.number(&[kind])?), "from one address".to_owned()))
         })
     })
     .collect()
@@ -278,7 +332,8 @@ pub(super) fn flood(setup: &Setup) -> Result<Vec<Row>> {
         let beside = book();
         flood.kill()?;
         flood.wait()?;
-        Ok((None, beside?, format!("{alone:.1} ms without; 400 costly texts a second")))
+        let note = format!("{alone:.1} ms without; 400 costly texts a second");
+        Ok((Run::alone(beside?), note))
     })?;
     Ok(vec![row])
 }
@@ -293,38 +348,59 @@ pub(super) fn embedded(setup: &Setup) -> Result<Vec<Row>> {
     let event = event_id(0);
     let row = measure(setup, names, Target::AtLeast(10.0), || {
         deployment.delete_sqlite_jobs()?;
-        let baseline = sqlite_rate(setup, file, first)?;
-        first += SQLITE_BOOKINGS;
+        let mut rate = |bookings, batch| {
+            let numbers = first..first + bookings;
+            first += bookings;
+            sqlite_rate(setup, file, numbers, batch)
+        };
+        let baseline = rate(SQLITE_BOOKINGS, 1)?;
+        let bookings = rate(SQLITE_BOOKINGS_IN_BATCHES, BATCH)?;
         let tokens = deployment.new_users()?;
+        let requests = typename_rate(&deployment)?;
         let found = rush(&deployment, &["--event", &event], &tokens.to_string_lossy())?;
-        Ok((Some(baseline), found.rate("booked")?, found.note()?))
+        let note = format!(
+            "{}; {requests:.0} requests for `{{ __typename }}` per second, {bookings:.0} bookings \
+             per second by batches alone",
+            found.note()?
+        );
+        let run = Run::against(baseline, found.rate("booked")?);
+        Ok((run.with_limit(limit(requests, bookings)?), note))
     })?;
     Ok(vec![row])
 }
 
 /// Takes some seconds.
 const SQLITE_BOOKINGS: u32 = 4_000;
+/// Takes as long.
+const SQLITE_BOOKINGS_IN_BATCHES: u32 = 256 * BATCH;
 
-/// Bookings per second by SQLite's own program, each in its own transaction, with the server's
-/// durability. The users' numbers start at `first`.
-fn sqlite_rate(setup: &Setup, file: &str, first: u32) -> Result<f64> {
+/// Bookings per second by SQLite's own program, so many in each transaction, with the server's
+/// durability. The users have these numbers.
+fn sqlite_rate(setup: &Setup, file: &str, numbers: Range<u32>, batch: u32) -> Result<f64> {
     let event = format!("X'{}'", event_id(0).replace('-', ""));
     let user = |number: u32| format!("X'1000000000007000800000000{number:07x}'");
     let mut users = "PRAGMA foreign_keys = ON;\nBEGIN;\n".to_owned();
     let mut script = "PRAGMA synchronous = FULL;\nPRAGMA foreign_keys = ON;\n".to_owned();
-    for number in first..first + SQLITE_BOOKINGS {
-        let user = user(number);
-        users += &format!(
-            "INSERT INTO users (id, email, name, password_hash, created_at) \
-             VALUES ({user}, 'one-{number}@example.test', 'one', '', datetime());\n"
-        );
-        script += &format!(
+    for first in numbers.clone().step_by(batch as usize) {
+        let mut rows = Vec::new();
+        for number in first..first + batch {
+            let user = user(number);
+            let _ = writeln!(
+                users,
+                "INSERT INTO users (id, email, name, password_hash, created_at) \
+                 VALUES ({user}, 'one-{number}@example.test', 'one', '', datetime());"
+            );
+            rows.push(format!("(randomblob(16), {event}, {user}, 1, 'CONFIRMED', datetime())"));
+        }
+        let rows = rows.join(", ");
+        let _ = write!(
+            script,
             "BEGIN IMMEDIATE;\n\
              INSERT INTO count_keeping VALUES (1);\n\
              SELECT 1 FROM events WHERE id = {event} AND remaining_tickets < 0;\n\
              INSERT INTO bookings (id, event_id, user_id, quantity, status, created_at) \
-             VALUES (randomblob(16), {event}, {user}, 1, 'CONFIRMED', datetime());\n\
-             UPDATE events SET remaining_tickets = remaining_tickets - 1, \
+             VALUES {rows};\n\
+             UPDATE events SET remaining_tickets = remaining_tickets - {batch}, \
              count_version = count_version + 1 WHERE id = {event};\n\
              DELETE FROM count_keeping;\n\
              COMMIT;\n"
@@ -341,5 +417,5 @@ fn sqlite_rate(setup: &Setup, file: &str, first: u32) -> Result<f64> {
         anyhow::Ok(started.elapsed())
     };
     call("users.sql", &users)?;
-    Ok(f64::from(SQLITE_BOOKINGS) / call("bookings.sql", &script)?.as_secs_f64())
+    Ok(numbers.len() as f64 / call("bookings.sql", &script)?.as_secs_f64())
 }

@@ -44,8 +44,8 @@ pub(super) fn start(setup: &Setup) -> Result<Vec<Row>> {
         server.wait()?;
         let (millis, mib) = (ready?.as_secs_f64() * 1_000.0, resident?);
         println!("start {number}/{START_COUNT}: {millis:.1} ms, {mib:.1} MiB");
-        times.push(Run { baseline: None, measure: millis });
-        memory.push(Run { baseline: None, measure: mib });
+        times.push(Run::alone(millis));
+        memory.push(Run::alone(mib));
     }
     let row = |name, description, unit, maximum, runs| {
         let note = "on a migrated SQLite file".to_owned();
@@ -86,7 +86,7 @@ pub(super) fn page() -> Result<Vec<Row>> {
     for asset in page.split('"').filter(|text| text.starts_with("/assets/")) {
         bytes += fs::metadata(format!("web/dist{asset}.br"))?.len();
     }
-    let runs = vec![Run { baseline: None, measure: bytes as f64 / 1_000.0 }];
+    let runs = vec![Run::alone(bytes as f64 / 1_000.0)];
     let (description, note) = ("size of the first visit's downloads, with brotli", String::new());
     Ok(vec![Row {
         name: "page",
