@@ -1,7 +1,7 @@
 //! A database, a server on it, and the load test that uses it.
 
 use std::{
-    fs,
+    fs, iter,
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -136,10 +136,26 @@ impl<'a> Deployment<'a> {
         psql(self.setup, &self.name, &sql)
     }
 
+    /// Another server on the same database.
+    pub(super) fn another_server(&self, name: &str) -> Result<Server> {
+        let log = self.setup.folder.join(format!("{name}.log"));
+        Server::serve(PROFILE, &self.database, &log, &SETTINGS)
+    }
+
     /// Runs a scenario of `loadtest`.
     pub(super) fn run_load(&self, scenario: &str, args: &[String]) -> Result<LoadResults> {
+        self.run_load_on(&[], scenario, args)
+    }
+
+    /// Runs a scenario of `loadtest` on this server and on others.
+    pub(super) fn run_load_on(
+        &self,
+        others: &[Server],
+        scenario: &str,
+        args: &[String],
+    ) -> Result<LoadResults> {
         let json = self.setup.folder.join("found.json");
-        let (mut loadtest, log) = self.logged_loadtest(scenario, args)?;
+        let (mut loadtest, log) = self.logged_loadtest(scenario, others, args)?;
         call_command(loadtest.arg("--json").arg(&json))
             .with_context(|| format!("see {}", log.display()))?;
         Ok(LoadResults(serde_json::from_str(&fs::read_to_string(json)?)?))
@@ -147,13 +163,13 @@ impl<'a> Deployment<'a> {
 
     /// Starts a scenario that lasts until it is killed.
     pub(super) fn start_load(&self, scenario: &str, args: &[&str]) -> Result<Child> {
-        let mut loadtest = self.loadtest(scenario, 600);
+        let mut loadtest = self.loadtest(scenario, &[], 600);
         loadtest.args(args).stdout(Stdio::null()).spawn().context("starting the load test")
     }
 
     /// Runs a scenario, and kills the load test halfway.
     pub(super) fn load_and_kill(&self, scenario: &str, args: &[String]) -> Result<()> {
-        let (mut loadtest, log) = self.logged_loadtest(scenario, args)?;
+        let (mut loadtest, log) = self.logged_loadtest(scenario, &[], args)?;
         let mut running = loadtest.spawn().context("starting the load test")?;
         std::thread::sleep(Duration::from_secs(self.setup.seconds) / 2);
         let ended = running.try_wait()?;
@@ -163,19 +179,26 @@ impl<'a> Deployment<'a> {
         Ok(())
     }
 
-    /// The command for a scenario on this server, and the file with its output.
-    fn logged_loadtest(&self, scenario: &str, args: &[String]) -> Result<(Command, PathBuf)> {
+    /// The command for a scenario on this server and others, and the file with its output.
+    fn logged_loadtest(
+        &self,
+        scenario: &str,
+        others: &[Server],
+        args: &[String],
+    ) -> Result<(Command, PathBuf)> {
         let log = self.setup.folder.join("loadtest.log");
         let output = fs::File::create(&log)?;
-        let mut loadtest = self.loadtest(scenario, self.setup.seconds);
+        let mut loadtest = self.loadtest(scenario, others, self.setup.seconds);
         loadtest.args(args).stdout(output.try_clone()?).stderr(output);
         Ok((loadtest, log))
     }
 
-    fn loadtest(&self, scenario: &str, seconds: u64) -> Command {
+    fn loadtest(&self, scenario: &str, others: &[Server], seconds: u64) -> Command {
+        let urls: Vec<&str> =
+            iter::once(&self.server).chain(others).map(|server| server.url.as_str()).collect();
         let mut loadtest = Command::new(target_folder().join(PROFILE).join("loadtest"));
         loadtest
-            .args([scenario, "--url", &self.server.url])
+            .args([scenario, "--url", &urls.join(",")])
             .args(["--seconds", &seconds.to_string()]);
         loadtest
     }

@@ -38,6 +38,8 @@ pub(crate) struct Args {
 enum Benchmark {
     /// Bookings of one event, compared with one transaction per booking
     Hot,
+    /// Bookings of one event by three servers, compared with one
+    Servers,
     /// Bookings of a thousand events, compared with one transaction per booking
     Spread,
     /// Refusals for a sold-out event, compared with one transaction per booking
@@ -79,6 +81,7 @@ pub(crate) fn bench(args: &Args) -> Result<()> {
         heading(possible.as_ref().map_or("", |value| value.get_name()));
         rows.extend(match name {
             Benchmark::Hot => with_load::hot(&setup)?,
+            Benchmark::Servers => with_load::servers(&setup)?,
             Benchmark::Spread => with_load::spread(&setup)?,
             Benchmark::SoldOut => with_load::sold_out(&setup)?,
             Benchmark::Refusal => with_load::refusal(&setup)?,

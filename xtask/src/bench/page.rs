@@ -91,6 +91,8 @@ pub(super) fn write(rows: &[Row], setup: &Setup) -> Result<()> {
          user. The baseline is pgbench on the same PostgreSQL with the same schema and the\n  \
          default settings, with prepared statements and the script below. It is tried with 1 to\n  \
          32 clients, and each run takes the better of the two best numbers.\n\
+         - **servers**: the same for one event, with the requests going to three servers in turn.\n  \
+         The baseline is one of them, alone.\n\
          - **refusal**: a sale at half of the rate of refusals that was just measured, with ten\n  \
          times as many requests as tickets. Waiting for a free connection is part of the\n  \
          latency. After the same sale with the load test killed halfway, `rowlock audit` must\n  \

@@ -12,7 +12,7 @@ use super::{
     setup::Setup,
 };
 use crate::{
-    server::audit,
+    server::{Server, audit},
     shell::{call_command, is_installed},
     tools::ensure_package,
 };
@@ -140,6 +140,28 @@ pub(super) fn sold_out(setup: &Setup) -> Result<Vec<Row>> {
         &wanted,
         (Target::AtLeast(15.0), Limit::Requests),
     )
+}
+
+/// One event, booked by three servers in turn with one.
+pub(super) fn servers(setup: &Setup) -> Result<Vec<Row>> {
+    let deployment = Deployment::on_postgres(setup, "servers", OPEN_EVENTS, 0)?;
+    let others =
+        [deployment.another_server("second-server")?, deployment.another_server("third-server")?];
+    let rush = |others: &[Server]| {
+        deployment.delete_bookings()?;
+        let tokens = deployment.new_users()?.to_string_lossy().into_owned();
+        let event = event_id(0);
+        let args = [&["--tokens", &tokens, "--event", &event][..], &CONNECTIONS, &CHECK];
+        let args: Vec<String> = args.concat().into_iter().map(str::to_owned).collect();
+        deployment.run_load_on(others, "rush", &args)
+    };
+    let names = ("servers", "bookings of one event by three servers", "/s");
+    let row = measure(setup, names, Target::AtLeast(1.0), || {
+        let baseline = rush(&[])?.rate("booked")?;
+        let found = rush(&others)?;
+        Ok((Run::against(baseline, found.rate("booked")?), found.note()?))
+    })?;
+    Ok(vec![row])
 }
 
 /// A sale with ten times as many requests as tickets, at half of the largest rate of refusals. Then
