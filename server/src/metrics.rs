@@ -383,7 +383,7 @@ impl QueueMetrics {
         self.wait.observe(time.as_secs_f64());
     }
 
-    pub(crate) fn started(&self, calls: usize) {
+    pub(crate) fn closed(&self, calls: usize) {
         self.batch_calls.observe(calls as f64);
     }
 

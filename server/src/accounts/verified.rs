@@ -7,7 +7,7 @@ use sea_orm::DbErr;
 
 use super::store;
 use crate::{
-    coalescing::{Question, Runner},
+    coalescing::{Latecomers, Question, Runner},
     database::Database,
 };
 
@@ -19,7 +19,7 @@ impl Runner for VerifiedEmails {
     /// `None` if there is no such user.
     type Call = Question<UserId, Result<Option<bool>, DbErr>>;
 
-    async fn run(&self, questions: Vec<Self::Call>) {
+    async fn run(&self, questions: Vec<Self::Call>, _: &Latecomers<'_, Self::Call>) {
         let ids: HashSet<UserId> = questions.iter().map(|question| question.key).collect();
         let found = store::find_users(self.0.reads(), ids).await.map(|users| {
             let by_id = users.into_iter().map(|user| (user.id, user.email_verified_at.is_some()));

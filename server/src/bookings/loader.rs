@@ -7,7 +7,7 @@ use sea_orm::DbErr;
 
 use super::store::{self, UserAtEvent};
 use crate::{
-    coalescing::{Question, Runner},
+    coalescing::{Latecomers, Question, Runner},
     database::Database,
 };
 
@@ -18,7 +18,7 @@ pub(super) struct ConfirmedBookings(pub(super) Database);
 impl Runner for ConfirmedBookings {
     type Call = Question<UserAtEvent, Result<Option<booking::Model>, DbErr>>;
 
-    async fn run(&self, questions: Vec<Self::Call>) {
+    async fn run(&self, questions: Vec<Self::Call>, _: &Latecomers<'_, Self::Call>) {
         let asked: Vec<UserAtEvent> = questions.iter().map(|question| question.key).collect();
         let found = store::find_confirmed(self.0.reads(), &asked).await.map(|rows| {
             let by_key = rows.into_iter().filter_map(|row| {

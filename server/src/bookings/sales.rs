@@ -13,7 +13,7 @@ use sea_orm::{
 };
 
 use crate::{
-    coalescing::{Bounds, Question, Runner},
+    coalescing::{Bounds, Latecomers, Question, Runner},
     database::{Database, any_of},
 };
 
@@ -50,7 +50,7 @@ pub(super) struct SalesOfEvents(pub(super) Database);
 impl Runner for SalesOfEvents {
     type Call = Question<EventId, Result<Sales, DbErr>>;
 
-    async fn run(&self, questions: Vec<Self::Call>) {
+    async fn run(&self, questions: Vec<Self::Call>, _: &Latecomers<'_, Self::Call>) {
         let mut events: Vec<EventId> = questions.iter().map(|question| question.key).collect();
         events.sort_unstable();
         events.dedup();

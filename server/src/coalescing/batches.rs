@@ -1,11 +1,20 @@
 //! Gathers calls that arrive while a batch runs, and runs them together in the next batch.
 //!
 //! There is no timer. A call that finds the batcher idle starts at once, alone; while it runs,
-//! others gather. So batches grow with the load. A [`Runner`] carries out a batch. The batcher owns
-//! the queue: its order, its limits, and the refusal of calls that waited too long.
+//! others gather. So batches grow with the load. A [`Runner`] carries out a batch. While it waits for
+//! what it needs first, it can let [`Latecomers`] join. The batcher owns the queue: its order, its
+//! limits, and the refusal of calls that waited too long.
 
 use std::{
-    collections::VecDeque, fmt, future::Future, panic::AssertUnwindSafe, pin::pin, sync::Arc,
+    collections::VecDeque,
+    fmt,
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -26,7 +35,11 @@ pub(crate) trait Runner: Send + Sync + 'static {
 
     /// Runs a batch. Each call holds the channel to its caller and is answered through it. If a
     /// call is dropped, its caller learns that the batch panicked.
-    fn run(&self, calls: Vec<Self::Call>) -> impl Future<Output = ()> + Send;
+    fn run(
+        &self,
+        calls: Vec<Self::Call>,
+        latecomers: &Latecomers<'_, Self::Call>,
+    ) -> impl Future<Output = ()> + Send;
 }
 
 /// A call that waits in a queue.
@@ -177,14 +190,20 @@ impl<R: Runner> Shared<R> {
             let Some(batch) = self.next_batch() else { break };
             let started = Instant::now();
             let span = batch_span(&batch);
-            self.metrics.started(batch.len());
+            let count = batch.len();
             let mut calls = Vec::with_capacity(batch.len());
             for waiting in batch {
                 self.metrics.waited(started - waiting.since);
                 calls.push(waiting.call);
             }
             // The panic hook logs a panic. It also drops the calls, so their callers learn of it.
-            let run = self.runner.run(calls).instrument(span);
+            let latecomers = Latecomers {
+                state: &self.state,
+                metrics: &self.metrics,
+                max_batch: self.bounds.max_batch,
+                is_closed: AtomicBool::new(false),
+            };
+            let run = self.runner.run(calls, &latecomers).instrument(span);
             let mut running = pin!(AssertUnwindSafe(run).catch_unwind());
             loop {
                 tokio::select! {
@@ -194,6 +213,7 @@ impl<R: Runner> Shared<R> {
                     () = sleep_until(self.next_wait_timeout()) => self.refuse_overdue(),
                 }
             }
+            latecomers.close(count);
             self.metrics.took(started.elapsed());
         }
     }
@@ -239,6 +259,47 @@ impl<R: Runner> Shared<R> {
     }
 }
 
+/// The calls that arrived after a batch was started, and can still join it.
+pub(crate) struct Latecomers<'a, C> {
+    state: &'a Mutex<State<C>>,
+    metrics: &'a QueueMetrics,
+    max_batch: usize,
+    is_closed: AtomicBool,
+}
+
+impl<C: Call> Latecomers<'_, C> {
+    /// Adds the first calls of the queue to a batch, as long as they fit and there is room. It does so
+    /// once; then the batch is closed.
+    pub(crate) fn join(&self, batch: &mut Vec<C>, fits: impl Fn(&C) -> bool) {
+        if self.is_closed.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut state = self.state.lock();
+        while batch.len() < self.max_batch
+            && let Some(first) = state.queue.front()
+            && (first.call.is_abandoned() || fits(&first.call))
+            && let Some(waiting) = state.queue.pop_front()
+        {
+            if waiting.call.is_abandoned() {
+                continue;
+            }
+            self.metrics.waited(waiting.since.elapsed());
+            Span::current().follows_from(&waiting.span);
+            batch.push(waiting.call);
+        }
+        self.metrics.waiting(state.queue.len());
+        drop(state);
+        self.close(batch.len());
+    }
+
+    /// Nobody joins any more. The batch has so many calls.
+    fn close(&self, calls: usize) {
+        if !self.is_closed.swap(true, Ordering::Relaxed) {
+            self.metrics.closed(calls);
+        }
+    }
+}
+
 /// In a trace, a batch belongs to its first caller and follows from the others.
 fn batch_span<C>(batch: &[Waiting<C>]) -> Span {
     let Some((first, others)) = batch.split_first() else { return Span::none() };
@@ -269,7 +330,8 @@ mod tests {
 
     use super::*;
 
-    /// Reports each batch, and waits for a permit before it answers one.
+    /// Reports each batch, and waits for a permit before it answers one. Then it reports
+    /// who joins, if anybody may.
     struct Gated {
         started: mpsc::UnboundedSender<Vec<u32>>,
         gate: Arc<Semaphore>,
@@ -278,16 +340,27 @@ mod tests {
     impl Runner for Gated {
         type Call = Question<u32, u32>;
 
-        async fn run(&self, calls: Vec<Self::Call>) {
-            let numbers: Vec<u32> = calls.iter().map(|call| call.key).collect();
-            assert!(!numbers.contains(&666), "a batch that panics");
-            self.started.send(numbers.clone()).unwrap();
+        async fn run(&self, mut calls: Vec<Self::Call>, latecomers: &Latecomers<'_, Self::Call>) {
+            let numbers =
+                |calls: &[Self::Call]| -> Vec<u32> { calls.iter().map(|call| call.key).collect() };
+            assert!(!numbers(&calls).contains(&666), "a batch that panics");
+            self.started.send(numbers(&calls)).unwrap();
             self.gate.acquire().await.unwrap().forget();
-            for (call, number) in calls.into_iter().zip(numbers) {
-                call.answer(number * 10);
+            if calls[0].key >= JOINABLE {
+                let before = calls.len();
+                latecomers.join(&mut calls, |call| call.key >= JOINABLE);
+                latecomers.join(&mut calls, |_| panic!("they join once"));
+                self.started.send(numbers(&calls[before..])).unwrap();
+            }
+            for call in calls {
+                let answer = call.key * 10;
+                call.answer(answer);
             }
         }
     }
+
+    /// Batches of these numbers let others of these join.
+    const JOINABLE: u32 = 1_000;
 
     struct Fixture {
         batcher: Batcher<Gated>,
@@ -315,6 +388,46 @@ mod tests {
             while self.batcher.0.state.lock().queue.len() != count {
                 tokio::task::yield_now().await;
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn calls_that_fit_join_a_batch_that_has_room() {
+        let mut fixture = fixture(BOUNDS);
+        let first = fixture.call(1_001);
+        assert_eq!(fixture.started.recv().await.unwrap(), [1_001]);
+        let abandoned = fixture.call(2);
+        fixture.until_waiting(1).await;
+        abandoned.abort();
+        assert!(abandoned.await.is_err());
+        let mut others = Vec::new();
+        for call in [1_002, 3, 1_004] {
+            others.push(fixture.call(call));
+            fixture.until_waiting(others.len() + 1).await;
+        }
+        fixture.gate.add_permits(1);
+        assert_eq!(fixture.started.recv().await.unwrap(), [1_002], "nobody overtakes another call");
+        assert_eq!(first.await.unwrap(), Ok(10_010));
+        assert_eq!(others.remove(0).await.unwrap(), Ok(10_020));
+        assert_eq!(fixture.started.recv().await.unwrap(), [3, 1_004]);
+        fixture.gate.add_permits(1);
+        for call in others {
+            call.await.unwrap().unwrap();
+        }
+
+        let first = fixture.call(1_000);
+        assert_eq!(fixture.started.recv().await.unwrap(), [1_000]);
+        let mut others = Vec::new();
+        for call in 1_001..=1_003 {
+            others.push(fixture.call(call));
+            fixture.until_waiting(others.len()).await;
+        }
+        fixture.gate.add_permits(2);
+        let joined = fixture.started.recv().await.unwrap();
+        assert_eq!(joined, [1_001, 1_002], "three calls are the most for a batch");
+        first.await.unwrap().unwrap();
+        for call in others {
+            call.await.unwrap().unwrap();
         }
     }
 

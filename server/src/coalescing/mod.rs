@@ -8,6 +8,6 @@ mod batches;
 mod shared_reads;
 
 pub use batches::Refusal;
-pub(crate) use batches::{Batcher, Bounds, Call, Question, Runner};
+pub(crate) use batches::{Batcher, Bounds, Call, Latecomers, Question, Runner};
 pub use shared_reads::ReadPanicked;
 pub(crate) use shared_reads::{Read, SharedReads};

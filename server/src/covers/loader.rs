@@ -10,7 +10,7 @@ use sea_orm::DbErr;
 
 use super::{cover::Cover, store};
 use crate::{
-    coalescing::{Question, Runner},
+    coalescing::{Latecomers, Question, Runner},
     database::Database,
 };
 
@@ -21,7 +21,7 @@ pub(super) struct CoversByEvent(pub(super) Database);
 impl Runner for CoversByEvent {
     type Call = Question<EventId, Result<Option<Arc<Cover>>, DbErr>>;
 
-    async fn run(&self, questions: Vec<Self::Call>) {
+    async fn run(&self, questions: Vec<Self::Call>, _: &Latecomers<'_, Self::Call>) {
         let events: HashSet<EventId> = questions.iter().map(|question| question.key).collect();
         let found = store::find_covers(self.0.reads(), events).await.map(|covers| {
             let by_event = covers.into_iter().map(|(event, cover)| (event, Arc::new(cover)));

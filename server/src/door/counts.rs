@@ -7,7 +7,7 @@ use sea_orm::DbErr;
 
 use super::{arrivals::Arrivals, store};
 use crate::{
-    coalescing::{Bounds, Question, Runner},
+    coalescing::{Bounds, Latecomers, Question, Runner},
     database::Database,
 };
 
@@ -23,7 +23,7 @@ pub(super) struct ArrivalsOfEvents(pub(super) Database);
 impl Runner for ArrivalsOfEvents {
     type Call = Question<EventId, Result<Arrivals, DbErr>>;
 
-    async fn run(&self, questions: Vec<Self::Call>) {
+    async fn run(&self, questions: Vec<Self::Call>, _: &Latecomers<'_, Self::Call>) {
         let mut events: Vec<EventId> = questions.iter().map(|question| question.key).collect();
         events.sort_unstable();
         events.dedup();

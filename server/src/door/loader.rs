@@ -11,7 +11,7 @@ use sea_orm::DbErr;
 
 use super::store;
 use crate::{
-    coalescing::{Question, Runner},
+    coalescing::{Latecomers, Question, Runner},
     database::Database,
 };
 
@@ -25,7 +25,7 @@ pub(super) struct CheckInsOfBookings(pub(super) Database);
 impl Runner for CheckInsOfBookings {
     type Call = Question<BookingId, Result<CheckInTimes, DbErr>>;
 
-    async fn run(&self, questions: Vec<Self::Call>) {
+    async fn run(&self, questions: Vec<Self::Call>, _: &Latecomers<'_, Self::Call>) {
         let bookings: HashSet<BookingId> = questions.iter().map(|question| question.key).collect();
         let found = store::find_check_ins_of(self.0.reads(), bookings).await.map(|check_ins| {
             let mut by_booking: HashMap<BookingId, HashMap<i32, DateTime<Utc>>> = HashMap::new();

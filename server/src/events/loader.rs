@@ -6,7 +6,7 @@ use rowlock_entities::{EventId, event};
 use sea_orm::DbErr;
 
 use crate::{
-    coalescing::{Question, Runner},
+    coalescing::{Latecomers, Question, Runner},
     database::{Database, find_each_by_id},
 };
 
@@ -17,7 +17,7 @@ pub(super) struct EventsById(pub(super) Database);
 impl Runner for EventsById {
     type Call = Question<EventId, Result<Option<Arc<event::Model>>, DbErr>>;
 
-    async fn run(&self, questions: Vec<Self::Call>) {
+    async fn run(&self, questions: Vec<Self::Call>, _: &Latecomers<'_, Self::Call>) {
         let mut ids: Vec<EventId> = questions.iter().map(|question| question.key).collect();
         ids.sort_unstable();
         ids.dedup();

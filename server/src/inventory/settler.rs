@@ -9,7 +9,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    iter::zip,
+    iter::{self, zip},
     sync::Arc,
     time::Duration,
 };
@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    coalescing::Runner,
+    coalescing::{Latecomers, Runner},
     database::{Database, Fault, find_by_ids},
     jobs::{self, NewJob, Queue},
     live::{Hub, TicketCount},
@@ -61,7 +61,11 @@ pub(super) struct Settler {
 impl Runner for Settler {
     type Call = PendingCommand;
 
-    async fn run(&self, commands: Vec<PendingCommand>) {
+    async fn run(
+        &self,
+        commands: Vec<PendingCommand>,
+        latecomers: &Latecomers<'_, PendingCommand>,
+    ) {
         let commands = self.refuse_unavailable(commands).await;
         let deadline = Instant::now() + BATCH_TIMEOUT;
         let mut sub_batches = vec![SubBatch::new(commands)];
@@ -71,7 +75,7 @@ impl Runner for Settler {
                 sub_batch.fail(&InventoryError::Crowded);
                 continue;
             }
-            sub_batches.extend(self.run_sub_batch(sub_batch, deadline).await);
+            sub_batches.extend(self.run_sub_batch(sub_batch, latecomers, deadline).await);
         }
     }
 }
@@ -141,7 +145,12 @@ impl Settler {
 
     /// Runs a sub-batch, repeats it where that can help, and publishes its counts. Answers all
     /// callers, except those in the sub-batches that it returns.
-    async fn run_sub_batch(&self, mut sub_batch: SubBatch, deadline: Instant) -> Vec<SubBatch> {
+    async fn run_sub_batch(
+        &self,
+        mut sub_batch: SubBatch,
+        latecomers: &Latecomers<'_, PendingCommand>,
+        deadline: Instant,
+    ) -> Vec<SubBatch> {
         let mut unfinished = Vec::new();
         let mut backoff = Backoff::new();
         let mut constraint_violations = 0;
@@ -149,7 +158,7 @@ impl Settler {
         // only adds events.
         let mut in_doubt: Option<Vec<EventId>> = None;
         while !sub_batch.commands.is_empty() {
-            let error = match self.attempt(&mut sub_batch, deadline).await {
+            let error = match self.attempt(&mut sub_batch, latecomers, deadline).await {
                 Ok(decided) => {
                     self.publish(&decided, in_doubt.is_some());
                     unfinished.extend(sub_batch.take_undecided(decided.progress));
@@ -222,9 +231,11 @@ impl Settler {
     async fn attempt(
         &self,
         sub_batch: &mut SubBatch,
+        latecomers: &Latecomers<'_, PendingCommand>,
         deadline: Instant,
     ) -> Result<Decided, AttemptError> {
-        let (tx, decided) = self.db.with_deadline(deadline, self.prepare(sub_batch)).await?;
+        let preparing = self.prepare(sub_batch, latecomers);
+        let (tx, decided) = self.db.with_deadline(deadline, preparing).await?;
         match self.db.commit(tx, deadline).await {
             Ok(()) => {
                 self.unavailable.update(decided.changed.iter().map(Arc::as_ref), self.clock.now());
@@ -238,6 +249,7 @@ impl Settler {
     async fn prepare(
         &self,
         sub_batch: &mut SubBatch,
+        latecomers: &Latecomers<'_, PendingCommand>,
     ) -> Result<(DatabaseTransaction, Decided), DbErr> {
         let tx = self.db.begin().await?;
         let lock_wait = sub_batch.lock_wait;
@@ -245,6 +257,15 @@ impl Settler {
             store::lock_events(&tx, sub_batch.event_ids(), lock_wait.skips_events()).await?;
         // From here on nobody else changes these events' counts or bookings. On PostgreSQL, each
         // further statement sees everything that was committed before the lock was granted.
+        if !sub_batch.is_retry {
+            // Other servers may have held the lock for many batches. Whoever came meanwhile joins, or
+            // each server's batches would be the smaller, the more servers there are.
+            let locked: HashSet<EventId> = events.iter().map(|event| event.id).collect();
+            let fits = |command: &PendingCommand| {
+                event_ids(iter::once(command)).iter().all(|id| locked.contains(id))
+            };
+            latecomers.join(&mut sub_batch.commands, fits);
+        }
         if !self.lock_delay.is_zero() {
             sleep(self.lock_delay).await;
         }

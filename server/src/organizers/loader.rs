@@ -10,7 +10,7 @@ use sea_orm::DbErr;
 
 use super::store;
 use crate::{
-    coalescing::{Question, Runner},
+    coalescing::{Latecomers, Question, Runner},
     database::Database,
 };
 
@@ -21,7 +21,7 @@ pub(super) struct OrganizersById(pub(super) Database);
 impl Runner for OrganizersById {
     type Call = Question<OrganizerId, Result<Option<Arc<organizer::Model>>, DbErr>>;
 
-    async fn run(&self, questions: Vec<Self::Call>) {
+    async fn run(&self, questions: Vec<Self::Call>, _: &Latecomers<'_, Self::Call>) {
         let ids: HashSet<OrganizerId> = questions.iter().map(|question| question.key).collect();
         let found = store::find_organizers(self.0.reads(), ids).await.map(|rows| {
             let by_id = rows.into_iter().map(|row| (row.id, Arc::new(row)));

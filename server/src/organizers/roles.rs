@@ -7,7 +7,7 @@ use sea_orm::DbErr;
 
 use super::store::{self, Membership};
 use crate::{
-    coalescing::{Question, Runner},
+    coalescing::{Latecomers, Question, Runner},
     database::Database,
 };
 
@@ -19,7 +19,7 @@ pub(super) struct Roles(pub(super) Database);
 impl Runner for Roles {
     type Call = Question<Membership, Result<Option<Role>, DbErr>>;
 
-    async fn run(&self, questions: Vec<Self::Call>) {
+    async fn run(&self, questions: Vec<Self::Call>, _: &Latecomers<'_, Self::Call>) {
         let users: HashSet<UserId> = questions.iter().map(|question| question.key.user).collect();
         let found = store::find_memberships(self.0.reads(), users).await.map(|rows| {
             let by_key = rows.into_iter().map(|row| {

@@ -150,6 +150,42 @@ async fn a_sold_out_event_is_refused_without_waiting_for_its_lock() {
     lock.rollback().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_arrive_while_a_lock_is_awaited_join_the_transaction_that_waits() {
+    let app = App::start_with(Engine::Postgres, &["--booking-lanes", "1"]).await;
+    let (event, other) = (app.event("Concert", 100).await, app.event("Other", 100).await);
+    let users = app.users(32).await;
+    let before = count_transactions(&app, &event).await;
+    let lock = app.lock_event(&event).await;
+    let first = app.book(&users[0], &event, 1);
+    let others = async {
+        wait_until(Duration::from_secs(10), "a transaction waits for the event", async || {
+            waiting_transactions(&app).await > 0
+        })
+        .await;
+        let same = join_all(users[1..31].iter().map(|user| app.book(user, &event, 1)));
+        let different = async {
+            wait_for_metric(&app, WAITING, 30.0).await;
+            app.book(&users[31], &other, 1).await
+        };
+        let release = async {
+            wait_for_metric(&app, WAITING, 31.0).await;
+            lock.rollback().await.unwrap();
+        };
+        let (mut answers, different, ()) = tokio::join!(same, different, release);
+        answers.push(different);
+        answers
+    };
+    let (first, mut answers) = tokio::join!(first, others);
+    answers.push(first);
+    for answer in &answers {
+        assert_eq!(answer["__typename"], "BookEventSuccess", "{answer}");
+    }
+    assert_eq!(count_transactions(&app, &event).await, before + 1);
+    assert_eq!(app.remaining_tickets(&event).await, 69);
+    app.assert_nothing_oversold().await;
+}
+
 /// A read can see a booking that no standby has yet. The commit of a transaction with a row lock
 /// waits for the standby, so its answer survives the loss of the primary.
 #[tokio::test(flavor = "multi_thread")]
