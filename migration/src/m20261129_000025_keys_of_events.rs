@@ -4,7 +4,10 @@
 //! Servers of the version before look for a key without its event. The index begins with the columns
 //! that they ask for.
 
-use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
+use sea_orm_migration::{
+    prelude::*,
+    sea_orm::{ConnectionTrait, DbBackend, Statement},
+};
 
 use crate::{
     m20261124_000004_lean_booking_indexes::by_key_if_given,
@@ -58,6 +61,23 @@ async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbE
     Ok(())
 }
 
+/// # Errors
+/// When a user has used one key for two events, which the index of before does not allow.
+async fn refuse_shared_keys(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM bookings WHERE idempotency_key IS NOT NULL \
+               GROUP BY user_id, idempotency_key HAVING count(*) > 1) AS shared";
+    let statement = Statement::from_string(manager.get_database_backend(), sql);
+    let row = manager.get_connection().query_one_raw(statement).await?;
+    let shared: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
+    match shared {
+        0 => Ok(()),
+        _ => Err(DbErr::Migration(format!(
+            "{shared} idempotency keys belong to several bookings of a user, which the version \
+             before does not allow: set idempotency_key to NULL in all but one of them"
+        ))),
+    }
+}
+
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     // Indexes are made without keeping anybody from writing, which takes several transactions.
@@ -76,8 +96,8 @@ impl MigrationTrait for Migration {
         run(manager, &[REPLACED_BOOKING_OF_EVENT, REPLACED_BY_UPDATE_OF_EVENT]).await
     }
 
-    /// Fails if a user has used one key for two events.
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        refuse_shared_keys(manager).await?;
         if manager.get_database_backend() == DbBackend::Postgres {
             return replace_on_postgres(manager, BY_EVENT, BY_USER, ON_USER).await;
         }

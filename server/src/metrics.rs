@@ -177,7 +177,7 @@ impl Metrics {
         );
         registry.register_with_unit(
             "queue_wait",
-            "How long calls waited until their batch began",
+            "How long calls waited until their batch began or they joined it",
             Unit::Seconds,
             queues.wait.clone(),
         );

@@ -82,7 +82,7 @@ pub(crate) struct Bounds {
     pub(crate) max_batch: usize,
     /// Maximum number of calls that wait for the next batches.
     pub(crate) max_waiting: usize,
-    /// Longest time that a call waits until its batch starts.
+    /// Longest time that a call waits until its batch starts, or it joins one.
     pub(crate) wait_timeout: Duration,
 }
 
@@ -133,7 +133,7 @@ impl<R: Runner> Batcher<R> {
         Self(Arc::new(Shared { runner, bounds, metrics, state, became_idle: Notify::new() }))
     }
 
-    /// Queues a call. It does not run if its caller goes away before its batch starts; once
+    /// Queues a call. It does not run if its caller goes away before it is in a batch; once
     /// started, it runs to its end. A call that can't be queued is refused at once.
     pub(crate) fn submit(&self, call: R::Call) {
         let mut state = self.0.state.lock();
@@ -201,6 +201,7 @@ impl<R: Runner> Shared<R> {
                 state: &self.state,
                 metrics: &self.metrics,
                 max_batch: self.bounds.max_batch,
+                started_with: count,
                 is_closed: AtomicBool::new(false),
             };
             let run = self.runner.run(calls, &latecomers).instrument(span);
@@ -213,7 +214,7 @@ impl<R: Runner> Shared<R> {
                     () = sleep_until(self.next_wait_timeout()) => self.refuse_overdue(),
                 }
             }
-            latecomers.close(count);
+            latecomers.close(0);
             self.metrics.took(started.elapsed());
         }
     }
@@ -264,6 +265,8 @@ pub(crate) struct Latecomers<'a, C> {
     state: &'a Mutex<State<C>>,
     metrics: &'a QueueMetrics,
     max_batch: usize,
+    /// The number of calls that the batch had at its start, of which some may be answered already.
+    started_with: usize,
     is_closed: AtomicBool,
 }
 
@@ -274,6 +277,7 @@ impl<C: Call> Latecomers<'_, C> {
         if self.is_closed.load(Ordering::Relaxed) {
             return;
         }
+        let before = batch.len();
         let mut state = self.state.lock();
         while batch.len() < self.max_batch
             && let Some(first) = state.queue.front()
@@ -289,13 +293,13 @@ impl<C: Call> Latecomers<'_, C> {
         }
         self.metrics.waiting(state.queue.len());
         drop(state);
-        self.close(batch.len());
+        self.close(batch.len() - before);
     }
 
-    /// Nobody joins any more. The batch has so many calls.
-    fn close(&self, calls: usize) {
+    /// Nobody joins any more. So many calls have joined.
+    fn close(&self, joined: usize) {
         if !self.is_closed.swap(true, Ordering::Relaxed) {
-            self.metrics.closed(calls);
+            self.metrics.closed(self.started_with + joined);
         }
     }
 }

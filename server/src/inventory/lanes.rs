@@ -1,5 +1,6 @@
 //! The lanes that all commands go through. Each event hashes to one lane. A lane runs one
-//! transaction after another, each for the commands that wait at its start.
+//! transaction after another, each for the commands that wait when it begins, and for those
+//! that arrive while it waits for its locks.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},

@@ -234,7 +234,7 @@ impl Settler {
         latecomers: &Latecomers<'_, PendingCommand>,
         deadline: Instant,
     ) -> Result<Decided, AttemptError> {
-        let preparing = self.prepare(sub_batch, latecomers);
+        let preparing = self.prepare(sub_batch, latecomers, deadline);
         let (tx, decided) = self.db.with_deadline(deadline, preparing).await?;
         match self.db.commit(tx, deadline).await {
             Ok(()) => {
@@ -250,6 +250,7 @@ impl Settler {
         &self,
         sub_batch: &mut SubBatch,
         latecomers: &Latecomers<'_, PendingCommand>,
+        deadline: Instant,
     ) -> Result<(DatabaseTransaction, Decided), DbErr> {
         let tx = self.db.begin().await?;
         let lock_wait = sub_batch.lock_wait;
@@ -257,9 +258,10 @@ impl Settler {
             store::lock_events(&tx, sub_batch.event_ids(), lock_wait.skips_events()).await?;
         // From here on nobody else changes these events' counts or bookings. On PostgreSQL, each
         // further statement sees everything that was committed before the lock was granted.
-        if !sub_batch.is_retry {
-            // Other servers may have held the lock for many batches. Whoever came meanwhile joins, or
-            // each server's batches would be the smaller, the more servers there are.
+        let has_time = deadline.saturating_duration_since(Instant::now()) >= BATCH_TIMEOUT / 2;
+        if !sub_batch.is_retry && has_time {
+            // Other servers may have held the lock for many batches. Requests that arrived meanwhile
+            // join. Otherwise, batches would shrink as servers are added.
             let locked: HashSet<EventId> = events.iter().map(|event| event.id).collect();
             let fits = |command: &PendingCommand| {
                 event_ids(iter::once(command)).iter().all(|id| locked.contains(id))

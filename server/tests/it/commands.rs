@@ -22,6 +22,7 @@ use crate::{
 };
 
 on_both_engines! {
+    a_migration_is_not_undone_where_its_bookings_break_the_rules_of_before
     the_audit_finds_a_count_that_disagrees_with_its_bookings
     the_audit_finds_bookings_that_do_not_fit_their_event
     seeding_again_moves_demo_events_that_are_over_and_have_no_bookings
@@ -274,6 +275,35 @@ async fn migrations_run_up_and_down_and_up_on_both_engines() {
         assert!(run(&["migrate"]).0);
         assert!(run(&["seed", "--demo-users"]).1.contains("12 demo events and 3 demo users"));
     }
+}
+
+async fn a_migration_is_not_undone_where_its_bookings_break_the_rules_of_before(app: App) {
+    let events = [app.event("One", 5).await, app.event("Two", 5).await];
+    let user = app.user().await;
+    for event in &events {
+        let input = json!({ "eventId": event, "idempotencyKey": "k" });
+        app.data(Some(&user), BOOK, json!({ "input": input })).await;
+    }
+    let names = Migrator::migrations().into_iter().map(|migration| migration.name().to_owned());
+    let from = names.skip_while(|name| !name.contains("keys_of_events")).count().to_string();
+    let folder = TempDir::new().unwrap();
+    let undo = || {
+        let mut migrate = rowlock_command(folder.path());
+        migrate.args(["migrate", "--down", &from, "--yes"]).env("DATABASE_URL", &app.database_url);
+        let output = migrate.output().unwrap();
+        (output.status.success(), utf8(&output.stdout) + &utf8(&output.stderr))
+    };
+    let (succeeded, output) = undo();
+    assert!(!succeeded && output.contains("1 idempotency keys belong to several"), "{output}");
+    assert!(output.contains("set idempotency_key to NULL in all but one"), "{output}");
+    let input = json!({ "eventId": events[1], "idempotencyKey": "k" });
+    let repeated = app.data(Some(&user), BOOK, json!({ "input": input })).await;
+    assert_eq!(repeated["bookEvent"]["__typename"], "BookEventSuccess", "nothing is half undone");
+    let forget = "UPDATE bookings SET idempotency_key = NULL \
+                  WHERE event_id = (SELECT id FROM events WHERE title = 'Two')";
+    app.execute_sql(forget).await;
+    let (succeeded, output) = undo();
+    assert!(succeeded, "{output}");
 }
 
 async fn the_audit_finds_a_count_that_disagrees_with_its_bookings(app: App) {

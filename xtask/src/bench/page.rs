@@ -91,8 +91,8 @@ pub(super) fn write(rows: &[Row], setup: &Setup) -> Result<()> {
          user. The baseline is pgbench on the same PostgreSQL with the same schema and the\n  \
          default settings, with prepared statements and the script below. It is tried with 1 to\n  \
          32 clients, and each run takes the better of the two best numbers.\n\
-         - **servers**: the same for one event, with the requests going to three servers in turn.\n  \
-         The baseline is one of them, alone.\n\
+         - **servers**: the same for one event on 1,024 connections, with the requests going to\n  \
+         three servers in turn. The baseline is one of them, alone.\n\
          - **refusal**: a sale at half of the rate of refusals that was just measured, with ten\n  \
          times as many requests as tickets. Waiting for a free connection is part of the\n  \
          latency. After the same sale with the load test killed halfway, `rowlock audit` must\n  \
@@ -112,9 +112,10 @@ pub(super) fn write(rows: &[Row], setup: &Setup) -> Result<()> {
          A request costs at least what `{{ __typename }}` costs on the same server and connections,\n\
          the load test's share included. A booking also costs what the statements of its batch\n\
          cost the database, played alone: by pgbench on one connection, in transactions of 256\n\
-         bookings with their mails' job; on SQLite by its own program. With `c` cores, `r` such\n\
-         requests and `b` such bookings per second, the limit is `c / (c / r + 1 / b)`. That of\n\
-         refusals is `r`.\n\n\
+         bookings with their mails' job that don't wait for the disk; on SQLite by its own program,\n\
+         without that job and without looking for earlier bookings. With `c` cores, `r` such\n\
+         requests per second of busy cores and `b` such bookings per second, the limit is\n\
+         `c / (c / r + 1 / b)`, and `b` at most. That of refusals is `r`.\n\n\
          ## The script for one event\n\n```sql\n{}```\n\n## Plots\n\n\
          Bars are medians and dots are runs. The baseline is grey.\n\n{plots}",
         table(rows),
