@@ -31,10 +31,11 @@ pub(super) fn script(events: u32) -> String {
     format!(
         "{NEXT_USER}\\set event :turn % {events}\n\\set user :turn / {events}\n\
          BEGIN;\n\
-         SELECT remaining_tickets, starts_at FROM events WHERE id = {event} FOR NO KEY UPDATE;\n\
-         INSERT INTO bookings (id, event_id, user_id, quantity, status, created_at) \
-         VALUES (gen_random_uuid(), {event}, \
-         {user}, 1, 'CONFIRMED', now());\n\
+         SELECT remaining_tickets, starts_at, price_minor AS price, currency FROM events \
+         WHERE id = {event} FOR NO KEY UPDATE \\gset\n\
+         INSERT INTO bookings (id, event_id, user_id, quantity, unit_price_minor, currency, \
+         status, created_at) VALUES (gen_random_uuid(), {event}, {user}, 1, :price, :currency, \
+         'CONFIRMED', now());\n\
          UPDATE events SET remaining_tickets = remaining_tickets - 1, \
          count_version = count_version + 1 WHERE id = {event};\n\
          COMMIT;\n"

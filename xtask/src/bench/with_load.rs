@@ -404,6 +404,8 @@ const SQLITE_BOOKINGS_IN_BATCHES: u32 = 256 * BATCH;
 fn sqlite_rate(setup: &Setup, file: &str, numbers: Range<u32>, batch: u32) -> Result<f64> {
     let event = format!("X'{}'", event_id(0).replace('-', ""));
     let user = |number: u32| format!("X'1000000000007000800000000{number:07x}'");
+    // They grow, as those of the server.
+    let booking = |number: u32| format!("X'2000000000007000800000000{number:07x}'");
     let mut users = "PRAGMA foreign_keys = ON;\nBEGIN;\n".to_owned();
     let mut script = "PRAGMA synchronous = FULL;\nPRAGMA foreign_keys = ON;\n".to_owned();
     for first in numbers.clone().step_by(batch as usize) {
@@ -415,7 +417,7 @@ fn sqlite_rate(setup: &Setup, file: &str, numbers: Range<u32>, batch: u32) -> Re
                 "INSERT INTO users (id, email, name, password_hash, created_at) \
                  VALUES ({user}, 'one-{number}@example.test', 'one', '', datetime());"
             );
-            rows.push(format!("(randomblob(16), {event}, {user}, 1, 'CONFIRMED', datetime())"));
+            rows.push(format!("({}, {user})", booking(number)));
         }
         let rows = rows.join(", ");
         let _ = write!(
@@ -423,8 +425,9 @@ fn sqlite_rate(setup: &Setup, file: &str, numbers: Range<u32>, batch: u32) -> Re
             "BEGIN IMMEDIATE;\n\
              INSERT INTO count_keeping VALUES (1);\n\
              SELECT 1 FROM events WHERE id = {event} AND remaining_tickets < 0;\n\
-             INSERT INTO bookings (id, event_id, user_id, quantity, status, created_at) \
-             VALUES {rows};\n\
+             INSERT INTO bookings (id, event_id, user_id, quantity, unit_price_minor, currency, \
+             status, created_at) SELECT column1, events.id, column2, 1, price_minor, currency, \
+             'CONFIRMED', datetime() FROM (VALUES {rows}) JOIN events ON events.id = {event};\n\
              UPDATE events SET remaining_tickets = remaining_tickets - {batch}, \
              count_version = count_version + 1 WHERE id = {event};\n\
              DELETE FROM count_keeping;\n\
