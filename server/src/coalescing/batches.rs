@@ -363,7 +363,7 @@ mod tests {
         }
     }
 
-    /// Batches of these numbers let others of these join.
+    /// Calls with this number or a higher one can join each other's batches.
     const JOINABLE: u32 = 1_000;
 
     struct Fixture {

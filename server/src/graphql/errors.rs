@@ -454,8 +454,8 @@ impl From<InventoryError> for ApiError {
             }
             InventoryError::Rejected(Rejection::IdempotencyKeyReused) => Self::field(
                 "idempotencyKey",
-                "This idempotencyKey was used for another number of tickets of this event. Use a new one for \
-                 each new booking, and the same one only to repeat a request.",
+                "This idempotencyKey was used for another number of tickets of this event. Use a \
+                 new one for each new booking, and the same one only to repeat a request.",
             ),
             InventoryError::InDoubt => Self::Unavailable {
                 message: "The connection to the database broke while this change was being stored. \

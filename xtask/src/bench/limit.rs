@@ -6,7 +6,7 @@ use std::{fs, thread::available_parallelism};
 use anyhow::Result;
 
 use super::{
-    deployment::{CONNECTIONS, Deployment, event_id, psql},
+    deployment::{CONNECTIONS, Deployment, LoadResults, event_id, psql},
     pgbench::{BATCH, Pgbench, create_users, user_id},
     setup::Setup,
 };
@@ -19,12 +19,16 @@ const BOOKINGS_PER_SECOND: u64 = 100_000;
 const OPTIONS: &str = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off \
                        -c synchronous_commit=off";
 
-/// Requests for `{ __typename }` per second, if all cores are busy with them.
-pub(super) fn typename_rate(deployment: &Deployment<'_>) -> Result<f64> {
+/// Asks for `{ __typename }`, which the load test calls looking at nothing.
+pub(super) fn ask_for_nothing(deployment: &Deployment<'_>) -> Result<LoadResults> {
     let args = [&["--look", "nothing"][..], &CONNECTIONS].concat();
     let args: Vec<String> = args.into_iter().map(str::to_owned).collect();
-    let found = deployment.run_load("browse", &args)?;
-    // The cores may have had time for more.
+    deployment.run_load("browse", &args)
+}
+
+/// Requests for `{ __typename }` per second, if all cores were busy with them.
+pub(super) fn most_requests(deployment: &Deployment<'_>) -> Result<f64> {
+    let found = ask_for_nothing(deployment)?;
     Ok(found.rate("nothing")? / found.number(&["machine_busy"])?)
 }
 

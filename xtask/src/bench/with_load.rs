@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::{
     deployment::{CONNECTIONS, Deployment, LoadResults, OPEN_EVENTS, PROFILE, event_id},
-    limit::{self, limit, typename_rate},
+    limit::{self, ask_for_nothing, limit, most_requests},
     pgbench::{BATCH, Pgbench},
     row::{Row, Run, Target},
     setup::Setup,
@@ -55,7 +55,7 @@ fn rush(deployment: &Deployment, events: &[&str], tokens: &str) -> Result<LoadRe
     deployment.run_load("rush", &args.into_iter().map(str::to_owned).collect::<Vec<_>>())
 }
 
-/// What limits a rate, besides the requests.
+/// Tells what limits a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Limit {
     /// It is not known.
@@ -93,7 +93,7 @@ fn against_pgbench(
         let tokens = deployment.new_users()?;
         let requests = match limited_by {
             Limit::Unknown => None,
-            Limit::Requests | Limit::Batches => Some(typename_rate(&deployment)?),
+            Limit::Requests | Limit::Batches => Some(most_requests(&deployment)?),
         };
         let found = rush(&deployment, wanted, &tokens.to_string_lossy())?;
         let mut note = format!("{}; pgbench with {clients} clients", found.note()?);
@@ -144,7 +144,7 @@ pub(super) fn sold_out(setup: &Setup) -> Result<Vec<Row>> {
     )
 }
 
-/// One event, booked by three servers in turn with one.
+/// Three servers book one event, and one does before them.
 pub(super) fn servers(setup: &Setup) -> Result<Vec<Row>> {
     let deployment = Deployment::on_postgres(setup, "servers", OPEN_EVENTS, 0)?;
     let others =
@@ -207,7 +207,7 @@ pub(super) fn browse(setup: &Setup) -> Result<Vec<Row>> {
     };
     let names = ("browse", "first pages of the list", "/s");
     let row = measure(setup, names, Target::AtLeast(0.5), || {
-        let baseline = typename_rate(&deployment)?;
+        let baseline = ask_for_nothing(&deployment)?.rate("nothing")?;
         let found = browse()?;
         Ok((Run::against(baseline, found.rate("list")?), found.note()?))
     })?;
@@ -381,7 +381,7 @@ pub(super) fn embedded(setup: &Setup) -> Result<Vec<Row>> {
         let baseline = rate(SQLITE_BOOKINGS, 1)?;
         let bookings = rate(SQLITE_BOOKINGS_IN_BATCHES, BATCH)?;
         let tokens = deployment.new_users()?;
-        let requests = typename_rate(&deployment)?;
+        let requests = most_requests(&deployment)?;
         let found = rush(&deployment, &["--event", &event], &tokens.to_string_lossy())?;
         let note = format!(
             "{}; {requests:.0} requests for `{{ __typename }}` per second, {bookings:.0} bookings \

@@ -173,7 +173,7 @@ impl Node {
         }
     }
 
-    /// What Patroni's API says at this path, if it says yes.
+    /// Returns what Patroni's API says at this path, if it says yes.
     pub(super) fn ask(&self, path: &str) -> Result<Value> {
         let answer = get_within(&self.api, path, API_TIMEOUT)?;
         ensure!(answer.lines().next().is_some_and(|line| line.contains(" 200 ")), "{answer}");
