@@ -48,3 +48,19 @@ pub(super) async fn method_not_allowed() -> Response {
     line.finish(&mut response);
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size of what an asynchronous function of three arguments keeps while it runs, in bytes.
+    fn size_of_future<A, B, C, F>(_: impl Fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_request_is_small_until_it_is_executed() {
+        // The layers above move a request several times. What executes it is boxed.
+        assert!(size_of_future(post) <= 4_096, "{} bytes", size_of_future(post));
+    }
+}

@@ -194,7 +194,9 @@ async fn answer(
     let media_type = match accept.form(operation.kind) {
         Some(Form::Single(media_type)) => media_type,
         Some(Form::Stream(format)) => {
-            return streaming::answer(app, api, *address, admitted, viewer, format).await;
+            // Boxed, because most answers are no streams, and each request would be as large.
+            let streaming = streaming::answer(app, api, *address, admitted, viewer, format);
+            return Box::pin(streaming).await;
         }
         None => {
             let error = match operation.kind {

@@ -2,6 +2,7 @@
 
 use std::{
     hash::{Hash, Hasher},
+    pin::Pin,
     sync::Arc,
 };
 
@@ -56,7 +57,7 @@ impl Read for PublicQuery {
         let (request, variables) = parameters.into_request();
         let (id, document) = (RequestId::new(), Arc::clone(&self.document));
         let request = request.data(Viewer::Anonymous).data(id.clone());
-        let running = api.run_shared(document, request, &variables);
+        let running = Box::pin(api.run_shared(document, request, &variables));
         answer(running, id, &self.label, self.media_type).await.0
     }
 }
@@ -69,11 +70,13 @@ pub(super) async fn execute(
 ) -> (Answer, HeaderMap) {
     let id = RequestId::new();
     let label = Arc::clone(&admitted.operation.label);
-    answer(api.run(admitted.data(id.clone())), id, &label, media_type).await
+    let running = Box::pin(api.run(admitted.data(id.clone())));
+    answer(running, id, &label, media_type).await
 }
 
+/// What runs is large, so it is boxed: a request's future is moved several times.
 async fn answer(
-    running: impl Future<Output = GraphqlResponse>,
+    running: Pin<Box<impl Future<Output = GraphqlResponse>>>,
     id: RequestId,
     label: &str,
     media_type: &'static str,

@@ -1,9 +1,8 @@
 //! The trace that a request is a part of, if its client says so in the headers of W3C Trace Context:
 //! <https://www.w3.org/TR/trace-context/>.
 
-use std::pin::pin;
-
 use axum::http::{HeaderMap, HeaderName};
+use futures_util::future::Either;
 use opentelemetry::{
     Context,
     context::FutureExt,
@@ -43,11 +42,12 @@ impl TraceParent {
     }
 
     /// Runs the request's work as a part of the trace.
-    pub(super) async fn run<F: Future>(self, work: F) -> F::Output {
-        let work = pin!(work);
+    ///
+    /// An async function would hold the work twice, and each request is moved several times.
+    pub(super) fn run<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
         match self.0 {
-            Some(context) => work.with_context(context).await,
-            None => work.await,
+            Some(context) => Either::Left(work.with_context(context)),
+            None => Either::Right(work),
         }
     }
 }
