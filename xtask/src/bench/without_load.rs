@@ -23,6 +23,10 @@ use crate::{
 /// Many, as the time of a start varies.
 const START_COUNT: u32 = 10;
 const START_TIMEOUT: Duration = Duration::from_secs(10);
+const READING_INTERVAL: Duration = Duration::from_millis(500);
+const MAX_READINGS: u32 = 20;
+/// Memory that grows less than this between two readings has settled.
+const SETTLED_MIB: f64 = 0.1;
 
 pub(super) fn start(setup: &Setup) -> Result<Vec<Row>> {
     let database = format!("sqlite:{}", setup.folder.join("start.db").display());
@@ -39,7 +43,7 @@ pub(super) fn start(setup: &Setup) -> Result<Vec<Row>> {
             .spawn()
             .context("starting rowlock")?;
         let ready = wait_until_ready(&mut server, &address, started);
-        let resident = resident_mib(server.id());
+        let resident = settled_mib(server.id());
         server.kill()?;
         server.wait()?;
         let (millis, mib) = (ready?.as_secs_f64() * 1_000.0, resident?);
@@ -68,6 +72,21 @@ fn wait_until_ready(server: &mut Child, address: &str, started: Instant) -> Resu
         std::thread::sleep(Duration::from_millis(1));
     }
     bail!("rowlock was not ready after {} s", START_TIMEOUT.as_secs())
+}
+
+/// A server's memory once it has stopped growing. Right after a start it is less: the first looks for
+/// jobs are still to come, and the kernel may make huge pages of its memory.
+fn settled_mib(pid: u32) -> Result<f64> {
+    let mut before = resident_mib(pid)?;
+    for _ in 0..MAX_READINGS {
+        std::thread::sleep(READING_INTERVAL);
+        let now = resident_mib(pid)?;
+        if now - before < SETTLED_MIB {
+            return Ok(now);
+        }
+        before = now;
+    }
+    bail!("the memory of an idle server grows and grows: {before:.1} MiB")
 }
 
 fn resident_mib(pid: u32) -> Result<f64> {
