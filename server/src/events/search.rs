@@ -20,7 +20,7 @@ use sea_orm::{
 use super::{
     order::{EventFilter, Position, SortKey},
     scope::PRICE_KEY,
-    search_key::{pieces_query, short_pieces},
+    search_key::{is_common, pieces_query, short_pieces},
 };
 use crate::{
     database::{ReadRow, read_each},
@@ -85,22 +85,30 @@ impl EventFilter {
     }
 
     /// Words without trigrams get no `LIKE`: the planner would read the whole index over trigrams for
-    /// it.
+    /// it. Those whose pieces are in many texts get no index either, if another word has one: they are
+    /// looked for in what that one finds.
     fn has_words_on_postgres(&self) -> Condition {
-        let (mut condition, mut short) = (Condition::all(), Vec::new());
+        let (mut condition, mut indexed) = (Condition::all(), Vec::new());
+        let all_are_common = self.words.iter().all(|word| is_common(word));
         for word in &self.words {
             let pieces = short_pieces(word);
             if pieces.is_empty() {
                 condition = condition.add(Expr::col(SEARCH_KEY).like(contains(word)));
-            } else if pieces.len() > 1 {
+                continue;
+            }
+            let has_index = all_are_common || !is_common(word);
+            // A word of one piece is the same as the piece.
+            if !has_index || pieces.len() > 1 {
                 let place = Func::cust("strpos").arg(Expr::col(SEARCH_KEY)).arg(word.as_str());
                 condition = condition.add(Expr::from(place).gt(0));
             }
-            short.extend(pieces);
+            if has_index {
+                indexed.extend(pieces);
+            }
         }
-        condition.add_option((!short.is_empty()).then(|| {
+        condition.add_option((!indexed.is_empty()).then(|| {
             Expr::cust("events_short_pieces(search_key)")
-                .binary(PgBinOper::Contains, Expr::val(short))
+                .binary(PgBinOper::Contains, Expr::val(indexed))
         }))
     }
 }

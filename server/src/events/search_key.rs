@@ -95,6 +95,12 @@ pub(super) fn short_pieces(word: &str) -> Vec<String> {
     letters.windows(2).map(|letters| letters.iter().collect()).collect()
 }
 
+/// Whether the short pieces of a word are in many texts: it is short itself, or has signs besides
+/// letters and digits of ASCII, as "no." has.
+pub(super) fn is_common(word: &str) -> bool {
+    word.chars().count() < MAX_PIECE_CHARS || word.is_ascii() && !short_pieces(word).is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,5 +153,10 @@ mod tests {
         assert_eq!(short_pieces("ab"), ["ab"]);
         assert_eq!(short_pieces("日本語"), ["日本", "本語"]);
         assert!(short_pieces("jazz").is_empty());
+        let common: Vec<&str> = ["ab", "no.", "京", "日本語", "jazz", "c++"]
+            .into_iter()
+            .filter(|w| is_common(w))
+            .collect();
+        assert_eq!(common, ["ab", "no.", "京", "c++"]);
     }
 }
