@@ -86,6 +86,12 @@ pub(super) fn sqlite_options(
 pub(super) const INDEX_PLANS_ONLY: [(&str, &str); 3] =
     [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
 
+/// Plans a statement once in each session. By default, PostgreSQL compares what each use may cost, and
+/// plans anew whenever the values are a little fewer than it expects. For a table with as many indexes
+/// as that of events, that takes longer than the statement.
+pub(super) const PLAN_CACHE_MODE: &str = "plan_cache_mode";
+const ONE_PLAN: &str = "force_generic_plan";
+
 /// What the test of a PostgreSQL connection asks.
 #[derive(Clone, Debug)]
 pub(super) enum ConnectionTest {
@@ -170,7 +176,8 @@ pub(super) fn postgres_options(
         // A server that hangs or is cut off must not keep its row locks.
         ("idle_in_transaction_session_timeout", millis(IDLE_IN_TRANSACTION_TIMEOUT)),
     ];
-    let plans = INDEX_PLANS_ONLY.map(|(setting, value)| (setting, value.to_owned()));
+    let plans = INDEX_PLANS_ONLY.into_iter().chain([(PLAN_CACHE_MODE, ONE_PLAN)]);
+    let plans = plans.map(|(setting, value)| (setting, value.to_owned()));
     let settings: Arc<[_]> = session_settings.into_iter().chain(plans).collect();
     let mut options = pool_options(url, connections);
     options.map_sqlx_postgres_pool_opts(move |pool| {
