@@ -15,8 +15,8 @@ use super::{
     health::Availability,
     nodes::Nodes,
     pools::{
-        ConnectionTest, INDEX_PLANS_ONLY, PLAN_CACHE_MODE, Purpose, create_parent_folder,
-        postgres_options, sqlite_options,
+        ConnectionTest, INDEX_PLANS_ONLY, Purpose, create_parent_folder, postgres_options,
+        sqlite_options,
     },
     reads::READ_TIMEOUT,
     replication::RequiredWal,
@@ -196,8 +196,6 @@ impl Database {
             for (setting, _) in INDEX_PLANS_ONLY {
                 snapshot.execute_unprepared(&format!("SET LOCAL {setting} = on")).await?;
             }
-            let as_by_default = format!("SET LOCAL {PLAN_CACHE_MODE} = auto");
-            snapshot.execute_unprepared(&as_by_default).await?;
             snapshot.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
         }
         Ok(snapshot)

@@ -86,10 +86,10 @@ pub(super) fn sqlite_options(
 pub(super) const INDEX_PLANS_ONLY: [(&str, &str); 3] =
     [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
 
-/// Plans a statement once in each session. By default, PostgreSQL compares what each use may cost, and
-/// plans anew whenever the values are a little fewer than it expects. For a table with as many indexes
-/// as that of events, that takes longer than the statement.
-pub(super) const PLAN_CACHE_MODE: &str = "plan_cache_mode";
+/// Has a session plan each statement once. By default, PostgreSQL compares what each use may cost, and
+/// plans anew if there are fewer values than it expects. For a table with as many indexes as that of
+/// events, that takes longer than to find a row by its key. The plan of a list or a count depends on its
+/// values.
 const ONE_PLAN: &str = "force_generic_plan";
 
 /// What the test of a PostgreSQL connection asks.
@@ -160,24 +160,24 @@ pub(super) fn postgres_options(
     purpose: Purpose,
 ) -> ConnectOptions {
     let (trust, mark) = (trust.clone(), mark.clone());
-    let (statement_timeout, keeps_counts) = match purpose {
-        Purpose::Reads(timeout) => (timeout, ""),
-        Purpose::Writes => (Duration::ZERO, "on"),
-        Purpose::Messages => (Duration::ZERO, ""),
+    let (statement_timeout, keeps_counts, plan_cache_mode) = match purpose {
+        Purpose::Reads(timeout) => (timeout, "", "auto"),
+        Purpose::Writes => (Duration::ZERO, "on", ONE_PLAN),
+        Purpose::Messages => (Duration::ZERO, "", "auto"),
     };
     let millis = |time: Duration| time.as_millis().to_string();
     let session_settings = [
         // PostgreSQL takes zero as "no limit".
         ("statement_timeout", millis(statement_timeout)),
         ("rowlock.keeps_counts", keeps_counts.to_owned()),
+        ("plan_cache_mode", plan_cache_mode.to_owned()),
         // As a session default it costs no round trip per transaction.
         ("default_transaction_isolation", "read committed".to_owned()),
         ("lock_timeout", millis(LOCK_TIMEOUT)),
         // A server that hangs or is cut off must not keep its row locks.
         ("idle_in_transaction_session_timeout", millis(IDLE_IN_TRANSACTION_TIMEOUT)),
     ];
-    let plans = INDEX_PLANS_ONLY.into_iter().chain([(PLAN_CACHE_MODE, ONE_PLAN)]);
-    let plans = plans.map(|(setting, value)| (setting, value.to_owned()));
+    let plans = INDEX_PLANS_ONLY.map(|(setting, value)| (setting, value.to_owned()));
     let settings: Arc<[_]> = session_settings.into_iter().chain(plans).collect();
     let mut options = pool_options(url, connections);
     options.map_sqlx_postgres_pool_opts(move |pool| {
