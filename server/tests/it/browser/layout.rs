@@ -93,6 +93,8 @@ async fn nothing_jumps_while_pages_and_pictures_load() {
         {
             browser.open(&format!("{}{path}", app.url)).await;
             browser.expect_text("h1", heading).await;
+            // The server's page was replaced by the client's.
+            browser.expect_none("#shell").await;
             browser.expect_none(".skeleton").await;
             let loaded = "return [...document.images].every(image => image.complete)";
             browser.wait_for(loaded, |loaded| *loaded == true).await;
@@ -102,6 +104,7 @@ async fn nothing_jumps_while_pages_and_pictures_load() {
     }
     let shown = "return document.images.length";
     browser.open(&format!("{}/events/{event}", app.url)).await;
+    browser.expect_none("#shell").await;
     browser.wait_for(shown, |shown| *shown == 1).await;
     let picture =
         "const { alt, srcset } = document.images[0]; return [alt, srcset.split(',').length]";
