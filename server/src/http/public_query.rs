@@ -74,7 +74,8 @@ pub(super) async fn execute(
     answer(running, id, &label, media_type).await
 }
 
-/// What runs is large, so it is boxed: a request's future is moved several times.
+/// Waits for a response, and makes an answer and its headers of it. The work is boxed, because it is
+/// large, and a request's future is moved several times.
 async fn answer(
     running: Pin<Box<impl Future<Output = GraphqlResponse>>>,
     id: RequestId,
