@@ -38,20 +38,23 @@ async fn a_page_that_is_seen_again_shows_a_changed_price() {
 async fn a_price_that_changed_while_the_page_was_hidden_is_not_booked() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(768, 900).await;
+    browser.let_tests_hold_socket_messages().await;
     browser.sign_in(&app.url, "Ada").await;
     browser.click_label("Jazz Night").await;
     browser.expect_text(".total", "$35.00").await;
     browser.expect_text(".live", "Live counts").await;
     // The list knows no description. So the event was read, and no read shows the new price.
     browser.expect_text("main", "The house trio with a different guest in each set.").await;
-    // The page is booked from before it was read again.
+    // The page is booked from before it was read again, and before the socket tells of the price.
     browser.set_visible(false).await;
+    browser.hold_socket_messages().await;
     set_price(&app, 4_000).await;
     browser.click_book().await;
     browser.expect_text(".toast", "Jazz Night: The price is now $40.00. Nothing was booked.").await;
     browser.expect_text(".total", "$40.00").await;
     assert_eq!(count_bookings(&app).await, 0);
 
+    browser.release_socket_messages().await;
     browser.set_visible(true).await;
     browser.evaluate(LET_A_SECOND_PASS).await;
     browser.click_book().await;
