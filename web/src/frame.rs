@@ -13,6 +13,7 @@ use crate::{
     components::{
         deferred::Deferred, header::Header, page_heading::FirstPageShown, toast_region::ToastRegion,
     },
+    preview::static_page,
     program::Program,
     return_path::sign_in_path,
     scroll::ScrollPositions,
@@ -48,7 +49,15 @@ pub(crate) fn Frame(
             <PageMessages />
             <Header />
             <main id="content" tabindex="-1">
-                <Deferred>{children()}</Deferred>
+                <Deferred>
+                    {
+                        // In the same task in which the page is drawn, so that nobody sees none.
+                        if let Some(static_page) = static_page() {
+                            static_page.remove();
+                        }
+                        children()
+                    }
+                </Deferred>
             </main>
             <Deferred>
                 <Footer />

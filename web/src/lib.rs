@@ -80,12 +80,7 @@ pub fn start_organizer() {
 }
 
 fn start<V: IntoView + 'static>(app: impl FnOnce() -> V + 'static) {
-    // The static page that was visible while the program loaded.
-    let shell = document().get_element_by_id("shell");
-    let preview = shell.as_ref().and_then(Preview::of_static_page);
-    if let Some(shell) = shell {
-        shell.remove();
-    }
+    let preview = preview::static_page().as_ref().and_then(Preview::of_static_page);
     leptos::mount::mount_to_body(move || {
         Preview::provide(preview);
         app()

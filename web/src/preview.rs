@@ -3,6 +3,12 @@
 use leptos::prelude::*;
 use web_sys::Element;
 
+/// The static page, which is visible while the program loads. While it is there, styles hide what
+/// comes after it in the body.
+pub(crate) fn static_page() -> Option<Element> {
+    document().get_element_by_id("shell")
+}
+
 /// Parts of the page, as HTML.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Preview {
@@ -18,7 +24,7 @@ pub(crate) struct Preview {
 struct OfFirstPage(StoredValue<Option<Preview>>);
 
 impl Preview {
-    /// Reads the static page that was visible while the program loaded.
+    /// Reads the static page.
     pub(crate) fn of_static_page(page: &Element) -> Option<Self> {
         let part = |css: &str| page.query_selector(css).ok().flatten();
         Some(Self {

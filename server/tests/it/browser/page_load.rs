@@ -38,6 +38,37 @@ async fn a_first_visit_downloads_little_and_only_from_this_origin() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_is_never_empty_while_the_program_takes_over() {
+    let app = App::start(Engine::Sqlite).await;
+    let browser = Browser::start(1280, 900).await;
+    let watch = "const shown = css => [...document.querySelectorAll(css)]
+            .filter(element => element.getClientRects().length > 0).length;
+        window.seen = new Set();
+        new MutationObserver(() => {
+            if (document.querySelector('body > header, body > div > header')) {
+                const page = shown('main > *') > 0 ? 'a page' : 'nothing';
+                seen.add(`${page} below headers: ${shown('.site-header')}`);
+            }
+        }).observe(document, { childList: true, subtree: true });";
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": watch })).await;
+    let event = format!("/events/{JAZZ_NIGHT}");
+    for (path, heading) in [
+        ("/events", "What's on"),
+        (event.as_str(), "Jazz Night"),
+        ("/sign-in", "Sign in"),
+        ("/bookings", "Sign in"),
+        ("/organize", "Organize events"),
+    ] {
+        browser.open(&format!("{}{path}", app.url)).await;
+        browser.expect_none("#shell").await;
+        browser.expect_text("#content h1", heading).await;
+        let seen = browser.evaluate("return [...window.seen]").await;
+        assert_eq!(seen, json!(["a page below headers: 1"]), "{path}");
+    }
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_injected_script_does_not_run() {
     let app = App::start(Engine::Sqlite).await;
     let browser = Browser::start(1280, 900).await;
