@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_graphql::{Context, ID};
-use futures_util::future::try_join_all;
+use futures_util::future::{BoxFuture, try_join_all};
 use rowlock_entities::{EventId, event};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -103,17 +103,23 @@ pub(super) struct WatchedEvents {
 /// # Errors
 /// `BAD_USER_INPUT` if these are no ids or none, and `NOT_FOUND` if there is one that the viewer may
 /// not see.
-pub(super) async fn watch(ctx: &Context<'_>, raw: &[ID]) -> Result<WatchedEvents, ApiError> {
-    if raw.is_empty() {
-        return Err(wrong_number_of_events());
-    }
-    let ids =
-        raw.iter().map(|id| input::id("eventIds", id)).collect::<Result<HashSet<EventId>, _>>()?;
-    let subscription = ctx.data_unchecked::<Hub>().watch(ids.iter().copied());
-    let found = try_join_all(ids.iter().map(|id| ctx.visible_event(*id))).await?;
-    let events: Option<HashMap<_, _>> =
-        found.into_iter().map(|event| event.map(|event| (event.id, event))).collect();
-    Ok(WatchedEvents { subscription, events: events.ok_or(ApiError::NotFound("event"))? })
+pub(super) fn watch<'a>(
+    ctx: &'a Context<'_>,
+    raw: &'a [ID],
+) -> BoxFuture<'a, Result<WatchedEvents, ApiError>> {
+    // The subscription's stream keeps room for the future that it began with as long as it goes on.
+    Box::pin(async move {
+        if raw.is_empty() {
+            return Err(wrong_number_of_events());
+        }
+        let ids = raw.iter().map(|id| input::id("eventIds", id));
+        let ids = ids.collect::<Result<HashSet<EventId>, _>>()?;
+        let subscription = ctx.data_unchecked::<Hub>().watch(ids.iter().copied());
+        let found = try_join_all(ids.iter().map(|id| ctx.visible_event(*id))).await?;
+        let events: Option<HashMap<_, _>> =
+            found.into_iter().map(|event| event.map(|event| (event.id, event))).collect();
+        Ok(WatchedEvents { subscription, events: events.ok_or(ApiError::NotFound("event"))? })
+    })
 }
 
 /// Reads what a subscriber gets, again and again while the database can't answer. Nothing else would

@@ -161,7 +161,8 @@ impl Executor for Logged {
     ) -> BoxStream<'static, GraphqlResponse> {
         let Self(api) = self.clone();
         let admitted = api.admit(request, RawVariables::default());
-        let results = async move {
+        // It is freed as soon as the results begin, which may go on for hours.
+        let results = Box::pin(async move {
             let session = session.unwrap_or_default();
             let id = RequestId::find_in(&session);
             let (label, results) = match admitted.await {
@@ -172,7 +173,7 @@ impl Executor for Logged {
                 Err(error) => (Operation::invalid().label, api.refuse(error)),
             };
             log_first_result(results, id.as_ref(), label, None)
-        };
+        });
         results.flatten_stream().boxed()
     }
 }

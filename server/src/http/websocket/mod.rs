@@ -96,7 +96,8 @@ pub(super) async fn serve(
         let connection = Connection::new(socket, arrived, &held);
         let api = ClientApi::new(&app.api, client, held);
         let session = Session { app, api, protocol, address, id, _permit: permit };
-        let work = session.run(connection);
+        // What `run` took by value would be kept twice.
+        let work = async move { session.run(&connection).await };
         sockets.track(trace.run(work.instrument(span)))
     });
     opened_socket(response, &response_id)
@@ -135,14 +136,14 @@ struct Session {
 
 impl Session {
     /// Answers the socket's operations until either side ends it.
-    async fn run(self, connection: Connection<WebSocket>) {
+    async fn run(&self, connection: &Connection<WebSocket>) {
         let state = Arc::new(SocketState::new(
             self.app.max_subscriptions_per_socket + MAX_QUERIES,
             self.protocol.operations_replace_each_other,
         ));
         let frame = tokio::select! {
-            () = self.answer_operations(&connection, &state) => Some(state.close_frame()),
-            frame = self.supervise(&connection, &state) => frame,
+            () = self.answer_operations(connection, &state) => Some(state.close_frame()),
+            frame = self.supervise(connection, &state) => frame,
         };
         if let Some(frame) = frame {
             // The client may already be gone.
