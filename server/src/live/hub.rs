@@ -6,7 +6,7 @@
 //! may have become older.
 
 use std::{
-    collections::{BTreeMap, HashMap, hash_map::Entry},
+    collections::{HashMap, hash_map::Entry},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -28,6 +28,7 @@ use tokio_stream::{Stream, wrappers::WatchStream};
 
 use super::{
     TicketCount,
+    change_log::ChangeLog,
     outbox::Outbox,
     topic::{GROUP_PAUSE, RankedCount, Topic},
 };
@@ -65,57 +66,6 @@ struct State {
     /// Number of watchers of all events. The log is kept only for them.
     all_events_subscribers: usize,
     log: ChangeLog,
-}
-
-/// The latest change of each event, in the order in which the changes arrived. A watcher of all
-/// events needs no queue of its own, only the number of the last change that it saw.
-#[derive(Debug, Default)]
-struct ChangeLog {
-    last: u64,
-    changes: BTreeMap<u64, TicketCount>,
-    number_of: HashMap<EventId, u64>,
-}
-
-impl ChangeLog {
-    fn record(&mut self, count: TicketCount) {
-        match self.number_of.entry(count.event_id) {
-            Entry::Occupied(mut entry) => {
-                let number = *entry.get();
-                if self.changes.get(&number).is_some_and(|known| known.version >= count.version) {
-                    return;
-                }
-                self.changes.remove(&number);
-                self.last += 1;
-                entry.insert(self.last);
-            }
-            Entry::Vacant(entry) => {
-                self.last += 1;
-                entry.insert(self.last);
-            }
-        }
-        self.changes.insert(self.last, count);
-    }
-
-    /// Forgets an event's change if it was recorded before the read that began at `began` and is not
-    /// what that has read.
-    fn forget_older(&mut self, read: &TicketCount, began: u64) {
-        if let Entry::Occupied(entry) = self.number_of.entry(read.event_id)
-            && *entry.get() <= began
-            && self.changes.get(entry.get()).is_some_and(|known| known != read)
-        {
-            self.changes.remove(&entry.remove());
-        }
-    }
-
-    /// The event's last change.
-    fn change_of(&self, event: EventId) -> Option<&TicketCount> {
-        self.changes.get(self.number_of.get(&event)?)
-    }
-
-    fn clear(&mut self) {
-        self.changes.clear();
-        self.number_of.clear();
-    }
 }
 
 impl Hub {
@@ -170,7 +120,7 @@ impl Hub {
                 state.log.record(count);
             }
         }
-        let last = state.log.last;
+        let last = state.log.last();
         drop(state);
         self.wake_watchers_of_all(last);
     }
@@ -227,7 +177,7 @@ impl Hub {
     pub(super) fn begin_reread(&self) -> Reread {
         let state = self.0.state.lock();
         let is_in_doubt = state.doubted_at.is_some();
-        Reread { now: state.now, last_change: state.log.last, is_in_doubt }
+        Reread { now: state.now, last_change: state.log.last(), is_in_doubt }
     }
 
     /// The events to read again: those that somebody watches by id, and in case of doubt also those
@@ -239,7 +189,7 @@ impl Hub {
         if !reread.is_in_doubt {
             return watched.copied().collect();
         }
-        let known = state.log.number_of.keys().filter(|id| !state.topics.contains_key(id));
+        let known = state.log.events().filter(|id| !state.topics.contains_key(id));
         watched.chain(known).copied().collect()
     }
 
@@ -287,7 +237,7 @@ impl Hub {
                 tokio::spawn(self.clone().notify_in_groups(count.event_id));
             }
         }
-        let last = state.log.last;
+        let last = state.log.last();
         drop(state);
         self.wake_watchers_of_all(last);
     }
@@ -319,7 +269,7 @@ impl Hub {
     pub(crate) fn watch_all(&self) -> AllEventsSubscriber {
         let mut state = self.0.state.lock();
         state.all_events_subscribers += 1;
-        let last_seen = state.log.last;
+        let last_seen = state.log.last();
         drop(state);
         AllEventsSubscriber {
             hub: self.clone(),
@@ -441,12 +391,12 @@ impl AllEventsSubscriber {
 
     fn take_changes(&mut self) -> Vec<TicketCount> {
         let state = self.hub.0.state.lock();
-        let newer = state.log.changes.range(self.last_seen + 1..).take(Self::MAX_CHANGES);
+        let newer = state.log.after(self.last_seen).take(Self::MAX_CHANGES);
         let mut last_seen = self.last_seen;
         let changes = newer
             .map(|(number, count)| {
-                last_seen = *number;
-                *count
+                last_seen = number;
+                count
             })
             .collect();
         drop(state);
@@ -680,6 +630,6 @@ mod tests {
         assert_eq!(hub.0.state.lock().topics.len(), 10);
         drop(second);
         let state = hub.0.state.lock();
-        assert!(state.topics.is_empty() && state.log.changes.is_empty());
+        assert!(state.topics.is_empty() && state.log.events().next().is_none());
     }
 }

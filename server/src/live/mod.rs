@@ -1,6 +1,7 @@
 //! Live counts: passes every new count on to the watchers of its event, on this server and on
 //! others.
 
+mod change_log;
 mod feed;
 mod hub;
 mod outbox;
