@@ -2,8 +2,8 @@
 //! again, whatever Rowlock does.
 
 use std::{
-    io::{BufRead, BufReader, Write},
-    process::{Command, Stdio},
+    io::{self, BufRead, BufReader, Write},
+    process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -56,15 +56,28 @@ impl Drop for Writers {
     }
 }
 
-/// Writes until the connection ends.
+/// Writes until the connection ends. No process is left.
 fn write(
     psql: &mut Command,
     node: usize,
     is_stopped: &AtomicBool,
     written: &Mutex<Vec<Instant>>,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     let mut psql =
         psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let result = write_through(&mut psql, node, is_stopped, written);
+    // It may have ended by itself.
+    let _ = psql.kill();
+    psql.wait()?;
+    result
+}
+
+fn write_through(
+    psql: &mut Child,
+    node: usize,
+    is_stopped: &AtomicBool,
+    written: &Mutex<Vec<Instant>>,
+) -> io::Result<()> {
     let (Some(mut input), Some(output)) = (psql.stdin.take(), psql.stdout.take()) else {
         return Ok(());
     };
@@ -87,11 +100,10 @@ fn write(
                 _ => {}
             }
         }
-        if let Ok(Some(_)) = psql.try_wait() {
+        if psql.try_wait()?.is_some() {
             return Ok(());
         }
         sleep(PAUSE);
     }
-    drop(input);
-    psql.wait().map(drop)
+    Ok(())
 }
