@@ -4,13 +4,14 @@
 mod bookers;
 mod node;
 mod outage;
+mod service;
 mod writers;
 
 use std::{
     cell::Cell,
     fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -24,6 +25,7 @@ use crate::{
     tools::ensure_package,
 };
 use node::{Node, Setup};
+use service::Service;
 
 pub(crate) use bookers::Bookers;
 pub(crate) use node::Replication;
@@ -237,25 +239,6 @@ impl Drop for Cluster {
         if !self.keeps_folder.get() {
             let _ = fs::remove_dir_all(&self.folder);
         }
-    }
-}
-
-/// A process that is killed when this is dropped.
-struct Service(Child);
-
-impl Service {
-    fn start(command: &mut Command, log: &Path) -> Result<Self> {
-        let log = fs::File::create(log)?;
-        let command = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let name = command.get_program().to_string_lossy().into_owned();
-        Ok(Self(command.spawn().with_context(|| format!("starting {name}"))?))
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{
     io::{self, BufRead, BufReader, Write},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -11,6 +11,8 @@ use std::{
     thread::{self, sleep},
     time::{Duration, Instant},
 };
+
+use super::service::Service;
 
 /// Time between two writes, and before a new connection.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -56,28 +58,15 @@ impl Drop for Writers {
     }
 }
 
-/// Writes until the connection ends. No process is left.
+/// Writes until the connection ends, and then ends psql.
 fn write(
     psql: &mut Command,
     node: usize,
     is_stopped: &AtomicBool,
     written: &Mutex<Vec<Instant>>,
 ) -> io::Result<()> {
-    let mut psql =
-        psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-    let result = write_through(&mut psql, node, is_stopped, written);
-    // It may have ended by itself.
-    let _ = psql.kill();
-    psql.wait()?;
-    result
-}
-
-fn write_through(
-    psql: &mut Child,
-    node: usize,
-    is_stopped: &AtomicBool,
-    written: &Mutex<Vec<Instant>>,
-) -> io::Result<()> {
+    let psql = psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let Service(psql) = &mut Service(psql.spawn()?);
     let (Some(mut input), Some(output)) = (psql.stdin.take(), psql.stdout.take()) else {
         return Ok(());
     };
