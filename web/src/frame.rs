@@ -51,7 +51,7 @@ pub(crate) fn Frame(
             <main id="content" tabindex="-1">
                 <Deferred>
                     {
-                        // In the same task in which the page is drawn, so that nobody sees none.
+                        // It goes in the task that draws the page, so the screen is never empty.
                         if let Some(static_page) = static_page() {
                             static_page.remove();
                         }

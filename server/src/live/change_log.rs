@@ -16,6 +16,7 @@ pub(super) struct ChangeLog {
 }
 
 impl ChangeLog {
+    /// Records the count as its event's last change, unless a newer one is known.
     pub(super) fn record(&mut self, count: TicketCount) {
         match self.number_of.entry(count.event_id) {
             Entry::Occupied(mut entry) => {

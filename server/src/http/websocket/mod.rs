@@ -96,7 +96,7 @@ pub(super) async fn serve(
         let connection = Connection::new(socket, arrived, &held);
         let api = ClientApi::new(&app.api, client, held);
         let session = Session { app, api, protocol, address, id, _permit: permit };
-        // What `run` took by value would be kept twice.
+        // `run` borrows, because a future keeps twice what an async function takes by value.
         let work = async move { session.run(&connection).await };
         sockets.track(trace.run(work.instrument(span)))
     });
