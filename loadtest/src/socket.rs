@@ -1,13 +1,20 @@
 //! A subscription over its own WebSocket, as a page in a browser opens it.
 
-use std::time::Duration;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::atomic::{AtomicU8, Ordering},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 use cynic::SubscriptionBuilder;
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::{TcpSocket, TcpStream, lookup_host},
+    time::timeout,
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
@@ -21,6 +28,10 @@ use crate::queries::{RemainingTickets, RemainingTicketsVariables, TicketUpdate};
 const ACK_TIMEOUT: Duration = Duration::from_secs(30);
 /// Small, as each of thousands of sockets has two buffers.
 const BUFFER_BYTES: usize = 2 * 1024;
+/// Addresses that sockets come from in turn, as a server gives one address at most half of its
+/// connections.
+const ADDRESSES: u8 = 8;
+static NEXT_ADDRESS: AtomicU8 = AtomicU8::new(0);
 
 /// The live counts of some events, over the subprotocol graphql-transport-ws.
 pub(crate) struct Subscription {
@@ -45,10 +56,23 @@ struct Payload {
     data: Option<RemainingTickets>,
 }
 
+/// Connects from the next of this machine's addresses.
+async fn connect(authority: &str) -> Result<TcpStream> {
+    let mut found = lookup_host(authority).await?;
+    let Some(server) = found.find(SocketAddr::is_ipv4) else {
+        return Ok(TcpStream::connect(authority).await?);
+    };
+    let number = NEXT_ADDRESS.fetch_add(1, Ordering::Relaxed) % ADDRESSES;
+    let socket = TcpSocket::new_v4()?;
+    // Where a system has only the first address, all come from that one.
+    let _ = socket.bind((Ipv4Addr::new(127, 0, 0, 1 + number), 0).into());
+    Ok(socket.connect(server).await?)
+}
+
 impl Subscription {
     /// Connects to the server at `authority`, such as `127.0.0.1:8080`.
     pub(crate) async fn open(authority: &str, events: Vec<cynic::Id>) -> Result<Self> {
-        let stream = TcpStream::connect(authority).await.context("connecting to the server")?;
+        let stream = connect(authority).await.context("connecting to the server")?;
         stream.set_nodelay(true)?;
         let mut request = format!("ws://{authority}/graphql").into_client_request()?;
         let protocol = HeaderValue::from_static("graphql-transport-ws");
