@@ -180,15 +180,23 @@ pub(super) async fn find_page(
     if rows.len() as u64 > page.size {
         return Ok(rows);
     }
+    let compared = || compared_columns(filter, backend);
     let found = if !filter.words.is_empty() {
-        found_by_index(events(), filter, backend)
+        found_by_index(compared(), filter, backend)
     } else if let Some(few) = find_few(db, filter, now).await? {
-        as_it_is(events().cond_where(few).take(), backend)
+        as_it_is(compared().cond_where(few).take(), backend)
     } else {
         return read(of_page(in_order(plain()))).await;
     };
-    let found = all_of(found).cond_where(bounds).cond_where(in_scope()).take();
-    read(of_page(in_order(found))).await
+    // Only the page's events are read as a whole.
+    let ids = Query::select()
+        .column(event::Column::Id)
+        .from_subquery(found, event::Entity)
+        .cond_where(bounds)
+        .cond_where(in_scope())
+        .take();
+    let ids = of_page(in_order(ids));
+    read(in_order(events().and_where(Expr::col(event::Column::Id).in_subquery(ids)).take())).await
 }
 
 /// A condition that includes all events of a list, and that so few events fulfil that sorting them is
@@ -219,6 +227,17 @@ async fn find_few(
 fn scope_columns(filter: &EventFilter, backend: DbBackend) -> SelectStatement {
     let computed = filter.computed_columns(backend);
     Query::select().columns(SCOPE_COLUMNS).columns(computed).from(event::Entity).take()
+}
+
+/// Selects what a list compares and sorts by.
+fn compared_columns(filter: &EventFilter, backend: DbBackend) -> SelectStatement {
+    let mut columns = scope_columns(filter, backend);
+    columns.column(event::Column::Id);
+    // The other orders are by columns of the scope.
+    if filter.key == SortKey::Title {
+        columns.column(event::Column::TitleKey);
+    }
+    columns
 }
 
 /// Makes the planner run a subquery as it is.
