@@ -50,6 +50,8 @@ pub(super) enum Fault {
     LeaderReplaced,
     /// In a cluster, an operator has another node lead
     Switchover,
+    /// In a cluster, an operator restarts one node after the other, as in an update
+    NodesUpdated,
     /// In a cluster, the leader can't reach the other machines, nor they it
     LeaderCut,
     /// In a cluster, the leader's machine stands still, and goes on once another node leads
@@ -71,6 +73,7 @@ impl Fault {
             Self::Failover => (LeaderFault::Killed, Replication::Synchronous),
             Self::LeaderReplaced => (LeaderFault::Lost, Replication::Synchronous),
             Self::Switchover => (LeaderFault::HandedOver, Replication::Synchronous),
+            Self::NodesUpdated => (LeaderFault::Updated, Replication::Synchronous),
             Self::LeaderCut => (LeaderFault::Cut, Replication::Synchronous),
             Self::LeaderFrozen => (LeaderFault::Frozen, Replication::Synchronous),
             Self::AsynchronousFailover => (LeaderFault::Killed, Replication::Asynchronous),
@@ -101,6 +104,7 @@ impl Fault {
             | Self::Failover
             | Self::LeaderReplaced
             | Self::Switchover
+            | Self::NodesUpdated
             | Self::LeaderCut
             | Self::LeaderFrozen
             | Self::AsynchronousFailover => MAX_LATENCY_MS,

@@ -88,6 +88,7 @@ fn run(setup: &Setup, faults: impl IntoIterator<Item = Fault>) -> Result<()> {
             Fault::Failover
             | Fault::LeaderReplaced
             | Fault::Switchover
+            | Fault::NodesUpdated
             | Fault::LeaderCut
             | Fault::LeaderFrozen
             | Fault::AsynchronousFailover => on_cluster(setup, fault),

@@ -97,6 +97,7 @@ pub(super) fn on_postgres(setup: &Setup, fault: Fault, postgres: &mut Postgres) 
         | Fault::Failover
         | Fault::LeaderReplaced
         | Fault::Switchover
+        | Fault::NodesUpdated
         | Fault::LeaderCut
         | Fault::LeaderFrozen
         | Fault::AsynchronousFailover => {

@@ -50,6 +50,8 @@ pub(crate) enum LeaderFault {
     Lost,
     /// An operator has another node lead.
     HandedOver,
+    /// An operator restarts all nodes, one after the other. Another one leads before it is its turn.
+    Updated,
     /// It can't reach the other machines, nor they it.
     Cut,
     /// Its machine stands still, and goes on once another node leads.
@@ -149,12 +151,18 @@ impl Cluster {
         while_away: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
         let name = self.leader()?.name.clone();
+        if fault == LeaderFault::Updated {
+            for standby in self.nodes.iter().filter(|node| node.name != name) {
+                standby.restart_postgres()?;
+                self.wait_until_healthy()?;
+            }
+        }
         let node = self.nodes.iter_mut().find(|node| node.name == name);
         let node = node.context("the leader is a node")?;
         match fault {
             LeaderFault::Killed => node.kill()?,
             LeaderFault::Lost => node.lose_disk()?,
-            LeaderFault::HandedOver => node.hand_over()?,
+            LeaderFault::HandedOver | LeaderFault::Updated => node.hand_over()?,
             LeaderFault::Cut => node.set_cut(true),
             LeaderFault::Frozen => node.set_frozen(true)?,
         }
@@ -166,6 +174,9 @@ impl Cluster {
             node.set_cut(false);
             node.set_frozen(false)?;
             node.start_patroni()?;
+            if fault == LeaderFault::Updated && node.name == name {
+                node.restart_postgres()?;
+            }
         }
         self.wait_until_healthy()
     }

@@ -20,8 +20,8 @@ use crate::{
 /// Patroni's API answers at once, unless its machine stands still.
 const API_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// For Patroni to have handed over.
-const SWITCHOVER_TIMEOUT: Duration = Duration::from_secs(30);
+/// For Patroni to have handed over, or to have restarted PostgreSQL.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Whether a commit waits for another machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,8 +183,15 @@ impl Node {
     /// Asks Patroni to make another node the leader in place of this one.
     pub(super) fn hand_over(&self) -> Result<()> {
         let body = json!({ "leader": self.name }).to_string();
-        let answer = post(&self.api, "/switchover", &[], &body, SWITCHOVER_TIMEOUT)?;
+        let answer = post(&self.api, "/switchover", &[], &body, OPERATION_TIMEOUT)?;
         ensure!(answer.contains(" 200 "), "Patroni refused the switchover: {answer}");
+        Ok(())
+    }
+
+    /// Has Patroni restart this node's PostgreSQL, as after an update of its packages.
+    pub(super) fn restart_postgres(&self) -> Result<()> {
+        let answer = post(&self.api, "/restart", &[], "{}", OPERATION_TIMEOUT)?;
+        ensure!(answer.contains(" 200 "), "Patroni refused the restart: {answer}");
         Ok(())
     }
 
