@@ -17,7 +17,7 @@ use tokio::{
 use crate::machine::{ensure_sockets_allowed, process_memory_kib};
 
 /// Everything comes from this address.
-const ABUSER: &str = "127.0.0.2:0";
+const ABUSER: &str = "127.0.1.1:0";
 /// The largest message that a server takes by default, and a little less.
 const LARGE: usize = 60_000;
 /// How long nothing more happens before the growth counts.

@@ -178,6 +178,9 @@ impl Sale {
         };
         let WatchResults { mut checks, remaining, updates, reconnects, last_counts_delay } =
             watcher.finish(&after).await;
+        // While the sockets are open.
+        let memory_after = memory()?;
+        drop(watcher);
         checks.extend(self.checks(&before, &after).await?);
         let results = Arc::into_inner(tally).context("a request is still recorded")?.into_results();
         checks.extend(DEFECTS.map(|(code, what)| {
@@ -190,7 +193,7 @@ impl Sale {
             ("sockets_opened_again", reconnects as f64),
             ("seconds_until_all_held_the_last_count", last_counts_delay.as_secs_f64()),
         ];
-        if let (Some(before), Some(after)) = (memory_before, memory()?) {
+        if let (Some(before), Some(after)) = (memory_before, memory_after) {
             figures
                 .extend([("server_memory_before_kib", before), ("server_memory_after_kib", after)]);
         }

@@ -28,9 +28,10 @@ use crate::queries::{RemainingTickets, RemainingTicketsVariables, TicketUpdate};
 const ACK_TIMEOUT: Duration = Duration::from_secs(30);
 /// Small, as each of thousands of sockets has two buffers.
 const BUFFER_BYTES: usize = 2 * 1024;
-/// Addresses that sockets come from in turn, as a server gives one address at most half of its
+/// Number of addresses that sockets come from in turn. A server gives one address at most half of its
 /// connections.
-const ADDRESSES: u8 = 8;
+const ADDRESS_COUNT: u8 = 8;
+
 static NEXT_ADDRESS: AtomicU8 = AtomicU8::new(0);
 
 /// The live counts of some events, over the subprotocol graphql-transport-ws.
@@ -56,13 +57,13 @@ struct Payload {
     data: Option<RemainingTickets>,
 }
 
-/// Connects from the next of this machine's addresses.
+/// Connects. Over IPv4, each connection comes from the next of this machine's loopback addresses.
 async fn connect(authority: &str) -> Result<TcpStream> {
     let mut found = lookup_host(authority).await?;
     let Some(server) = found.find(SocketAddr::is_ipv4) else {
         return Ok(TcpStream::connect(authority).await?);
     };
-    let number = NEXT_ADDRESS.fetch_add(1, Ordering::Relaxed) % ADDRESSES;
+    let number = NEXT_ADDRESS.fetch_add(1, Ordering::Relaxed) % ADDRESS_COUNT;
     let socket = TcpSocket::new_v4()?;
     // Where a system has only the first address, all come from that one.
     let _ = socket.bind((Ipv4Addr::new(127, 0, 0, 1 + number), 0).into());

@@ -124,8 +124,9 @@ impl Watcher {
         Ok(watcher)
     }
 
-    /// Waits until all subscribers have received these last counts, and returns the results.
-    pub(crate) async fn finish(self, remaining: &[i32]) -> WatchResults {
+    /// Waits until all subscribers have received these last counts, and returns the results. The
+    /// sockets stay open.
+    pub(crate) async fn finish(&self, remaining: &[i32]) -> WatchResults {
         let last: HashMap<&str, i32> =
             zip(&self.events, remaining).map(|(event, left)| (event.inner(), *left)).collect();
         let up_to_date = |observed: &Observations| {
@@ -142,7 +143,7 @@ impl Watcher {
             .wait_until(LAST_COUNTS_TIMEOUT, |observed| up_to_date(observed) == self.watched)
             .await;
         let last_counts_delay = started.elapsed();
-        let observed = std::mem::take(&mut *self.observed.lock());
+        let observed = self.observed.lock();
         WatchResults {
             checks: vec![
                 Check::new(
@@ -153,7 +154,7 @@ impl Watcher {
                 Check::new("live counts older than the one before", &observed.older_versions, &0),
                 Check::new("live counts out of range", &observed.out_of_range, &0),
             ],
-            remaining: observed.remaining,
+            remaining: observed.remaining.clone(),
             updates: observed.updates,
             reconnects: observed.reconnects,
             last_counts_delay,

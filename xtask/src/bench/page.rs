@@ -81,11 +81,12 @@ pub(super) fn write(rows: &[Row], setup: &Setup) -> Result<()> {
         "# Benchmarks\n\n\
          `cargo xtask bench` runs these benchmarks, writes this page, and fails if a target is\n\
          missed. Each benchmark runs {runs} times for {seconds} s, each time right after its\n\
-         baseline. The load test, the server and the database share one machine. The result is\n\
+         baseline; those that hold memory last as long as it grows, a start is measured ten times,\n\
+         and the page once. The load test, the server and the database share one machine. The result is\n\
          the median of the ratios of measure to baseline, or the median of the measure if there\n\
          is no baseline. After each run that books, the load test checks that nothing was\n\
          oversold, no booking was lost, and all live counts were correct.\n\n{}\n\
-         ## Machine and versions\n\n{}\n## Conditions\n\n{notes}\n\
+         ## Machine and versions\n\n{}\n## Conditions\n\nThese are those of each last run.\n\n{notes}\n\
          ## What is compared\n\n\
          - **hot, spread, sold out**: `bookEvent` over HTTP on 256 connections, each by another\n  \
          user. The baseline is pgbench on the same PostgreSQL with the same schema and the\n  \
@@ -103,6 +104,10 @@ pub(super) fn write(rows: &[Row], setup: &Setup) -> Result<()> {
          - **growth**: the median latency over 8 connections with 1,000,000 events and as many\n  \
          bookings. The baseline has 1,000 of each.\n\
          - **fan-out**: 10,000 sockets watch one event, while 1,000 bookings per second arrive.\n\
+         - **held …**: how much a server with the default settings grows while one client does\n  \
+         this.\n\
+         - **flood**: 200 bookings per second on 32 connections, while another address sends 400\n  \
+         costly texts per second.\n\
          - **embedded**: `bookEvent` on SQLite with `synchronous = FULL`. The baseline is\n  \
          SQLite's own program with one transaction per booking and the same durability. It also\n  \
          parses each statement, which takes some microseconds.\n\

@@ -23,7 +23,7 @@ const MANY_CONNECTIONS: [&str; 2] = ["--connections", "1024"];
 const CHECK: [&str; 2] = ["--check", "2000"];
 const MILLION: u32 = 1_000_000;
 
-/// Calls `run` several times, prints each result, and returns them as a row.
+/// Calls `measure_once` several times, prints each result, and returns them as a row.
 fn measure(
     setup: &Setup,
     (name, description, unit): (&'static str, &'static str, &'static str),
@@ -284,10 +284,7 @@ pub(super) fn fan_out(setup: &Setup) -> Result<Vec<Row>> {
             rate > 950.0,
             "only {rate:.0} instead of 1,000 bookings per second were made meanwhile"
         );
-        let note = format!(
-            "{rate:.0} bookings per second, {kib:.1} KiB per subscriber, {}",
-            found.note()?
-        );
+        let note = format!("{rate:.0} bookings per second, {}", found.note()?);
         Ok((Run::alone(figure("seconds_until_all_held_the_last_count")?), note))
     })?;
     delay.note.push_str("; both ends of the sockets are on one machine");
