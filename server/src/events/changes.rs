@@ -259,7 +259,7 @@ fn description_problem(text: &str) -> Option<FieldProblem> {
     Some(FieldProblem::new("description", message))
 }
 
-fn time_zone_problem(name: &str) -> Option<FieldProblem> {
+pub(crate) fn time_zone_problem(name: &str) -> Option<FieldProblem> {
     name.parse::<chrono_tz::Tz>().is_err().then(|| {
         let message = "timeZone must be a name of the IANA database, such as Europe/Berlin.";
         FieldProblem::new("timeZone", message)

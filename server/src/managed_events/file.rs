@@ -1,6 +1,6 @@
 //! Events in files, as organizers import and export them: CSV for spreadsheets, JSON for programs.
 
-use std::fmt::Write;
+use std::{collections::HashSet, fmt::Write};
 
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ImportProblem, ImportRow};
 use crate::{
-    events::{EventChanges, MAX_TICKETS_PER_BOOKING, Price, amount},
+    events::{EventChanges, MAX_TICKETS_PER_BOOKING, Price, amount, time_zone_problem},
     field_problem::FieldProblem,
     spreadsheet,
 };
@@ -53,6 +53,28 @@ struct FileRow {
     publish: bool,
 }
 
+/// The columns that a file must have.
+const REQUIRED_COLUMNS: [&str; 8] = [
+    "external_id",
+    "title",
+    "venue",
+    "time_zone",
+    "starts_at",
+    "price",
+    "currency",
+    "total_tickets",
+];
+/// The columns that a file may have.
+const OPTIONAL_COLUMNS: [&str; 7] = [
+    "description",
+    "city",
+    "ends_at",
+    "max_per_booking",
+    "sales_start_at",
+    "sales_end_at",
+    "publish",
+];
+
 fn max_tickets_per_booking() -> i32 {
     MAX_TICKETS_PER_BOOKING
 }
@@ -79,12 +101,7 @@ impl ImportFile {
         let text = text.trim_start_matches('\u{feff}');
         let rows = match format {
             FileFormat::Csv => read_csv(text)?,
-            FileFormat::Json => {
-                let rows: Vec<FileRow> =
-                    serde_json::from_str(text).map_err(|error| error.to_string())?;
-                let place = |number| format!("event {number}");
-                rows.into_iter().enumerate().map(|(n, row)| (place(n + 1), row)).collect()
-            }
+            FileFormat::Json => read_json(text)?,
         };
         if rows.is_empty() {
             return Err("the file has no events".to_owned());
@@ -130,13 +147,41 @@ fn column_name(field: &str) -> String {
     name
 }
 
+fn read_json(text: &str) -> Result<Vec<(String, FileRow)>, String> {
+    let values: Vec<serde_json::Value> = serde_json::from_str(text)
+        .map_err(|error| format!("the file is no list of events in JSON: {error}"))?;
+    let (mut rows, mut problems) = (Vec::new(), String::new());
+    for (number, value) in (1..).zip(values) {
+        match serde_path_to_error::deserialize(value) {
+            Ok(row) => rows.push((format!("event {number}"), row)),
+            Err(error) => {
+                let field = error.path().to_string();
+                let field = if field == "." { String::new() } else { format!("{field}: ") };
+                let _ = writeln!(problems, "event {number}: {field}{}", error.inner());
+            }
+        }
+    }
+    if problems.is_empty() { Ok(rows) } else { Err(problems) }
+}
+
 fn read_csv(text: &str) -> Result<Vec<(String, FileRow)>, String> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
-    let head = reader.headers().map_err(|error| error.to_string())?.clone();
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter(text))
+        .trim(csv::Trim::All)
+        .from_reader(text.as_bytes());
+    let head = reader.headers().map_err(|error| error.to_string())?;
+    let head: csv::StringRecord = head.iter().map(str::to_lowercase).collect::<Vec<_>>().into();
+    check_head(&head)?;
     let mut rows = Vec::new();
     let mut problems = String::new();
     for record in reader.records() {
-        let record = record.map_err(|error| error.to_string())?;
+        let record = match record {
+            Ok(record) => record,
+            Err(error) => {
+                let _ = writeln!(problems, "{}", unreadable(&error));
+                continue;
+            }
+        };
         let line = record.position().map_or(0, csv::Position::line);
         // Spreadsheets write rows of empty cells below the last one.
         if record.iter().all(str::is_empty) {
@@ -154,6 +199,47 @@ fn read_csv(text: &str) -> Result<Vec<(String, FileRow)>, String> {
     if problems.is_empty() { Ok(rows) } else { Err(problems) }
 }
 
+/// What separates the cells. Spreadsheets write semicolons where numbers have a decimal comma.
+fn delimiter(text: &str) -> u8 {
+    let head = text.lines().next().unwrap_or_default();
+    if head.contains(';') && !head.contains(',') { b';' } else { b',' }
+}
+
+/// Checks that the head line names each column that is needed, and no unknown one.
+fn check_head(head: &csv::StringRecord) -> Result<(), String> {
+    let mut problems = String::new();
+    let mut named = HashSet::new();
+    for column in head {
+        if !REQUIRED_COLUMNS.contains(&column) && !OPTIONAL_COLUMNS.contains(&column) {
+            let _ = writeln!(problems, "line 1: {column:?} is no column.");
+        } else if !named.insert(column) {
+            let _ = writeln!(problems, "line 1: the column {column} is there twice.");
+        }
+    }
+    for column in REQUIRED_COLUMNS.iter().filter(|column| !named.contains(*column)) {
+        let _ = writeln!(problems, "line 1: the column {column} is missing.");
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let (required, optional) = (REQUIRED_COLUMNS.join(", "), OPTIONAL_COLUMNS.join(", "));
+    Err(problems + &format!("Needed are {required}; and there can be {optional}."))
+}
+
+/// What is wrong with a record that has no cells for the columns.
+fn unreadable(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
+            let line = pos.as_ref().map_or(0, csv::Position::line);
+            format!(
+                "line {line}: it has {len} cells, and the head line has {expected_len}. Put a text \
+                 with separators into quotation marks."
+            )
+        }
+        _ => error.to_string(),
+    }
+}
+
 /// A cell as programs write it. Spreadsheets write `TRUE`, and leave a cell empty for a default.
 fn cell(column: &str, text: &str) -> String {
     match (column, text) {
@@ -168,9 +254,16 @@ fn cell(column: &str, text: &str) -> String {
 fn in_words(error: &csv::Error, head: &csv::StringRecord) -> String {
     let csv::ErrorKind::Deserialize { err, .. } = error.kind() else { return error.to_string() };
     let column = err.field().and_then(|number| head.get(usize::try_from(number).ok()?));
+    let message = match err.kind() {
+        csv::DeserializeErrorKind::ParseInt(_) => {
+            "write a whole number, such as 80, up to 2147483647.".to_owned()
+        }
+        csv::DeserializeErrorKind::ParseBool(_) => "write true or false.".to_owned(),
+        kind => kind.to_string(),
+    };
     match column {
-        Some(column) => format!("{column}: {}", err.kind()),
-        None => err.kind().to_string(),
+        Some(column) => format!("{column}: {message}"),
+        None => message,
     }
 }
 
@@ -178,9 +271,19 @@ impl FileRow {
     fn check(self) -> Result<ImportRow, Vec<FieldProblem>> {
         let mut problems = Vec::new();
         let zone = self.time_zone.parse::<Tz>().ok();
-        let mut time = |field: &str, text: &str| {
-            let time = parse_time(text, zone);
-            if time.is_none() {
+        if zone.is_none() {
+            problems.extend(time_zone_problem(&self.time_zone));
+        }
+        let mut time = |field: &str, text: &str| match parse_time(text, zone) {
+            Ok(time) => Some(time),
+            // What is wrong is the zone.
+            Err(NoTime::UnknownZone) => None,
+            Err(NoTime::NeverComes(zone)) => {
+                let message = format!("{text:?} never comes: the clocks of {zone} skip it.");
+                problems.push(FieldProblem::new(field, message));
+                None
+            }
+            Err(NoTime::Unreadable) => {
                 problems.push(FieldProblem::new(
                     field,
                     format!(
@@ -188,8 +291,8 @@ impl FileRow {
                          2027-03-15 19:30 for the event's own time zone."
                     ),
                 ));
+                None
             }
-            time
         };
         let starts_at = time("starts_at", &self.starts_at);
         let mut optional = |field: &str, text: &str| match text.is_empty() {
@@ -261,15 +364,33 @@ impl FileRow {
     }
 }
 
+/// Why a text is no moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NoTime {
+    Unreadable,
+    /// It is by the clocks of a zone that is not known.
+    UnknownZone,
+    /// The clocks of this zone are set forward over it.
+    NeverComes(Tz),
+}
+
 /// Reads a moment, or a time by the clocks of the event's zone. A time that comes twice there, when
-/// clocks are set back, is its first one; one that never comes is none.
-fn parse_time(text: &str, zone: Option<Tz>) -> Option<DateTime<Utc>> {
+/// clocks are set back, is its first one.
+fn parse_time(text: &str, zone: Option<Tz>) -> Result<DateTime<Utc>, NoTime> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Some(time.to_utc());
+        return Ok(time.to_utc());
+    }
+    let without_seconds = ["%Y-%m-%d %H:%M%#z", "%Y-%m-%dT%H:%M%#z"];
+    let moment = without_seconds.iter().find_map(|form| DateTime::parse_from_str(text, form).ok());
+    if let Some(time) = moment {
+        return Ok(time.to_utc());
     }
     let forms = ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"];
-    let local = forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())?;
-    zone?.from_local_datetime(&local).earliest().map(|time| time.to_utc())
+    let local = forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
+    let local = local.ok_or(NoTime::Unreadable)?;
+    let zone = zone.ok_or(NoTime::UnknownZone)?;
+    let time = zone.from_local_datetime(&local).earliest();
+    time.map(|time| time.to_utc()).ok_or(NoTime::NeverComes(zone))
 }
 
 /// Writes events as a file that can be imported again.
@@ -304,12 +425,16 @@ mod tests {
     fn a_line_is_an_event_with_times_of_its_zone() {
         let file = read(
             "a,\"Jazz, live\",Hall,Europe/Berlin,2027-07-01 19:30,35.5,EUR,80\n\
-             b,'=Equals,Hall,UTC,2027-07-01T19:30:00+01:00,0,EUR,1",
+             b,'=Equals,Hall,UTC,2027-07-01T19:30:00+01:00,0,EUR,1\n\
+             c,Jazz,Hall,Europe/Berlin,2027-07-01 19:30+01:00,0,EUR,1\n\
+             d,Jazz,Hall,Europe/Berlin,2027-07-01T18:30Z,0,EUR,1",
         );
         let rows = file.unwrap().rows;
         let start = |row: &ImportRow| row.values.starts_at.unwrap().to_rfc3339();
         assert_eq!(start(&rows[0]), "2027-07-01T17:30:00+00:00");
-        assert_eq!(start(&rows[1]), "2027-07-01T18:30:00+00:00");
+        for row in &rows[1..] {
+            assert_eq!(start(row), "2027-07-01T18:30:00+00:00");
+        }
         assert_eq!(rows[0].values.title.as_deref(), Some("Jazz, live"));
         assert_eq!(rows[0].values.price.as_ref().unwrap().minor, 3_550);
         assert_eq!(rows[1].values.title.as_deref(), Some("=Equals"));
@@ -348,6 +473,63 @@ mod tests {
         assert!(read("").is_err());
         assert!(ImportFile::read(FileFormat::Csv, "title\nJazz\n").is_err());
         assert!(ImportFile::read(FileFormat::Json, "{").is_err());
+    }
+
+    #[test]
+    fn a_problem_says_what_to_write() {
+        let lines = "a,Jazz,Hall,Europe/Zürich,2027-07-01 19:30,1,EUR,8\n\
+                     b,Jazz,Hall,Europe/Zurich,2027-03-28 02:30,1,EUR,8";
+        assert_eq!(
+            read(lines).unwrap_err(),
+            "line 2: time_zone: time_zone must be a name of the IANA database, such as \
+             Europe/Berlin.\n\
+             line 3: starts_at: \"2027-03-28 02:30\" never comes: the clocks of Europe/Zurich skip \
+             it.\n"
+        );
+        let lines = "a,Jazz,Hall,UTC,2027-07-01 19:30,1,EUR,90.5\n\
+                     b,Jazz, live,Hall,UTC,2027-07-01 19:30,1,EUR,8";
+        assert_eq!(
+            read(lines).unwrap_err(),
+            "line 2: total_tickets: write a whole number, such as 80, up to 2147483647.\n\
+             line 3: it has 9 cells, and the head line has 8. Put a text with separators into \
+             quotation marks.\n"
+        );
+        let json = r#"[{ "external_id": "a", "title": 5 }, 7]"#;
+        let problems = ImportFile::read(FileFormat::Json, json).unwrap_err();
+        assert!(problems.starts_with("event 1: title: invalid type: integer `5`"), "{problems}");
+        assert!(problems.contains("\nevent 2: invalid type: integer `7`"), "{problems}");
+    }
+
+    #[test]
+    fn a_wrong_head_is_told_once() {
+        let text = "external_id,titel,title,title\na,,,\nb,,,\n";
+        let problems = ImportFile::read(FileFormat::Csv, text).unwrap_err();
+        assert!(problems.contains("line 1: \"titel\" is no column.\n"), "{problems}");
+        assert!(problems.contains("line 1: the column title is there twice.\n"), "{problems}");
+        assert!(problems.contains("line 1: the column venue is missing.\n"), "{problems}");
+        assert!(!problems.contains("line 2"), "{problems}");
+    }
+
+    #[test]
+    fn spreadsheets_may_separate_cells_with_semicolons_and_write_capitals() {
+        let text = format!(
+            "{}\na;\"Jazz; live, again\";Hall;UTC;2027-07-01 19:30;1;EUR;8\n",
+            HEAD.replace(',', ";").to_uppercase()
+        );
+        let rows = ImportFile::read(FileFormat::Csv, &text).unwrap().rows;
+        assert_eq!(rows[0].values.title.as_deref(), Some("Jazz; live, again"));
+    }
+
+    #[test]
+    fn all_columns_are_known() {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.serialize(FileRow::default()).unwrap();
+        let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
+        let mut written: Vec<&str> = text.lines().next().unwrap().split(',').collect();
+        let mut known = [&REQUIRED_COLUMNS[..], &OPTIONAL_COLUMNS].concat();
+        written.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(written, known);
     }
 
     #[test]
