@@ -393,7 +393,7 @@ pub(crate) async fn refuse_hidden_events(manager: &SchemaManager<'_>) -> Result<
         0 => Ok(()),
         _ => Err(DbErr::Migration(format!(
             "{hidden} events are drafts or cancelled, and without organizers everybody could book \
-             them. Delete or publish them, and try again."
+             them. Publish them, or delete them by SQL, and try again."
         ))),
     }
 }

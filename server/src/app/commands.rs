@@ -2,7 +2,7 @@
 
 use std::{io::Write, path::Path, process::ExitCode};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::CommandFactory;
 use clap_complete::Shell;
 
@@ -122,11 +122,26 @@ async fn migrate(args: MigrateArgs) -> Result<ExitCode> {
             renew_search_keys(&db).await?;
             "the schema is up to date".to_owned()
         }
-        Some(_) => {
+        Some(down) => {
             let missing = db.pending_migrations().await?;
-            db.migrate(args.down).await?;
-            let undone = db.pending_migrations().await? - missing;
-            format!("undid {}", count(undone as u64, "migration"))
+            let applied = db.migrations() - missing;
+            ensure!(
+                down as usize <= applied,
+                "there are only {}, so nothing was undone",
+                count(applied as u64, "migration")
+            );
+            let result = db.migrate(Some(down)).await;
+            let undone = db.pending_migrations().await.map(|now| now - missing);
+            let undid = |undone| format!("undid {}", count(undone as u64, "migration"));
+            match (result, undone) {
+                (Ok(()), undone) => undid(undone?),
+                // Each is a transaction of its own.
+                (Err(error), Ok(undone)) => {
+                    let stopped = format!("{}, and stopped at the next one", undid(undone));
+                    return Err(anyhow::Error::new(error).context(stopped));
+                }
+                (Err(error), Err(_)) => return Err(error.into()),
+            }
         }
     };
     db.close().await;

@@ -57,6 +57,12 @@ impl Database {
         }
     }
 
+    /// The number of migrations that this version has.
+    #[must_use]
+    pub fn migrations(&self) -> usize {
+        Migrator::migrations().len()
+    }
+
     /// The number of missing migrations.
     ///
     /// # Errors
