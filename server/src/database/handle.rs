@@ -331,6 +331,11 @@ impl Database {
         }
     }
 
+    /// The node of PostgreSQL, or several.
+    pub(super) fn every_node(&self) -> Option<&Nodes> {
+        self.nodes.as_deref()
+    }
+
     /// The nodes, if there are several.
     pub(super) fn nodes(&self) -> Option<&Nodes> {
         self.nodes.as_deref().filter(|nodes| nodes.are_several())

@@ -91,6 +91,13 @@ impl Nodes {
         none
     }
 
+    /// Why the node in use refuses a connection. `None` if it does not, or says nothing.
+    pub(super) async fn refusal(&self) -> Option<String> {
+        let node = &self.nodes[self.used.load(Ordering::Relaxed)];
+        let answer = timeout(ANSWER_TIMEOUT, node.ask()).await.ok()?;
+        answer.err().map(|error| error.to_string())
+    }
+
     /// Uses another node. These pools open their connections there from now on.
     pub(super) fn use_for<'a>(
         &self,

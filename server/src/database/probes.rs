@@ -54,13 +54,13 @@ impl Database {
             }
         };
         let found = self.with_deadline(Instant::now() + PROBE_TIMEOUT, probing).await;
-        let (availability, cause) = found.unwrap_or_else(|error| {
-            let cause = match error == timeout_error() {
-                true => format!("no answer within {} s", PROBE_TIMEOUT.as_secs()),
-                false => error.to_string(),
-            };
-            (Availability::Unreachable, cause)
-        });
+        let (availability, cause) = match found {
+            Ok(found) => found,
+            Err(error) if error == timeout_error() => {
+                (Availability::Unreachable, self.cause_of_timeout().await)
+            }
+            Err(error) => (Availability::Unreachable, error.to_string()),
+        };
         // Other connections may lead to the same database, or to the one before.
         let is_reconnected = !mark.is_nil() && self.probe_mark().id() != mark;
         if availability != Availability::Full || is_reconnected {
@@ -70,6 +70,16 @@ impl Database {
             self.health().reconnected();
         }
         (availability, cause)
+    }
+
+    /// Why the database did not answer in time. A pool does not say that its connections were refused,
+    /// but tries again.
+    async fn cause_of_timeout(&self) -> String {
+        let refused = match self.every_node() {
+            Some(nodes) => nodes.refusal().await,
+            None => None,
+        };
+        refused.unwrap_or_else(|| format!("no answer within {} s", PROBE_TIMEOUT.as_secs()))
     }
 
     /// A probe whose own connection broke says nothing about the database, so it is made again on a
