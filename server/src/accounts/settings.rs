@@ -26,7 +26,7 @@ pub struct AccountArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub struct SecretArgs {
     /// Secret that signs access tokens: 32 bytes or more, the same on every server. Required with
-    /// PostgreSQL; with SQLite, the default is a new random secret at each start
+    /// PostgreSQL; with SQLite, a server makes a random one at each start
     #[arg(long, env, value_name = "SECRET", hide_env_values = true)]
     pub jwt_secret: Option<JwtSecret>,
 

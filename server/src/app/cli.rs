@@ -441,7 +441,8 @@ fn job_id(text: &str) -> Result<Uuid, &'static str> {
 
 /// Parses an address and a port. Of a name's addresses, the first IPv4 one counts.
 fn socket_address(text: &str) -> Result<SocketAddr, String> {
-    const EXAMPLES: &str = "use an address and a port, such as 127.0.0.1:8080 or localhost:8080";
+    const EXAMPLES: &str = "use an address of this machine and a port, such as 127.0.0.1:8080 or \
+                            localhost:8080";
     let addresses: Vec<SocketAddr> =
         text.to_socket_addrs().map_err(|_| EXAMPLES.to_owned())?.collect();
     let address = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());

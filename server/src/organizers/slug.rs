@@ -19,12 +19,12 @@ const CANDIDATES: usize = 50;
 /// `slug` as somebody chose it.
 pub(super) fn slug_problem(slug: &str) -> Option<FieldProblem> {
     let message = if slug.len() > MAX_SLUG_CHARS {
-        format!("The slug has at most {MAX_SLUG_CHARS} characters.")
+        format!("The short name has at most {MAX_SLUG_CHARS} characters.")
     } else if !is_well_formed(slug) {
-        "The slug has letters from a to z and digits, and single hyphens only between them."
+        "The short name has letters from a to z and digits, and single hyphens only between them."
             .to_owned()
     } else if RESERVED.contains(&slug) {
-        taken().message
+        "The site's own pages use this short name. Please choose another.".to_owned()
     } else {
         return None;
     };

@@ -97,7 +97,7 @@ fn a_wrong_setting_is_reported_in_one_line() {
     for (name, value, expected) in [
         ("DATABASE_URL", "postgre://me:s3cret@h/d", "it must start with sqlite: or postgres://"),
         ("DATABASE_URL", "sqlite::memory:", "name a file"),
-        ("LISTEN_ADDR", "nowhere", "use an address and a port"),
+        ("LISTEN_ADDR", "nowhere", "use an address of this machine"),
         ("JWT_SECRET", "tooshort", "it needs at least 32 bytes and has 8"),
         ("TICKET_SECRET", "tooshort", "it needs at least 32 bytes and has 8"),
         ("TICKET_ACCEPTED_SECRET", "tooshort", "it needs at least 32 bytes and has 8"),
@@ -203,6 +203,7 @@ fn an_unreachable_database_is_reported_in_one_line() {
             rowlock_command(folder.path()).arg(command).env("DATABASE_URL", url).output().unwrap();
         let line = one_line_error(&output);
         assert!(line.contains("postgres://127.0.0.1:1/rowlock can't be reached"), "{line}");
+        assert!(line.to_lowercase().contains("connection refused"), "{line}");
         assert!(!line.contains("s3cret"), "{line}");
     }
 }
@@ -269,6 +270,8 @@ async fn migrations_run_up_and_down_and_up_on_both_engines() {
         let all = Migrator::migrations().len().to_string();
         let (succeeded, output) = run(&["migrate", "--down", &all]);
         assert!(!succeeded && output.contains("add --yes to confirm"), "{output}");
+        let (succeeded, output) = run(&["migrate", "--down", "999", "--yes"]);
+        assert!(!succeeded && output.contains(&format!("only {all} migrations")), "{output}");
         assert!(run(&["audit"]).1.contains("62 events and 140 bookings"), "all is still there");
         let (succeeded, output) = run(&["migrate", "--down", &all, "--yes"]);
         assert!(succeeded, "{output}");
@@ -296,6 +299,7 @@ async fn a_migration_is_not_undone_where_its_bookings_break_the_rules_of_before(
     let (succeeded, output) = undo();
     assert!(!succeeded && output.contains("1 idempotency keys belong to several"), "{output}");
     assert!(output.contains("set idempotency_key to NULL in all but one"), "{output}");
+    assert!(output.contains("migrations, and stopped at the next one: "), "{output}");
     let input = json!({ "eventId": events[1], "idempotencyKey": "k" });
     let repeated = app.data(Some(&user), BOOK, json!({ "input": input })).await;
     assert_eq!(repeated["bookEvent"]["__typename"], "BookEventSuccess", "nothing is half undone");
@@ -411,8 +415,12 @@ async fn the_operator_creates_organizers_and_names_owners(app: App) {
     for (args, expected) in [
         (&["create", "--owner", "x@example.org", "Jazz"][..], "\"x@example.org\""),
         (&["create", "--owner", "ada@example.org", "J"], "The name needs 2 characters"),
-        (&["create", "--owner", "ada@example.org", "--slug", "B D", "Jazz"], "The slug has"),
+        (&["create", "--owner", "ada@example.org", "--slug", "B D", "Jazz"], "The short name has"),
         (&["create", "--owner", "ada@example.org", "--slug", "bd", "Jazz"], "has this short name"),
+        (
+            &["create", "--owner", "ada@example.org", "--slug", "new", "Jazz"],
+            "The site's own pages",
+        ),
         (&["create", "Jazz"], "--owner"),
         (&["add-owner", "nowhere", "ada@example.org"], "no organizer with the slug \"nowhere\""),
         (&["add-owner", "our-events", "x@example.org"], "\"x@example.org\""),
