@@ -30,8 +30,8 @@ use crate::{
 /// Number of events that are read in the list's order before another index is used.
 const MAX_EVENTS_BEFORE_INDEX: u64 = 1_000;
 
-/// All columns that the condition of a scope compares. A count selects only these from the table, so
-/// the database refuses to compare any other.
+/// All columns that the condition of a scope compares. Counts, and searches through an index, select
+/// little else from the table, so the database refuses to compare any other.
 const SCOPE_COLUMNS: [event::Column; 9] = [
     event::Column::OrganizerId,
     event::Column::Status,
@@ -229,7 +229,7 @@ fn scope_columns(filter: &EventFilter, backend: DbBackend) -> SelectStatement {
     Query::select().columns(SCOPE_COLUMNS).columns(computed).from(event::Entity).take()
 }
 
-/// Selects what a list compares and sorts by.
+/// Selects what a list compares and sorts by, with the id, which breaks ties.
 fn compared_columns(filter: &EventFilter, backend: DbBackend) -> SelectStatement {
     let mut columns = scope_columns(filter, backend);
     columns.column(event::Column::Id);

@@ -16,7 +16,8 @@ pub(super) struct ChangeLog {
 }
 
 impl ChangeLog {
-    /// Records the count as its event's last change, unless a newer one is known.
+    /// Records the count as its event's last change, unless one of this or a newer version
+    /// is known.
     pub(super) fn record(&mut self, count: TicketCount) {
         match self.number_of.entry(count.event_id) {
             Entry::Occupied(mut entry) => {

@@ -16,7 +16,7 @@ use super::{
     waiting::wait_for_readiness,
 };
 use crate::{
-    cluster::{Bookers, Cluster, Outage},
+    cluster::{Bookers, Cluster, LeaderFault, Outage},
     server::audit,
     shell::call_command,
 };
@@ -67,6 +67,10 @@ pub(super) fn on_cluster(setup: &Setup, fault: Fault) -> Result<String> {
         let mut outage = None;
         let log = setup.folder.join(format!("{name}-{round}.log"));
         let found = setup.run_load(&LOAD_ON_CLUSTER, fault, &addresses, &tokens, &log, || {
+            if of_leader == LeaderFault::Updated {
+                // Patroni gives the part of the synchronous one to another one first.
+                cluster.restart_standbys()?;
+            }
             let failed_at = Instant::now();
             let mut recovered = failed_at;
             let measure = |recovered| {
@@ -78,10 +82,10 @@ pub(super) fn on_cluster(setup: &Setup, fault: Fault) -> Result<String> {
                     ensure!(recovered.elapsed() < BOOKABLE_TIMEOUT, "{error:#}");
                     sleep(Duration::from_millis(100));
                 }
-                wait_for_readiness(&addresses, true)
-            })?;
-            outage = Some(measure(recovered)?);
-            Ok(())
+                wait_for_readiness(&addresses, true)?;
+                outage = Some(measure(recovered)?);
+                Ok(())
+            })
         });
         drop((writers, bookers));
         summary = found.with_context(|| format!("in round {round}"))?;

@@ -50,7 +50,8 @@ pub(crate) enum LeaderFault {
     Lost,
     /// An operator has another node lead.
     HandedOver,
-    /// An operator restarts all nodes, one after the other. Another one leads before it is its turn.
+    /// An operator restarts all nodes, one after the other. Before the leader's turn, another one
+    /// takes the lead.
     Updated,
     /// It can't reach the other machines, nor they it.
     Cut,
@@ -143,20 +144,24 @@ impl Cluster {
         Ok(Writers::start(self.nodes.iter().map(|node| self.client(node, database)).collect()))
     }
 
-    /// Has the leader fail, waits until another node leads, and lets `while_away` look at that. Then
-    /// the node comes back, and follows.
+    /// Restarts PostgreSQL on the nodes that follow, one after the other.
+    pub(crate) fn restart_standbys(&self) -> Result<()> {
+        let leader = &self.leader()?.name;
+        for standby in self.nodes.iter().filter(|node| node.name != *leader) {
+            standby.restart_postgres()?;
+            self.wait_until_healthy()?;
+        }
+        Ok(())
+    }
+
+    /// Has the leader fail or be replaced, waits until another node leads, and lets `while_away` look
+    /// at that. Then all nodes are there again, and follow the new leader.
     pub(crate) fn fail_leader(
         &mut self,
         fault: LeaderFault,
         while_away: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
         let name = self.leader()?.name.clone();
-        if fault == LeaderFault::Updated {
-            for standby in self.nodes.iter().filter(|node| node.name != name) {
-                standby.restart_postgres()?;
-                self.wait_until_healthy()?;
-            }
-        }
         let node = self.nodes.iter_mut().find(|node| node.name == name);
         let node = node.context("the leader is a node")?;
         match fault {
@@ -174,11 +179,15 @@ impl Cluster {
             node.set_cut(false);
             node.set_frozen(false)?;
             node.start_patroni()?;
-            if fault == LeaderFault::Updated && node.name == name {
-                node.restart_postgres()?;
-            }
         }
-        self.wait_until_healthy()
+        self.wait_until_healthy()?;
+        if fault == LeaderFault::Updated {
+            // It follows now.
+            let node = self.nodes.iter().find(|node| node.name == name);
+            node.context("the old leader is a node")?.restart_postgres()?;
+            self.wait_until_healthy()?;
+        }
+        Ok(())
     }
 
     /// The node that holds the lease, and says so itself.

@@ -176,22 +176,25 @@ impl Node {
     /// Returns what Patroni's API says at this path, if it says yes.
     pub(super) fn ask(&self, path: &str) -> Result<Value> {
         let answer = get_within(&self.api, path, API_TIMEOUT)?;
-        ensure!(answer.lines().next().is_some_and(|line| line.contains(" 200 ")), "{answer}");
+        ensure!(says_yes(&answer), "{answer}");
         json_of(&answer)
     }
 
     /// Asks Patroni to make another node the leader in place of this one.
     pub(super) fn hand_over(&self) -> Result<()> {
         let body = json!({ "leader": self.name }).to_string();
-        let answer = post(&self.api, "/switchover", &[], &body, OPERATION_TIMEOUT)?;
-        ensure!(answer.contains(" 200 "), "Patroni refused the switchover: {answer}");
-        Ok(())
+        self.order("/switchover", &body)
     }
 
     /// Has Patroni restart this node's PostgreSQL, as after an update of its packages.
     pub(super) fn restart_postgres(&self) -> Result<()> {
-        let answer = post(&self.api, "/restart", &[], "{}", OPERATION_TIMEOUT)?;
-        ensure!(answer.contains(" 200 "), "Patroni refused the restart: {answer}");
+        self.order("/restart", "{}")
+    }
+
+    /// Has Patroni do something, and waits until it is done.
+    fn order(&self, path: &str, body: &str) -> Result<()> {
+        let answer = post(&self.api, path, &[], body, OPERATION_TIMEOUT)?;
+        ensure!(says_yes(&answer), "Patroni refused {path}: {answer}");
         Ok(())
     }
 
@@ -207,6 +210,11 @@ impl Drop for Node {
         let _ = self.set_frozen(false);
         let _ = self.kill();
     }
+}
+
+/// Whether an answer over HTTP has the status 200.
+fn says_yes(answer: &str) -> bool {
+    answer.lines().next().is_some_and(|line| line.contains(" 200 "))
 }
 
 /// The JSON of an answer over HTTP.

@@ -17,8 +17,9 @@ pub(crate) struct Outage {
 }
 
 impl Outage {
-    /// `recovered` is when another node led. `written` has the moments at which the database acknowledged writes, and `booked` those at
-    /// which each server acknowledged bookings. Both are in their order.
+    /// `recovered` is when another node led. `written` has the moments at which the database
+    /// acknowledged writes, and `booked` those at which each server acknowledged bookings. Both are
+    /// in their order.
     ///
     /// # Errors
     /// When nothing was written, or nobody booked at a server, since another node led.

@@ -58,7 +58,7 @@ impl Drop for Writers {
     }
 }
 
-/// Writes until the connection ends, and then ends psql.
+/// Writes until the connection ends or the writers are stopped, and then ends psql.
 fn write(
     psql: &mut Command,
     node: usize,
