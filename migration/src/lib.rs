@@ -31,6 +31,7 @@ mod m20261128_000022_accounts;
 mod m20261128_000023_check_ins;
 mod m20261128_000024_event_reminders;
 mod m20261129_000025_keys_of_events;
+mod m20261129_000026_texts_by_date;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -65,6 +66,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000023_check_ins::Migration),
             Box::new(m20261128_000024_event_reminders::Migration),
             Box::new(m20261129_000025_keys_of_events::Migration),
+            Box::new(m20261129_000026_texts_by_date::Migration),
         ]
     }
 }

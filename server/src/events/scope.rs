@@ -123,6 +123,16 @@ impl EventScope {
             && self.max_price.is_none()
     }
 
+    /// Whether the list has all published events of some time, so that the index over starts answers
+    /// a search of it alone.
+    pub(super) fn is_of_buyers_by_time(&self) -> bool {
+        self.audience == Audience::Buyers
+            && self.organizer.is_none()
+            && self.city.is_none()
+            && self.max_price.is_none()
+            && self.available.is_none()
+    }
+
     /// Whether the list has events of one city, which the database knows by their search keys.
     pub(super) fn has_city(&self) -> bool {
         self.city.is_some()

@@ -29,6 +29,8 @@ use crate::{
 
 /// Number of events that are read in the list's order before another index is used.
 const MAX_EVENTS_BEFORE_INDEX: u64 = 1_000;
+/// The same where PostgreSQL reads them from an index alone, which takes less than half of the time.
+const MAX_INDEXED_EVENTS_BEFORE_INDEX: u64 = 3_000;
 
 /// All columns that the condition of a scope compares. Counts, and searches through an index, select
 /// little else from the table, so the database refuses to compare any other.
@@ -168,19 +170,31 @@ pub(super) async fn find_page(
         return read(of_page(in_order(plain()))).await;
     }
 
+    let compared = || compared_columns(filter, backend);
+    // Only the page's events are read as a whole.
+    let read_found = async |ids: SelectStatement| {
+        let ids = of_page(in_order(ids));
+        let is_found = Expr::col(event::Column::Id).in_subquery(ids);
+        read(in_order(events().and_where(is_found).take())).await
+    };
     // In the order by date, the same index bounds organizers, cities and times.
     let of_index = match is_by_date {
-        true => list().cond_where(filter.scope.indexed_condition(backend, now)).take(),
-        false => list(),
+        true => compared().cond_where(filter.scope.indexed_condition(backend, now)).take(),
+        false => compared(),
     };
-    let size = MAX_EVENTS_BEFORE_INDEX + 2 * page.offset;
-    let first = all_of(in_order(of_index).limit(size).take());
-    let first = first.clone().cond_where(in_scope()).cond_where(filter.has_words()).take();
-    let rows = read(of_page(in_order(first))).await?;
+    let is_in_one_index =
+        backend == DbBackend::Postgres && is_by_date && filter.scope.is_of_buyers_by_time();
+    let size = match is_in_one_index {
+        true => MAX_INDEXED_EVENTS_BEFORE_INDEX,
+        false => MAX_EVENTS_BEFORE_INDEX,
+    };
+    let of_index = of_index.clone().cond_where(bounds.clone()).take();
+    let first = in_order(of_index).limit(size + 2 * page.offset).take();
+    let first = ids_of(first).cond_where(in_scope()).cond_where(filter.has_words()).take();
+    let rows = read_found(first).await?;
     if rows.len() as u64 > page.size {
         return Ok(rows);
     }
-    let compared = || compared_columns(filter, backend);
     let found = if !filter.words.is_empty() {
         found_by_index(compared(), filter, backend)
     } else if let Some(few) = find_few(db, filter, now).await? {
@@ -188,15 +202,7 @@ pub(super) async fn find_page(
     } else {
         return read(of_page(in_order(plain()))).await;
     };
-    // Only the page's events are read as a whole.
-    let ids = Query::select()
-        .column(event::Column::Id)
-        .from_subquery(found, event::Entity)
-        .cond_where(bounds)
-        .cond_where(in_scope())
-        .take();
-    let ids = of_page(in_order(ids));
-    read(in_order(events().and_where(Expr::col(event::Column::Id).in_subquery(ids)).take())).await
+    read_found(ids_of(found).cond_where(bounds).cond_where(in_scope()).take()).await
 }
 
 /// A condition that includes all events of a list, and that so few events fulfil that sorting them is
@@ -259,10 +265,10 @@ fn found_by_index(
     as_it_is(events.cond_where(filter.has_words_by_index(backend)).take(), backend)
 }
 
-/// Selects from a subquery of events as if it were the table. A subquery with a limit or an offset
-/// is run as it is: the planner moves no conditions into it.
-fn all_of(events: SelectStatement) -> SelectStatement {
-    Query::select().column(Asterisk).from_subquery(events, event::Entity).take()
+/// Selects the ids of a subquery of events. A subquery with a limit or an offset is run as it is: the
+/// planner moves no conditions into it.
+fn ids_of(events: SelectStatement) -> SelectStatement {
+    Query::select().column(event::Column::Id).from_subquery(events, event::Entity).take()
 }
 
 pub(super) async fn count(

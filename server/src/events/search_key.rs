@@ -8,6 +8,9 @@ use icu_properties::{CodePointSetData, props::DefaultIgnorableCodePoint};
 
 /// The dot that stays when a capital İ becomes small.
 const DOT_ABOVE: char = '\u{307}';
+/// The most that a key has of one text, in bytes: 200 characters, as a title can have. PostgreSQL's
+/// index over starts has the keys, and takes no more than 2,704 bytes for an event.
+const MAX_LINE_BYTES: usize = 800;
 /// The longest piece of a key that SQLite's index has, in characters.
 const MAX_PIECE_CHARS: usize = 3;
 
@@ -22,9 +25,12 @@ pub(super) fn city_key(city: &str) -> String {
     folded_line(city)
 }
 
-/// A text in one line. Other programs may have written several.
+/// A text in one line, or the beginning of one that becomes too long. Other programs may have written
+/// several lines, and some characters become many when they are folded.
 fn folded_line(text: &str) -> String {
-    folded(text).trim().replace('\n', " ")
+    let mut line = folded(text).trim().replace('\n', " ");
+    line.truncate(line.floor_char_boundary(MAX_LINE_BYTES));
+    line
 }
 
 /// The different words of a search, in the form of [`search_key`].
@@ -136,6 +142,18 @@ mod tests {
     fn a_key_has_a_line_for_each_text() {
         assert_eq!(search_key("Jazz\nnight", " The Hall ", ""), "jazz night\nthe hall\n");
         assert_eq!(search_key("a", "b", "KÖLN\n").lines().nth(2), Some(&*city_key(" Ko\u{308}ln")));
+    }
+
+    #[test]
+    fn a_key_is_short_enough_for_an_index() {
+        // Each of the first becomes 18 characters, and each of the last has four bytes already.
+        for c in ['\u{fdfa}', '\u{3316}', '\u{20000}'] {
+            let text = c.to_string().repeat(200);
+            let key = search_key(&text, &text, &text);
+            assert!((2_000..=2_402).contains(&key.len()), "{}", key.len());
+            assert_eq!(key.lines().nth(2), Some(&*city_key(&text)));
+        }
+        assert_eq!(search_key(&"\u{20000}".repeat(200), "", "").len(), 802);
     }
 
     #[test]

@@ -28,6 +28,7 @@ on_both_engines! {
     each_word_of_a_search_is_in_the_title_the_venue_or_the_city
     words_of_one_or_two_letters_are_found_anywhere
     a_search_has_a_largest_number_of_words
+    texts_that_become_long_can_be_searched
     rows_that_another_program_writes_are_found_at_once
     a_title_that_another_program_writes_is_sorted_by
     searches_at_the_same_time_find_what_another_program_writes
@@ -190,6 +191,20 @@ async fn a_search_has_a_largest_number_of_words(app: App) {
     assert_eq!(code_and_fields(&error), ("BAD_USER_INPUT", vec!["search"]));
     // A word that is repeated counts once.
     assert_eq!(search(&app, &"w1 ".repeat(50)).await.len(), 1);
+}
+
+async fn texts_that_become_long_can_be_searched(app: App) {
+    // Squared words become several characters each, and these don't repeat themselves.
+    let squares: String = ('\u{3300}'..='\u{3357}').cycle().take(200).collect();
+    let planes: String = ('\u{20000}'..).take(200).collect();
+    for (title, venue) in [(&squares, &squares), (&planes, &planes)] {
+        event_at(&app, title, venue).await;
+        let start: String = title.chars().take(5).collect();
+        assert_eq!(search(&app, &start).await, [title.as_str()]);
+    }
+    // Another program may write a longer venue.
+    event_at(&app, "Jazz", &format!("Hall {}", planes.repeat(9))).await;
+    assert_eq!(search(&app, "jazz hall").await, ["Jazz"]);
 }
 
 async fn rows_that_another_program_writes_are_found_at_once(app: App) {
