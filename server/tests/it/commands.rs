@@ -299,7 +299,7 @@ async fn a_migration_is_not_undone_where_its_bookings_break_the_rules_of_before(
     let (succeeded, output) = undo();
     assert!(!succeeded && output.contains("1 idempotency keys belong to several"), "{output}");
     assert!(output.contains("set idempotency_key to NULL in all but one"), "{output}");
-    assert!(output.contains("migrations, and stopped at the next one: "), "{output}");
+    assert!(output.contains("undid 1 migration, and stopped at the next one: "), "{output}");
     let input = json!({ "eventId": events[1], "idempotencyKey": "k" });
     let repeated = app.data(Some(&user), BOOK, json!({ "input": input })).await;
     assert_eq!(repeated["bookEvent"]["__typename"], "BookEventSuccess", "nothing is half undone");
