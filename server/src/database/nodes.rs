@@ -20,6 +20,9 @@ use super::{
 
 /// Longest wait for the nodes' answers.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+/// Longest wait for a refusal, which comes at once. Until then, nobody knows that the database is
+/// away.
+const REFUSAL_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// At least one node, of which one is in use.
 #[derive(Debug)]
@@ -94,7 +97,7 @@ impl Nodes {
     /// Why the node in use refuses a connection. `None` if it does not, or says nothing.
     pub(super) async fn refusal(&self) -> Option<String> {
         let node = &self.nodes[self.used.load(Ordering::Relaxed)];
-        let answer = timeout(ANSWER_TIMEOUT, node.ask()).await.ok()?;
+        let answer = timeout(REFUSAL_TIMEOUT, node.ask()).await.ok()?;
         answer.err().map(|error| error.to_string())
     }
 

@@ -160,10 +160,9 @@ pub(super) async fn find_page(
     let read = async |select: SelectStatement| read_each(db, backend.build(&select)).await;
     let events =
         || event::Entity::find().into_query().columns(filter.computed_columns(backend)).take();
-    let list = || events().cond_where(bounds.clone()).take();
     let in_scope = || filter.scope.condition(backend, now);
     let is_by_date = filter.key == SortKey::Date;
-    let plain = || list().cond_where(in_scope()).take();
+    let plain = || events().cond_where(bounds.clone()).cond_where(in_scope()).take();
     let is_in_index =
         is_by_date && filter.scope.price_condition().is_none() || filter.scope.is_unbounded();
     if filter.words.is_empty() && is_in_index {
@@ -178,17 +177,15 @@ pub(super) async fn find_page(
         read(in_order(events().and_where(is_found).take())).await
     };
     // In the order by date, the same index bounds organizers, cities and times.
-    let of_index = match is_by_date {
-        true => compared().cond_where(filter.scope.indexed_condition(backend, now)).take(),
-        false => compared(),
-    };
+    let indexed = is_by_date.then(|| filter.scope.indexed_condition(backend, now));
+    let bounded = Condition::all().add_option(indexed).add(bounds.clone());
     let is_in_one_index =
         backend == DbBackend::Postgres && is_by_date && filter.scope.is_of_buyers_by_time();
     let size = match is_in_one_index {
         true => MAX_INDEXED_EVENTS_BEFORE_INDEX,
         false => MAX_EVENTS_BEFORE_INDEX,
     };
-    let of_index = of_index.clone().cond_where(bounds.clone()).take();
+    let of_index = compared().cond_where(bounded).take();
     let first = in_order(of_index).limit(size + 2 * page.offset).take();
     let first = ids_of(first).cond_where(in_scope()).cond_where(filter.has_words()).take();
     let rows = read_found(first).await?;

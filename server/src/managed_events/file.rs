@@ -199,7 +199,7 @@ fn read_csv(text: &str) -> Result<Vec<(String, FileRow)>, String> {
     if problems.is_empty() { Ok(rows) } else { Err(problems) }
 }
 
-/// What separates the cells. Spreadsheets write semicolons where numbers have a decimal comma.
+/// Returns what separates the cells. Spreadsheets write semicolons where numbers have a decimal comma.
 fn delimiter(text: &str) -> u8 {
     let head = text.lines().next().unwrap_or_default();
     if head.contains(';') && !head.contains(',') { b';' } else { b',' }
@@ -226,7 +226,7 @@ fn check_head(head: &csv::StringRecord) -> Result<(), String> {
     Err(problems + &format!("Needed are {required}; and there can be {optional}."))
 }
 
-/// What is wrong with a record that has no cells for the columns.
+/// Says what is wrong with a record that can't be read, such as one with a cell too many.
 fn unreadable(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
@@ -276,7 +276,7 @@ impl FileRow {
         }
         let mut time = |field: &str, text: &str| match parse_time(text, zone) {
             Ok(time) => Some(time),
-            // What is wrong is the zone.
+            // The zone is wrong, which is told already.
             Err(NoTime::UnknownZone) => None,
             Err(NoTime::NeverComes(zone)) => {
                 let message = format!("{text:?} never comes: the clocks of {zone} skip it.");

@@ -81,12 +81,12 @@ pub(super) fn write(rows: &[Row], setup: &Setup) -> Result<()> {
         "# Benchmarks\n\n\
          `cargo xtask bench` runs these benchmarks, writes this page, and fails if a target is\n\
          missed. Each benchmark runs {runs} times for {seconds} s, each time right after its\n\
-         baseline; those that hold memory last as long as it grows, a start is measured ten times,\n\
-         and the page once. The load test, the server and the database share one machine. The result is\n\
-         the median of the ratios of measure to baseline, or the median of the measure if there\n\
-         is no baseline. After each run that books, the load test checks that nothing was\n\
-         oversold, no booking was lost, and all live counts were correct.\n\n{}\n\
-         ## Machine and versions\n\n{}\n## Conditions\n\nThese are those of each last run.\n\n{notes}\n\
+         baseline. Those that hold memory last for as long as it grows, a start is measured ten\n\
+         times, and the page once. The load test, the server and the database share one machine.\n\
+         The result is the median of the ratios of measure to baseline, or the median of the\n\
+         measure if there is no baseline. After each run that books, the load test checks that\n\
+         nothing was oversold, no booking was lost, and all live counts were correct.\n\n{}\n\
+         ## Machine and versions\n\n{}\n## Conditions\n\nThey are those of the last run of each benchmark.\n\n{notes}\n\
          ## What is compared\n\n\
          - **hot, spread, sold out**: `bookEvent` over HTTP on 256 connections, each by another\n  \
          user. The baseline is pgbench on the same PostgreSQL with the same schema and the\n  \

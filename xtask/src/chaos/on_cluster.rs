@@ -68,7 +68,7 @@ pub(super) fn on_cluster(setup: &Setup, fault: Fault) -> Result<String> {
         let log = setup.folder.join(format!("{name}-{round}.log"));
         let found = setup.run_load(&LOAD_ON_CLUSTER, fault, &addresses, &tokens, &log, || {
             if of_leader == LeaderFault::Updated {
-                // Patroni gives the part of the synchronous one to another one first.
+                // The outage is that of the leader's turn, which is the last one.
                 cluster.restart_standbys()?;
             }
             let failed_at = Instant::now();
