@@ -13,7 +13,7 @@ use std::{
 use clap::{
     Args, CommandFactory, FromArgMatches, Parser, Subcommand,
     builder::Resettable,
-    error::{ContextKind, ErrorKind},
+    error::{ContextKind, ContextValue, ErrorKind},
 };
 
 use clap_complete::Shell;
@@ -42,6 +42,9 @@ const SECRET_SETTINGS: [&str; 7] = [
     "--database-replica-url",
     "--smtp-url",
 ];
+
+/// The settings that SMTP_URL requires.
+const NEEDED_FOR_MAIL: [&str; 2] = ["--mail-from", "--public-url"];
 
 /// The version, with the commit if the build knows it.
 const VERSION: &str = match option_env!("ROWLOCK_VERSION") {
@@ -127,7 +130,29 @@ fn one_line(error: &clap::Error) -> String {
     let rendered = error.render().to_string();
     let paragraph = rendered.trim().split("\n\n").next().unwrap_or_default();
     let words: Vec<&str> = paragraph.trim_start_matches("error: ").split_whitespace().collect();
-    words.join(" ")
+    words.join(" ") + &advice(error)
+}
+
+/// What to do about an error, to be said after it; empty if the error itself says it.
+fn advice(error: &clap::Error) -> String {
+    let suggestions =
+        [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
+    let similar = suggestions.into_iter().find_map(|kind| match error.get(kind)? {
+        // The most similar one is the last.
+        ContextValue::Strings(names) => names.last(),
+        ContextValue::String(name) => Some(name),
+        _ => None,
+    });
+    if let Some(similar) = similar {
+        return format!("; did you mean {similar}?");
+    }
+    let is_missing = error.kind() == ErrorKind::MissingRequiredArgument;
+    let missing = error.get(ContextKind::InvalidArg).filter(|_| is_missing);
+    let missing = missing.map(ToString::to_string).unwrap_or_default();
+    if NEEDED_FOR_MAIL.iter().any(|name| missing.contains(name)) {
+        return "; with SMTP_URL, mails need their sender and the address of the site".to_owned();
+    }
+    String::new()
 }
 
 #[derive(Debug, Subcommand)]

@@ -17,7 +17,7 @@ use super::{
     command_database::{Access, command_services, migrated_database},
 };
 use crate::{
-    accounts::ACCESS_TOKEN_LIFETIME,
+    accounts::{ACCESS_TOKEN_LIFETIME, JwtSecrets},
     clock::Clock,
     personal_data::DeletionError,
     services::{ServiceArgs, Services},
@@ -39,13 +39,31 @@ pub(super) async fn run(command: UsersCommand) -> Result<String> {
 async fn create(args: CreateUsersArgs) -> Result<String> {
     let secrets = args.secret.secrets()?;
     // Open the file first, so that no users are created if it can't be written.
+    let existed = args.tokens.exists();
     let file =
         private_file(&args.tokens).with_context(|| format!("writing {}", args.tokens.display()))?;
+    let created = create_with_tokens(&args, &secrets, file).await;
+    if created.is_err() && !existed {
+        // The file has the tokens of nobody, or of some only.
+        fs::remove_file(&args.tokens).ok();
+    }
+    created
+}
+
+/// Creates the users and writes their tokens to the file, in place of what it has.
+async fn create_with_tokens(
+    args: &CreateUsersArgs,
+    secrets: &JwtSecrets,
+    file: fs::File,
+) -> Result<String> {
     let db = migrated_database(&args.database, Access::Write).await?;
     let tickets = TicketCodes::random();
-    let services = Services::new(db, Clock::default(), &secrets, &tickets, &ServiceArgs::default());
+    let services = Services::new(db, Clock::default(), secrets, &tickets, &ServiceArgs::default());
     let users = services.accounts.create_load_users(args.count).await?;
     services.db.close().await;
+    if file.metadata()?.is_file() {
+        file.set_len(0)?;
+    }
     let mut file = BufWriter::new(file);
     for user in &users {
         writeln!(file, "{}", services.access_tokens.issue(*user)?.token)?;
@@ -145,10 +163,10 @@ fn time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// Creates or empties a file that its owner alone may read.
+/// Opens a file for writing that its owner alone may read, and creates it if it is missing.
 fn private_file(path: &Path) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
-    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let file = options.write(true).create(true).truncate(false).mode(0o600).open(path)?;
     // The mode above is that of a new file only.
     if file.metadata()?.is_file() {
         file.set_permissions(Permissions::from_mode(0o600))?;

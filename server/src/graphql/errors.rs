@@ -102,6 +102,13 @@ impl ApiError {
         Self::BadUserInput(vec![FieldProblem::new(field, message)])
     }
 
+    /// The error for an access token that is expired or not valid.
+    pub(crate) fn bad_access_token() -> Self {
+        Self::Unauthenticated(
+            "The access token is expired or not valid. Refresh it or sign in again.",
+        )
+    }
+
     /// The error for a valid token whose account no longer exists.
     pub(crate) fn no_such_account() -> Self {
         Self::Unauthenticated("This account no longer exists. Please sign in with another.")

@@ -56,9 +56,7 @@ impl ViewerExt for Context<'_> {
         match self.data_opt::<Viewer>() {
             None | Some(Viewer::Anonymous) => Ok(None),
             Some(Viewer::User { id, expires_at, .. }) if *expires_at > now() => Ok(Some(*id)),
-            Some(Viewer::User { .. } | Viewer::Rejected) => Err(ApiError::Unauthenticated(
-                "The access token is expired or not valid. Refresh it or sign in again.",
-            )),
+            Some(Viewer::User { .. } | Viewer::Rejected) => Err(ApiError::bad_access_token()),
         }
     }
 

@@ -60,9 +60,8 @@ pub(super) fn signed_in_user(app: &App, headers: &HeaderMap) -> Result<UserId, A
     };
     match viewer {
         Viewer::User { id, .. } => Ok(id),
-        Viewer::Anonymous | Viewer::Rejected => {
-            Err(ApiError::Unauthenticated("Please sign in first."))
-        }
+        Viewer::Anonymous => Err(ApiError::Unauthenticated("Please sign in first.")),
+        Viewer::Rejected => Err(ApiError::bad_access_token()),
     }
 }
 

@@ -131,7 +131,7 @@ fn check(rows: Vec<ImportRow>) -> Result<Vec<ImportRow>, Vec<ImportProblem>> {
         let mut add = |problem| problems.push(ImportProblem { place, problem });
         let external_id = row.external_id.trim().to_owned();
         external_id_problem(&external_id).into_iter().for_each(&mut add);
-        if !names.insert(external_id.clone()) {
+        if !external_id.is_empty() && !names.insert(external_id.clone()) {
             add(FieldProblem::new("externalId", "Another event before has the same externalId."));
         }
         match row.values.check() {

@@ -129,6 +129,18 @@ fn a_wrong_setting_is_reported_in_one_line() {
     assert!(one_line_error(&output).contains("use an id from `rowlock jobs list`"));
     let output = rowlock_command(folder.path()).arg("sell").output().unwrap();
     assert!(one_line_error(&output).contains("sell"));
+    for (args, expected) in [
+        (&["serv"][..], "did you mean serve?"),
+        (&["jobs", "lst"], "did you mean list?"),
+        (&["--listen-adr", "127.0.0.1:1"], "did you mean --listen-addr?"),
+        (&["jobs", "list", "--state", "ded"], "did you mean dead?"),
+    ] {
+        let line = one_line_error(&rowlock_command(folder.path()).args(args).output().unwrap());
+        assert!(line.trim_end().ends_with(expected), "{args:?}: {line}");
+    }
+    let mail = rowlock_command(folder.path()).env("SMTP_URL", "smtp://localhost").output().unwrap();
+    let line = one_line_error(&mail);
+    assert!(line.contains("--mail-from") && line.contains("with SMTP_URL, mails need"), "{line}");
     let without_secret =
         rowlock_command(folder.path()).env("DATABASE_URL", "postgres://h/d").output();
     let line = one_line_error(&without_secret.unwrap());
@@ -343,9 +355,20 @@ async fn tokens_of_created_users_work_on_a_server_with_the_same_secret() {
         command.output().unwrap()
     };
     assert!(one_line_error(&create(None)).contains("JWT_SECRET is not set"));
+    let file = folder.path().join("tokens");
+    let create_elsewhere = || {
+        let mut command = rowlock_command(folder.path());
+        command.args(["users", "create", "--count", "1", "--tokens", "tokens"]);
+        command.env("DATABASE_URL", "sqlite:nowhere/db").env("JWT_SECRET", JWT_SECRET);
+        one_line_error(&command.output().unwrap())
+    };
+    create_elsewhere();
+    assert!(!file.exists(), "no file is left without tokens");
+    fs::write(&file, "tokens of before\n".repeat(10_000)).unwrap();
+    create_elsewhere();
+    assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 10_000, "they stay");
     let output = create(Some(JWT_SECRET));
     assert!(output.status.success(), "{}", utf8(&output.stderr));
-    let file = folder.path().join("tokens");
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let tokens = std::fs::read_to_string(file).unwrap();
     assert_eq!(tokens.lines().count(), 1500);

@@ -76,6 +76,9 @@ async fn attendees_are_downloaded_by_members_alone(app: App) {
     ] {
         assert_eq!(download(&app, token, event).await.0, status, "{event}");
     }
+    let request = app.get(&format!("/events/{event}/attendees.csv")).bearer_auth("no token");
+    let told = request.send().await.unwrap().text().await.unwrap();
+    assert!(told.contains("The access token is expired or not valid."), "{told}");
 }
 
 async fn a_large_download_has_every_attendee_once(app: App) {
@@ -129,6 +132,14 @@ async fn a_file_of_events_is_imported_as_a_whole_or_not_at_all(app: App) {
     write("bad.csv", format!("{HEAD}\n{good}{}", line("c", "", "2020-01-01 10:00")));
     let (succeeded, told) = events(&app, &folder, &["import", "--organizer", &slug, "bad.csv"]);
     assert!(!succeeded && told.contains("line 4: title: "), "{told}");
+    let start = format!("{year}-07-01 19:30");
+    write("empty.csv", format!("{HEAD}\n{}", line("", "Choir", &start).repeat(2)));
+    let (succeeded, told) = events(&app, &folder, &["import", "--organizer", &slug, "empty.csv"]);
+    assert!(
+        !succeeded && told.contains("line 3: external_id: external_id can't be empty."),
+        "{told}"
+    );
+    assert!(!told.contains("the same"), "{told}");
     write("good.csv", format!("{HEAD}\n{good}"));
     let import = ["import", "--organizer", &slug, "good.csv"];
     assert_eq!(
