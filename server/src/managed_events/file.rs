@@ -152,7 +152,7 @@ fn read_json(text: &str) -> Result<Vec<(String, FileRow)>, String> {
         .map_err(|error| format!("the file is no list of events in JSON: {error}"))?;
     let (mut rows, mut problems) = (Vec::new(), String::new());
     for (number, value) in (1..).zip(values) {
-        match serde_path_to_error::deserialize(value) {
+        match serde_path_to_error::deserialize(plain(value)) {
             Ok(row) => rows.push((format!("event {number}"), row)),
             Err(error) => {
                 let field = error.path().to_string();
@@ -162,6 +162,18 @@ fn read_json(text: &str) -> Result<Vec<(String, FileRow)>, String> {
         }
     }
     if problems.is_empty() { Ok(rows) } else { Err(problems) }
+}
+
+/// An event in JSON with a text for the price, and without the fields that have no value. Programs also
+/// write a number, and `null`.
+fn plain(mut event: serde_json::Value) -> serde_json::Value {
+    if let Some(fields) = event.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+        if let Some(price) = fields.get_mut("price").filter(|price| price.is_number()) {
+            *price = price.to_string().into();
+        }
+    }
+    event
 }
 
 fn read_csv(text: &str) -> Result<Vec<(String, FileRow)>, String> {
@@ -413,6 +425,8 @@ pub(crate) fn write(format: FileFormat, events: &[event::Model]) -> anyhow::Resu
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     const HEAD: &str = "external_id,title,venue,time_zone,starts_at,price,currency,total_tickets";
@@ -450,6 +464,22 @@ mod tests {
         let read: Vec<_> =
             rows.iter().map(|row| (row.is_published, row.values.max_per_booking)).collect();
         assert_eq!(read, [(true, Some(10)), (false, Some(4))]);
+    }
+
+    #[test]
+    fn json_is_read_as_programs_write_it() {
+        let event = json!({
+            "external_id": "a", "title": "Jazz", "venue": "Hall", "city": null, "time_zone": "UTC",
+            "starts_at": "2027-07-01T19:30:00Z", "ends_at": null, "price": 35.5, "currency": "EUR",
+            "total_tickets": 80, "max_per_booking": null, "publish": null,
+        });
+        let rows = ImportFile::read(FileFormat::Json, &json!([event]).to_string()).unwrap().rows;
+        let values = &rows[0].values;
+        assert_eq!(values.price.as_ref().unwrap().minor, 3_550);
+        assert_eq!((values.ends_at, values.max_per_booking), (Some(None), Some(10)));
+        let without = json!([{ "external_id": "a", "title": null }]).to_string();
+        let problems = ImportFile::read(FileFormat::Json, &without).unwrap_err();
+        assert_eq!(problems, "event 1: missing field `title`\n");
     }
 
     #[test]

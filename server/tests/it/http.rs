@@ -136,12 +136,18 @@ async fn a_known_query_with_wrong_variables_executes_nothing(app: App) {
     }
     let user = app.user().await;
     let event = &events[1];
+    let expecting = |amount: Value| {
+        let price = json!({ "amount": amount, "currency": "EUR" });
+        json!({ "eventId": event, "expectedUnitPrice": price })
+    };
     for (wrong, field) in [
         (json!({ "eventId": event, "quantity": "two" }), "quantity"),
         (json!({ "eventId": event, "quantity": 1.5 }), "quantity"),
         (json!({ "eventId": null }), "eventId"),
         (json!({ "eventId": event, "idempotencyKey": 7 }), "idempotencyKey"),
         (json!({ "eventId": event, "seat": "A1" }), "seat"),
+        (expecting(json!("1,50")), "expectedUnitPrice.amount"),
+        (expecting(json!(1.5)), "expectedUnitPrice.amount"),
         (json!({}), "input"),
         (Value::Null, "input"),
         (json!("two tickets"), "input"),

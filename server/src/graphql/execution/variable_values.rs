@@ -9,9 +9,12 @@ use async_graphql_value::Value as Written;
 use serde_json::Number;
 
 use super::{coded_errors::field_error, operations::Operations};
-use crate::graphql::validation::{
-    Disclosure,
-    schema::{Input, NamedType, Schema},
+use crate::graphql::{
+    scalars::{form_of, is_form},
+    validation::{
+        Disclosure,
+        schema::{Input, NamedType, Schema, name_of},
+    },
 };
 
 /// Gives each variable a value of its declared type.
@@ -85,7 +88,9 @@ impl Path<'_> {
             (Wrong::Null, _) => format!("Variable \"{place}\" must not be null."),
             (Wrong::UnknownField, _) => format!("There is no field \"{place}\"."),
             (Wrong::NotOfType(of), Disclosure::Schema) => {
-                format!("Variable \"{place}\" must be of type \"{of}\".")
+                let form = form_of(name_of(of));
+                let form = form.map_or_else(String::new, |form| format!(" It is {form}."));
+                format!("Variable \"{place}\" must be of type \"{of}\".{form}")
             }
             (Wrong::NotOfType(_), Disclosure::Nothing) => {
                 format!("Variable \"{place}\" has a value of another type than it must have.")
@@ -148,7 +153,10 @@ fn coerce_value(
     };
     let fits = match schema.find_type(name) {
         Some(NamedType::BuiltInScalar) => coerce_built_in(name, value),
-        Some(NamedType::CustomScalar) => true,
+        Some(NamedType::CustomScalar) => match &*value {
+            Value::String(text) => is_form(name, text),
+            _ => form_of(name).is_none(),
+        },
         Some(NamedType::Enum(values)) => {
             matches!(value, Value::String(value) if values.contains(value))
         }

@@ -111,6 +111,15 @@ mod tests {
             ("{ events(first: \"1\") { totalCount } }", "must be of type \"Int\""),
             ("{ events(first: 2147483648) { totalCount } }", "must be of type \"Int\""),
             ("{ events(orderBy: { field: \"PRICE\" }) { totalCount } }", "EventOrderField"),
+            (
+                "{ events(filter: { startsAfter: \"soon\" }) { totalCount } }",
+                "It is a time as a string",
+            ),
+            ("{ events(filter: { startsAfter: 7 }) { totalCount } }", "of type \"DateTime\""),
+            (
+                "{ events(filter: { maxPrice: { amount: \"\", currency: \"EUR\" } }) { totalCount } }",
+                "such as \"49.90\"",
+            ),
             ("{ events(orderBy: null) { totalCount } }", "must not be null"),
             ("{ events(orderBy: {}) { totalCount } }", "needs the field \"field\""),
             ("{ events(orderBy: { field: DATE, field: DATE }) { totalCount } }", "more than once"),

@@ -12,7 +12,10 @@ use super::{
     schema::{Input, NamedType, name_of},
     suggestion::did_you_mean,
 };
-use crate::graphql::language::ast::{Argument, Literal, Value};
+use crate::graphql::{
+    language::ast::{Argument, Literal, Value},
+    scalars::{form_of, is_form},
+};
 
 /// Checks that the value of an argument, or a variable's default, has its type. Without a type, it
 /// checks only what holds for all values.
@@ -152,7 +155,7 @@ impl Values<'_> {
         let name = name_of(of);
         let fits = match check.schema.find_type(name) {
             Some(NamedType::BuiltInScalar) => fits_built_in(name, &value.literal),
-            Some(NamedType::CustomScalar) => true,
+            Some(NamedType::CustomScalar) => fits_custom(name, &value.literal),
             Some(NamedType::Enum(values)) => {
                 matches!(value.literal, Literal::Enum(name) if values.contains(name))
             }
@@ -165,6 +168,9 @@ impl Values<'_> {
                     values.sort_unstable();
                     format!(" It is one of {}, without quotation marks.", values.join(", "))
                 }),
+                Some(NamedType::CustomScalar) => {
+                    form_of(name).map_or_else(String::new, |form| format!(" It is {form}."))
+                }
                 _ => String::new(),
             };
             let message = match check.disclosure {
@@ -177,6 +183,14 @@ impl Values<'_> {
             };
             check.refuse_argument(value.pos, self.argument, message);
         }
+    }
+}
+
+fn fits_custom(scalar: &str, literal: &Literal<'_>) -> bool {
+    match literal {
+        Literal::String(text) => is_form(scalar, text),
+        Literal::BlockString(text) => is_form(scalar, text),
+        _ => form_of(scalar).is_none(),
     }
 }
 
