@@ -135,24 +135,39 @@ fn one_line(error: &clap::Error) -> String {
 
 /// What to do about an error, to be said after it; empty if the error itself says it.
 fn advice(error: &clap::Error) -> String {
-    let suggestions =
-        [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
-    let similar = suggestions.into_iter().find_map(|kind| match error.get(kind)? {
-        // The most similar one is the last.
-        ContextValue::Strings(names) => names.last(),
-        ContextValue::String(name) => Some(name),
-        _ => None,
-    });
-    if let Some(similar) = similar {
-        return format!("; did you mean {similar}?");
+    if let Some(name) = meant_name(error) {
+        return format!("; did you mean `{name}`?");
     }
     let is_missing = error.kind() == ErrorKind::MissingRequiredArgument;
     let missing = error.get(ContextKind::InvalidArg).filter(|_| is_missing);
     let missing = missing.map(ToString::to_string).unwrap_or_default();
     if NEEDED_FOR_MAIL.iter().any(|name| missing.contains(name)) {
-        return "; with SMTP_URL, mails need their sender and the address of the site".to_owned();
+        return "; SMTP_URL needs MAIL_FROM, the sender of mails, and PUBLIC_URL, the address of the \
+                site"
+            .to_owned();
     }
     String::new()
+}
+
+/// The name that is most like a mistyped one. Of names that clap finds similar, some differ in most
+/// letters.
+fn meant_name(error: &clap::Error) -> Option<&str> {
+    let texts = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => vec![text.as_str()],
+        Some(ContextValue::Strings(texts)) => texts.iter().map(String::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let places =
+        [ContextKind::InvalidSubcommand, ContextKind::InvalidValue, ContextKind::InvalidArg];
+    let typed = places.into_iter().flat_map(texts).next()?;
+    let suggestions =
+        [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
+    let distances = suggestions
+        .into_iter()
+        .flat_map(texts)
+        .map(|name| (strsim::damerau_levenshtein(typed, name), name));
+    let (distance, name) = distances.min()?;
+    (distance <= 1 + typed.trim_start_matches('-').len() / 4).then_some(name)
 }
 
 #[derive(Debug, Subcommand)]

@@ -17,7 +17,7 @@ use super::{
     command_database::{Access, command_services, migrated_database},
 };
 use crate::{
-    accounts::{ACCESS_TOKEN_LIFETIME, JwtSecrets},
+    accounts::ACCESS_TOKEN_LIFETIME,
     clock::Clock,
     personal_data::DeletionError,
     services::{ServiceArgs, Services},
@@ -37,44 +37,34 @@ pub(super) async fn run(command: UsersCommand) -> Result<String> {
 }
 
 async fn create(args: CreateUsersArgs) -> Result<String> {
-    let secrets = args.secret.secrets()?;
-    // Open the file first, so that no users are created if it can't be written.
-    let existed = args.tokens.exists();
-    let file =
-        private_file(&args.tokens).with_context(|| format!("writing {}", args.tokens.display()))?;
-    let created = create_with_tokens(&args, &secrets, file).await;
-    if created.is_err() && !existed {
-        // The file has the tokens of nobody, or of some only.
-        fs::remove_file(&args.tokens).ok();
-    }
-    created
-}
-
-/// Creates the users and writes their tokens to the file, in place of what it has.
-async fn create_with_tokens(
-    args: &CreateUsersArgs,
-    secrets: &JwtSecrets,
-    file: fs::File,
-) -> Result<String> {
+    let (secrets, path) = (args.secret.secrets()?, args.tokens.display());
     let db = migrated_database(&args.database, Access::Write).await?;
+    // Open the file first, so that no users are created if it can't be written.
+    let file = private_file(&args.tokens).with_context(|| format!("writing {path}"))?;
     let tickets = TicketCodes::random();
-    let services = Services::new(db, Clock::default(), secrets, &tickets, &ServiceArgs::default());
+    let services = Services::new(db, Clock::default(), &secrets, &tickets, &ServiceArgs::default());
     let users = services.accounts.create_load_users(args.count).await?;
     services.db.close().await;
+    let tokens = users.iter().map(|user| Ok(services.access_tokens.issue(*user)?.token));
+    let tokens = tokens.collect::<Result<Vec<String>>>()?;
+    let count = users.len();
+    write_lines(file, &tokens).with_context(|| {
+        format!("{count} users were created, but their tokens could not be written to {path}")
+    })?;
+    Ok(format!(
+        "created {count} users; their access tokens, valid for {} minutes, are in {path}\n",
+        ACCESS_TOKEN_LIFETIME.num_minutes(),
+    ))
+}
+
+/// Writes lines into a file in place of what it has.
+fn write_lines(file: fs::File, lines: &[String]) -> io::Result<()> {
     if file.metadata()?.is_file() {
         file.set_len(0)?;
     }
     let mut file = BufWriter::new(file);
-    for user in &users {
-        writeln!(file, "{}", services.access_tokens.issue(*user)?.token)?;
-    }
-    file.flush()?;
-    Ok(format!(
-        "created {} users; their access tokens, valid for {} minutes, are in {}\n",
-        users.len(),
-        ACCESS_TOKEN_LIFETIME.num_minutes(),
-        args.tokens.display()
-    ))
+    lines.iter().try_for_each(|line| writeln!(file, "{line}"))?;
+    file.flush()
 }
 
 async fn find(args: UserArgs) -> Result<String> {

@@ -3,22 +3,31 @@
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{SecondsFormat, Utc};
 
-/// How a value of one of these scalars is written, for messages; `None` for any other scalar.
-pub(crate) fn form_of(scalar: &str) -> Option<&'static str> {
+/// A sentence that says how a value of one of these scalars is written, with a space before it, or
+/// nothing for any other scalar.
+pub(crate) fn how_to_write(scalar: &str) -> &'static str {
     match scalar {
-        "Decimal" => Some("a decimal number as a string, such as \"49.90\""),
-        "DateTime" => Some("a time as a string, such as \"2026-03-15T10:00:00Z\""),
-        _ => None,
+        "Decimal" => " Write a decimal number as a string, such as \"49.90\".",
+        "DateTime" => " Write a time as a string, such as \"2026-03-15T10:00:00Z\".",
+        _ => "",
     }
 }
 
-/// Whether this string is one of the named scalar. Any string is one of a scalar that is not here.
-pub(crate) fn is_form(scalar: &str, text: &str) -> bool {
-    match scalar {
-        "Decimal" => text.parse::<rust_decimal::Decimal>().is_ok(),
-        "DateTime" => text.parse::<chrono::DateTime<Utc>>().is_ok(),
-        _ => true,
+/// Whether a value is one of the schema's own scalars; `text` is its text, if it is a string.
+pub(crate) fn is_valid(scalar: &str, text: Option<&str>) -> bool {
+    match (scalar, text) {
+        ("Decimal", Some(text)) => parse_decimal(text).is_ok(),
+        ("DateTime", Some(text)) => parse_time(text).is_ok(),
+        _ => false,
     }
+}
+
+fn parse_decimal(text: &str) -> Result<rust_decimal::Decimal, rust_decimal::Error> {
+    text.parse()
+}
+
+fn parse_time(text: &str) -> chrono::ParseResult<chrono::DateTime<Utc>> {
+    text.parse()
 }
 
 /// A decimal number as a string such as "49.90", never a float.
@@ -30,7 +39,7 @@ pub(crate) struct Decimal(pub(crate) rust_decimal::Decimal);
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
-            Value::String(text) => Ok(Self(text.parse()?)),
+            Value::String(text) => Ok(Self(parse_decimal(text)?)),
             _ => Err(InputValueError::expected_type(value)),
         }
     }
@@ -49,7 +58,7 @@ pub(crate) struct DateTime(pub(crate) chrono::DateTime<Utc>);
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
-            Value::String(text) => Ok(Self(text.parse()?)),
+            Value::String(text) => Ok(Self(parse_time(text)?)),
             _ => Err(InputValueError::expected_type(value)),
         }
     }

@@ -152,7 +152,7 @@ fn read_json(text: &str) -> Result<Vec<(String, FileRow)>, String> {
         .map_err(|error| format!("the file is no list of events in JSON: {error}"))?;
     let (mut rows, mut problems) = (Vec::new(), String::new());
     for (number, value) in (1..).zip(values) {
-        match serde_path_to_error::deserialize(plain(value)) {
+        match serde_path_to_error::deserialize(as_file_row(value)) {
             Ok(row) => rows.push((format!("event {number}"), row)),
             Err(error) => {
                 let field = error.path().to_string();
@@ -164,11 +164,11 @@ fn read_json(text: &str) -> Result<Vec<(String, FileRow)>, String> {
     if problems.is_empty() { Ok(rows) } else { Err(problems) }
 }
 
-/// An event in JSON with a text for the price, and without the fields that have no value. Programs also
-/// write a number, and `null`.
-fn plain(mut event: serde_json::Value) -> serde_json::Value {
+/// An event as `FileRow` is read. Programs write `null` for an optional field without a value, and a
+/// number for the price.
+fn as_file_row(mut event: serde_json::Value) -> serde_json::Value {
     if let Some(fields) = event.as_object_mut() {
-        fields.retain(|_, value| !value.is_null());
+        fields.retain(|name, value| !value.is_null() || !OPTIONAL_COLUMNS.contains(&name.as_str()));
         if let Some(price) = fields.get_mut("price").filter(|price| price.is_number()) {
             *price = price.to_string().into();
         }
@@ -477,9 +477,11 @@ mod tests {
         let values = &rows[0].values;
         assert_eq!(values.price.as_ref().unwrap().minor, 3_550);
         assert_eq!((values.ends_at, values.max_per_booking), (Some(None), Some(10)));
-        let without = json!([{ "external_id": "a", "title": null }]).to_string();
-        let problems = ImportFile::read(FileFormat::Json, &without).unwrap_err();
-        assert_eq!(problems, "event 1: missing field `title`\n");
+        let wrong =
+            json!([{ "external_id": "a", "title": null }, { "sales_end": null }]).to_string();
+        let problems = ImportFile::read(FileFormat::Json, &wrong).unwrap_err();
+        assert!(problems.contains("event 1: title: invalid type: null"), "{problems}");
+        assert!(problems.contains("event 2: sales_end: unknown field"), "{problems}");
     }
 
     #[test]

@@ -3,16 +3,17 @@
 
 import assert from 'node:assert/strict';
 import {
-  buildSchema, isAbstractType, isCompositeType, isListType, isNonNullType, parse, parseType, typeFromAST, validate,
+  isAbstractType, isCompositeType, isListType, isNonNullType, parse, parseType, typeFromAST, validate,
 } from 'graphql';
 import { collectFields, collectSubfields } from 'graphql/execution/collectFields.js';
 import { Documents, numbersFrom } from './documents.mjs';
+import { buildSchemaWithScalars } from './own-scalars.mjs';
 import { BOOK, event, schema as text, send, token, url } from './setup.mjs';
 
 const COUNT = Number(process.env.COUNT ?? 2_500);
 const AT_ONCE = 8;
 
-const schema = buildSchema(text);
+const schema = buildSchemaWithScalars(text);
 const { bookEvent } = await send(BOOK, { id: event });
 const ids = [event, bookEvent.booking.id, '01990000-0000-7000-8000-000000000000'];
 // Passwords take time to check, and without its session a user could do nothing more.
@@ -36,7 +37,7 @@ function valueOf(type) {
     return Object.fromEntries(Object.values(type.getFields()).filter((field) => isNonNullType(field.type))
       .map((field) => [field.name, field.defaultValue ?? valueOf(field.type)]));
   }
-  return { Int: 1, Float: 1.5, Boolean: documents.chance(0.5), ID: documents.one(ids), DateTime: '2026-01-01T00:00:00Z' }[type.name] ?? 'x';
+  return { Int: 1, Float: 1.5, Boolean: documents.chance(0.5), ID: documents.one(ids), DateTime: '2026-01-01T00:00:00Z', Decimal: '49.90' }[type.name] ?? 'x';
 }
 
 // The reason why a value is not what its fields select, or undefined.

@@ -229,7 +229,7 @@ export class Documents {
       if (this.chance(this.fault)) fields.push(this.one(['nothing: 1', 'quantity: 1', ...fields]));
       return `{ ${fields.join(' ')} }`;
     }
-    if (!isSpecifiedScalarType(of) && this.chance(0.1)) {
+    if (!isSpecifiedScalarType(of) && this.chance(this.fault * 2)) {
       const inner = this.value(of, depth - 1, false);
       return this.chance(0.5) ? `[${inner}]` : `{ x: ${inner} }`;
     }
@@ -239,6 +239,7 @@ export class Documents {
       case 'Boolean': return this.one(['true', 'false']);
       case 'ID': return this.one(['7', ...this.ids.map((id) => `"${id}"`)]);
       case 'DateTime': return this.one(['"2026-01-01T00:00:00Z"', '"2100-01-01T00:00:00Z"']);
+      case 'Decimal': return this.one(['"49.90"', '"7"', '"""0.5"""']);
       default: return this.one(['"x"', '"\\u00e9"', '"\\ud83c\\udf89"', '"\\u{1F389}"', '"""a\n  b"""']);
     }
   }

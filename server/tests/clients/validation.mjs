@@ -2,8 +2,9 @@
 // invalid is refused, and each valid one is accepted.
 
 import assert from 'node:assert/strict';
-import { buildSchema, getIntrospectionQuery, parse, validate } from 'graphql';
+import { getIntrospectionQuery, parse, validate } from 'graphql';
 import { Documents, numbersFrom } from './documents.mjs';
+import { buildSchemaWithScalars } from './own-scalars.mjs';
 import { schema as text, url } from './setup.mjs';
 
 const GENERATED = Number(process.env.COUNT ?? 6_000);
@@ -43,6 +44,13 @@ const WRITTEN = [
   '{ events(offset: -0) { totalCount } }',
   'query($a: Int = -0) { events(offset: $a) { totalCount } }',
   'query($a: Int) { events(filter: { startsAfter: [$a] }) { totalCount } }',
+  '{ events(filter: { startsAfter: "soon" }) { totalCount } }',
+  '{ events(filter: { startsAfter: 7 }) { totalCount } }',
+  '{ events(filter: { startsAfter: "2026-01-01T00:00:00+02:00" }) { totalCount } }',
+  'query($a: DateTime = "soon") { events(filter: { startsAfter: $a }) { totalCount } }',
+  '{ events(filter: { maxPrice: { amount: 7, currency: "EUR" } }) { totalCount } }',
+  '{ events(filter: { maxPrice: { amount: "", currency: "EUR" } }) { totalCount } }',
+  '{ events(filter: { maxPrice: { amount: "7.50", currency: "EUR" } }) { totalCount } }',
   'query($a: Int) { events(filter: { startsAfter: { x: $a } }) { totalCount } }',
   'query($a: Float) { events(filter: { startsAfter: { x: $a } }) { totalCount } }',
   '{ event(id: ABC) { id } }',
@@ -76,7 +84,7 @@ const WRITTEN = [
   '',
 ];
 
-const schema = buildSchema(text);
+const schema = buildSchemaWithScalars(text);
 const documents = new Documents(schema, numbersFrom(Number(process.env.SEED ?? 1)));
 
 function* texts() {

@@ -10,7 +10,7 @@ use serde_json::Number;
 
 use super::{coded_errors::field_error, operations::Operations};
 use crate::graphql::{
-    scalars::{form_of, is_form},
+    scalars::{how_to_write, is_valid},
     validation::{
         Disclosure,
         schema::{Input, NamedType, Schema, name_of},
@@ -88,9 +88,8 @@ impl Path<'_> {
             (Wrong::Null, _) => format!("Variable \"{place}\" must not be null."),
             (Wrong::UnknownField, _) => format!("There is no field \"{place}\"."),
             (Wrong::NotOfType(of), Disclosure::Schema) => {
-                let form = form_of(name_of(of));
-                let form = form.map_or_else(String::new, |form| format!(" It is {form}."));
-                format!("Variable \"{place}\" must be of type \"{of}\".{form}")
+                let how_to_write = how_to_write(name_of(of));
+                format!("Variable \"{place}\" must be of type \"{of}\".{how_to_write}")
             }
             (Wrong::NotOfType(_), Disclosure::Nothing) => {
                 format!("Variable \"{place}\" has a value of another type than it must have.")
@@ -154,8 +153,8 @@ fn coerce_value(
     let fits = match schema.find_type(name) {
         Some(NamedType::BuiltInScalar) => coerce_built_in(name, value),
         Some(NamedType::CustomScalar) => match &*value {
-            Value::String(text) => is_form(name, text),
-            _ => form_of(name).is_none(),
+            Value::String(text) => is_valid(name, Some(text)),
+            _ => false,
         },
         Some(NamedType::Enum(values)) => {
             matches!(value, Value::String(value) if values.contains(value))

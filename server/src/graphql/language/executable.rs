@@ -137,8 +137,8 @@ fn constant(of: &ast::Value<'_>) -> ConstValue {
     value(of).into_const().unwrap_or_default()
 }
 
-/// Longer whole numbers have no number that equals them. They are valid only as ids and as custom
-/// scalars, which take strings as well.
+/// Longer whole numbers have no number that equals them. They are valid only as ids, which take
+/// strings as well.
 fn number(text: &str) -> Option<Number> {
     if text.contains(['.', 'e', 'E']) {
         return text.parse().ok();

@@ -113,12 +113,16 @@ mod tests {
             ("{ events(orderBy: { field: \"PRICE\" }) { totalCount } }", "EventOrderField"),
             (
                 "{ events(filter: { startsAfter: \"soon\" }) { totalCount } }",
-                "It is a time as a string",
+                "Write a time as a string",
             ),
             ("{ events(filter: { startsAfter: 7 }) { totalCount } }", "of type \"DateTime\""),
             (
                 "{ events(filter: { maxPrice: { amount: \"\", currency: \"EUR\" } }) { totalCount } }",
                 "such as \"49.90\"",
+            ),
+            (
+                "query($a: DateTime = \"soon\") { events(filter: { startsAfter: $a }) { totalCount } }",
+                "of type \"DateTime\"",
             ),
             ("{ events(orderBy: null) { totalCount } }", "must not be null"),
             ("{ events(orderBy: {}) { totalCount } }", "needs the field \"field\""),
@@ -154,6 +158,7 @@ mod tests {
             "{ me { ... on Event { id } } }",
             "mutation { bookEvent(input: {}) { __typename } }",
             "{ events(first: \"1\", orderBy: { feld: DATE }) { totalCount } }",
+            "{ events(filter: { startsAfter: 7 }) { totalCount } }",
             "query($a: Evnt, $b: Int) { event(id: $b) { id } }",
             "query($b: Int) { event(id: $b) { id } }",
             "{ event(id: 1) { a: remainingTickets a: title } }",

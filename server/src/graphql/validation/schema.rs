@@ -43,7 +43,7 @@ pub(in crate::graphql) fn introspected_schema() -> Value {
     answer.and_then(|answer| answer.data.into_json().ok()).unwrap_or_default()
 }
 
-/// Scalars whose literals have one kind. All others take any literal.
+/// Scalars that the specification names. The schema's own are strings of some form.
 const BUILT_IN_SCALARS: [&str; 5] = ["Int", "Float", "String", "Boolean", "ID"];
 
 #[derive(Debug)]

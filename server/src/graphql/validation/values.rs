@@ -14,7 +14,7 @@ use super::{
 };
 use crate::graphql::{
     language::ast::{Argument, Literal, Value},
-    scalars::{form_of, is_form},
+    scalars::{how_to_write, is_valid},
 };
 
 /// Checks that the value of an argument, or a variable's default, has its type. Without a type, it
@@ -155,7 +155,7 @@ impl Values<'_> {
         let name = name_of(of);
         let fits = match check.schema.find_type(name) {
             Some(NamedType::BuiltInScalar) => fits_built_in(name, &value.literal),
-            Some(NamedType::CustomScalar) => fits_custom(name, &value.literal),
+            Some(NamedType::CustomScalar) => is_valid(name, text_of(&value.literal)),
             Some(NamedType::Enum(values)) => {
                 matches!(value.literal, Literal::Enum(name) if values.contains(name))
             }
@@ -168,9 +168,7 @@ impl Values<'_> {
                     values.sort_unstable();
                     format!(" It is one of {}, without quotation marks.", values.join(", "))
                 }),
-                Some(NamedType::CustomScalar) => {
-                    form_of(name).map_or_else(String::new, |form| format!(" It is {form}."))
-                }
+                Some(NamedType::CustomScalar) => check.disclose(|| how_to_write(name).to_owned()),
                 _ => String::new(),
             };
             let message = match check.disclosure {
@@ -186,11 +184,10 @@ impl Values<'_> {
     }
 }
 
-fn fits_custom(scalar: &str, literal: &Literal<'_>) -> bool {
+fn text_of<'a>(literal: &'a Literal<'_>) -> Option<&'a str> {
     match literal {
-        Literal::String(text) => is_form(scalar, text),
-        Literal::BlockString(text) => is_form(scalar, text),
-        _ => form_of(scalar).is_none(),
+        Literal::String(text) | Literal::BlockString(text) => Some(text),
+        _ => None,
     }
 }
 

@@ -108,7 +108,7 @@ fn fits(of: &Type, wanted: &Type) -> bool {
 struct Use<'a> {
     pos: Pos,
     name: &'a str,
-    /// `None` inside a custom scalar's value, where any type is right.
+    /// `None` inside a scalar's value, which is refused already.
     expected: Option<Type>,
     /// Whether the argument or the field has a default.
     has_default: bool,
