@@ -133,7 +133,7 @@ fn one_line(error: &clap::Error) -> String {
     words.join(" ") + &advice(error)
 }
 
-/// What to do about an error, to be said after it; empty if the error itself says it.
+/// Says what to do about an error, after its message; says nothing if the message does.
 fn advice(error: &clap::Error) -> String {
     if let Some(name) = meant_name(error) {
         return format!("; did you mean `{name}`?");

@@ -13,7 +13,8 @@ pub(crate) fn how_to_write(scalar: &str) -> &'static str {
     }
 }
 
-/// Whether a value is one of the schema's own scalars; `text` is its text, if it is a string.
+/// Whether a value is right for the named scalar, which is one of the schema's own. `text` is the
+/// value, if it is a string.
 pub(crate) fn is_valid(scalar: &str, text: Option<&str>) -> bool {
     match (scalar, text) {
         ("Decimal", Some(text)) => parse_decimal(text).is_ok(),
