@@ -3,13 +3,16 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::{Context, ID, Object, Subscription};
-use futures_util::stream::BoxStream;
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use rowlock_entities::{EventId, event};
-use tokio_stream::{Stream, StreamExt};
 
 use super::{
     errors::ApiError,
     event::Event,
+    execution::{Handover, count_version},
     watched_events::{Audience, WatchedEvents, read_until_answered, take_allowance, watch},
 };
 use crate::live::{Hub, TicketCount};
@@ -30,7 +33,7 @@ impl RemainingTicketsSubscription {
         ctx: &Context<'_>,
         #[graphql(desc = "The events to watch, 1 to 200. Leave it out to watch all events.")]
         event_ids: Option<Vec<ID>>,
-    ) -> Result<impl Stream<Item = TicketUpdate> + use<>, ApiError> {
+    ) -> Result<BoxStream<'static, TicketUpdate>, ApiError> {
         let taken = take_allowance(ctx, event_ids.as_ref().map_or(0, Vec::len))?;
         let counts: BoxStream<'static, TicketCount> = match event_ids {
             None => Box::pin(ctx.data_unchecked::<Hub>().watch_all()),
@@ -44,11 +47,17 @@ impl RemainingTicketsSubscription {
                 }
             }
         };
-        Ok(counts.map(move |count| {
+        let counts = counts.inspect(move |_| {
             // It is taken until the subscription ends.
             let _ = &taken;
-            TicketUpdate(count)
-        }))
+        });
+        Ok(match ctx.data_opt::<Handover>() {
+            Some(handover) => {
+                handover.put(counts.boxed());
+                stream::empty().boxed()
+            }
+            None => counts.map(TicketUpdate).boxed(),
+        })
     }
 }
 
@@ -59,7 +68,7 @@ fn only_visible(
     events: HashMap<EventId, Arc<event::Model>>,
 ) -> BoxStream<'static, TicketCount> {
     let shared = Arc::new((audience, events));
-    let visible = futures_util::StreamExt::filter_map(counts, move |count| {
+    let visible = counts.filter_map(move |count| {
         let shared = Arc::clone(&shared);
         async move {
             let (audience, events) = &*shared;
@@ -100,7 +109,7 @@ impl TicketUpdate {
     /// version is older, unless the database was set back to an older state in between. Within a
     /// subscription, the last update counts, whatever its version.
     async fn version(&self) -> i32 {
-        i32::try_from(self.0.version).unwrap_or(i32::MAX)
+        count_version(&self.0)
     }
 
     /// The event as it is now. Its count may be newer than this update's.

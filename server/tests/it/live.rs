@@ -15,6 +15,7 @@ const WATCH_WITH_EVENTS: &str = "subscription($ids: [ID!]) { remainingTickets(ev
 
 on_both_engines! {
     the_current_count_comes_first_and_then_every_change_on_both_subprotocols
+    what_a_count_holds_is_answered_like_what_must_be_read
     one_subscription_watches_several_events
     a_subscription_without_ids_watches_all_events
     a_refused_booking_publishes_no_count
@@ -63,6 +64,52 @@ async fn the_current_count_comes_first_and_then_every_change_on_both_subprotocol
         app.book(&user, &event, 1).await;
         socket.start(WATCH_WITH_EVENTS, json!({ "ids": [event] })).await;
         assert_eq!(event_and_remaining(&socket.next_result().await), (&*event, 4));
+    }
+}
+
+/// What selects no event takes another way through the server.
+async fn what_a_count_holds_is_answered_like_what_must_be_read(app: App) {
+    let event = app.event("Concert", 20).await;
+    let selections = [
+        "eventId remainingTickets totalTickets version",
+        "version totalTickets remainingTickets eventId",
+        "__typename left: remainingTickets version again: version version",
+        "...F ... on TicketUpdate { version } ... @include(if: $yes) { eventId }",
+        "...F @skip(if: $yes) id: eventId @include(if: $yes) version @skip(if: $yes)",
+        "version @skip(if: $yes)",
+    ];
+    let mut both = [
+        Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await,
+        Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await,
+    ];
+    for selection in selections {
+        let fragment = "fragment F on TicketUpdate { total: totalTickets ...G }
+            fragment G on TicketUpdate { version }";
+        let fragment = if selection.contains("...F") { fragment } else { "" };
+        let conditions = if selection.contains("$yes") { ", $yes: Boolean!" } else { "" };
+        let variables = json!({ "ids": [event], "yes": true });
+        let mut ids = Vec::new();
+        for (socket, more) in both.iter_mut().zip(["", "event { id }"]) {
+            let query = format!(
+                "subscription($ids: [ID!]{conditions}) {{
+                    counts: remainingTickets(eventIds: $ids) {{ {selection} {more} }} }} {fragment}"
+            );
+            ids.push(socket.start(&query, variables.clone()).await);
+        }
+        let read = format!(r#""event":{{"id":"{event}"}}"#);
+        for booked in [false, true] {
+            if booked {
+                let booked = app.book(&app.user().await, &event, 1).await;
+                assert_eq!(booked["__typename"], "BookEventSuccess");
+            }
+            let [plain, with_event] = &mut both;
+            let expected = with_event.text_of_next_result().await;
+            let expected = expected.replace(&format!(",{read}"), "").replace(&read, "");
+            assert_eq!(plain.text_of_next_result().await, expected, "{selection}");
+        }
+        for (socket, id) in both.iter_mut().zip(ids) {
+            socket.stop(id).await;
+        }
     }
 }
 

@@ -114,6 +114,18 @@ impl Socket {
         }
     }
 
+    /// Returns the next result of any operation as it was sent, from its payload on.
+    pub(crate) async fn text_of_next_result(&mut self) -> String {
+        loop {
+            let message = timeout(MESSAGE_TIMEOUT, self.stream.next()).await;
+            let message = message.expect("a message arrives in time").expect("the socket is open");
+            let message = message.unwrap().into_text().unwrap();
+            if let Some(payload) = message.find(r#""payload""#) {
+                return message[payload..].to_owned();
+            }
+        }
+    }
+
     /// Returns the remaining tickets in the next result of [`WATCH_COUNTS`].
     pub(crate) async fn next_remaining_tickets(&mut self) -> i64 {
         let result = self.next_result().await;

@@ -290,7 +290,7 @@ pub(super) fn fan_out(setup: &Setup) -> Result<Vec<Row>> {
     delay.note.push_str("; both ends of the sockets are on one machine");
     let note = delay.note.clone();
     let (name, description) = ("fan-out, memory", "the server's memory per subscriber");
-    let target = Target::AtMost(20.0);
+    let target = Target::AtMost(12.0);
     Ok(vec![delay, Row { name, description, unit: "KiB", target, runs: memory, note }])
 }
 

@@ -16,12 +16,14 @@ use async_graphql::{
         DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
     },
 };
+use futures_util::{StreamExt, stream::BoxStream};
 use uuid::Uuid;
 
 use super::{
     absent_variables::remove_absent_variables,
     answer_shape,
     coded_errors::{RequestErrors, code_of, field_error, limit_errors},
+    count_stream::{CountSelection, Handover},
     documents::{Document, Documents, TextLimits, too_complex},
     forbidden_nulls::find_forbidden_null,
     introspection_size::Introspection,
@@ -198,6 +200,27 @@ impl Api {
                 self.complete(response, &operation, id.as_ref())
             }
             Err(errors) => self.finish(errors.into_response(), id.as_ref()),
+        }
+    }
+
+    /// Executes an operation with any number of results.
+    pub(super) fn stream(
+        self,
+        Prepared { mut request, operation }: Prepared,
+        session: Arc<Data>,
+        id: Option<RequestId>,
+    ) -> BoxStream<'static, Response> {
+        let counts = CountSelection::of(&operation.node);
+        let handover = Handover::default();
+        if counts.is_some() {
+            request = request.data(handover.clone());
+        }
+        let responses = self.0.schema.execute_stream_with_session_data(request, session);
+        let responses =
+            responses.map(move |response| self.complete(response, &operation, id.as_ref())).boxed();
+        match counts {
+            Some(counts) => counts.answers(handover, responses),
+            None => responses,
         }
     }
 

@@ -10,7 +10,7 @@ use futures_util::{
 use tokio::time::Instant;
 
 use super::{
-    api::{Api, Operation, Prepared, RequestId},
+    api::{Api, Operation, RequestId},
     coded_errors::{RequestErrors, code_of_first, coded, field_error},
     documents::Document,
     kept_bytes,
@@ -207,12 +207,7 @@ impl ClientApi {
         self.count_writing_out(&document);
         let (client, api) = (Arc::clone(&self.client), self.api.clone());
         let responses = match api.prepare(&document, request) {
-            Ok(Prepared { request, operation }) => {
-                let responses = api.0.schema.execute_stream_with_session_data(request, session);
-                responses
-                    .map(move |response| api.complete(response, &operation, id.as_ref()))
-                    .boxed()
-            }
+            Ok(prepared) => api.stream(prepared, session, id),
             Err(errors) => single(api.finish(errors.into_response(), id.as_ref())),
         };
         // A subscription counts as answered when its first result comes.
