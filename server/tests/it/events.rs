@@ -26,6 +26,7 @@ on_both_engines! {
     a_search_finds_any_part_of_a_title_in_any_case
     a_search_takes_every_character_literally
     each_invalid_argument_is_named
+    a_variable_inside_an_argument_is_named_by_its_place
     a_cursor_of_another_order_is_refused
     a_forged_cursor_is_refused
     an_event_is_found_by_its_id_and_an_unknown_id_gets_null
@@ -204,6 +205,25 @@ async fn each_invalid_argument_is_named(app: App) {
     ] {
         let error = &app.send(None, LIST, variables.clone()).await["errors"][0];
         assert_eq!(code_and_fields(error), ("BAD_USER_INPUT", fields), "{variables:.100}");
+    }
+}
+
+async fn a_variable_inside_an_argument_is_named_by_its_place(app: App) {
+    const INSIDE: &str = "query($from: DateTime, $by: EventOrderField = DATE, $max: Int!) {
+        events(first: $max, filter: { startsAfter: $from }, orderBy: { field: $by }) {
+            totalCount } }";
+    const INSIDE_INPUT: &str = "mutation($event: ID!, $number: Int!) {
+        bookEvent(input: { eventId: $event, quantity: $number }) { __typename } }";
+    for (query, variables, field) in [
+        (INSIDE, json!({ "max": 1, "from": "yesterday" }), "filter.startsAfter"),
+        (INSIDE, json!({ "max": 1, "by": "COLOUR" }), "orderBy.field"),
+        (INSIDE, json!({ "max": 1, "by": null }), "orderBy.field"),
+        (INSIDE, json!({}), "first"),
+        (INSIDE_INPUT, json!({ "event": LIMITED_CONCERT, "number": "two" }), "quantity"),
+        (INSIDE_INPUT, json!({ "event": { "id": 1 }, "number": 2 }), "eventId"),
+    ] {
+        let error = &app.send(None, query, variables.clone()).await["errors"][0];
+        assert_eq!(code_and_fields(error), ("BAD_USER_INPUT", vec![field]), "{variables}");
     }
 }
 

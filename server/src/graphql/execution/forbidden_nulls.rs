@@ -11,7 +11,10 @@ use async_graphql::{
 use async_graphql_value::Value as Written;
 
 use super::{coded_errors::field_error, merged_selection::MergedOperation};
-use crate::graphql::validation::schema::{NamedType, Schema, name_of};
+use crate::graphql::validation::{
+    field_within,
+    schema::{NamedType, Schema, name_of},
+};
 
 /// The error for an argument, or a field of one, that must not be null and is.
 pub(super) fn find_forbidden_null(
@@ -53,7 +56,7 @@ impl Nulls<'_> {
         })
     }
 
-    /// The name of the argument or field that is null.
+    /// The argument or the field that is null. `name` is that of the value.
     fn find_in_value(&self, value: &Written, of: &Type, name: &str) -> Option<String> {
         match (value, &of.base) {
             (Written::Variable(variable), _) => {
@@ -68,9 +71,9 @@ impl Nulls<'_> {
                 else {
                     return None;
                 };
-                given.iter().find_map(|(name, value)| {
-                    let field = fields.iter().find(|field| field.name == name.as_str())?;
-                    self.find_in_value(value, &field.of, name)
+                given.iter().find_map(|(inner, value)| {
+                    let field = fields.iter().find(|field| field.name == inner.as_str())?;
+                    self.find_in_value(value, &field.of, &field_within(name, inner))
                 })
             }
             _ => None,

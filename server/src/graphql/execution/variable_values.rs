@@ -12,7 +12,7 @@ use super::{coded_errors::field_error, operations::Operations};
 use crate::graphql::{
     scalars::{how_to_write, is_valid},
     validation::{
-        Disclosure,
+        Disclosure, field_within,
         schema::{Input, NamedType, Schema, name_of},
     },
 };
@@ -65,16 +65,9 @@ impl Path<'_> {
     /// The argument or the field that a client should show the problem at, such as `quantity` or
     /// `orderBy.field`.
     fn field(&self, operations: &Operations) -> String {
-        let argument = find_argument(operations, self.variable).unwrap_or(self.variable);
-        let mut names = vec![argument];
-        names.extend(&self.inner);
-        // Mutations have one argument, whose name says nothing.
-        let is_input = argument == "input" && names.len() > 1;
-        names[usize::from(is_input)..]
-            .iter()
-            .map(|name| name.as_str())
-            .collect::<Vec<_>>()
-            .join(".")
+        let place = find_use(operations, self.variable);
+        let place = place.unwrap_or_else(|| self.variable.to_string());
+        self.inner.iter().fold(place, |outer, name| field_within(&outer, name))
     }
 
     fn describe(&self, wrong: &Wrong, disclosure: Disclosure) -> String {
@@ -104,19 +97,18 @@ impl Path<'_> {
     }
 }
 
-/// The argument that a variable stands for.
-fn find_argument<'a>(operations: &'a Operations, variable: &Name) -> Option<&'a Name> {
+/// The argument that a variable stands for, or the field in one.
+fn find_use(operations: &Operations, variable: &Name) -> Option<String> {
     let mut unvisited = operations.selection_sets();
     while let Some(set) = unvisited.pop() {
         for selection in &set.items {
             match &selection.node {
                 Selection::Field(field) => {
                     let mut arguments = field.node.arguments.iter();
-                    let found = arguments.find(|(_, value)| {
-                        matches!(&value.node, Written::Variable(name) if name == variable)
-                    });
-                    if let Some((name, _)) = found {
-                        return Some(&name.node);
+                    let found = arguments
+                        .find_map(|(name, value)| find_in_value(&value.node, variable, &name.node));
+                    if found.is_some() {
+                        return found;
                     }
                     unvisited.push(&field.node.selection_set.node);
                 }
@@ -126,6 +118,18 @@ fn find_argument<'a>(operations: &'a Operations, variable: &Name) -> Option<&'a 
         }
     }
     None
+}
+
+/// Where a value has the variable, if it does. `place` is where the value is.
+fn find_in_value(value: &Written, variable: &Name, place: &str) -> Option<String> {
+    match value {
+        Written::Variable(name) => (name == variable).then(|| place.to_owned()),
+        Written::List(items) => items.iter().find_map(|item| find_in_value(item, variable, place)),
+        Written::Object(fields) => fields
+            .iter()
+            .find_map(|(name, value)| find_in_value(value, variable, &field_within(place, name))),
+        _ => None,
+    }
 }
 
 fn coerce_value(

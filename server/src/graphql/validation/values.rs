@@ -23,6 +23,15 @@ pub(super) fn check(check: &mut Check<'_>, argument: &str, value: &Value<'_>, of
     Values { argument }.check(check, value, of);
 }
 
+/// A field of an argument, or of a field in one, as errors name it, such as `orderBy.field`. Mutations
+/// have one argument, whose name says nothing.
+pub(in crate::graphql) fn field_within(outer: &str, name: &str) -> String {
+    match outer {
+        "input" => name.to_owned(),
+        _ => format!("{outer}.{name}"),
+    }
+}
+
 struct Values<'a> {
     /// The argument or the variable that has the value, and its fields down to here, such as
     /// `orderBy.field`.
@@ -30,14 +39,6 @@ struct Values<'a> {
 }
 
 impl Values<'_> {
-    /// The name of a field in the value. Mutations have one argument, whose name says nothing.
-    fn field(&self, name: &str) -> String {
-        match self.argument {
-            "input" => name.to_owned(),
-            outer => format!("{outer}.{name}"),
-        }
-    }
-
     fn check(&self, check: &mut Check<'_>, value: &Value<'_>, of: Option<&Type>) {
         if check.is_full() {
             return;
@@ -120,10 +121,10 @@ impl Values<'_> {
                     let suggestion = check.disclose(|| did_you_mean(name, known));
                     let message =
                         format!("\"{}\" has no field \"{name}\".{suggestion}", self.argument);
-                    check.refuse_argument(*pos, &self.field(name), message);
+                    check.refuse_argument(*pos, &field_within(self.argument, name), message);
                 }
             }
-            let argument = &*self.field(name);
+            let argument = &*field_within(self.argument, name);
             Values { argument }.check(check, value, of_field.map(|definition| &definition.of));
         }
         self.check_required(check, value.pos, fields, definitions.map_or(&[], |of| of));
@@ -145,7 +146,7 @@ impl Values<'_> {
                 check.refuse_argument(pos, owner, message);
             } else {
                 let message = format!("\"{owner}\" needs the field \"{name}\" of type \"{of}\".");
-                check.refuse_argument(pos, &self.field(name), message);
+                check.refuse_argument(pos, &field_within(self.argument, name), message);
             }
         }
     }
