@@ -27,6 +27,7 @@ on_both_engines! {
     a_search_takes_every_character_literally
     each_invalid_argument_is_named
     a_variable_inside_an_argument_is_named_by_its_place
+    a_variable_is_named_by_its_place_in_the_operation_that_runs
     a_cursor_of_another_order_is_refused
     a_forged_cursor_is_refused
     an_event_is_found_by_its_id_and_an_unknown_id_gets_null
@@ -214,6 +215,9 @@ async fn a_variable_inside_an_argument_is_named_by_its_place(app: App) {
             totalCount } }";
     const INSIDE_INPUT: &str = "mutation($event: ID!, $number: Int!) {
         bookEvent(input: { eventId: $event, quantity: $number }) { __typename } }";
+    const FRAGMENT: &str = "query($number: Int, $yes: Boolean = true) {
+        ...F @include(if: $yes) __typename }
+        fragment F on Query { events(last: $number) { totalCount } }";
     for (query, variables, field) in [
         (INSIDE, json!({ "max": 1, "from": "yesterday" }), "filter.startsAfter"),
         (INSIDE, json!({ "max": 1, "by": "COLOUR" }), "orderBy.field"),
@@ -221,9 +225,22 @@ async fn a_variable_inside_an_argument_is_named_by_its_place(app: App) {
         (INSIDE, json!({}), "first"),
         (INSIDE_INPUT, json!({ "event": LIMITED_CONCERT, "number": "two" }), "quantity"),
         (INSIDE_INPUT, json!({ "event": { "id": 1 }, "number": 2 }), "eventId"),
+        (FRAGMENT, json!({ "number": "two" }), "last"),
     ] {
         let error = &app.send(None, query, variables.clone()).await["errors"][0];
         assert_eq!(code_and_fields(error), ("BAD_USER_INPUT", vec![field]), "{variables}");
+    }
+}
+
+async fn a_variable_is_named_by_its_place_in_the_operation_that_runs(app: App) {
+    let query = "query A($n: Int!) { events(first: $n) { totalCount } }
+        query B($n: Int!) { events(last: $n) { totalCount } }
+        query C($n: Int!) { events(offset: $n) { totalCount } }";
+    for (name, field) in [("A", "first"), ("B", "last"), ("C", "offset")] {
+        let body = json!({ "query": query, "operationName": name, "variables": { "n": "two" } });
+        let request = app.http.post(format!("{}/graphql", app.url)).json(&body);
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(code_and_fields(&answer["errors"][0]), ("BAD_USER_INPUT", vec![field]));
     }
 }
 

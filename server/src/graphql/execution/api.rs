@@ -57,7 +57,7 @@ const INTROSPECTION_DISCOUNT: usize = 10;
 pub(crate) struct Api(pub(super) Arc<Shared>);
 
 pub(super) struct Shared {
-    pub(super) schema: RowlockSchema,
+    schema: RowlockSchema,
     /// The schema's types, which async-graphql does not give out.
     schema_types: Arc<SchemaTypes>,
     root_fields: HashSet<Arc<str>>,
@@ -252,7 +252,7 @@ impl Api {
     }
 
     /// Gives the answer of an executed operation its shape, and its errors their codes.
-    pub(super) fn complete(
+    fn complete(
         &self,
         mut response: Response,
         operation: &MergedOperation,
@@ -299,8 +299,8 @@ impl Api {
 
 /// A request that can be executed.
 pub(super) struct Prepared {
-    pub(super) request: Request,
-    pub(super) operation: Arc<MergedOperation>,
+    request: Request,
+    operation: Arc<MergedOperation>,
 }
 
 fn find_operation<'a>(

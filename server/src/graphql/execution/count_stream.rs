@@ -1,7 +1,7 @@
 //! Counts that a subscription sends without async-graphql.
 //!
 //! While a subscription goes on, async-graphql keeps its document, its variables and the state of
-//! its execution: some 7 KB. Most subscriptions to `remainingTickets` select nothing but what a
+//! its execution, half of what a socket with one subscription takes. Most subscriptions to `remainingTickets` select nothing but what a
 //! count holds itself. async-graphql begins these as it begins all others. Then their resolver hands
 //! the counts over, async-graphql's stream ends, and each count is answered from here.
 
@@ -99,17 +99,17 @@ impl CountSelection {
         Some(Self { name: root.node.response_key().node.clone(), fields })
     }
 
-    /// The answers to the counts that are handed over while `begun` runs. If it fails, there are its
-    /// results instead.
+    /// The answers to the counts that are handed over while async-graphql's stream runs. If the
+    /// subscription can't begin, that stream has the error, and so has this one.
     pub(super) fn answers(
         self,
         handover: Handover,
-        mut begun: BoxStream<'static, Response>,
+        mut beginning: BoxStream<'static, Response>,
     ) -> BoxStream<'static, Response> {
-        // It is freed as soon as the counts are there.
+        // Once the counts are there, this future is dropped, and async-graphql's stream with it.
         let begin = Box::pin(async move {
-            if let Some(failed) = begun.next().await {
-                return stream::once(ready(failed)).chain(begun).boxed();
+            if let Some(failed) = beginning.next().await {
+                return stream::once(ready(failed)).chain(beginning).boxed();
             }
             match handover.0.lock().take() {
                 Some(counts) => counts.map(move |count| self.answer(count)).boxed(),
@@ -123,5 +123,37 @@ impl CountSelection {
         let fields = self.fields.iter().map(|(name, field)| (name.clone(), field.of(&count)));
         let update = Value::Object(fields.collect());
         Response::new(Value::Object(indexmap::IndexMap::from_iter([(self.name.clone(), update)])))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::parse_query;
+
+    use super::*;
+
+    fn selects_only_counts(query: &str) -> bool {
+        let document = parse_query(query).unwrap();
+        let (_, operation) = document.operations.iter().next().unwrap();
+        CountSelection::of(&operation.node).is_some()
+    }
+
+    #[test]
+    fn only_what_a_count_holds_is_answered_without_async_graphql() {
+        for counts in [
+            "subscription { remainingTickets { version } }",
+            "subscription($ids: [ID!]) { all: remainingTickets(eventIds: $ids) {
+                __typename eventId left: remainingTickets totalTickets version } }",
+        ] {
+            assert!(selects_only_counts(counts), "{counts}");
+        }
+        for other in [
+            "subscription { remainingTickets { version event { id } } }",
+            "subscription { eventUpdates(eventIds: \"x\") { version: remainingTickets } }",
+            "subscription { remainingTickets { ... on TicketUpdate { version } } }",
+            "{ remainingTickets { version } }",
+        ] {
+            assert!(!selects_only_counts(other), "{other}");
+        }
     }
 }

@@ -56,24 +56,24 @@ impl Nulls<'_> {
         })
     }
 
-    /// The argument or the field that is null. `name` is that of the value.
-    fn find_in_value(&self, value: &Written, of: &Type, name: &str) -> Option<String> {
+    /// The argument or the field that is null. `place` is that of the value.
+    fn find_in_value(&self, value: &Written, of: &Type, place: &str) -> Option<String> {
         match (value, &of.base) {
             (Written::Variable(variable), _) => {
                 let is_null = self.variables.get(variable) == Some(&Value::Null);
-                (is_null && !of.nullable).then(|| name.to_owned())
+                (is_null && !of.nullable).then(|| place.to_owned())
             }
             (Written::List(items), BaseType::List(of)) => {
-                items.iter().find_map(|item| self.find_in_value(item, of, name))
+                items.iter().find_map(|item| self.find_in_value(item, of, place))
             }
             (Written::Object(given), _) => {
                 let Some(NamedType::InputObject(fields)) = self.schema.find_type(name_of(of))
                 else {
                     return None;
                 };
-                given.iter().find_map(|(inner, value)| {
-                    let field = fields.iter().find(|field| field.name == inner.as_str())?;
-                    self.find_in_value(value, &field.of, &field_within(name, inner))
+                given.iter().find_map(|(name, value)| {
+                    let field = fields.iter().find(|field| field.name == name.as_str())?;
+                    self.find_in_value(value, &field.of, &field_within(place, name))
                 })
             }
             _ => None,

@@ -70,15 +70,14 @@ impl Operations {
         one.into_iter().chain(several.into_iter().flatten())
     }
 
-    /// The selections of all operations and fragments.
-    pub(super) fn selection_sets(&self) -> Vec<&SelectionSet> {
-        let fragments = match self {
+    /// What the fragment with this name selects.
+    pub(super) fn fragment(&self, name: &Name) -> Option<&SelectionSet> {
+        match self {
             Self::Merged { .. } => None,
-            Self::Written { document, .. } => Some(document.fragments.values()),
-        };
-        let of_fragments = fragments.into_iter().flatten();
-        let of_fragments = of_fragments.map(|of| &of.node.selection_set.node);
-        self.iter().map(|(_, of)| &of.node.selection_set.node).chain(of_fragments).collect()
+            Self::Written { document, .. } => {
+                document.fragments.get(name).map(|of| &of.node.selection_set.node)
+            }
+        }
     }
 
     /// Whether some operation declares this variable. Nothing can refer to others.

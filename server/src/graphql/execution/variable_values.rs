@@ -1,6 +1,8 @@
 //! Checks the values of variables against the types that the operation declares.
 //! <https://spec.graphql.org/September2025/#CoerceVariableValues()>
 
+use std::collections::HashSet;
+
 use async_graphql::{
     Name, Positioned, ServerError, Value, Variables,
     parser::types::{BaseType, OperationDefinition, Selection, Type, VariableDefinition},
@@ -39,7 +41,7 @@ pub(super) fn coerce(
         };
         if let Err(wrong) = result {
             let error = ServerError::new(path.describe(&wrong, disclosure), Some(definition.pos));
-            errors.push(field_error(error, path.field(operations)));
+            errors.push(field_error(error, path.field(operations, &operation.node)));
         }
     }
     if errors.is_empty() { Ok(()) } else { Err(errors) }
@@ -64,8 +66,8 @@ struct Path<'a> {
 impl Path<'_> {
     /// The argument or the field that a client should show the problem at, such as `quantity` or
     /// `orderBy.field`.
-    fn field(&self, operations: &Operations) -> String {
-        let place = find_use(operations, self.variable);
+    fn field(&self, operations: &Operations, operation: &OperationDefinition) -> String {
+        let place = find_use(operations, operation, self.variable);
         let place = place.unwrap_or_else(|| self.variable.to_string());
         self.inner.iter().fold(place, |outer, name| field_within(&outer, name))
     }
@@ -97,9 +99,14 @@ impl Path<'_> {
     }
 }
 
-/// The argument that a variable stands for, or the field in one.
-fn find_use(operations: &Operations, variable: &Name) -> Option<String> {
-    let mut unvisited = operations.selection_sets();
+/// The argument that a variable of this operation stands for, or the field in one.
+fn find_use<'a>(
+    operations: &'a Operations,
+    operation: &'a OperationDefinition,
+    variable: &Name,
+) -> Option<String> {
+    let mut unvisited = vec![&operation.selection_set.node];
+    let mut fragments = HashSet::new();
     while let Some(set) = unvisited.pop() {
         for selection in &set.items {
             match &selection.node {
@@ -113,7 +120,12 @@ fn find_use(operations: &Operations, variable: &Name) -> Option<String> {
                     unvisited.push(&field.node.selection_set.node);
                 }
                 Selection::InlineFragment(of) => unvisited.push(&of.node.selection_set.node),
-                Selection::FragmentSpread(_) => {}
+                Selection::FragmentSpread(of) => {
+                    let name = &of.node.fragment_name.node;
+                    if fragments.insert(name) {
+                        unvisited.extend(operations.fragment(name));
+                    }
+                }
             }
         }
     }
