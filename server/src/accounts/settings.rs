@@ -25,8 +25,9 @@ pub struct AccountArgs {
 /// Settings for the secrets of access tokens.
 #[derive(Clone, Debug, Default, Args)]
 pub struct SecretArgs {
-    /// Secret that signs access tokens: 32 bytes or more, the same on every server. Required with
-    /// PostgreSQL; with SQLite, a server makes a random one at each start
+    /// Secret that signs access tokens: 32 bytes or more, the same on every server and for commands
+    /// that write tokens. Required with PostgreSQL; with SQLite, `serve` makes a random one at each
+    /// start without it
     #[arg(long, env, value_name = "SECRET", hide_env_values = true)]
     pub jwt_secret: Option<JwtSecret>,
 

@@ -14,7 +14,7 @@ pub(super) enum OrganizerRole {
     Owner,
     /// Events and bookings: creates, edits, publishes and cancels them.
     Manager,
-    /// Looks, and changes nothing.
+    /// The door: checks tickets in, sees events and bookings, and changes nothing else.
     Door,
 }
 

@@ -19,7 +19,6 @@ use futures_util::{
     FutureExt, StreamExt,
     stream::{self, BoxStream},
 };
-use serde_json::json;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tracing::Instrument;
 
@@ -54,9 +53,11 @@ impl Format {
     }
 
     fn result(self, result: &GraphqlResponse) -> Bytes {
+        // It is written at once: a `serde_json::Value` would sort the fields.
+        let json = serde_json::to_string(result).unwrap_or_default();
         match self {
-            Self::ServerSentEvents => format!("event: next\ndata: {}\n\n", json!(result)).into(),
-            Self::Multipart => part(&json!({ "payload": result }).to_string()),
+            Self::ServerSentEvents => format!("event: next\ndata: {json}\n\n").into(),
+            Self::Multipart => part(&format!(r#"{{"payload":{json}}}"#)),
         }
     }
 

@@ -267,9 +267,7 @@ fn in_words(error: &csv::Error, head: &csv::StringRecord) -> String {
     let csv::ErrorKind::Deserialize { err, .. } = error.kind() else { return error.to_string() };
     let column = err.field().and_then(|number| head.get(usize::try_from(number).ok()?));
     let message = match err.kind() {
-        csv::DeserializeErrorKind::ParseInt(_) => {
-            "write a whole number, such as 80, up to 2147483647.".to_owned()
-        }
+        csv::DeserializeErrorKind::ParseInt(_) => "write a whole number, such as 80.".to_owned(),
         csv::DeserializeErrorKind::ParseBool(_) => "write true or false.".to_owned(),
         kind => kind.to_string(),
     };
@@ -522,7 +520,7 @@ mod tests {
                      b,Jazz, live,Hall,UTC,2027-07-01 19:30,1,EUR,8";
         assert_eq!(
             read(lines).unwrap_err(),
-            "line 2: total_tickets: write a whole number, such as 80, up to 2147483647.\n\
+            "line 2: total_tickets: write a whole number, such as 80.\n\
              line 3: it has 9 cells, and the head line has 8. Put a text with separators into \
              quotation marks.\n"
         );

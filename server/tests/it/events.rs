@@ -218,6 +218,10 @@ async fn a_variable_inside_an_argument_is_named_by_its_place(app: App) {
     const FRAGMENT: &str = "query($number: Int, $yes: Boolean = true) {
         ...F @include(if: $yes) __typename }
         fragment F on Query { events(last: $number) { totalCount } }";
+    const IMPORT: &str = "mutation($events: [ImportedEventInput!]!) { importEvents(
+        input: { organizerId: 1, events: $events }) { __typename } }";
+    const IMPORT_LITERAL: &str = "mutation { importEvents(
+        input: { organizerId: 1, events: [{ title: 7 }] }) { __typename } }";
     for (query, variables, field) in [
         (INSIDE, json!({ "max": 1, "from": "yesterday" }), "filter.startsAfter"),
         (INSIDE, json!({ "max": 1, "by": "COLOUR" }), "orderBy.field"),
@@ -226,6 +230,9 @@ async fn a_variable_inside_an_argument_is_named_by_its_place(app: App) {
         (INSIDE_INPUT, json!({ "event": LIMITED_CONCERT, "number": "two" }), "quantity"),
         (INSIDE_INPUT, json!({ "event": { "id": 1 }, "number": 2 }), "eventId"),
         (FRAGMENT, json!({ "number": "two" }), "last"),
+        (IMPORT, json!({ "events": [{ "title": 7 }] }), "events[0].title"),
+        (IMPORT, json!({ "events": [null] }), "events"),
+        (IMPORT_LITERAL, json!({}), "events[0].title"),
     ] {
         let error = &app.send(None, query, variables.clone()).await["errors"][0];
         assert_eq!(code_and_fields(error), ("BAD_USER_INPUT", vec![field]), "{variables}");

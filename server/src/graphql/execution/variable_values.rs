@@ -14,7 +14,7 @@ use super::{coded_errors::field_error, operations::Operations};
 use crate::graphql::{
     scalars::{how_to_write, is_valid},
     validation::{
-        Disclosure, field_within,
+        Disclosure, field_within, listed,
         schema::{Input, NamedType, Schema, name_of},
     },
 };
@@ -40,7 +40,8 @@ pub(super) fn coerce(
             None => Err(Wrong::Missing),
         };
         if let Err(wrong) = result {
-            let error = ServerError::new(path.describe(&wrong, disclosure), Some(definition.pos));
+            let error =
+                ServerError::new(path.describe(schema, &wrong, disclosure), Some(definition.pos));
             errors.push(field_error(error, path.field(operations, &operation.node)));
         }
     }
@@ -59,8 +60,14 @@ enum Wrong {
 /// The place of a value in a variable.
 struct Path<'a> {
     variable: &'a Name,
-    /// The names of fields.
-    inner: Vec<Name>,
+    inner: Vec<Step>,
+}
+
+/// A step from a value to one inside it.
+enum Step {
+    Field(Name),
+    /// An item of a list, counted from 0.
+    Item(usize),
 }
 
 impl Path<'_> {
@@ -69,22 +76,34 @@ impl Path<'_> {
     fn field(&self, operations: &Operations, operation: &OperationDefinition) -> String {
         let place = find_use(operations, operation, self.variable);
         let place = place.unwrap_or_else(|| self.variable.to_string());
-        self.inner.iter().fold(place, |outer, name| field_within(&outer, name))
+        // A list of plain values is one field.
+        let is_item = |step: &&Step| matches!(step, Step::Item(_));
+        let items_at_end = self.inner.iter().rev().take_while(is_item).count();
+        let steps = &self.inner[..self.inner.len() - items_at_end];
+        steps.iter().fold(place, |outer, step| match step {
+            Step::Field(name) => field_within(&outer, name),
+            Step::Item(index) => format!("{outer}[{index}]"),
+        })
     }
 
-    fn describe(&self, wrong: &Wrong, disclosure: Disclosure) -> String {
+    fn describe(&self, schema: &Schema, wrong: &Wrong, disclosure: Disclosure) -> String {
         let mut place = format!("${}", self.variable);
-        for field in &self.inner {
-            place.push('.');
-            place.push_str(field);
+        for step in &self.inner {
+            place += &match step {
+                Step::Field(name) => format!(".{name}"),
+                Step::Item(index) => format!("[{index}]"),
+            };
         }
         match (wrong, disclosure) {
             (Wrong::Missing, _) => format!("Variable \"{place}\" needs a value."),
             (Wrong::Null, _) => format!("Variable \"{place}\" must not be null."),
             (Wrong::UnknownField, _) => format!("There is no field \"{place}\"."),
             (Wrong::NotOfType(of), Disclosure::Schema) => {
-                let how_to_write = how_to_write(name_of(of));
-                format!("Variable \"{place}\" must be of type \"{of}\".{how_to_write}")
+                let more = match schema.find_type(name_of(of)) {
+                    Some(NamedType::Enum(values)) => format!(" It is one of {}.", listed(values)),
+                    _ => how_to_write(name_of(of)).to_owned(),
+                };
+                format!("Variable \"{place}\" must be of type \"{of}\".{more}")
             }
             (Wrong::NotOfType(_), Disclosure::Nothing) => {
                 format!("Variable \"{place}\" has a value of another type than it must have.")
@@ -156,10 +175,12 @@ fn coerce_value(
     let name = match &of.base {
         BaseType::List(item_type) => {
             return match value {
-                Value::List(items) => {
-                    let coerce = |item| coerce_value(schema, item_type, item, path);
-                    items.iter_mut().try_for_each(coerce)
-                }
+                Value::List(items) => items.iter_mut().enumerate().try_for_each(|(index, item)| {
+                    path.inner.push(Step::Item(index));
+                    coerce_value(schema, item_type, item, path)?;
+                    path.inner.pop();
+                    Ok(())
+                }),
                 // A single value stands for a list of one.
                 _ => coerce_value(schema, item_type, value, path),
             };
@@ -194,7 +215,7 @@ fn coerce_fields<'a>(
 ) -> Result<(), Wrong> {
     let mut missing = fields.iter().filter(|field| field.is_required()).collect::<Vec<_>>();
     for (name, value) in given {
-        path.inner.push(name.clone());
+        path.inner.push(Step::Field(name.clone()));
         let field = fields.iter().find(|field| field.name == name.as_str());
         let field = field.ok_or(Wrong::UnknownField)?;
         coerce_value(schema, &field.of, value, path)?;

@@ -24,7 +24,7 @@ use super::language::ast::Document;
 use check::Check;
 pub(in crate::graphql) use check::{Disclosure, Problem};
 use schema::Schema;
-pub(in crate::graphql) use values::field_within;
+pub(in crate::graphql) use values::{field_within, listed};
 
 /// Checks a document's definitions and its selections. Takes time in proportion to its text.
 pub(in crate::graphql) fn check_selections(

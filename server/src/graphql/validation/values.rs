@@ -32,6 +32,13 @@ pub(in crate::graphql) fn field_within(outer: &str, name: &str) -> String {
     }
 }
 
+/// The values of an enum, as errors list them.
+pub(in crate::graphql) fn listed(values: &HashSet<String>) -> String {
+    let mut values = values.iter().map(String::as_str).collect::<Vec<_>>();
+    values.sort_unstable();
+    values.join(", ")
+}
+
 struct Values<'a> {
     /// The argument or the variable that has the value, and its fields down to here, such as
     /// `orderBy.field`.
@@ -82,8 +89,15 @@ impl Values<'_> {
                 None
             }
         });
-        for value in items {
-            self.check(check, value, item);
+        for (index, value) in items.iter().enumerate() {
+            match value.literal {
+                // A list of plain values is one field.
+                Literal::Object(_) => {
+                    let argument = &*format!("{}[{index}]", self.argument);
+                    Values { argument }.check(check, value, item);
+                }
+                _ => self.check(check, value, item),
+            }
         }
     }
 
@@ -165,9 +179,7 @@ impl Values<'_> {
         if !fits {
             let more = match check.schema.find_type(name) {
                 Some(NamedType::Enum(values)) => check.disclose(|| {
-                    let mut values = values.iter().map(String::as_str).collect::<Vec<_>>();
-                    values.sort_unstable();
-                    format!(" It is one of {}, without quotation marks.", values.join(", "))
+                    format!(" It is one of {}, without quotation marks.", listed(values))
                 }),
                 Some(NamedType::CustomScalar) => check.disclose(|| how_to_write(name).to_owned()),
                 _ => String::new(),

@@ -243,8 +243,8 @@ impl<S: Socket> Sink<Message> for Outgoing<'_, S> {
         let connection = self.connection;
         if let Some(state) = self.state {
             match &message {
+                Message::Text(text) if !state.may_send(text) => return Ok(()),
                 Message::Text(text) => {
-                    state.note_sent(text);
                     *connection.unwritten.lock() = Some(connection.held.hold_anyway(text.len()));
                 }
                 Message::Close(frame) => {

@@ -116,13 +116,16 @@ impl SocketState {
         false
     }
 
-    /// Frees the id of an operation that the server's message ends.
-    pub(super) fn note_sent(&self, message: &str) {
+    /// Whether a message of async-graphql may be sent. If it ends an operation, that one's id is free.
+    /// async-graphql also answers a client that stops an operation. The client may have given the id
+    /// to another one since then, which it would take for ended.
+    pub(super) fn may_send(&self, message: &str) -> bool {
         if message.starts_with(r#"{"type":"complete""#)
             && let Ok(Message::Stop { id }) = serde_json::from_str(message)
         {
-            self.running.lock().remove(&id);
+            return self.running.lock().remove(&id);
         }
+        true
     }
 
     /// Records the reason for closing the socket. The first reason counts.
@@ -157,10 +160,21 @@ mod tests {
         assert!(state.admit(&subscribe("a")) && state.admit(&subscribe("b")));
         assert!(state.admit(br#"{"type":"complete","id":"a"}"#), "the client ends one");
         assert!(state.admit(&subscribe("c")));
-        state.note_sent(r#"{"type":"complete","id":"c"}"#);
-        assert!(state.admit(&subscribe("d")), "the server ended one");
+        assert!(state.may_send(r#"{"type":"complete","id":"c"}"#), "the server ends one");
+        assert!(state.admit(&subscribe("d")));
         assert!(!state.admit(&subscribe("e")));
         assert_eq!(state.close_frame().code, code::TOO_MANY_OPERATIONS);
+    }
+
+    #[test]
+    fn the_end_of_an_operation_is_not_sent_to_the_client_that_stopped_it() {
+        let state = SocketState::new(9, false);
+        let complete = r#"{"type":"complete","id":"a"}"#;
+        assert!(state.admit(&subscribe("a")) && state.admit(complete.as_bytes()));
+        assert!(!state.may_send(complete));
+        assert!(state.admit(&subscribe("a")));
+        assert!(state.may_send(complete));
+        assert!(state.may_send(r#"{"type":"next","id":"a","payload":{"data":null}}"#));
     }
 
     #[test]
