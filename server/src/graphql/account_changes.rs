@@ -120,8 +120,7 @@ pub(super) struct DeleteAccountInput {
 /// What is to be changed of the signed-in user.
 #[derive(InputObject)]
 pub(super) struct UpdateProfileInput {
-    /// The name to address the person by, with 1 to 100 characters, one of
-    /// them a letter.
+    /// The name to address the person by, with 1 to 100 characters and at least one letter.
     name: String,
     /// Whether a reminder is sent a day before an event. Without it, that stays as it is.
     reminders: Option<bool>,

@@ -168,8 +168,7 @@ pub(super) struct RegisterInput {
     /// 8 to 128 characters with at least one letter and one digit. An accent that is typed apart
     /// from its letter counts with it.
     password: String,
-    /// The name to address the person by, with 1 to 100 characters, one of
-    /// them a letter.
+    /// The name to address the person by, with 1 to 100 characters and at least one letter.
     name: String,
 }
 

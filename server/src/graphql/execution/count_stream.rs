@@ -1,9 +1,10 @@
 //! Counts that a subscription sends without async-graphql.
 //!
 //! While a subscription goes on, async-graphql keeps its document, its variables and the state of
-//! its execution, half of what a socket with one subscription takes. Most subscriptions to `remainingTickets` select nothing but what a
-//! count holds itself. async-graphql begins these as it begins all others. Then their resolver hands
-//! the counts over, async-graphql's stream ends, and each count is answered from here.
+//! its execution, half of what a socket with one subscription takes. Most subscriptions to
+//! `remainingTickets` select nothing but what a count holds itself. async-graphql begins these as it
+//! begins all others. Then their resolver hands the counts over, async-graphql's stream ends, and each
+//! count is answered from here.
 
 use std::{future::ready, sync::Arc};
 
