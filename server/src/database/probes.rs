@@ -83,13 +83,16 @@ impl Database {
     }
 
     /// A probe whose own connection broke says nothing about the database, so it is made again on a
-    /// new one.
+    /// new one. So is one whose connection takes no writes any more: the address may lead to another
+    /// node by now.
     async fn probe_postgres(&self) -> Result<(Availability, String), DbErr> {
+        let took_writes = self.health().availability() == Availability::Full;
         for _ in 1..PROBE_ATTEMPTS {
             match self.try_probe_postgres().await {
                 Err(error) if Fault::of(&error) == Fault::Unreachable => {
                     self.trust().connection_broke();
                 }
+                Ok((Availability::ReadOnly | Availability::Standby, _)) if took_writes => {}
                 found => return found,
             }
         }
@@ -111,7 +114,7 @@ impl Database {
             Err(error) => return Err(driver_error(error)),
         };
         if found.0 != Availability::Full {
-            // The address may lead to another node by now.
+            // The next probe connects anew.
             connection.close().await.map_err(driver_error)?;
         }
         Ok(found)

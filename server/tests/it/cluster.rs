@@ -106,11 +106,18 @@ impl Cluster {
         numbers
     }
 
-    /// Lets or forbids transactions to write, in open sessions, too.
+    /// Lets or forbids transactions to write, in open sessions, too. Returns when it holds.
     pub(crate) async fn set_read_only(&self, is_read_only: bool) {
         let value = if is_read_only { "on" } else { "off" };
         self.execute(&format!("ALTER SYSTEM SET default_transaction_read_only = {value}")).await;
         self.execute("SELECT pg_reload_conf()").await;
+        // PostgreSQL tells its open sessions before it takes a new one with the new value.
+        wait_until(START_TIMEOUT, "the setting holds", async || {
+            let setting = "SELECT 1 FROM pg_settings \
+                           WHERE name = 'default_transaction_read_only' AND setting = ";
+            !self.numbers(&format!("{setting}'{value}'")).await.is_empty()
+        })
+        .await;
     }
 
     /// From now on, commits wait for a standby. Returns when there is one.

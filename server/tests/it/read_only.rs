@@ -90,7 +90,15 @@ async fn a_server_whose_new_sessions_take_no_writes_is_unready_until_they_do() {
 }
 
 /// A switchover: the address leads to the new primary, while the connections to the old one stay
-/// open.
+/// open. A probe may come at any time, so the address never leads to a node that takes no writes.
+async fn switch_over(old: &Cluster, proxy: &Proxy) -> Cluster {
+    let new = old.start_copy(true).await;
+    new.promote().await;
+    proxy.set_target(&new.address());
+    old.set_read_only(true).await;
+    new
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_leaves_its_connections_to_a_demoted_node() {
     let old = Cluster::start().await;
@@ -103,10 +111,7 @@ async fn a_server_leaves_its_connections_to_a_demoted_node() {
     futures_util::future::join_all(bookings).await;
     futures_util::future::join_all((0..4).map(|_| app.data(None, LIST, json!({})))).await;
 
-    let new = old.start_copy(true).await;
-    old.set_read_only(true).await;
-    new.promote().await;
-    proxy.set_target(&new.address());
+    let _new = switch_over(&old, &proxy).await;
     // Nobody need wait for the next probe: the booking is tried again on a new connection.
     let booked = app.book(&users[4], &event, 1).await;
     assert_eq!(booked["__typename"], "BookEventSuccess", "{booked}");
@@ -119,6 +124,20 @@ async fn a_server_leaves_its_connections_to_a_demoted_node() {
     })
     .await;
     app.assert_nothing_oversold().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_stays_ready_when_its_address_leads_to_the_new_primary() {
+    let old = Cluster::start().await;
+    let proxy = Proxy::to(&old.address()).await;
+    let app = app_on(&old, proxy.port).await;
+    let new = switch_over(&old, &proxy).await;
+    wait_until(NOTICE_TIMEOUT, "the probe has found the new primary", async || {
+        assert_eq!(app.get("/readyz").send().await.unwrap().text().await.unwrap(), "ready\n");
+        let sessions = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'rowlock'";
+        !new.numbers(sessions).await.is_empty()
+    })
+    .await;
 }
 
 /// The address leads to a standby, which is promoted later.
