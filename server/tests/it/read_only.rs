@@ -75,10 +75,10 @@ async fn a_server_whose_new_sessions_take_no_writes_is_unready_until_they_do() {
     let database = app.database_url.rsplit_once('/').unwrap().1;
     postgres_admin(&format!("ALTER DATABASE {database} SET default_transaction_read_only = on"))
         .await;
-    // The connections for bookings are replaced, and that of the probe is not.
+    // All connections are replaced, and that of the probe is not.
     postgres_admin(&format!(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-         WHERE datname = '{database}' AND query = 'COMMIT'"
+         WHERE datname = '{database}' AND query NOT LIKE 'SELECT pg_is_in_recovery()%'"
     ))
     .await;
     assert_eq!(refusal(&app, &users[1], &event).await, "UNAVAILABLE");
