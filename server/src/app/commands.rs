@@ -11,6 +11,7 @@ use super::{
     command_database::{Access, migrated_database, open_database, usable_database},
     event_commands, job_commands, organizer_commands, seed,
     server::{self, Server},
+    sole_server::warn_of_another_server,
     user_commands,
 };
 use crate::{
@@ -63,6 +64,10 @@ async fn serve(args: ServeArgs) -> Result<ExitCode> {
         db.migrate(None).await.context("migrating the database")?;
         renew_search_keys(&db).await.context("making the search keys of events")?;
     }
+    let _sole_server = match &args.database.database_url {
+        DatabaseUrl::Sqlite(file) => warn_of_another_server(file),
+        DatabaseUrl::Postgres(_) => None,
+    };
     let listener = server::listen(args.listen_addr).with_context(|| {
         format!("listening on {} (--listen-addr chooses another)", args.listen_addr)
     })?;

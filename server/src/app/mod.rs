@@ -10,5 +10,6 @@ mod open_files;
 mod organizer_commands;
 pub mod seed;
 pub mod server;
+mod sole_server;
 mod supervisor;
 mod user_commands;

@@ -26,6 +26,18 @@ async fn rowlock_without_arguments_serves_from_an_empty_folder_and_stops_on_sigt
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_server_on_an_sqlite_file_is_warned() {
+    let first = Program::serve(&[]).await;
+    let file = format!("sqlite:{}", first.file("data/rowlock.db").display());
+    let second = Program::serve_database(&file, &[]).await;
+    second.terminate();
+    let log = second.wait().1;
+    assert!(log.contains("another server uses "), "{log}");
+    first.terminate();
+    assert!(!first.wait().1.contains("another server uses "));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stopping_server_finishes_the_bookings_in_its_queue() {
     let app = App::start(Engine::Sqlite).await;
     let (event, users) = (app.event("Concert", 5).await, app.users(3).await);
