@@ -7,6 +7,7 @@ use std::{
     env,
     ffi::OsStr,
     net::{SocketAddr, ToSocketAddrs},
+    num::{IntErrorKind, ParseIntError},
     path::PathBuf,
 };
 
@@ -69,7 +70,7 @@ pub struct Cli {
 /// # Errors
 /// A message in one line. It leaves out the value of a setting that can hold a secret.
 pub fn from_command_line() -> Result<Cli, String> {
-    let command = without_empty_variables(Cli::command());
+    let command = with_values_as_typed(Cli::command());
     let parsed = command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = parsed.map_err(|error| {
         if !error.use_stderr() {
@@ -102,14 +103,20 @@ fn check_folders(cli: &Cli) -> Result<(), String> {
     Ok(())
 }
 
-fn without_empty_variables(command: clap::Command) -> clap::Command {
+/// Takes an empty variable for none, and a negative number for a value, so that an error says what is
+/// wrong with it.
+fn with_values_as_typed(command: clap::Command) -> clap::Command {
     let is_empty = |variable: &OsStr| env::var_os(variable).is_some_and(|value| value.is_empty());
     command
-        .mut_args(|arg| match arg.get_env() {
-            Some(variable) if is_empty(variable) => arg.env(Resettable::Reset),
-            _ => arg,
+        .mut_args(|arg| {
+            let has_value = arg.get_action().takes_values();
+            let arg = arg.allow_negative_numbers(has_value);
+            match arg.get_env() {
+                Some(variable) if is_empty(variable) => arg.env(Resettable::Reset),
+                _ => arg,
+            }
         })
-        .mut_subcommands(without_empty_variables)
+        .mut_subcommands(with_values_as_typed)
 }
 
 fn one_line(error: &clap::Error) -> String {
@@ -121,6 +128,10 @@ fn one_line(error: &clap::Error) -> String {
     {
         let is_secret = SECRET_SETTINGS.iter().any(|name| setting.starts_with(name));
         let value = if is_secret { String::new() } else { format!(" {value:?}") };
+        let number = cause.downcast_ref::<ParseIntError>();
+        if number.is_some_and(|error| *error.kind() == IntErrorKind::InvalidDigit) {
+            return format!("{setting}{value}: write a whole number, in digits alone");
+        }
         return format!("{setting}{value}: {cause}");
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {

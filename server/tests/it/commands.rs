@@ -103,7 +103,8 @@ fn a_wrong_setting_is_reported_in_one_line() {
         ("TICKET_ACCEPTED_SECRET", "tooshort", "it needs at least 32 bytes and has 8"),
         ("ALLOWED_ORIGINS", "*", "does not start with https:// or http://"),
         ("REFRESH_COOKIE_SAME_SITE", "lax", "[possible values: strict, none]"),
-        ("BOOKING_DELAY_MS", "-1", "invalid digit"),
+        ("BOOKING_DELAY_MS", "-1", "write a whole number, in digits alone"),
+        ("MAX_BODY_BYTES", "64k", "write a whole number, in digits alone"),
         ("DATABASE_READ_CONNECTIONS", "0", "not in 1..=1000"),
         ("LOG_FORMAT", "xml", "[possible values: text, json]"),
         ("LOG_LEVEL", "bananas", "is not a level"),
@@ -138,6 +139,9 @@ fn a_wrong_setting_is_reported_in_one_line() {
         let line = one_line_error(&rowlock_command(folder.path()).args(args).output().unwrap());
         assert!(line.trim_end().ends_with(expected), "{args:?}: {line}");
     }
+    let negative = rowlock_command(folder.path()).args(["seed", "--events", "-1"]).output();
+    let line = one_line_error(&negative.unwrap());
+    assert!(line.contains("--events <N> \"-1\": "), "{line}");
     for unlike in ["--bind", "--workers", "--limit"] {
         let output = rowlock_command(folder.path()).arg(unlike).output().unwrap();
         let line = one_line_error(&output);
