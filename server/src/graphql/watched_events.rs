@@ -1,13 +1,9 @@
 //! What the subscriptions that watch events have in common: how many a socket may have, and how a
 //! watch begins.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use async_graphql::{Context, ID};
+use async_graphql::{Context, ID, indexmap::IndexSet};
 use futures_util::future::{BoxFuture, try_join_all};
 use rowlock_entities::{EventId, event};
 use tokio::{
@@ -113,7 +109,8 @@ pub(super) fn watch<'a>(
             return Err(wrong_number_of_events());
         }
         let ids = raw.iter().map(|id| input::id("eventIds", id));
-        let ids = ids.collect::<Result<HashSet<EventId>, _>>()?;
+        // The first counts come in this order.
+        let ids = ids.collect::<Result<IndexSet<EventId>, _>>()?;
         let subscription = ctx.data_unchecked::<Hub>().watch(ids.iter().copied());
         let found = try_join_all(ids.iter().map(|id| ctx.visible_event(*id))).await?;
         let events: Option<HashMap<_, _>> =
