@@ -1,8 +1,11 @@
 //! A GraphQL request's parameters, in a JSON body or in a URL.
 
+use std::collections::HashMap;
+
 use async_graphql::Request;
 use axum::body::Bytes;
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
 
 use super::persisted::{PersistedQueries, PersistedQuery};
 use crate::graphql::{AllowedOperations, ApiError, RawVariables};
@@ -29,8 +32,10 @@ impl RawParameters {
         match self {
             Self::Url(query) => Parameters::from_url(query),
             Self::Body(body) => serde_json::from_slice(body).map_err(|error| {
-                let message = format!("The body is not a JSON object with a query: {error}.");
-                ApiError::field("query", message)
+                wrong_parameter(body).unwrap_or_else(|| {
+                    let message = format!("The body is not a JSON object with a query: {error}.");
+                    ApiError::field("query", message)
+                })
             }),
         }
     }
@@ -104,6 +109,20 @@ impl Parameters {
     }
 }
 
+/// The first parameter of a body that is of another type than it must be.
+fn wrong_parameter(body: &[u8]) -> Option<ApiError> {
+    let given: HashMap<String, &RawValue> = serde_json::from_slice(body).ok()?;
+    let text = ("a string", '"');
+    let object = ("a JSON object", '{');
+    let parameters =
+        [("query", text), ("operationName", text), ("variables", object), ("extensions", object)];
+    parameters.into_iter().find_map(|(name, (what, start))| {
+        let value = given.get(name)?.get();
+        let fits = value == "null" || value.starts_with(start);
+        (!fits).then(|| ApiError::field(name, format!("{name} must be {what}.")))
+    })
+}
+
 /// Parses a parameter that is a JSON object.
 fn object<T: DeserializeOwned>(name: &'static str, text: &str) -> Result<Option<T>, ApiError> {
     if text.is_empty() {
@@ -114,4 +133,25 @@ fn object<T: DeserializeOwned>(name: &'static str, text: &str) -> Result<Option<
 
 fn not_an_object(name: &'static str, error: &serde_json::Error) -> ApiError {
     ApiError::field(name, format!("{name} is not a JSON object: {error}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_of_another_type_is_named() {
+        for (body, name) in [
+            (r#"{ "query": 7 }"#, "query"),
+            (r#"{ "query": "{ __typename }", "operationName": 5 }"#, "operationName"),
+            (r#"{ "query": "{ __typename }", "variables": "{}" }"#, "variables"),
+            (r#"{ "query": "{ __typename }", "variables": null, "extensions": [] }"#, "extensions"),
+            ("{", "query"),
+            ("7", "query"),
+        ] {
+            let body = RawParameters::Body(Bytes::from_static(body.as_bytes()));
+            let Err(ApiError::BadUserInput(problems)) = body.parse() else { panic!("{name}") };
+            assert_eq!(problems[0].field, name);
+        }
+    }
 }

@@ -7,6 +7,8 @@ use serde::Deserialize;
 
 use crate::graphql::{AllowedOperations, ApiError, sha256_hex};
 
+/// The version of the protocol.
+const VERSION: u64 = 1;
 /// Maximum number of texts in the cache.
 const MAX_QUERIES: usize = 1_000;
 /// Maximum size of all texts together, in bytes.
@@ -16,6 +18,8 @@ const MAX_TEXT_BYTES: u64 = 1_000_000;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "an object")]
 pub(super) struct PersistedQuery {
+    /// Some clients leave it out.
+    version: Option<u64>,
     sha256_hash: String,
 }
 
@@ -49,9 +53,15 @@ impl PersistedQueries {
         persisted: Option<PersistedQuery>,
         allowed: &AllowedOperations,
     ) -> Result<String, ApiError> {
+        if let Some(version) = persisted.as_ref().and_then(|query| query.version)
+            && version != VERSION
+        {
+            let message = format!("persistedQuery has version {version}: send version {VERSION}.");
+            return Err(ApiError::field("extensions", message));
+        }
         match (text.filter(|text| !text.is_empty()), persisted) {
             (Some(text), None) => Ok(text),
-            (Some(text), Some(PersistedQuery { sha256_hash })) => {
+            (Some(text), Some(PersistedQuery { sha256_hash, .. })) => {
                 if !sha256_hash.eq_ignore_ascii_case(&sha256_hex(&text)) {
                     let message = "sha256Hash is not the hash of the query.";
                     return Err(ApiError::field("extensions", message));
@@ -61,7 +71,7 @@ impl PersistedQueries {
                 }
                 Ok(text)
             }
-            (None, Some(PersistedQuery { sha256_hash })) => {
+            (None, Some(PersistedQuery { sha256_hash, .. })) => {
                 let hash = sha256_hash.to_ascii_lowercase();
                 let listed = allowed.find(&hash).map(str::to_owned);
                 listed.or_else(|| self.0.get(&hash)).ok_or(ApiError::PersistedQueryNotFound)
@@ -76,7 +86,7 @@ mod tests {
     use super::*;
 
     fn of(hash: &str) -> Option<PersistedQuery> {
-        Some(PersistedQuery { sha256_hash: hash.to_owned() })
+        Some(PersistedQuery { version: Some(VERSION), sha256_hash: hash.to_owned() })
     }
 
     #[test]
@@ -91,6 +101,8 @@ mod tests {
         assert_eq!(resolve(Some(text.to_owned()), of(hash)).unwrap(), text);
         assert_eq!(resolve(None, of(&hash.to_uppercase())).unwrap(), text);
         assert!(resolve(None, None).is_err());
+        let later = PersistedQuery { version: Some(2), sha256_hash: hash.to_owned() };
+        assert!(matches!(resolve(None, Some(later)), Err(ApiError::BadUserInput(_))));
     }
 
     #[test]
