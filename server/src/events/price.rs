@@ -19,6 +19,15 @@ pub(crate) struct Price {
     pub(crate) currency: String,
 }
 
+/// Why there is no such price.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NoPrice {
+    /// The currency is wrong. One sentence for the person says why.
+    Currency(String),
+    /// The amount is wrong, or not one of its currency. One sentence for the person says why.
+    Amount(String),
+}
+
 impl Price {
     /// Whether the event has this price.
     pub(crate) fn is_price_of(&self, event: &event::Model) -> bool {
@@ -28,30 +37,30 @@ impl Price {
     /// Converts an amount of money, such as 49.9 EUR.
     ///
     /// # Errors
-    /// With one sentence for the person when there is no such amount.
-    pub(crate) fn parse(amount: Decimal, currency: &str) -> Result<Self, String> {
+    /// When there is no such amount or no such currency.
+    pub(crate) fn parse(amount: Decimal, currency: &str) -> Result<Self, NoPrice> {
         if Currency::from_code(currency).is_none() {
-            return Err(format!(
+            return Err(NoPrice::Currency(format!(
                 "{currency:?} is no currency. Use an ISO 4217 code in capital letters, such as EUR."
-            ));
+            )));
         }
         let decimals = u32::from(decimals(currency));
         let mut exact = amount.normalize();
         if exact.is_sign_negative() && !exact.is_zero() {
-            return Err("The price can't be negative.".to_owned());
+            return Err(NoPrice::Amount("The price can't be negative.".to_owned()));
         }
         if exact.scale() > decimals {
-            return Err(match decimals {
+            return Err(NoPrice::Amount(match decimals {
                 0 => format!("A price in {currency} has no decimals."),
                 1 => format!("A price in {currency} has at most 1 decimal."),
                 _ => format!("A price in {currency} has at most {decimals} decimals."),
-            });
+            }));
         }
         exact.rescale(decimals);
         let minor = i64::try_from(exact.mantissa().unsigned_abs()).ok();
         match minor.filter(|minor| exact.scale() == decimals && *minor <= MAX_PRICE_MINOR) {
             Some(minor) => Ok(Self { minor, currency: currency.to_owned() }),
-            None => Err("The price is too high.".to_owned()),
+            None => Err(NoPrice::Amount("The price is too high.".to_owned())),
         }
     }
 }
@@ -122,6 +131,8 @@ mod tests {
             ("79228162514264337593543950335", "EUR"),
             ("1000000000000.01", "EUR"),
         ] {
+            let names_currency = matches!(parse(amount, currency), Err(NoPrice::Currency(_)));
+            assert_eq!(names_currency, matches!(currency, "eur" | "ZZZ"), "{amount} {currency}");
             assert!(parse(amount, currency).is_err(), "{amount} {currency}");
         }
     }

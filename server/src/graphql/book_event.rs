@@ -3,18 +3,23 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject, Union};
+use rowlock_entities::EventId;
 
 use super::{
     booking::Booking,
     errors::ApiError,
-    input,
+    input::{self, InputProblems},
     money::MoneyInput,
     problem::{AlreadyBooked, BookingClosed, PriceChanged, SoldOut},
     viewer::ViewerExt,
 };
 use crate::{
-    accounts::Accounts, bookings::Bookings, events::MAX_TICKETS_PER_BOOKING,
-    inventory::BookOutcome, limits::RateLimits,
+    accounts::Accounts,
+    bookings::Bookings,
+    events::{MAX_TICKETS_PER_BOOKING, Price},
+    field_problem::FieldProblem,
+    inventory::BookOutcome,
+    limits::RateLimits,
 };
 
 const MAX_KEY_CHARS: usize = 128;
@@ -34,28 +39,14 @@ impl BookEventMutation {
         #[graphql(desc = "The tickets to book.")] input: BookEventInput,
     ) -> Result<BookEventResult, ApiError> {
         let user = ctx.signed_in_user()?;
-        let event = input::id("eventId", &input.event_id)?;
-        let quantity = input.quantity;
-        if !(1..=MAX_TICKETS_PER_BOOKING).contains(&quantity) {
-            let message = format!("quantity must be between 1 and {MAX_TICKETS_PER_BOOKING}.");
-            return Err(ApiError::field("quantity", message));
-        }
-        if let Some(key) = &input.idempotency_key {
-            if key.is_empty() {
-                let message = "idempotencyKey is empty: leave it out or give it a text.";
-                return Err(ApiError::field("idempotencyKey", message));
-            }
-            input::text("idempotencyKey", key, MAX_KEY_CHARS)?;
-        }
+        let Order { event, quantity, expected_price, key } = input.check()?;
         ctx.data_unchecked::<Arc<RateLimits>>().check_booking(user)?;
         let accounts = ctx.data_unchecked::<Accounts>();
         if accounts.wants_verified_emails() && !Box::pin(accounts.may_book(user)).await? {
             return Err(ApiError::EmailNotVerified);
         }
         let bookings = ctx.data_unchecked::<Bookings>();
-        let expected = input.expected_unit_price;
-        let expected = expected.map(|price| price.check("expectedUnitPrice")).transpose()?;
-        Ok(bookings.book(user, event, quantity, expected, input.idempotency_key).await?.into())
+        Ok(bookings.book(user, event, quantity, expected_price, key).await?.into())
     }
 }
 
@@ -73,6 +64,42 @@ pub(super) struct BookEventInput {
     /// The price of one ticket that the person has seen. If it is another one now, nothing is booked
     /// and the answer is `PriceChanged`.
     expected_unit_price: Option<MoneyInput>,
+}
+
+/// A `BookEventInput` that was checked.
+struct Order {
+    event: EventId,
+    quantity: i32,
+    expected_price: Option<Price>,
+    key: Option<String>,
+}
+
+impl BookEventInput {
+    fn check(self) -> Result<Order, ApiError> {
+        let mut problems = InputProblems::default();
+        let event = input::id("eventId", &self.event_id);
+        problems.read(event.clone());
+        if !(1..=MAX_TICKETS_PER_BOOKING).contains(&self.quantity) {
+            let message = format!("quantity must be between 1 and {MAX_TICKETS_PER_BOOKING}.");
+            problems.note(FieldProblem::new("quantity", message));
+        }
+        match &self.idempotency_key {
+            Some(key) if key.is_empty() => {
+                let message = "idempotencyKey is empty: leave it out or give it a text.";
+                problems.note(FieldProblem::new("idempotencyKey", message));
+            }
+            Some(key) => {
+                problems.read(input::text("idempotencyKey", key, MAX_KEY_CHARS));
+            }
+            None => {}
+        }
+        let expected_price = self.expected_unit_price;
+        let expected_price = expected_price.map(|price| price.check("expectedUnitPrice"));
+        let expected_price = problems.read(expected_price.transpose()).flatten();
+        problems.check()?;
+        let (quantity, key) = (self.quantity, self.idempotency_key);
+        Ok(Order { event: event?, quantity, expected_price, key })
+    }
 }
 
 /// The outcome of an attempt to book.

@@ -7,7 +7,7 @@ use async_graphql::{Context, ID, InputObject, Object};
 use super::{
     errors::ApiError,
     event::Event,
-    input::{self, Time},
+    input::{self, InputProblems, Time},
     money::MoneyInput,
     permission::PermissionExt,
 };
@@ -73,22 +73,29 @@ pub(super) struct CreateEventInput {
 
 impl CreateEventInput {
     fn check(self) -> Result<EventChanges, ApiError> {
-        let optional = |field: &str, time: Option<Time>| {
-            time.map(|time| time.check(field)).transpose().map(Some)
+        let mut problems = InputProblems::default();
+        let starts_at = problems.read(self.starts_at.check("startsAt"));
+        let mut optional = |field: &str, time: Option<Time>| {
+            problems.read(time.map(|time| time.check(field)).transpose())
         };
+        let ends_at = optional("endsAt", self.ends_at);
+        let sales_start_at = optional("salesStartAt", self.sales_start_at);
+        let sales_end_at = optional("salesEndAt", self.sales_end_at);
+        let price = problems.read(self.price.check("price"));
+        problems.check()?;
         Ok(EventChanges {
             title: Some(self.title),
             description: Some(self.description),
             venue: Some(self.venue),
             city: Some(self.city),
             time_zone: Some(self.time_zone),
-            starts_at: Some(self.starts_at.check("startsAt")?),
-            ends_at: optional("endsAt", self.ends_at)?,
-            price: Some(self.price.check("price")?),
+            starts_at,
+            ends_at,
+            price,
             total_tickets: Some(self.total_tickets),
             max_per_booking: Some(self.max_per_booking),
-            sales_start_at: optional("salesStartAt", self.sales_start_at)?,
-            sales_end_at: optional("salesEndAt", self.sales_end_at)?,
+            sales_start_at,
+            sales_end_at,
         })
     }
 }

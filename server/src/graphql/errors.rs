@@ -262,6 +262,12 @@ impl From<DbErr> for ApiError {
     }
 }
 
+impl From<FieldProblem> for ApiError {
+    fn from(problem: FieldProblem) -> Self {
+        Self::BadUserInput(vec![problem])
+    }
+}
+
 impl From<HoldsTooMuch> for ApiError {
     fn from(HoldsTooMuch { max }: HoldsTooMuch) -> Self {
         Self::HoldsTooMuch { max }

@@ -15,27 +15,26 @@ use crate::{
 /// Parses an id.
 ///
 /// # Errors
-/// `BAD_USER_INPUT` for `field` when it isn't a UUID.
-pub(crate) fn id<T: From<Uuid>>(field: &str, raw: &ID) -> Result<T, ApiError> {
+/// For `field` when it isn't a UUID.
+pub(crate) fn id<T: From<Uuid>>(field: &str, raw: &ID) -> Result<T, FieldProblem> {
     Uuid::try_parse(raw).map(T::from).map_err(|_| {
-        ApiError::field(field, format!("{field} must be an id: a UUID from an earlier answer."))
+        let message = format!("{field} must be an id: a UUID from an earlier answer.");
+        FieldProblem::new(field, message)
     })
 }
 
 /// Refuses a text that has more than `max_chars` characters, or that no database column can hold.
 ///
 /// # Errors
-/// `BAD_USER_INPUT` for `field`.
-pub(crate) fn text(field: &str, raw: &str, max_chars: usize) -> Result<(), ApiError> {
+/// For `field`.
+pub(crate) fn text(field: &str, raw: &str, max_chars: usize) -> Result<(), FieldProblem> {
     if raw.chars().nth(max_chars).is_some() {
-        return Err(ApiError::field(
-            field,
-            format!("{field} can have at most {max_chars} characters."),
-        ));
+        let message = format!("{field} can have at most {max_chars} characters.");
+        return Err(FieldProblem::new(field, message));
     }
     // PostgreSQL can't store NUL in a text.
     if raw.contains('\0') {
-        return Err(ApiError::field(field, format!("{field} contains a NUL character.")));
+        return Err(FieldProblem::new(field, format!("{field} contains a NUL character.")));
     }
     Ok(())
 }
@@ -59,23 +58,32 @@ pub(crate) fn reason(raw: String) -> Result<String, ApiError> {
     Ok(reason.to_owned())
 }
 
-/// Reads values that may be left out and can't be null. GraphQL has no type for such fields, so each
-/// null is a problem that this notes.
+/// What is wrong with the fields of an input, so that a caller learns all of it at once.
 #[derive(Debug, Default)]
-pub(crate) struct NotNull(Vec<FieldProblem>);
+pub(crate) struct InputProblems(Vec<FieldProblem>);
 
-impl NotNull {
-    /// The value, or `None` if it was left out.
-    pub(crate) fn read<T>(&mut self, field: &str, value: MaybeUndefined<T>) -> Option<T> {
+impl InputProblems {
+    pub(crate) fn note(&mut self, problem: FieldProblem) {
+        self.0.push(problem);
+    }
+
+    /// The value of a field, or `None` after noting what is wrong with it.
+    pub(crate) fn read<T>(&mut self, result: Result<T, FieldProblem>) -> Option<T> {
+        result.map_err(|problem| self.note(problem)).ok()
+    }
+
+    /// The value of a field that may be left out, or `None` if it was. It can't be null, for which
+    /// GraphQL has no type.
+    pub(crate) fn read_not_null<T>(&mut self, field: &str, value: MaybeUndefined<T>) -> Option<T> {
         if value.is_null() {
             let message = format!("{field} can't be null. Leave it out if it stays as it is.");
-            self.0.push(FieldProblem::new(field, message));
+            self.note(FieldProblem::new(field, message));
         }
         value.take()
     }
 
     /// # Errors
-    /// `BAD_USER_INPUT`, with each field that was null.
+    /// `BAD_USER_INPUT`, with each field that is wrong.
     pub(crate) fn check(self) -> Result<(), ApiError> {
         if self.0.is_empty() { Ok(()) } else { Err(ApiError::BadUserInput(self.0)) }
     }
@@ -90,11 +98,11 @@ impl Time {
     /// The time in UTC.
     ///
     /// # Errors
-    /// `BAD_USER_INPUT` for `field` when it is no time.
-    pub(crate) fn check(self, field: &str) -> Result<chrono::DateTime<Utc>, ApiError> {
+    /// For `field` when it is no time.
+    pub(crate) fn check(self, field: &str) -> Result<chrono::DateTime<Utc>, FieldProblem> {
         self.0.ok_or_else(|| {
             let message = format!("{field} must be a time, such as 2026-03-15T10:00:00Z.");
-            ApiError::field(field, message)
+            FieldProblem::new(field, message)
         })
     }
 }

@@ -4,8 +4,11 @@ use std::fmt;
 
 use async_graphql::{InputObject, SimpleObject};
 
-use super::{errors::ApiError, scalars::Decimal};
-use crate::events::{Price, amount};
+use super::scalars::Decimal;
+use crate::{
+    events::{NoPrice, Price, amount},
+    field_problem::FieldProblem,
+};
 
 /// An amount of money in one currency.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
@@ -43,10 +46,12 @@ impl MoneyInput {
     /// Reads a price.
     ///
     /// # Errors
-    /// `BAD_USER_INPUT` for `field` when there is no such price.
-    pub(super) fn check(self, field: &str) -> Result<Price, ApiError> {
-        Price::parse(self.amount.0, &self.currency)
-            .map_err(|message| ApiError::field(field, message))
+    /// For `field` when there is no such price, and for its `currency` when there is no such currency.
+    pub(super) fn check(self, field: &str) -> Result<Price, FieldProblem> {
+        Price::parse(self.amount.0, &self.currency).map_err(|problem| match problem {
+            NoPrice::Currency(message) => FieldProblem::new(format!("{field}.currency"), message),
+            NoPrice::Amount(message) => FieldProblem::new(field, message),
+        })
     }
 }
 

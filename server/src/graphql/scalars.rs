@@ -3,11 +3,12 @@
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{SecondsFormat, Utc};
 
-/// A sentence that says how a value of one of these scalars is written, with a space before it, or
-/// nothing for any other scalar.
+/// A sentence that says how a value of a scalar is written, with a space before it, or nothing where
+/// the scalar's name says all.
 pub(crate) fn how_to_write(scalar: &str) -> &'static str {
     match scalar {
-        "Decimal" => " Write a decimal number as a string, such as \"49.90\".",
+        "Int" => " Write a whole number from -2147483648 to 2147483647.",
+        "Decimal" => " Write a decimal number of at most 28 digits as a string, such as \"49.90\".",
         "DateTime" => " Write a time as a string, such as \"2026-03-15T10:00:00Z\".",
         _ => "",
     }

@@ -1,12 +1,11 @@
 //! The mutations `updateEvent`, `publishEvent` and `cancelEvent`, which have the same outcomes.
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject, Union};
-use chrono::{DateTime, Utc};
 
 use super::{
     errors::ApiError,
     event::Event,
-    input::{self, NotNull, Time},
+    input::{self, InputProblems, Time},
     money::MoneyInput,
     permission::PermissionExt,
     problem::{CapacityTooLow, EventCancelled, EventChanged},
@@ -114,43 +113,41 @@ pub(super) struct UpdateEventInput {
 
 impl UpdateEventInput {
     fn check(self) -> Result<EventChanges, ApiError> {
-        let mut not_null = NotNull::default();
-        let title = not_null.read("title", self.title);
-        let description = not_null.read("description", self.description);
-        let venue = not_null.read("venue", self.venue);
-        let city = not_null.read("city", self.city);
-        let time_zone = not_null.read("timeZone", self.time_zone);
-        let starts_at = not_null.read("startsAt", self.starts_at);
-        let price = not_null.read("price", self.price);
-        let total_tickets = not_null.read("totalTickets", self.total_tickets);
-        let max_per_booking = not_null.read("maxPerBooking", self.max_per_booking);
-        not_null.check()?;
+        let mut problems = InputProblems::default();
+        let title = problems.read_not_null("title", self.title);
+        let description = problems.read_not_null("description", self.description);
+        let venue = problems.read_not_null("venue", self.venue);
+        let city = problems.read_not_null("city", self.city);
+        let time_zone = problems.read_not_null("timeZone", self.time_zone);
+        let starts_at = problems.read_not_null("startsAt", self.starts_at);
+        let price = problems.read_not_null("price", self.price);
+        let total_tickets = problems.read_not_null("totalTickets", self.total_tickets);
+        let max_per_booking = problems.read_not_null("maxPerBooking", self.max_per_booking);
+        let starts_at = starts_at.and_then(|time: Time| problems.read(time.check("startsAt")));
+        let price = price.and_then(|price: MoneyInput| problems.read(price.check("price")));
+        let mut optional = |field: &str, time: MaybeUndefined<Time>| match time {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(None),
+            MaybeUndefined::Value(time) => problems.read(time.check(field)).map(Some),
+        };
+        let ends_at = optional("endsAt", self.ends_at);
+        let sales_start_at = optional("salesStartAt", self.sales_start_at);
+        let sales_end_at = optional("salesEndAt", self.sales_end_at);
+        problems.check()?;
         Ok(EventChanges {
             title,
             description,
             venue,
             city,
             time_zone,
-            starts_at: starts_at.map(|time| time.check("startsAt")).transpose()?,
-            ends_at: optional("endsAt", self.ends_at)?,
-            price: price.map(|price| price.check("price")).transpose()?,
+            starts_at,
+            ends_at,
+            price,
             total_tickets,
             max_per_booking,
-            sales_start_at: optional("salesStartAt", self.sales_start_at)?,
-            sales_end_at: optional("salesEndAt", self.sales_end_at)?,
+            sales_start_at,
+            sales_end_at,
         })
-    }
-}
-
-/// Reads a time that may be left out, and may be taken away.
-fn optional(
-    field: &str,
-    time: MaybeUndefined<Time>,
-) -> Result<Option<Option<DateTime<Utc>>>, ApiError> {
-    match time {
-        MaybeUndefined::Undefined => Ok(None),
-        MaybeUndefined::Null => Ok(Some(None)),
-        MaybeUndefined::Value(time) => Ok(Some(Some(time.check(field)?))),
     }
 }
 

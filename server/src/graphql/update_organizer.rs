@@ -6,7 +6,7 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
 use super::{
     errors::ApiError,
-    input::{self, NotNull},
+    input::{self, InputProblems},
     organizer::Organizer,
     viewer::ViewerExt,
 };
@@ -33,10 +33,10 @@ impl UpdateOrganizerMutation {
         let user = ctx.signed_in_user()?;
         let organizer = input::id("organizerId", &input.organizer_id)?;
         ctx.data_unchecked::<Arc<RateLimits>>().check_organizer_change(user)?;
-        let mut not_null = NotNull::default();
-        let name = not_null.read("name", input.name);
-        let slug = not_null.read("slug", input.slug);
-        not_null.check()?;
+        let mut problems = InputProblems::default();
+        let name = problems.read_not_null("name", input.name);
+        let slug = problems.read_not_null("slug", input.slug);
+        problems.check()?;
         let organizers = ctx.data_unchecked::<Organizers>();
         let actor = Membership { organizer, user };
         Ok(Box::pin(organizers.update(actor, name.as_deref(), slug.as_deref())).await?.into())

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ImportProblem, ImportRow};
 use crate::{
-    events::{EventChanges, MAX_TICKETS_PER_BOOKING, Price, amount, time_zone_problem},
+    events::{EventChanges, MAX_TICKETS_PER_BOOKING, NoPrice, Price, amount, time_zone_problem},
     field_problem::FieldProblem,
     spreadsheet,
 };
@@ -90,7 +90,11 @@ pub(crate) struct ImportFile {
 impl ImportFile {
     /// What is wrong, a line for each problem.
     pub(crate) fn describe(&self, problems: &[ImportProblem]) -> String {
-        describe(&self.places, problems)
+        let mut lines = String::new();
+        for ImportProblem { place, problem } in problems {
+            tell(&mut lines, self.places.get(*place).map_or("", String::as_str), problem);
+        }
+        lines
     }
 
     /// Reads a file.
@@ -106,33 +110,31 @@ impl ImportFile {
         if rows.is_empty() {
             return Err("the file has no events".to_owned());
         }
-        let (places, rows): (Vec<String>, Vec<FileRow>) = rows.into_iter().unzip();
-        let mut problems = Vec::new();
-        let mut checked = Vec::with_capacity(rows.len());
-        for (place, row) in rows.into_iter().enumerate() {
-            match row.check() {
-                Ok(row) => checked.push(row),
-                Err(of_row) => problems
-                    .extend(of_row.into_iter().map(|problem| ImportProblem { place, problem })),
+        let mut file = Self { rows: Vec::with_capacity(rows.len()), places: Vec::new() };
+        let mut problems = String::new();
+        for (place, row) in rows {
+            match row {
+                Ok(row) => match row.check() {
+                    Ok(row) => file.rows.push(row),
+                    Err(of_row) => {
+                        of_row.iter().for_each(|problem| tell(&mut problems, &place, problem));
+                    }
+                },
+                // Writing to a string succeeds.
+                Err(problem) => drop(writeln!(problems, "{place}: {problem}")),
             }
+            file.places.push(place);
         }
-        match problems.is_empty() {
-            true => Ok(Self { rows: checked, places }),
-            false => Err(describe(&places, &problems)),
-        }
+        if problems.is_empty() { Ok(file) } else { Err(problems) }
     }
 }
 
-fn describe(places: &[String], problems: &[ImportProblem]) -> String {
-    let mut lines = String::new();
-    for ImportProblem { place, problem } in problems {
-        let place = places.get(*place).map_or("", String::as_str);
-        // Writing to a string succeeds.
-        let field = column_name(&problem.field);
-        let message = problem.message.replacen(&problem.field, &field, 1);
-        let _ = writeln!(lines, "{place}: {field}: {message}");
-    }
-    lines
+/// Adds a line that tells a problem.
+fn tell(lines: &mut String, place: &str, problem: &FieldProblem) {
+    let field = column_name(&problem.field);
+    let message = problem.message.replacen(&problem.field, &field, 1);
+    // Writing to a string succeeds.
+    let _ = writeln!(lines, "{place}: {field}: {message}");
 }
 
 /// The column of a field of the API, such as `total_tickets` of `totalTickets`.
@@ -147,21 +149,26 @@ fn column_name(field: &str) -> String {
     name
 }
 
-fn read_json(text: &str) -> Result<Vec<(String, FileRow)>, String> {
-    let values: Vec<serde_json::Value> = serde_json::from_str(text)
-        .map_err(|error| format!("the file is no list of events in JSON: {error}"))?;
-    let (mut rows, mut problems) = (Vec::new(), String::new());
-    for (number, value) in (1..).zip(values) {
-        match serde_path_to_error::deserialize(as_file_row(value)) {
-            Ok(row) => rows.push((format!("event {number}"), row)),
-            Err(error) => {
-                let field = error.path().to_string();
-                let field = if field == "." { String::new() } else { format!("{field}: ") };
-                let _ = writeln!(problems, "event {number}: {field}{}", error.inner());
-            }
-        }
-    }
-    if problems.is_empty() { Ok(rows) } else { Err(problems) }
+/// The rows of a file, each with its place. A row that can't be read says why.
+type ReadRows = Vec<(String, Result<FileRow, String>)>;
+
+fn read_json(text: &str) -> Result<ReadRows, String> {
+    let file: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| format!("the file is not JSON: {error}"))?;
+    let serde_json::Value::Array(events) = file else {
+        return Err("the file is no list of events: write [ before the first event, and ] after \
+                    the last one"
+            .to_owned());
+    };
+    let read = |event| {
+        serde_path_to_error::deserialize(as_file_row(event)).map_err(|error| {
+            let field = error.path().to_string();
+            let field = if field == "." { String::new() } else { format!("{field}: ") };
+            format!("{field}{}", error.inner())
+        })
+    };
+    let rows = (1..).zip(events).map(|(number, event)| (format!("event {number}"), read(event)));
+    Ok(rows.collect())
 }
 
 /// An event as `FileRow` is read. Programs write `null` for an optional field without a value, and a
@@ -176,7 +183,7 @@ fn as_file_row(mut event: serde_json::Value) -> serde_json::Value {
     event
 }
 
-fn read_csv(text: &str) -> Result<Vec<(String, FileRow)>, String> {
+fn read_csv(text: &str) -> Result<ReadRows, String> {
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter(text))
         .trim(csv::Trim::All)
@@ -185,12 +192,12 @@ fn read_csv(text: &str) -> Result<Vec<(String, FileRow)>, String> {
     let head: csv::StringRecord = head.iter().map(str::to_lowercase).collect::<Vec<_>>().into();
     check_head(&head)?;
     let mut rows = Vec::new();
-    let mut problems = String::new();
     for record in reader.records() {
         let record = match record {
             Ok(record) => record,
             Err(error) => {
-                let _ = writeln!(problems, "{}", unreadable(&error));
+                let line = error.position().map_or(0, csv::Position::line);
+                rows.push((format!("line {line}"), Err(unreadable(&error))));
                 continue;
             }
         };
@@ -201,14 +208,10 @@ fn read_csv(text: &str) -> Result<Vec<(String, FileRow)>, String> {
         }
         let cells = head.iter().zip(&record).map(|(column, text)| cell(column, text));
         let texts: csv::StringRecord = cells.collect::<Vec<_>>().into();
-        match texts.deserialize(Some(&head)) {
-            Ok(row) => rows.push((format!("line {line}"), row)),
-            Err(error) => {
-                let _ = writeln!(problems, "line {line}: {}", in_words(&error, &head));
-            }
-        }
+        let row = texts.deserialize(Some(&head)).map_err(|error| in_words(&error, &head));
+        rows.push((format!("line {line}"), row));
     }
-    if problems.is_empty() { Ok(rows) } else { Err(problems) }
+    Ok(rows)
 }
 
 /// Returns what separates the cells. Spreadsheets write semicolons where numbers have a decimal comma.
@@ -238,16 +241,14 @@ fn check_head(head: &csv::StringRecord) -> Result<(), String> {
     Err(problems + &format!("Needed are {required}; and there can be {optional}."))
 }
 
-/// Says what is wrong with a record that can't be read, such as one with a cell too many.
+/// Says what is wrong with a record that can't be read, such as one with a cell too many. Its line
+/// is said already.
 fn unreadable(error: &csv::Error) -> String {
     match error.kind() {
-        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
-            let line = pos.as_ref().map_or(0, csv::Position::line);
-            format!(
-                "line {line}: it has {len} cells, and the head line has {expected_len}. Put a text \
-                 with separators into quotation marks."
-            )
-        }
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => format!(
+            "it has {len} cells, and the head line has {expected_len}. Put a text with separators \
+             into quotation marks."
+        ),
         _ => error.to_string(),
     }
 }
@@ -315,9 +316,16 @@ impl FileRow {
         let price = self
             .price
             .parse::<Decimal>()
-            .map_err(|_| format!("{:?} is no amount. Write it like 49.90.", self.price))
+            .map_err(|_| {
+                NoPrice::Amount(format!("{:?} is no amount. Write it like 49.90.", self.price))
+            })
             .and_then(|amount| Price::parse(amount, &self.currency));
-        let price = price.map_err(|message| problems.push(FieldProblem::new("price", message)));
+        let price = price.map_err(|problem| {
+            problems.push(match problem {
+                NoPrice::Currency(message) => FieldProblem::new("currency", message),
+                NoPrice::Amount(message) => FieldProblem::new("price", message),
+            });
+        });
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -486,16 +494,20 @@ mod tests {
     fn each_problem_is_told_with_its_line() {
         let problems = read(
             "a,Jazz,Hall,Europe/Berlin,tomorrow,x,EUR,80\n\
-             b,Jazz,Hall,Europe/Berlin,2027-03-28 02:30,1.005,EUR,1",
+             b,Jazz,Hall,Europe/Berlin,2027-03-28 02:30,1.005,EUR,1\n\
+             c,Jazz,Hall,Europe/Berlin,2027-07-01 19:30,1,EUR,many\n\
+             d,Jazz,Hall,Europe/Berlin,2027-07-01 19:30,1,eur,1",
         )
         .unwrap_err();
         let places: Vec<&str> =
             problems.lines().map(|line| line.rsplit_once(": ").unwrap().0).collect();
-        assert_eq!(places.len(), 4, "{problems}");
+        assert_eq!(places.len(), 6, "{problems}");
         assert!(problems.contains("line 2: starts_at: "), "{problems}");
         assert!(problems.contains("line 2: price: "), "{problems}");
         // Clocks were set forward at two.
         assert!(problems.contains("line 3: starts_at: "), "{problems}");
+        assert!(problems.contains("line 4: total_tickets: "), "{problems}");
+        assert!(problems.contains("line 5: currency: "), "{problems}");
         let problem = read("a,Jazz,Hall,UTC,2027-07-01 19:30,1,EUR,many").unwrap_err();
         assert!(problem.starts_with("line 2: total_tickets: "), "{problem}");
         let blank = read("a,Jazz,Hall,UTC,2027-07-01 19:30,1,EUR,8\n,,,,,,,").unwrap();
@@ -503,6 +515,7 @@ mod tests {
         assert!(read("").is_err());
         assert!(ImportFile::read(FileFormat::Csv, "title\nJazz\n").is_err());
         assert!(ImportFile::read(FileFormat::Json, "{").is_err());
+        assert!(ImportFile::read(FileFormat::Json, "{}").unwrap_err().contains("write ["));
     }
 
     #[test]

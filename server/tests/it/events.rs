@@ -1,5 +1,7 @@
 //! Finding, searching and listing events.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -27,6 +29,7 @@ on_both_engines! {
     a_search_takes_every_character_literally
     each_invalid_argument_is_named
     a_variable_inside_an_argument_is_named_by_its_place
+    all_that_is_wrong_with_variables_is_told_at_once
     a_variable_is_named_by_its_place_in_the_operation_that_runs
     a_cursor_of_another_order_is_refused
     a_forged_cursor_is_refused
@@ -249,6 +252,32 @@ async fn a_variable_is_named_by_its_place_in_the_operation_that_runs(app: App) {
         let answer: Value = request.send().await.unwrap().json().await.unwrap();
         assert_eq!(code_and_fields(&answer["errors"][0]), ("BAD_USER_INPUT", vec![field]));
     }
+}
+
+async fn all_that_is_wrong_with_variables_is_told_at_once(app: App) {
+    const LISTS: &str = "query($by: EventOrder, $filter: EventFilter, $first: Int) {
+        events(orderBy: $by, filter: $filter, first: $first) { totalCount } }";
+    let variables = json!({
+        "by": { "direction": "UP" }, "filter": { "startsAfter": "now", "colour": 1 },
+        "first": 2_147_483_648_i64,
+    });
+    let answer = app.send(None, LISTS, variables).await;
+    let errors = answer["errors"].as_array().unwrap();
+    let fields: Vec<_> = errors.iter().flat_map(|error| code_and_fields(error).1).collect();
+    let wrong =
+        ["orderBy.direction", "orderBy.field", "filter.colour", "filter.startsAfter", "first"];
+    assert_eq!(fields, wrong, "{answer}");
+    let message = errors[4]["message"].as_str().unwrap();
+    assert!(message.ends_with("Write a whole number from -2147483648 to 2147483647."), "{message}");
+    // There are not more errors than somebody reads.
+    let fields: HashMap<String, i32> = (0..100).map(|n| (format!("f{n}"), n)).collect();
+    assert_eq!(
+        app.send(None, LISTS, json!({ "filter": fields })).await["errors"]
+            .as_array()
+            .unwrap()
+            .len(),
+        20
+    );
 }
 
 async fn a_cursor_of_another_order_is_refused(app: App) {

@@ -288,7 +288,7 @@ async fn each_wrong_value_of_an_event_is_named(app: App) {
         (json!({ "salesStartAt": late }), vec!["salesStartAt"]),
         (json!({ "price": { "amount": "1.005", "currency": "EUR" } }), vec!["price"]),
         (json!({ "price": { "amount": "-1", "currency": "EUR" } }), vec!["price"]),
-        (json!({ "price": { "amount": "1", "currency": "XXY" } }), vec!["price"]),
+        (json!({ "price": { "amount": "1", "currency": "XXY" } }), vec!["price.currency"]),
         (json!({ "totalTickets": -1 }), vec!["totalTickets"]),
         (json!({ "totalTickets": 1_000_001 }), vec!["totalTickets"]),
         (json!({ "maxPerBooking": 11 }), vec!["maxPerBooking"]),
@@ -336,6 +336,9 @@ async fn null_is_refused_where_an_event_needs_a_value(app: App) {
         let error = error(json!({ field: null })).await;
         assert_eq!(code_and_fields(&error), ("BAD_USER_INPUT", vec![field]));
     }
+    let price = json!({ "amount": "1", "currency": "eur" });
+    let both = error(json!({ "title": null, "price": price })).await;
+    assert_eq!(code_and_fields(&both), ("BAD_USER_INPUT", vec!["title", "price.currency"]));
     let error = error(json!({ "title": null, "venue": "Cellar", "price": null })).await;
     assert_eq!(code_and_fields(&error), ("BAD_USER_INPUT", vec!["title", "price"]));
     assert_eq!(revision_of(&app, &host.owner, &event).await, 2);

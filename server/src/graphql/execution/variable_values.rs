@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use async_graphql::{
     Name, Positioned, ServerError, Value, Variables,
+    indexmap::IndexMap,
     parser::types::{BaseType, OperationDefinition, Selection, Type, VariableDefinition},
 };
 use async_graphql_value::Value as Written;
@@ -14,7 +15,7 @@ use super::{coded_errors::field_error, operations::Operations};
 use crate::graphql::{
     scalars::{how_to_write, is_valid},
     validation::{
-        Disclosure, field_within, listed,
+        Disclosure, MAX_PROBLEMS, field_within, listed,
         schema::{Input, NamedType, Schema, name_of},
     },
 };
@@ -22,7 +23,7 @@ use crate::graphql::{
 /// Gives each variable a value of its declared type.
 ///
 /// # Errors
-/// When a value is missing, or is not of its type.
+/// What is missing or not of its type, each by its own error, up to [`MAX_PROBLEMS`].
 pub(super) fn coerce(
     schema: &Schema,
     operations: &Operations,
@@ -33,16 +34,25 @@ pub(super) fn coerce(
     let mut errors = Vec::new();
     for definition in &operation.node.variable_definitions {
         let VariableDefinition { name, var_type, default_value, .. } = &definition.node;
-        let mut path = Path { variable: &name.node, inner: Vec::new() };
-        let result = match variables.get_mut(&name.node) {
-            Some(value) => coerce_value(schema, &var_type.node, value, &mut path),
-            None if var_type.node.nullable || default_value.is_some() => Ok(()),
-            None => Err(Wrong::Missing),
-        };
-        if let Err(wrong) = result {
-            let error =
-                ServerError::new(path.describe(schema, &wrong, disclosure), Some(definition.pos));
-            errors.push(field_error(error, path.field(operations, &operation.node)));
+        let most = MAX_PROBLEMS - errors.len();
+        let mut coercion = Coercion { schema, place: Vec::new(), wrong: Vec::new(), most };
+        match variables.get_mut(&name.node) {
+            Some(value) => coercion.value(&var_type.node, value),
+            None if var_type.node.nullable || default_value.is_some() => {}
+            None => coercion.refuse(Wrong::Missing),
+        }
+        if coercion.wrong.is_empty() {
+            continue;
+        }
+        let used_for = find_use(operations, &operation.node, &name.node);
+        let used_for = used_for.unwrap_or_else(|| name.node.to_string());
+        for (place, wrong) in coercion.wrong {
+            let message = wrong.describe(schema, &name.node, &place, disclosure);
+            let field = wrong.field(&used_for, &place, disclosure);
+            errors.push(field_error(ServerError::new(message, Some(definition.pos)), field));
+        }
+        if errors.len() >= MAX_PROBLEMS {
+            break;
         }
     }
     if errors.is_empty() { Ok(()) } else { Err(errors) }
@@ -54,64 +64,67 @@ enum Wrong {
     Null,
     NotOfType(Type),
     UnknownField,
-    MissingField(Name, Type),
-}
-
-/// The place of a value in a variable.
-struct Path<'a> {
-    variable: &'a Name,
-    inner: Vec<Step>,
+    MissingField(String, Type),
 }
 
 /// A step from a value to one inside it.
+#[derive(Clone)]
 enum Step {
     Field(Name),
     /// An item of a list, counted from 0.
     Item(usize),
 }
 
-impl Path<'_> {
+impl Wrong {
     /// The argument or the field that a client should show the problem at, such as `quantity` or
-    /// `orderBy.field`.
-    fn field(&self, operations: &Operations, operation: &OperationDefinition) -> String {
-        let place = find_use(operations, operation, self.variable);
-        let place = place.unwrap_or_else(|| self.variable.to_string());
+    /// `orderBy.field`. `used_for` is what the whole variable stands for.
+    fn field(&self, used_for: &str, place: &[Step], disclosure: Disclosure) -> String {
         // A list of plain values is one field.
         let is_item = |step: &&Step| matches!(step, Step::Item(_));
-        let items_at_end = self.inner.iter().rev().take_while(is_item).count();
-        let steps = &self.inner[..self.inner.len() - items_at_end];
-        steps.iter().fold(place, |outer, step| match step {
+        let items_at_end = match self {
+            Self::MissingField(..) => 0,
+            _ => place.iter().rev().take_while(is_item).count(),
+        };
+        let steps = &place[..place.len() - items_at_end];
+        let field = steps.iter().fold(used_for.to_owned(), |outer, step| match step {
             Step::Field(name) => field_within(&outer, name),
             Step::Item(index) => format!("{outer}[{index}]"),
-        })
+        });
+        match (self, disclosure) {
+            (Self::MissingField(name, _), Disclosure::Schema) => field_within(&field, name),
+            _ => field,
+        }
     }
 
-    fn describe(&self, schema: &Schema, wrong: &Wrong, disclosure: Disclosure) -> String {
-        let mut place = format!("${}", self.variable);
-        for step in &self.inner {
-            place += &match step {
-                Step::Field(name) => format!(".{name}"),
-                Step::Item(index) => format!("[{index}]"),
-            };
-        }
-        match (wrong, disclosure) {
-            (Wrong::Missing, _) => format!("Variable \"{place}\" needs a value."),
-            (Wrong::Null, _) => format!("Variable \"{place}\" must not be null."),
-            (Wrong::UnknownField, _) => format!("There is no field \"{place}\"."),
-            (Wrong::NotOfType(of), Disclosure::Schema) => {
+    fn describe(
+        &self,
+        schema: &Schema,
+        variable: &Name,
+        place: &[Step],
+        disclosure: Disclosure,
+    ) -> String {
+        let place = place.iter().fold(format!("${variable}"), |outer, step| match step {
+            Step::Field(name) => format!("{outer}.{name}"),
+            Step::Item(index) => format!("{outer}[{index}]"),
+        });
+        match (self, disclosure) {
+            (Self::Missing, _) => format!("Variable \"{place}\" needs a value."),
+            (Self::Null, _) => format!("Variable \"{place}\" must not be null."),
+            (Self::UnknownField, _) => format!("There is no field \"{place}\"."),
+            (Self::NotOfType(of), Disclosure::Schema) => {
                 let more = match schema.find_type(name_of(of)) {
                     Some(NamedType::Enum(values)) => format!(" It is one of {}.", listed(values)),
                     _ => how_to_write(name_of(of)).to_owned(),
                 };
                 format!("Variable \"{place}\" must be of type \"{of}\".{more}")
             }
-            (Wrong::NotOfType(_), Disclosure::Nothing) => {
+            (Self::NotOfType(_), Disclosure::Nothing) => {
                 format!("Variable \"{place}\" has a value of another type than it must have.")
             }
-            (Wrong::MissingField(name, of), Disclosure::Schema) => {
+            (Self::MissingField(name, of), Disclosure::Schema) => {
                 format!("Variable \"{place}\" needs the field \"{name}\" of type \"{of}\".")
             }
-            (Wrong::MissingField(..), Disclosure::Nothing) => {
+            (Self::MissingField(..), Disclosure::Nothing) => {
                 format!("Variable \"{place}\" needs a field that is not given.")
             }
         }
@@ -163,68 +176,95 @@ fn find_in_value(value: &Written, variable: &Name, place: &str) -> Option<String
     }
 }
 
-fn coerce_value(
-    schema: &Schema,
-    of: &Type,
-    value: &mut Value,
-    path: &mut Path<'_>,
-) -> Result<(), Wrong> {
-    if *value == Value::Null {
-        return if of.nullable { Ok(()) } else { Err(Wrong::Null) };
-    }
-    let name = match &of.base {
-        BaseType::List(item_type) => {
-            return match value {
-                Value::List(items) => items.iter_mut().enumerate().try_for_each(|(index, item)| {
-                    path.inner.push(Step::Item(index));
-                    coerce_value(schema, item_type, item, path)?;
-                    path.inner.pop();
-                    Ok(())
-                }),
-                // A single value stands for a list of one.
-                _ => coerce_value(schema, item_type, value, path),
-            };
-        }
-        BaseType::Named(name) => name,
-    };
-    let fits = match schema.find_type(name) {
-        Some(NamedType::BuiltInScalar) => coerce_built_in(name, value),
-        Some(NamedType::CustomScalar) => match &*value {
-            Value::String(text) => is_valid(name, Some(text)),
-            _ => false,
-        },
-        Some(NamedType::Enum(values)) => {
-            matches!(value, Value::String(value) if values.contains(value))
-        }
-        Some(NamedType::InputObject(fields)) => {
-            if let Value::Object(given) = value {
-                return coerce_fields(schema, fields, given, path);
-            }
-            false
-        }
-        _ => false,
-    };
-    if fits { Ok(()) } else { Err(Wrong::NotOfType(of.clone())) }
+/// Gives a variable's value its type, and notes what is wrong with it.
+struct Coercion<'a> {
+    schema: &'a Schema,
+    /// The place in the variable.
+    place: Vec<Step>,
+    wrong: Vec<(Vec<Step>, Wrong)>,
+    /// Largest number of problems that are noted.
+    most: usize,
 }
 
-fn coerce_fields<'a>(
-    schema: &Schema,
-    fields: &[Input],
-    given: impl IntoIterator<Item = (&'a Name, &'a mut Value)>,
-    path: &mut Path<'_>,
-) -> Result<(), Wrong> {
-    let mut missing = fields.iter().filter(|field| field.is_required()).collect::<Vec<_>>();
-    for (name, value) in given {
-        path.inner.push(Step::Field(name.clone()));
-        let field = fields.iter().find(|field| field.name == name.as_str());
-        let field = field.ok_or(Wrong::UnknownField)?;
-        coerce_value(schema, &field.of, value, path)?;
-        path.inner.pop();
-        missing.retain(|missing| missing.name != name.as_str());
+impl Coercion<'_> {
+    fn refuse(&mut self, wrong: Wrong) {
+        if !self.is_full() {
+            self.wrong.push((self.place.clone(), wrong));
+        }
     }
-    match missing.first() {
-        Some(field) => Err(Wrong::MissingField(Name::new(&field.name), field.of.clone())),
-        None => Ok(()),
+
+    fn is_full(&self) -> bool {
+        self.wrong.len() >= self.most
+    }
+
+    fn inner(&mut self, step: Step, of: &Type, value: &mut Value) {
+        self.place.push(step);
+        self.value(of, value);
+        self.place.pop();
+    }
+
+    fn value(&mut self, of: &Type, value: &mut Value) {
+        if *value == Value::Null {
+            if !of.nullable {
+                self.refuse(Wrong::Null);
+            }
+            return;
+        }
+        let name = match (&of.base, &mut *value) {
+            (BaseType::List(item_type), Value::List(items)) => {
+                for (index, item) in items.iter_mut().enumerate() {
+                    if self.is_full() {
+                        return;
+                    }
+                    self.inner(Step::Item(index), item_type, item);
+                }
+                return;
+            }
+            // A single value stands for a list of one.
+            (BaseType::List(item_type), value) => return self.value(item_type, value),
+            (BaseType::Named(name), _) => name,
+        };
+        let fits = match self.schema.find_type(name) {
+            Some(NamedType::BuiltInScalar) => coerce_built_in(name, value),
+            Some(NamedType::CustomScalar) => match &*value {
+                Value::String(text) => is_valid(name, Some(text)),
+                _ => false,
+            },
+            Some(NamedType::Enum(values)) => {
+                matches!(value, Value::String(value) if values.contains(value))
+            }
+            Some(NamedType::InputObject(fields)) => {
+                if let Value::Object(given) = value {
+                    return self.fields(fields, given);
+                }
+                false
+            }
+            _ => false,
+        };
+        if !fits {
+            self.refuse(Wrong::NotOfType(of.clone()));
+        }
+    }
+
+    fn fields(&mut self, fields: &[Input], given: &mut IndexMap<Name, Value>) {
+        for (name, value) in &mut *given {
+            if self.is_full() {
+                return;
+            }
+            match fields.iter().find(|field| field.name == name.as_str()) {
+                Some(field) => self.inner(Step::Field(name.clone()), &field.of, value),
+                None => {
+                    self.place.push(Step::Field(name.clone()));
+                    self.refuse(Wrong::UnknownField);
+                    self.place.pop();
+                }
+            }
+        }
+        for field in fields.iter().filter(|field| field.is_required()) {
+            if !given.contains_key(field.name.as_str()) {
+                self.refuse(Wrong::MissingField(field.name.clone(), field.of.clone()));
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::schema::Schema;
 use crate::graphql::language::ast::{Document, Fragment};
 
 /// Largest number of problems that are reported. Nobody reads more.
-const MAX_PROBLEMS: usize = 20;
+pub(in crate::graphql) const MAX_PROBLEMS: usize = 20;
 
 /// A reason why a document is not valid.
 #[derive(Clone, Debug, PartialEq, Eq)]

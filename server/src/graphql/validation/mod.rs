@@ -22,7 +22,7 @@ mod variables;
 
 use super::language::ast::Document;
 use check::Check;
-pub(in crate::graphql) use check::{Disclosure, Problem};
+pub(in crate::graphql) use check::{Disclosure, MAX_PROBLEMS, Problem};
 use schema::Schema;
 pub(in crate::graphql) use values::{field_within, listed};
 

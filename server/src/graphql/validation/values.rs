@@ -181,7 +181,9 @@ impl Values<'_> {
                 Some(NamedType::Enum(values)) => check.disclose(|| {
                     format!(" It is one of {}, without quotation marks.", listed(values))
                 }),
-                Some(NamedType::CustomScalar) => check.disclose(|| how_to_write(name).to_owned()),
+                Some(NamedType::BuiltInScalar | NamedType::CustomScalar) => {
+                    check.disclose(|| how_to_write(name).to_owned())
+                }
                 _ => String::new(),
             };
             let message = match check.disclosure {
