@@ -109,17 +109,22 @@ impl Parameters {
     }
 }
 
-/// The first parameter of a body that is of another type than it must be.
+/// The error for the first parameter of a body that is of another type than it must be.
 fn wrong_parameter(body: &[u8]) -> Option<ApiError> {
     let given: HashMap<String, &RawValue> = serde_json::from_slice(body).ok()?;
     let text = ("a string", '"');
     let object = ("a JSON object", '{');
     let parameters =
         [("query", text), ("operationName", text), ("variables", object), ("extensions", object)];
-    parameters.into_iter().find_map(|(name, (what, start))| {
+    let of_other_type = parameters.into_iter().find_map(|(name, (what, start))| {
         let value = given.get(name)?.get();
         let fits = value == "null" || value.starts_with(start);
         (!fits).then(|| ApiError::field(name, format!("{name} must be {what}.")))
+    });
+    of_other_type.or_else(|| {
+        let extensions = serde_json::from_str::<Option<Extensions>>(given.get("extensions")?.get());
+        let message = format!("extensions can't be read: {}.", extensions.err()?);
+        Some(ApiError::field("extensions", message))
     })
 }
 
@@ -145,12 +150,13 @@ mod tests {
             (r#"{ "query": 7 }"#, "query"),
             (r#"{ "query": "{ __typename }", "operationName": 5 }"#, "operationName"),
             (r#"{ "query": "{ __typename }", "variables": "{}" }"#, "variables"),
-            (r#"{ "query": "{ __typename }", "variables": null, "extensions": [] }"#, "extensions"),
+            (r#"{ "query": "{ __typename }", "variables": null, "extensions": "" }"#, "extensions"),
+            (r#"{ "extensions": { "persistedQuery": { "version": 1 } } }"#, "extensions"),
             ("{", "query"),
             ("7", "query"),
         ] {
             let body = RawParameters::Body(Bytes::from_static(body.as_bytes()));
-            let Err(ApiError::BadUserInput(problems)) = body.parse() else { panic!("{name}") };
+            let Err(ApiError::BadUserInput(problems)) = body.parse() else { panic!("{name} is taken") };
             assert_eq!(problems[0].field, name);
         }
     }
