@@ -19,6 +19,8 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 /// Shortest time between two probes, however often connections break.
 const MIN_PROBE_INTERVAL: Duration = Duration::from_millis(100);
+/// Longest time for another look at a database that takes no writes any more.
+const ANOTHER_LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 /// A database is unreachable if this many connections in a row break while it is probed.
 const PROBE_ATTEMPTS: u32 = 3;
 
@@ -82,17 +84,28 @@ impl Database {
         refused.unwrap_or_else(|| format!("no answer within {} s", PROBE_TIMEOUT.as_secs()))
     }
 
-    /// A probe whose own connection broke says nothing about the database, so it is made again on a
-    /// new one. So is one whose connection takes no writes any more: the address may lead to another
-    /// node by now.
+    /// A connection that takes no writes any more may lead to another node than the address does by
+    /// now, so the probe is made again on a new one.
     async fn probe_postgres(&self) -> Result<(Availability, String), DbErr> {
-        let took_writes = self.health().availability() == Availability::Full;
+        let mark = self.probe_mark().id();
+        let found = self.probe_past_broken_connections().await?;
+        let is_old = self.probe_mark().id() == mark;
+        if !is_old || !matches!(found.0, Availability::ReadOnly | Availability::Standby) {
+            return Ok(found);
+        }
+        let deadline = Instant::now() + ANOTHER_LOOK_TIMEOUT;
+        let again = self.with_deadline(deadline, self.try_probe_postgres()).await;
+        Ok(again.unwrap_or(found))
+    }
+
+    /// A probe whose own connection broke says nothing about the database, so it is made again on a
+    /// new one.
+    async fn probe_past_broken_connections(&self) -> Result<(Availability, String), DbErr> {
         for _ in 1..PROBE_ATTEMPTS {
             match self.try_probe_postgres().await {
                 Err(error) if Fault::of(&error) == Fault::Unreachable => {
                     self.trust().connection_broke();
                 }
-                Ok((Availability::ReadOnly | Availability::Standby, _)) if took_writes => {}
                 found => return found,
             }
         }

@@ -18,6 +18,10 @@ use crate::{
 
 const NOTICE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Whether a session of `pg_stat_activity` is that of a server's probe, by its last statement.
+const IS_PROBE: &str = "(application_name = 'rowlock' AND (query LIKE '%pg_is_in_recovery()%' \
+                        OR query LIKE '%seaql_migrations%' OR query LIKE '%rowlock.session%'))";
+
 const LIST: &str = "{ events { nodes { title } } }";
 
 /// Waits until `/readyz` answers with this text.
@@ -75,10 +79,10 @@ async fn a_server_whose_new_sessions_take_no_writes_is_unready_until_they_do() {
     let database = app.database_url.rsplit_once('/').unwrap().1;
     postgres_admin(&format!("ALTER DATABASE {database} SET default_transaction_read_only = on"))
         .await;
-    // All connections are replaced, and that of the probe is not.
+    // All connections are replaced but the probe's.
     postgres_admin(&format!(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-         WHERE datname = '{database}' AND query NOT LIKE 'SELECT pg_is_in_recovery()%'"
+         WHERE datname = '{database}' AND NOT {IS_PROBE}"
     ))
     .await;
     assert_eq!(refusal(&app, &users[1], &event).await, "UNAVAILABLE");
@@ -134,10 +138,11 @@ async fn a_server_stays_ready_when_its_address_leads_to_the_new_primary() {
     let new = switch_over(&old, &proxy).await;
     wait_until(NOTICE_TIMEOUT, "the probe has found the new primary", async || {
         assert_eq!(app.get("/readyz").send().await.unwrap().text().await.unwrap(), "ready\n");
-        let sessions = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'rowlock'";
-        !new.numbers(sessions).await.is_empty()
+        let sessions = format!("SELECT 1 FROM pg_stat_activity WHERE {IS_PROBE}");
+        !new.numbers(&sessions).await.is_empty()
     })
     .await;
+    assert_eq!(app.get("/readyz").send().await.unwrap().text().await.unwrap(), "ready\n");
 }
 
 /// The address leads to a standby, which is promoted later.
