@@ -70,7 +70,7 @@ pub struct Cli {
 /// # Errors
 /// A message in one line. It leaves out the value of a setting that can hold a secret.
 pub fn from_command_line() -> Result<Cli, String> {
-    let command = with_values_as_typed(Cli::command());
+    let command = with_negative_numbers(without_empty_variables(Cli::command()));
     let parsed = command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = parsed.map_err(|error| {
         if !error.use_stderr() {
@@ -103,20 +103,25 @@ fn check_folders(cli: &Cli) -> Result<(), String> {
     Ok(())
 }
 
-/// Takes an empty variable for none, and a negative number for a value, so that an error says what is
-/// wrong with it.
-fn with_values_as_typed(command: clap::Command) -> clap::Command {
+/// Takes an empty variable for none.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
     let is_empty = |variable: &OsStr| env::var_os(variable).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| match arg.get_env() {
+            Some(variable) if is_empty(variable) => arg.env(Resettable::Reset),
+            _ => arg,
+        })
+        .mut_subcommands(without_empty_variables)
+}
+
+/// Takes a negative number for a value, so that an error says what is wrong with it.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
     command
         .mut_args(|arg| {
             let has_value = arg.get_action().takes_values();
-            let arg = arg.allow_negative_numbers(has_value);
-            match arg.get_env() {
-                Some(variable) if is_empty(variable) => arg.env(Resettable::Reset),
-                _ => arg,
-            }
+            arg.allow_negative_numbers(has_value)
         })
-        .mut_subcommands(with_values_as_typed)
+        .mut_subcommands(with_negative_numbers)
 }
 
 fn one_line(error: &clap::Error) -> String {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::{
     app::{App, BOOK},
@@ -30,9 +31,18 @@ async fn a_second_server_on_an_sqlite_file_is_warned() {
     let first = Program::serve(&[]).await;
     let file = format!("sqlite:{}", first.file("data/rowlock.db").display());
     let second = Program::serve_database(&file, &[]).await;
+    let link = TempDir::new().unwrap();
+    std::os::unix::fs::symlink(first.file("data"), link.path().join("data")).unwrap();
+    let third = format!("sqlite:{}", link.path().join("data/rowlock.db").display());
     second.terminate();
-    let log = second.wait().1;
-    assert!(log.contains("another server uses "), "{log}");
+    assert!(second.wait().1.contains("another server uses "));
+    let third = Program::serve_database(&third, &[]).await;
+    let fourth = Program::serve_database(&file, &[]).await;
+    for server in [third, fourth] {
+        server.terminate();
+        let log = server.wait().1;
+        assert!(log.contains("another server uses "), "{log}");
+    }
     first.terminate();
     assert!(!first.wait().1.contains("another server uses "));
 }
