@@ -23,7 +23,7 @@ pub(crate) use changes::{
 pub(crate) use cities::{City, MAX_CITIES};
 pub(crate) use in_words::{Year, place, time_in_words};
 pub(crate) use order::{EventFilter, Position, SortKey};
-pub(crate) use price::{NoPrice, Price, amount, decimals};
+pub(crate) use price::{Price, PriceProblem, amount, decimals, parse_decimal};
 pub(crate) use sale::{ClosedReason, closed_reason, has_started};
 pub(crate) use scope::EventScope;
 pub(crate) use search_key::search_words;

@@ -19,9 +19,17 @@ pub(crate) struct Price {
     pub(crate) currency: String,
 }
 
+/// Reads a decimal number such as 49.90, exactly. One with more than 28 digits is none.
+pub(crate) fn parse_decimal(text: &str) -> Option<Decimal> {
+    let is_part = |c: char| c.is_ascii_digit() || c == '.';
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let number = digits.chars().all(is_part).then(|| Decimal::from_str_exact(text).ok());
+    number.flatten()
+}
+
 /// Why there is no such price.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum NoPrice {
+pub(crate) enum PriceProblem {
     /// The currency is wrong. One sentence for the person says why.
     Currency(String),
     /// The amount is wrong, or not one of its currency. One sentence for the person says why.
@@ -38,19 +46,19 @@ impl Price {
     ///
     /// # Errors
     /// When there is no such amount or no such currency.
-    pub(crate) fn parse(amount: Decimal, currency: &str) -> Result<Self, NoPrice> {
+    pub(crate) fn parse(amount: Decimal, currency: &str) -> Result<Self, PriceProblem> {
         if Currency::from_code(currency).is_none() {
-            return Err(NoPrice::Currency(format!(
+            return Err(PriceProblem::Currency(format!(
                 "{currency:?} is no currency. Use an ISO 4217 code in capital letters, such as EUR."
             )));
         }
         let decimals = u32::from(decimals(currency));
         let mut exact = amount.normalize();
         if exact.is_sign_negative() && !exact.is_zero() {
-            return Err(NoPrice::Amount("The price can't be negative.".to_owned()));
+            return Err(PriceProblem::Amount("The price can't be negative.".to_owned()));
         }
         if exact.scale() > decimals {
-            return Err(NoPrice::Amount(match decimals {
+            return Err(PriceProblem::Amount(match decimals {
                 0 => format!("A price in {currency} has no decimals."),
                 1 => format!("A price in {currency} has at most 1 decimal."),
                 _ => format!("A price in {currency} has at most {decimals} decimals."),
@@ -60,7 +68,7 @@ impl Price {
         let minor = i64::try_from(exact.mantissa().unsigned_abs()).ok();
         match minor.filter(|minor| exact.scale() == decimals && *minor <= MAX_PRICE_MINOR) {
             Some(minor) => Ok(Self { minor, currency: currency.to_owned() }),
-            None => Err(NoPrice::Amount("The price is too high.".to_owned())),
+            None => Err(PriceProblem::Amount("The price is too high.".to_owned())),
         }
     }
 }
@@ -131,9 +139,38 @@ mod tests {
             ("79228162514264337593543950335", "EUR"),
             ("1000000000000.01", "EUR"),
         ] {
-            let names_currency = matches!(parse(amount, currency), Err(NoPrice::Currency(_)));
+            let names_currency = matches!(parse(amount, currency), Err(PriceProblem::Currency(_)));
             assert_eq!(names_currency, matches!(currency, "eur" | "ZZZ"), "{amount} {currency}");
             assert!(parse(amount, currency).is_err(), "{amount} {currency}");
+        }
+    }
+
+    #[test]
+    fn a_decimal_is_read_exactly_or_not_at_all() {
+        for (text, read) in [("49.90", "49.90"), ("-1", "-1"), ("+7.5", "7.5"), ("0.000", "0.000")]
+        {
+            assert_eq!(parse_decimal(text).unwrap().to_string(), read);
+        }
+        let zeros = "0".repeat(30);
+        for text in [
+            "",
+            ".",
+            "-",
+            "1e2",
+            "1_000",
+            "1,5",
+            "0x1",
+            " 1",
+            "1 ",
+            "--1",
+            "1.2.3",
+            "٣",
+            "NaN",
+            &format!("0.{zeros}1"),
+            &format!("49.9{zeros}1"),
+            &format!("1{zeros}"),
+        ] {
+            assert_eq!(parse_decimal(text), None, "{text}");
         }
     }
 

@@ -6,7 +6,7 @@ use async_graphql::{InputObject, SimpleObject};
 
 use super::scalars::Decimal;
 use crate::{
-    events::{NoPrice, Price, amount},
+    events::{Price, PriceProblem, amount},
     field_problem::FieldProblem,
 };
 
@@ -49,8 +49,10 @@ impl MoneyInput {
     /// For `field` when there is no such price, and for its `currency` when there is no such currency.
     pub(super) fn check(self, field: &str) -> Result<Price, FieldProblem> {
         Price::parse(self.amount.0, &self.currency).map_err(|problem| match problem {
-            NoPrice::Currency(message) => FieldProblem::new(format!("{field}.currency"), message),
-            NoPrice::Amount(message) => FieldProblem::new(field, message),
+            PriceProblem::Currency(message) => {
+                FieldProblem::new(format!("{field}.currency"), message)
+            }
+            PriceProblem::Amount(message) => FieldProblem::new(field, message),
         })
     }
 }

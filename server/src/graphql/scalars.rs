@@ -3,6 +3,8 @@
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{SecondsFormat, Utc};
 
+use crate::events::parse_decimal;
+
 /// A sentence that says how a value of a scalar is written, with a space before it, or nothing where
 /// the scalar's name says all.
 pub(crate) fn how_to_write(scalar: &str) -> &'static str {
@@ -18,14 +20,10 @@ pub(crate) fn how_to_write(scalar: &str) -> &'static str {
 /// value, if it is a string.
 pub(crate) fn is_valid(scalar: &str, text: Option<&str>) -> bool {
     match (scalar, text) {
-        ("Decimal", Some(text)) => parse_decimal(text).is_ok(),
+        ("Decimal", Some(text)) => parse_decimal(text).is_some(),
         ("DateTime", Some(text)) => parse_time(text).is_ok(),
         _ => false,
     }
-}
-
-fn parse_decimal(text: &str) -> Result<rust_decimal::Decimal, rust_decimal::Error> {
-    text.parse()
 }
 
 fn parse_time(text: &str) -> chrono::ParseResult<chrono::DateTime<Utc>> {
@@ -41,9 +39,10 @@ pub(crate) struct Decimal(pub(crate) rust_decimal::Decimal);
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
-            Value::String(text) => Ok(Self(parse_decimal(text)?)),
-            _ => Err(InputValueError::expected_type(value)),
+            Value::String(text) => parse_decimal(text).map(Self),
+            _ => None,
         }
+        .ok_or_else(|| InputValueError::expected_type(value))
     }
 
     fn to_value(&self) -> Value {

@@ -5,12 +5,14 @@ use std::{collections::HashSet, fmt::Write};
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, TimeZone, Utc};
 use chrono_tz::Tz;
 use rowlock_entities::event;
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{ImportProblem, ImportRow};
 use crate::{
-    events::{EventChanges, MAX_TICKETS_PER_BOOKING, NoPrice, Price, amount, time_zone_problem},
+    events::{
+        EventChanges, MAX_TICKETS_PER_BOOKING, Price, PriceProblem, amount, parse_decimal,
+        time_zone_problem,
+    },
     field_problem::FieldProblem,
     spreadsheet,
 };
@@ -92,7 +94,7 @@ impl ImportFile {
     pub(crate) fn describe(&self, problems: &[ImportProblem]) -> String {
         let mut lines = String::new();
         for ImportProblem { place, problem } in problems {
-            tell(&mut lines, self.places.get(*place).map_or("", String::as_str), problem);
+            write_problem(&mut lines, self.places.get(*place).map_or("", String::as_str), problem);
         }
         lines
     }
@@ -117,11 +119,15 @@ impl ImportFile {
                 Ok(row) => match row.check() {
                     Ok(row) => file.rows.push(row),
                     Err(of_row) => {
-                        of_row.iter().for_each(|problem| tell(&mut problems, &place, problem));
+                        of_row
+                            .iter()
+                            .for_each(|problem| write_problem(&mut problems, &place, problem));
                     }
                 },
                 // Writing to a string succeeds.
-                Err(problem) => drop(writeln!(problems, "{place}: {problem}")),
+                Err(problem) => {
+                    let _ = writeln!(problems, "{place}: {problem}");
+                }
             }
             file.places.push(place);
         }
@@ -130,7 +136,7 @@ impl ImportFile {
 }
 
 /// Adds a line that tells a problem.
-fn tell(lines: &mut String, place: &str, problem: &FieldProblem) {
+fn write_problem(lines: &mut String, place: &str, problem: &FieldProblem) {
     let field = column_name(&problem.field);
     let message = problem.message.replacen(&problem.field, &field, 1);
     // Writing to a string succeeds.
@@ -313,17 +319,15 @@ impl FileRow {
         let ends_at = optional("ends_at", &self.ends_at);
         let sales_start_at = optional("sales_start_at", &self.sales_start_at);
         let sales_end_at = optional("sales_end_at", &self.sales_end_at);
-        let price = self
-            .price
-            .parse::<Decimal>()
-            .map_err(|_| {
-                NoPrice::Amount(format!("{:?} is no amount. Write it like 49.90.", self.price))
+        let price = parse_decimal(&self.price)
+            .ok_or_else(|| {
+                PriceProblem::Amount(format!("{:?} is no amount. Write it like 49.90.", self.price))
             })
             .and_then(|amount| Price::parse(amount, &self.currency));
         let price = price.map_err(|problem| {
             problems.push(match problem {
-                NoPrice::Currency(message) => FieldProblem::new("currency", message),
-                NoPrice::Amount(message) => FieldProblem::new("price", message),
+                PriceProblem::Currency(message) => FieldProblem::new("currency", message),
+                PriceProblem::Amount(message) => FieldProblem::new("price", message),
             });
         });
         if !problems.is_empty() {
