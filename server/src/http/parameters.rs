@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use async_graphql::Request;
 use axum::body::Bytes;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, Error},
+};
 use serde_json::value::RawValue;
 
 use super::persisted::{PersistedQueries, PersistedQuery};
@@ -52,14 +55,14 @@ pub(super) struct Parameters {
     #[serde(default)]
     variables: RawVariables,
     #[serde(default)]
-    extensions: Option<Extensions>,
+    extensions: Option<Box<RawValue>>,
 }
 
 /// Unknown extensions are ignored.
 #[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase", expecting = "an object")]
+#[serde(default, rename_all = "camelCase")]
 struct Extensions {
-    persisted_query: Option<PersistedQuery>,
+    persisted_query: Option<Box<RawValue>>,
 }
 
 impl Parameters {
@@ -81,7 +84,11 @@ impl Parameters {
                     let raw = RawVariables::from_text(&value);
                     found.variables = raw.map_err(|error| not_an_object("variables", &error))?;
                 }
-                "extensions" => found.extensions = object("extensions", &value)?,
+                "extensions" if value.is_empty() => {}
+                "extensions" => {
+                    let raw = RawValue::from_string(value.into_owned());
+                    found.extensions = Some(raw.map_err(|error| unreadable_extensions(&error))?);
+                }
                 _ => {}
             }
         }
@@ -94,7 +101,10 @@ impl Parameters {
         persisted: &PersistedQueries,
         allowed: &AllowedOperations,
     ) -> Result<(), ApiError> {
-        let hash = self.extensions.take().unwrap_or_default().persisted_query;
+        let hash = match self.extensions.take() {
+            Some(extensions) => persisted_query(&extensions)?,
+            None => None,
+        };
         self.query = Some(persisted.resolve(self.query.take(), hash, allowed)?);
         Ok(())
     }
@@ -114,26 +124,34 @@ fn wrong_parameter(body: &[u8]) -> Option<ApiError> {
     let given: HashMap<String, &RawValue> = serde_json::from_slice(body).ok()?;
     let text = ("a string", '"');
     let object = ("a JSON object", '{');
-    let parameters =
-        [("query", text), ("operationName", text), ("variables", object), ("extensions", object)];
-    let of_other_type = parameters.into_iter().find_map(|(name, (what, start))| {
+    let parameters = [("query", text), ("operationName", text), ("variables", object)];
+    parameters.into_iter().find_map(|(name, (what, start))| {
         let value = given.get(name)?.get();
         let fits = value == "null" || value.starts_with(start);
         (!fits).then(|| ApiError::field(name, format!("{name} must be {what}.")))
-    });
-    of_other_type.or_else(|| {
-        let extensions = serde_json::from_str::<Option<Extensions>>(given.get("extensions")?.get());
-        let message = format!("extensions can't be read: {}.", extensions.err()?);
-        Some(ApiError::field("extensions", message))
     })
 }
 
-/// Parses a parameter that is a JSON object.
-fn object<T: DeserializeOwned>(name: &'static str, text: &str) -> Result<Option<T>, ApiError> {
-    if text.is_empty() {
-        return Ok(None);
+/// The persisted query in a request's extensions, if there is one.
+fn persisted_query(extensions: &RawValue) -> Result<Option<PersistedQuery>, ApiError> {
+    let read = || match object::<Extensions>(extensions)?.and_then(|all| all.persisted_query) {
+        Some(query) => object(&query),
+        None => Ok(None),
+    };
+    read().map_err(|error| unreadable_extensions(&error))
+}
+
+/// Reads an object or null. serde would also accept a list of the fields' values.
+fn object<T: DeserializeOwned>(raw: &RawValue) -> Result<Option<T>, serde_json::Error> {
+    match raw.get() {
+        "null" => Ok(None),
+        text if text.starts_with('{') => serde_json::from_str(text).map(Some),
+        _ => Err(serde_json::Error::custom("it is not a JSON object")),
     }
-    serde_json::from_str(text).map_err(|error| not_an_object(name, &error))
+}
+
+fn unreadable_extensions(error: &serde_json::Error) -> ApiError {
+    ApiError::field("extensions", format!("extensions can't be read: {error}."))
 }
 
 fn not_an_object(name: &'static str, error: &serde_json::Error) -> ApiError {
@@ -143,6 +161,19 @@ fn not_an_object(name: &'static str, error: &serde_json::Error) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::field_problem::FieldProblem;
+
+    fn problem_with(raw: &RawParameters) -> FieldProblem {
+        let all = AllowedOperations::default();
+        let resolved = raw.parse().and_then(|mut parsed| {
+            parsed.resolve(&PersistedQueries::new(), &all)?;
+            Ok(parsed)
+        });
+        match resolved.map(|_| ()) {
+            Err(ApiError::BadUserInput(mut problems)) => problems.remove(0),
+            other => panic!("{other:?}"),
+        }
+    }
 
     #[test]
     fn a_parameter_of_another_type_is_named() {
@@ -150,14 +181,23 @@ mod tests {
             (r#"{ "query": 7 }"#, "query"),
             (r#"{ "query": "{ __typename }", "operationName": 5 }"#, "operationName"),
             (r#"{ "query": "{ __typename }", "variables": "{}" }"#, "variables"),
-            (r#"{ "query": "{ __typename }", "variables": null, "extensions": "" }"#, "extensions"),
+            (r#"{ "query": "{ __typename }", "variables": null, "extensions": [] }"#, "extensions"),
             (r#"{ "extensions": { "persistedQuery": { "version": 1 } } }"#, "extensions"),
+            (r#"{ "extensions": { "persistedQuery": [1, "x"] } }"#, "extensions"),
+            (r#"{ "extensions": { "persistedQuery": null } }"#, "query"),
             ("{", "query"),
             ("7", "query"),
         ] {
-            let body = RawParameters::Body(Bytes::from_static(body.as_bytes()));
-            let Err(ApiError::BadUserInput(problems)) = body.parse() else { panic!("{name} is taken") };
-            assert_eq!(problems[0].field, name);
+            let raw = RawParameters::Body(Bytes::from_static(body.as_bytes()));
+            assert_eq!(problem_with(&raw).field, name, "{body}");
+        }
+        for (url, name) in [
+            ("query=%7B__typename%7D&variables=7", "variables"),
+            ("query=%7B__typename%7D&extensions=%5B%5D", "extensions"),
+            ("query=%7B__typename%7D&extensions=%7B", "extensions"),
+            ("extensions=", "query"),
+        ] {
+            assert_eq!(problem_with(&RawParameters::Url(url.to_owned())).field, name, "{url}");
         }
     }
 }
