@@ -22,8 +22,8 @@ pub(super) struct RemainingTicketsSubscription;
 
 #[Subscription]
 impl RemainingTicketsSubscription {
-    /// Sends the current count of each event in `eventIds`, and then every later one. Without
-    /// `eventIds`, it sends the counts of all events as they change. A slow client skips
+    /// Sends the current count of each event in `eventIds`, in that order, and then every later one.
+    /// Without `eventIds`, it sends the counts of all events as they change. A slow client skips
     /// intermediate counts, but never the last one.
     ///
     /// Errors: `BAD_USER_INPUT`, `NOT_FOUND`, `UNAVAILABLE`; `QUERY_TOO_COMPLEX` for too many

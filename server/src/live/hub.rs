@@ -307,8 +307,8 @@ pub(crate) struct Subscription {
 }
 
 impl Subscription {
-    /// Streams the current count of each event, and then every later one. Slow readers skip counts
-    /// in between. `read` are the counts that were read after the watch started. Other watchers get
+    /// Streams the current count of each event, in the order in which they are watched, and then every
+    /// later one. Slow readers skip counts in between. `read` are the counts that were read after the watch started. Other watchers get
     /// them, too, if they are newer than what those know.
     pub(crate) fn starting_with(
         mut self,
@@ -461,6 +461,15 @@ mod tests {
         hub.publish([count(event, 5)]);
         assert_eq!(stream.next().await, Some(count(event, 5)), "a slow reader skips 4");
         assert_eq!(stream.next().now_or_never(), None);
+    }
+
+    #[tokio::test]
+    async fn the_first_counts_come_in_the_order_of_the_events() {
+        let hub = Hub::default();
+        let events: Vec<EventId> = (0..200).map(|_| EventId::new()).rev().collect();
+        let read: Vec<TicketCount> = events.iter().map(|event| count(*event, 1)).collect();
+        let stream = hub.watch(events).starting_with(read.iter().copied().rev());
+        assert_eq!(stream.take(200).collect::<Vec<_>>().await, read);
     }
 
     #[tokio::test]

@@ -251,8 +251,12 @@ struct Extensions {
 /// that failed is never mistaken for one that is null.
 pub(super) fn parse_response(answer: &str) -> Result<ResponseData, Failure> {
     let answer: Response<'_> = serde_json::from_str(answer).map_err(|_| Failure::NoAnswer)?;
-    if let Some(ResponseError { message, extensions }) = answer.errors.into_iter().next() {
-        let Extensions { code, fields, retry_after } = extensions.unwrap_or_default();
+    let mut errors = answer.errors.into_iter();
+    if let Some(ResponseError { message, extensions }) = errors.next() {
+        let Extensions { code, mut fields, retry_after } = extensions.unwrap_or_default();
+        // Each wrong value of a variable has an error of its own.
+        let others = errors.filter_map(|other| other.extensions);
+        fields.extend(others.filter(|other| other.code == code).flat_map(|other| other.fields));
         return Err(Failure::Api(ApiError { code, message, fields, retry_after }));
     }
     answer.data.map(|data| ResponseData(data.get().to_owned())).ok_or(Failure::NoAnswer)
@@ -281,6 +285,19 @@ mod tests {
         assert_eq!(found.code, ErrorCode::BadUserInput);
         assert_eq!(found.message, "Wrong.");
         assert_eq!(found.fields[0].field, "email");
+    }
+
+    #[test]
+    fn the_fields_of_all_errors_with_one_code_are_kept() {
+        let error = |code: &str, field: &str| {
+            let fields = [json!({ "field": field, "message": "Wrong." })];
+            json!({ "message": "Wrong.", "extensions": { "code": code, "fields": fields } })
+        };
+        let errors = ["title", "price.amount"].map(|field| error("BAD_USER_INPUT", field)).to_vec();
+        let errors = [errors, vec![error("NOT_FOUND", "eventId")]].concat();
+        let found = api_error(&json!({ "errors": errors }));
+        let fields: Vec<_> = found.fields.iter().map(|problem| problem.field.as_str()).collect();
+        assert_eq!(fields, ["title", "price.amount"]);
     }
 
     #[test]
