@@ -77,8 +77,7 @@ struct Order {
 impl BookEventInput {
     fn check(self) -> Result<Order, ApiError> {
         let mut problems = InputProblems::default();
-        let event = input::id("eventId", &self.event_id);
-        problems.read(event.clone());
+        let event = problems.read(input::id("eventId", &self.event_id));
         if !(1..=MAX_TICKETS_PER_BOOKING).contains(&self.quantity) {
             let message = format!("quantity must be between 1 and {MAX_TICKETS_PER_BOOKING}.");
             problems.note(FieldProblem::new("quantity", message));
@@ -96,9 +95,8 @@ impl BookEventInput {
         let expected_price = self.expected_unit_price;
         let expected_price = expected_price.map(|price| price.check("expectedUnitPrice"));
         let expected_price = problems.read(expected_price.transpose()).flatten();
-        problems.check()?;
         let (quantity, key) = (self.quantity, self.idempotency_key);
-        Ok(Order { event: event?, quantity, expected_price, key })
+        problems.finish(event.map(|event| Order { event, quantity, expected_price, key }))
     }
 }
 

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject, Union};
+use rowlock_entities::BookingId;
 
 use super::{
     booking::Booking,
     errors::ApiError,
-    input,
+    input::{self, InputProblems},
     problem::{BookingCancelled, BookingClosed, PriceChanged, SoldOut},
     viewer::ViewerExt,
 };
 use crate::{
-    bookings::Bookings, events::MAX_TICKETS_PER_BOOKING, inventory::ChangeOutcome,
-    limits::RateLimits,
+    bookings::Bookings, events::MAX_TICKETS_PER_BOOKING, field_problem::FieldProblem,
+    inventory::ChangeOutcome, limits::RateLimits,
 };
 
 #[derive(Default)]
@@ -34,19 +35,7 @@ impl ChangeBookingMutation {
         #[graphql(desc = "The booking and its new number of tickets.")] input: ChangeBookingInput,
     ) -> Result<ChangeBookingResult, ApiError> {
         let user = ctx.signed_in_user()?;
-        let booking = input::id("bookingId", &input.booking_id)?;
-        let quantity = input.quantity;
-        if quantity < 1 {
-            let message = format!(
-                "quantity must be between 1 and {MAX_TICKETS_PER_BOOKING}. Use cancelBooking to \
-                 return all tickets."
-            );
-            return Err(ApiError::field("quantity", message));
-        }
-        if quantity > MAX_TICKETS_PER_BOOKING {
-            let message = format!("quantity must be between 1 and {MAX_TICKETS_PER_BOOKING}.");
-            return Err(ApiError::field("quantity", message));
-        }
+        let (booking, quantity) = input.check()?;
         ctx.data_unchecked::<Arc<RateLimits>>().check_booking(user)?;
         let bookings = ctx.data_unchecked::<Bookings>();
         Ok(Box::pin(bookings.change(user, booking, quantity)).await?.into())
@@ -60,6 +49,24 @@ struct ChangeBookingInput {
     booking_id: ID,
     /// The number of tickets that the booking is to have, from 1 to the event's `maxPerBooking`.
     quantity: i32,
+}
+
+impl ChangeBookingInput {
+    /// The booking's id, and the number of tickets.
+    fn check(self) -> Result<(BookingId, i32), ApiError> {
+        let mut problems = InputProblems::default();
+        let booking = problems.read(input::id("bookingId", &self.booking_id));
+        if !(1..=MAX_TICKETS_PER_BOOKING).contains(&self.quantity) {
+            let how_to_return = match self.quantity {
+                ..1 => " Use cancelBooking to return all tickets.",
+                _ => "",
+            };
+            let message =
+                format!("quantity must be between 1 and {MAX_TICKETS_PER_BOOKING}.{how_to_return}");
+            problems.note(FieldProblem::new("quantity", message));
+        }
+        problems.finish(booking.map(|booking| (booking, self.quantity)))
+    }
 }
 
 /// The outcome of an attempt to change a booking.

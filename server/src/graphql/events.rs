@@ -7,14 +7,17 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 use super::{
     errors::ApiError,
     event::Event,
-    input::{self, Time},
+    input::{self, InputProblems, Time},
     money::MoneyInput,
     pagination::{Connection, Listing, PageArgs, decode_cursor, encode_cursor, page_complexity},
     permission::PermissionExt,
 };
-use crate::events::{
-    EventFilter, EventScope, Events, MAX_PLACE_CHARS, MAX_SEARCH_CHARS, MAX_SEARCH_WORDS, Position,
-    SortKey, search_words,
+use crate::{
+    events::{
+        EventFilter, EventScope, Events, MAX_PLACE_CHARS, MAX_SEARCH_CHARS, MAX_SEARCH_WORDS,
+        Position, SortKey, search_words,
+    },
+    field_problem::FieldProblem,
 };
 
 /// The field that a list of events is ordered by.
@@ -82,22 +85,31 @@ pub(super) struct FilterInput {
 
 impl FilterInput {
     fn check(self) -> Result<EventScope, ApiError> {
-        let time = |field: &str, time: Option<Time>| time.map(|time| time.check(field)).transpose();
+        let mut problems = InputProblems::default();
+        let mut time = |field: &str, time: Option<Time>| {
+            problems.read(time.map(|time| time.check(field)).transpose()).flatten()
+        };
+        let starts_after = time("filter.startsAfter", self.starts_after);
+        let starts_before = time("filter.startsBefore", self.starts_before);
+        let organizer = self.organizer_id.map(|id| input::id("filter.organizerId", &id));
+        let organizer = problems.read(organizer.transpose()).flatten();
+        let city = self.city.as_deref();
+        let field = "filter.city";
+        problems.read(input::text(field, city.unwrap_or_default(), MAX_PLACE_CHARS));
+        let max_price = self.max_price.map(|price| price.check("filter.maxPrice"));
+        let max_price = problems.read(max_price.transpose()).flatten();
         let scope = EventScope::new(
-            time("filter.startsAfter", self.starts_after)?,
-            time("filter.startsBefore", self.starts_before)?,
+            starts_after,
+            starts_before,
             self.include_past,
             self.available,
-            self.organizer_id.map(|id| input::id("filter.organizerId", &id)).transpose()?,
+            organizer,
         );
-        let field = "filter.city";
-        input::text(field, self.city.as_deref().unwrap_or_default(), MAX_PLACE_CHARS)?;
-        let scope = scope.in_city(self.city.as_deref()).ok_or_else(|| {
+        let scope = problems.read(scope.in_city(city).ok_or_else(|| {
             let message = "filter.city can't be empty. Leave it out for events in all cities.";
-            ApiError::field(field, message.to_owned())
-        })?;
-        let max_price = self.max_price.map(|price| price.check("filter.maxPrice")).transpose()?;
-        Ok(scope.at_most(max_price))
+            FieldProblem::new(field, message)
+        }));
+        problems.finish(scope.map(|scope| scope.at_most(max_price)))
     }
 }
 

@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::{
     errors::ApiError,
-    input::{self, Time},
+    input::{self, InputProblems, Time},
     money::MoneyInput,
     permission::PermissionExt,
 };
@@ -38,8 +38,10 @@ impl ImportEventsMutation {
             let message = format!("events must have between 1 and {MAX_EVENTS} events.");
             return Err(ApiError::field("events", message));
         }
+        let mut problems = InputProblems::default();
         let rows = input.events.into_iter().enumerate();
-        let rows = rows.map(|(place, event)| event.check(place)).collect::<Result<_, _>>()?;
+        let rows = rows.map(|(place, event)| event.read(place, &mut problems)).collect();
+        problems.check()?;
         let imported =
             Box::pin(ctx.data_unchecked::<ManagedEvents>().import(organizer, rows)).await?;
         let number = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
@@ -109,25 +111,32 @@ struct ImportEventsPayload {
 }
 
 impl ImportedEventInput {
-    fn check(self, place: usize) -> Result<ImportRow, ApiError> {
+    /// The values of the event at this place of the list, counted from 0. Those that can't be read
+    /// are missing in it, and noted.
+    fn read(self, place: usize, problems: &mut InputProblems) -> ImportRow {
         let path = |field: &str| format!("events[{place}].{field}");
-        let optional = |field: &str, time: Option<Time>| {
-            time.map(|time| time.check(&path(field))).transpose().map(Some)
+        let starts_at = problems.read(self.starts_at.check(&path("startsAt")));
+        let mut optional = |field: &str, time: Option<Time>| {
+            problems.read(time.map(|time| time.check(&path(field))).transpose())
         };
+        let ends_at = optional("endsAt", self.ends_at);
+        let sales_start_at = optional("salesStartAt", self.sales_start_at);
+        let sales_end_at = optional("salesEndAt", self.sales_end_at);
+        let price = problems.read(self.price.check(&path("price")));
         let values = EventChanges {
             title: Some(self.title),
             description: Some(self.description),
             venue: Some(self.venue),
             city: Some(self.city),
             time_zone: Some(self.time_zone),
-            starts_at: Some(self.starts_at.check(&path("startsAt"))?),
-            ends_at: optional("endsAt", self.ends_at)?,
-            price: Some(self.price.check(&path("price"))?),
+            starts_at,
+            ends_at,
+            price,
             total_tickets: Some(self.total_tickets),
             max_per_booking: Some(self.max_per_booking),
-            sales_start_at: optional("salesStartAt", self.sales_start_at)?,
-            sales_end_at: optional("salesEndAt", self.sales_end_at)?,
+            sales_start_at,
+            sales_end_at,
         };
-        Ok(ImportRow { external_id: self.external_id, values, is_published: self.publish })
+        ImportRow { external_id: self.external_id, values, is_published: self.publish }
     }
 }

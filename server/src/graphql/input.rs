@@ -6,7 +6,7 @@ use async_graphql::{ID, InputType, InputValueResult, MaybeUndefined, Value, regi
 use chrono::Utc;
 use uuid::Uuid;
 
-use super::{errors::ApiError, scalars::DateTime};
+use super::{errors::ApiError, scalars::DateTime, validation::MAX_PROBLEMS};
 use crate::{
     field_problem::FieldProblem,
     visible_text::{is_control, is_visible},
@@ -63,8 +63,11 @@ pub(crate) fn reason(raw: String) -> Result<String, ApiError> {
 pub(crate) struct InputProblems(Vec<FieldProblem>);
 
 impl InputProblems {
+    /// Notes a problem, if it is one of the first [`MAX_PROBLEMS`].
     pub(crate) fn note(&mut self, problem: FieldProblem) {
-        self.0.push(problem);
+        if self.0.len() < MAX_PROBLEMS {
+            self.0.push(problem);
+        }
     }
 
     /// The value of a field, or `None` after noting what is wrong with it.
@@ -72,8 +75,8 @@ impl InputProblems {
         result.map_err(|problem| self.note(problem)).ok()
     }
 
-    /// The value of a field that may be left out, or `None` if it was. It can't be null, for which
-    /// GraphQL has no type.
+    /// The value of a field that may be left out, or `None` if it was. Null is a problem: GraphQL has no
+    /// type for a field that may be left out and not be null.
     pub(crate) fn read_not_null<T>(&mut self, field: &str, value: MaybeUndefined<T>) -> Option<T> {
         if value.is_null() {
             let message = format!("{field} can't be null. Leave it out if it stays as it is.");
@@ -85,7 +88,18 @@ impl InputProblems {
     /// # Errors
     /// `BAD_USER_INPUT`, with each field that is wrong.
     pub(crate) fn check(self) -> Result<(), ApiError> {
-        if self.0.is_empty() { Ok(()) } else { Err(ApiError::BadUserInput(self.0)) }
+        self.finish(Some(()))
+    }
+
+    /// What was read, which is `None` only after a problem was noted.
+    ///
+    /// # Errors
+    /// `BAD_USER_INPUT`, with each field that is wrong.
+    pub(crate) fn finish<T>(self, read: Option<T>) -> Result<T, ApiError> {
+        match read {
+            Some(read) if self.0.is_empty() => Ok(read),
+            _ => Err(ApiError::BadUserInput(self.0)),
+        }
     }
 }
 

@@ -225,6 +225,10 @@ async fn a_variable_inside_an_argument_is_named_by_its_place(app: App) {
         input: { organizerId: 1, events: $events }) { __typename } }";
     const IMPORT_LITERAL: &str = "mutation { importEvents(
         input: { organizerId: 1, events: [{ title: 7 }] }) { __typename } }";
+    const IMPORT_TWO: &str = "mutation($two: ImportedEventInput!) { importEvents(
+        input: { organizerId: 1, events: [{ externalId: \"a\", title: \"A\", venue: \"V\",
+            timeZone: \"UTC\", startsAt: \"2099-01-01T00:00:00Z\", totalTickets: 1,
+            price: { amount: \"1\", currency: \"EUR\" } }, $two] }) { __typename } }";
     for (query, variables, field) in [
         (INSIDE, json!({ "max": 1, "from": "yesterday" }), "filter.startsAfter"),
         (INSIDE, json!({ "max": 1, "by": "COLOUR" }), "orderBy.field"),
@@ -236,6 +240,9 @@ async fn a_variable_inside_an_argument_is_named_by_its_place(app: App) {
         (IMPORT, json!({ "events": [{ "title": 7 }] }), "events[0].title"),
         (IMPORT, json!({ "events": [null] }), "events"),
         (IMPORT_LITERAL, json!({}), "events[0].title"),
+        (IMPORT_TWO, json!({ "two": { "title": 7 } }), "events[1].title"),
+        (IMPORT_TWO, json!({ "two": {} }), "events[1].externalId"),
+        (IMPORT_TWO, json!({ "two": "Jazz" }), "events"),
     ] {
         let error = &app.send(None, query, variables.clone()).await["errors"][0];
         assert_eq!(code_and_fields(error), ("BAD_USER_INPUT", vec![field]), "{variables}");

@@ -6,12 +6,10 @@ use crate::{
     field_problem::FieldProblem,
     graphql::{
         errors::{ApiError, code},
-        validation::Problem,
+        validation::{MAX_PROBLEMS, Problem},
     },
 };
 
-/// Maximum number of errors in one answer. Nobody reads more.
-const MAX_ERRORS: usize = 20;
 /// Maximum length of async-graphql's messages, in characters. They can quote the whole query.
 const MAX_MESSAGE_CHARS: usize = 300;
 
@@ -86,8 +84,8 @@ pub(crate) fn was_refused(response: &Response) -> bool {
 
 /// Cuts errors that nobody would read. One query can have thousands.
 pub(super) fn limit_errors(response: &mut Response) {
-    if response.errors.len() > MAX_ERRORS {
-        response.errors.truncate(MAX_ERRORS);
+    if response.errors.len() > MAX_PROBLEMS {
+        response.errors.truncate(MAX_PROBLEMS);
         response.errors.shrink_to_fit();
     }
     response.errors.iter_mut().for_each(|error| limit_message(&mut error.message));

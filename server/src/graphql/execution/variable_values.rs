@@ -34,8 +34,8 @@ pub(super) fn coerce(
     let mut errors = Vec::new();
     for definition in &operation.node.variable_definitions {
         let VariableDefinition { name, var_type, default_value, .. } = &definition.node;
-        let most = MAX_PROBLEMS - errors.len();
-        let mut coercion = Coercion { schema, place: Vec::new(), wrong: Vec::new(), most };
+        let max_problems = MAX_PROBLEMS - errors.len();
+        let mut coercion = Coercion { schema, place: Vec::new(), wrong: Vec::new(), max_problems };
         match variables.get_mut(&name.node) {
             Some(value) => coercion.value(&var_type.node, value),
             None if var_type.node.nullable || default_value.is_some() => {}
@@ -79,20 +79,15 @@ impl Wrong {
     /// The argument or the field that a client should show the problem at, such as `quantity` or
     /// `orderBy.field`. `used_for` is what the whole variable stands for.
     fn field(&self, used_for: &str, place: &[Step], disclosure: Disclosure) -> String {
-        // A list of plain values is one field.
-        let is_item = |step: &&Step| matches!(step, Step::Item(_));
-        let items_at_end = match self {
-            Self::MissingField(..) => 0,
-            _ => place.iter().rev().take_while(is_item).count(),
-        };
-        let steps = &place[..place.len() - items_at_end];
-        let field = steps.iter().fold(used_for.to_owned(), |outer, step| match step {
+        let field = place.iter().fold(used_for.to_owned(), |outer, step| match step {
             Step::Field(name) => field_within(&outer, name),
             Step::Item(index) => format!("{outer}[{index}]"),
         });
         match (self, disclosure) {
             (Self::MissingField(name, _), Disclosure::Schema) => field_within(&field, name),
-            _ => field,
+            (Self::MissingField(..), Disclosure::Nothing) => field,
+            // A list of plain values is one field.
+            _ => without_items_at_end(&field).to_owned(),
         }
     }
 
@@ -128,6 +123,13 @@ impl Wrong {
                 format!("Variable \"{place}\" needs a field that is not given.")
             }
         }
+    }
+}
+
+fn without_items_at_end(field: &str) -> &str {
+    match field.strip_suffix(']').and_then(|rest| rest.rsplit_once('[')) {
+        Some((list, _)) => without_items_at_end(list),
+        None => field,
     }
 }
 
@@ -168,7 +170,9 @@ fn find_use<'a>(
 fn find_in_value(value: &Written, variable: &Name, place: &str) -> Option<String> {
     match value {
         Written::Variable(name) => (name == variable).then(|| place.to_owned()),
-        Written::List(items) => items.iter().find_map(|item| find_in_value(item, variable, place)),
+        Written::List(items) => (0..).zip(items).find_map(|(index, item): (usize, _)| {
+            find_in_value(item, variable, &format!("{place}[{index}]"))
+        }),
         Written::Object(fields) => fields
             .iter()
             .find_map(|(name, value)| find_in_value(value, variable, &field_within(place, name))),
@@ -183,7 +187,7 @@ struct Coercion<'a> {
     place: Vec<Step>,
     wrong: Vec<(Vec<Step>, Wrong)>,
     /// Largest number of problems that are noted.
-    most: usize,
+    max_problems: usize,
 }
 
 impl Coercion<'_> {
@@ -194,7 +198,7 @@ impl Coercion<'_> {
     }
 
     fn is_full(&self) -> bool {
-        self.wrong.len() >= self.most
+        self.wrong.len() >= self.max_problems
     }
 
     fn inner(&mut self, step: Step, of: &Type, value: &mut Value) {

@@ -111,7 +111,8 @@ impl Values<'_> {
         let mut seen = HashSet::new();
         for Argument { pos, name, .. } in fields {
             if !seen.insert(name) {
-                check.refuse_argument(*pos, name, format!("\"{name}\" is given more than once."));
+                let message = format!("\"{name}\" is given more than once.");
+                check.refuse_argument(*pos, &field_within(self.argument, name), message);
             }
         }
         let schema = check.schema;
