@@ -253,8 +253,8 @@ async fn a_wrong_city_or_price_is_named(app: App) {
         (json!({ "city": 1 }), "filter.city"),
         (json!({ "maxPrice": price("-1", "EUR") }), "filter.maxPrice"),
         (json!({ "maxPrice": price("1.001", "EUR") }), "filter.maxPrice"),
-        (json!({ "maxPrice": price("1", "euro") }), "filter.maxPrice"),
-        (json!({ "maxPrice": price("0", "ZZZ") }), "filter.maxPrice"),
+        (json!({ "maxPrice": price("1", "euro") }), "filter.maxPrice.currency"),
+        (json!({ "maxPrice": price("0", "ZZZ") }), "filter.maxPrice.currency"),
         (json!({ "maxPrice": price("100000000000000", "EUR") }), "filter.maxPrice"),
     ] {
         let error = &app.send(None, LIST, json!({ "filter": filter })).await["errors"][0];
