@@ -85,12 +85,14 @@ impl Database {
     }
 
     /// A connection that takes no writes any more may lead to another node than the address does by
-    /// now, so the probe is made again on a new one.
+    /// now, so the probe is made again on a new one. Where `DATABASE_URL` names several nodes, all of
+    /// them are asked next anyway.
     async fn probe_postgres(&self) -> Result<(Availability, String), DbErr> {
         let mark = self.probe_mark().id();
         let found = self.probe_past_broken_connections().await?;
         let is_old = self.probe_mark().id() == mark;
-        if !is_old || !matches!(found.0, Availability::ReadOnly | Availability::Standby) {
+        let takes_no_writes = matches!(found.0, Availability::ReadOnly | Availability::Standby);
+        if !is_old || !takes_no_writes || self.nodes().is_some() {
             return Ok(found);
         }
         let deadline = Instant::now() + ANOTHER_LOOK_TIMEOUT;
