@@ -1,6 +1,6 @@
 //! How a server process starts and stops.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -27,24 +27,25 @@ async fn rowlock_without_arguments_serves_from_an_empty_folder_and_stops_on_sigt
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_server_on_an_sqlite_file_is_warned() {
-    let first = Program::serve(&[]).await;
-    let file = format!("sqlite:{}", first.file("data/rowlock.db").display());
-    let second = Program::serve_database(&file, &[]).await;
-    let link = TempDir::new().unwrap();
-    std::os::unix::fs::symlink(first.file("data"), link.path().join("data")).unwrap();
-    let third = format!("sqlite:{}", link.path().join("data/rowlock.db").display());
-    second.terminate();
-    assert!(second.wait().1.contains("another server uses "));
-    let third = Program::serve_database(&third, &[]).await;
-    let fourth = Program::serve_database(&file, &[]).await;
-    for server in [third, fourth] {
+async fn another_server_on_the_same_sqlite_file_is_warned() {
+    let folder = TempDir::new().unwrap();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(folder.path(), &link).unwrap();
+    let serve = async |folder: &Path| {
+        let file = format!("sqlite:{}", folder.join("rowlock.db").display());
+        Program::serve_database(&file, &[]).await
+    };
+    let warns = |server: Program| {
         server.terminate();
-        let log = server.wait().1;
-        assert!(log.contains("another server uses "), "{log}");
-    }
-    first.terminate();
-    assert!(!first.wait().1.contains("another server uses "));
+        server.wait().1.contains("another server uses ")
+    };
+    let first = serve(folder.path()).await;
+    let second = serve(&link).await;
+    assert!(!warns(first));
+    let third = serve(folder.path()).await;
+    assert!(warns(second));
+    assert!(warns(third));
+    assert!(!warns(serve(&link).await));
 }
 
 #[tokio::test(flavor = "multi_thread")]
