@@ -4,6 +4,8 @@ use iso_currency::Currency;
 use rowlock_entities::event;
 use rust_decimal::Decimal;
 
+use crate::field_problem::FieldProblem;
+
 /// The number of decimals of [`price_key`]. No currency has more.
 const KEY_DECIMALS: u16 = 4;
 
@@ -19,7 +21,7 @@ pub(crate) struct Price {
     pub(crate) currency: String,
 }
 
-/// Reads a decimal number such as 49.90, exactly. One with more than 28 digits is none.
+/// Reads a decimal number such as 49.90. One with too many digits to be kept exactly is none.
 pub(crate) fn parse_decimal(text: &str) -> Option<Decimal> {
     let is_part = |c: char| c.is_ascii_digit() || c == '.';
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
@@ -27,13 +29,22 @@ pub(crate) fn parse_decimal(text: &str) -> Option<Decimal> {
     number.flatten()
 }
 
-/// Why there is no such price.
+/// Why there is no such price, in one sentence for the person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PriceProblem {
-    /// The currency is wrong. One sentence for the person says why.
     Currency(String),
-    /// The amount is wrong, or not one of its currency. One sentence for the person says why.
+    /// The amount is wrong, or not one of its currency.
     Amount(String),
+}
+
+impl PriceProblem {
+    /// The problem with the field that has the amount, or with the one that has the currency.
+    pub(crate) fn with_field(self, amount: &str, currency: &str) -> FieldProblem {
+        match self {
+            Self::Currency(message) => FieldProblem::new(currency, message),
+            Self::Amount(message) => FieldProblem::new(amount, message),
+        }
+    }
 }
 
 impl Price {

@@ -15,7 +15,7 @@ use crate::{
 /// Parses an id.
 ///
 /// # Errors
-/// For `field` when it isn't a UUID.
+/// The problem names `field`, which isn't a UUID.
 pub(crate) fn id<T: From<Uuid>>(field: &str, raw: &ID) -> Result<T, FieldProblem> {
     Uuid::try_parse(raw).map(T::from).map_err(|_| {
         let message = format!("{field} must be an id: a UUID from an earlier answer.");
@@ -26,7 +26,7 @@ pub(crate) fn id<T: From<Uuid>>(field: &str, raw: &ID) -> Result<T, FieldProblem
 /// Refuses a text that has more than `max_chars` characters, or that no database column can hold.
 ///
 /// # Errors
-/// For `field`.
+/// The problem names `field`.
 pub(crate) fn text(field: &str, raw: &str, max_chars: usize) -> Result<(), FieldProblem> {
     if raw.chars().nth(max_chars).is_some() {
         let message = format!("{field} can have at most {max_chars} characters.");
@@ -45,20 +45,20 @@ const MAX_REASON_CHARS: usize = 1_000;
 /// The reason for a cancellation, which people are told.
 ///
 /// # Errors
-/// `BAD_USER_INPUT` for `reason` when it is empty or too long.
-pub(crate) fn reason(raw: String) -> Result<String, ApiError> {
+/// The problem names `reason`, which is empty, too long, or has characters that can't be shown.
+pub(crate) fn reason(raw: String) -> Result<String, FieldProblem> {
     let reason = raw.trim();
     if !reason.contains(is_visible) {
-        return Err(ApiError::field("reason", "Say why, for those who booked."));
+        return Err(FieldProblem::new("reason", "Say why, for those who booked."));
     }
     text("reason", reason, MAX_REASON_CHARS)?;
     if reason.contains(|c| is_control(c) && c != '\n') {
-        return Err(ApiError::field("reason", "reason has a character that can't be shown."));
+        return Err(FieldProblem::new("reason", "reason has a character that can't be shown."));
     }
     Ok(reason.to_owned())
 }
 
-/// What is wrong with the fields of an input, so that a caller learns all of it at once.
+/// Gathers what is wrong with the fields of an input, so that a caller learns all of it at once.
 #[derive(Debug, Default)]
 pub(crate) struct InputProblems(Vec<FieldProblem>);
 
@@ -91,7 +91,7 @@ impl InputProblems {
         self.finish(Some(()))
     }
 
-    /// What was read, which is `None` only after a problem was noted.
+    /// Returns what was read, which is `None` only after a problem was noted.
     ///
     /// # Errors
     /// `BAD_USER_INPUT`, with each field that is wrong.
@@ -112,7 +112,7 @@ impl Time {
     /// The time in UTC.
     ///
     /// # Errors
-    /// For `field` when it is no time.
+    /// The problem names `field`, which is no time.
     pub(crate) fn check(self, field: &str) -> Result<chrono::DateTime<Utc>, FieldProblem> {
         self.0.ok_or_else(|| {
             let message = format!("{field} must be a time, such as 2026-03-15T10:00:00Z.");

@@ -6,7 +6,7 @@ use async_graphql::{InputObject, SimpleObject};
 
 use super::scalars::Decimal;
 use crate::{
-    events::{Price, PriceProblem, amount},
+    events::{Price, amount},
     field_problem::FieldProblem,
 };
 
@@ -46,14 +46,10 @@ impl MoneyInput {
     /// Reads a price.
     ///
     /// # Errors
-    /// For `field` when there is no such price, and for its `currency` when there is no such currency.
+    /// The problem names `field` if there is no such price, and its `currency` if that does not exist.
     pub(super) fn check(self, field: &str) -> Result<Price, FieldProblem> {
-        Price::parse(self.amount.0, &self.currency).map_err(|problem| match problem {
-            PriceProblem::Currency(message) => {
-                FieldProblem::new(format!("{field}.currency"), message)
-            }
-            PriceProblem::Amount(message) => FieldProblem::new(field, message),
-        })
+        Price::parse(self.amount.0, &self.currency)
+            .map_err(|problem| problem.with_field(field, &format!("{field}.currency")))
     }
 }
 

@@ -123,8 +123,8 @@ impl UpdateEventInput {
         let price = problems.read_not_null("price", self.price);
         let total_tickets = problems.read_not_null("totalTickets", self.total_tickets);
         let max_per_booking = problems.read_not_null("maxPerBooking", self.max_per_booking);
-        let starts_at = starts_at.and_then(|time: Time| problems.read(time.check("startsAt")));
-        let price = price.and_then(|price: MoneyInput| problems.read(price.check("price")));
+        let starts_at = starts_at.and_then(|time| problems.read(time.check("startsAt")));
+        let price = price.and_then(|price| problems.read(price.check("price")));
         let mut optional = |field: &str, time: MaybeUndefined<Time>| match time {
             MaybeUndefined::Undefined => None,
             MaybeUndefined::Null => Some(None),

@@ -308,8 +308,8 @@ pub(crate) struct Subscription {
 
 impl Subscription {
     /// Streams the current count of each event, in the order in which they are watched, and then every
-    /// later one. Slow readers skip counts in between. `read` are the counts that were read after the watch started. Other watchers get
-    /// them, too, if they are newer than what those know.
+    /// later one. Slow readers skip counts in between. `read` are the counts that were read after the
+    /// watch started. Other watchers get them, too, if they are newer than what those know.
     pub(crate) fn starting_with(
         mut self,
         read: impl IntoIterator<Item = TicketCount>,

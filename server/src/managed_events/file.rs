@@ -115,17 +115,15 @@ impl ImportFile {
         let mut file = Self { rows: Vec::with_capacity(rows.len()), places: Vec::new() };
         let mut problems = String::new();
         for (place, row) in rows {
-            match row {
-                Ok(row) => match row.check() {
-                    Ok(row) => file.rows.push(row),
-                    Err(of_row) => {
-                        of_row
-                            .iter()
-                            .for_each(|problem| write_problem(&mut problems, &place, problem));
+            match row.map(FileRow::check) {
+                Ok(Ok(row)) => file.rows.push(row),
+                Ok(Err(of_row)) => {
+                    for problem in of_row {
+                        write_problem(&mut problems, &place, &problem);
                     }
-                },
-                // Writing to a string succeeds.
+                }
                 Err(problem) => {
+                    // Writing to a string succeeds.
                     let _ = writeln!(problems, "{place}: {problem}");
                 }
             }
@@ -324,12 +322,7 @@ impl FileRow {
                 PriceProblem::Amount(format!("{:?} is no amount. Write it like 49.90.", self.price))
             })
             .and_then(|amount| Price::parse(amount, &self.currency));
-        let price = price.map_err(|problem| {
-            problems.push(match problem {
-                PriceProblem::Currency(message) => FieldProblem::new("currency", message),
-                PriceProblem::Amount(message) => FieldProblem::new("price", message),
-            });
-        });
+        let price = price.map_err(|problem| problems.push(problem.with_field("price", "currency")));
         if !problems.is_empty() {
             return Err(problems);
         }

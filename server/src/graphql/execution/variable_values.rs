@@ -23,7 +23,7 @@ use crate::graphql::{
 /// Gives each variable a value of its declared type.
 ///
 /// # Errors
-/// What is missing or not of its type, each by its own error, up to [`MAX_PROBLEMS`].
+/// Each value that is missing or not of its type has an error of its own, up to [`MAX_PROBLEMS`].
 pub(super) fn coerce(
     schema: &Schema,
     operations: &Operations,
