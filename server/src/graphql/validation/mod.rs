@@ -94,6 +94,18 @@ mod tests {
                 "more than one operation named \"A\"",
             ),
             ("{ me { nme } }", "no field \"nme\" on type \"User\". Did you mean \"name\"?"),
+            (
+                "mutation { bookEvent(input: { eventId: 7 }) { booking { id } } }",
+                "Ask for it in \"... on AlreadyBooked { … }\" or \"... on BookEventSuccess { … }\".",
+            ),
+            (
+                "mutation { bookEvent(input: { eventId: 7 }) { message } }",
+                "on type \"BookEventResult\". Ask for it in \"... on Problem { … }\".",
+            ),
+            (
+                "mutation { bookEvent(input: { eventId: 7 }) { ... on Problem { remainingTickets } } }",
+                "on type \"Problem\". Ask for it in \"... on SoldOut { … }\".",
+            ),
             ("{ me }", "needs a selection of fields"),
             ("{ __typename { x } }", "has no fields to select"),
             ("{ me { ...A } }", "no fragment named \"A\""),
@@ -158,6 +170,7 @@ mod tests {
             "{ __type(name: \"User\") { name } }",
             "{ me { ... on Event { id } } }",
             "mutation { bookEvent(input: {}) { __typename } }",
+            "mutation { bookEvent(input: { eventId: 7 }) { booking { id } } }",
             "{ events(first: \"1\", orderBy: { feld: DATE }) { totalCount } }",
             "{ events(filter: { startsAfter: 7 }) { totalCount } }",
             "query($a: Evnt, $b: Int) { event(id: $b) { id } }",

@@ -194,6 +194,29 @@ impl Schema {
         fields.into_iter().flatten().map(|(name, _)| name.as_str())
     }
 
+    /// The types that have a field, among those whose objects can be found where a union or an interface
+    /// is expected: interfaces if there are any, and else objects. They are in the order of their names.
+    pub(super) fn narrower_types_with(&self, expected: &str, field: &str) -> Vec<&str> {
+        let has_field = |name: &str| self.find_field(name, field).is_some();
+        let (mut interfaces, mut objects) = (Vec::new(), Vec::new());
+        for (name, of) in &self.types {
+            match of {
+                NamedType::Object(_) if self.is_possible(name, expected) => objects.push(&**name),
+                NamedType::Interface { possible, .. }
+                    if possible.iter().any(|object| self.is_possible(object, expected)) =>
+                {
+                    interfaces.push(&**name);
+                }
+                _ => {}
+            }
+        }
+        interfaces.retain(|name| has_field(name));
+        objects.retain(|name| has_field(name));
+        let mut found = if interfaces.is_empty() { objects } else { interfaces };
+        found.sort_unstable();
+        found
+    }
+
     /// The names of the fields at the roots of operations.
     pub(in crate::graphql) fn root_field_names(&self) -> impl Iterator<Item = &str> {
         self.roots.iter().flatten().flat_map(|root| self.field_names(root))

@@ -7,7 +7,7 @@ use async_graphql::{Pos, parser::types::OperationType};
 use super::{
     check::{Check, Disclosure},
     schema::{Input, NamedType, name_of},
-    suggestion::did_you_mean,
+    suggestion::{MAX_SUGGESTIONS, did_you_mean},
     values,
 };
 use crate::graphql::language::ast::{
@@ -89,8 +89,11 @@ fn check_field<'a>(check: &mut Check<'a>, field: &'a Field<'a>, parent: &'a str)
     }
     let Some(definition) = check.schema.find_field(parent, name) else {
         let more = check.disclose(|| {
-            let suggestion = did_you_mean(name, check.schema.field_names(parent));
-            format!(" on type \"{parent}\".{suggestion}")
+            let hint = match &check.schema.narrower_types_with(parent, name)[..] {
+                [] => did_you_mean(name, check.schema.field_names(parent)),
+                types => ask_within(types),
+            };
+            format!(" on type \"{parent}\".{hint}")
         });
         let more = if more.is_empty() { ".".to_owned() } else { more };
         check.refuse(pos, format!("There is no field \"{name}\"{more}"));
@@ -118,6 +121,12 @@ fn check_field<'a>(check: &mut Check<'a>, field: &'a Field<'a>, parent: &'a str)
         (true, false) => check_set(check, &field.selections, of),
         (false, true) => {}
     }
+}
+
+/// A sentence that tells in which types a field is found, with a space before it.
+fn ask_within(types: &[&str]) -> String {
+    let types = types.iter().take(MAX_SUGGESTIONS).map(|name| format!("\"... on {name} {{ … }}\""));
+    format!(" Ask for it in {}.", types.collect::<Vec<_>>().join(" or "))
 }
 
 fn check_spread<'a>(check: &mut Check<'a>, spread: &'a Spread<'a>, parent: &'a str) {

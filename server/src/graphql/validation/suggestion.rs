@@ -1,7 +1,7 @@
 //! Names that somebody who wrote an unknown name may have meant.
 
 /// The largest number of names that are suggested.
-const MAX_SUGGESTIONS: usize = 3;
+pub(super) const MAX_SUGGESTIONS: usize = 3;
 /// Longer names are not compared. Nobody mistypes them, and comparing takes time.
 const MAX_NAME_BYTES: usize = 64;
 
