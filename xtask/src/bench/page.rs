@@ -121,6 +121,8 @@ pub(super) fn write(rows: &[Row], setup: &Setup) -> Result<()> {
          without that job and without looking for earlier bookings. With `c` cores, `r` such\n\
          requests per second of busy cores and `b` such bookings per second, the limit is\n\
          `c / (c / r + 1 / b)`, and `b` at most. That of refusals is `r`.\n\n\
+         [What a booking costs](../ARCHITECTURE.md#what-a-booking-costs-and-what-did-not-pay) says\n\
+         where the rest goes, and what was tried.\n\n\
          ## The script for one event\n\n```sql\n{}```\n\n## Plots\n\n\
          Bars are medians and dots are runs. The baseline is grey.\n\n{plots}",
         table(rows),
