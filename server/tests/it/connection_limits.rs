@@ -248,16 +248,3 @@ async fn operations_and_watched_events_per_socket_are_limited() {
     let refused = with_many_events.next_result().await;
     assert_eq!(refused["errors"][0]["extensions"]["code"], "QUERY_TOO_COMPLEX", "{refused}");
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_keeps_the_order_of_the_selection() {
-    let app = start_app(&[]).await;
-    let query =
-        "{ z: __typename events(first: 1) { totalCount nodes { title city } } a: __typename }";
-    let request = app.request(None, query, json!({})).header("accept", "text/event-stream");
-    let streamed = request.send().await.unwrap().text().await.unwrap();
-    let request = app.request(None, query, json!({}));
-    let answer = request.send().await.unwrap().text().await.unwrap();
-    assert!(answer.starts_with(r#"{"data":{"z":"Query","events":{"totalCount":"#), "{answer}");
-    assert!(streamed.contains(&format!("data: {answer}\n\n")), "{streamed}");
-}

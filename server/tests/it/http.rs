@@ -25,6 +25,7 @@ on_both_engines! {
     the_answer_has_the_requested_media_type
     a_long_answer_is_compressed_for_clients_that_accept_it
     a_client_that_also_accepts_streams_can_sign_in
+    every_transport_keeps_the_order_of_the_selection
     only_allowed_origins_may_read_answers
     health_and_readiness_are_reported
     every_answer_has_a_request_id_and_internal_errors_show_nothing_else
@@ -272,6 +273,23 @@ async fn a_client_that_also_accepts_streams_can_sign_in(app: App) {
         let content_type = subscription.headers()[header::CONTENT_TYPE].to_str().unwrap();
         assert_eq!(content_type, "text/event-stream; charset=utf-8", "{accept}");
     }
+}
+
+async fn every_transport_keeps_the_order_of_the_selection(app: App) {
+    let query =
+        "{ z: __typename events(first: 1) { totalCount nodes { title city } } a: __typename }";
+    let text_as = async |accept: &'static str| {
+        let request = app.request(None, query, json!({})).header(header::ACCEPT, accept);
+        request.send().await.unwrap().text().await.unwrap()
+    };
+    let answer = text_as("application/json").await;
+    assert!(answer.starts_with(r#"{"data":{"z":"Query","events":{"totalCount":"#), "{answer}");
+    let events = text_as("text/event-stream").await;
+    assert!(events.contains(&format!("data: {answer}\n\n")), "{events}");
+    let mut socket = Socket::open(&app.url, MODERN_PROTOCOL, json!({})).await;
+    socket.start(query, json!({})).await;
+    let message = socket.text_of_next_result().await;
+    assert!(message.contains(&answer), "{message}");
 }
 
 async fn only_allowed_origins_may_read_answers(app: App) {
