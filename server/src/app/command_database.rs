@@ -51,7 +51,7 @@ pub(super) async fn migrated_database(args: &DatabaseArgs, access: Access) -> Re
     let pending = db.pending_migrations().await?;
     if pending > 0 {
         bail!(
-            "the database {} is missing {pending} migrations: run `rowlock migrate` first",
+            "the database {} lacks migrations ({pending}): run `rowlock migrate` first",
             args.database_url
         );
     }

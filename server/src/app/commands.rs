@@ -123,9 +123,16 @@ async fn migrate(args: MigrateArgs) -> Result<ExitCode> {
     let db = usable_database(&args.database, Access::Write).await?;
     let done = match args.down {
         None => {
+            let missing = db.pending_migrations().await?;
             db.migrate(None).await?;
             renew_search_keys(&db).await?;
-            "the schema is up to date".to_owned()
+            match missing {
+                0 => "the schema is up to date".to_owned(),
+                _ => format!(
+                    "applied {}; the schema is up to date",
+                    count(missing as u64, "migration")
+                ),
+            }
         }
         Some(down) => {
             let missing = db.pending_migrations().await?;
@@ -194,8 +201,15 @@ async fn seed(args: SeedArgs) -> Result<ExitCode> {
     if let Some(size) = size {
         let filled = seed::fill(&services, size, |line| eprintln!("{line}")).await?;
         report += &format!(
-            "{url}: added {} generated events, {} users and {} bookings\n",
-            filled.events, filled.users, filled.bookings
+            "{url}: added {} generated events, {} users and {} bookings{}\n",
+            filled.events,
+            filled.users,
+            filled.bookings,
+            if filled == seed::Filled::default() {
+                ", because there are as many already"
+            } else {
+                ""
+            }
         );
         if filled.unbooked > 0 {
             report += &format!(

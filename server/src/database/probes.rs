@@ -196,7 +196,7 @@ impl Database {
             && let Schema::Pending(pending) = schema
         {
             tracing::error!(
-                "the database {name} is missing {pending} migrations: run `rowlock migrate`"
+                "the database {name} lacks migrations ({pending}): run `rowlock migrate`"
             );
         }
     }

@@ -38,7 +38,7 @@ impl Inventory {
     ) -> Self {
         let lane = |number| {
             let (db, clock, hub, jobs) = (db.clone(), clock.clone(), hub.clone(), jobs.clone());
-            let settler = Settler::new(db, clock, hub, jobs, settings.lock_delay());
+            let settler = Settler::new(db, clock, hub, jobs, settings);
             let queue = metrics.queue(&format!("lane-{number}"));
             Batcher::new(settler, settings.lane_bounds(), queue)
         };

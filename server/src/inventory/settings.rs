@@ -57,6 +57,10 @@ pub struct BookingArgs {
         value_parser = clap::value_parser!(u64).range(..=10_000)
     )]
     pub booking_delay_ms: u64,
+
+    /// Tell nobody by mail. It is for bookings of people who don't exist.
+    #[arg(skip)]
+    pub tells_nobody: bool,
 }
 
 impl BookingArgs {
@@ -98,6 +102,7 @@ impl Default for BookingArgs {
             booking_queue: Self::QUEUE,
             booking_wait_ms: Self::WAIT_MS,
             booking_delay_ms: 0,
+            tells_nobody: false,
         }
     }
 }

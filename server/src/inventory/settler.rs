@@ -26,6 +26,7 @@ use super::{
     mails::{BookingMailJob, EventMailJob, GuestMailJob, News},
     pending::PendingCommand,
     retry_policy::{Backoff, FailedAttempt, NextStep},
+    settings::BookingArgs,
     store,
     sub_batch::{LockWait, Progress, SubBatch, event_ids, needed_bookings},
     unavailable_events::UnavailableEvents,
@@ -55,6 +56,8 @@ pub(super) struct Settler {
     jobs: Queue,
     /// The extra time for which each transaction holds its locks, to make races visible.
     lock_delay: Duration,
+    /// Whether people get no mails about their bookings.
+    tells_nobody: bool,
     unavailable: UnavailableEvents,
 }
 
@@ -86,9 +89,11 @@ impl Settler {
         clock: Clock,
         hub: Hub,
         jobs: Queue,
-        lock_delay: Duration,
+        settings: &BookingArgs,
     ) -> Self {
-        Self { db, clock, hub, jobs, lock_delay, unavailable: UnavailableEvents::default() }
+        let (lock_delay, tells_nobody) = (settings.lock_delay(), settings.tells_nobody);
+        let unavailable = UnavailableEvents::default();
+        Self { db, clock, hub, jobs, lock_delay, tells_nobody, unavailable }
     }
 
     /// Refuses bookings of unavailable events without a lock. It reads the events that were sold out
@@ -300,7 +305,7 @@ impl Settler {
         let has_jobs = !changes.cancelled_events.is_empty();
         let changed = match changes.is_empty() {
             true => Vec::new(),
-            false => write(&tx, changes).await?,
+            false => write(&tx, changes, self.tells_nobody).await?,
         };
         Ok((tx, Decided { progress, changed, counts_before, has_jobs }))
     }
@@ -321,8 +326,9 @@ impl Settler {
 async fn write(
     tx: &impl ConnectionTrait,
     changes: Changes,
+    tells_nobody: bool,
 ) -> Result<Vec<Arc<event::Model>>, DbErr> {
-    let mut jobs = mail_jobs(&changes)?;
+    let mut jobs = if tells_nobody { Vec::new() } else { mail_jobs(&changes)? };
     store::begin_keeping_counts(tx).await?;
     // Edit first: a lower count may not fit the total that the event had, nor the other way round.
     store::update_events(tx, &changes.edited_events).await?;

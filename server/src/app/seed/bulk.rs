@@ -117,13 +117,14 @@ const PLACES: [&str; 25] = [
 ];
 
 /// Settings that gather as many bookings as possible into each transaction. Nobody waits for a
-/// single booking here.
+/// single booking here, and the generated users have no mailboxes.
 #[must_use]
 pub(crate) fn booking_settings() -> BookingArgs {
     BookingArgs {
         booking_batch: 5_000,
         booking_queue: 1_000_000,
         booking_wait_ms: 600_000,
+        tells_nobody: true,
         ..BookingArgs::default()
     }
 }

@@ -87,6 +87,9 @@ pub(crate) fn EventEditor(
     let is_editable = Memo::new(move |_| {
         is_editor && editor.event.with(|managed| managed.event.status != EventStatus::Cancelled)
     });
+    let status = Memo::new(move |_| editor.event.with(|managed| managed.event.status));
+    // The buttons of the status before may have had the focus.
+    Effect::watch(move || status.get(), |_, _, _| request_animation_frame(focus_on_sales), false);
     let slug = organizer.slug.clone();
     view! {
         <nav class="crumbs" aria-label="Breadcrumb">
@@ -113,8 +116,17 @@ pub(crate) fn EventEditor(
                         })
                 }}
             </div>
-            <Preview state=form sold />
+            <Show when=move || status.get() != EventStatus::Cancelled>
+                <Preview state=form sold />
+            </Show>
         </div>
+    }
+}
+
+/// Focuses what tells the event's status, if the focused element was removed.
+fn focus_on_sales() {
+    if !browser::has_focus() {
+        browser::focus("sales");
     }
 }
 

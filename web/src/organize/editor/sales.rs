@@ -45,7 +45,7 @@ pub(super) fn Sales(event: RwSignal<ManagedEvent>) -> impl IntoView {
         })
     };
     view! {
-        <section class="panel sales" aria-label="Sales">
+        <section id="sales" class="panel sales" aria-label="Sales" tabindex="-1">
             <p>
                 <SalesBadge event=details tickets />
             </p>

@@ -70,7 +70,7 @@ fn Home() -> impl IntoView {
                     }
                     QueryState::Loaded(me) if me.organizers.is_empty() => {
                         let text = match me.can_create_organizers {
-                            true => "Found an organizer below, or ask one to make you a member.",
+                            true => "Create an organizer below, or ask one to make you a member.",
                             false => ONLY_OPERATOR,
                         };
                         view! {
@@ -146,7 +146,7 @@ fn FoundForm() -> impl IntoView {
             match answer {
                 Ok(data) => {
                     let ManagedOrganizer { slug, name, .. } = data.create_organizer;
-                    let text = format!("{name} is founded. Now add its first event.");
+                    let text = format!("{name} is created. Now add its first event.");
                     toasts.show(Toast::new(Tone::Success, text));
                     if !is_left {
                         navigate(&format!("/organize/{slug}"), Default::default());
@@ -168,14 +168,14 @@ fn FoundForm() -> impl IntoView {
     };
     view! {
         <section class="section" aria-labelledby="found-title">
-            <h2 id="found-title">"Found an organizer"</h2>
+            <h2 id="found-title">"Create an organizer"</h2>
             <OrganizerForm
                 name
                 slug
                 slug_hint="Small letters, digits and hyphens. It is part of the address of your page."
                 problem=form_problem
                 busy
-                labels=("Found organizer", "Founding…")
+                labels=("Create organizer", "Creating…")
                 on_submit=submit
             />
         </section>

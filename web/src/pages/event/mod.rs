@@ -31,6 +31,7 @@ use crate::{
     pages::not_found::NotFound,
     preview::Preview,
     query::{Query, QueryState},
+    sale::Sale,
     scroll::ScrollPositions,
     session::Session,
     ticket_count::{TicketCount, tickets},
@@ -285,7 +286,10 @@ fn EventDetails(shown: ShownEvent, watched: Watched) -> impl IntoView {
                         <strong>{total}</strong>
                         {
                             let left = left.clone();
-                            move || left_words(left.get())
+                            move || match sale.get() {
+                                Sale::Cancelled => String::new(),
+                                _ => left_words(left.get()),
+                            }
                         }
                     </p>
                     <BookButton event offer quantity words=book_words />

@@ -12,6 +12,8 @@ pub(super) fn Stepper(
     is_sent: Signal<bool>,
     choose: Callback<i32>,
 ) -> impl IntoView {
+    // It may be more than there can be.
+    let asked_for = RwSignal::new(1);
     let step = |by: i32, label: &'static str, sign: &'static str| {
         let next = move || quantity.get() + by;
         let is_possible = move || (1..=max.get()).contains(&next()) && !is_sent.get();
@@ -23,6 +25,7 @@ pub(super) fn Stepper(
                 aria-disabled=move || (!is_possible()).to_string()
                 on:click=move |_| {
                     if untrack(is_possible) {
+                        asked_for.set(untrack(next));
                         choose.run(untrack(next));
                     }
                 }
@@ -47,9 +50,10 @@ pub(super) fn Stepper(
                     prop:value=move || quantity.get().to_string()
                     // What the button says follows each digit.
                     on:input=move |typed| {
-                        let wanted = event_target_value(&typed).parse();
-                        if let Some(wanted) = wanted.ok().filter(|n| (1..=max.get_untracked()).contains(n)) {
-                            choose.run(wanted);
+                        let wanted = event_target_value(&typed).parse::<i32>();
+                        if let Some(wanted) = wanted.ok().filter(|wanted| *wanted >= 1) {
+                            asked_for.set(wanted);
+                            choose.run(wanted.min(max.get_untracked()));
                         }
                     }
                     on:change=move |changed| {
@@ -61,6 +65,11 @@ pub(super) fn Stepper(
                     }
                 /> {step(1, "One ticket more", "+")}
             </div>
+            <Show when=move || { asked_for.get() > max.get() }>
+                <p class="hint" role="status">
+                    {move || format!("At most {}.", max.get())}
+                </p>
+            </Show>
         </div>
     }
     .into_any()

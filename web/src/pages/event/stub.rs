@@ -69,7 +69,11 @@ fn Change(event: RwSignal<Event>, sale: Memo<Sale>, held: MyBooking) -> impl Int
         LiveCounts::from_context().count_of(&event.with_untracked(|event| event.id.clone()));
     let (before, quantity) = (held.quantity, RwSignal::new(held.quantity));
     let is_sent = RwSignal::new(false);
+    let unit_price = held.unit_price.clone();
+    let has_new_price = Memo::new(move |_| event.with(|event| event.price != unit_price));
     let max = Signal::derive(move || match sale.get() {
+        // A booking has one price.
+        Sale::Open if has_new_price.get() => before,
         Sale::Open => {
             let possible = before.saturating_add(count.get().remaining().max(0));
             event.with(|event| event.max_per_booking).min(possible).max(before)
@@ -118,5 +122,10 @@ fn Change(event: RwSignal<Event>, sale: Memo<Sale>, held: MyBooking) -> impl Int
                     })
             }}
         </div>
+        <Show when=move || sale.get() == Sale::Open && has_new_price.get()>
+            <p class="hint">
+                "The price has changed since you booked, so you can't add tickets to this booking."
+            </p>
+        </Show>
     }
 }

@@ -102,7 +102,7 @@ async fn every_answer_at_the_door_has_its_own_words_and_colour() {
         (&codes[0], "attention", "Already checked in at"),
         (&elsewhere.codes[0], "refused", "Other event"),
         (&returned.codes[0], "refused", "Cancelled"),
-        (&"7".repeat(10), "refused", "Not a ticket"),
+        (&"7".repeat(10), "refused", "No ticket found"),
         (&codes[1], "welcome", "Ticket 2 of 2"),
     ] {
         organizing.enter(code).await;

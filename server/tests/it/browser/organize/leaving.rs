@@ -73,11 +73,11 @@ async fn founding_an_organizer_leads_nobody_away_from_another_page() {
     browser.open(&format!("{}/organize", app.url)).await;
     browser.fill("name", "Blue Hall").await;
     browser.hold_answers("createOrganizer").await;
-    browser.click_label("Found organizer").await;
+    browser.click_label("Create organizer").await;
     browser.click_label("Host").await;
     browser.expect_text("h1", "My events").await;
     browser.release_answers(1).await;
-    browser.expect_text(".toast", "Blue Hall is founded.").await;
+    browser.expect_text(".toast", "Blue Hall is created.").await;
     browser.expect_path(home.strip_prefix(&app.url).unwrap()).await;
     assert_eq!(browser.console_messages().await, Vec::<String>::new());
     organizing.browser.close().await;

@@ -47,7 +47,7 @@ async fn the_last_owner_stays_and_others_may_leave() {
     browser.expect_text(".toast", "You are no member any more.").await;
 
     browser.fill("name", "Ada's own").await;
-    browser.click_label("Found organizer").await;
+    browser.click_label("Create organizer").await;
     browser.expect_path("/organize/adas-own").await;
     browser.click_label("Members").await;
     browser.click_label("Leave").await;

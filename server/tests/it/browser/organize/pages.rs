@@ -133,7 +133,7 @@ async fn an_organizer_is_founded_and_renamed() {
     browser.fill("name", "Café Zoë & Söhne").await;
     let slug = "return document.getElementById('field-slug').value";
     browser.wait_for(slug, |slug| *slug == "cafe-zoe-soehne").await;
-    browser.click_label("Found organizer").await;
+    browser.click_label("Create organizer").await;
     browser.expect_path("/organize/cafe-zoe-soehne").await;
     browser.expect_text(".notice", "There are no events yet.").await;
 

@@ -57,7 +57,7 @@ fn start_in(days: u64) -> String {
 /// Founds an organizer and saves a draft. Returns the event's id.
 async fn save_draft(owner: &Browser) -> String {
     owner.fill("name", "Blue Door").await;
-    owner.click_label("Found organizer").await;
+    owner.click_label("Create organizer").await;
     owner.expect_path("/organize/blue-door").await;
     owner.expect_text(".notice", "There are no events yet.").await;
     owner.click_label("New event").await;

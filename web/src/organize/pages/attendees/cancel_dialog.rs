@@ -53,7 +53,7 @@ pub(super) fn CancelDialog(
             1 => "The ticket goes".to_owned(),
             count => format!("The {count} tickets go"),
         };
-        format!("{tickets} back on sale at once, and the buyer can read the reason in My bookings.")
+        format!("{tickets} back on sale at once, and the buyer gets a mail with the reason.")
     });
     let cancel = move |()| {
         let Some(attendee) = to_cancel.get_untracked() else { return };

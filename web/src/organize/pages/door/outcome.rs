@@ -82,7 +82,7 @@ impl Outcome {
                 plain(Verdict::Refused, "Other event", &refusal.message)
             }
             Ok(CheckInResult::NotATicket(refusal)) => {
-                plain(Verdict::Refused, "Not a ticket", &refusal.message)
+                plain(Verdict::Refused, "No ticket found", &refusal.message)
             }
             Ok(CheckInResult::Other) => plain(Verdict::Refused, failed, "Please reload this page."),
             Err(failure) => plain(Verdict::Refused, failed, &failure.message()),
