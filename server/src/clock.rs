@@ -27,3 +27,26 @@ impl Clock {
         self.offset_micros.fetch_add(micros, Ordering::Relaxed);
     }
 }
+
+/// A time that was read from a text, as both engines can store it: to the microsecond, and without a
+/// leap second, which is the second after it.
+pub(crate) fn storable(time: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leap_second_is_the_second_after_it() {
+        for (text, stored) in [
+            ("2030-06-30T23:59:60Z", "2030-07-01T00:00:00Z"),
+            ("2030-06-30T23:59:60.5Z", "2030-07-01T00:00:00.500Z"),
+            ("2030-06-30T23:59:59.1234567Z", "2030-06-30T23:59:59.123456Z"),
+        ] {
+            let time = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+            assert_eq!(storable(time(text)), time(stored), "{text}");
+        }
+    }
+}

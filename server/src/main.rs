@@ -1,6 +1,11 @@
 //! The `rowlock` program: parses the command line and runs its command.
 
-use std::{num::NonZero, process::ExitCode, thread};
+use std::{
+    io::{self, Write},
+    num::NonZero,
+    process::ExitCode,
+    thread,
+};
 
 use mimalloc::MiMalloc;
 use rowlock::app::{cli, commands};
@@ -16,7 +21,7 @@ fn main() -> ExitCode {
     let cli = match cli::from_command_line() {
         Ok(cli) => cli,
         Err(line) => {
-            eprintln!("rowlock: {line}");
+            tell(&line);
             return ExitCode::from(2);
         }
     };
@@ -28,17 +33,22 @@ fn main() -> ExitCode {
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("rowlock: no threads can be started: {error}");
+            tell(&format!("no threads can be started: {error}"));
             return ExitCode::FAILURE;
         }
     };
     match runtime.block_on(commands::run(cli)) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("rowlock: {}", in_one_line(&error));
+            tell(&in_one_line(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Tells what went wrong. Whoever would read it may have closed the pipe.
+fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "rowlock: {line}");
 }
 
 /// Writes an error and its causes in one line. A database error ends with the text of its cause,

@@ -28,9 +28,10 @@ pub(crate) fn unescaped(text: &str) -> String {
         .collect()
 }
 
-/// Apostrophes count as nothing, so that one that was there gets another one, and comes back.
+/// Apostrophes count as nothing, so that one that was there gets another one, and comes back. So do
+/// quotation marks, because one after a separator begins a cell with quotes.
 fn is_formula(cell: &str) -> bool {
-    let start = cell.trim_start_matches(|c| c == '\'' || !is_visible(c));
+    let start = cell.trim_start_matches(|c| matches!(c, '\'' | '"') || !is_visible(c));
     start.starts_with(FORMULA_STARTS)
 }
 
@@ -40,9 +41,20 @@ mod tests {
 
     #[test]
     fn no_text_is_a_formula() {
-        for text in
-            ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1", "\u{200b}=1", "'=1"]
-        {
+        for text in [
+            "=1+1",
+            "+1",
+            "-1",
+            "@SUM(A1)",
+            "\t=1",
+            "\r=1",
+            " =1",
+            "＝1",
+            "\u{200b}=1",
+            "'=1",
+            "\"=1",
+            "'\"'=1",
+        ] {
             assert_ne!(escaped(text), text, "{text:?}");
             assert_eq!(unescaped(&escaped(text)), text, "{text:?}");
         }
@@ -56,5 +68,7 @@ mod tests {
     fn no_part_between_separators_is_a_formula() {
         assert_eq!(escaped("Bob;=1;x; @y"), "Bob;'=1;x;' @y");
         assert_eq!(unescaped("Bob;'=1;x;' @y"), "Bob;=1;x; @y");
+        assert_eq!(escaped("a;\"=1+1;b"), "a;'\"=1+1;b");
+        assert_eq!(unescaped("a;'\"=1+1;b"), "a;\"=1+1;b");
     }
 }

@@ -8,12 +8,17 @@ pub(crate) fn is_bidi_control(c: char) -> bool {
 }
 
 /// Whether a character can't stand in a text of one line: it has no shape of its own, and changes
-/// how others are shown.
+/// how others are shown, or ends the line.
 pub(crate) fn is_control(c: char) -> bool {
-    c.is_control() || is_bidi_control(c)
+    const LINE_SEPARATOR: char = '\u{2028}';
+    const PARAGRAPH_SEPARATOR: char = '\u{2029}';
+    c.is_control() || is_bidi_control(c) || matches!(c, LINE_SEPARATOR | PARAGRAPH_SEPARATOR)
 }
 
 /// Whether a character leaves a mark. Those that are only in between or around others don't.
 pub(crate) fn is_visible(c: char) -> bool {
-    !c.is_whitespace() && !CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+    const BLANK_BRAILLE: char = '\u{2800}';
+    !c.is_whitespace()
+        && c != BLANK_BRAILLE
+        && !CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }

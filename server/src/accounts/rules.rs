@@ -3,7 +3,10 @@
 use email_address::EmailAddress;
 
 use super::emails::{MAX_EMAIL_BYTES, is_of_deleted_account};
-use crate::{field_problem::FieldProblem, visible_text::is_control};
+use crate::{
+    field_problem::FieldProblem,
+    visible_text::{is_control, is_visible},
+};
 
 const MAX_NAME_CHARS: usize = 100;
 const MIN_PASSWORD_CHARS: usize = 8;
@@ -47,7 +50,7 @@ pub(super) fn name_problem(name: &str) -> Option<FieldProblem> {
         format!("The name has at most {MAX_NAME_CHARS} characters.")
     } else if name.contains(is_control) {
         "The name has a character that can't be shown.".to_owned()
-    } else if !name.chars().any(char::is_alphabetic) {
+    } else if !name.chars().any(|c| c.is_alphabetic() && is_visible(c)) {
         "The name needs a letter.".to_owned()
     } else {
         return None;
@@ -89,7 +92,17 @@ mod tests {
         for good in ["Al", "李", "O'Brien-Łęcki 3rd", "陈小明", "می‌خواهم"] {
             assert_eq!(name_problem(good), None, "{good}");
         }
-        for bad in ["", "1", "a\nb", "Ann\u{202e}", "\u{200b}\u{200b}", "--", &"a".repeat(101)] {
+        for bad in [
+            "",
+            "1",
+            "a\nb",
+            "Ann\u{202e}",
+            "a\u{2029}b",
+            "\u{200b}",
+            "\u{3164}",
+            "--",
+            &"a".repeat(101),
+        ] {
             assert!(name_problem(bad).is_some(), "{bad:?}");
         }
     }

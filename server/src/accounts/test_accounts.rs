@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use rowlock_entities::{UserId, user};
+use sea_orm::EntityTrait;
 
 use super::{Accounts, AccountsError, emails::stored_forms, store};
 use crate::database::{Fault, insert_missing};
@@ -56,6 +57,10 @@ impl Accounts {
         name: &str,
     ) -> Result<bool, AccountsError> {
         if store::find_user_by_email(self.db.reads(), &stored_forms(email)).await?.is_some() {
+            return Ok(false);
+        }
+        // Its owner may have changed the address, or deleted the account.
+        if user::Entity::find_by_id(id).one(self.db.reads()).await?.is_some() {
             return Ok(false);
         }
         let password_hash = self.passwords.hash(password.to_owned()).await?;

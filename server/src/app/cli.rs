@@ -98,9 +98,6 @@ fn check_folders(cli: &Cli) -> Result<(), String> {
         ));
     }
     if let Some(dir) = pages_dir {
-        if !dir.is_dir() {
-            return Err(format!("--pages-dir {dir:?}: there is no such folder"));
-        }
         check_texts(dir).map_err(|error| format!("--pages-dir {dir:?}: {error}"))?;
     }
     Ok(())

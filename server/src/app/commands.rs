@@ -1,6 +1,10 @@
 //! The subcommands.
 
-use std::{io::Write, path::Path, process::ExitCode};
+use std::{
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::CommandFactory;
@@ -199,7 +203,11 @@ async fn seed(args: SeedArgs) -> Result<ExitCode> {
         report += &format!("{url}: gave {moved} that had passed a new date\n");
     }
     if let Some(size) = size {
-        let filled = seed::fill(&services, size, |line| eprintln!("{line}")).await?;
+        let filled = seed::fill(&services, size, |line| {
+            // Whoever would read it may have closed the pipe.
+            let _ = writeln!(io::stderr(), "{line}");
+        })
+        .await?;
         report += &format!(
             "{url}: added {} generated events, {} users and {} bookings{}\n",
             filled.events,

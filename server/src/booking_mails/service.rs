@@ -20,7 +20,7 @@ use crate::{
         Announced, BookingMailJob, EventMailJob, FormerGuest, FormerGuestMailJob, GuestMailJob,
         News, TIME_BEFORE_REMINDER,
     },
-    jobs::{Failure, Job, NewJob, Progress, Rest},
+    jobs::{Failure, Job, NewJob, Progress, Rest, TooEarly},
     mail::{Postman, Recipient},
     organizers::Organizers,
 };
@@ -46,6 +46,8 @@ pub(crate) type PerHour = RateLimiter<UserId, DefaultKeyedStateStore<UserId>, De
 const LONGEST_WAIT_FOR_BOOKINGS: Duration = Duration::from_secs(1);
 /// Number of people whose mails are counted, before those who got few are forgotten.
 const MAX_LIMITED: usize = 10_000;
+/// How long a mail waits, up to half of it less, that is one too many for now.
+const UNVERIFIED_PAUSE: Duration = Duration::from_secs(10 * 60);
 
 impl BookingMails {
     /// Sends the mail of a job about one booking. A job about several becomes one for each of them.
@@ -160,7 +162,7 @@ impl BookingMails {
 }
 
 impl BookingMails {
-    /// Refuses too many mails to somebody who has not shown that the address is theirs. Otherwise,
+    /// Defers too many mails to somebody who has not shown that the address is theirs. Otherwise,
     /// people could have strangers flooded by registering their addresses.
     fn check_unverified(&self, user: UserId) -> Result<(), Failure> {
         if self.unverified.len() > MAX_LIMITED {
@@ -168,7 +170,10 @@ impl BookingMails {
         }
         match self.unverified.check_key(&user) {
             Ok(()) => Ok(()),
-            Err(_) => Err("the person gets many mails, and has not confirmed the address".into()),
+            Err(_) => Err(Box::new(TooEarly {
+                reason: "the person gets many mails, and has not confirmed the address".to_owned(),
+                pause: UNVERIFIED_PAUSE,
+            })),
         }
     }
 }

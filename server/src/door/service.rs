@@ -152,11 +152,15 @@ impl Door {
 
     /// Takes a check-in back. Repeated, it changes nothing. A named scan takes back only what it has
     /// checked in. Where a reference does not say which of several tickets is meant, the scan does.
-    pub(crate) async fn undo_check_in(&self, scan: Scan<'_>) -> Result<CheckInOutcome, DoorError> {
+    pub(crate) async fn undo_check_in(
+        &self,
+        member: UserId,
+        scan: Scan<'_>,
+    ) -> Result<CheckInOutcome, DoorError> {
         let Some(wanted) = self.find_presented(scan).await? else {
             return Ok(CheckInOutcome::NotATicket);
         };
-        let undo = || self.undo_locked(scan, wanted);
+        let undo = || self.undo_locked(member, scan, wanted);
         let (outcome, has_changed) = within_transaction_timeout(&self.db, undo).await?;
         if has_changed {
             self.hub.check_ins_changed(scan.event);
@@ -256,13 +260,13 @@ impl Door {
         let name = store::find_name(&tx, booking.user_id).await?.unwrap_or_default();
         let number = wanted
             .number
-            .or_else(|| checked_in_by_scan(&check_ins, scan.id))
+            .or_else(|| checked_in_by_scan(&check_ins, member, scan.id))
             .or_else(|| next_number(&booking, &check_ins))
             .or_else(|| last_number(&check_ins))
             .unwrap_or(booking.quantity);
         let ticket = PresentedTicket { booking, number, name };
         if let Some(known) = check_ins.iter().find(|known| known.number == number) {
-            if scan.id.is_some() && known.scan_id.as_deref() == scan.id {
+            if is_by_scan(known, member, scan.id) {
                 return Ok((CheckInOutcome::Done(ticket), false));
             }
             return Ok((already_checked_in(&tx, ticket, known).await?, false));
@@ -283,6 +287,7 @@ impl Door {
     /// Returns whether it has taken a check-in back now, with the outcome.
     async fn undo_locked(
         &self,
+        member: UserId,
         scan: Scan<'_>,
         wanted: Wanted,
     ) -> Result<(CheckInOutcome, bool), DoorError> {
@@ -296,7 +301,7 @@ impl Door {
         let number = match wanted.number {
             Some(number) => number,
             None if booking.quantity == 1 => 1,
-            None if scan.id.is_some() => checked_in_by_scan(&check_ins, scan.id)
+            None if scan.id.is_some() => checked_in_by_scan(&check_ins, member, scan.id)
                 .or_else(|| next_number(&booking, &check_ins))
                 .or_else(|| last_number(&check_ins))
                 .unwrap_or(booking.quantity),
@@ -305,7 +310,7 @@ impl Door {
         let name = store::find_name(&tx, booking.user_id).await?.unwrap_or_default();
         let found = check_ins.iter().find(|known| known.number == number);
         let is_by_other_scan =
-            |known: &&check_in::Model| scan.id.is_some() && known.scan_id.as_deref() != scan.id;
+            |known: &&check_in::Model| scan.id.is_some() && !is_by_scan(known, member, scan.id);
         if let Some(other) = found.filter(is_by_other_scan) {
             let ticket = PresentedTicket { booking, number: other.number, name };
             return Ok((already_checked_in(&tx, ticket, other).await?, false));
@@ -332,10 +337,19 @@ async fn already_checked_in(
     Ok(CheckInOutcome::AlreadyCheckedIn { ticket, at: known.checked_in_at, by })
 }
 
+/// Whether a ticket was checked in by this scan. Each member chooses the names of their own scans, so
+/// two doors may have used the same one.
+fn is_by_scan(known: &check_in::Model, member: UserId, scan: Option<&str>) -> bool {
+    scan.is_some() && known.scan_id.as_deref() == scan && known.checked_in_by == Some(member)
+}
+
 /// The ticket that this scan has checked in.
-fn checked_in_by_scan(check_ins: &[check_in::Model], scan: Option<&str>) -> Option<i32> {
-    let scan = scan?;
-    let found = check_ins.iter().find(|known| known.scan_id.as_deref() == Some(scan));
+fn checked_in_by_scan(
+    check_ins: &[check_in::Model],
+    member: UserId,
+    scan: Option<&str>,
+) -> Option<i32> {
+    let found = check_ins.iter().find(|known| is_by_scan(known, member, scan));
     found.map(|known| known.number)
 }
 

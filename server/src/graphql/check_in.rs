@@ -58,7 +58,7 @@ impl CheckInMutation {
         let member = ctx.signed_in_user()?;
         let scan = Box::pin(input.check(ctx, member)).await?;
         let door = ctx.data_unchecked::<Door>();
-        Ok(Box::pin(door.undo_check_in(scan)).await?.into())
+        Ok(Box::pin(door.undo_check_in(member, scan)).await?.into())
     }
 }
 

@@ -1,13 +1,13 @@
 //! One attempt at a job: runs the handler, keeps the lease meanwhile, and settles the job.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{error::Error, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failure, Final, Handlers, Progress, Queue, retry_policy,
+    Failure, Final, Handlers, Progress, Queue, TooEarly, retry_policy,
     store::{self, ClaimedJob, Settlement},
 };
 use crate::{database::Fault, metrics::Metrics};
@@ -80,13 +80,7 @@ impl Attempts {
             Ok(Progress::Done) => Settlement::Done,
             Ok(Progress::Rest(rest)) => Settlement::Continue(rest),
             Ok(Progress::Split { jobs, rest }) => Settlement::Split { jobs, rest },
-            Err(failure) if failure.is::<Final>() || retry_policy::was_last(job.attempts) => {
-                Settlement::GiveUp { error: failure.to_string() }
-            }
-            Err(failure) => Settlement::Retry {
-                pause: retry_policy::pause(job.attempts),
-                error: failure.to_string(),
-            },
+            Err(failure) => after_failure(&*failure, job.attempts),
         }
     }
 
@@ -118,6 +112,7 @@ impl Attempts {
             Settlement::Continue(_) | Settlement::Split { rest: Some(_), .. } => "continued",
             Settlement::Split { rest: None, .. } => "done",
             Settlement::GiveBack => "given_back",
+            Settlement::Defer { .. } => "deferred",
             Settlement::Retry { error, pause } => {
                 tracing::warn!(job = %id, kind, attempts, error, ?pause, "a job failed and is retried");
                 "failed"
@@ -136,5 +131,17 @@ impl Attempts {
     fn report_lost_lease(&self, job: &ClaimedJob) {
         tracing::warn!(job = %job.id, kind = job.kind, "a worker lost its job");
         self.metrics.job_attempted(job.kind, "lost");
+    }
+}
+
+/// What becomes of a job whose attempt failed.
+fn after_failure(failure: &(dyn Error + Send + Sync + 'static), attempts: u32) -> Settlement {
+    if let Some(TooEarly { pause, .. }) = failure.downcast_ref() {
+        return Settlement::Defer { pause: retry_policy::jittered(*pause) };
+    }
+    let error = failure.to_string();
+    match failure.is::<Final>() || retry_policy::was_last(attempts) {
+        true => Settlement::GiveUp { error },
+        false => Settlement::Retry { pause: retry_policy::pause(attempts), error },
     }
 }

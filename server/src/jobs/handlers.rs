@@ -1,6 +1,6 @@
 //! What is done for each kind of job. The layers above say it, because they know the domains.
 
-use std::{collections::BTreeMap, error::Error, fmt, sync::Arc};
+use std::{collections::BTreeMap, error::Error, fmt, sync::Arc, time::Duration};
 
 use futures_util::{
     FutureExt,
@@ -18,6 +18,15 @@ pub type Failure = Box<dyn Error + Send + Sync>;
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Final(pub String);
+
+/// A failure that is not the job's: it is too early for it, and the attempt does not count.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
+pub struct TooEarly {
+    pub reason: String,
+    /// How long the job waits for its next attempt.
+    pub pause: Duration,
+}
 
 /// How far an attempt came.
 #[derive(Clone, Debug, PartialEq, Eq)]

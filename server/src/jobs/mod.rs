@@ -18,7 +18,7 @@ mod retry_policy;
 mod store;
 mod workers;
 
-pub use handlers::{Failure, Final, Handlers, Progress, Rest};
+pub use handlers::{Failure, Final, Handlers, Progress, Rest, TooEarly};
 pub(crate) use job::part_id;
 pub use job::{Job, NewJob};
 pub use operator::State;

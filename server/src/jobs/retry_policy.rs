@@ -24,10 +24,15 @@ fn longest_pause(attempts: u32) -> Duration {
     Duration::from_secs(1 << doublings).min(MAX_PAUSE)
 }
 
-/// The pause with jitter, which shortens it by up to half. So jobs that failed together, as when
-/// their mail server was away, do not come back together.
+/// The pause with jitter. So jobs that failed together, as when their mail server was away, do not
+/// come back together.
 pub(super) fn pause(attempts: u32) -> Duration {
-    longest_pause(attempts).mul_f64(1.0 - rand::random::<f64>() / 2.0)
+    jittered(longest_pause(attempts))
+}
+
+/// A pause that is shortened by up to half, at random.
+pub(super) fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(1.0 - rand::random::<f64>() / 2.0)
 }
 
 #[cfg(test)]

@@ -238,6 +238,8 @@ pub(super) enum Settlement {
     Split { jobs: Vec<NewJob>, rest: Option<Rest> },
     /// The attempt was stopped and does not count.
     GiveBack,
+    /// It is too early for the job. The attempt does not count; another one follows after the pause.
+    Defer { pause: Duration },
     /// The attempt failed; another one follows after the pause.
     Retry { pause: Duration, error: String },
     /// The last attempt failed. The job waits for an operator.
@@ -262,6 +264,12 @@ pub(super) async fn settle(
             "UPDATE jobs SET run_at = @now, lease_id = NULL, attempts = attempts - 1 \
              WHERE id = $1 AND lease_id = $2 AND @unsynced",
             [id, lease],
+        ),
+        Settlement::Defer { pause } => statement(
+            backend,
+            "UPDATE jobs SET run_at = @later, lease_id = NULL, attempts = attempts - 1 \
+             WHERE id = $2 AND lease_id = $3 AND @unsynced",
+            [millis(*pause).into(), id, lease],
         ),
         Settlement::Retry { pause, error } => statement(
             backend,

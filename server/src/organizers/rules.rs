@@ -34,7 +34,17 @@ mod tests {
         for good in ["Al", "O'Brien & Łęcki", "東京", "🎟🎟", "3000", &"ä".repeat(100)] {
             assert_eq!(name_problem(good), None, "{good}");
         }
-        for bad in ["", "A", "a\nb", "a\0b", "Ann\u{202e}", "\u{200b}\u{200b}", &"ä".repeat(101)] {
+        for bad in [
+            "",
+            "A",
+            "a\nb",
+            "a\0b",
+            "Ann\u{202e}",
+            "a\u{2028}b",
+            "\u{200b}\u{200b}",
+            "\u{2800}\u{2800}",
+            &"ä".repeat(101),
+        ] {
             assert!(name_problem(bad).is_some(), "{bad:?}");
         }
     }

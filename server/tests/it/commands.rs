@@ -27,6 +27,7 @@ on_both_engines! {
     the_audit_finds_bookings_that_do_not_fit_their_event
     seeding_again_moves_demo_events_that_are_over_and_have_no_bookings
     the_operator_creates_organizers_and_names_owners
+    seeding_again_leaves_demo_users_alone_who_have_changed_their_address
     seeding_again_gives_demo_events_of_the_first_organizer_their_own
     demo_users_are_removed_with_their_bookings_even_while_they_book
         ["--bookings-per-minute-per-user", "1000000"]
@@ -89,6 +90,17 @@ fn the_schema_is_printed_without_a_database() {
         0,
         "printing the schema writes no file"
     );
+}
+
+#[test]
+fn an_error_that_nobody_reads_is_no_panic() {
+    let folder = TempDir::new().unwrap();
+    for (args, code) in [(&["nonsense"][..], 2), (&["audit"], 1)] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let status = rowlock_command(folder.path()).args(args).stderr(writer).status().unwrap();
+        assert_eq!(status.code(), Some(code), "{args:?}");
+    }
 }
 
 #[test]
@@ -488,6 +500,13 @@ async fn the_operator_creates_organizers_and_names_owners(app: App) {
     assert!(remove.output().unwrap().status.success());
     let list = utf8(&organizers(&["list"]).stdout);
     assert!(list.contains("blue-door-2 (Blue Door): no owner"), "{list}");
+}
+
+async fn seeding_again_leaves_demo_users_alone_who_have_changed_their_address(app: App) {
+    seed::add_demo_users(&app.services).await.unwrap();
+    app.execute_sql("UPDATE users SET email = 'a@example.org' WHERE email = 'ada@example.org'")
+        .await;
+    assert_eq!(seed::add_demo_users(&app.services).await.unwrap(), 0);
 }
 
 async fn seeding_again_gives_demo_events_of_the_first_organizer_their_own(app: App) {

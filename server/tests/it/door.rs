@@ -26,6 +26,7 @@ on_both_engines! {
     a_ticket_of_another_event_is_told_apart
     a_cancelled_ticket_lets_nobody_in
     a_repeated_scan_gets_the_same_answer
+    scans_of_two_members_are_apart_although_they_have_the_same_name
     a_check_in_is_taken_back
     a_used_ticket_is_not_returned
     the_organizer_cancels_bookings_with_used_tickets
@@ -297,6 +298,23 @@ async fn a_repeated_scan_gets_the_same_answer(app: App) {
     let later = scan(&app, owner, &event, &codes[0], Some("six")).await;
     assert_eq!(kind(&later), "CheckInSuccess");
     assert_eq!(kind(&scan(&app, owner, &event, &codes[0], Some("one")).await), "AlreadyCheckedIn");
+}
+
+async fn scans_of_two_members_are_apart_although_they_have_the_same_name(app: App) {
+    let Scene { host, event, reference, codes, .. } = scene(&app, 2).await;
+    let (owner, door, name) = (&host.owner, app.user().await, Some("door-1-scan-1"));
+    host.add(&app, &door, Role::Door).await;
+    assert_eq!(kind(&scan(&app, owner, &event, &codes[0], name).await), "CheckInSuccess");
+    let again = scan(&app, &door, &event, &codes[0], name).await;
+    assert_eq!(kind(&again), "AlreadyCheckedIn", "{again}");
+    let undone = undo(&app, &door, &event, &codes[0], name).await;
+    assert_eq!(kind(&undone), "AlreadyCheckedIn", "{undone}");
+    assert_eq!(arrivals(&app, owner, &event).await, (1, 2));
+    let next = scan(&app, &door, &event, &reference, name).await;
+    assert_eq!((kind(&next), number(&next)), ("CheckInSuccess", 2));
+    undo(&app, owner, &event, &reference, name).await;
+    let left = check_in(&app, owner, &event, &format!("{reference}/2")).await;
+    assert_eq!(kind(&left), "AlreadyCheckedIn", "the owner took back the first ticket");
 }
 
 async fn a_check_in_is_taken_back(app: App) {

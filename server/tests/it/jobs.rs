@@ -13,7 +13,7 @@ use std::{
 use parking_lot::Mutex;
 use rowlock::{
     database::Database,
-    jobs::{Failure, Handlers, Job, NewJob, Progress, Queue, Workers, enqueue},
+    jobs::{Failure, Handlers, Job, NewJob, Progress, Queue, TooEarly, Workers, enqueue},
 };
 use rowlock_entities::job;
 use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder, TransactionTrait};
@@ -42,6 +42,7 @@ on_both_engines! {
     a_worker_that_lost_its_lease_does_not_end_the_job_of_another
     a_lease_is_renewed_while_the_handler_runs
     a_job_that_fails_is_tried_later_and_given_up_at_last
+    a_job_for_which_it_is_too_early_waits_without_an_attempt
     a_job_whose_attempts_never_end_is_given_up
     a_panic_is_a_failed_attempt
     a_job_that_this_version_can_not_read_fails_without_quoting_it
@@ -337,6 +338,28 @@ async fn a_job_that_fails_is_tried_later_and_given_up_at_last(app: App) {
     seen.wait_for(5).await;
     assert_eq!(seen.0.lock().last().map(String::as_str), Some("two"));
     assert_eq!(jobs(&app).await[0].died_at, dead.died_at);
+}
+
+async fn a_job_for_which_it_is_too_early_waits_without_an_attempt(app: App) {
+    let seen = Seen::default();
+    enqueue_letters(&app, &["one"]).await;
+    app.execute_sql("UPDATE jobs SET attempts = 19").await;
+    let pause = Duration::from_secs(60);
+    let defers =
+        move || async move { Err(TooEarly { reason: "it is Sunday".to_owned(), pause }.into()) };
+    let _server = Server::start(&app, letters(&seen, defers)).await;
+    for times in 1..=3 {
+        seen.wait_for(times).await;
+        wait_until(TIMEOUT, "the job waits", async || {
+            let job = only_job(&app).await;
+            job.lease_id.is_none() && job.run_at - job.created_at > chrono::Duration::seconds(30)
+        })
+        .await;
+        let job = only_job(&app).await;
+        assert_eq!((job.attempts, job.died_at, job.last_error), (19, None, None));
+        make_due(&app).await;
+    }
+    assert_eq!(attempts(&app, "failed").await, 0);
 }
 
 async fn a_job_whose_attempts_never_end_is_given_up(app: App) {

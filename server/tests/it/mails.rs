@@ -530,7 +530,7 @@ async fn who_has_not_confirmed_the_address_is_not_flooded(app: App) {
     let is_told = || smtp.taken().iter().any(|mail| mail.to == [other.clone()]);
     wait_until(TIMEOUT, "the other one is told", async || is_told()).await;
     wait_until(TIMEOUT, "the others wait", async || {
-        app.metrics().await.contains("kind=\"booking_mail\",outcome=\"failed\"")
+        app.metrics().await.contains("kind=\"booking_mail\",outcome=\"deferred\"")
     })
     .await;
     assert!(smtp.taken().len() <= 31, "{}", smtp.taken().len());

@@ -30,6 +30,7 @@ on_both_engines! {
     an_event_goes_from_a_draft_to_a_sale
     a_draft_looks_like_nothing_to_who_is_no_member
     each_wrong_value_of_an_event_is_named
+    a_leap_second_is_the_second_after_it
     what_is_left_out_stays_and_null_takes_away
     null_is_refused_where_an_event_needs_a_value
     an_edit_from_an_older_revision_changes_nothing
@@ -304,6 +305,15 @@ async fn each_wrong_value_of_an_event_is_named(app: App) {
     let input = json!({ "input": merged(host.values(), named) });
     let error = app.error(Some(&host.owner), query, input).await;
     assert_eq!(code_and_fields(&error), ("BAD_USER_INPUT", vec!["externalId"]));
+}
+
+async fn a_leap_second_is_the_second_after_it(app: App) {
+    let host = Host::found(&app).await;
+    let leap = json!({ "startsAt": "2035-06-30T23:59:60Z" });
+    let created = host.draft(&app, leap.clone()).await;
+    assert_eq!(created["startsAt"], "2035-07-01T00:00:00Z", "{created}");
+    let edited = host.edit(&app, created["id"].as_str().unwrap(), leap).await;
+    assert_eq!(edited["startsAt"], created["startsAt"], "{edited}");
 }
 
 async fn what_is_left_out_stays_and_null_takes_away(app: App) {

@@ -2,6 +2,8 @@
 //!
 //! Ids are fixed, so that seeding again finds existing rows, and examples can name an event.
 
+use std::collections::HashSet;
+
 use anyhow::{Context, Result};
 use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
 use rowlock_entities::{
@@ -70,10 +72,13 @@ pub async fn add_demo_events(db: &Database, clock: &Clock) -> Result<Seeded, DbE
 /// # Errors
 /// When the database fails.
 pub async fn add_demo_users(services: &Services) -> Result<u64, AccountsError> {
-    let mut added = 0;
+    let (mut added, mut present) = (0, HashSet::new());
     for (number, email, password, name) in USERS {
         let id = UserId(demo_id(number));
         added += u64::from(services.accounts.ensure_demo_user(id, email, password, name).await?);
+        if services.accounts.find_user(id).await?.is_some() {
+            present.insert(id);
+        }
     }
     let created_at = services.clock.now();
     let members = ORGANIZERS.iter().flat_map(|demo| {
@@ -84,8 +89,9 @@ pub async fn add_demo_users(services: &Services) -> Result<u64, AccountsError> {
             created_at,
         })
     });
+    let members = members.filter(|member| present.contains(&member.user_id)).collect();
     let tx = services.db.begin().await?;
-    insert_missing::<organizer_member::Entity>(&tx, members.collect()).await?;
+    insert_missing::<organizer_member::Entity>(&tx, members).await?;
     tx.commit().await?;
     Ok(added)
 }
