@@ -160,6 +160,8 @@ async fn an_organizer_sells_an_event_and_the_buyer_sees_all_that_happens_to_it()
     owner.expect_text("dialog[open]", "4 tickets will be on sale at once.").await;
     owner.click_label("Publish event").await;
     owner.expect_text(".sales", "On sale").await;
+    // The button that opened the dialog is gone.
+    owner.wait_for("return document.activeElement.id", |id| *id == "sales").await;
 
     buyer.page.refresh().await.unwrap();
     buyer.expect_text(".card .badge", "4 tickets left").await;
@@ -205,6 +207,7 @@ async fn an_organizer_sells_an_event_and_the_buyer_sees_all_that_happens_to_it()
     owner.fill("cancel-reason", REASON).await;
     owner.click("dialog[open] .button-danger").await;
     owner.expect_text(".sales", REASON).await;
+    owner.wait_for("return document.activeElement.id", |id| *id == "sales").await;
     buyer.expect_text(".badge", "Cancelled").await;
     buyer.expect_text(".book", "Cancelled").await;
     buyer.expect_text(".sale-note", "This event was cancelled: The cellist is ill.").await;
