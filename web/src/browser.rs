@@ -234,9 +234,12 @@ pub(crate) fn millis_until(rfc3339: &str) -> f64 {
 }
 
 /// Whether an element has the focus. When a focused element is removed, the browser moves the focus
-/// to the body.
+/// to the body. One in a dialog that was closed keeps it a little longer.
 pub(crate) fn has_focus() -> bool {
-    document().active_element().is_some_and(|element| element.tag_name() != "BODY")
+    document().active_element().is_some_and(|element| {
+        let closed = element.closest("dialog:not([open])").ok().flatten();
+        element.tag_name() != "BODY" && closed.is_none()
+    })
 }
 
 /// Focuses the element with this id, after the focused element was removed.

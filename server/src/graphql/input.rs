@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{errors::ApiError, scalars::DateTime, validation::MAX_PROBLEMS};
 use crate::{
-    clock::storable,
+    clock::without_leap_second,
     field_problem::FieldProblem,
     visible_text::{is_control, is_visible},
 };
@@ -138,7 +138,7 @@ impl InputType for Time {
             Value::String(text) => chrono::DateTime::parse_from_rfc3339(&text).ok(),
             _ => None,
         };
-        Ok(Self(time.map(|time| storable(time.to_utc()))))
+        Ok(Self(time.map(|time| without_leap_second(time.to_utc()))))
     }
 
     fn to_value(&self) -> Value {

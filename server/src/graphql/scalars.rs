@@ -3,7 +3,7 @@
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{SecondsFormat, Utc};
 
-use crate::{clock::storable, events::parse_decimal};
+use crate::{clock::without_leap_second, events::parse_decimal};
 
 /// A sentence that says how a value of a scalar is written, with a space before it, or nothing where
 /// the scalar's name says all.
@@ -27,7 +27,7 @@ pub(crate) fn is_valid(scalar: &str, text: Option<&str>) -> bool {
 }
 
 fn parse_time(text: &str) -> chrono::ParseResult<chrono::DateTime<Utc>> {
-    text.parse().map(storable)
+    text.parse().map(without_leap_second)
 }
 
 /// A decimal number as a string such as "49.90", never a float.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ImportProblem, ImportRow};
 use crate::{
-    clock::storable,
+    clock::without_leap_second,
     events::{
         EventChanges, MAX_TICKETS_PER_BOOKING, Price, PriceProblem, amount, parse_decimal,
         time_zone_problem,
@@ -393,7 +393,7 @@ enum NoTime {
 /// Reads a moment, or a time by the clocks of the event's zone. A time that comes twice there, when
 /// clocks are set back, is its first one.
 fn parse_time(text: &str, zone: Option<Tz>) -> Result<DateTime<Utc>, NoTime> {
-    read_time(text, zone).map(storable)
+    read_time(text, zone).map(without_leap_second)
 }
 
 fn read_time(text: &str, zone: Option<Tz>) -> Result<DateTime<Utc>, NoTime> {

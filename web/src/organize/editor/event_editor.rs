@@ -88,10 +88,8 @@ pub(crate) fn EventEditor(
         is_editor && editor.event.with(|managed| managed.event.status != EventStatus::Cancelled)
     });
     let status = Memo::new(move |_| editor.event.with(|managed| managed.event.status));
-    // The buttons of the status before may have had the focus. One in a dialog that closes keeps it
-    // until the next frame is drawn.
-    let after_frame = || request_animation_frame(|| request_animation_frame(focus_on_sales));
-    Effect::watch(move || status.get(), move |_, _, _| after_frame(), false);
+    // The buttons of the status before may have had the focus.
+    Effect::watch(move || status.get(), |_, _, _| request_animation_frame(focus_on_sales), false);
     let slug = organizer.slug.clone();
     view! {
         <nav class="crumbs" aria-label="Breadcrumb">
