@@ -134,12 +134,12 @@ impl Attempts {
     }
 }
 
-/// What becomes of a job whose attempt failed.
+/// Decides what becomes of a job whose attempt failed.
 fn after_failure(failure: &(dyn Error + Send + Sync + 'static), attempts: u32) -> Settlement {
-    if let Some(TooEarly { pause, .. }) = failure.downcast_ref() {
-        return Settlement::Defer { pause: retry_policy::jittered(*pause) };
-    }
     let error = failure.to_string();
+    if let Some(TooEarly { pause, .. }) = failure.downcast_ref() {
+        return Settlement::Defer { pause: retry_policy::jittered(*pause), reason: error };
+    }
     match failure.is::<Final>() || retry_policy::was_last(attempts) {
         true => Settlement::GiveUp { error },
         false => Settlement::Retry { pause: retry_policy::pause(attempts), error },

@@ -23,6 +23,7 @@ pub struct Final(pub String);
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
 pub struct TooEarly {
+    /// Operators see it in the list of jobs, so it must not name a person.
     pub reason: String,
     /// How long the job waits for its next attempt.
     pub pause: Duration,

@@ -239,7 +239,7 @@ pub(super) enum Settlement {
     /// The attempt was stopped and does not count.
     GiveBack,
     /// It is too early for the job. The attempt does not count; another one follows after the pause.
-    Defer { pause: Duration },
+    Defer { pause: Duration, reason: String },
     /// The attempt failed; another one follows after the pause.
     Retry { pause: Duration, error: String },
     /// The last attempt failed. The job waits for an operator.
@@ -265,11 +265,11 @@ pub(super) async fn settle(
              WHERE id = $1 AND lease_id = $2 AND @unsynced",
             [id, lease],
         ),
-        Settlement::Defer { pause } => statement(
+        Settlement::Defer { pause, reason } => statement(
             backend,
-            "UPDATE jobs SET run_at = @later, lease_id = NULL, attempts = attempts - 1 \
-             WHERE id = $2 AND lease_id = $3 AND @unsynced",
-            [millis(*pause).into(), id, lease],
+            "UPDATE jobs SET run_at = @later, lease_id = NULL, attempts = attempts - 1, \
+             last_error = $4 WHERE id = $2 AND lease_id = $3 AND @unsynced",
+            [millis(*pause).into(), id, lease, shortened(reason).into()],
         ),
         Settlement::Retry { pause, error } => statement(
             backend,
