@@ -17,7 +17,7 @@ impl Accounts {
         let users: Vec<(UserId, String)> =
             (1..=count).map(|number| (UserId::new(), format!("Load user {number}"))).collect();
         let ids = users.iter().map(|(id, _)| *id).collect();
-        self.ensure_generated_users(users).await?;
+        self.ensure_generated_users(users, true).await?;
         Ok(ids)
     }
 
@@ -29,6 +29,7 @@ impl Accounts {
     pub(crate) async fn ensure_generated_users(
         &self,
         users: Vec<(UserId, String)>,
+        reminders: bool,
     ) -> Result<u64, AccountsError> {
         let password_hash = self.passwords.hash(nobodys_password()).await?;
         let now = self.clock.now();
@@ -36,7 +37,8 @@ impl Accounts {
             .into_iter()
             .map(|(id, name)| {
                 let email = format!("load-{id}@example.test");
-                user::Model { id, ..verified_user(email, name, password_hash.clone(), now) }
+                let user = verified_user(email, name, password_hash.clone(), now);
+                user::Model { id, reminders, ..user }
             })
             .collect();
         let tx = self.db.begin().await?;

@@ -208,16 +208,13 @@ async fn seed(args: SeedArgs) -> Result<ExitCode> {
             let _ = writeln!(io::stderr(), "{line}");
         })
         .await?;
+        let why = match filled == seed::Filled::default() {
+            true => ", because there are as many already",
+            false => "",
+        };
         report += &format!(
-            "{url}: added {} generated events, {} users and {} bookings{}\n",
-            filled.events,
-            filled.users,
-            filled.bookings,
-            if filled == seed::Filled::default() {
-                ", because there are as many already"
-            } else {
-                ""
-            }
+            "{url}: added {} generated events, {} users and {} bookings{why}\n",
+            filled.events, filled.users, filled.bookings
         );
         if filled.unbooked > 0 {
             report += &format!(

@@ -163,7 +163,7 @@ pub async fn fill(
     }
     renew_search_keys(&services.db).await?;
     let names = (0..users).map(|number| (user_id(number), format!("Generated user {number}")));
-    filled.users = services.accounts.ensure_generated_users(names.collect()).await?;
+    filled.users = services.accounts.ensure_generated_users(names.collect(), false).await?;
 
     let pairs = (0..size.bookings).map(|number| user_and_event(number, size.events, users));
     let mut booking = stream::iter(pairs)
