@@ -1,4 +1,5 @@
-//! The only source of the current time, so that tests can move it.
+//! Times: the only source of the current one, so that tests can move it, and those that are read from
+//! texts.
 
 use std::sync::{
     Arc,

@@ -182,7 +182,9 @@ impl From<CheckInOutcome> for CheckInResult {
                 message: "This ticket is for another event.".to_owned(),
             }),
             CheckInOutcome::NotATicket => Self::NotATicket(NotATicket {
-                message: "This is neither the code of a ticket nor the reference of a booking of this event.".to_owned(),
+                message: "This is neither the code of a ticket nor the reference of a booking of \
+                          this event."
+                    .to_owned(),
             }),
         }
     }

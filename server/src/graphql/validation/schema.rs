@@ -197,24 +197,22 @@ impl Schema {
     /// The types that have a field, among those whose objects can be found where a union or an interface
     /// is expected: interfaces if there are any, and else objects. They are in the order of their names.
     pub(super) fn narrower_types_with(&self, expected: &str, field: &str) -> Vec<&str> {
-        let has_field = |name: &str| self.find_field(name, field).is_some();
-        let (mut interfaces, mut objects) = (Vec::new(), Vec::new());
-        for (name, of) in &self.types {
-            match of {
-                NamedType::Object(_) if self.is_possible(name, expected) => objects.push(&**name),
-                NamedType::Interface { possible, .. }
-                    if possible.iter().any(|object| self.is_possible(object, expected)) =>
-                {
-                    interfaces.push(&**name);
+        let candidates = self.types.iter().filter(|(name, of)| {
+            let is_narrower = match of {
+                NamedType::Object(_) => self.is_possible(name, expected),
+                NamedType::Interface { possible, .. } => {
+                    possible.iter().any(|object| self.is_possible(object, expected))
                 }
-                _ => {}
-            }
-        }
-        interfaces.retain(|name| has_field(name));
-        objects.retain(|name| has_field(name));
-        let mut found = if interfaces.is_empty() { objects } else { interfaces };
-        found.sort_unstable();
-        found
+                _ => false,
+            };
+            is_narrower && self.find_field(name, field).is_some()
+        });
+        let (interfaces, objects): (Vec<_>, Vec<_>) =
+            candidates.partition(|(_, of)| matches!(of, NamedType::Interface { .. }));
+        let found = if interfaces.is_empty() { objects } else { interfaces };
+        let mut names: Vec<&str> = found.into_iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names
     }
 
     /// The names of the fields at the roots of operations.

@@ -84,10 +84,9 @@ pub(crate) fn EventEditor(
     });
     Effect::watch(move || sold.get(), move |_, _, _| reread_takings(), false);
     let title = Signal::derive(move || editor.event.with(|managed| managed.event.title.clone()));
-    let is_editable = Memo::new(move |_| {
-        is_editor && editor.event.with(|managed| managed.event.status != EventStatus::Cancelled)
-    });
     let status = Memo::new(move |_| editor.event.with(|managed| managed.event.status));
+    let is_cancelled = Memo::new(move |_| status.get() == EventStatus::Cancelled);
+    let is_editable = move || is_editor && !is_cancelled.get();
     // The buttons of the status before may have had the focus.
     Effect::watch(move || status.get(), |_, _, _| request_animation_frame(focus_on_sales), false);
     let slug = organizer.slug.clone();
@@ -106,8 +105,7 @@ pub(crate) fn EventEditor(
             <Sales event=editor.event />
             <div class="edited">
                 {move || {
-                    is_editable
-                        .get()
+                    is_editable()
                         .then(|| {
                             view! {
                                 <EditForm editor />
@@ -116,7 +114,7 @@ pub(crate) fn EventEditor(
                         })
                 }}
             </div>
-            <Show when=move || status.get() != EventStatus::Cancelled>
+            <Show when=move || !is_cancelled.get()>
                 <Preview state=form sold />
             </Show>
         </div>
