@@ -12,10 +12,10 @@ pub(super) struct CreateOrganizerMutation;
 
 #[Object]
 impl CreateOrganizerMutation {
-    /// Founds an organizer, whose owner is the signed-in user.
+    /// Creates an organizer, whose owner is the signed-in user.
     ///
     /// Errors: `UNAUTHENTICATED`, `BAD_USER_INPUT`, `RATE_LIMITED`, `UNAVAILABLE`; `FORBIDDEN` if
-    /// the user owns too many organizers, or if only the operator of this server founds them.
+    /// the user owns too many organizers, or if only the operator of this server creates them.
     async fn create_organizer(
         &self,
         ctx: &Context<'_>,

@@ -383,7 +383,7 @@ impl From<OrganizersError> for ApiError {
             OrganizersError::NoSuchUser => Self::no_such_account(),
             OrganizersError::NotAllowed => Self::not_permitted(),
             OrganizersError::OnlyByInvitation => Self::Forbidden(
-                "Only the operator of this server founds organizers. Ask them for an invitation.",
+                "Only the operator of this server creates organizers. Ask them for an invitation.",
             ),
             OrganizersError::TooManyOrganizers => {
                 Self::Forbidden("You own as many organizers as one person may found.")

@@ -147,7 +147,7 @@ impl User {
         Ok(found.into_iter().map(Organizer).collect())
     }
 
-    /// Whether the server lets this person found organizers. Otherwise only its operator does.
+    /// Whether the server lets this person create organizers. Otherwise only its operator does.
     async fn can_create_organizers(&self, ctx: &Context<'_>) -> bool {
         ctx.data_unchecked::<Organizers>().anyone_may_found()
     }

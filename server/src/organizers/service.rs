@@ -1,4 +1,4 @@
-//! Founds, finds and changes organizers, and says who may do what.
+//! Creates, finds and changes organizers, and says who may do what.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub enum OrganizersError {
     NoSuchUser,
     #[error("the member's role does not allow this")]
     NotAllowed,
-    #[error("only the operator founds organizers")]
+    #[error("only the operator creates organizers")]
     OnlyByInvitation,
     #[error("the person owns as many organizers as one may found")]
     TooManyOrganizers,
@@ -176,7 +176,7 @@ impl Organizers {
         Ok(self.role(membership).await?.is_some_and(|role| action.is_allowed_to(role)))
     }
 
-    /// Whether everybody who is signed in may found organizers.
+    /// Whether everybody who is signed in may create organizers.
     pub(crate) fn anyone_may_found(&self) -> bool {
         match self.settings.organizers {
             Founders::Anyone => true,
@@ -184,7 +184,7 @@ impl Organizers {
         }
     }
 
-    /// Founds an organizer, whose owner is the founder. Without a slug, it gets one that is made
+    /// Creates an organizer, whose owner is the founder. Without a slug, it gets one that is made
     /// from its name.
     pub(crate) async fn found(
         &self,

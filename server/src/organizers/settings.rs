@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 /// Settings for organizers.
 #[derive(Clone, Debug, Args)]
 pub struct OrganizerArgs {
-    /// Who may found organizers: anyone who is signed in, or only the operator, who invites people
+    /// Who may create organizers: anyone who is signed in, or only the operator, who invites people
     /// with `rowlock organizers create`
     #[arg(long, env, value_enum, default_value_t = Founders::Anyone)]
     pub organizers: Founders,
@@ -41,7 +41,7 @@ pub struct OrganizerArgs {
     pub max_events_per_organizer: u32,
 }
 
-/// Who may found organizers.
+/// Who may create organizers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Founders {
     /// Everybody who is signed in

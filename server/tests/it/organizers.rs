@@ -75,7 +75,7 @@ pub(crate) async fn people(app: &App, count: u32) -> Vec<Person> {
     people
 }
 
-/// Founds an organizer and returns its id.
+/// Creates an organizer and returns its id.
 pub(crate) async fn found(app: &App, owner: &Person, name: &str) -> String {
     let input = json!({ "input": { "name": name } });
     let founded = app.data(Some(&owner.token), CREATE, input).await;

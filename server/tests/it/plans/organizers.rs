@@ -1,4 +1,4 @@
-//! What organizers do: they found an organizer, manage its events, and see who comes.
+//! What organizers do: they create an organizer, manage its events, and see who comes.
 
 use std::time::Duration;
 

@@ -46,7 +46,7 @@ fn Home() -> impl IntoView {
         |_| {},
     );
     // Who can't found any sees no form that would be refused.
-    let can_found =
+    let can_create =
         Memo::new(move |_| organizers.with(|state| Some(state.data()?.can_create_organizers)));
     view! {
         <PageHeading title="Your organizers" />
@@ -88,7 +88,7 @@ fn Home() -> impl IntoView {
                     }
                 })
         }}
-        {move || (can_found.get() != Some(false)).then(|| view! { <FoundForm /> })}
+        {move || (can_create.get() != Some(false)).then(|| view! { <CreateForm /> })}
     }
 }
 
@@ -106,9 +106,9 @@ fn organizer_row(organizer: ManagedOrganizer) -> impl IntoView {
     }
 }
 
-/// Founds an organizer and opens the list of its events.
+/// Creates an organizer and opens the list of its events.
 #[component]
-fn FoundForm() -> impl IntoView {
+fn CreateForm() -> impl IntoView {
     let session = Session::from_context();
     let toasts = Toasts::from_context();
     let navigate = use_navigate();
@@ -167,8 +167,8 @@ fn FoundForm() -> impl IntoView {
         });
     };
     view! {
-        <section class="section" aria-labelledby="found-title">
-            <h2 id="found-title">"Create an organizer"</h2>
+        <section class="section" aria-labelledby="create-title">
+            <h2 id="create-title">"Create an organizer"</h2>
             <OrganizerForm
                 name
                 slug
@@ -182,5 +182,5 @@ fn FoundForm() -> impl IntoView {
     }
 }
 
-const ONLY_OPERATOR: &str = "Only the operator of this site can found organizers. Ask them to make \
+const ONLY_OPERATOR: &str = "Only the operator of this site can create organizers. Ask them to make \
                              you the owner of one, or ask an owner to make you a member.";

@@ -54,7 +54,7 @@ fn start_in(days: u64) -> String {
     (Utc::now() + Days::new(days)).format("%Y-%m-%dT19:30").to_string()
 }
 
-/// Founds an organizer and saves a draft. Returns the event's id.
+/// Creates an organizer and saves a draft. Returns the event's id.
 async fn save_draft(owner: &Browser) -> String {
     owner.fill("name", "Blue Door").await;
     owner.click_label("Create organizer").await;
