@@ -32,6 +32,7 @@ mod m20261128_000023_check_ins;
 mod m20261128_000024_event_reminders;
 mod m20261129_000025_keys_of_events;
 mod m20261129_000026_texts_by_date;
+mod m20261130_000027_bookings_of_deleted_accounts;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -67,6 +68,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000024_event_reminders::Migration),
             Box::new(m20261129_000025_keys_of_events::Migration),
             Box::new(m20261129_000026_texts_by_date::Migration),
+            Box::new(m20261130_000027_bookings_of_deleted_accounts::Migration),
         ]
     }
 }

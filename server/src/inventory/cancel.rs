@@ -50,13 +50,6 @@ impl CommandScope for Cancel {
         self.event_id
     }
 
-    fn user_id(&self) -> Option<UserId> {
-        match self.by {
-            Canceller::Buyer(user_id) | Canceller::RemovedBuyer(user_id) => Some(user_id),
-            Canceller::Organizer { .. } => None,
-        }
-    }
-
     fn add_needed_bookings(&self, needed: &mut NeededBookings, _is_retry: bool) {
         needed.by_id.push(self.booking_id);
     }
@@ -77,10 +70,10 @@ impl Command for Cancel {
     type Outcome = CancelOutcome;
 
     fn decide(&self, ledger: &mut Ledger) -> Result<CancelOutcome, Rejection> {
-        let user_id = self.user_id();
-        if user_id.is_some_and(|user_id| !ledger.user_exists(user_id)) {
-            return Err(Rejection::NoSuchUser);
-        }
+        let user_id = match self.by {
+            Canceller::Buyer(user_id) | Canceller::RemovedBuyer(user_id) => Some(user_id),
+            Canceller::Organizer { .. } => None,
+        };
         // Another user's booking looks like one that does not exist.
         let booking = ledger
             .booking(self.booking_id)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rowlock_entities::{BookingId, EventId, UserId, booking, event};
+use rowlock_entities::{BookingId, EventId, booking, event};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -26,10 +26,6 @@ pub(crate) struct CancelEvent {
 impl CommandScope for CancelEvent {
     fn event_id(&self) -> EventId {
         self.event_id
-    }
-
-    fn user_id(&self) -> Option<UserId> {
-        None
     }
 
     fn add_needed_bookings(&self, _: &mut NeededBookings, _is_retry: bool) {}
@@ -139,10 +135,6 @@ impl CancelBookingsOfEvent {
 impl CommandScope for CancelBookingsOfEvent {
     fn event_id(&self) -> EventId {
         self.event_id
-    }
-
-    fn user_id(&self) -> Option<UserId> {
-        None
     }
 
     fn add_needed_bookings(&self, needed: &mut NeededBookings, _is_retry: bool) {

@@ -1,6 +1,8 @@
 //! The interface that all commands to the inventory share, and their errors.
 
-use rowlock_entities::{BookingId, EventId, UserId};
+use std::collections::HashSet;
+
+use rowlock_entities::{BookingId, EventId, OrganizerId, UserId, event};
 use sea_orm::DbErr;
 
 use super::{ledger::Ledger, needed_bookings::NeededBookings};
@@ -37,8 +39,10 @@ pub(crate) trait CommandScope: Send + Sync + 'static {
         ids.push(self.event_id());
     }
 
-    /// The user who requests this and must exist. `None` if nobody does, as when a time is over.
-    fn user_id(&self) -> Option<UserId>;
+    /// The user for whom the command books, who must have an account.
+    fn user_id(&self) -> Option<UserId> {
+        None
+    }
 
     /// Adds the bookings that the decision depends on. With `is_retry`, an earlier attempt may
     /// already have committed the command.
@@ -46,6 +50,10 @@ pub(crate) trait CommandScope: Send + Sync + 'static {
 
     /// Adds the events whose covers the decision depends on.
     fn add_needed_covers(&self, _ids: &mut Vec<EventId>) {}
+
+    /// Adds the organizers whose events the command adds or edits; `events` are those that were
+    /// locked. They keep their members until the transaction ends.
+    fn add_organizers(&self, _events: &[event::Model], _ids: &mut HashSet<OrganizerId>) {}
 
     /// Adds the bookings whose check-ins the decision depends on. They are locked, so that no ticket
     /// of theirs is checked in before the transaction ends.
@@ -62,6 +70,7 @@ pub enum Rejection {
     NoSuchEvent,
     /// There is no such booking, or it belongs to another user, which a caller must not learn.
     NoSuchBooking,
+    /// The user has no account, or not any more.
     NoSuchUser,
     /// The idempotency key belongs to a booking of another quantity.
     IdempotencyKeyReused,

@@ -1,6 +1,6 @@
 //! Adds one event.
 
-use rowlock_entities::{EventId, UserId, event};
+use rowlock_entities::{EventId, event};
 
 use super::{
     command::{Command, CommandScope, Rejection},
@@ -19,10 +19,6 @@ pub(crate) struct EventCreated;
 impl CommandScope for CreateEvent {
     fn event_id(&self) -> EventId {
         self.0.id
-    }
-
-    fn user_id(&self) -> Option<UserId> {
-        None
     }
 
     fn add_needed_bookings(&self, _: &mut NeededBookings, _is_retry: bool) {}

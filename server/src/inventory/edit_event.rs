@@ -1,8 +1,8 @@
 //! Edits or publishes an event.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
-use rowlock_entities::{EventId, UserId, event};
+use rowlock_entities::{EventId, OrganizerId, event};
 
 use super::{
     command::{Command, CommandScope, Rejection},
@@ -100,11 +100,12 @@ impl CommandScope for EditEvent {
         self.event_id
     }
 
-    fn user_id(&self) -> Option<UserId> {
-        None
-    }
-
     fn add_needed_bookings(&self, _: &mut NeededBookings, _is_retry: bool) {}
+
+    fn add_organizers(&self, events: &[event::Model], ids: &mut HashSet<OrganizerId>) {
+        let event = events.iter().find(|event| event.id == self.event_id);
+        ids.extend(event.map(|event| event.organizer_id));
+    }
 
     fn only_takes_tickets(&self) -> bool {
         false
@@ -115,9 +116,14 @@ impl Command for EditEvent {
     type Outcome = EditOutcome;
 
     /// An edit that is made already is not made again: an earlier attempt may have committed it, and
-    /// its answer may be lost.
+    /// its answer may be lost. An event whose last member has left since the permission was checked
+    /// looks like none, as to everybody who is no member. Else, nobody could take it off sale.
     fn decide(&self, ledger: &mut Ledger) -> Result<EditOutcome, Rejection> {
-        let event = Arc::clone(ledger.event(self.event_id).ok_or(Rejection::NoSuchEvent)?);
+        let event = ledger.event(self.event_id).ok_or(Rejection::NoSuchEvent)?;
+        if ledger.is_deserted(event.organizer_id) {
+            return Err(Rejection::NoSuchEvent);
+        }
+        let event = Arc::clone(event);
         let is_made_already = || has_same_values(&event, &self.edit.apply(&event));
         if event.revision != self.revision && event.status != event::Status::Cancelled {
             let may_be_own = event.revision == self.revision.saturating_add(1);
@@ -172,6 +178,20 @@ mod tests {
         *,
     };
     use crate::events::{Price, closed_reason};
+
+    #[test]
+    fn nobody_edits_what_no_member_could_take_off_sale() {
+        let mut world = world(5);
+        world.event.status = event::Status::Draft;
+        let deserted = HashSet::from([world.event.organizer_id]);
+        let mut ledger = world.ledger(vec![]).with_deserted(deserted);
+        for edit in [world.publish(1), world.edit(1, total(6))] {
+            assert_eq!(ledger.decide(&edit), Err(Rejection::NoSuchEvent));
+        }
+        let mut organizers = HashSet::new();
+        world.publish(1).add_organizers(&[world.event.clone()], &mut organizers);
+        assert_eq!(organizers, HashSet::from([world.event.organizer_id]));
+    }
 
     fn edited(decision: Result<EditOutcome, Rejection>) -> Arc<event::Model> {
         match decision {

@@ -1,8 +1,8 @@
 //! Adds and edits many events of one organizer: all of them or none.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
-use rowlock_entities::{EventId, UserId, event};
+use rowlock_entities::{EventId, OrganizerId, event};
 
 use super::{
     command::{Command, CommandScope, Rejection},
@@ -15,6 +15,7 @@ use crate::events::{EventChanges, EventProblem, problems};
 /// Adds and edits events. The caller has checked the permission and each value by itself.
 #[derive(Clone, Debug)]
 pub(crate) struct ImportEvents {
+    pub(crate) organizer: OrganizerId,
     /// At least one.
     pub(crate) events: Vec<ImportedEvent>,
 }
@@ -58,11 +59,11 @@ impl CommandScope for ImportEvents {
         ids.extend(self.events.iter().map(ImportedEvent::event_id));
     }
 
-    fn user_id(&self) -> Option<UserId> {
-        None
-    }
-
     fn add_needed_bookings(&self, _: &mut NeededBookings, _is_retry: bool) {}
+
+    fn add_organizers(&self, _: &[event::Model], ids: &mut HashSet<OrganizerId>) {
+        ids.insert(self.organizer);
+    }
 
     fn only_takes_tickets(&self) -> bool {
         false
@@ -72,7 +73,11 @@ impl CommandScope for ImportEvents {
 impl Command for ImportEvents {
     type Outcome = ImportOutcome;
 
+    /// The last member may have left since the permission was checked.
     fn decide(&self, ledger: &mut Ledger) -> Result<ImportOutcome, Rejection> {
+        if ledger.is_deserted(self.organizer) {
+            return Err(Rejection::NoSuchEvent);
+        }
         let mut refused = Vec::new();
         let (mut created, mut updated, mut unchanged) = (0, 0, 0);
         // Nothing in the ledger changes until all are known to be possible.
@@ -163,7 +168,7 @@ mod tests {
     }
 
     fn import(events: Vec<ImportedEvent>) -> ImportEvents {
-        ImportEvents { events }
+        ImportEvents { organizer: OrganizerId(uuid::Uuid::nil()), events }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use rowlock_entities::{
-    BookingId, EventId, UserId, booking,
+    BookingId, EventId, OrganizerId, UserId, booking,
     cover::{self, Hash},
     event, event_reminder,
 };
@@ -50,6 +50,8 @@ pub(crate) struct Ledger {
     changed_covers: HashMap<EventId, Option<NewCover>>,
     /// The highest number of a ticket that was checked in, for bookings that have one.
     used_tickets: HashMap<BookingId, i32>,
+    /// Those of the commands' organizers that have no members.
+    deserted: HashSet<OrganizerId>,
 }
 
 /// The changes that a batch's decisions make.
@@ -111,6 +113,7 @@ impl Ledger {
             covers: HashMap::new(),
             changed_covers: HashMap::new(),
             used_tickets: HashMap::new(),
+            deserted: HashSet::new(),
         };
         for booking in bookings {
             ledger.index(booking);
@@ -132,6 +135,13 @@ impl Ledger {
         self
     }
 
+    /// Adds those of the commands' organizers that have no members. The others keep theirs until the
+    /// transaction ends.
+    pub(super) fn with_deserted(mut self, organizers: HashSet<OrganizerId>) -> Self {
+        self.deserted = organizers;
+        self
+    }
+
     /// The time at which the whole batch is decided.
     pub(super) fn now(&self) -> DateTime<Utc> {
         self.now
@@ -139,6 +149,11 @@ impl Ledger {
 
     pub(super) fn user_exists(&self, user_id: UserId) -> bool {
         self.users.as_ref().is_none_or(|users| users.contains(&user_id))
+    }
+
+    /// Whether nobody is a member of the organizer any more.
+    pub(super) fn is_deserted(&self, organizer: OrganizerId) -> bool {
+        self.deserted.contains(&organizer)
     }
 
     pub(super) fn events(&self) -> impl Iterator<Item = &event::Model> {

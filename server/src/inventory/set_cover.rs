@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rowlock_entities::{EventId, UserId, event};
+use rowlock_entities::{EventId, event};
 
 use super::{
     command::{Command, CommandScope, Rejection},
@@ -23,10 +23,6 @@ pub(crate) struct SetCover {
 impl CommandScope for SetCover {
     fn event_id(&self) -> EventId {
         self.event_id
-    }
-
-    fn user_id(&self) -> Option<UserId> {
-        None
     }
 
     fn add_needed_bookings(&self, _: &mut NeededBookings, _is_retry: bool) {}

@@ -292,8 +292,13 @@ impl Settler {
             ids if ids.is_empty() => HashMap::new(),
             ids => store::find_used_tickets(&tx, ids).await?,
         };
+        let deserted = match sub_batch.organizers(&events) {
+            ids if ids.is_empty() => ids,
+            ids => store::find_deserted(&tx, ids).await?,
+        };
         let mut ledger = Ledger::new(self.clock.now(), users, events, bookings)
             .with_covers(covers)
+            .with_deserted(deserted)
             .with_used_tickets(used_tickets);
         let counts_before: Vec<TicketCount> = ledger.events().map(TicketCount::of).collect();
         let progress = sub_batch.decide_all(&mut ledger);

@@ -11,7 +11,8 @@ use std::{
 };
 
 use rowlock_entities::{
-    BookingId, EventId, UserId, booking, check_in, event, event_reminder, user,
+    BookingId, EventId, OrganizerId, UserId, booking, check_in, event, event_reminder, organizer,
+    organizer_member, user,
 };
 use sea_orm::{
     ActiveEnum, ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait,
@@ -50,8 +51,8 @@ pub(super) async fn lock_events(
     select.all(tx).await
 }
 
-/// Finds out which of these users exist. With `skips_locked`, users that another transaction may
-/// delete are left out; the others are locked as the database locks the users of new bookings. A lock also
+/// Finds out which of these users have an account. With `skips_locked`, users that another transaction
+/// may delete are left out; the others are locked as the database locks the users of new bookings. A lock also
 /// makes the commit wait for a synchronous standby, even if all events were skipped. So no booking is
 /// acknowledged that only the primary has.
 pub(super) async fn find_existing_users(
@@ -60,17 +61,47 @@ pub(super) async fn find_existing_users(
     skips_locked: bool,
 ) -> Result<HashSet<UserId>, DbErr> {
     let ids = ids.into_iter().map(|id| id.0);
-    let select = user::Entity::find().select_only().column(user::Column::Id).filter(any_of(
-        tx.get_database_backend(),
-        user::Column::Id,
-        ids,
-    ));
+    let select = user::Entity::find()
+        .select_only()
+        .column(user::Column::Id)
+        .filter(any_of(tx.get_database_backend(), user::Column::Id, ids))
+        .filter(user::Column::DeletedAt.is_null());
     let select = match skips_locked {
         false => select,
         true => select.lock_with_behavior(LockType::KeyShare, LockBehavior::SkipLocked),
     };
     let found: Vec<UserId> = select.into_tuple().all(tx).await?;
     Ok(found.into_iter().collect())
+}
+
+/// Finds out which of these organizers have no members. The others can't lose any before the
+/// transaction ends: whoever changes members locks the organizer first. Organizers are locked after
+/// events and in the order of their ids.
+pub(super) async fn find_deserted(
+    tx: &impl ConnectionTrait,
+    mut organizers: HashSet<OrganizerId>,
+) -> Result<HashSet<OrganizerId>, DbErr> {
+    let backend = tx.get_database_backend();
+    let ids = || organizers.iter().map(|id| id.0);
+    // SQLite has one writer at a time.
+    if backend == DbBackend::Postgres {
+        let lock = organizer::Entity::find()
+            .select_only()
+            .column(organizer::Column::Id)
+            .filter(any_of(backend, organizer::Column::Id, ids()))
+            .order_by_asc(organizer::Column::Id)
+            .lock(LockType::Share);
+        lock.into_tuple::<OrganizerId>().all(tx).await?;
+    }
+    let with_members = organizer_member::Entity::find()
+        .select_only()
+        .column(organizer_member::Column::OrganizerId)
+        .filter(any_of(backend, organizer_member::Column::OrganizerId, ids()))
+        .distinct();
+    for organizer in with_members.into_tuple::<OrganizerId>().all(tx).await? {
+        organizers.remove(&organizer);
+    }
+    Ok(organizers)
 }
 
 /// Finds the highest number of a ticket that was checked in, for these bookings.

@@ -5,7 +5,7 @@ use std::{
     iter::zip,
 };
 
-use rowlock_entities::{BookingId, EventId, UserId};
+use rowlock_entities::{BookingId, EventId, OrganizerId, UserId, event};
 
 use super::{
     command::{InventoryError, Rejection},
@@ -107,6 +107,15 @@ impl SubBatch {
         let mut ids = Vec::new();
         for command in &self.commands {
             command.scope().add_needed_covers(&mut ids);
+        }
+        ids
+    }
+
+    /// The organizers whose events the commands add or edit.
+    pub(super) fn organizers(&self, events: &[event::Model]) -> HashSet<OrganizerId> {
+        let mut ids = HashSet::new();
+        for command in &self.commands {
+            command.scope().add_organizers(events, &mut ids);
         }
         ids
     }

@@ -78,7 +78,7 @@ impl<'a> Import<'a> {
         let mut attempt = 1;
         loop {
             let events = self.rows.iter().map(|row| self.imported_event(row)).collect();
-            match inventory.carry_out(ImportEvents { events }).await {
+            match inventory.carry_out(ImportEvents { organizer: self.organizer, events }).await {
                 Ok(ImportOutcome::Imported { created, updated, unchanged }) => {
                     return Ok(Imported { created, updated, unchanged });
                 }

@@ -1,8 +1,8 @@
 //! Deletes an account: the person at once, and then their bookings of coming events.
 //!
 //! Bookings of events that have begun stay, for the organizers' figures, and name nobody. The others
-//! are cancelled by a job. It is written twice: an access token is good for some minutes after its
-//! account was deleted, and what it books is cancelled once it has expired.
+//! are cancelled by a job. The database refuses new ones, although an access token is good for some
+//! minutes after its account was deleted.
 
 use std::time::Duration;
 
@@ -89,6 +89,7 @@ impl PersonalData {
             after: None,
             next: Vec::new(),
         };
+        // A sign-in that is under way may still begin a session. The later job deletes it.
         let until_tokens_expire =
             ACCESS_TOKEN_LIFETIME.to_std().unwrap_or_default() + CLOCK_TOLERANCE;
         let jobs = vec![NewJob::new(&job)?, NewJob::new(&job)?.delayed_by(until_tokens_expire)];

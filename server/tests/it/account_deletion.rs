@@ -6,7 +6,7 @@ use chrono::{Duration, Utc};
 use futures_util::future::join_all;
 use reqwest::{Response, StatusCode, header};
 use rowlock_entities::{
-    EventId, account_token, booking, job, organizer_member, refresh_token, session, user,
+    EventId, account_token, event, job, organizer_member, refresh_token, session, user,
 };
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
@@ -15,7 +15,10 @@ use tempfile::TempDir;
 use crate::{
     app::{App, BOOK, error_code, refresh_cookie},
     commands::one_line_error,
+    database::Engine,
+    door::wait_until_blocked,
     mail_files::{last_mail_to, mails_to},
+    managed_events::{Host, mutation},
     on_both_engines,
     organizers::{CREATE, SET_MEMBER},
     program::rowlock_command,
@@ -33,7 +36,8 @@ const TIMEOUT: StdDuration = StdDuration::from_secs(20);
 on_both_engines! {
     deleting_an_account_leaves_nothing_that_names_the_person
     coming_bookings_are_cancelled_and_those_of_events_that_have_begun_stay
-    an_access_token_that_outlives_its_account_keeps_no_booking
+    an_access_token_that_outlives_its_account_books_nothing
+    nobody_keeps_what_they_book_while_their_account_is_deleted
     the_last_owner_of_an_organizer_cannot_leave_by_deletion
     an_organizer_with_nothing_to_come_is_left_by_its_only_member
     an_account_is_deleted_once_even_if_two_requests_ask_at_once
@@ -182,23 +186,41 @@ async fn coming_bookings_are_cancelled_and_those_of_events_that_have_begun_stay(
     app.assert_nothing_oversold().await;
 }
 
-async fn an_access_token_that_outlives_its_account_keeps_no_booking(app: App) {
+async fn an_access_token_that_outlives_its_account_books_nothing(app: App) {
     let ann = register(&app, "ann@example.org").await;
     assert_eq!(delete(&app, &ann.token, "passw0rd").await["data"]["deleteAccount"], true);
-    until_jobs_are_done(&app, 1).await;
     let event = app.event("Concert", 10).await;
-    booked(&app, &ann.token, &event).await;
-    assert_eq!(app.remaining_tickets(&event).await, 8);
-    let later = job::Entity::find().one(app.db()).await.unwrap().unwrap();
-    let wait = later.run_at - later.created_at;
-    assert!(wait > Duration::minutes(15) && wait < Duration::minutes(17), "{wait}");
-    app.execute_sql("UPDATE jobs SET run_at = created_at").await;
-    until_jobs_are_done(&app, 0).await;
-    assert_eq!(app.remaining_tickets(&event).await, 10);
-    let id = EventId(event.parse().unwrap());
-    let bookings = booking::Entity::find().filter(booking::Column::EventId.eq(id));
-    let booking = bookings.one(app.db()).await.unwrap().unwrap();
-    assert_eq!(booking.status, booking::Status::Cancelled);
+    let users = app.users(6).await;
+    let book = async |token: &str| {
+        app.send(Some(token), BOOK, json!({ "input": { "eventId": event } })).await
+    };
+    let others = join_all(users.iter().map(|user| book(user)));
+    let (refused, booked) = tokio::join!(book(&ann.token), others);
+    assert_eq!(code(&refused), "UNAUTHENTICATED", "{refused}");
+    for answer in booked {
+        assert_eq!(answer["data"]["bookEvent"]["__typename"], "BookEventSuccess", "{answer}");
+    }
+    assert_eq!(app.remaining_tickets(&event).await, 4);
+    app.assert_nothing_oversold().await;
+}
+
+async fn nobody_keeps_what_they_book_while_their_account_is_deleted(app: App) {
+    let event = app.event("Concert", 100).await;
+    for round in 0..8 {
+        let ann = register(&app, &format!("ann{round}@example.org")).await;
+        let input = json!({ "input": { "eventId": event } });
+        let (deleted, answer) = tokio::join!(
+            delete(&app, &ann.token, "passw0rd"),
+            app.send(Some(&ann.token), BOOK, input)
+        );
+        assert_eq!(deleted["data"]["deleteAccount"], true, "{deleted}");
+        let is_booked = answer["data"]["bookEvent"]["__typename"] == "BookEventSuccess";
+        assert!(is_booked || code(&answer) == "UNAUTHENTICATED", "{answer}");
+    }
+    // Those that run once the tokens have expired still wait.
+    until_jobs_are_done(&app, 8).await;
+    assert_eq!(app.remaining_tickets(&event).await, 100);
+    app.assert_nothing_oversold().await;
 }
 
 async fn the_last_owner_of_an_organizer_cannot_leave_by_deletion(app: App) {
@@ -264,6 +286,32 @@ async fn nobody_is_made_a_member_while_their_account_is_deleted(app: App) {
         let left = organizer_member::Entity::find().filter(of_ann).count(app.db()).await.unwrap();
         assert_eq!(left, 0, "{added}");
     }
+}
+
+/// A publication waits for its event while the only owner leaves.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_event_is_published_that_nobody_could_take_off_sale() {
+    let app = App::start(Engine::Postgres).await;
+    let ann = register(&app, "ann@example.org").await;
+    let organizer: uuid::Uuid = found(&app, &ann.token, "Blue Door").await.parse().unwrap();
+    let host = Host::of(organizer.into(), ann.token.clone());
+    let draft = host.draft(&app, json!({})).await["id"].as_str().unwrap().to_owned();
+    let lock = app.lock_event(&draft).await;
+    let query = mutation("publishEvent", "PublishEventInput");
+    let input = json!({ "input": { "eventId": draft, "revision": 1 } });
+    let leaving = async {
+        wait_until_blocked(&app).await;
+        let deleted = delete(&app, &ann.token, "passw0rd").await;
+        lock.rollback().await.unwrap();
+        deleted
+    };
+    let publication = app.send(Some(&ann.token), &query, input);
+    let (deleted, published) = tokio::join!(leaving, publication);
+    assert_eq!(deleted["data"]["deleteAccount"], true, "{deleted}");
+    assert_eq!(code(&published), "NOT_FOUND", "{published}");
+    let draft = EventId(draft.parse().unwrap());
+    let draft = event::Entity::find_by_id(draft).one(app.db()).await.unwrap().unwrap();
+    assert_eq!(draft.status, event::Status::Draft);
 }
 
 async fn deleting_needs_the_password_and_a_sign_in(app: App) {

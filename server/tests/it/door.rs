@@ -693,7 +693,7 @@ async fn a_ticket_is_used_or_returned_and_never_both() {
 }
 
 /// Waits until a statement waits for another transaction's lock.
-async fn wait_until_blocked(app: &App) {
+pub(crate) async fn wait_until_blocked(app: &App) {
     let blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
         AND wait_event_type = 'Lock'";
     wait_until(Duration::from_secs(10), "a statement waits for a lock", async || {
