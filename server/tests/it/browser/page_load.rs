@@ -45,7 +45,9 @@ async fn a_page_is_never_empty_while_the_program_takes_over() {
             .filter(element => element.getClientRects().length > 0).length;
         window.seen = new Set();
         new MutationObserver(() => {
-            if (document.querySelector('body > header, body > div > header')) {
+            // The browser may draw a part of the document before it has the rest.
+            const isRead = document.readyState !== 'loading';
+            if (isRead && document.querySelector('body > header, body > div > header')) {
                 const page = shown('main > *') > 0 ? 'a page' : 'nothing';
                 seen.add(`${page} below headers: ${shown('.site-header')}`);
             }
