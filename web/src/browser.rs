@@ -295,6 +295,11 @@ pub(crate) fn session_storage() -> Option<Storage> {
     window().session_storage().ok().flatten()
 }
 
+/// Storage that all tabs of this origin share, and that outlives them.
+pub(crate) fn local_storage() -> Option<Storage> {
+    window().local_storage().ok().flatten()
+}
+
 /// A JavaScript object with these properties.
 pub(crate) fn object(entries: &[(&str, &str)]) -> Object {
     let object = Object::new();

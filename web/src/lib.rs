@@ -9,7 +9,8 @@
 //! 3. `components`: what pages are built from
 //! 4. `edit_notices`: tells what edits have changed; `my_bookings`: the user's booking of each event,
 //!    and booking
-//! 5. `query`, `toasts`, `scroll`, `last_list`, `booking_intent`, `redirect`: what else pages share
+//! 5. `query`, `toasts`, `scroll`, `last_list`, `booking_intent`, `wanted`, `redirect`: what else pages
+//!    share
 //! 6. `session`: who is signed in; `booking`: outcomes of a booking; `repetition`: repeating an
 //!    operation whose answer is missing
 //! 7. `api`: HTTP and the live socket
@@ -59,6 +60,7 @@ mod toasts;
 mod user_agent;
 mod validation;
 mod visibility;
+mod wanted;
 
 use leptos::prelude::*;
 

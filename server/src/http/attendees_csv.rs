@@ -4,7 +4,7 @@
 //! page anew, in the order in which the bookings were made, and is not of one moment: a booking that
 //! is cancelled while it runs may be in it as confirmed.
 
-use std::io;
+use std::{io, iter::zip};
 
 use axum::{
     body::Body,
@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, SecondsFormat, Utc};
-use futures_util::stream;
+use futures_util::{future::try_join_all, stream};
 use rowlock_entities::{BookingId, EventId, booking};
 
 use super::{
@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     bookings::{Attendee, Bookings, Reference},
+    door::Door,
     events::amount,
     graphql::ApiError,
     limits::Hold,
@@ -39,7 +40,7 @@ const BYTES_PER_DOWNLOAD: usize = 512 * 1_024;
 /// With it, spreadsheets read the text as UTF-8.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     "reference",
     "status",
     "name",
@@ -52,6 +53,7 @@ const COLUMNS: [&str; 12] = [
     "cancelled_at",
     "cancelled_by",
     "cancellation_reason",
+    "checked_in",
 ];
 
 pub(super) async fn get(
@@ -84,6 +86,7 @@ async fn download(
 
     let rows = Rows {
         bookings: services.bookings.clone(),
+        door: services.door.clone(),
         organizers: services.organizers.clone(),
         membership,
         event,
@@ -105,6 +108,7 @@ async fn download(
 /// The attendees that are still to be read.
 struct Rows {
     bookings: Bookings,
+    door: Door,
     organizers: Organizers,
     membership: Membership,
     event: EventId,
@@ -132,15 +136,21 @@ impl Rows {
             return Err(io::Error::other("the download is no longer permitted"));
         }
         let read = self.bookings.attendees_after(self.event, self.after, PAGE).await;
-        let page = read.map_err(|error| {
-            tracing::debug!(%error, "a download of attendees ends early");
-            io::Error::other(error)
-        })?;
+        let page = read.map_err(end_early)?;
         let Some(last) = page.last() else { return Ok(None) };
         self.after = Some(last.booking.id);
-        let text = lines(page.iter().map(columns_of))?;
+        // All of them are read at once.
+        let check_ins = page.iter().map(|attendee| self.door.check_in_times(attendee.booking.id));
+        let check_ins = try_join_all(check_ins).await.map_err(end_early)?;
+        let rows = zip(&page, &check_ins);
+        let text = lines(rows.map(|(attendee, times)| columns_of(attendee, times.len())))?;
         Ok(Some((text, self)))
     }
+}
+
+fn end_early(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    tracing::debug!(%error, "a download of attendees ends early");
+    io::Error::other(error)
 }
 
 fn lines(rows: impl IntoIterator<Item = [String; COLUMNS.len()]>) -> io::Result<Vec<u8>> {
@@ -151,7 +161,8 @@ fn lines(rows: impl IntoIterator<Item = [String; COLUMNS.len()]>) -> io::Result<
     writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
 }
 
-fn columns_of(attendee: &Attendee) -> [String; COLUMNS.len()] {
+/// `checked_in` is the number of tickets that were checked in.
+fn columns_of(attendee: &Attendee, checked_in: usize) -> [String; COLUMNS.len()] {
     let Attendee { booking, name, email } = attendee;
     let total = booking.unit_price_minor.saturating_mul(booking.quantity.into());
     [
@@ -174,6 +185,7 @@ fn columns_of(attendee: &Attendee) -> [String; COLUMNS.len()] {
             None => String::new(),
         },
         spreadsheet::escaped(booking.cancellation_reason.as_deref().unwrap_or_default()),
+        checked_in.to_string(),
     ]
 }
 

@@ -23,7 +23,7 @@ use super::{
     arrived::Arrived,
     body::{self, BodyError},
     client_address::Peer,
-    negotiation::{Accept, Form, GRAPHQL_JSON, JSON, accepts_gzip, is_json},
+    negotiation::{Accept, Form, GRAPHQL_JSON, JSON, accepts_gzip, is_encoded, is_json},
     parameters::{Parameters, RawParameters},
     public_query::{PublicQuery, execute},
     state::App,
@@ -42,11 +42,14 @@ const LARGE_BYTES: usize = 8_192;
 pub(super) async fn post(State(app): State<App>, peer: Peer, mut request: Request) -> Response {
     // Taking the headers saves the copy that their extractor makes.
     let headers = mem::take(request.headers_mut());
-    if !is_json(&headers) {
-        return refuse(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            ApiError::field("query", "Send the request as application/json in UTF-8."),
-        );
+    let needed = match () {
+        () if !is_json(&headers) => Some("Send the request as application/json in UTF-8."),
+        () if is_encoded(&headers) => Some("Send the request's body without Content-Encoding."),
+        () => None,
+    };
+    if let Some(needed) = needed {
+        let error = ApiError::field("query", needed);
+        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, error);
     }
     let caller = Caller::of(&app, peer, &headers);
     let reading = body::read(request.into_body(), app.max_message_bytes, &caller.api.held);

@@ -29,7 +29,7 @@ pub(crate) enum FileFormat {
 
 /// An event as a file has it. The names of columns are those of its fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an event in braces, with the names of its fields")]
 struct FileRow {
     external_id: String,
     title: String,
@@ -542,7 +542,8 @@ mod tests {
         let json = r#"[{ "external_id": "a", "title": 5 }, 7]"#;
         let problems = ImportFile::read(FileFormat::Json, json).unwrap_err();
         assert!(problems.starts_with("event 1: title: invalid type: integer `5`"), "{problems}");
-        assert!(problems.contains("\nevent 2: invalid type: integer `7`"), "{problems}");
+        let event_2 = "\nevent 2: invalid type: integer `7`, expected an event in braces";
+        assert!(problems.contains(event_2), "{problems}");
     }
 
     #[test]

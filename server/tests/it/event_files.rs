@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::{
     app::App,
+    door::check_in,
     managed_events::{Host, user_of},
     on_both_engines,
     program::rowlock_command,
@@ -63,8 +64,13 @@ async fn attendees_are_downloaded_by_members_alone(app: App) {
         let line = &lines[0];
         assert_eq!(line[1..3], ["CONFIRMED", "'=1+1 \"Ada\", x"]);
         assert_eq!(line[4..8], ["3", "35.00", "105.00", "USD"]);
+        assert_eq!(line[12], "0");
         assert_eq!(download(&app, Some(token), &draft).await, (200, Vec::new()));
     }
+    let (_, lines) = download(&app, Some(&door), &event).await;
+    let entered = check_in(&app, &door, &event, &lines[0][0]).await;
+    assert_eq!(entered["__typename"], "CheckInSuccess", "{entered}");
+    assert_eq!(download(&app, Some(&door), &event).await.1[0][12], "1");
     for (token, event, status) in [
         (None, &*event, 401),
         (Some("no token"), &*event, 401),

@@ -374,6 +374,7 @@ async fn refusals_and_answers_of_every_transport_have_a_request_id(app: App) {
         (query(refresh), 200),
         (query("{ __typename }").header(header::ACCEPT, "image/png"), 406),
         (typed("text/plain", "{}".to_owned()), 415),
+        (body("{}".to_owned()).header(header::CONTENT_ENCODING, "gzip"), 415),
         (body("[]".to_owned()), 400),
         (body("{".to_owned()), 400),
         (body("x".repeat(70_000)), 413),

@@ -64,6 +64,14 @@ pub struct AttendeesBooking {
     pub cancelled_by: Option<CancelledBy>,
     pub cancellation_reason: Option<String>,
     pub total_price: Money,
+    /// Empty once the booking is cancelled.
+    pub tickets: Vec<AttendeesTicket>,
+}
+
+#[derive(cynic::QueryFragment, Clone, Debug, PartialEq, Eq)]
+#[cynic(graphql_type = "Ticket")]
+pub struct AttendeesTicket {
+    pub checked_in_at: Option<DateTime>,
 }
 
 #[derive(cynic::Enum, Clone, Copy, Debug, PartialEq, Eq)]

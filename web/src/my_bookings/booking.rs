@@ -20,6 +20,7 @@ use crate::{
     repetition::{History, Missing, Repeated, repeat_until_answered},
     session::Viewer,
     toasts::{Toast, Tone},
+    wanted,
 };
 
 const JUST_CHANGED: &str = "The event changed just before your click. Nothing was booked.";
@@ -236,6 +237,7 @@ impl MyBookings {
             }
             BookingOutcome::Unverified(_) => {
                 self.settle(event_id, BookingState::NotBooked);
+                wanted::keep(&attempt.event_id, &attempt.title, attempt.quantity);
                 let send_again = Callback::new(move |()| {
                     spawn_local(self.send_verification_again());
                 });

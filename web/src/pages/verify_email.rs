@@ -12,6 +12,7 @@ use crate::{
         page_heading::PageHeading,
     },
     query::{Query, QueryState},
+    wanted::{self, Wanted},
 };
 
 /// What the server says about the link.
@@ -58,12 +59,7 @@ pub(crate) fn VerifyEmailPage() -> impl IntoView {
                         let text = format!("{email} is the address of your account.");
                         view! {
                             <Notice icon=Check title="Your address is confirmed." text>
-                                <a class="button" href="/bookings">
-                                    "My bookings"
-                                </a>
-                                <a href="/events" rel="external">
-                                    "Find an event"
-                                </a>
+                                {ways_on()}
                             </Notice>
                         }
                             .into_any()
@@ -97,6 +93,28 @@ pub(crate) fn VerifyEmailPage() -> impl IntoView {
                 }}
             </div>
         </div>
+    }
+}
+
+/// Whoever was about to book goes on there.
+fn ways_on() -> AnyView {
+    match wanted::take() {
+        Some(Wanted { path, title }) => view! {
+            <a class="button" href=path rel="external">
+                {format!("Back to {title}")}
+            </a>
+            <a href="/bookings">"My bookings"</a>
+        }
+        .into_any(),
+        None => view! {
+            <a class="button" href="/bookings">
+                "My bookings"
+            </a>
+            <a href="/events" rel="external">
+                "Find an event"
+            </a>
+        }
+        .into_any(),
     }
 }
 

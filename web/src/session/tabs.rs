@@ -10,10 +10,13 @@ use js_sys::{Object, Reflect};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
 use wasm_bindgen_futures::future_to_promise;
-use web_sys::{BroadcastChannel, MessageEvent, Storage};
+use web_sys::{BroadcastChannel, MessageEvent};
 
 use super::state::SignedIn;
-use crate::api::http::{Boxed, MUTATION_TIMEOUT_MILLIS};
+use crate::{
+    api::http::{Boxed, MUTATION_TIMEOUT_MILLIS},
+    browser::local_storage,
+};
 
 /// The name of the channel and of the lock.
 const CHANNEL_AND_LOCK: &str = "rowlock.session";
@@ -119,21 +122,17 @@ extern "C" {
 
 /// Whether there may be a session: one was noted, or there is no storage for a note.
 pub(super) fn may_have_session() -> bool {
-    match storage().map(|storage| storage.get_item(STORAGE_KEY)) {
+    match local_storage().map(|storage| storage.get_item(STORAGE_KEY)) {
         Some(Ok(note)) => note.is_some(),
         Some(Err(_)) | None => true,
     }
 }
 
 pub(super) fn note_session(user_id: Option<&str>) {
-    let Some(storage) = storage() else { return };
+    let Some(storage) = local_storage() else { return };
     // It fails where storage is forbidden. The client then asks the server each time.
     let _ = match user_id {
         Some(id) => storage.set_item(STORAGE_KEY, id),
         None => storage.remove_item(STORAGE_KEY),
     };
-}
-
-fn storage() -> Option<Storage> {
-    leptos::prelude::window().local_storage().ok().flatten()
 }

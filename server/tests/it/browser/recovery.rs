@@ -123,7 +123,7 @@ async fn who_must_confirm_the_address_to_book_is_told_so() {
     let token = last_mail_to(&app, EMAIL).await.token("verify-email");
     browser.open(&format!("{}/verify-email#token={token}", app.url)).await;
     browser.expect_text(".notice", "Your address is confirmed.").await;
-    browser.open(&format!("{}/events/{JAZZ_NIGHT}", app.url)).await;
+    browser.click_label("Back to Jazz Night").await;
     browser.click_book().await;
     browser.expect_text(".yours", "You have 1 ticket.").await;
     browser.close().await;

@@ -148,10 +148,15 @@ async fn people_without_a_ticket_are_found_by_their_name_or_reference() {
     browser.expect_text(".verdict", "Ready").await;
     browser.click_label("Undo").await;
     browser.expect_text(".arrivals", "1 of 3 are in").await;
+    browser.open(&format!("{}/attendees?search={reference}", organizing.editor(&event))).await;
+    browser.expect_text(".attendee", "1 of 2 checked in").await;
+    organizing.open_door(&event, "1 of 3 are in").await;
     // A reference may be typed as it is read out.
     organizing.enter(&reference.replace('-', " ").to_lowercase()).await;
     browser.expect_text(".verdict-welcome", "Ticket 2 of 2").await;
     assert_eq!(organizing.arrived(&event).await, 2);
+    browser.open(&format!("{}/attendees", organizing.editor(&event))).await;
+    browser.expect_text(".attendee .badge + .badge", "Checked in").await;
     organizing.browser.close().await;
 }
 

@@ -21,6 +21,14 @@ pub(super) fn AttendeeRow(
         (false, Some(CancelledBy::Organizer)) => ("badge badge-sold-out", "Cancelled by organizer"),
         (false, Some(CancelledBy::Buyer) | None) => ("badge badge-sold-out", "Cancelled by buyer"),
     };
+    let arrived = booking.tickets.iter().filter(|ticket| ticket.checked_in_at.is_some()).count();
+    let arrived = (arrived > 0).then(|| {
+        let words = match arrived == booking.tickets.len() {
+            true => "Checked in".to_owned(),
+            false => format!("{arrived} of {} checked in", booking.tickets.len()),
+        };
+        view! { <span class="badge badge-plenty">{words}</span> }
+    });
     let tickets = tickets(booking.quantity);
     let price = browser::price(&booking.total_price, 1);
     let when = match &booking.cancelled_at {
@@ -51,6 +59,7 @@ pub(super) fn AttendeeRow(
             </div>
             <div class="row-facts">
                 <span class=class>{words}</span>
+                {arrived}
                 <span class="reference">{booking.reference}</span>
                 <span>{tickets} ", " {price}</span>
                 <span class="booked-when">{when}</span>
