@@ -4,6 +4,8 @@
 //! on the event as it is, or on several values, is checked once they are together, under the
 //! event's lock ([`problems`]).
 
+use std::mem;
+
 use chrono::{DateTime, Datelike, Utc};
 use rowlock_entities::{EventId, OrganizerId, event};
 
@@ -38,15 +40,17 @@ pub(crate) struct EventChanges {
     pub(crate) max_per_booking: Option<i32>,
     pub(crate) sales_start_at: Option<Option<DateTime<Utc>>>,
     pub(crate) sales_end_at: Option<Option<DateTime<Utc>>>,
+    /// What is wrong with values that could not be read, and so are `None`.
+    pub(crate) unreadable: Vec<FieldProblem>,
 }
 
 impl EventChanges {
     /// Trims the texts and checks each value by itself.
     ///
     /// # Errors
-    /// With every wrong value.
+    /// With every wrong value, also those that could not be read.
     pub(crate) fn check(mut self) -> Result<Self, Vec<FieldProblem>> {
-        let mut problems = Vec::new();
+        let mut problems = mem::take(&mut self.unreadable);
         let lines = [
             ("title", &mut self.title, 1, MAX_TITLE_CHARS),
             ("venue", &mut self.venue, 1, MAX_PLACE_CHARS),
@@ -259,7 +263,7 @@ fn description_problem(text: &str) -> Option<FieldProblem> {
     Some(FieldProblem::new("description", message))
 }
 
-pub(crate) fn time_zone_problem(name: &str) -> Option<FieldProblem> {
+fn time_zone_problem(name: &str) -> Option<FieldProblem> {
     name.parse::<chrono_tz::Tz>().is_err().then(|| {
         let message = "timeZone must be a name of the IANA database, such as Europe/Berlin.";
         FieldProblem::new("timeZone", message)

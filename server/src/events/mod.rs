@@ -18,7 +18,7 @@ mod title_key;
 
 pub(crate) use changes::{
     EventChanges, EventProblem, MAX_PLACE_CHARS, MAX_TICKETS_PER_BOOKING, draft,
-    external_id_problem, problems, published, time_zone_problem,
+    external_id_problem, problems, published,
 };
 pub(crate) use cities::{City, MAX_CITIES};
 pub(crate) use in_words::{Year, place, time_in_words};

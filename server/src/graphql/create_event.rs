@@ -30,7 +30,7 @@ impl CreateEventMutation {
         Box::pin(ctx.check_permission(organizer, Action::ManageEvents)).await?;
         let external_id = input.external_id.clone();
         let managed = ctx.data_unchecked::<ManagedEvents>();
-        let event = Box::pin(managed.create(organizer, input.check()?, external_id)).await?;
+        let event = Box::pin(managed.create(organizer, input.read(), external_id)).await?;
         Ok(Event(Arc::new(event)))
     }
 }
@@ -72,7 +72,7 @@ pub(super) struct CreateEventInput {
 }
 
 impl CreateEventInput {
-    fn check(self) -> Result<EventChanges, ApiError> {
+    fn read(self) -> EventChanges {
         let mut problems = InputProblems::default();
         let starts_at = problems.read(self.starts_at.check("startsAt"));
         let mut optional = |field: &str, time: Option<Time>| {
@@ -82,8 +82,7 @@ impl CreateEventInput {
         let sales_start_at = optional("salesStartAt", self.sales_start_at);
         let sales_end_at = optional("salesEndAt", self.sales_end_at);
         let price = problems.read(self.price.check("price"));
-        problems.check()?;
-        Ok(EventChanges {
+        EventChanges {
             title: Some(self.title),
             description: Some(self.description),
             venue: Some(self.venue),
@@ -96,6 +95,7 @@ impl CreateEventInput {
             max_per_booking: Some(self.max_per_booking),
             sales_start_at,
             sales_end_at,
-        })
+            unreadable: problems.into_list(),
+        }
     }
 }

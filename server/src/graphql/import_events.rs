@@ -38,10 +38,7 @@ impl ImportEventsMutation {
             let message = format!("events must have between 1 and {MAX_EVENTS} events.");
             return Err(ApiError::field("events", message));
         }
-        let mut problems = InputProblems::default();
-        let rows = input.events.into_iter().enumerate();
-        let rows = rows.map(|(place, event)| event.read(place, &mut problems)).collect();
-        problems.check()?;
+        let rows = input.events.into_iter().map(ImportedEventInput::read).collect();
         let imported =
             Box::pin(ctx.data_unchecked::<ManagedEvents>().import(organizer, rows)).await?;
         let number = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
@@ -111,18 +108,16 @@ struct ImportEventsPayload {
 }
 
 impl ImportedEventInput {
-    /// The values of the event at this place of the list, counted from 0. Those that can't be read
-    /// are missing in it, and noted.
-    fn read(self, place: usize, problems: &mut InputProblems) -> ImportRow {
-        let path = |field: &str| format!("events[{place}].{field}");
-        let starts_at = problems.read(self.starts_at.check(&path("startsAt")));
+    fn read(self) -> ImportRow {
+        let mut problems = InputProblems::default();
+        let starts_at = problems.read(self.starts_at.check("startsAt"));
         let mut optional = |field: &str, time: Option<Time>| {
-            problems.read(time.map(|time| time.check(&path(field))).transpose())
+            problems.read(time.map(|time| time.check(field)).transpose())
         };
         let ends_at = optional("endsAt", self.ends_at);
         let sales_start_at = optional("salesStartAt", self.sales_start_at);
         let sales_end_at = optional("salesEndAt", self.sales_end_at);
-        let price = problems.read(self.price.check(&path("price")));
+        let price = problems.read(self.price.check("price"));
         let values = EventChanges {
             title: Some(self.title),
             description: Some(self.description),
@@ -136,6 +131,7 @@ impl ImportedEventInput {
             max_per_booking: Some(self.max_per_booking),
             sales_start_at,
             sales_end_at,
+            unreadable: problems.into_list(),
         };
         ImportRow { external_id: self.external_id, values, is_published: self.publish }
     }

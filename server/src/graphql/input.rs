@@ -86,6 +86,11 @@ impl InputProblems {
         value.take()
     }
 
+    /// What was noted.
+    pub(crate) fn into_list(self) -> Vec<FieldProblem> {
+        self.0
+    }
+
     /// # Errors
     /// `BAD_USER_INPUT`, with each field that is wrong.
     pub(crate) fn check(self) -> Result<(), ApiError> {

@@ -34,7 +34,7 @@ impl UpdateEventMutation {
     ) -> Result<UpdateEventResult, ApiError> {
         let event = input::id("eventId", &input.event_id)?;
         Box::pin(ctx.check_event_permission(event, Action::ManageEvents)).await?;
-        let (revision, changes) = (input.revision, input.check()?);
+        let (revision, changes) = (input.revision, input.read());
         let managed = ctx.data_unchecked::<ManagedEvents>();
         UpdateEventResult::of(
             Box::pin(managed.edit(event, revision, Edit::Values(Box::new(changes)))).await?,
@@ -112,7 +112,7 @@ pub(super) struct UpdateEventInput {
 }
 
 impl UpdateEventInput {
-    fn check(self) -> Result<EventChanges, ApiError> {
+    fn read(self) -> EventChanges {
         let mut problems = InputProblems::default();
         let title = problems.read_not_null("title", self.title);
         let description = problems.read_not_null("description", self.description);
@@ -133,8 +133,7 @@ impl UpdateEventInput {
         let ends_at = optional("endsAt", self.ends_at);
         let sales_start_at = optional("salesStartAt", self.sales_start_at);
         let sales_end_at = optional("salesEndAt", self.sales_end_at);
-        problems.check()?;
-        Ok(EventChanges {
+        EventChanges {
             title,
             description,
             venue,
@@ -147,7 +146,8 @@ impl UpdateEventInput {
             max_per_booking,
             sales_start_at,
             sales_end_at,
-        })
+            unreadable: problems.into_list(),
+        }
     }
 }
 

@@ -10,10 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{ImportProblem, ImportRow};
 use crate::{
     clock::without_leap_second,
-    events::{
-        EventChanges, MAX_TICKETS_PER_BOOKING, Price, PriceProblem, amount, parse_decimal,
-        time_zone_problem,
-    },
+    events::{EventChanges, MAX_TICKETS_PER_BOOKING, Price, PriceProblem, amount, parse_decimal},
     field_problem::FieldProblem,
     spreadsheet,
 };
@@ -287,12 +284,9 @@ impl FileRow {
     fn check(self) -> Result<ImportRow, Vec<FieldProblem>> {
         let mut problems = Vec::new();
         let zone = self.time_zone.parse::<Tz>().ok();
-        if zone.is_none() {
-            problems.extend(time_zone_problem(&self.time_zone));
-        }
         let mut time = |field: &str, text: &str| match parse_time(text, zone) {
             Ok(time) => Some(time),
-            // The zone is wrong, which is told already.
+            // The zone is wrong, which is told below.
             Err(NoTime::UnknownZone) => None,
             Err(NoTime::NeverComes(zone)) => {
                 let message = format!("{text:?} never comes: the clocks of {zone} skip it.");
@@ -324,9 +318,6 @@ impl FileRow {
             })
             .and_then(|amount| Price::parse(amount, &self.currency));
         let price = price.map_err(|problem| problems.push(problem.with_field("price", "currency")));
-        if !problems.is_empty() {
-            return Err(problems);
-        }
         let values = EventChanges {
             title: Some(self.title),
             description: Some(self.description),
@@ -340,7 +331,9 @@ impl FileRow {
             max_per_booking: Some(self.max_per_booking),
             sales_start_at,
             sales_end_at,
+            unreadable: problems,
         };
+        let values = values.check()?;
         Ok(ImportRow { external_id: self.external_id, values, is_published: self.publish })
     }
 

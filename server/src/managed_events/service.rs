@@ -57,11 +57,17 @@ impl ManagedEvents {
         values: EventChanges,
         external_id: Option<String>,
     ) -> Result<event::Model, ManagedEventsError> {
-        let values = values.check().map_err(ManagedEventsError::Invalid)?;
         let external_id = external_id.map(|name| name.trim().to_owned());
-        if let Some(problem) = external_id.as_deref().and_then(external_id_problem) {
-            return Err(problem.into());
-        }
+        let of_name = external_id.as_deref().and_then(external_id_problem);
+        let values = match (values.check(), of_name) {
+            (Ok(values), None) => values,
+            (values, of_name) => {
+                let of_values = values.err().unwrap_or_default();
+                return Err(ManagedEventsError::Invalid(
+                    of_values.into_iter().chain(of_name).collect(),
+                ));
+            }
+        };
         let now = self.clock.now();
         let draft = draft(organizer, external_id, &values, now);
         let problems = problems(None, &draft, now);
