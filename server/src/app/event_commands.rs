@@ -14,7 +14,7 @@ use super::{
     command_database::{Access, command_services},
 };
 use crate::{
-    managed_events::{FileFormat, ImportFile, Imported, ManagedEventsError, write_file},
+    managed_events::{FileFormat, ImportFile, Imported, Importer, ManagedEventsError, write_file},
     services::Services,
 };
 
@@ -36,7 +36,8 @@ async fn import(args: ImportEventsArgs) -> Result<String> {
     let file = file.map_err(|problems| nothing_imported(&problems))?;
     let services = command_services(&args.database, Access::Write).await?;
     let organizer = organizer_of(&services, &args.organizer).await?;
-    let imported = services.managed_events.import(organizer.id, file.rows.clone()).await;
+    let imported =
+        services.managed_events.import(organizer.id, file.rows.clone(), Importer::Operator).await;
     services.db.close().await;
     match imported {
         Ok(Imported { created, updated, unchanged }) => {

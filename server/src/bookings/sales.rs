@@ -28,7 +28,7 @@ pub(crate) struct Sales {
     pub(crate) cancelled_bookings: i64,
     /// Tickets of confirmed bookings.
     pub(crate) sold_tickets: i64,
-    /// What they cost together, in the minor unit of the event's currency.
+    /// What they cost together, in the minor unit of the event's currency; at most `i64::MAX`.
     pub(crate) takings_minor: i64,
 }
 
@@ -71,7 +71,20 @@ struct OfStatus {
     status: booking::Status,
     bookings: i64,
     tickets: i64,
-    takings: i64,
+    /// The sums of the whole thousand millions of each booking's cost, and of what is beyond them. Even
+    /// for as many tickets as an event can have, at the highest price, both fit into 64 bits.
+    takings_high: i64,
+    takings_low: i64,
+}
+
+/// By this, a cost is split in two.
+const THOUSAND_MILLION: i64 = 1_000_000_000;
+
+impl OfStatus {
+    fn takings(&self) -> i64 {
+        let whole = i128::from(self.takings_high) * i128::from(THOUSAND_MILLION);
+        i64::try_from(whole + i128::from(self.takings_low)).unwrap_or(i64::MAX)
+    }
 }
 
 /// Sums up the bookings of these events, those that have any.
@@ -81,14 +94,15 @@ async fn sum_up(
 ) -> Result<HashMap<EventId, Sales>, DbErr> {
     use booking::Column::{EventId, Id, Quantity, Status, UnitPriceMinor};
     let big = |expr: Expr| expr.cast_as(Alias::new("bigint"));
-    let price = Expr::col(UnitPriceMinor).mul(Expr::col(Quantity));
+    let cost = Expr::col(UnitPriceMinor).mul(Expr::col(Quantity));
     let ids = events.into_iter().map(|id| id.0);
     let rows = booking::Entity::find()
         .select_only()
         .columns([EventId, Status])
         .expr_as(big(Id.count()), "bookings")
         .expr_as(big(Quantity.sum()), "tickets")
-        .expr_as(big(Expr::expr(price).sum()), "takings")
+        .expr_as(big(Expr::expr(cost.clone().div(THOUSAND_MILLION)).sum()), "takings_high")
+        .expr_as(big(Expr::expr(cost.modulo(THOUSAND_MILLION)).sum()), "takings_low")
         .filter(any_of(db.get_database_backend(), EventId, ids))
         .filter(booking::has_tickets())
         .group_by(EventId)
@@ -97,15 +111,15 @@ async fn sum_up(
         .all(db)
         .await?;
     let mut sales: HashMap<_, Sales> = HashMap::new();
-    for OfStatus { event_id, status, bookings, tickets, takings } in rows {
-        let sales = sales.entry(event_id).or_default();
-        match status {
+    for row in rows {
+        let sales = sales.entry(row.event_id).or_default();
+        match row.status {
             booking::Status::Confirmed => {
-                sales.confirmed_bookings = bookings;
-                sales.sold_tickets = tickets;
-                sales.takings_minor = takings;
+                sales.confirmed_bookings = row.bookings;
+                sales.sold_tickets = row.tickets;
+                sales.takings_minor = row.takings();
             }
-            booking::Status::Cancelled => sales.cancelled_bookings = bookings,
+            booking::Status::Cancelled => sales.cancelled_bookings = row.bookings,
         }
     }
     Ok(sales)

@@ -167,7 +167,8 @@ impl ApiError {
             Self::InvalidCredentials => "The email or the password is wrong.".to_owned(),
             Self::WrongPassword => "The password is wrong.".to_owned(),
             Self::EmailTaken => {
-                "There is already an account with this email. Sign in instead.".to_owned()
+                "There is already an account with this email. Sign in, or use another email."
+                    .to_owned()
             }
             Self::InvalidToken => {
                 "This link is no longer good: it was used, a newer one was sent, or it is too old. \
@@ -456,6 +457,7 @@ impl From<InventoryError> for ApiError {
     fn from(error: InventoryError) -> Self {
         match error {
             InventoryError::Rejected(Rejection::NoSuchEvent) => Self::NotFound("event"),
+            InventoryError::Rejected(Rejection::NoMembers) => Self::not_permitted(),
             InventoryError::Rejected(Rejection::NoSuchBooking) => Self::NotFound("booking"),
             InventoryError::Rejected(Rejection::NoSuchUser) => Self::no_such_account(),
             InventoryError::Rejected(Rejection::TooManyTickets { max: 1 }) => {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     events::EventChanges,
-    managed_events::{ImportRow, ManagedEvents},
+    managed_events::{ImportRow, Importer, ManagedEvents},
     organizers::Action,
 };
 
@@ -39,8 +39,8 @@ impl ImportEventsMutation {
             return Err(ApiError::field("events", message));
         }
         let rows = input.events.into_iter().map(ImportedEventInput::read).collect();
-        let imported =
-            Box::pin(ctx.data_unchecked::<ManagedEvents>().import(organizer, rows)).await?;
+        let managed = ctx.data_unchecked::<ManagedEvents>();
+        let imported = Box::pin(managed.import(organizer, rows, Importer::Member)).await?;
         let number = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
         Ok(ImportEventsPayload {
             created: number(imported.created),

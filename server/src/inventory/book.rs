@@ -133,6 +133,7 @@ impl Command for Book {
             Err(
                 Rejection::NoSuchEvent
                 | Rejection::NoSuchBooking
+                | Rejection::NoMembers
                 | Rejection::NoSuchUser
                 | Rejection::TooManyTickets { .. },
             ) => true,

@@ -45,6 +45,15 @@ impl CommandScope for Change {
         self.event_id
     }
 
+    fn user_id(&self) -> Option<UserId> {
+        Some(self.user_id)
+    }
+
+    /// The database does not look at the user of a booking that is changed.
+    fn looks_up_user(&self) -> bool {
+        true
+    }
+
     fn add_needed_bookings(&self, needed: &mut NeededBookings, _is_retry: bool) {
         needed.by_id.push(self.booking_id);
     }
@@ -67,6 +76,9 @@ impl Command for Change {
     /// set, and succeeds even after the event started. The checks for more tickets have the order that
     /// they have for a new booking.
     fn decide(&self, ledger: &mut Ledger) -> Result<ChangeOutcome, Rejection> {
+        if !ledger.user_exists(self.user_id) {
+            return Err(Rejection::NoSuchUser);
+        }
         // Another user's booking looks like one that does not exist.
         let booking = ledger
             .booking(self.booking_id)
@@ -214,12 +226,17 @@ mod tests {
 
     #[test]
     fn another_users_booking_is_not_found() {
-        let (world, booking) = world_with_booking(5);
+        let (mut world, booking) = world_with_booking(5);
         for quantity in [1, 2, 3] {
             let decision =
                 world.ledger(vec![booking.clone()]).decide(&world.change(1, &booking, quantity));
             assert_eq!(decision, Err(Rejection::NoSuchBooking));
         }
+        let change = world.change(0, &booking, 3);
+        assert!(change.looks_up_user());
+        world.users.clear();
+        let decision = world.ledger(vec![booking]).decide(&change);
+        assert_eq!(decision, Err(Rejection::NoSuchUser));
     }
 
     #[test]

@@ -39,9 +39,15 @@ pub(crate) trait CommandScope: Send + Sync + 'static {
         ids.push(self.event_id());
     }
 
-    /// The user for whom the command books, who must have an account.
+    /// The user for whom the command takes tickets, who must have an account.
     fn user_id(&self) -> Option<UserId> {
         None
+    }
+
+    /// Whether this user is looked up. Without it, the database refuses a booking of somebody without
+    /// an account, and only a retry finds out whose.
+    fn looks_up_user(&self) -> bool {
+        false
     }
 
     /// Adds the bookings that the decision depends on. With `is_retry`, an earlier attempt may
@@ -68,6 +74,8 @@ pub(crate) trait CommandScope: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
     NoSuchEvent,
+    /// Nobody is a member of the event's organizer any more, so nobody may edit the event.
+    NoMembers,
     /// There is no such booking, or it belongs to another user, which a caller must not learn.
     NoSuchBooking,
     /// The user has no account, or not any more.
@@ -103,6 +111,7 @@ impl InventoryError {
             Self::Rejected(
                 Rejection::NoSuchEvent | Rejection::NoSuchBooking | Rejection::NoSuchUser,
             ) => "not_found",
+            Self::Rejected(Rejection::NoMembers) => "not_permitted",
             Self::Rejected(Rejection::IdempotencyKeyReused) => "key_reused",
             Self::Rejected(Rejection::TooManyTickets { .. }) => "too_many_tickets",
             Self::InDoubt => "in_doubt",

@@ -116,12 +116,12 @@ impl Command for EditEvent {
     type Outcome = EditOutcome;
 
     /// An edit that is made already is not made again: an earlier attempt may have committed it, and
-    /// its answer may be lost. An event whose last member has left since the permission was checked
-    /// looks like none, as to everybody who is no member. Else, nobody could take it off sale.
+    /// its answer may be lost. The last member of the organizer may have left since the permission was
+    /// checked. Then nobody could take the event off sale.
     fn decide(&self, ledger: &mut Ledger) -> Result<EditOutcome, Rejection> {
         let event = ledger.event(self.event_id).ok_or(Rejection::NoSuchEvent)?;
         if ledger.is_deserted(event.organizer_id) {
-            return Err(Rejection::NoSuchEvent);
+            return Err(Rejection::NoMembers);
         }
         let event = Arc::clone(event);
         let is_made_already = || has_same_values(&event, &self.edit.apply(&event));
@@ -186,7 +186,7 @@ mod tests {
         let deserted = HashSet::from([world.event.organizer_id]);
         let mut ledger = world.ledger(vec![]).with_deserted(deserted);
         for edit in [world.publish(1), world.edit(1, total(6))] {
-            assert_eq!(ledger.decide(&edit), Err(Rejection::NoSuchEvent));
+            assert_eq!(ledger.decide(&edit), Err(Rejection::NoMembers));
         }
         let mut organizers = HashSet::new();
         world.publish(1).add_organizers(&[world.event.clone()], &mut organizers);

@@ -15,7 +15,8 @@ use crate::events::{EventChanges, EventProblem, problems};
 /// Adds and edits events. The caller has checked the permission and each value by itself.
 #[derive(Clone, Debug)]
 pub(crate) struct ImportEvents {
-    pub(crate) organizer: OrganizerId,
+    /// The organizer who needs a member. `None` if the operator imports, who may always do so.
+    pub(crate) by_member_of: Option<OrganizerId>,
     /// At least one.
     pub(crate) events: Vec<ImportedEvent>,
 }
@@ -62,7 +63,7 @@ impl CommandScope for ImportEvents {
     fn add_needed_bookings(&self, _: &mut NeededBookings, _is_retry: bool) {}
 
     fn add_organizers(&self, _: &[event::Model], ids: &mut HashSet<OrganizerId>) {
-        ids.insert(self.organizer);
+        ids.extend(self.by_member_of);
     }
 
     fn only_takes_tickets(&self) -> bool {
@@ -75,8 +76,8 @@ impl Command for ImportEvents {
 
     /// The last member may have left since the permission was checked.
     fn decide(&self, ledger: &mut Ledger) -> Result<ImportOutcome, Rejection> {
-        if ledger.is_deserted(self.organizer) {
-            return Err(Rejection::NoSuchEvent);
+        if self.by_member_of.is_some_and(|organizer| ledger.is_deserted(organizer)) {
+            return Err(Rejection::NoMembers);
         }
         let mut refused = Vec::new();
         let (mut created, mut updated, mut unchanged) = (0, 0, 0);
@@ -168,7 +169,7 @@ mod tests {
     }
 
     fn import(events: Vec<ImportedEvent>) -> ImportEvents {
-        ImportEvents { organizer: OrganizerId(uuid::Uuid::nil()), events }
+        ImportEvents { by_member_of: None, events }
     }
 
     #[test]

@@ -277,7 +277,7 @@ impl Settler {
             sleep(self.lock_delay).await;
         }
         let bookings = store::find_bookings(&tx, sub_batch.needed_bookings()).await?;
-        let users = match sub_batch.is_retry {
+        let users = match sub_batch.looks_up_users() {
             false => None,
             true => {
                 let (ids, skips_locked) = (sub_batch.user_ids(), lock_wait.skips_users());

@@ -51,10 +51,10 @@ pub(super) async fn lock_events(
     select.all(tx).await
 }
 
-/// Finds out which of these users have an account. With `skips_locked`, users that another transaction
-/// may delete are left out; the others are locked as the database locks the users of new bookings. A lock also
-/// makes the commit wait for a synchronous standby, even if all events were skipped. So no booking is
-/// acknowledged that only the primary has.
+/// Finds out which of these users have an account, and locks these as the database locks the users of
+/// new bookings. So none of them is deleted before the transaction ends. With `skips_locked`, users that
+/// another transaction may delete are left out. A lock also makes the commit wait for a synchronous
+/// standby, even if all events were skipped. So no booking is acknowledged that only the primary has.
 pub(super) async fn find_existing_users(
     tx: &impl ConnectionTrait,
     ids: HashSet<UserId>,
@@ -67,7 +67,7 @@ pub(super) async fn find_existing_users(
         .filter(any_of(tx.get_database_backend(), user::Column::Id, ids))
         .filter(user::Column::DeletedAt.is_null());
     let select = match skips_locked {
-        false => select,
+        false => select.lock(LockType::KeyShare),
         true => select.lock_with_behavior(LockType::KeyShare, LockBehavior::SkipLocked),
     };
     let found: Vec<UserId> = select.into_tuple().all(tx).await?;

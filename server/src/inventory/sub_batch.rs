@@ -94,6 +94,11 @@ impl SubBatch {
         event_ids(self.commands.iter())
     }
 
+    /// Whether the users of this sub-batch are looked up: in a retry, those of all commands.
+    pub(super) fn looks_up_users(&self) -> bool {
+        self.is_retry || self.commands.iter().any(|command| command.scope().looks_up_user())
+    }
+
     pub(super) fn user_ids(&self) -> HashSet<UserId> {
         self.commands.iter().filter_map(|command| command.scope().user_id()).collect()
     }

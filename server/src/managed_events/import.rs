@@ -32,6 +32,15 @@ pub(crate) struct ImportRow {
     pub(crate) is_published: bool,
 }
 
+/// Who imports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Importer {
+    /// A member of the organizer, whose permission was checked.
+    Member,
+    /// The operator, also for an organizer that has no members.
+    Operator,
+}
+
 /// What an import has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Imported {
@@ -71,14 +80,19 @@ impl<'a> Import<'a> {
     pub(super) async fn carry_out(
         mut self,
         inventory: &Inventory,
+        importer: Importer,
     ) -> Result<Imported, ManagedEventsError> {
         if self.rows.is_empty() {
             return Ok(Imported::default());
         }
+        let by_member_of = match importer {
+            Importer::Member => Some(self.organizer),
+            Importer::Operator => None,
+        };
         let mut attempt = 1;
         loop {
             let events = self.rows.iter().map(|row| self.imported_event(row)).collect();
-            match inventory.carry_out(ImportEvents { organizer: self.organizer, events }).await {
+            match inventory.carry_out(ImportEvents { by_member_of, events }).await {
                 Ok(ImportOutcome::Imported { created, updated, unchanged }) => {
                     return Ok(Imported { created, updated, unchanged });
                 }

@@ -9,5 +9,5 @@ mod store;
 
 pub use error::{ImportProblem, ManagedEventsError};
 pub(crate) use file::{FileFormat, ImportFile, write as write_file};
-pub(crate) use import::{ImportRow, Imported};
+pub(crate) use import::{ImportRow, Imported, Importer};
 pub use service::ManagedEvents;

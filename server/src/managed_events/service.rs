@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     error::{ManagedEventsError, is_unique_violation},
-    import::{Import, ImportRow, Imported},
+    import::{Import, ImportRow, Imported, Importer},
     store,
 };
 use crate::{
@@ -156,11 +156,12 @@ impl ManagedEvents {
         &self,
         organizer: OrganizerId,
         rows: Vec<ImportRow>,
+        importer: Importer,
     ) -> Result<Imported, ManagedEventsError> {
         let now = self.clock.now();
         let import = Import::check(&self.db, organizer, rows, now).await?;
         self.check_number(organizer, import.new_events()).await?;
-        import.carry_out(&self.inventory).await
+        import.carry_out(&self.inventory, importer).await
     }
 
     /// All events of an organizer, in the order in which they start.

@@ -39,7 +39,7 @@ const PAGE: u64 = 100;
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct CancelBookingsOfAccountJob {
     user_id: Uuid,
-    /// The person who is told; `None` in jobs of the previous version.
+    /// The person who is told; `None` in the later job, and in jobs of the previous version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     to: Option<FormerGuest>,
     /// The last booking that was dealt with. It moves on only after `next` is done, which servers of
@@ -92,7 +92,9 @@ impl PersonalData {
         // A sign-in that is under way may still begin a session. The later job deletes it.
         let until_tokens_expire =
             ACCESS_TOKEN_LIFETIME.to_std().unwrap_or_default() + CLOCK_TOLERANCE;
-        let jobs = vec![NewJob::new(&job)?, NewJob::new(&job)?.delayed_by(until_tokens_expire)];
+        // It needs no address: it cancels only what somebody could not cancel before.
+        let later = CancelBookingsOfAccountJob { to: None, ..job.clone() };
+        let jobs = vec![NewJob::new(&job)?, NewJob::new(&later)?.delayed_by(until_tokens_expire)];
         jobs::enqueue(&tx, jobs).await?;
         tx.commit().await?;
         Ok(true)

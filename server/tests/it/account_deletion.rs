@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    app::{App, BOOK, error_code, refresh_cookie},
+    app::{App, BOOK, CHANGE, error_code, refresh_cookie},
     commands::one_line_error,
     database::Engine,
-    door::wait_until_blocked,
+    door::{check_in, wait_until_blocked},
     mail_files::{last_mail_to, mails_to},
     managed_events::{Host, mutation},
     on_both_engines,
@@ -37,6 +37,7 @@ on_both_engines! {
     deleting_an_account_leaves_nothing_that_names_the_person
     coming_bookings_are_cancelled_and_those_of_events_that_have_begun_stay
     an_access_token_that_outlives_its_account_books_nothing
+    an_access_token_that_outlives_its_account_takes_no_more_tickets
     nobody_keeps_what_they_book_while_their_account_is_deleted
     the_last_owner_of_an_organizer_cannot_leave_by_deletion
     an_organizer_with_nothing_to_come_is_left_by_its_only_member
@@ -204,6 +205,30 @@ async fn an_access_token_that_outlives_its_account_books_nothing(app: App) {
     app.assert_nothing_oversold().await;
 }
 
+/// A booking of which somebody is in stays after the deletion.
+async fn an_access_token_that_outlives_its_account_takes_no_more_tickets(app: App) {
+    let host = Host::found(&app).await;
+    let event = host.event(&app, json!({})).await;
+    let ann = register(&app, "ann@example.org").await;
+    let booking = app.book(&ann.token, &event, 2).await["booking"]["id"].take();
+    let query = "query($id: ID!) { node(id: $id) { ... on Booking { tickets { code } } } }";
+    let found = app.data(Some(&ann.token), query, json!({ "id": booking })).await;
+    let code_of_ticket = found["node"]["tickets"][0]["code"].as_str().unwrap();
+    let entered = check_in(&app, &host.owner, &event, code_of_ticket).await;
+    assert_eq!(entered["__typename"], "CheckInSuccess", "{entered}");
+    assert_eq!(delete(&app, &ann.token, "passw0rd").await["data"]["deleteAccount"], true);
+    until_jobs_are_done(&app, 1).await;
+    for quantity in [1, 2, 3] {
+        let input = json!({ "input": { "bookingId": booking, "quantity": quantity } });
+        let answer = app.send(Some(&ann.token), CHANGE, input).await;
+        assert_eq!(code(&answer), "UNAUTHENTICATED", "{quantity}: {answer}");
+    }
+    assert_eq!(app.remaining_tickets(&event).await, 8);
+    // The job that is left has no address.
+    let later = job::Entity::find().one(app.db()).await.unwrap().unwrap();
+    assert!(!format!("{later:?}").contains("ann@"), "{later:?}");
+}
+
 async fn nobody_keeps_what_they_book_while_their_account_is_deleted(app: App) {
     let event = app.event("Concert", 100).await;
     for round in 0..8 {
@@ -308,7 +333,7 @@ async fn no_event_is_published_that_nobody_could_take_off_sale() {
     let publication = app.send(Some(&ann.token), &query, input);
     let (deleted, published) = tokio::join!(leaving, publication);
     assert_eq!(deleted["data"]["deleteAccount"], true, "{deleted}");
-    assert_eq!(code(&published), "NOT_FOUND", "{published}");
+    assert_eq!(code(&published), "FORBIDDEN", "{published}");
     let draft = EventId(draft.parse().unwrap());
     let draft = event::Entity::find_by_id(draft).one(app.db()).await.unwrap().unwrap();
     assert_eq!(draft.status, event::Status::Draft);

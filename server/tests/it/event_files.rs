@@ -19,6 +19,7 @@ on_both_engines! {
     attendees_are_downloaded_by_members_alone
     a_large_download_has_every_attendee_once
     a_file_of_events_is_imported_as_a_whole_or_not_at_all
+    the_operator_imports_for_an_organizer_without_members
     what_is_exported_can_be_imported_again
 }
 
@@ -120,6 +121,18 @@ async fn slug_of(app: &App, host: &Host) -> String {
 
 const HEAD: &str =
     "external_id,title,venue,city,time_zone,starts_at,price,currency,total_tickets,publish";
+
+async fn the_operator_imports_for_an_organizer_without_members(app: App) {
+    let folder = TempDir::new().unwrap();
+    let line = "a,Choir,Hall,Graz,Europe/Vienna,2090-07-01 19:30,12.50,EUR,40,true\n";
+    let changed = line.replace("Choir", "Quartet");
+    for (text, counts) in [(line, "1 created"), (&*changed, "1 updated")] {
+        fs::write(folder.path().join("events.csv"), format!("{HEAD}\n{text}")).unwrap();
+        let import = ["import", "--organizer", "our-events", "events.csv"];
+        let (succeeded, told) = events(&app, &folder, &import);
+        assert!(succeeded && told.contains(counts), "{told}");
+    }
+}
 
 async fn a_file_of_events_is_imported_as_a_whole_or_not_at_all(app: App) {
     let host = Host::found(&app).await;

@@ -46,6 +46,7 @@ on_both_engines! {
     an_import_creates_and_changes_all_or_nothing
     the_bookings_of_a_cancelled_event_are_cancelled
     a_cancellation_goes_on_where_its_job_says_and_misses_nobody
+    an_event_that_takes_more_than_can_be_counted_still_has_sales
 }
 
 const EVENT: &str = "id status revision title description venue city timeZone startsAt endsAt
@@ -606,6 +607,30 @@ async fn attendees_are_searched_counted_and_seen_by_members_only(app: App) {
         let hidden = read(token, Value::Null, Value::Null).await;
         assert_eq!(hidden, json!({ "sales": null, "attendees": null }));
     }
+}
+
+/// The takings are more than 64 bits can hold.
+async fn an_event_that_takes_more_than_can_be_counted_still_has_sales(app: App) {
+    let host = Host::found(&app).await;
+    let price = json!({ "amount": "1000000000000.00", "currency": "USD" });
+    let event = host.event(&app, json!({ "price": price, "totalTickets": 1_000_000 })).await;
+    app.users(9_300).await;
+    let id = match app.engine() {
+        Engine::Sqlite => format!("unhex('{}')", event.replace('-', "")),
+        Engine::Postgres => format!("'{event}'::uuid"),
+    };
+    app.execute_sql(&format!(
+        "INSERT INTO bookings (id, event_id, user_id, quantity, status, created_at) \
+         SELECT id, {id}, id, 10, 'CONFIRMED', created_at FROM users"
+    ))
+    .await;
+    let query = "query($id: ID!) { event(id: $id) { remainingTickets
+        sales { soldTickets takings { amount currency } } } }";
+    let found = app.data(Some(&host.owner), query, json!({ "id": event })).await["event"].take();
+    let sold = 1_000_000 - found["remainingTickets"].as_i64().unwrap();
+    assert!(sold >= 93_000, "{sold}");
+    assert_eq!(found["sales"]["soldTickets"], sold);
+    assert_eq!(found["sales"]["takings"]["amount"], "92233720368547758.07");
 }
 
 async fn a_manager_cancels_a_buyers_booking_with_a_reason(app: App) {
