@@ -3,8 +3,14 @@
 //! The constraints are the last defence of the booking guarantee: whatever the server does, no
 //! count leaves `0..=total`, and no user holds two confirmed bookings of one event.
 
+use std::collections::HashSet;
+
 pub use sea_orm_migration::MigratorTrait;
-use sea_orm_migration::prelude::*;
+use sea_orm_migration::{
+    prelude::*,
+    sea_orm::{DatabaseConnection, EntityTrait},
+    seaql_migrations,
+};
 
 mod m20261101_000001_accounts;
 mod m20261101_000002_events;
@@ -70,5 +76,37 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000026_texts_by_date::Migration),
             Box::new(m20261130_000027_bookings_of_deleted_accounts::Migration),
         ]
+    }
+}
+
+/// How a database's migrations differ from those of this version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The number of this version's migrations that the database lacks.
+    pub missing: usize,
+    /// The number of migrations that only a newer version knows. Migrations leave to the version before
+    /// them what it needs.
+    pub newer: usize,
+}
+
+impl Difference {
+    /// Compares the migrations. This writes nothing, so a user who may only read can ask.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn of(db: &DatabaseConnection) -> Result<Self, DbErr> {
+        let is_begun = SchemaManager::new(db).has_table("seaql_migrations").await?;
+        let applied = match is_begun {
+            true => seaql_migrations::Entity::find().all(db).await?,
+            false => Vec::new(),
+        };
+        let applied: HashSet<String> = applied.into_iter().map(|row| row.version).collect();
+        let own = Migrator::migrations();
+        let own: HashSet<String> =
+            own.iter().map(|migration| migration.name().to_owned()).collect();
+        Ok(Self {
+            missing: own.difference(&applied).count(),
+            newer: applied.difference(&own).count(),
+        })
     }
 }

@@ -108,6 +108,15 @@ fn log_filter(text: &str) -> Result<String, String> {
                  and a level, as in rowlock=debug"
             ));
         }
+        // `EnvFilter` would take whatever is before the level for the name of a part, and show nothing.
+        let part = directive.split(['=', '[']).next().unwrap_or_default();
+        let is_name = |c: char| c.is_ascii_alphanumeric() || ['_', ':', '-'].contains(&c);
+        if !part.chars().all(is_name) || directive.ends_with('=') {
+            return Err(format!(
+                "{directive:?} names no part of the program and a level, as rowlock=debug does; \
+                 commas separate several"
+            ));
+        }
         EnvFilter::try_new(directive).map_err(|error| format!("{directive:?}: {error}"))?;
     }
     Ok(directives.join(","))

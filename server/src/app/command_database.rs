@@ -48,7 +48,7 @@ pub(super) async fn migrated_database(args: &DatabaseArgs, access: Access) -> Re
         bail!("there is no database {}: run `rowlock migrate` first", args.database_url);
     }
     let db = usable_database(args, access).await?;
-    let pending = db.pending_migrations().await?;
+    let pending = db.compare_migrations().await?.missing;
     if pending > 0 {
         bail!(
             "the database {} lacks migrations ({pending}): run `rowlock migrate` first",

@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use clap::CommandFactory;
 use clap_complete::Shell;
+use rowlock_migration::Difference;
 
 use super::{
     cli::{Cli, Command, JobsCommand, MigrateArgs, SeedArgs, ServeArgs},
@@ -125,12 +126,20 @@ async fn migrate(args: MigrateArgs) -> Result<ExitCode> {
         );
     }
     let db = usable_database(&args.database, Access::Write).await?;
+    let Difference { missing, newer } = db.compare_migrations().await?;
+    let of_newer = count(newer as u64, "migration");
+    ensure!(
+        newer == 0 || args.down.is_none() && missing == 0,
+        "{url} has {of_newer} of a newer version of Rowlock: use that version to change the schema"
+    );
     let done = match args.down {
         None => {
-            let missing = db.pending_migrations().await?;
             db.migrate(None).await?;
             renew_search_keys(&db).await?;
             match missing {
+                0 if newer > 0 => {
+                    format!("the schema has {of_newer} of a newer version of Rowlock, which stay")
+                }
                 0 => "the schema is up to date".to_owned(),
                 _ => format!(
                     "applied {}; the schema is up to date",
@@ -139,7 +148,6 @@ async fn migrate(args: MigrateArgs) -> Result<ExitCode> {
             }
         }
         Some(down) => {
-            let missing = db.pending_migrations().await?;
             let applied = db.migrations() - missing;
             ensure!(
                 down as usize <= applied,
@@ -147,7 +155,7 @@ async fn migrate(args: MigrateArgs) -> Result<ExitCode> {
                 count(applied as u64, "migration")
             );
             let result = db.migrate(Some(down)).await;
-            let undone = db.pending_migrations().await.map(|now| now - missing);
+            let undone = db.compare_migrations().await.map(|now| now.missing - missing);
             let undid = |undone| format!("undid {}", count(undone as u64, "migration"));
             match (result, undone) {
                 (Ok(()), undone) => undid(undone?),
@@ -278,19 +286,20 @@ fn write_manual(dir: &Path) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits for Ctrl-C or SIGTERM.
+/// Waits for Ctrl-C, SIGTERM, or the end of the terminal.
 async fn stop_signal() {
     use tokio::signal::{
         ctrl_c,
         unix::{SignalKind, signal},
     };
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => tokio::select! {
+    match (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
+        (Ok(mut terminate), Ok(mut hangup)) => tokio::select! {
             _ = ctrl_c() => {}
             _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
         },
-        Err(error) => {
-            tracing::warn!(%error, "SIGTERM can't be watched; only Ctrl-C stops the server");
+        (Err(error), _) | (_, Err(error)) => {
+            tracing::warn!(%error, "signals can't be watched; only Ctrl-C stops the server");
             let _ = ctrl_c().await;
         }
     }

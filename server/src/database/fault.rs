@@ -28,6 +28,17 @@ pub(crate) enum Fault {
     Other,
 }
 
+/// Whether a write failed because a disk is full.
+pub(crate) fn is_without_space(error: &DbErr) -> bool {
+    let (DbErr::Conn(cause) | DbErr::Exec(cause) | DbErr::Query(cause)) = error else {
+        return false;
+    };
+    let RuntimeErr::SqlxError(cause) = cause else { return false };
+    let code = cause.as_database_error().and_then(|answer| answer.code());
+    // PostgreSQL's disk_full, and SQLITE_FULL.
+    code.is_some_and(|code| code == "53100" || code == "13")
+}
+
 impl Fault {
     pub(crate) fn of(error: &DbErr) -> Self {
         if error.sql_err().is_some() {

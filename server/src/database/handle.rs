@@ -15,8 +15,8 @@ use super::{
     health::Availability,
     nodes::Nodes,
     pools::{
-        ConnectionTest, INDEX_PLANS_ONLY, Purpose, create_parent_folder, postgres_options,
-        sqlite_options,
+        ConnectionTest, INDEX_PLANS_ONLY, Purpose, create_parent_folder, create_private_file,
+        postgres_options, sqlite_options,
     },
     reads::READ_TIMEOUT,
     replication::RequiredWal,
@@ -57,6 +57,7 @@ impl Database {
         let (reads, lists, writes, mut probe, mut messages, nodes) = match &args.database_url {
             DatabaseUrl::Sqlite(file) => {
                 create_parent_folder(file)?;
+                create_private_file(file);
                 // The probe, which opens the file again and again, must not replace a lost one.
                 let probe = sqlite_options(file, 1, &trust, !file.exists());
                 let pool = |connections| sqlite_options(file, connections, &trust, true);

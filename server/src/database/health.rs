@@ -64,7 +64,7 @@ impl Availability {
 /// Whether the database has the schema that this server knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Schema {
-    /// The schema was not probed yet, could not be probed, or does not exist.
+    /// The schema was not probed yet, or could not be probed.
     #[default]
     Unknown,
     /// This many migrations are missing.

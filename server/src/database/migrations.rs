@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rowlock_migration::{Migrator, MigratorTrait};
+use rowlock_migration::{Difference, Migrator, MigratorTrait};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement, TransactionTrait,
 };
@@ -17,7 +17,8 @@ const LOCK_INTERVAL: Duration = Duration::from_millis(200);
 
 impl Database {
     /// Applies the missing migrations, or undoes the newest `down` ones. On PostgreSQL, runs that
-    /// start at the same time wait for each other.
+    /// start at the same time wait for each other. If none is missing, this changes nothing, and
+    /// needs no right to change tables.
     ///
     /// # Errors
     /// When the database can't be reached or a migration fails.
@@ -27,6 +28,7 @@ impl Database {
             _ => None,
         };
         match down {
+            None if Difference::of(self.writer()?).await?.missing == 0 => {}
             None => Migrator::up(self.writer()?, None).await?,
             Some(steps) => Migrator::down(self.writer()?, Some(steps)).await?,
         }
@@ -63,11 +65,11 @@ impl Database {
         Migrator::migrations().len()
     }
 
-    /// The number of missing migrations.
+    /// How the database's migrations differ from those of this version.
     ///
     /// # Errors
-    /// When the database can't be reached.
-    pub async fn pending_migrations(&self) -> Result<usize, DbErr> {
-        Ok(Migrator::get_pending_migrations_read_only(self.probe_connection()).await?.len())
+    /// When the database can't be read.
+    pub async fn compare_migrations(&self) -> Result<Difference, DbErr> {
+        Difference::of(self.probe_connection()).await
     }
 }

@@ -1,6 +1,6 @@
 //! Configures each engine's connections, and decides which of them are used again.
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{io, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc, time::Duration};
 
 use log::LevelFilter;
 use sea_orm::{
@@ -34,6 +34,14 @@ pub(super) fn create_parent_folder(file: &Path) -> Result<(), DbErr> {
             .map_err(|e| DbErr::Custom(format!("can't make the folder {}: {e}", folder.display()))),
         _ => Ok(()),
     }
+}
+
+/// Creates a file that only its owner can read, unless it is there. SQLite gives its log the same
+/// permissions.
+pub(super) fn create_private_file(file: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    // If it fails, SQLite fails to create the file, too, and says why.
+    let _ = options.write(true).create_new(true).mode(0o600).open(file);
 }
 
 // Both engines' pools close a connection that comes back with a transaction open in the driver's

@@ -3,6 +3,7 @@
 use std::{future::pending, time::Duration};
 
 use futures_util::future::join_all;
+use rowlock_migration::Difference;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, sqlx};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
@@ -187,17 +188,28 @@ impl Database {
     }
 
     async fn check_schema(&self, name: &str) {
-        let schema = match timeout(PROBE_TIMEOUT, self.pending_migrations()).await {
-            Ok(Ok(0)) => Schema::Complete,
-            Ok(Ok(pending)) => Schema::Pending(pending),
+        let found = timeout(PROBE_TIMEOUT, self.compare_migrations()).await;
+        let schema = match &found {
+            // Servers of this version go on while those of the next one start.
+            Ok(Ok(Difference { missing: 0, .. })) => Schema::Complete,
+            Ok(Ok(Difference { missing, .. })) => Schema::Pending(*missing),
             Ok(Err(_)) | Err(_) => Schema::Unknown,
         };
-        if self.health().set_schema(schema) != schema
-            && let Schema::Pending(pending) = schema
-        {
-            tracing::error!(
+        let before = self.health().set_schema(schema);
+        if before == schema {
+            return;
+        }
+        match (schema, found) {
+            (Schema::Pending(pending), _) => tracing::error!(
                 "the database {name} lacks migrations ({pending}): run `rowlock migrate`"
-            );
+            ),
+            (Schema::Complete, _) if matches!(before, Schema::Pending(_)) => {
+                tracing::info!("the database {name} has all migrations");
+            }
+            (Schema::Unknown, Ok(Err(error))) => {
+                tracing::error!(%error, "the migrations of the database {name} can't be read");
+            }
+            (Schema::Complete | Schema::Unknown, _) => {}
         }
     }
 

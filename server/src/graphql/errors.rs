@@ -11,7 +11,7 @@ use crate::{
     bookings::BookingsError,
     coalescing::{ReadPanicked, Refusal},
     covers::CoversError,
-    database::Fault,
+    database::{Fault, is_without_space},
     door::DoorError,
     events::EventsError,
     field_problem::FieldProblem,
@@ -255,7 +255,11 @@ impl From<DbErr> for ApiError {
             | Fault::LockTimeout
             | Fault::SerializationFailure
             | Fault::SchemaChanged => {
-                tracing::debug!(%error, "the database is busy");
+                match is_without_space(&error) {
+                    // Nothing else tells the operator. The span around the request adds its id.
+                    true => tracing::error!(%error, "the database has no space left"),
+                    false => tracing::debug!(%error, "the database is busy"),
+                }
                 Self::busy()
             }
             Fault::ConstraintViolation | Fault::Other => Self::Internal(error.to_string()),

@@ -36,7 +36,7 @@ pub(super) async fn readyz(State(app): State<App>) -> Response {
             unready(format!("{pending} migrations are missing: run `rowlock migrate`\n"))
         }
         Schema::Unknown => {
-            unready("the database has no schema yet: run `rowlock migrate`\n".to_owned())
+            unready("the database's migrations can't be read: see the log\n".to_owned())
         }
     }
 }

@@ -198,12 +198,12 @@ fn read_csv(text: &str) -> Result<ReadRows, String> {
         let record = match record {
             Ok(record) => record,
             Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
+                let line = line_at(text, error.position());
                 rows.push((format!("line {line}"), Err(unreadable(&error))));
                 continue;
             }
         };
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = line_at(text, record.position());
         // Spreadsheets write rows of empty cells below the last one.
         if record.iter().all(str::is_empty) {
             continue;
@@ -214,6 +214,16 @@ fn read_csv(text: &str) -> Result<ReadRows, String> {
         rows.push((format!("line {line}"), row));
     }
     Ok(rows)
+}
+
+/// The number of the line at which a record begins, counted from 1. The library counts one line too few
+/// where lines end with CR and LF: for it, the LF belongs to the next record.
+fn line_at(text: &str, position: Option<&csv::Position>) -> usize {
+    let byte = position.map_or(0, |position| usize::try_from(position.byte()).unwrap_or(0));
+    let (before, record) = text.split_at_checked(byte).unwrap_or((text, ""));
+    let blank = record.len() - record.trim_start_matches(['\r', '\n']).len();
+    let newlines = |text: &str| text.matches('\n').count();
+    1 + newlines(before) + newlines(&record[..blank])
 }
 
 /// Returns what separates the cells. Spreadsheets write semicolons where numbers have a decimal comma.
@@ -503,6 +513,12 @@ mod tests {
         assert!(problems.contains("line 3: starts_at: "), "{problems}");
         assert!(problems.contains("line 4: total_tickets: "), "{problems}");
         assert!(problems.contains("line 5: currency: "), "{problems}");
+        // Spreadsheets end lines with two characters, and texts may have several lines.
+        let lines = "a,\"Jazz\r\nNight\",Hall,UTC,2027-07-01 19:30,1,EUR,many\r\n\
+                     \r\nb,Jazz,Hall,UTC,2027-07-01 19:30,1,EUR,many\r\n";
+        let problems = read(lines).unwrap_err();
+        let places: Vec<&str> = problems.lines().map(|line| &line[..6]).collect();
+        assert_eq!(places, ["line 2", "line 5"], "{problems}");
         let problem = read("a,Jazz,Hall,UTC,2027-07-01 19:30,1,EUR,many").unwrap_err();
         assert!(problem.starts_with("line 2: total_tickets: "), "{problem}");
         let blank = read("a,Jazz,Hall,UTC,2027-07-01 19:30,1,EUR,8\n,,,,,,,").unwrap();

@@ -1,6 +1,6 @@
 //! The commands of the program `rowlock`.
 
-use std::{fs, os::unix::fs::PermissionsExt, process::Output};
+use std::{fs, os::unix::fs::PermissionsExt, process::Output, time::Duration};
 
 use rowlock::app::seed;
 use rowlock_entities::{
@@ -19,10 +19,12 @@ use crate::{
     demo::{JAZZ_NIGHT, LIMITED_CONCERT, LOG_IN_AS_ADA},
     on_both_engines,
     program::{Program, rowlock_command},
+    waiting::wait_until,
 };
 
 on_both_engines! {
     a_migration_is_not_undone_where_its_bookings_break_the_rules_of_before
+    migrations_of_a_newer_version_leave_servers_ready
     the_audit_finds_a_count_that_disagrees_with_its_bookings
     the_audit_finds_bookings_that_do_not_fit_their_event
     seeding_again_moves_demo_events_that_are_over_and_have_no_bookings
@@ -124,6 +126,8 @@ fn a_wrong_setting_is_reported_in_one_line() {
         ("LOG_LEVEL", "rowlock=loud", "expected one of \"off\""),
         ("LOG_LEVEL", "a=b=c", "\"a=b=c\""),
         ("LOG_LEVEL", ",", "names no level"),
+        ("LOG_LEVEL", "info rowlock=debug", "commas separate several"),
+        ("LOG_LEVEL", "info,rowlock=", "names no part of the program and a level"),
         ("WEB_DIR", "nowhere", "the web client's index.html"),
         ("PAGES_DIR", "nowhere", "it is not a folder that can be read"),
         ("ALLOWED_ORIGINS", "https://a.example:99999", "must be a scheme, a host"),
@@ -337,7 +341,7 @@ async fn a_migration_is_not_undone_where_its_bookings_break_the_rules_of_before(
     let (succeeded, output) = undo();
     assert!(!succeeded && output.contains("1 idempotency keys belong to several"), "{output}");
     assert!(output.contains("set idempotency_key to NULL in all but one"), "{output}");
-    assert!(output.contains("undid 1 migration, and stopped at the next one: "), "{output}");
+    assert!(output.contains("undid 2 migrations, and stopped at the next one: "), "{output}");
     let input = json!({ "eventId": events[1], "idempotencyKey": "k" });
     let repeated = app.data(Some(&user), BOOK, json!({ "input": input })).await;
     assert_eq!(repeated["bookEvent"]["__typename"], "BookEventSuccess", "nothing is half undone");
@@ -346,6 +350,28 @@ async fn a_migration_is_not_undone_where_its_bookings_break_the_rules_of_before(
     app.execute_sql(forget).await;
     let (succeeded, output) = undo();
     assert!(succeeded, "{output}");
+}
+
+async fn migrations_of_a_newer_version_leave_servers_ready(app: App) {
+    app.execute_sql("INSERT INTO seaql_migrations VALUES ('m99990101_000001_next', 0)").await;
+    let other = app.start_second_server().await;
+    for server in [&app, &other] {
+        wait_until(Duration::from_secs(20), "the server is ready", async || {
+            server.get("/readyz").send().await.unwrap().text().await.unwrap() == "ready\n"
+        })
+        .await;
+    }
+    let folder = TempDir::new().unwrap();
+    let run = |args: &[&str]| {
+        let mut command = rowlock_command(folder.path());
+        command.args(args).env("DATABASE_URL", &app.database_url).output().unwrap()
+    };
+    assert!(run(&["audit"]).status.success());
+    let migrated = run(&["migrate"]);
+    let told = utf8(&migrated.stdout);
+    assert!(migrated.status.success() && told.contains("1 migration of a newer version"), "{told}");
+    let refused = one_line_error(&run(&["migrate", "--down", "1", "--yes"]));
+    assert!(refused.contains("use that version to change the schema"), "{refused}");
 }
 
 async fn the_audit_finds_a_count_that_disagrees_with_its_bookings(app: App) {
