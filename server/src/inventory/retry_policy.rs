@@ -70,7 +70,10 @@ impl FailedAttempt {
             // A pooled connection may have died since it was last used, so one more attempt can
             // help. After that, it is better if the caller tries again, unless a commit is in
             // doubt.
-            Fault::Unreachable | Fault::ReadOnly => !self.is_retry || self.is_in_doubt,
+            Fault::Unreachable => !self.is_retry || self.is_in_doubt,
+            // The connection leads to a node that was demoted, and so may the next ones. If none leads
+            // to a better node, the probe finds that out, and no transaction begins any more.
+            Fault::ReadOnly => true,
             Fault::Overloaded => self.is_in_doubt,
             Fault::Other => false,
         }
@@ -161,6 +164,14 @@ mod tests {
     fn a_broken_connection_is_replaced_once() {
         let second = FailedAttempt { is_retry: true, ..first(Fault::Unreachable) };
         assert_eq!(second.next_step(), NextStep::Fail);
+    }
+
+    #[test]
+    fn connections_to_a_demoted_node_are_left_one_after_the_other() {
+        let second = FailedAttempt { is_retry: true, ..first(Fault::ReadOnly) };
+        assert_eq!(second.next_step(), NextStep::Retry);
+        let late = FailedAttempt { is_out_of_time: true, ..second };
+        assert_eq!(late.next_step(), NextStep::Fail);
     }
 
     #[test]
