@@ -277,6 +277,11 @@ impl Settler {
             sleep(self.lock_delay).await;
         }
         let bookings = store::find_bookings(&tx, sub_batch.needed_bookings()).await?;
+        // Whoever deletes an account locks organizers before the user, too.
+        let deserted = match sub_batch.organizers(&events) {
+            ids if ids.is_empty() => ids,
+            ids => store::find_deserted(&tx, ids).await?,
+        };
         let users = match sub_batch.looks_up_users() {
             false => None,
             true => {
@@ -291,10 +296,6 @@ impl Settler {
         let used_tickets = match sub_batch.checked_bookings() {
             ids if ids.is_empty() => HashMap::new(),
             ids => store::find_used_tickets(&tx, ids).await?,
-        };
-        let deserted = match sub_batch.organizers(&events) {
-            ids if ids.is_empty() => ids,
-            ids => store::find_deserted(&tx, ids).await?,
         };
         let mut ledger = Ledger::new(self.clock.now(), users, events, bookings)
             .with_covers(covers)

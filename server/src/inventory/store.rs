@@ -76,7 +76,7 @@ pub(super) async fn find_existing_users(
 
 /// Finds out which of these organizers have no members. The others can't lose any before the
 /// transaction ends: whoever changes members locks the organizer first. Organizers are locked after
-/// events and in the order of their ids.
+/// events, before users, and in the order of their ids.
 pub(super) async fn find_deserted(
     tx: &impl ConnectionTrait,
     mut organizers: HashSet<OrganizerId>,
