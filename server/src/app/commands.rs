@@ -286,20 +286,20 @@ fn write_manual(dir: &Path) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits for Ctrl-C, SIGTERM, or the end of the terminal.
+/// Waits for Ctrl-C or SIGTERM. SIGHUP is left alone: who starts the server by `nohup` wants it to be
+/// ignored.
 async fn stop_signal() {
     use tokio::signal::{
         ctrl_c,
         unix::{SignalKind, signal},
     };
-    match (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
-        (Ok(mut terminate), Ok(mut hangup)) => tokio::select! {
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
             _ = ctrl_c() => {}
             _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
         },
-        (Err(error), _) | (_, Err(error)) => {
-            tracing::warn!(%error, "signals can't be watched; only Ctrl-C stops the server");
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM can't be watched; only Ctrl-C stops the server");
             let _ = ctrl_c().await;
         }
     }
