@@ -193,17 +193,17 @@ fn read_csv(text: &str) -> Result<ReadRows, String> {
     let head = reader.headers().map_err(|error| error.to_string())?;
     let head: csv::StringRecord = head.iter().map(str::to_lowercase).collect::<Vec<_>>().into();
     check_head(&head)?;
-    let mut rows = Vec::new();
+    let (mut rows, mut lines) = (Vec::new(), LineCounter::new(text));
     for record in reader.records() {
         let record = match record {
             Ok(record) => record,
             Err(error) => {
-                let line = line_at(text, error.position());
+                let line = lines.line_at(error.position());
                 rows.push((format!("line {line}"), Err(unreadable(&error))));
                 continue;
             }
         };
-        let line = line_at(text, record.position());
+        let line = lines.line_at(record.position());
         // Spreadsheets write rows of empty cells below the last one.
         if record.iter().all(str::is_empty) {
             continue;
@@ -216,14 +216,30 @@ fn read_csv(text: &str) -> Result<ReadRows, String> {
     Ok(rows)
 }
 
-/// The number of the line at which a record begins, counted from 1. The library counts one line too few
-/// where lines end with CR and LF: for it, the LF belongs to the next record.
-fn line_at(text: &str, position: Option<&csv::Position>) -> usize {
-    let byte = position.map_or(0, |position| usize::try_from(position.byte()).unwrap_or(0));
-    let (before, record) = text.split_at_checked(byte).unwrap_or((text, ""));
-    let blank = record.len() - record.trim_start_matches(['\r', '\n']).len();
-    let newlines = |text: &str| text.matches('\n').count();
-    1 + newlines(before) + newlines(&record[..blank])
+/// Counts the lines of a file from one record to the next. The library counts one too few where lines
+/// end with CR and LF: for it, the LF belongs to the next record.
+struct LineCounter<'a> {
+    text: &'a str,
+    /// The place up to which lines are counted, in bytes.
+    byte: usize,
+    line: usize,
+}
+
+impl<'a> LineCounter<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, byte: 0, line: 1 }
+    }
+
+    /// The number of the line at which a record begins, counted from 1. Records come in their order.
+    fn line_at(&mut self, position: Option<&csv::Position>) -> usize {
+        let start = position.and_then(|position| usize::try_from(position.byte()).ok());
+        let rest = start.and_then(|start| self.text.get(start..)).unwrap_or_default();
+        let begin = self.text.len() - rest.trim_start_matches(['\r', '\n']).len();
+        let skipped = self.text.get(self.byte..begin).unwrap_or_default();
+        self.line += skipped.matches('\n').count();
+        self.byte = self.byte.max(begin);
+        self.line
+    }
 }
 
 /// Returns what separates the cells. Spreadsheets write semicolons where numbers have a decimal comma.
