@@ -1,6 +1,6 @@
 //! Checks tickets in, and takes that back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
@@ -185,6 +185,18 @@ impl Door {
     ) -> Result<BTreeMap<i32, DateTime<Utc>>, DoorError> {
         let times = self.check_ins.ask(booking).await??;
         Ok(times.iter().map(|(number, at)| (*number, *at)).collect())
+    }
+
+    /// The number of tickets that were checked in, of the bookings that have any.
+    pub(crate) async fn count_check_ins(
+        &self,
+        bookings: Vec<BookingId>,
+    ) -> Result<HashMap<BookingId, usize>, DoorError> {
+        let mut numbers = HashMap::new();
+        for check_in in store::find_check_ins_of(self.db.reads(), bookings).await? {
+            *numbers.entry(check_in.booking_id).or_default() += 1;
+        }
+        Ok(numbers)
     }
 
     /// How many people are in, and how many are expected.

@@ -4,7 +4,7 @@
 //! page anew, in the order in which the bookings were made, and is not of one moment: a booking that
 //! is cancelled while it runs may be in it as confirmed.
 
-use std::{io, iter::zip};
+use std::io;
 
 use axum::{
     body::Body,
@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, SecondsFormat, Utc};
-use futures_util::{future::try_join_all, stream};
+use futures_util::stream;
 use rowlock_entities::{BookingId, EventId, booking};
 
 use super::{
@@ -139,11 +139,11 @@ impl Rows {
         let page = read.map_err(end_early)?;
         let Some(last) = page.last() else { return Ok(None) };
         self.after = Some(last.booking.id);
-        // All of them are read at once.
-        let check_ins = page.iter().map(|attendee| self.door.check_in_times(attendee.booking.id));
-        let check_ins = try_join_all(check_ins).await.map_err(end_early)?;
-        let rows = zip(&page, &check_ins);
-        let text = lines(rows.map(|(attendee, times)| columns_of(attendee, times.len())))?;
+        let bookings = page.iter().map(|attendee| attendee.booking.id).collect();
+        let checked_in = self.door.count_check_ins(bookings).await.map_err(end_early)?;
+        let text = lines(page.iter().map(|attendee| {
+            columns_of(attendee, checked_in.get(&attendee.booking.id).copied().unwrap_or_default())
+        }))?;
         Ok(Some((text, self)))
     }
 }
