@@ -1,8 +1,15 @@
 //! Classifies database errors by what the caller should do next.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use parking_lot::Mutex;
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, sqlx};
+
+/// Time between two lines about a full disk.
+const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The reason why a statement or transaction failed, as far as it decides the next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,15 +35,22 @@ pub(crate) enum Fault {
     Other,
 }
 
-/// Whether a write failed because a disk is full.
-pub(crate) fn is_without_space(error: &DbErr) -> bool {
-    let (DbErr::Conn(cause) | DbErr::Exec(cause) | DbErr::Query(cause)) = error else {
-        return false;
-    };
-    let RuntimeErr::SqlxError(cause) = cause else { return false };
-    let code = cause.as_database_error().and_then(|answer| answer.code());
+/// Tells the operator if a write failed because a disk is full: once a minute, because the log may be on
+/// the same disk.
+pub(crate) fn report_full_disk(error: &DbErr) {
+    static REPORTED: Mutex<Option<Instant>> = Mutex::new(None);
+    let (DbErr::Conn(cause) | DbErr::Exec(cause) | DbErr::Query(cause)) = error else { return };
+    let RuntimeErr::SqlxError(cause) = cause else { return };
     // PostgreSQL's disk_full, and SQLITE_FULL.
-    code.is_some_and(|code| code == "53100" || code == "13")
+    let code = cause.as_database_error().and_then(|answer| answer.code());
+    if !code.is_some_and(|code| code == "53100" || code == "13") {
+        return;
+    }
+    let mut reported = REPORTED.lock();
+    if reported.is_none_or(|at| at.elapsed() >= REPORT_INTERVAL) {
+        *reported = Some(Instant::now());
+        tracing::error!(%error, "the database has no space left");
+    }
 }
 
 impl Fault {

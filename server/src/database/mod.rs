@@ -24,7 +24,7 @@ mod short_transaction;
 mod standby;
 mod url;
 
-pub(crate) use fault::{Fault, is_without_space};
+pub(crate) use fault::{Fault, report_full_disk};
 pub use handle::Database;
 pub use health::Health;
 pub(crate) use health::{Availability, Schema};

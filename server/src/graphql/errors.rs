@@ -11,7 +11,7 @@ use crate::{
     bookings::BookingsError,
     coalescing::{ReadPanicked, Refusal},
     covers::CoversError,
-    database::{Fault, is_without_space},
+    database::{Fault, report_full_disk},
     door::DoorError,
     events::EventsError,
     field_problem::FieldProblem,
@@ -255,11 +255,8 @@ impl From<DbErr> for ApiError {
             | Fault::LockTimeout
             | Fault::SerializationFailure
             | Fault::SchemaChanged => {
-                match is_without_space(&error) {
-                    // Nothing else tells the operator. The span around the request adds its id.
-                    true => tracing::error!(%error, "the database has no space left"),
-                    false => tracing::debug!(%error, "the database is busy"),
-                }
+                report_full_disk(&error);
+                tracing::debug!(%error, "the database is busy");
                 Self::busy()
             }
             Fault::ConstraintViolation | Fault::Other => Self::Internal(error.to_string()),
