@@ -58,11 +58,9 @@ impl Database {
             DatabaseUrl::Sqlite(file) => {
                 create_parent_folder(file)?;
                 create_private_file(file);
-                // The probe, which opens the file again and again, must not replace a lost one.
-                let probe = sqlite_options(file, 1, &trust, !file.exists());
-                let pool = |connections| sqlite_options(file, connections, &trust, true);
+                let pool = |connections| sqlite_options(file, connections, &trust);
                 let reads = args.database_read_connections;
-                (pool(reads), pool(reads), pool(1), probe, None, None)
+                (pool(reads), pool(reads), pool(1), pool(1), None, None)
             }
             DatabaseUrl::Postgres(url) => {
                 let nodes = Arc::new(Nodes::new(url)?);

@@ -40,7 +40,7 @@ pub(super) fn create_parent_folder(file: &Path) -> Result<(), DbErr> {
 /// permissions.
 pub(super) fn create_private_file(file: &Path) {
     let mut options = std::fs::OpenOptions::new();
-    // If it fails, SQLite fails to create the file, too, and says why.
+    // If it fails, so does the first connection, which says why.
     let _ = options.write(true).create_new(true).mode(0o600).open(file);
 }
 
@@ -53,14 +53,14 @@ pub(super) fn sqlite_options(
     file: &Path,
     connections: u32,
     trust: &ConnectionTrust,
-    creates_file: bool,
 ) -> ConnectOptions {
     let (file, trust) = (file.to_owned(), trust.clone());
     let mut options = pool_options("sqlite:", connections);
     options.map_sqlx_sqlite_opts(move |sqlite| {
         sqlite
             .filename(&file)
-            .create_if_missing(creates_file)
+            // A file that was lost must not be replaced by an empty one.
+            .create_if_missing(false)
             // Readers go on while the writer commits.
             .journal_mode(SqliteJournalMode::Wal)
             // An acknowledged booking survives a power cut.
