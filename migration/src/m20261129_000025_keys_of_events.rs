@@ -54,9 +54,12 @@ async fn replace_on_postgres(
     run_one_by_one(db, &[format!("DROP INDEX CONCURRENTLY IF EXISTS {other}")]).await
 }
 
-async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
+pub(crate) async fn run(
+    manager: &SchemaManager<'_>,
+    statements: &[impl AsRef<str>],
+) -> Result<(), DbErr> {
     for statement in statements {
-        manager.get_connection().execute_unprepared(statement).await?;
+        manager.get_connection().execute_unprepared(statement.as_ref()).await?;
     }
     Ok(())
 }

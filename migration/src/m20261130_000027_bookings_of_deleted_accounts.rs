@@ -3,6 +3,8 @@
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
+use crate::m20261129_000025_keys_of_events::run;
+
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -42,13 +44,6 @@ const CHECK_ON_SQLITE: &str = "CREATE TRIGGER bookings_of_deleted BEFORE INSERT 
      WHEN EXISTS (SELECT 1 FROM users WHERE id = new.user_id AND deleted_at IS NOT NULL) BEGIN \
      SELECT RAISE(ABORT, 'a booking has the user_id of an account that was deleted'); END";
 
-async fn run(manager: &SchemaManager<'_>, statements: &[String]) -> Result<(), DbErr> {
-    for statement in statements {
-        manager.get_connection().execute_unprepared(statement).await?;
-    }
-    Ok(())
-}
-
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     // All or nothing, with the record that it was made.
@@ -59,14 +54,14 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         match manager.get_database_backend() {
             DbBackend::Postgres => run(manager, &check_on_postgres(HAS_ACCOUNT)).await,
-            _ => run(manager, &[CHECK_ON_SQLITE.to_owned()]).await,
+            _ => run(manager, &[CHECK_ON_SQLITE]).await,
         }
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         match manager.get_database_backend() {
             DbBackend::Postgres => run(manager, &check_on_postgres("")).await,
-            _ => run(manager, &["DROP TRIGGER bookings_of_deleted".to_owned()]).await,
+            _ => run(manager, &["DROP TRIGGER bookings_of_deleted"]).await,
         }
     }
 }
