@@ -86,7 +86,7 @@ impl InputProblems {
         value.take()
     }
 
-    /// What was noted.
+    /// The problems that were noted.
     pub(crate) fn into_list(self) -> Vec<FieldProblem> {
         self.0
     }

@@ -32,7 +32,7 @@ pub(crate) struct ImportRow {
     pub(crate) is_published: bool,
 }
 
-/// Who imports.
+/// The one who imports events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Importer {
     /// A member of the organizer, whose permission was checked.
