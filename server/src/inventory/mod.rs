@@ -20,6 +20,7 @@ mod edit_event;
 mod import_events;
 mod lanes;
 mod ledger;
+mod locks;
 mod mails;
 mod needed_bookings;
 mod pending;

@@ -23,6 +23,7 @@ use super::{
     command::InventoryError,
     cover_store,
     ledger::{Changes, Ledger},
+    locks,
     mails::{BookingMailJob, EventMailJob, GuestMailJob, News},
     pending::PendingCommand,
     retry_policy::{Backoff, FailedAttempt, NextStep},
@@ -260,7 +261,7 @@ impl Settler {
         let tx = self.db.begin().await?;
         let lock_wait = sub_batch.lock_wait;
         let events =
-            store::lock_events(&tx, sub_batch.event_ids(), lock_wait.skips_events()).await?;
+            locks::lock_events(&tx, sub_batch.event_ids(), lock_wait.skips_events()).await?;
         // From here on nobody else changes these events' counts or bookings. On PostgreSQL, each
         // further statement sees everything that was committed before the lock was granted.
         let has_time = deadline.saturating_duration_since(Instant::now()) >= BATCH_TIMEOUT / 2;
@@ -280,13 +281,13 @@ impl Settler {
         // Whoever deletes an account locks organizers before the user, too.
         let deserted = match sub_batch.organizers(&events) {
             ids if ids.is_empty() => ids,
-            ids => store::find_deserted(&tx, ids).await?,
+            ids => locks::find_deserted(&tx, ids).await?,
         };
         let users = match sub_batch.looks_up_users() {
             false => None,
             true => {
                 let (ids, skips_locked) = (sub_batch.user_ids(), lock_wait.skips_users());
-                Some(store::find_existing_users(&tx, ids, skips_locked).await?)
+                Some(locks::find_existing_users(&tx, ids, skips_locked).await?)
             }
         };
         let covers = match sub_batch.needed_covers() {
@@ -295,7 +296,7 @@ impl Settler {
         };
         let used_tickets = match sub_batch.checked_bookings() {
             ids if ids.is_empty() => HashMap::new(),
-            ids => store::find_used_tickets(&tx, ids).await?,
+            ids => locks::find_used_tickets(&tx, ids).await?,
         };
         let mut ledger = Ledger::new(self.clock.now(), users, events, bookings)
             .with_covers(covers)
